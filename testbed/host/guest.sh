@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
+# Shell functions for jobs that run QEMU guests. A guest's failure is returned, never hidden: whoever
+# calls guest_start must call guest_wait.
+#
+#   guest_start NAME ROLE [QEMU ARGUMENTS...]   start a guest that runs /roles/ROLE
+#   guest_wait NAME                             wait for its end; returns the role's status
+#   guest_pid NAME                              process id of its QEMU
+#
+# Variables, read by guest_start: GUEST_MEM (MiB), GUEST_CPUS, GUEST_CPU (-cpu), GUEST_PROFILE
+# (fast or default), GUEST_CMDLINE (more kernel options), GUEST_INITRD, GUEST_KERNEL, GUEST_UID
+# (run QEMU as this user and group).
+
+. /testbed/lib.sh
+
+guest_start()
+{
+	_guest=$1 _role=$2
+	shift 2
+	_dir=/run/guest-$_guest
+	mkdir -p "$_dir"
+	_append="console=ttyS0 $(cat /testbed/guest-cmdline-"${GUEST_PROFILE:-fast}")"
+	_append="$_append role=$_role token=$(cat /testbed/guest-token) ${GUEST_CMDLINE:-}"
+	_as=
+	if [ -n "${GUEST_UID:-}" ]; then
+		chown "$GUEST_UID:$GUEST_UID" "$_dir"
+		chmod 666 /dev/kvm
+		_as="start-stop-daemon -S -c $GUEST_UID:$GUEST_UID -x /usr/bin/qemu-system-x86_64 --"
+	fi
+	# The console is a virtio console: see docs/testbed.md for what a serial port would cost.
+	{
+		${_as:-qemu-system-x86_64} \
+			-name "$_guest" -pidfile "$_dir/pid" \
+			-L /usr/share/qemu -bios qboot.rom \
+			-M microvm,pit=off,pic=off,rtc=on,ioapic2=off -accel kvm \
+			-cpu "${GUEST_CPU:-host,-pcid}" -smp "${GUEST_CPUS:-1}" \
+			-m "${GUEST_MEM:-128}" \
+			-nodefaults -no-user-config -display none -no-reboot \
+			-kernel "${GUEST_KERNEL:-/guest/vmlinux}" \
+			-initrd "${GUEST_INITRD:-/guest/initrd}" -append "$_append" \
+			-serial "file:$_dir/serial" \
+			-global virtio-mmio.ioeventfd=off \
+			-chardev stdio,id=console,signal=off \
+			-device virtio-serial-device -device virtconsole,chardev=console \
+			"$@" </dev/null 2>&1
+		echo "$?" >"$_dir/qemu-status"
+	} | relay "[$_guest] " "$_dir/console" &
+	echo "$!" >"$_dir/relay"
+}
+
+guest_pid()
+{
+	cat "/run/guest-$1/pid"
+}
+
+guest_wait()
+{
+	_dir=/run/guest-$1
+	wait "$(cat "$_dir/relay")"
+	[ ! -s "$_dir/serial" ] || relay "[$1] serial: " /dev/null <"$_dir/serial"
+	_status=$(sed -n "s/^$(cat /testbed/guest-token)-end //p" "$_dir/console")
+	_qemu=$(cat "$_dir/qemu-status")
+	if [ -z "$_status" ] || [ "$_qemu" != 0 ]; then
+		echo "[$1] did not end properly: QEMU's status $_qemu, role's status ${_status:-unknown}"
+		return 91
+	fi
+	return "$_status"
+}

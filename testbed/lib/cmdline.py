@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kernel command lines for emulated hosts and their guests. What costs boot time and is no subject
+of any test is left out; what is left out must never change how KVM, ftrace or modules work."""
+
+# Boot work that takes most of the emulated boot. A name that a kernel does not have is ignored.
+_SKIPPED = (
+    "ftrace_check_for_weak_functions", "ftrace_check_sync", "trace_eval_init", "trace_eval_sync",
+    "load_system_certificate_list", "init_ima", "init_evm", "kfunc_init", "bpf_prog_test_run_init",
+    "bpf_key_sig_kfuncs_init", "cubictcp_register", "btf_vmlinux_init", "bpf_rstat_kfunc_init",
+    "bpf_tcp_ca_kfunc_init",
+)
+_COMMON = ("quiet", "tsc=reliable", "cryptomgr.notests", "no_timer_check", "oops=panic", "panic=-1")
+_PROFILES = {
+    "fast": ("mitigations=off", "nokaslr"),
+    "default": ("mitigations=auto",),
+}
+PROFILES = tuple(_PROFILES)
+
+
+def host(profile, cpu_model, extra=""):
+    words = ["console=ttyS0", *_COMMON, *_PROFILES[profile], "lpj=400000", "reboot=t",
+             "initcall_blacklist=" + ",".join(_SKIPPED)]
+    if cpu_model == "corei7_skylake_x":
+        # Its CPUID gives a TSC frequency that its TSC does not have.
+        words.append("tsc_early_khz=100000")
+    return " ".join(words + extra.split())
+
+
+def guest(profile):
+    words = [*_COMMON, *_PROFILES[profile], "reboot=t", "pci=off", "io_delay=none",
+             "initcall_blacklist=" + ",".join(_SKIPPED + ("i8042_init",))]
+    return " ".join(words)
