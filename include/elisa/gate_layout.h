@@ -2,23 +2,57 @@
 /*
  * Where code meets code in a slot's code page: the offsets that the guest's stub and
  * the host's gate pages share, and the indexes of a slot's contexts in the EPTP list.
- * They are part of the ABI; gate/ builds and checks the pages that use them.
+ * They are part of the ABI; gate/ builds and checks the pages that use them, and
+ * docs/gate.md explains them.
+ *
+ * The constants were searched for, not chosen for their looks: every byte of the gate's
+ * code must be harmless when it is executed as the first byte of an instruction. Change
+ * one and gate/check_gate will very likely refuse the page.
  */
 #ifndef ELISA_GATE_LAYOUT_H
 #define ELISA_GATE_LAYOUT_H
 
 /* Indexes in the EPTP list (0 is the default context; 256 and up stay invalid). */
-#define ELISA_INDEX_SUB(slot) (0x10 + (slot))
-#define ELISA_INDEX_GATE_IN(slot) (0x50 + (slot))
-#define ELISA_INDEX_GATE_OUT(slot) (0x90 + (slot))
+#define ELISA_INDEX_SUB(slot)	    (0x10 + (slot))
+#define ELISA_INDEX_GATE_IN(slot)   (0x50 + (slot))
+#define ELISA_INDEX_GATE_OUT(slot)  (0x90 + (slot))
 
-/* Offsets in the code page, all numbers of bytes from its start. */
-#define ELISA_ARM_OFFSET(slot) (8 * ELISA_INDEX_SUB(slot) + 0xd2)
-/* strict: the caller's VMFUNC ends here, in gate-in */
-#define ELISA_STRICT_ENTRY(slot) (ELISA_ARM_OFFSET(slot) - 14)
-/* trusted: ... here, in gate-in */
-#define ELISA_TRUSTED_ENTRY(slot) ELISA_ARM_OFFSET(slot)
-/* gate-in's VMFUNC ends here, in sub */
-#define ELISA_SUB_ENTRY(slot) (ELISA_ARM_OFFSET(slot) + 13)
+/* Low byte of a list entry (SDM vol. 3C, EPTP): write-back and 4 levels; disarmed, the
+ * memory type is the reserved value 2, and a VMFUNC to it exits. */
+#define ELISA_EPTP_ARMED	    0x1e
+#define ELISA_EPTP_DISARMED	    0x1a
+
+/* Pages of the gate contexts, offsets in the slot. */
+#define ELISA_DATA_OFFSET	    0x27274000
+#define ELISA_LIST_OFFSET	    0x27275000
+
+/* Byte offset in the data page of the caller's saved RSP: 8 bytes from an address that is
+ * 1 mod 8, so that as a page table the page can only map address 0. */
+#define ELISA_RSP_SLOT(slot)	    (8 * ELISA_INDEX_SUB(slot) + 0x501)
+
+/*
+ * Offsets in the code page. VMFUNC keeps RIP: where it ends in one context, the next
+ * context goes on. All move by 8 bytes per slot, as the list entries do, so that every
+ * displacement in the gate is the same for all slots.
+ */
+#define ELISA_ARM_OFFSET(slot)	    (8 * ELISA_INDEX_SUB(slot) + 0x269)
+/* default -> gate-in, strict: the caller's VMFUNC ends here */
+#define ELISA_STRICT_ENTRY(slot)    (ELISA_ARM_OFFSET(slot) - 14)
+/* default -> gate-in, trusted: ... here */
+#define ELISA_TRUSTED_ENTRY(slot)   ELISA_ARM_OFFSET(slot)
+/* gate-in -> sub */
+#define ELISA_SUB_ENTRY(slot)	    (ELISA_ARM_OFFSET(slot) + 13)
+/* sub -> gate-out, strict */
+#define ELISA_GATE_OUT_ENTRY(slot)  (ELISA_SUB_ENTRY(slot) + 49)
+/* gate-out -> default, strict: the VMFUNC and where default goes on */
+#define ELISA_GATE_OUT_VMFUNC(slot) (ELISA_GATE_OUT_ENTRY(slot) + 24)
+#define ELISA_STRICT_RETURN(slot)   (ELISA_GATE_OUT_ENTRY(slot) + 27)
+/* sub -> default, trusted */
+#define ELISA_TRUSTED_VMFUNC(slot)  (ELISA_SUB_ENTRY(slot) + 63)
+#define ELISA_TRUSTED_RETURN(slot)  (ELISA_SUB_ENTRY(slot) + 66)
+
+/* In the guest's stub: where the host resumes the caller of an aborted call, with RSP as
+ * it was at the caller's VMFUNC, RDX = the error and all other registers 0. */
+#define ELISA_ERROR_RETURN(slot)    (0x600 + 0 * (slot))
 
 #endif
