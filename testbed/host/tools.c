@@ -1,23 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Small helpers of the emulated host, one static program with three names. None of them may keep a
+ * Small helpers of the emulated host, one static program with four names. None of them may keep a
  * job from ending: they stop at the end of their input.
  *
  *   e9cat [END]          copy standard input to the emulator's debug port; stop after the word END
  *   relay PREFIX FILE    copy standard input to FILE as it is, and to standard output by the line
  *                        with PREFIX before each
+ *   kmsg                 print the kernel's warnings and worse, from now on
  *   tsc LABEL            print the time stamp counter (under Bochs: instructions since power-on)
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/io.h>
 #include <unistd.h>
 #include <x86intrin.h>
 
-enum { DEBUG_PORT = 0xe9 };
+enum { DEBUG_PORT = 0xe9, LEVEL_MASK = 7, LEVEL_WARNING = 4 };
 
 static int write_all(int fd, const char *data, size_t length)
 {
@@ -101,6 +104,37 @@ static int relay(const char *prefix, const char *path)
 	return 0;
 }
 
+/* Each read of /dev/kmsg is one record: "PRIORITY,SEQUENCE,TIME,FLAGS;TEXT\n" and more lines. */
+static int kmsg(void)
+{
+	static char record[8192], line[8300];
+	int fd = open("/dev/kmsg", O_RDONLY);
+	ssize_t n;
+
+	if (fd < 0) {
+		perror("kmsg");
+		return 1;
+	}
+	lseek(fd, 0, SEEK_END);
+	for (;;) {
+		char *text;
+		int length;
+
+		n = read(fd, record, sizeof(record) - 1);
+		if (n < 0 && errno == EPIPE)	/* overwritten before it was read */
+			continue;
+		if (n <= 0)
+			return 0;
+		record[n] = 0;
+		text = strchr(record, ';');
+		if (!text || (atoi(record) & LEVEL_MASK) > LEVEL_WARNING)
+			continue;
+		text[strcspn(text, "\n")] = 0;
+		length = snprintf(line, sizeof(line), "kernel: %s\n", text + 1);
+		write_all(STDOUT_FILENO, line, length);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = basename(argv[0]);
@@ -109,10 +143,12 @@ int main(int argc, char **argv)
 		return e9cat(argv[1]);
 	if (!strcmp(name, "relay") && argc == 3)
 		return relay(argv[1], argv[2]);
+	if (!strcmp(name, "kmsg"))
+		return kmsg();
 	if (!strcmp(name, "tsc")) {
 		printf(">> tsc %.1f M  %s\n", __rdtsc() / 1e6, argc > 1 ? argv[1] : "");
 		return 0;
 	}
-	fprintf(stderr, "usage: e9cat [END] | relay PREFIX FILE | tsc LABEL\n");
+	fprintf(stderr, "usage: e9cat [END] | relay PREFIX FILE | kmsg | tsc LABEL\n");
 	return 2;
 }

@@ -7,7 +7,7 @@ _SKIPPED = (
     "ftrace_check_for_weak_functions", "ftrace_check_sync", "trace_eval_init", "trace_eval_sync",
     "load_system_certificate_list", "init_ima", "init_evm", "kfunc_init", "bpf_prog_test_run_init",
     "bpf_key_sig_kfuncs_init", "cubictcp_register", "btf_vmlinux_init", "bpf_rstat_kfunc_init",
-    "bpf_tcp_ca_kfunc_init",
+    "bpf_tcp_ca_kfunc_init", "bpf_dummy_struct_ops_init", "jent_mod_init",
 )
 _COMMON = ("quiet", "tsc=reliable", "cryptomgr.notests", "no_timer_check", "oops=panic", "panic=-1")
 _PROFILES = {

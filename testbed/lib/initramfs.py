@@ -64,8 +64,8 @@ def _base():
         archive.node("/dev/null", 1, 3, 0o666)
         archive.file("/bin/busybox", BUSYBOX)
         archive.file("/testbed/bin/e9cat", helper)
-        archive.link("/testbed/bin/relay", "e9cat")
-        archive.link("/testbed/bin/tsc", "e9cat")
+        for name in ("relay", "kmsg", "tsc"):
+            archive.link(f"/testbed/bin/{name}", "e9cat")
         archive.data("/etc/passwd", "root:x:0:0::/:/bin/sh\n")
         archive.data("/etc/group", "root:x:0:\n")
         return archive

@@ -64,10 +64,10 @@ class Modules:
 
     def pack(self, archive, names):
         """Put modules below /modules, with the loading order that the shell's modload reads."""
-        lines = []
+        wanted = []
         for name in names:
-            order = self.order(name)
-            lines.append(f"{name}: {' '.join(order)}\n")
-            for each in order:
-                archive.data(f"/modules/{each}.ko", self.stripped(each))
-        archive.data("/modules/order", "".join(lines))
+            wanted += [n for n in self.order(name) if n not in wanted]
+        for name in wanted:
+            archive.data(f"/modules/{name}.ko", self.stripped(name))
+        archive.data("/modules/order",
+                     "".join(f"{name}: {' '.join(self.order(name))}\n" for name in wanted))

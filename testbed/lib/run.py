@@ -13,6 +13,8 @@ import kernellog
 
 TICK = 0.05
 MARK = ">> "
+# Bochs with its debugger shows the instruction of every triple fault, a guest's included.
+NOISE = re.compile(r"\(\d+\)\.\[\d+\] \[0x[0-9a-f]+\] ")
 
 
 def _die_with_parent():
@@ -74,6 +76,8 @@ class Run:
 
     def _line(self, raw):
         text = raw.decode("utf-8", "replace").rstrip("\r\n")
+        if NOISE.match(text):
+            return
         log = self.host
         guest = re.match(r"\[([\w.-]+)\] (.*)", text)
         if guest:
