@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Proves that the gate pages of a slot are safe to enter at any offset with any register
+ * values: see docs/gate.md, "What is proven". Build time only.
+ */
+#ifndef ELISA_GATE_CHECK_H
+#define ELISA_GATE_CHECK_H
+
+#include <stddef.h>
+
+#include "gate_page.h"
+
+struct gate_pages {
+	unsigned int slot;
+	__u8 in[ELISA_PAGE_SIZE];
+	__u8 out[ELISA_PAGE_SIZE];
+};
+
+/* 0, or -1 with the first violation in `why`. */
+int gate_check(const struct gate_pages *pages, char *why, size_t size);
+
+/* The same for one byte offset of gate-out, in 64-bit mode. */
+int gate_out_check_at(const struct gate_pages *pages, unsigned int offset, char *why, size_t size);
+
+/* The same for the sub stub and the guest's stub: no VMFUNC but the intended ones, and
+ * filler wherever a manager's code could arrive in another context. */
+int sub_stub_check(const __u8 *page, unsigned int slot, unsigned int mode, char *why, size_t size);
+int guest_stub_check(const __u8 *page, unsigned int slot, unsigned int mode, unsigned int call,
+		     char *why, size_t size);
+
+#endif
