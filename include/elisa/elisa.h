@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libelisa: export objects to other VMs, attach to theirs, call into them without an exit.
+ * Nothing in the library may exit, print or assert; docs/library.md is the reference.
+ *
+ * Conventions. A function that returns int gives 0 (or a count) or -errno; elisa_error() then has
+ * the full text. Offsets are bytes in the object area, which every attachment sees at
+ * ELISA_OBJECT_BASE. A handle, its exports and its attachments may be used by several threads at
+ * once; only what ends one of them (elisa_close, elisa_export_destroy, elisa_detach) must not run
+ * beside another use of the same object. They belong to the process that made them: a child
+ * of fork() must not use them.
+ */
+#ifndef ELISA_ELISA_H
+#define ELISA_ELISA_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <elisa/abi.h>
+#include <elisa/guest_ioctl.h>
+
+#if !defined(__x86_64__) || defined(__ILP32__)
+#error "ELISA calls exist in 64-bit x86 code only"
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ELISA_DEVICE "/dev/elisa"
+
+struct elisa;	     /* an open device */
+struct elisa_export; /* an object that this process offers */
+
+/* ----------------------------------------------------------------------------- device */
+
+/*
+ * Open the guest driver's device and agree on the ABI.
+ * path: the device, or NULL for ELISA_DEVICE. *handle: out, NULL on failure.
+ * Errors: -ENOENT, -ENODEV (no driver), -EACCES (permissions), -EPROTO or -EPROTONOSUPPORT (ABI),
+ * -ENXIO (no host module), -ENOMEM. elisa_error(NULL) has the text of this thread's failure.
+ */
+int elisa_open(const char *path, struct elisa **handle);
+
+/*
+ * Close the device. NULL is allowed.
+ * Errors: -EBUSY while an export or attachment of this handle exists; the handle stays open.
+ */
+int elisa_close(struct elisa *handle);
+
+/* What the host grants to this VM: ELISA_HELLO_* as elisa_open() found it. */
+uint32_t elisa_rights(const struct elisa *handle);
+
+/* The descriptor, for poll(2): readable when elisa_events_read() has something to give. */
+int elisa_fd(const struct elisa *handle);
+
+/*
+ * The last failure on this handle: what was being done, what was wrong with which value, and what to
+ * do about it. With NULL: the last failure in this thread that had no handle (elisa_open). Never
+ * NULL; "no error" if nothing failed. Thread-safe: the text is a copy that lasts until the calling
+ * thread calls elisa_error() again; threads that share a handle see each other's failures.
+ */
+const char *elisa_error(struct elisa *handle);
+
+/* The reason alone: enum elisa_why of the last failure, and its value if value is not NULL. */
+uint32_t elisa_error_why(struct elisa *handle, uint64_t *value);
+
+/* ---------------------------------------------------------------------------- exports */
+
+/*
+ * Create an export that VMs can attach to by its name once it is published.
+ * name: [A-Za-z0-9._-], 1 to ELISA_NAME_SIZE - 1 characters, granted by the host's administrator.
+ * flags: ELISA_EXPORT_GENERAL_REGS, ELISA_EXPORT_POISON. limit_us: run time in microseconds that one
+ * call may use, 0 for the host's default. *made: out.
+ * Errors: -EINVAL (arguments), -EACCES or -EPERM (no grant), -EEXIST (name), -ENOSPC or -EDQUOT
+ * (quota), -ENOMEM.
+ */
+int elisa_export_create(struct elisa *handle, const char *name, uint32_t flags, uint32_t limit_us,
+			struct elisa_export **made);
+
+/*
+ * The same for an export that is reached by its ticket only. The library draws the ticket from
+ * getrandom(2) into ticket (out, ELISA_TICKET_SIZE bytes); hand it to whom you want to attach.
+ */
+int elisa_export_create_private(struct elisa *handle, const char *name, uint32_t flags,
+				uint32_t limit_us, uint8_t ticket[ELISA_TICKET_SIZE],
+				struct elisa_export **made);
+
+/*
+ * Put memory of this process into the export. The pages are pinned and shared, not copied: later
+ * writes by either side are seen by the other.
+ * offset: where, address: from where, length: how much, all in bytes, multiples of ELISA_PAGE_SIZE.
+ * prot: ELISA_PROT_READ, READ | WRITE or READ | EXEC. The memory must be anonymous, shmem or
+ * hugetlb, and should stay mapped in this process until it is unmapped from the export.
+ * Errors: -EINVAL (alignment, range, prot), -EEXIST (overlap), -EFAULT (no memory there),
+ * -EDQUOT (the grant's pages are used up), -EINTR, -ENOMEM.
+ */
+int elisa_export_map(struct elisa_export *export_, uint64_t offset, const void *address,
+		     size_t length, uint32_t prot);
+
+/*
+ * Take pages out again, from running attachments too; offset and length in bytes as in
+ * elisa_export_map(). On return no call can reach them. Errors: -EINVAL, -ENOENT, -EINTR.
+ */
+int elisa_export_unmap(struct elisa_export *export_, uint64_t offset, size_t length);
+
+/*
+ * Let others attach. entry: offset of the entry function, inside an executable mapping. Publishing
+ * again with the same entry lifts the state after an abort of an ELISA_EXPORT_POISON export.
+ * Errors: -EINVAL (entry), -EEXIST (name published by another), -EALREADY, -EINTR.
+ */
+int elisa_export_publish(struct elisa_export *export_, uint64_t entry);
+
+/*
+ * End the export: calls in it end with ELISA_CALL_REVOKED, its pages are released. An export that
+ * is gone already is no error. On failure (-EINTR, ...) the object stays valid. NULL is allowed.
+ */
+int elisa_export_destroy(struct elisa_export *export_);
+
+struct elisa *elisa_export_handle(const struct elisa_export *export_);
+const char *elisa_export_name(const struct elisa_export *export_);
+uint32_t elisa_export_id(const struct elisa_export *export_); /* as in struct elisa_event */
+
+/*
+ * Take up to room waiting events of this process's exports, without blocking (poll elisa_fd()).
+ * Returns how many were stored in events, 0 if none waits.
+ * Errors: -EINVAL (no room), -EIO (the driver gave a part of a record), -EINTR.
+ */
+int elisa_events_read(struct elisa *handle, struct elisa_event *events, size_t room);
+
+/* ------------------------------------------------------------------------ attachments */
+
+/* `call` is the address of the stub; what follows it is the library's own. */
+struct elisa_attachment {
+	uint64_t call;
+};
+
+/*
+ * Attach this process to a published export by its name.
+ * flags: 0 or ELISA_ATTACH_TRUST_MANAGER: the manager's code may then change every register but RSP
+ * and RBP of the caller; only for managers that may as well run code in this process.
+ * exchange, length: a buffer of this process that the function may read and write, page aligned, up
+ * to ELISA_EXCHANGE_MAX_PAGES pages, in bytes; NULL and 0 for none. Both ends share it at all times:
+ * read a field once, then check it. It must stay mapped until elisa_detach(). *made: out.
+ * Errors: -EINVAL (arguments), -EACCES or -EPERM (no grant), -ENOENT (no such export), -EEXIST
+ * (attached already), -ENOSPC (slots), -EOPNOTSUPP (the VM's or the host's state; see the text).
+ */
+int elisa_attach(struct elisa *handle, const char *name, uint32_t flags, void *exchange,
+		 size_t length, struct elisa_attachment **made);
+
+/* The same by the ticket of a private export. All bytes 0 is not a ticket: -EINVAL. */
+int elisa_attach_private(struct elisa *handle, const uint8_t ticket[ELISA_TICKET_SIZE],
+			 uint32_t flags, void *exchange, size_t length,
+			 struct elisa_attachment **made);
+
+/*
+ * End the attachment; the exchange buffer is private again when this returns 0. One that is gone
+ * already is no error. On failure (-EINTR, ...) the object stays valid. NULL is allowed.
+ */
+int elisa_detach(struct elisa_attachment *attachment);
+
+struct elisa *elisa_attachment_handle(const struct elisa_attachment *attachment);
+uint32_t elisa_attachment_slot(const struct elisa_attachment *attachment);
+/* How calls travel: decided by the host's administrator, not by this process. */
+enum elisa_mode elisa_attachment_mode(const struct elisa_attachment *attachment);
+uint32_t elisa_attachment_flags(const struct elisa_attachment *attachment); /* ELISA_ATTACH_* */
+uint32_t elisa_attachment_export_flags(const struct elisa_attachment *attachment);
+/* Not 0 if elisa_call_general() may be used: trusted, and ELISA_EXPORT_GENERAL_REGS. */
+int elisa_attachment_general(const struct elisa_attachment *attachment);
+/* The exchange buffer: here, its bytes, and the address at which the function sees it. */
+void *elisa_attachment_exchange(const struct elisa_attachment *attachment);
+size_t elisa_attachment_exchange_length(const struct elisa_attachment *attachment);
+uint64_t elisa_attachment_exchange_in_sub(const struct elisa_attachment *attachment);
+
+/* ------------------------------------------------------------------------------ calls */
+
+/*
+ * value: what the function returned. error: ELISA_CALL_OK, or enum elisa_call_error if the call did
+ * not come to its end; value then is not the function's. Returned in RAX and RDX.
+ */
+struct elisa_result {
+	long value;
+	long error;
+};
+
+/* What an enum elisa_call_error means and what to do about it. Never NULL, static. */
+const char *elisa_call_strerror(long error);
+
+/*
+ * The stub's register contract: arguments in RDI, RSI, RDX, R10, R8, R9, result in RAX and RDX; RSP,
+ * RBP and DF=0 hold, all else may change. The stub runs on the caller's stack, so the
+ * caller's red zone is stepped over first: two instructions of four bytes.
+ */
+#define ELISA_CALL_ASM "add $-128, %%rsp\n\tcall *%%rax\n\tsub $-128, %%rsp"
+#define ELISA_CALL_OPERANDS(value, error, a0, a1, r10, r8, r9) \
+	"+a"(value), "+d"(error), "+D"(a0), "+S"(a1), "+r"(r10), "+r"(r8), "+r"(r9)
+#define ELISA_CALL_CLOBBERS "rbx", "rcx", "r11", "r12", "r13", "r14", "r15", "cc", "memory"
+#define ELISA_CALL_VECTORS                                                                         \
+	"st", "st(1)", "st(2)", "st(3)", "st(4)", "st(5)", "st(6)", "st(7)", "mm0", "mm1", "mm2",  \
+		"mm3", "mm4", "mm5", "mm6", "mm7", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", \
+		"xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",       \
+		"xmm15"
+#ifdef __AVX512F__
+#define ELISA_CALL_WIDE_VECTORS                                                                  \
+	, "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24",       \
+		"xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31", "k0", "k1", "k2", \
+		"k3", "k4", "k5", "k6", "k7"
+#else
+#define ELISA_CALL_WIDE_VECTORS
+#endif
+
+/*
+ * Call the export's entry function with six integers (or exchange-buffer addresses as the function
+ * sees them: elisa_attachment_exchange_in_sub()). From any thread of the process that attached, many
+ * at once; not from a signal handler that may have interrupted a call on the same thread's stack
+ * below its red zone, and never after elisa_detach(). Code built for AVX-512 must be built so as a
+ * whole file (-mavx512f), not by a function attribute.
+ */
+static inline __attribute__((always_inline)) struct elisa_result
+elisa_call(const struct elisa_attachment *attachment, long a0, long a1, long a2, long a3, long a4,
+	   long a5)
+{
+	struct elisa_result result;
+	long value = (long)attachment->call;
+	long error = a2;
+	register long r10 __asm__("r10") = a3;
+	register long r8 __asm__("r8") = a4;
+	register long r9 __asm__("r9") = a5;
+
+	__asm__ volatile(ELISA_CALL_ASM
+			 : ELISA_CALL_OPERANDS(value, error, a0, a1, r10, r8, r9)
+			 :
+			 : ELISA_CALL_CLOBBERS, ELISA_CALL_VECTORS ELISA_CALL_WIDE_VECTORS);
+	result.value = value;
+	result.error = error;
+	return result;
+}
+
+/*
+ * The same, and the compiler may keep vector and x87 registers live across the call. Only where
+ * elisa_attachment_general() says so: the export declares ELISA_EXPORT_GENERAL_REGS and this
+ * process attached with ELISA_ATTACH_TRUST_MANAGER. Nothing stops a function that declares it from
+ * changing those registers, and without that trust the stub clears them.
+ */
+static inline __attribute__((always_inline)) struct elisa_result
+elisa_call_general(const struct elisa_attachment *attachment, long a0, long a1, long a2, long a3,
+		   long a4, long a5)
+{
+	struct elisa_result result;
+	long value = (long)attachment->call;
+	long error = a2;
+	register long r10 __asm__("r10") = a3;
+	register long r8 __asm__("r8") = a4;
+	register long r9 __asm__("r9") = a5;
+
+	__asm__ volatile(ELISA_CALL_ASM
+			 : ELISA_CALL_OPERANDS(value, error, a0, a1, r10, r8, r9)
+			 :
+			 : ELISA_CALL_CLOBBERS);
+	result.value = value;
+	result.error = error;
+	return result;
+}
+
+/* elisa_call() as an ordinary C function, for other languages and for function pointers. */
+struct elisa_result elisa_call_c(const struct elisa_attachment *attachment, long a0, long a1,
+				 long a2, long a3, long a4, long a5);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

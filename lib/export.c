@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The manager's side: create, map, publish, destroy. What the driver would refuse for its form is
+ * refused here with the same reason; the library must never be what makes a request safe.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include "internal.h"
+
+#define EXPORT_FLAGS (ELISA_EXPORT_GENERAL_REGS | ELISA_EXPORT_POISON)
+
+static bool name_is_good(const char *name, size_t length)
+{
+	static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				   "0123456789._-";
+
+	return length > 0 && length < ELISA_NAME_SIZE && strspn(name, good) == length;
+}
+
+int elisa_check_name(struct elisa *handle, const char *name, const char *doing)
+{
+	size_t length = name ? strlen(name) : 0;
+
+	if (!name_is_good(name ? name : "", length))
+		return elisa_fail(handle, EINVAL, ELISA_WHY_NAME, length, doing, name);
+	return 0;
+}
+
+static int create(struct elisa *handle, const char *name, uint32_t flags, uint32_t limit_us,
+		  const uint8_t *ticket, struct elisa_export **made)
+{
+	static const char doing[] = "create export";
+	struct elisa_ioc_export request = {.flags = flags, .limit_us = limit_us};
+	struct elisa_export *export_;
+	int ret;
+
+	export_ = calloc(1, sizeof(*export_));
+	if (!export_)
+		return elisa_fail(handle, ENOMEM, ELISA_OK, 0, doing, name);
+	export_->handle = handle;
+	memcpy(export_->name, name, strlen(name));
+	memcpy(request.name, export_->name, sizeof(request.name));
+	if (ticket)
+		memcpy(request.ticket, ticket, sizeof(request.ticket));
+
+	ret = elisa_request(handle, ELISA_IOC_EXPORT_CREATE, &request.status, doing, name);
+	if (ret < 0) {
+		free(export_);
+		return ret;
+	}
+	export_->id = request.id;
+	elisa_count(handle, 1);
+	*made = export_;
+	return 0;
+}
+
+static int check_create(struct elisa *handle, const char *name, uint32_t flags,
+			struct elisa_export **made)
+{
+	static const char doing[] = "create export";
+
+	if (!handle || !made)
+		return elisa_fail_text(handle, EINVAL,
+				       "create export: handle or made is NULL; open the device, "
+				       "and give a place for the export");
+	*made = NULL;
+	if (flags & ~EXPORT_FLAGS)
+		return elisa_fail(handle, EINVAL, ELISA_WHY_FIELD, flags, doing, name);
+	return elisa_check_name(handle, name, doing);
+}
+
+ELISA_PUBLIC int elisa_export_create(struct elisa *handle, const char *name, uint32_t flags,
+				     uint32_t limit_us, struct elisa_export **made)
+{
+	int ret = check_create(handle, name, flags, made);
+
+	return ret < 0 ? ret : create(handle, name, flags, limit_us, NULL, made);
+}
+
+static int draw_ticket(struct elisa *handle, const char *name, uint8_t ticket[ELISA_TICKET_SIZE])
+{
+	size_t done = 0;
+
+	while (done < ELISA_TICKET_SIZE) {
+		ssize_t got = getrandom(ticket + done, ELISA_TICKET_SIZE - done, 0);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return elisa_fail(handle, errno, ELISA_OK, 0, "draw a ticket for", name);
+		done += (size_t)got;
+	}
+	return 0;
+}
+
+ELISA_PUBLIC int elisa_export_create_private(struct elisa *handle, const char *name, uint32_t flags,
+					     uint32_t limit_us, uint8_t ticket[ELISA_TICKET_SIZE],
+					     struct elisa_export **made)
+{
+	int ret = check_create(handle, name, flags, made);
+
+	if (ret < 0)
+		return ret;
+	if (!ticket)
+		return elisa_fail_text(handle, EINVAL,
+				       "create export '%s': ticket is NULL; give %d bytes for it",
+				       name, ELISA_TICKET_SIZE);
+	ret = draw_ticket(handle, name, ticket);
+	if (ret < 0)
+		return ret;
+	ret = create(handle, name, flags | ELISA_EXPORT_PRIVATE, limit_us, ticket, made);
+	if (ret < 0)
+		explicit_bzero(ticket, ELISA_TICKET_SIZE);
+	return ret;
+}
+
+static int no_export(const char *doing)
+{
+	return elisa_fail_text(NULL, EINVAL, "%s: the export is NULL; create one first", doing);
+}
+
+/* Whole pages of the object area. */
+static int check_range(const struct elisa_export *export_, uint64_t offset, size_t length,
+		       const char *doing)
+{
+	uint64_t bad;
+
+	if (!length)
+		return elisa_fail(export_->handle, EINVAL, ELISA_WHY_NO_PAGES, 0, doing,
+				  export_->name);
+	if (offset % ELISA_PAGE_SIZE || offset >= ELISA_OBJECT_SIZE)
+		bad = offset;
+	else if (length % ELISA_PAGE_SIZE || length > ELISA_OBJECT_SIZE - offset)
+		bad = length;
+	else
+		return 0;
+	return elisa_fail(export_->handle, EINVAL, ELISA_WHY_RANGE, bad, doing, export_->name);
+}
+
+ELISA_PUBLIC int elisa_export_map(struct elisa_export *export_, uint64_t offset,
+				  const void *address, size_t length, uint32_t prot)
+{
+	static const char doing[] = "map memory into export";
+	struct elisa_ioc_map request = {
+		.prot = prot,
+		.offset = offset,
+		.address = (uintptr_t)address,
+		.length = length,
+	};
+	int ret;
+
+	if (!export_)
+		return no_export(doing);
+	ret = check_range(export_, offset, length, doing);
+	if (ret < 0)
+		return ret;
+	if (prot != ELISA_PROT_READ && prot != (ELISA_PROT_READ | ELISA_PROT_WRITE) &&
+	    prot != (ELISA_PROT_READ | ELISA_PROT_EXEC))
+		return elisa_fail(export_->handle, EINVAL, ELISA_WHY_PROT, prot, doing,
+				  export_->name);
+	if (!address)
+		return elisa_fail(export_->handle, EINVAL, ELISA_WHY_ADDRESS, 0, doing,
+				  export_->name);
+	if (request.address % ELISA_PAGE_SIZE || request.address + length < length)
+		return elisa_fail(export_->handle, EINVAL, ELISA_WHY_RANGE, request.address, doing,
+				  export_->name);
+	request.id = export_->id;
+	return elisa_request(export_->handle, ELISA_IOC_EXPORT_MAP, &request.status, doing,
+			     export_->name);
+}
+
+ELISA_PUBLIC int elisa_export_unmap(struct elisa_export *export_, uint64_t offset, size_t length)
+{
+	static const char doing[] = "unmap memory from export";
+	struct elisa_ioc_unmap request = {.offset = offset, .length = length};
+	int ret;
+
+	if (!export_)
+		return no_export(doing);
+	ret = check_range(export_, offset, length, doing);
+	if (ret < 0)
+		return ret;
+	request.id = export_->id;
+	return elisa_request(export_->handle, ELISA_IOC_EXPORT_UNMAP, &request.status, doing,
+			     export_->name);
+}
+
+ELISA_PUBLIC int elisa_export_publish(struct elisa_export *export_, uint64_t entry)
+{
+	static const char doing[] = "publish export";
+	struct elisa_ioc_publish request = {.entry = entry};
+
+	if (!export_)
+		return no_export(doing);
+	if (entry >= ELISA_OBJECT_SIZE)
+		return elisa_fail(export_->handle, EINVAL, ELISA_WHY_ENTRY, entry, doing,
+				  export_->name);
+	request.id = export_->id;
+	return elisa_request(export_->handle, ELISA_IOC_EXPORT_PUBLISH, &request.status, doing,
+			     export_->name);
+}
+
+ELISA_PUBLIC int elisa_export_destroy(struct elisa_export *export_)
+{
+	struct elisa_ioc_destroy request = {0};
+	int ret;
+
+	if (!export_)
+		return 0;
+	request.id = export_->id;
+	ret = elisa_request(export_->handle, ELISA_IOC_EXPORT_DESTROY, &request.status,
+			    "destroy export", export_->name);
+	if (ret < 0 && request.status.why != ELISA_WHY_NO_EXPORT)
+		return ret;
+	elisa_count(export_->handle, -1);
+	free(export_);
+	return 0;
+}
+
+ELISA_PUBLIC struct elisa *elisa_export_handle(const struct elisa_export *export_)
+{
+	return export_->handle;
+}
+
+ELISA_PUBLIC const char *elisa_export_name(const struct elisa_export *export_)
+{
+	return export_->name;
+}
+
+ELISA_PUBLIC uint32_t elisa_export_id(const struct elisa_export *export_)
+{
+	return export_->id;
+}

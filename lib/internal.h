@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of libelisa share. The transport is a table so that the library can be tested
+ * without a VM: a fake one is for internal testing only and must never become public.
+ */
+#ifndef ELISA_LIB_INTERNAL_H
+#define ELISA_LIB_INTERNAL_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <sys/types.h>
+#include <elisa/elisa.h>
+
+#define ELISA_PUBLIC	__attribute__((visibility("default")))
+#define ELISA_TEXT_SIZE 512
+
+struct elisa_transport {
+	int (*open)(void *context, const char *path); /* descriptor or -errno */
+	int (*ioctl)(void *context, int fd, unsigned long request, void *argument); /* 0, -errno */
+	ssize_t (*read)(void *context, int fd, void *buffer, size_t size); /* bytes or -errno */
+	void (*close)(void *context, int fd);
+};
+
+extern const struct elisa_transport elisa_device_transport;
+
+struct elisa {
+	const struct elisa_transport *transport;
+	void *context;
+	int fd;
+	uint32_t rights;
+
+	pthread_mutex_t lock; /* protects what follows */
+	unsigned int objects; /* exports and attachments that exist */
+	struct elisa_status status;
+	char text[ELISA_TEXT_SIZE];
+};
+
+struct elisa_export {
+	struct elisa *handle;
+	uint32_t id;
+	char name[ELISA_NAME_SIZE];
+};
+
+int elisa_open_transport(const struct elisa_transport *transport, void *context, const char *path,
+			 struct elisa **handle);
+
+/* Every request to the driver. status is in the request, at its start; doing is for the text. */
+int elisa_request(struct elisa *handle, unsigned long request, struct elisa_status *status,
+		  const char *doing, const char *subject);
+
+/* Refuses a malformed name with ELISA_WHY_NAME. */
+int elisa_check_name(struct elisa *handle, const char *name, const char *doing);
+
+/* Counts an export or an attachment that begins (+1) or ends (-1). */
+void elisa_count(struct elisa *handle, int change);
+
+/*
+ * Record a failure and return -error: "doing 'subject': what was wrong, with the value; what to
+ * do". handle may be NULL; then it is the thread's. subject may be NULL.
+ */
+int elisa_fail(struct elisa *handle, int error, uint32_t why, uint64_t value, const char *doing,
+	       const char *subject);
+
+/* The same with the text itself; exported to libelisa-extra, not to anybody else. */
+int elisa_fail_text(struct elisa *handle, int error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif
