@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A shared object laid out and relocated in memory of our own. The bytes it comes from are hostile:
+ * every offset, size and index in them is checked before use, and nothing is followed twice.
+ */
+#ifndef ELISA_ELF_IMAGE_H
+#define ELISA_ELF_IMAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct elf_symbol {
+	const char *name;
+	uint64_t at; /* bytes from the image's start; size bytes from there on are inside it */
+	uint64_t size;
+	unsigned char type; /* STT_NOTYPE, STT_OBJECT or STT_FUNC */
+};
+
+struct elf_image {
+	uint8_t *memory; /* whole pages, anonymous */
+	size_t size;
+	uint8_t *prot; /* ELISA_PROT_* of each page, 0 for a gap between segments */
+
+	/* Copied out: once the image is shared, its own tables may change under us. */
+	struct elf_symbol *symbols;
+	size_t symbol_count;
+	char *names;
+};
+
+/*
+ * Lay out `size` bytes of a file as they look at virtual address `base`. 0, or -errno with the
+ * reason in text: what is wrong, and what to do.
+ */
+int elf_image_create(struct elf_image *image, const void *file, size_t size, uint64_t base,
+		     char *text, size_t text_size);
+void elf_image_destroy(struct elf_image *image);
+
+const struct elf_symbol *elf_image_symbol(const struct elf_image *image, const char *name);
+
+#endif
