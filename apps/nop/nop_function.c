@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What runs in the sub context: six integers in, one out. It has no C library, and it must never
+ * use anything but its arguments, its own data and the exchange buffer.
+ */
+enum {
+	RETURN_ONE,
+	COUNT
+};
+
+long entry_function(long what, long a1, long a2, long a3, long a4, long a5);
+
+/* In memory that all attached VMs share; each call may run beside others. */
+static long counter;
+
+long entry_function(long what, long a1, long a2, long a3, long a4, long a5)
+{
+	(void)a1, (void)a2, (void)a3, (void)a4, (void)a5;
+	if (what == COUNT)
+		return __atomic_add_fetch(&counter, 1, __ATOMIC_RELAXED);
+	return 1;
+}
