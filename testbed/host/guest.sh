@@ -25,11 +25,11 @@ guest_start()
 	if [ -n "${GUEST_UID:-}" ]; then
 		chown "$GUEST_UID:$GUEST_UID" "$_dir"
 		chmod 666 /dev/kvm
-		_as="start-stop-daemon -S -c $GUEST_UID:$GUEST_UID -x /usr/bin/qemu-system-x86_64 --"
+		_as="runas $GUEST_UID"
 	fi
 	# The console is a virtio console: see docs/testbed.md for what a serial port would cost.
 	{
-		${_as:-qemu-system-x86_64} \
+		$_as qemu-system-x86_64 \
 			-name "$_guest" -pidfile "$_dir/pid" \
 			-L /usr/share/qemu -bios qboot.rom \
 			-M microvm,pit=off,pic=off,rtc=on,ioapic2=off -accel kvm \

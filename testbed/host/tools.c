@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Small helpers of the emulated host, one static program with four names. None of them may keep a
+ * Small helpers of the emulated host, one static program with five names. None of them may keep a
  * job from ending: they stop at the end of their input.
  *
  *   e9cat [END]          copy standard input to the emulator's debug port; stop after the word END
  *   relay PREFIX FILE    copy standard input to FILE as it is, and to standard output by the line
  *                        with PREFIX before each
  *   kmsg                 print the kernel's warnings and worse, from now on
+ *   runas ID COMMAND...  run COMMAND as this user and group, which need not be in /etc/passwd
  *   tsc LABEL            print the time stamp counter (under Bochs: instructions since power-on)
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <libgen.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -135,6 +137,20 @@ static int kmsg(void)
 	}
 }
 
+static int runas(const char *id, char **command)
+{
+	char *end;
+	unsigned long value = strtoul(id, &end, 10);
+
+	if (*end || setgroups(0, NULL) || setgid(value) || setuid(value)) {
+		perror("runas");
+		return 1;
+	}
+	execvp(command[0], command);
+	perror(command[0]);
+	return 127;
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = basename(argv[0]);
@@ -145,10 +161,13 @@ int main(int argc, char **argv)
 		return relay(argv[1], argv[2]);
 	if (!strcmp(name, "kmsg"))
 		return kmsg();
+	if (!strcmp(name, "runas") && argc > 2)
+		return runas(argv[1], argv + 2);
 	if (!strcmp(name, "tsc")) {
 		printf(">> tsc %.1f M  %s\n", __rdtsc() / 1e6, argc > 1 ? argv[1] : "");
 		return 0;
 	}
-	fprintf(stderr, "usage: e9cat [END] | relay PREFIX FILE | kmsg | tsc LABEL\n");
+	fprintf(stderr, "usage: e9cat [END] | relay PREFIX FILE | kmsg | runas ID COMMAND... | "
+			"tsc LABEL\n");
 	return 2;
 }

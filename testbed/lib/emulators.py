@@ -82,8 +82,8 @@ def bochs(binary, work, logs, args, vmlinux, initrd, cmdline):
 def qemu(work, logs, args, vmlinux, initrd, cmdline):
     image = os.path.join(work, "initrd.img")
     paths.replace(image, b"".join(initrd))
-    accel = ["-accel", "kvm", "-cpu", "host"] if os.access("/dev/kvm", os.R_OK | os.W_OK) \
-        else ["-accel", "tcg", "-cpu", "max"]
+    # Without nested KVM, QEMU was asked for by name: its own emulation has no VMX (--no-kvm).
+    accel = ["-accel", "kvm", "-cpu", "host"] if nested_kvm() else ["-accel", "tcg", "-cpu", "max"]
     return ["qemu-system-x86_64", "-M", "q35", *accel, "-smp", str(args.cpus),
             "-m", str(args.mem), "-nodefaults", "-no-user-config", "-display", "none",
             "-no-reboot", "-kernel", vmlinux, "-initrd", image, "-append", cmdline,

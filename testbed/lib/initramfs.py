@@ -64,7 +64,7 @@ def _base():
         archive.node("/dev/null", 1, 3, 0o666)
         archive.file("/bin/busybox", BUSYBOX)
         archive.file("/testbed/bin/e9cat", helper)
-        for name in ("relay", "kmsg", "tsc"):
+        for name in ("relay", "kmsg", "runas", "tsc"):
             archive.link(f"/testbed/bin/{name}", "e9cat")
         archive.data("/etc/passwd", "root:x:0:0::/:/bin/sh\n")
         archive.data("/etc/group", "root:x:0:\n")

@@ -12,7 +12,7 @@ _BAD = re.compile("|".join((
     r"detected stalls", r"kmemleak: [1-9]", r"refcount_t:", r"list_(add|del) corruption",
     r"Bad page (state|map)", r"bad: scheduling", r"(UBSAN|KASAN|KCSAN|KMSAN|kfence)\b.*:",
     r"unchecked MSR access", r"kvm.*: (vmread|vmwrite|vmptrld|vmclear|invept|invvpid) failed",
-    r"usercopy", r"stack segment", r"invalid opcode: ", r"disagrees about version of symbol",
+    r"usercopy: Kernel memory", r"stack segment", r"invalid opcode: ", r"disagrees about version of symbol",
     r"Unknown symbol",
 )))
 # Said in this testbed, and no defect of ours.
@@ -21,6 +21,8 @@ _USUAL = re.compile("|".join((
     r"kfence: initialized",
     # Bochs's CPUID: leaf 4 says more cores than leaf 1 has logical processors. 6.12 and newer care.
     r"WARNING: .*topology_common\.c:\d+ parse_legacy",
+    # Bochs's CPUID: sizes of the extended state, on tigerlake and corei7_skylake_x.
+    r"WARNING: .*fpu/xstate\.c:\d+ fpu__init_system_xstate",
 )))
 _CUT, _END_TRACE = "[ cut here ]", "[ end trace "
 

@@ -154,7 +154,12 @@ class Run:
             reasons.append("there was no kernel log")
         return reasons
 
-    def serial_tail(self, count):
+    def crash(self):
+        """What the kernel of a machine that did not reach its job's end complained about."""
+        return ["serial port: " + line
+                for line in kernellog.complaints(self.serial_tail(), self.args.allow_log)[:8]]
+
+    def serial_tail(self, count=10000):
         try:
             with open(os.path.join(self.logs, "serial.log"), errors="replace",
                       encoding="utf-8") as f:
