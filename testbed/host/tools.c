@@ -22,7 +22,11 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
-enum { DEBUG_PORT = 0xe9, LEVEL_MASK = 7, LEVEL_WARNING = 4 };
+enum {
+	DEBUG_PORT = 0xe9,
+	LEVEL_MASK = 7,
+	LEVEL_WARNING = 4
+};
 
 static int write_all(int fd, const char *data, size_t length)
 {
@@ -123,7 +127,7 @@ static int kmsg(void)
 		int length;
 
 		n = read(fd, record, sizeof(record) - 1);
-		if (n < 0 && errno == EPIPE)	/* overwritten before it was read */
+		if (n < 0 && errno == EPIPE) /* overwritten before it was read */
 			continue;
 		if (n <= 0)
 			return 0;
