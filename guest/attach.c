@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Attach a process to an export, and detach it. A slot that the host has given must be
+ * usable on every vCPU or be given back; its exchange buffer stays pinned until the host
+ * has let go of it.
+ */
+#include <linux/io.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <asm/cpufeature.h>
+#include <asm/pgtable.h>
+#include <asm/segment.h>
+#include <asm/special_insns.h>
+
+#include "gate_page.h"
+#include "guest.h"
+
+static int host_detach(u32 slot, struct elisa_status *status)
+{
+	struct elisa_hc_page *page = elisa_page_get(ELISA_HC_DETACH);
+	int ret;
+
+	page->detach.slot = slot;
+	ret = elisa_hypercall(page, status);
+	elisa_page_put(page);
+	return ret;
+}
+
+/* Cannot fail: what the host could not let go of stays pinned for ever. */
+static void attachment_end(struct elisa_process *process, struct elisa_attachment *attachment)
+{
+	struct elisa_status status = {};
+	int ret = host_detach(attachment->slot, &status);
+
+	if (!ret || status.why == ELISA_WHY_NO_ATTACHMENT || status.why == ELISA_WHY_NO_HOST)
+		elisa_unpin(process->mm, attachment->pages, attachment->count);
+	else
+		pr_warn("slot %u: the host keeps the exchange buffer (error %d, reason %u)\n",
+			attachment->slot, ret, status.why);
+	elisa_vcpus_release();
+	list_del(&attachment->node);
+	kvfree(attachment);
+}
+
+/* Ends a process's attachments: those of a file, or all. */
+void elisa_detach_all(struct elisa_process *process, struct elisa_file *file)
+{
+	struct elisa_attachment *attachment, *next;
+
+	mutex_lock(&process->lock);
+	list_for_each_entry_safe(attachment, next, &process->attachments, node)
+		if (!file || attachment->file == file)
+			attachment_end(process, attachment);
+	mutex_unlock(&process->lock);
+}
+
+int elisa_detach(struct elisa_file *file, struct elisa_ioc_detach *arg)
+{
+	struct elisa_process *process = READ_ONCE(file->process);
+	struct elisa_attachment *attachment;
+	int ret = elisa_fail(&arg->status, ELISA_WHY_NO_ATTACHMENT, arg->slot, -ENOENT);
+
+	if (arg->pad)
+		return elisa_fail(&arg->status, ELISA_WHY_FIELD, arg->pad, -EINVAL);
+	if (!process)
+		return ret;
+	mutex_lock(&process->lock);
+	list_for_each_entry(attachment, &process->attachments, node) {
+		if (attachment->slot == arg->slot && attachment->file == file) {
+			attachment_end(process, attachment);
+			ret = elisa_fail(&arg->status, ELISA_OK, 0, 0);
+			break;
+		}
+	}
+	mutex_unlock(&process->lock);
+	return ret;
+}
+
+static int attach_check(const struct elisa_ioc_attach *arg, struct elisa_status *status)
+{
+	if (arg->flags & ~ELISA_ATTACH_TRUST_MANAGER)
+		return elisa_fail(status, ELISA_WHY_FIELD, arg->flags, -EINVAL);
+	if (!PAGE_ALIGNED(arg->exchange) || !arg->exchange != !arg->exchange_length)
+		return elisa_fail(status, ELISA_WHY_ADDRESS, arg->exchange, -EINVAL);
+	if (!PAGE_ALIGNED(arg->exchange_length) ||
+	    arg->exchange_length > ELISA_EXCHANGE_MAX_PAGES * PAGE_SIZE)
+		return elisa_fail(status, ELISA_WHY_RANGE, arg->exchange_length, -EINVAL);
+	if (arg->exchange > TASK_SIZE_MAX - arg->exchange_length)
+		return elisa_fail(status, ELISA_WHY_ADDRESS, arg->exchange, -EFAULT);
+	return 0;
+}
+
+/* What CR3 points at while the process is in user mode. */
+static u64 user_root(struct mm_struct *mm)
+{
+	u64 root = virt_to_phys(mm->pgd);
+
+	return boot_cpu_has(X86_FEATURE_PTI) ? root + PAGE_SIZE : root;
+}
+
+static int host_attach(struct elisa_attachment *attachment, struct mm_struct *mm,
+		       struct elisa_ioc_attach *arg)
+{
+	struct elisa_hc_page *page = elisa_page_get(ELISA_HC_ATTACH);
+	u32 i;
+	int ret;
+
+	memcpy(page->attach.name, arg->name, sizeof(arg->name));
+	memcpy(page->attach.ticket, arg->ticket, sizeof(arg->ticket));
+	page->attach.root = user_root(mm);
+	page->attach.user_cs = __USER_CS;
+	page->attach.user_ss = __USER_DS;
+	page->attach.exchange_pages = attachment->count;
+	for (i = 0; i < attachment->count; i++)
+		page->attach.exchange[i] = page_to_phys(attachment->pages[i]);
+	ret = elisa_hypercall(page, &arg->status);
+	attachment->slot = page->attach.slot;
+	arg->slot = page->attach.slot;
+	arg->mode = page->attach.mode;
+	arg->export_flags = page->attach.export_flags;
+	elisa_page_put(page);
+	if (!ret && WARN_ON_ONCE(attachment->slot >= ELISA_SLOTS))
+		ret = elisa_fail(&arg->status, ELISA_WHY_STATE, arg->slot, -EPROTO);
+	return ret;
+}
+
+static unsigned int stub_flags(const struct elisa_ioc_attach *arg)
+{
+	unsigned long cr4 = native_read_cr4();
+	unsigned int flags = 0;
+
+	if (arg->flags & ELISA_ATTACH_TRUST_MANAGER)
+		flags |= ELISA_STUB_TRUSTING;
+	if (!(arg->export_flags & ELISA_EXPORT_GENERAL_REGS))
+		flags |= ELISA_STUB_FULL;
+	if (cr4 & X86_CR4_FSGSBASE)
+		flags |= ELISA_STUB_FSGSBASE;
+	if (cr4 & X86_CR4_PKE)
+		flags |= ELISA_STUB_PKU;
+	if (cr4 & X86_CR4_OSXSAVE)
+		flags |= ELISA_STUB_XSAVE;
+	return flags;
+}
+
+/* The host has given a slot: make it callable. The attachment is the process's after it. */
+static int attach_publish(struct elisa_process *process, struct elisa_attachment *attachment,
+			  void *stub, struct elisa_ioc_attach *arg)
+{
+	u32 slot = attachment->slot;
+	u64 base = ELISA_WINDOW_BASE + slot * ELISA_SLOT_SIZE;
+	u32 entry;
+
+	arg->call = base + ELISA_CODE_OFFSET +
+		    elisa_guest_stub_build(stub, slot, arg->mode, stub_flags(arg));
+	arg->exchange_in_sub = attachment->count ? base + ELISA_EXCHANGE_OFFSET : 0;
+	entry = arg->mode == ELISA_MODE_STRICT ? ELISA_STRICT_ENTRY(slot) :
+						 ELISA_TRUSTED_ENTRY(slot);
+
+	mmap_read_lock(process->mm);
+	mutex_lock(&process->lock);
+	if (!process->window) { /* another thread has unmapped it meanwhile */
+		mutex_unlock(&process->lock);
+		mmap_read_unlock(process->mm);
+		return elisa_fail(&arg->status, ELISA_WHY_WINDOW, ELISA_WINDOW_BASE, -EADDRINUSE);
+	}
+	elisa_window_set_stub(process, slot, stub, entry);
+	list_add_tail(&attachment->node, &process->attachments);
+	mutex_unlock(&process->lock);
+	mmap_read_unlock(process->mm);
+	return 0;
+}
+
+static struct elisa_attachment *attachment_new(struct elisa_file *file, u32 count)
+{
+	struct elisa_attachment *attachment;
+
+	attachment = kvzalloc(struct_size(attachment, pages, count), GFP_KERNEL_ACCOUNT);
+	if (attachment) {
+		attachment->file = file;
+		attachment->count = count;
+	}
+	return attachment;
+}
+
+/* The file's process; the file belongs to current's mm already. */
+static struct elisa_process *file_process(struct elisa_file *file)
+{
+	struct elisa_process *process = READ_ONCE(file->process);
+
+	if (process)
+		return process;
+	process = elisa_process_get(file->mm);
+	if (!IS_ERR(process) && cmpxchg(&file->process, NULL, process)) /* another thread did */
+		elisa_process_put(process);
+	return process;
+}
+
+int elisa_attach(struct elisa_file *file, struct elisa_ioc_attach *arg)
+{
+	struct elisa_attachment *attachment;
+	struct elisa_process *process;
+	struct elisa_status ignored;
+	void *stub;
+	int ret;
+
+	ret = attach_check(arg, &arg->status);
+	if (ret)
+		return ret;
+	process = file_process(file);
+	if (IS_ERR(process))
+		return PTR_ERR(process);
+	if (mutex_lock_killable(&process->attach_lock))
+		return -EINTR;
+	ret = elisa_window_open(process, &arg->status);
+	if (ret)
+		goto err_unlock;
+	ret = -ENOMEM;
+	stub = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
+	if (!stub)
+		goto err_unlock;
+	attachment = attachment_new(file, arg->exchange_length >> PAGE_SHIFT);
+	if (!attachment)
+		goto err_stub;
+	ret = elisa_pin(process->mm, arg->exchange, attachment->count, attachment->pages,
+			&arg->status);
+	if (ret)
+		goto err_free;
+	ret = host_attach(attachment, process->mm, arg);
+	if (ret)
+		goto err_unpin;
+	ret = elisa_vcpus_sync(&arg->status);
+	if (ret)
+		goto err_detach;
+	ret = attach_publish(process, attachment, stub, arg);
+	if (ret)
+		goto err_vcpus;
+	mutex_unlock(&process->attach_lock);
+	return 0;
+
+err_vcpus:
+	elisa_vcpus_release();
+err_detach:
+	if (host_detach(attachment->slot, &ignored) && attachment->count) {
+		pr_warn("slot %u: the host keeps the exchange buffer\n", attachment->slot);
+		goto err_free;
+	}
+err_unpin:
+	elisa_unpin(process->mm, attachment->pages, attachment->count);
+err_free:
+	kvfree(attachment);
+err_stub:
+	free_page((unsigned long)stub);
+err_unlock:
+	mutex_unlock(&process->attach_lock);
+	return ret;
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What happens to this VM's exports. The host has one queue for the VM and no interrupt:
+ * while somebody waits it is asked every 20 ms, and not at all if nobody does. An event
+ * goes to the file that owns its export and must never be seen through another.
+ */
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include "guest.h"
+
+#define POLL_INTERVAL msecs_to_jiffies(20)
+
+/* Also keeps the order of events: who takes them from the host hands them out. */
+DEFINE_MUTEX(elisa_events_lock);
+static LIST_HEAD(files);
+static DEFINE_XARRAY(exports); /* struct elisa_export by the host's id */
+
+static void ask_host(struct work_struct *work);
+static DECLARE_DELAYED_WORK(asking, ask_host);
+
+void elisa_events_open(struct elisa_file *file)
+{
+	INIT_KFIFO(file->queue);
+	spin_lock_init(&file->queue_lock);
+	init_waitqueue_head(&file->wait);
+	mutex_lock(&elisa_events_lock);
+	list_add_tail(&file->node, &files);
+	mutex_unlock(&elisa_events_lock);
+}
+
+void elisa_events_release(struct elisa_file *file)
+{
+	mutex_lock(&elisa_events_lock);
+	list_del(&file->node);
+	mutex_unlock(&elisa_events_lock);
+}
+
+void elisa_events_exit(void)
+{
+	cancel_delayed_work_sync(&asking);
+	xa_destroy(&exports);
+}
+
+/* An id that is in use means that the host module was loaded anew and counts again. */
+int elisa_events_add_export(struct elisa_export *export)
+{
+	struct elisa_export *old;
+
+	mutex_lock(&elisa_events_lock);
+	old = xa_store(&exports, export->id, export, GFP_KERNEL);
+	if (old && !xa_is_err(old))
+		WRITE_ONCE(old->stale, true);
+	mutex_unlock(&elisa_events_lock);
+	return xa_err(old);
+}
+
+/* True if it is stale: its id is another's. */
+bool elisa_events_remove_export(struct elisa_export *export)
+{
+	bool stale;
+
+	mutex_lock(&elisa_events_lock);
+	stale = export->stale;
+	if (!stale)
+		xa_erase(&exports, export->id);
+	mutex_unlock(&elisa_events_lock);
+	return stale;
+}
+
+static struct elisa_event lost_event(u64 lost)
+{
+	struct elisa_event event = {
+		.type = ELISA_EVENT_LOST,
+		.value = lost,
+	};
+
+	return event;
+}
+
+static void queue_event(struct elisa_file *file, const struct elisa_event *event)
+{
+	spin_lock(&file->queue_lock);
+	if (event->type == ELISA_EVENT_LOST) {
+		file->lost += event->value;
+	} else if (kfifo_avail(&file->queue) < (file->lost ? 2 : 1)) {
+		file->lost++;
+	} else {
+		if (file->lost) {
+			kfifo_put(&file->queue, lost_event(file->lost));
+			file->lost = 0;
+		}
+		kfifo_put(&file->queue, *event);
+	}
+	spin_unlock(&file->queue_lock);
+	wake_up_interruptible(&file->wait);
+}
+
+static bool take_event(struct elisa_file *file, struct elisa_event *event)
+{
+	bool have;
+
+	spin_lock(&file->queue_lock);
+	have = kfifo_get(&file->queue, event);
+	if (!have && file->lost) {
+		*event = lost_event(file->lost);
+		file->lost = 0;
+		have = true;
+	}
+	spin_unlock(&file->queue_lock);
+	return have;
+}
+
+static bool have_event(struct elisa_file *file)
+{
+	bool have;
+
+	spin_lock(&file->queue_lock);
+	have = !kfifo_is_empty(&file->queue) || file->lost;
+	spin_unlock(&file->queue_lock);
+	return have;
+}
+
+/* What the host has lost may have been of any file. */
+static void hand_out(const struct elisa_event *event)
+{
+	struct elisa_export *export;
+	struct elisa_file *file;
+
+	if (event->type == ELISA_EVENT_LOST) {
+		list_for_each_entry(file, &files, node)
+			queue_event(file, event);
+		return;
+	}
+	export = xa_load(&exports, event->export_id);
+	if (export)
+		queue_event(export->file, event);
+}
+
+/* Takes all that the host has. */
+static int fetch(void)
+{
+	struct elisa_status status;
+	struct elisa_hc_page *page;
+	u32 count, i;
+	int ret = 0;
+
+	mutex_lock(&elisa_events_lock);
+	if (xa_empty(&exports))
+		goto out;
+	page = elisa_page_get(ELISA_HC_EVENTS);
+	do {
+		page->events.count = 0;
+		ret = elisa_hypercall(page, &status);
+		count = ret ? 0 : min_t(u32, page->events.count, ELISA_HC_EVENTS_MAX);
+		for (i = 0; i < count; i++)
+			hand_out(&page->events.event[i]);
+	} while (count == ELISA_HC_EVENTS_MAX);
+	elisa_page_put(page);
+out:
+	mutex_unlock(&elisa_events_lock);
+	return ret;
+}
+
+static bool somebody_waits(void)
+{
+	struct elisa_file *file;
+	bool waits = false;
+
+	mutex_lock(&elisa_events_lock);
+	list_for_each_entry(file, &files, node)
+		waits = waits || atomic_read(&file->readers) || wq_has_sleeper(&file->wait);
+	mutex_unlock(&elisa_events_lock);
+	return waits;
+}
+
+static void ask_host(struct work_struct *work)
+{
+	fetch();
+	if (somebody_waits())
+		queue_delayed_work(system_wq, &asking, POLL_INTERVAL);
+}
+
+static void ask_host_later(void)
+{
+	queue_delayed_work(system_wq, &asking, POLL_INTERVAL);
+}
+
+/* Waits for an event; somebody else of this file may be quicker to take it. */
+static int wait_for_event(struct elisa_file *file)
+{
+	int ret;
+
+	atomic_inc(&file->readers);
+	ask_host_later();
+	ret = wait_event_interruptible(file->wait, have_event(file));
+	atomic_dec(&file->readers);
+	return ret;
+}
+
+ssize_t elisa_events_read(struct file *filp, char __user *buffer, size_t size, loff_t *pos)
+{
+	struct elisa_file *file = filp->private_data;
+	struct elisa_event event;
+	ssize_t done = 0;
+	int ret;
+
+	if (size < sizeof(event))
+		return -EINVAL;
+	for (;;) {
+		if (!have_event(file)) {
+			ret = fetch();
+			if (ret)
+				return ret;
+		}
+		while (size - done >= sizeof(event) && take_event(file, &event)) {
+			if (copy_to_user(buffer + done, &event, sizeof(event)))
+				return -EFAULT;
+			done += sizeof(event);
+		}
+		if (done)
+			return done;
+		if (filp->f_flags & O_NONBLOCK)
+			return -EAGAIN;
+		ret = wait_for_event(file);
+		if (ret)
+			return ret;
+	}
+}
+
+__poll_t elisa_events_poll(struct file *filp, poll_table *wait)
+{
+	struct elisa_file *file = filp->private_data;
+
+	poll_wait(filp, &file->wait, wait);
+	if (!have_event(file) && fetch())
+		return EPOLLERR;
+	if (have_event(file))
+		return EPOLLIN | EPOLLRDNORM;
+	ask_host_later();
+	return 0;
+}

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A manager's exports. They belong to the open file that made them and end with it. A
+ * page may be unpinned only after the host has let go of it.
+ */
+#include <linux/io.h>
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "guest.h"
+
+/* A stale export's id is another's now; it waits for the file to be closed. */
+static struct elisa_export *export_find(struct elisa_file *file, u32 id)
+{
+	struct elisa_export *export;
+
+	lockdep_assert_held(&file->lock);
+	list_for_each_entry(export, &file->exports, node)
+		if (export->id == id && !READ_ONCE(export->stale))
+			return export;
+	return NULL;
+}
+
+static int host_unmap(struct elisa_export *export, u64 offset, u64 count,
+		      struct elisa_status *status)
+{
+	struct elisa_hc_page *page = elisa_page_get(ELISA_HC_EXPORT_UNMAP);
+	int ret;
+
+	page->unmap.id = export->id;
+	page->unmap.offset = offset;
+	page->unmap.count = count;
+	ret = elisa_hypercall(page, status);
+	elisa_page_put(page);
+	return ret;
+}
+
+/* Unpins what the run has in [offset, end). */
+static void run_drop(struct elisa_export *export, struct elisa_run *run, u64 offset, u64 end)
+{
+	u32 i;
+
+	for (i = 0; i < run->count; i++) {
+		u64 at = run->offset + (u64)i * PAGE_SIZE;
+
+		if (at < offset || at >= end || !run->pages[i])
+			continue;
+		elisa_unpin(export->file->mm, &run->pages[i], 1);
+		run->pages[i] = NULL;
+		run->live--;
+	}
+	if (!run->live) {
+		list_del(&run->node);
+		kvfree(run);
+	}
+}
+
+static void runs_drop(struct elisa_export *export, u64 offset, u64 end)
+{
+	struct elisa_run *run, *next;
+
+	list_for_each_entry_safe(run, next, &export->runs, node)
+		run_drop(export, run, offset, end);
+}
+
+/* Forgets the pages without unpinning them: the host may still map them. */
+static void runs_leak(struct elisa_export *export)
+{
+	struct elisa_run *run, *next;
+
+	list_for_each_entry_safe(run, next, &export->runs, node) {
+		list_del(&run->node);
+		kvfree(run);
+	}
+}
+
+int elisa_export_create(struct elisa_file *file, struct elisa_ioc_export *arg)
+{
+	struct elisa_export *export;
+	struct elisa_hc_page *page;
+	int ret;
+
+	if (arg->pad)
+		return elisa_fail(&arg->status, ELISA_WHY_FIELD, arg->pad, -EINVAL);
+	export = kzalloc(sizeof(*export), GFP_KERNEL_ACCOUNT);
+	if (!export)
+		return -ENOMEM;
+	INIT_LIST_HEAD(&export->runs);
+	export->file = file;
+
+	page = elisa_page_get(ELISA_HC_EXPORT_CREATE);
+	memcpy(page->export_.name, arg->name, sizeof(arg->name));
+	memcpy(page->export_.ticket, arg->ticket, sizeof(arg->ticket));
+	page->export_.flags = arg->flags;
+	page->export_.limit_us = arg->limit_us;
+	mutex_lock(&file->lock);
+	ret = elisa_hypercall(page, &arg->status);
+	if (ret)
+		goto err;
+	export->id = page->export_.id;
+	ret = elisa_events_add_export(export);
+	if (ret)
+		goto err_destroy;
+	arg->id = export->id;
+	list_add_tail(&export->node, &file->exports);
+	mutex_unlock(&file->lock);
+	elisa_page_put(page);
+	return 0;
+
+err_destroy:
+	page->call = ELISA_HC_EXPORT_DESTROY;
+	page->destroy.id = export->id;
+	page->destroy.pad = 0;
+	elisa_hypercall(page, &arg->status);
+	elisa_fail(&arg->status, ELISA_OK, 0, ret);
+err:
+	mutex_unlock(&file->lock);
+	elisa_page_put(page);
+	kfree(export);
+	return ret;
+}
+
+static int map_check(const struct elisa_ioc_map *arg, struct elisa_status *status)
+{
+	if (!arg->length)
+		return elisa_fail(status, ELISA_WHY_NO_PAGES, 0, -EINVAL);
+	if (!PAGE_ALIGNED(arg->address))
+		return elisa_fail(status, ELISA_WHY_ADDRESS, arg->address, -EINVAL);
+	if (!PAGE_ALIGNED(arg->length) || arg->length > ELISA_OBJECT_SIZE)
+		return elisa_fail(status, ELISA_WHY_RANGE, arg->length, -EINVAL);
+	if (!PAGE_ALIGNED(arg->offset) || arg->offset > ELISA_OBJECT_SIZE - arg->length)
+		return elisa_fail(status, ELISA_WHY_RANGE, arg->offset, -EINVAL);
+	if (arg->prot != ELISA_PROT_READ && arg->prot != (ELISA_PROT_READ | ELISA_PROT_WRITE) &&
+	    arg->prot != (ELISA_PROT_READ | ELISA_PROT_EXEC))
+		return elisa_fail(status, ELISA_WHY_PROT, arg->prot, -EINVAL);
+	if (arg->address > TASK_SIZE_MAX || arg->length > TASK_SIZE_MAX - arg->address)
+		return elisa_fail(status, ELISA_WHY_ADDRESS, arg->address, -EFAULT);
+	return 0;
+}
+
+static int map_run(struct elisa_export *export, u64 offset, u64 address, u32 count, u32 prot,
+		   struct elisa_status *status)
+{
+	struct elisa_hc_page *page;
+	struct elisa_run *run;
+	u32 i;
+	int ret;
+
+	run = kvmalloc(struct_size(run, pages, count), GFP_KERNEL_ACCOUNT);
+	if (!run)
+		return -ENOMEM;
+	ret = elisa_pin(export->file->mm, address, count, run->pages, status);
+	if (ret)
+		goto err;
+	run->offset = offset;
+	run->count = count;
+	run->live = count;
+
+	page = elisa_page_get(ELISA_HC_EXPORT_MAP);
+	page->map.id = export->id;
+	page->map.prot = prot;
+	page->map.offset = offset;
+	page->map.count = count;
+	for (i = 0; i < count; i++)
+		page->map.gpa[i] = page_to_phys(run->pages[i]);
+	ret = elisa_hypercall(page, status);
+	elisa_page_put(page);
+	if (ret)
+		goto err_unpin;
+	list_add_tail(&run->node, &export->runs);
+	return 0;
+
+err_unpin:
+	elisa_unpin(export->file->mm, run->pages, count);
+err:
+	kvfree(run);
+	return ret;
+}
+
+/* After a failure in the middle nothing of the request stays mapped. */
+static void map_undo(struct elisa_export *export, u64 offset, u64 done)
+{
+	struct elisa_status status;
+
+	if (!done)
+		return;
+	if (host_unmap(export, offset, done >> PAGE_SHIFT, &status))
+		pr_warn("export %u: cannot unmap %#llx bytes at %#llx after a failure (reason %u)\n",
+			export->id, done, offset, status.why);
+	else
+		runs_drop(export, offset, offset + done);
+}
+
+int elisa_export_map(struct elisa_file *file, struct elisa_ioc_map *arg)
+{
+	struct elisa_export *export;
+	u64 done = 0;
+	int ret;
+
+	ret = map_check(arg, &arg->status);
+	if (ret)
+		return ret;
+	if (mutex_lock_killable(&file->lock))
+		return -EINTR;
+	export = export_find(file, arg->id);
+	if (!export) {
+		ret = elisa_fail(&arg->status, ELISA_WHY_NO_EXPORT, arg->id, -ENOENT);
+		goto out;
+	}
+	while (done < arg->length && !ret) {
+		u64 left = (arg->length - done) >> PAGE_SHIFT;
+		u32 count = min_t(u64, left, ELISA_HC_MAP_PAGES);
+
+		if (signal_pending(current))
+			ret = -EINTR;
+		else
+			ret = map_run(export, arg->offset + done, arg->address + done, count,
+				      arg->prot, &arg->status);
+		if (!ret)
+			done += (u64)count << PAGE_SHIFT;
+	}
+	if (ret)
+		map_undo(export, arg->offset, done);
+out:
+	mutex_unlock(&file->lock);
+	return ret;
+}
+
+int elisa_export_unmap(struct elisa_file *file, struct elisa_ioc_unmap *arg)
+{
+	struct elisa_export *export;
+	int ret;
+
+	if (arg->pad)
+		return elisa_fail(&arg->status, ELISA_WHY_FIELD, arg->pad, -EINVAL);
+	if (!arg->length)
+		return elisa_fail(&arg->status, ELISA_WHY_NO_PAGES, 0, -EINVAL);
+	if (!PAGE_ALIGNED(arg->length) || arg->length > ELISA_OBJECT_SIZE)
+		return elisa_fail(&arg->status, ELISA_WHY_RANGE, arg->length, -EINVAL);
+	if (!PAGE_ALIGNED(arg->offset) || arg->offset > ELISA_OBJECT_SIZE - arg->length)
+		return elisa_fail(&arg->status, ELISA_WHY_RANGE, arg->offset, -EINVAL);
+	if (mutex_lock_killable(&file->lock))
+		return -EINTR;
+	export = export_find(file, arg->id);
+	if (!export) {
+		ret = elisa_fail(&arg->status, ELISA_WHY_NO_EXPORT, arg->id, -ENOENT);
+		goto out;
+	}
+	ret = host_unmap(export, arg->offset, arg->length >> PAGE_SHIFT, &arg->status);
+	if (!ret)
+		runs_drop(export, arg->offset, arg->offset + arg->length);
+out:
+	mutex_unlock(&file->lock);
+	return ret;
+}
+
+int elisa_export_publish(struct elisa_file *file, struct elisa_ioc_publish *arg)
+{
+	struct elisa_hc_page *page;
+	int ret;
+
+	if (arg->pad)
+		return elisa_fail(&arg->status, ELISA_WHY_FIELD, arg->pad, -EINVAL);
+	if (mutex_lock_killable(&file->lock))
+		return -EINTR;
+	if (!export_find(file, arg->id)) {
+		ret = elisa_fail(&arg->status, ELISA_WHY_NO_EXPORT, arg->id, -ENOENT);
+		goto out;
+	}
+	page = elisa_page_get(ELISA_HC_EXPORT_PUBLISH);
+	page->publish.id = arg->id;
+	page->publish.entry = arg->entry;
+	ret = elisa_hypercall(page, &arg->status);
+	elisa_page_put(page);
+out:
+	mutex_unlock(&file->lock);
+	return ret;
+}
+
+/*
+ * Cannot fail: an export that the host does not know has no pages there, and if the host
+ * could not let go of them they stay pinned for ever.
+ */
+static void export_free(struct elisa_export *export)
+{
+	bool stale = elisa_events_remove_export(export);
+	struct elisa_status status = {};
+	struct elisa_hc_page *page;
+	int ret = 0;
+
+	if (!stale) {
+		page = elisa_page_get(ELISA_HC_EXPORT_DESTROY);
+		page->destroy.id = export->id;
+		ret = elisa_hypercall(page, &status);
+		elisa_page_put(page);
+	}
+	if (!ret || status.why == ELISA_WHY_NO_EXPORT || status.why == ELISA_WHY_NO_HOST) {
+		runs_drop(export, 0, ELISA_OBJECT_SIZE);
+	} else {
+		pr_warn("export %u: the host keeps its pages (error %d, reason %u)\n", export->id,
+			ret, status.why);
+		runs_leak(export);
+	}
+	list_del(&export->node);
+	kfree(export);
+}
+
+int elisa_export_destroy(struct elisa_file *file, struct elisa_ioc_destroy *arg)
+{
+	struct elisa_export *export;
+	int ret = 0;
+
+	if (arg->pad)
+		return elisa_fail(&arg->status, ELISA_WHY_FIELD, arg->pad, -EINVAL);
+	if (mutex_lock_killable(&file->lock))
+		return -EINTR;
+	export = export_find(file, arg->id);
+	if (export)
+		export_free(export);
+	else
+		ret = elisa_fail(&arg->status, ELISA_WHY_NO_EXPORT, arg->id, -ENOENT);
+	mutex_unlock(&file->lock);
+	return ret;
+}
+
+void elisa_exports_release(struct elisa_file *file)
+{
+	struct elisa_export *export, *next;
+
+	mutex_lock(&file->lock);
+	list_for_each_entry_safe(export, next, &file->exports, node)
+		export_free(export);
+	mutex_unlock(&file->lock);
+}

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/elisa inside a VM: the module's life, the open files and their ioctls. Each ioctl
+ * is copied in once and never read from user memory again.
+ */
+#include <linux/miscdevice.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/reboot.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "guest.h"
+
+static int hello(struct elisa_status *status, u32 *rights)
+{
+	struct elisa_hc_page *page = elisa_page_get(ELISA_HC_HELLO);
+	int ret;
+
+	page->hello.abi = ELISA_ABI_VERSION;
+	ret = elisa_hypercall(page, status);
+	*rights = page->hello.flags;
+	elisa_page_put(page);
+	return ret;
+}
+
+/* The host drops all that this VM exports and all that it is attached to. */
+static int reset_host(void)
+{
+	struct elisa_hc_page *page = elisa_page_get(ELISA_HC_RESET);
+	struct elisa_status status;
+	int ret = elisa_hypercall(page, &status);
+
+	elisa_page_put(page);
+	return ret;
+}
+
+static int elisa_open(struct inode *inode, struct file *filp)
+{
+	struct elisa_file *file = kzalloc(sizeof(*file), GFP_KERNEL_ACCOUNT);
+
+	if (!file)
+		return -ENOMEM;
+	mutex_init(&file->lock);
+	INIT_LIST_HEAD(&file->exports);
+	elisa_events_open(file);
+	filp->private_data = file;
+	return nonseekable_open(inode, filp);
+}
+
+/* No ioctl runs any more. */
+static int elisa_release(struct inode *inode, struct file *filp)
+{
+	struct elisa_file *file = filp->private_data;
+
+	if (file->process) {
+		elisa_detach_all(file->process, file);
+		elisa_process_put(file->process);
+	}
+	elisa_exports_release(file);
+	elisa_events_release(file);
+	if (file->mm)
+		mmdrop(file->mm);
+	kfree(file);
+	return 0;
+}
+
+/*
+ * A file belongs to the process that uses it first: what it has mapped and attached is
+ * that process's memory. A child that inherits it, or the next program after exec(), has
+ * to open the device itself.
+ */
+static int bind_to_process(struct elisa_file *file, struct elisa_status *status)
+{
+	struct mm_struct *mm = READ_ONCE(file->mm);
+
+	if (!mm) {
+		mmgrab(current->mm);
+		mm = cmpxchg(&file->mm, NULL, current->mm);
+		if (!mm)
+			return 0;
+		mmdrop(current->mm);
+	}
+	if (mm != current->mm)
+		return elisa_fail(status, ELISA_WHY_STATE, 0, -EPERM);
+	return 0;
+}
+
+static int info(struct elisa_ioc_info *arg)
+{
+	u32 rights = 0;
+	int ret;
+
+	if (arg->abi != ELISA_ABI_VERSION)
+		return elisa_fail(&arg->status, ELISA_WHY_ABI, ELISA_ABI_VERSION, -EPROTO);
+	ret = hello(&arg->status, &rights);
+	arg->flags = rights;
+	return ret;
+}
+
+union elisa_ioc {
+	struct elisa_status status; /* the first field of all */
+	struct elisa_ioc_info info;
+	struct elisa_ioc_export export_;
+	struct elisa_ioc_map map;
+	struct elisa_ioc_unmap unmap;
+	struct elisa_ioc_publish publish;
+	struct elisa_ioc_destroy destroy;
+	struct elisa_ioc_attach attach;
+	struct elisa_ioc_detach detach;
+};
+
+static int dispatch(struct elisa_file *file, unsigned int command, union elisa_ioc *arg)
+{
+	int ret;
+
+	if (command == ELISA_IOC_INFO)
+		return info(&arg->info);
+	ret = bind_to_process(file, &arg->status);
+	if (ret)
+		return ret;
+	switch (command) {
+	case ELISA_IOC_EXPORT_CREATE:
+		return elisa_export_create(file, &arg->export_);
+	case ELISA_IOC_EXPORT_MAP:
+		return elisa_export_map(file, &arg->map);
+	case ELISA_IOC_EXPORT_UNMAP:
+		return elisa_export_unmap(file, &arg->unmap);
+	case ELISA_IOC_EXPORT_PUBLISH:
+		return elisa_export_publish(file, &arg->publish);
+	case ELISA_IOC_EXPORT_DESTROY:
+		return elisa_export_destroy(file, &arg->destroy);
+	case ELISA_IOC_ATTACH:
+		return elisa_attach(file, &arg->attach);
+	default:
+		return elisa_detach(file, &arg->detach);
+	}
+}
+
+/* The answer could not be given: nobody would know what to give back. */
+static void undo(struct elisa_file *file, unsigned int command, const union elisa_ioc *arg)
+{
+	struct elisa_ioc_destroy destroy = {};
+	struct elisa_ioc_detach detach = {};
+
+	if (command == ELISA_IOC_EXPORT_CREATE) {
+		destroy.id = arg->export_.id;
+		elisa_export_destroy(file, &destroy);
+	} else if (command == ELISA_IOC_ATTACH) {
+		detach.slot = arg->attach.slot;
+		elisa_detach(file, &detach);
+	}
+}
+
+static long elisa_ioctl(struct file *filp, unsigned int command, unsigned long address)
+{
+	struct elisa_file *file = filp->private_data;
+	void __user *user = (void __user *)address;
+	union elisa_ioc arg = {};
+	int ret;
+
+	switch (command) {
+	case ELISA_IOC_INFO:
+	case ELISA_IOC_EXPORT_CREATE:
+	case ELISA_IOC_EXPORT_MAP:
+	case ELISA_IOC_EXPORT_UNMAP:
+	case ELISA_IOC_EXPORT_PUBLISH:
+	case ELISA_IOC_EXPORT_DESTROY:
+	case ELISA_IOC_ATTACH:
+	case ELISA_IOC_DETACH:
+		break;
+	default:
+		return -ENOTTY;
+	}
+	if (copy_from_user(&arg, user, _IOC_SIZE(command)))
+		return -EFAULT;
+	arg.status = (struct elisa_status){};
+	ret = dispatch(file, command, &arg);
+	if (copy_to_user(user, &arg, ret ? sizeof(arg.status) : _IOC_SIZE(command))) {
+		if (!ret)
+			undo(file, command, &arg);
+		return -EFAULT;
+	}
+	return ret;
+}
+
+static const struct file_operations elisa_fops = {
+	.owner = THIS_MODULE,
+	.open = elisa_open,
+	.release = elisa_release,
+	.unlocked_ioctl = elisa_ioctl,
+	.read = elisa_events_read,
+	.poll = elisa_events_poll,
+};
+
+static struct miscdevice elisa_device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "elisa",
+	.mode = 0600,
+	.fops = &elisa_fops,
+};
+
+/* The next kernel of this VM (kexec) knows of no attachment. */
+static int before_reboot(struct notifier_block *block, unsigned long event, void *data)
+{
+	reset_host();
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block reboot_block = {
+	.notifier_call = before_reboot,
+};
+
+static int meet_host(void)
+{
+	struct elisa_status status = {};
+	u32 rights;
+	int ret = hello(&status, &rights);
+
+	if (status.why == ELISA_WHY_NO_HOST) {
+		pr_err("the host answered nothing: load elisa.ko on the host, then this driver again\n");
+		return -ENODEV;
+	}
+	if (status.why == ELISA_WHY_ABI) {
+		pr_err("the host speaks ABI version %llu, this driver %u: use the same release\n",
+		       status.value, ELISA_ABI_VERSION);
+		return -EPROTO;
+	}
+	if (!ret)
+		ret = reset_host(); /* what a driver or kernel before us has left */
+	if (ret)
+		pr_err("the host refused this VM (error %d, reason %u, value %#llx)\n", ret,
+		       status.why, status.value);
+	return ret;
+}
+
+static int __init elisa_init(void)
+{
+	int ret;
+
+	ret = elisa_hypercall_init();
+	if (ret)
+		return ret;
+	ret = meet_host();
+	if (ret)
+		goto err_hypercall;
+	ret = elisa_vcpus_init();
+	if (ret)
+		goto err_hypercall;
+	ret = elisa_trap_init();
+	if (ret)
+		goto err_vcpus;
+	ret = register_reboot_notifier(&reboot_block);
+	if (ret)
+		goto err_trap;
+	ret = misc_register(&elisa_device);
+	if (ret)
+		goto err_reboot;
+	return 0;
+
+err_reboot:
+	unregister_reboot_notifier(&reboot_block);
+err_trap:
+	elisa_trap_exit();
+err_vcpus:
+	elisa_vcpus_exit();
+err_hypercall:
+	elisa_hypercall_exit();
+	return ret;
+}
+
+/* No file is open and no window mapped: both hold the module. */
+static void __exit elisa_exit(void)
+{
+	misc_deregister(&elisa_device);
+	elisa_events_exit();
+	elisa_processes_exit();
+	unregister_reboot_notifier(&reboot_block);
+	elisa_trap_exit();
+	elisa_vcpus_exit();
+	elisa_hypercall_exit();
+}
+
+module_init(elisa_init);
+module_exit(elisa_exit);
+MODULE_DESCRIPTION("ELISA guest driver: exit-less, isolated, shared access to other VMs' objects");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A thread that calls into a slot whose attachment is gone gets #UD at the stub's VMFUNC.
+ * It ends as any other call that failed, not with SIGILL. No other #UD may be taken.
+ */
+#include <linux/kdebug.h>
+#include <linux/ptrace.h>
+#include <linux/sched.h>
+#include <asm/trapnr.h>
+
+#include "guest.h"
+
+#define VMFUNC_SIZE 3
+
+static int trap(struct notifier_block *block, unsigned long event, void *data)
+{
+	struct die_args *args = data;
+	struct pt_regs *regs = args->regs;
+	u64 offset;
+	u32 slot, entry;
+
+	if (event != DIE_TRAP || args->trapnr != X86_TRAP_UD || !user_64bit_mode(regs))
+		return NOTIFY_DONE;
+	offset = regs->ip - ELISA_WINDOW_BASE;
+	if (offset >= ELISA_SLOTS * ELISA_SLOT_SIZE)
+		return NOTIFY_DONE;
+	slot = offset / ELISA_SLOT_SIZE;
+	if (!elisa_process_stub_entry(current->mm, slot, &entry) ||
+	    offset % ELISA_SLOT_SIZE != ELISA_CODE_OFFSET + entry - VMFUNC_SIZE)
+		return NOTIFY_DONE;
+	regs->ip = ELISA_WINDOW_BASE + slot * ELISA_SLOT_SIZE + ELISA_CODE_OFFSET +
+		   ELISA_ERROR_RETURN(slot);
+	regs->ax = 0;
+	regs->dx = (long)ELISA_CALL_NOT_ATTACHED;
+	return NOTIFY_STOP;
+}
+
+static struct notifier_block trap_block = {
+	.notifier_call = trap,
+};
+
+int elisa_trap_init(void)
+{
+	return register_die_notifier(&trap_block);
+}
+
+void elisa_trap_exit(void)
+{
+	unregister_die_notifier(&trap_block);
+}
