@@ -29,6 +29,8 @@ class Modules:
             for name in names:
                 if ".ko" in name:
                     self.files[_name(name)] = os.path.join(folder, name)
+        with open(os.path.join(kernel, "modules", "modules.builtin"), encoding="ascii") as f:
+            self.builtin = {_name(line.strip()) for line in f}
 
     def add(self, wanted):
         """Make NAME or FILE.ko known; returns its module name."""
@@ -53,9 +55,10 @@ class Modules:
 
     def order(self, name):
         """name and all that it depends on, in loading order."""
-        if name not in self.files:
-            # Built into this kernel, or not part of it: loading it is the job's to report.
+        if name in self.builtin:
             return []
+        if name not in self.files:
+            paths.fail(f"{os.path.basename(self.kernel)} has no module {name}")
         found = re.search(rb"\0depends=([^\0]*)\0", _read(self.files[name]))
         result = []
         for need in (found.group(1).decode().split(",") if found and found.group(1) else []):
@@ -66,8 +69,12 @@ class Modules:
         """Put modules below /modules, with the loading order that the shell's modload reads."""
         wanted = []
         for name in names:
+            if name in self.builtin and name not in wanted:
+                wanted.append(name)
             wanted += [n for n in self.order(name) if n not in wanted]
         for name in wanted:
+            if name in self.builtin:
+                continue
             archive.data(f"/modules/{name}.ko", self.stripped(name))
         archive.data("/modules/order",
                      "".join(f"{name}: {' '.join(self.order(name))}\n" for name in wanted))
