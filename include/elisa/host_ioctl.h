@@ -15,7 +15,10 @@
 #define ELISA_GRANT_ALLOW_PCID 8u     /* this VM's kernel is trusted with CR4.PCIDE=1 */
 
 struct elisa_host_grant {
-	__s32 pidfd;  /* the VMM process */
+	/* The VMM process, in the caller's pid namespace. The caller holds a pidfd from
+	 * before the call and looks afterwards whether the process still lives: then the
+	 * number meant it all the time. (No exported kernel function takes a pidfd.) */
+	__s32 pid;
 	__u32 rights; /* ELISA_GRANT_* */
 	char name[ELISA_NAME_SIZE]; /* exact, or a prefix followed by '*' */
 	__u64 max_pages; /* EXPORT: pages pinned at most; 0: the module's default */

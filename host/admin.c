@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/elisa on the host: grants, lists and counters for the administrator. It needs
+ * CAP_SYS_ADMIN at open and at use, and shows no address of the host or of a VM.
+ */
+#include <linux/capability.h>
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/vmalloc.h>
+
+#include "elisa.h"
+
+static long ioctl_grant(void __user *arg)
+{
+	struct elisa_host_grant grant;
+	int r;
+
+	if (copy_from_user(&grant, arg, sizeof(grant)))
+		return -EFAULT;
+	r = elisa_grant_add(&grant);
+	if (!r && copy_to_user(arg, &grant, sizeof(grant)))
+		r = -EFAULT;
+	return r;
+}
+
+static long ioctl_revoke(void __user *arg)
+{
+	struct elisa_host_revoke revoke;
+
+	if (copy_from_user(&revoke, arg, sizeof(revoke)))
+		return -EFAULT;
+	if (revoke.pad)
+		return -EINVAL;
+	return elisa_grant_remove(revoke.id);
+}
+
+/* ---- lists: record n of a kind into @out, or false if there is none. Under elisa_lock. */
+
+static bool list_vm(u32 n, void *out)
+{
+	struct elisa_host_vm *record = out;
+	struct elisa_export *export;
+	struct elisa_vcpu *vcpu;
+	struct elisa_vm *vm;
+	int i;
+
+	list_for_each_entry(vm, &elisa_vms, node) {
+		if (n--)
+			continue;
+		*record = (struct elisa_host_vm){ .id = vm->id,
+						  .pid = vm->pid,
+						  .pages = atomic64_read(&vm->pages) };
+		list_for_each_entry(vcpu, &vm->vcpus, node)
+			record->vcpus++;
+		list_for_each_entry(export, &vm->exports, node)
+			record->exports++;
+		for (i = 0; i < ELISA_SLOTS; i++)
+			record->attachments += !!vm->slots[i];
+		return true;
+	}
+	return false;
+}
+
+static bool list_grant(u32 n, void *out)
+{
+	struct elisa_host_grant_info *record = out;
+	struct elisa_grant *grant;
+
+	list_for_each_entry(grant, &elisa_grants, node) {
+		if (n--)
+			continue;
+		*record = (struct elisa_host_grant_info){ .id = grant->id,
+							  .pid = grant->pid,
+							  .rights = grant->rights,
+							  .max_pages = grant->max_pages };
+		memcpy(record->name, grant->name, ELISA_NAME_SIZE);
+		return true;
+	}
+	return false;
+}
+
+static bool list_export(u32 n, void *out)
+{
+	struct elisa_host_export *record = out;
+	struct elisa_attachment *attachment;
+	struct elisa_export *export;
+
+	list_for_each_entry(export, &elisa_exports, all) {
+		if (n--)
+			continue;
+		*record = (struct elisa_host_export){ .id = export->id,
+						      .vm = export->vm->id,
+						      .flags = export->flags,
+						      .state = export->state,
+						      .pages = export->pages,
+						      .limit_us = export->limit_us };
+		list_for_each_entry(attachment, &export->attachments, node) {
+			record->attachments++;
+			record->aborts += atomic64_read(&attachment->aborts);
+		}
+		memcpy(record->name, export->name, ELISA_NAME_SIZE);
+		return true;
+	}
+	return false;
+}
+
+static bool list_attachment(u32 n, void *out)
+{
+	struct elisa_host_attachment *record = out;
+	struct elisa_attachment *attachment;
+	struct elisa_context *context;
+	struct elisa_vm *vm;
+	int i;
+
+	list_for_each_entry(vm, &elisa_vms, node)
+		for (i = 0; i < ELISA_SLOTS; i++) {
+			attachment = vm->slots[i];
+			if (!attachment || n--)
+				continue;
+			*record = (struct elisa_host_attachment){
+				.vm = vm->id,
+				.slot = i,
+				.export_id = attachment->export ? attachment->export_id : 0,
+				.mode = attachment->mode,
+				.pages = elisa_context_pages() + 1,
+				.aborts = atomic64_read(&attachment->aborts),
+			};
+			list_for_each_entry(context, &attachment->contexts, node)
+				record->vcpus++;
+			memcpy(record->name, attachment->name, ELISA_NAME_SIZE);
+			return true;
+		}
+	return false;
+}
+
+static const struct {
+	bool (*next)(u32 n, void *out);
+	u32 size;
+} kinds[] = {
+	[ELISA_HOST_VMS] = { list_vm, sizeof(struct elisa_host_vm) },
+	[ELISA_HOST_GRANTS] = { list_grant, sizeof(struct elisa_host_grant_info) },
+	[ELISA_HOST_EXPORTS] = { list_export, sizeof(struct elisa_host_export) },
+	[ELISA_HOST_ATTACHMENTS] = { list_attachment, sizeof(struct elisa_host_attachment) },
+};
+
+static long ioctl_list(void __user *arg)
+{
+	struct elisa_host_list list;
+	u8 record[128];
+	long r = 0;
+
+	BUILD_BUG_ON(sizeof(struct elisa_host_export) > sizeof(record));
+	BUILD_BUG_ON(sizeof(struct elisa_host_attachment) > sizeof(record));
+	if (copy_from_user(&list, arg, sizeof(list)))
+		return -EFAULT;
+	if (!list.kind || list.kind >= ARRAY_SIZE(kinds) || list.size != kinds[list.kind].size)
+		return -EINVAL;
+	mutex_lock(&elisa_lock);
+	for (list.count = 0; kinds[list.kind].next(list.count, record); list.count++)
+		if (list.count < list.room &&
+		    copy_to_user(u64_to_user_ptr(list.records) + (u64)list.count * list.size,
+				 record, list.size)) {
+			r = -EFAULT;
+			break;
+		}
+	mutex_unlock(&elisa_lock);
+	if (!r && copy_to_user(arg, &list, sizeof(list)))
+		r = -EFAULT;
+	return r;
+}
+
+static long ioctl_stats(void __user *arg)
+{
+	struct elisa_host_stats stats = { .abi = ELISA_ABI_VERSION, .count = ELISA_COUNT_COUNT };
+	int i;
+
+	BUILD_BUG_ON(ELISA_COUNT_COUNT > ARRAY_SIZE(stats.counter));
+	if (elisa_cpu_leaks())
+		stats.flags |= ELISA_HOST_CPU_BUG;
+	if (elisa_cpu_override())
+		stats.flags |= ELISA_HOST_OVERRIDE;
+	if (elisa_hooks_armed())
+		stats.flags |= ELISA_HOST_ARMED;
+	for (i = 0; i < ELISA_COUNT_COUNT; i++)
+		stats.counter[i] = atomic64_read(&elisa_counters[i]);
+	return copy_to_user(arg, &stats, sizeof(stats)) ? -EFAULT : 0;
+}
+
+static long admin_ioctl(struct file *file, unsigned int command, unsigned long arg)
+{
+	void __user *user = (void __user *)arg;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	switch (command) {
+	case ELISA_HOST_IOC_GRANT:
+		return ioctl_grant(user);
+	case ELISA_HOST_IOC_REVOKE:
+		return ioctl_revoke(user);
+	case ELISA_HOST_IOC_LIST:
+		return ioctl_list(user);
+	case ELISA_HOST_IOC_STATS:
+		return ioctl_stats(user);
+	}
+	return -ENOTTY;
+}
+
+static int admin_open(struct inode *inode, struct file *file)
+{
+	return capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
+}
+
+static const struct file_operations admin_fops = {
+	.owner = THIS_MODULE,
+	.open = admin_open,
+	.unlocked_ioctl = admin_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+};
+
+static struct miscdevice admin_device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "elisa",
+	.mode = 0600,
+	.fops = &admin_fops,
+};
+
+int elisa_admin_init(void)
+{
+	return misc_register(&admin_device);
+}
+
+void elisa_admin_exit(void)
+{
+	misc_deregister(&admin_device);
+}

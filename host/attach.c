@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Attachments: a process of a guest VM may enter one export, on every vCPU that has been
+ * set up for it. The order of ending is always: mark the contexts revoked, make every
+ * CPU leave, wait for vCPUs that were inside, and only then free.
+ */
+#include <linux/bitops.h>
+#include <linux/delay.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/timex.h>
+#include <linux/workqueue.h>
+#include <asm/tsc.h>
+
+#include "elisa.h"
+
+static int check_request(struct elisa_hc_attach *in, u32 *why, u64 *value)
+{
+	if (in->flags)
+		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->flags);
+	if (strnlen(in->name, ELISA_NAME_SIZE) == ELISA_NAME_SIZE)
+		return elisa_fail(-EINVAL, why, ELISA_WHY_NAME, value, ELISA_NAME_SIZE);
+	if (!in->root || !PAGE_ALIGNED(in->root) || in->root >= elisa_root_limit())
+		return elisa_fail(-EINVAL, why, ELISA_WHY_ROOT, value, in->root);
+	if ((in->user_cs & 7) != 3 || (in->user_ss & 7) != 3 || in->user_cs < 8 || in->user_ss < 8)
+		return elisa_fail(-EINVAL, why, ELISA_WHY_SELECTOR, value,
+			    ((u32)in->user_cs << 16) | in->user_ss);
+	if (in->exchange_pages > ELISA_EXCHANGE_MAX_PAGES)
+		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->exchange_pages);
+	return 0;
+}
+
+static void attachment_release(struct elisa_attachment *a)
+{
+	elisa_attachment_tables_free(a);
+	if (a->exchange)
+		elisa_guest_unpin(a->exchange, a->exchange_pages, a->vm->mm);
+	atomic64_sub(a->exchange_pages, &a->vm->pages);
+	kfree(a->exchange);
+	elisa_events_put(a->events);
+	kfree(a);
+}
+
+static int slot_for(struct elisa_vm *vm, struct elisa_export *export, u64 root, u32 *slot)
+{
+	int i, free = -1;
+
+	for (i = ELISA_SLOTS - 1; i >= 0; i--) {
+		if (!vm->slots[i])
+			free = i;
+		else if (vm->slots[i]->export == export && vm->slots[i]->root == root) {
+			*slot = i;
+			return -EEXIST;
+		}
+	}
+	*slot = free;
+	return free < 0 ? -ENOSPC : 0;
+}
+
+/* Everything checked and pinned: fills the slot. Under elisa_lock. */
+static int attach_locked(struct elisa_attachment *a, struct elisa_hc_attach *in, u32 *why,
+			 u64 *value)
+{
+	struct elisa_export *export = elisa_export_find(in->name, in->ticket);
+	struct elisa_vm *vm = a->vm;
+	struct elisa_grant *grant;
+	int r;
+
+	/* a ticket selects, a grant allows: the name is the export's own */
+	grant = elisa_grant_find(vm->mm, ELISA_GRANT_ATTACH, export ? export->name : in->name);
+	if (!grant)
+		return elisa_fail(-EPERM, why, ELISA_WHY_NO_GRANT, value, 0);
+	if (!export)
+		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, 0);
+	if (export->state != ELISA_EXPORT_LIVE)
+		return elisa_fail(-EAGAIN, why, ELISA_WHY_NOT_PUBLISHED, value, export->id);
+	r = slot_for(vm, export, in->root, &a->slot);
+	if (r)
+		return elisa_fail(r, why, r == -EEXIST ? ELISA_WHY_ATTACHED : ELISA_WHY_NO_SLOT, value,
+			    r == -EEXIST ? a->slot : ELISA_SLOTS);
+	if (atomic64_read(&vm->pages) > grant->max_pages)
+		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, grant->max_pages);
+	a->mode = export->rights & ELISA_GRANT_TRUSTED_MANAGER ? ELISA_MODE_TRUSTED :
+								 ELISA_MODE_STRICT;
+	a->export_flags = export->flags;
+	a->export_id = export->id;
+	a->grant_id = grant->id;
+	WRITE_ONCE(vm->allow_pcid, !!(grant->rights & ELISA_GRANT_ALLOW_PCID));
+	a->limit_cycles = div_u64((u64)export->limit_us * tsc_khz, 1000);
+	memcpy(a->name, export->name, ELISA_NAME_SIZE);
+	r = elisa_slot_prepare(a->slot);
+	if (!r)
+		r = elisa_attachment_build(a, ELISA_OBJECT_BASE + export->entry);
+	if (r)
+		return elisa_fail(r, why, ELISA_WHY_NO_MEMORY, value, 0);
+	a->export = export;
+	a->number = ++export->next_attachment;
+	kref_get(&export->events->ref);
+	a->events = export->events;
+	list_add_tail(&a->node, &export->attachments);
+	vm->slots[a->slot] = a;
+	in->slot = a->slot;
+	in->mode = a->mode;
+	in->export_flags = a->export_flags;
+	elisa_event(a->events, ELISA_EVENT_ATTACH, a->export_id, a->number, 0);
+	return 0;
+}
+
+/* Without elisa_lock: the exchange buffer is faulted in and pinned first. */
+int elisa_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_attach *in,
+		 u32 *why, u64 *value)
+{
+	struct elisa_attachment *a;
+	enum elisa_why state;
+	u32 rights;
+	int r;
+
+	r = check_request(in, why, value);
+	if (r)
+		return r;
+	mutex_lock(&elisa_lock);
+	rights = elisa_grant_rights(vm->mm);
+	mutex_unlock(&elisa_lock);
+	if (!(rights & ELISA_GRANT_ATTACH))
+		return elisa_fail(-EPERM, why, ELISA_WHY_NO_GRANT, value, 0);
+	if (elisa_cpu_leaks() && !elisa_cpu_override())
+		return elisa_fail(-EOPNOTSUPP, why, ELISA_WHY_CPU_BUG, value, 0);
+	state = elisa_predicate(kvm_vcpu, rights & ELISA_GRANT_ALLOW_PCID);
+	if (state != ELISA_OK)
+		return elisa_fail(-EOPNOTSUPP, why, state, value, kvm_vcpu->arch.cr4);
+
+	a = kzalloc(sizeof(*a), GFP_KERNEL_ACCOUNT);
+	if (!a)
+		return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
+	a->vm = vm;
+	a->root = in->root;
+	a->user_cs = in->user_cs;
+	a->user_ss = in->user_ss;
+	INIT_LIST_HEAD(&a->contexts);
+	if (in->exchange_pages) {
+		a->exchange = kcalloc(in->exchange_pages, sizeof(*a->exchange), GFP_KERNEL_ACCOUNT);
+		if (!a->exchange)
+			r = elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
+		else
+			r = elisa_guest_pin(kvm_vcpu, in->exchange, in->exchange_pages, a->exchange,
+					    why, value);
+		if (r) {
+			kfree(a->exchange);
+			kfree(a);
+			return r;
+		}
+	}
+	a->exchange_pages = in->exchange_pages;
+	atomic64_add(a->exchange_pages, &vm->pages);
+	mutex_lock(&elisa_lock);
+	r = attach_locked(a, in, why, value);
+	mutex_unlock(&elisa_lock);
+	if (r)
+		attachment_release(a);
+	return r;
+}
+
+/* From its next exit on the vCPU cannot enter; an interrupted call will not go on. */
+static u64 context_shut(struct elisa_context *c)
+{
+	struct elisa_vcpu *vcpu = c->vcpu;
+	unsigned long flags;
+	u64 entry = 0;
+
+	raw_spin_lock_irqsave(&vcpu->lock, flags);
+	c->revoked = true;
+	vcpu->stale = true;
+	if (vcpu->inside)
+		entry = vcpu->entries;
+	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
+	return entry;
+}
+
+/* Has the vCPU passed a hook since the entry numbered @entry? */
+static bool vcpu_passed(struct elisa_vcpu *vcpu, u64 entry)
+{
+	unsigned long flags;
+	bool passed;
+
+	raw_spin_lock_irqsave(&vcpu->lock, flags);
+	passed = !vcpu->inside || vcpu->entries != entry;
+	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
+	return passed;
+}
+
+/* After this no CPU runs, resumes or remembers any of the attachment's contexts. */
+static void attachment_quiesce(struct elisa_attachment *a)
+{
+	struct elisa_context *c;
+
+	list_for_each_entry(c, &a->contexts, node)
+		context_shut(c);
+	elisa_flush_all();
+	/*
+	 * The IPI made every CPU exit; a vCPU that was inside gets to its exit hook (or
+	 * to the entry hook once more), where it sees `revoked`.
+	 */
+	list_for_each_entry(c, &a->contexts, node) {
+		u64 entry = context_shut(c);
+
+		while (entry && !vcpu_passed(c->vcpu, entry))
+			usleep_range(50, 200);
+	}
+}
+
+/* The export is gone: its pages are let go, but callers get an error, not a fault. */
+void elisa_attachment_revoke(struct elisa_attachment *a)
+{
+	struct elisa_context *c;
+	u32 i;
+
+	lockdep_assert_held(&elisa_lock);
+	if (!a->export)
+		return;
+	attachment_quiesce(a);
+	list_for_each_entry(c, &a->contexts, node)
+		for (i = 0; i < 512; i++)
+			c->pdpt[ELISA_IN_SUB][i] = 0;
+	list_del(&a->node);
+	a->export = NULL;
+	elisa_event(a->events, ELISA_EVENT_DETACH, a->export_id, a->number, 0);
+}
+
+static void context_unlink(struct elisa_context *c)
+{
+	struct elisa_vcpu *vcpu = c->vcpu;
+	u32 slot = c->attachment->slot;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&vcpu->lock, flags);
+	clear_bit(slot, vcpu->used);
+	vcpu->slots[slot] = NULL;
+	elisa_stash_orphan(vcpu, c);
+	vcpu->stale = true;
+	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
+	list_del(&c->node);
+}
+
+/* Ends an attachment for good. Under elisa_lock. */
+void elisa_attachment_free(struct elisa_attachment *a)
+{
+	struct elisa_context *c, *next;
+
+	lockdep_assert_held(&elisa_lock);
+	if (a->export) {
+		attachment_quiesce(a);
+		list_del(&a->node);
+		elisa_event(a->events, ELISA_EVENT_DETACH, a->export_id, a->number, 0);
+	}
+	list_for_each_entry_safe(c, next, &a->contexts, node) {
+		context_unlink(c);
+		elisa_context_free(c);
+	}
+	a->vm->slots[a->slot] = NULL;
+	attachment_release(a);
+}
+
+int elisa_detach(struct elisa_vm *vm, u32 slot, u32 *why, u64 *value)
+{
+	if (slot >= ELISA_SLOTS || !vm->slots[slot])
+		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_ATTACHMENT, value, slot);
+	elisa_attachment_free(vm->slots[slot]);
+	return 0;
+}
+
+/* The vCPU is reset, leaves long mode or is freed: it must be set up anew. */
+void elisa_vcpu_drop_contexts(struct elisa_vcpu *vcpu)
+{
+	struct elisa_context *c;
+	int slot;
+
+	lockdep_assert_held(&elisa_lock);
+	for_each_set_bit(slot, vcpu->used, ELISA_SLOTS) {
+		c = vcpu->slots[slot];
+		context_unlink(c);
+		elisa_flush_all();
+		elisa_context_free(c);
+	}
+}
+
+/* Sets this vCPU up for all attachments of its VM. Its own thread, under elisa_lock. */
+int elisa_vcpu_sync(struct elisa_vcpu *vcpu, u32 *why, u64 *value)
+{
+	struct elisa_vm *vm = vcpu->vm;
+	struct elisa_context *c;
+	unsigned long flags;
+	int slot;
+
+	lockdep_assert_held(&elisa_lock);
+	if (!vcpu->counted) {
+		if (elisa_hooks_arm())
+			return elisa_fail(-EBUSY, why, ELISA_WHY_HOOK, value, 0);
+		vcpu->counted = true;
+	}
+	if (!vcpu->list) {
+		u64 *list = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+
+		if (!list)
+			return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
+		raw_spin_lock_irqsave(&vcpu->lock, flags);
+		vcpu->list = list;
+		raw_spin_unlock_irqrestore(&vcpu->lock, flags);
+	}
+	for (slot = 0; slot < ELISA_SLOTS; slot++) {
+		if (!vm->slots[slot] || vcpu->slots[slot] || !vm->slots[slot]->export)
+			continue;
+		c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
+		if (!c)
+			return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
+		c->attachment = vm->slots[slot];
+		c->vcpu = vcpu;
+		if (elisa_context_build(c)) {
+			elisa_context_free(c);
+			return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
+		}
+		list_add_tail(&c->node, &c->attachment->contexts);
+		raw_spin_lock_irqsave(&vcpu->lock, flags);
+		vcpu->slots[slot] = c;
+		set_bit(slot, vcpu->used);
+		raw_spin_unlock_irqrestore(&vcpu->lock, flags);
+	}
+	raw_spin_lock_irqsave(&vcpu->lock, flags);
+	vcpu->synced = true;
+	elisa_list_reset(vcpu);
+	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
+	return 0;
+}
+
+/*
+ * vCPUs whose VMFUNC the entry hook has switched off for lack of attachments give back
+ * their list page and their share of the hooks.
+ */
+static void reap(struct work_struct *work)
+{
+	struct elisa_vcpu *vcpu;
+	struct elisa_vm *vm;
+	unsigned long flags;
+	u64 *list;
+
+	mutex_lock(&elisa_lock);
+	list_for_each_entry(vm, &elisa_vms, node)
+		list_for_each_entry(vcpu, &vm->vcpus, node) {
+			raw_spin_lock_irqsave(&vcpu->lock, flags);
+			list = NULL;
+			if (vcpu->counted && !vcpu->enabled &&
+			    bitmap_empty(vcpu->used, ELISA_SLOTS)) {
+				list = vcpu->list;
+				vcpu->list = NULL;
+				vcpu->synced = false;
+			}
+			raw_spin_unlock_irqrestore(&vcpu->lock, flags);
+			if (list) {
+				elisa_flush_all();
+				free_page((unsigned long)list);
+				vcpu->counted = false;
+				elisa_hooks_disarm();
+			}
+		}
+	mutex_unlock(&elisa_lock);
+}
+
+static DECLARE_WORK(reap_work, reap);
+
+/* From the entry hook, IRQs off. */
+void elisa_vcpu_idle(struct elisa_vcpu *vcpu)
+{
+	schedule_work(&reap_work);
+}
+
+void elisa_attach_exit(void)
+{
+	flush_work(&reap_work);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The one place that knows kernel versions, and the one list of KVM functions that
+ * ELISA needs. No other file of the module may test LINUX_VERSION_CODE or name a
+ * KVM-internal function.
+ */
+#ifndef ELISA_HOST_COMPAT_H
+#define ELISA_HOST_COMPAT_H
+
+#include <linux/ftrace.h>
+#include <linux/kvm_host.h>
+#include <linux/mm.h>
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#error "ELISA supports kernels from 6.1 on"
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+#error "ELISA has not been checked against this kernel; see docs/porting.md"
+#endif
+
+/*
+ * Functions of KVM that are hooked by name. "Always" ones are rare paths; the others
+ * are hooked while an attachment exists. The signature is that of 6.1 and 6.12.
+ */
+enum elisa_hook_id {
+	/* always */
+	ELISA_HOOK_HYPERCALL,
+	ELISA_HOOK_VCPU_FREE,
+	/* while an attachment exists */
+	ELISA_HOOK_RUN,
+	ELISA_HOOK_HANDLE_EXIT,
+	ELISA_HOOK_INTERRUPT_ALLOWED,
+	ELISA_HOOK_NMI_ALLOWED,
+	ELISA_HOOK_SMI_ALLOWED,
+	ELISA_HOOK_IRQ_WINDOW,
+	ELISA_HOOK_NMI_WINDOW,
+	ELISA_HOOK_VCPU_RESET,
+	ELISA_HOOK_VCPU_IOCTL,
+	ELISA_HOOKS
+};
+
+#define ELISA_HOOK_NAMES                                                                           \
+	{                                                                                          \
+		[ELISA_HOOK_HYPERCALL] = "kvm:kvm_sched_yield",                                    \
+		[ELISA_HOOK_VCPU_FREE] = "kvm_intel:vmx_vcpu_free",                                \
+		[ELISA_HOOK_RUN] = "kvm_intel:vmx_vcpu_run",                                       \
+		[ELISA_HOOK_HANDLE_EXIT] = "kvm_intel:vmx_handle_exit",                            \
+		[ELISA_HOOK_INTERRUPT_ALLOWED] = "kvm_intel:vmx_interrupt_allowed",                \
+		[ELISA_HOOK_NMI_ALLOWED] = "kvm_intel:vmx_nmi_allowed",                            \
+		[ELISA_HOOK_SMI_ALLOWED] = "kvm_intel:vmx_smi_allowed",                            \
+		[ELISA_HOOK_IRQ_WINDOW] = "kvm_intel:vmx_enable_irq_window",                       \
+		[ELISA_HOOK_NMI_WINDOW] = "kvm_intel:vmx_enable_nmi_window",                       \
+		[ELISA_HOOK_VCPU_RESET] = "kvm_intel:vmx_vcpu_reset",                              \
+		[ELISA_HOOK_VCPU_IOCTL] = "kvm:kvm_vcpu_ioctl",                                    \
+	}
+
+/* Functions of KVM that the module calls; exported by kvm.ko, found at load by name. */
+#define ELISA_KVM_EMULATE "kvm:kvm_emulate_instruction"
+#define ELISA_KVM_QUEUE_EXCEPTION "kvm:kvm_queue_exception"
+
+/* From a function's ftrace site back to its first byte: past endbr64 on IBT kernels. */
+#ifdef CONFIG_X86_KERNEL_IBT
+#define ELISA_SITE_OFFSET 4
+#else
+#define ELISA_SITE_OFFSET 0
+#endif
+
+static __always_inline unsigned long elisa_ftrace_arg(struct ftrace_regs *fregs, unsigned int n)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+	return ftrace_regs_get_argument(fregs, n);
+#else
+	return n ? fregs->regs.si : fregs->regs.di;
+#endif
+}
+
+static __always_inline void elisa_ftrace_redirect(struct ftrace_regs *fregs, void *function)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+	ftrace_regs_set_instruction_pointer(fregs, (unsigned long)function);
+#else
+	ftrace_instruction_pointer_set(fregs, (unsigned long)function);
+#endif
+}
+
+/* Pins one page; the caller holds mmap_lock and no fault may drop it. */
+static inline long elisa_pin_page(unsigned long address, struct page **page)
+{
+	unsigned int flags = FOLL_WRITE | FOLL_LONGTERM;
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+	return pin_user_pages(address, 1, flags, page);
+#else
+	return pin_user_pages(address, 1, flags, page, NULL);
+#endif
+}
+
+#endif

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The host module's data: who owns what, which lock protects which field, and the few
+ * functions that the files call of each other. No definition here may reach a VM.
+ *
+ * Two locks:
+ *   elisa_lock (mutex)  the control plane: VMs, grants, exports, attachments, tables.
+ *                       Never held while a page of a VM is faulted in.
+ *   vcpu->lock (raw spin, IRQs off)  what the entry and exit hooks of one vCPU use.
+ *                       Nests inside elisa_lock; nothing nests inside it but the
+ *                       event queues' locks.
+ */
+#ifndef ELISA_HOST_H
+#define ELISA_HOST_H
+
+#include <linux/hashtable.h>
+#include <linux/kref.h>
+#include <linux/kvm_host.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+#include <elisa/abi.h>
+#include <elisa/gate_layout.h>
+#include <elisa/host_ioctl.h>
+
+#undef pr_fmt
+#define pr_fmt(fmt) "elisa: " fmt
+
+#define ELISA_EVENT_RING 256
+
+/* A manager VM's events. Outlives the VM while an export of it is still attached. */
+struct elisa_events {
+	struct kref ref;
+	spinlock_t lock; /* all below */
+	unsigned int head, count;
+	u64 lost;
+	struct elisa_event ring[ELISA_EVENT_RING];
+};
+
+/* What the administrator allows one VMM process. Owner: the grant list (elisa_lock). */
+struct elisa_grant {
+	struct list_head node;
+	u32 id, rights;
+	struct mm_struct *mm; /* the VMM's, grabbed (mm_count) so that it is not reused */
+	pid_t pid;
+	u64 max_pages;
+	char name[ELISA_NAME_SIZE];
+};
+
+/* A VM that has spoken to the module. Owner: its vCPUs; gone with the last one. */
+struct elisa_vm {
+	struct list_head node; /* elisa_lock, as all below */
+	struct kvm *kvm;       /* valid while a vCPU is in `vcpus` */
+	struct mm_struct *mm;  /* the VMM's, for comparison only */
+	pid_t pid;
+	u32 id;
+	struct list_head vcpus;
+	struct list_head exports;
+	struct elisa_attachment *slots[ELISA_SLOTS];
+	struct elisa_events *events;
+	atomic64_t pages; /* pinned */
+	bool allow_pcid; /* of the grant it last attached under; READ_ONCE'd by hooks */
+};
+
+/* A pinned run of pages in an export. */
+struct elisa_mapping {
+	struct list_head node; /* elisa_lock */
+	u64 offset;
+	u32 prot, count;
+	struct page *pages[];
+};
+
+#define ELISA_OBJECT_GIB (ELISA_OBJECT_SIZE >> 30)
+
+struct elisa_export {
+	struct list_head node;	  /* in vm->exports; elisa_lock, as all below */
+	struct list_head all;	  /* in elisa_exports */
+	struct elisa_vm *vm;	  /* NULL once the manager is gone */
+	struct mm_struct *mm;	  /* the manager's VMM, for pinned_vm; grabbed */
+	struct elisa_events *events;
+	u32 id, flags, limit_us, state;
+	u32 rights;		  /* of the grant it was published under */
+	u32 grant_id;
+	char name[ELISA_NAME_SIZE];
+	u8 ticket[ELISA_TICKET_SIZE];
+	u64 entry;		  /* offset in the object area */
+	u64 pages;
+	u64 next_attachment;
+	bool poisoned;		  /* READ_ONCE'd by hooks */
+	struct list_head mappings;
+	struct list_head attachments;
+	u64 *pd[ELISA_OBJECT_GIB]; /* EPT page directories of the object, built once */
+	atomic64_t aborts;
+};
+
+/* A process of a guest VM that may enter one export. Owner: its VM's slot. */
+struct elisa_attachment {
+	struct list_head node; /* in export->attachments; elisa_lock, as all not const */
+	struct elisa_vm *vm;
+	struct elisa_export *export; /* NULL once revoked */
+	u32 export_id;
+	u32 grant_id;
+	u32 slot, mode, export_flags; /* const */
+	u64 number;		      /* const, among the export's attachments */
+	u64 root;		      /* const: the process's page-table root */
+	u16 user_cs, user_ss;	      /* const */
+	u64 limit_cycles;	      /* const */
+	struct elisa_events *events;  /* const */
+	char name[ELISA_NAME_SIZE];   /* const */
+	u64 *root_pdpt, *root_pd, *root_pt; /* EPT: the root answers with the APT */
+	u64 *sub_pd, *sub_pt;		    /* EPT: the sub stub */
+	u64 *exchange_pd, *exchange_pt;	    /* EPT: the exchange buffer */
+	u8 *sub_stub;
+	u32 exchange_pages;
+	struct page **exchange; /* pinned in vm->mm */
+	struct list_head contexts; /* of the vCPUs */
+	atomic64_t aborts;
+};
+
+enum elisa_where { ELISA_IN_GATE_IN, ELISA_IN_GATE_OUT, ELISA_IN_SUB };
+#define ELISA_ROOTS 3
+
+/* One attachment on one vCPU: three EPT roots and the vCPU's own pages. */
+struct elisa_context {
+	struct list_head node; /* in attachment->contexts; elisa_lock */
+	struct elisa_attachment *attachment;
+	struct elisa_vcpu *vcpu;
+	u64 *pml4[ELISA_ROOTS], *pdpt[ELISA_ROOTS];
+	u64 *gate_pd, *gate_pt, *sub_pd, *sub_pt; /* private pages' tables */
+	u8 *data;				  /* holds the caller's RSP */
+	u8 *stack[ELISA_STACK_PAGES];
+	u64 eptp[ELISA_ROOTS];
+	bool revoked; /* vcpu->lock: VMFUNC gets ELISA_CALL_REVOKED */
+};
+
+/* A call that an asynchronous exit interrupted. KVM and the VMM see `shown` instead. */
+struct elisa_stash {
+	bool active;
+	bool vector;  /* the function may have left something in vector registers */
+	bool watched; /* the return trap is set to see whether it is still one call */
+	bool touched; /* the VMM made another ioctl than KVM_RUN, or reset the vCPU */
+	bool armed;   /* the list's entry for sub, and for gate-in, were valid */
+	bool gate_open;
+	struct elisa_context *context; /* NULL: detached meanwhile */
+	u64 eptp;
+	unsigned long regs[16];
+	u64 rip, rsp, rflags, interruptibility;
+	u64 cycles; /* guest run time since the first exit of this call */
+	struct {
+		u64 rip, rsp, rflags, cr0, cr3, cr4, fs_base, gs_base;
+		u32 cs_ar, ss_ar;
+		u16 cs, ss;
+	} shown;
+};
+
+struct elisa_vcpu {
+	struct hlist_node hash;	   /* RCU; written under elisa_lock */
+	struct list_head node;	   /* in vm->vcpus; elisa_lock */
+	struct rcu_head rcu;
+	struct kvm_vcpu *kvm_vcpu; /* const */
+	struct elisa_vm *vm;	   /* const */
+	raw_spinlock_t lock;	   /* all below but `counted` */
+	bool synced;	    /* set up by ELISA_HC_VCPU_SYNC and still in long mode */
+	bool enabled;	    /* VMFUNC is on in the VMCS: the list page is in use */
+	bool inside;	    /* between the entry hook and the exit hook */
+	u64 entries;	    /* times the entry hook ran */
+	bool trap;	    /* list[0] is invalid: the return exits */
+	u64 default_eptp;   /* KVM's root, as of the last entry */
+	u64 exit_cr3;	    /* the guest's CR3 at the last exit */
+	u64 entry_tsc;	    /* when an interrupted call was resumed */
+	/*
+	 * The EPTP list page, or NULL. The gate writes single bytes of it, so the host
+	 * may write it only while the vCPU is not `inside`; until then `stale` is set.
+	 */
+	u64 *list;
+	bool stale;
+	DECLARE_BITMAP(used, ELISA_SLOTS);
+	struct elisa_context *slots[ELISA_SLOTS];
+	struct elisa_stash stash;
+	bool counted;	    /* elisa_lock: holds a share of the armed hooks */
+};
+
+extern struct mutex elisa_lock;
+extern struct list_head elisa_vms, elisa_exports, elisa_grants; /* elisa_lock */
+extern atomic64_t elisa_counters[ELISA_COUNT_COUNT];
+
+static inline void elisa_count(enum elisa_counter counter)
+{
+	atomic64_inc(&elisa_counters[counter]);
+}
+
+/* Refuses a request: the errno to return, and what was wrong with which value. */
+static inline int elisa_fail(int error, u32 *why, u32 reason, u64 *value, u64 v)
+{
+	*why = reason;
+	*value = v;
+	return error;
+}
+
+/* ---- vm.c */
+struct elisa_vcpu *elisa_vcpu_find(struct kvm_vcpu *kvm_vcpu);
+struct elisa_vcpu *elisa_vcpu_get(struct kvm_vcpu *kvm_vcpu);
+void elisa_vcpu_gone(struct kvm_vcpu *kvm_vcpu);
+void elisa_vm_reset(struct elisa_vm *vm);
+void elisa_vms_free(void);
+
+/* ---- grant.c */
+struct elisa_grant *elisa_grant_find(struct mm_struct *mm, u32 right, const char *name);
+u32 elisa_grant_rights(struct mm_struct *mm);
+int elisa_grant_add(struct elisa_host_grant *request);
+int elisa_grant_remove(u32 id);
+void elisa_grants_free(void);
+
+/* ---- memory.c: guest memory, and the pinning of it */
+int elisa_guest_hva(struct kvm_vcpu *kvm_vcpu, u64 gpa, bool write, unsigned long *hva, u32 *why);
+int elisa_guest_pin(struct kvm_vcpu *kvm_vcpu, const u64 *gpas, u32 count, struct page **pages,
+		    u32 *why, u64 *value);
+void elisa_guest_unpin(struct page **pages, u32 count, struct mm_struct *mm);
+
+/* ---- table.c: EPT and APT pages; the pure part is in ept.h */
+struct elisa_slot_pages;
+int elisa_tables_init(void);
+void elisa_tables_exit(void);
+u64 elisa_root_limit(void);
+int elisa_slot_prepare(u32 slot);
+int elisa_export_table_set(struct elisa_export *export, u64 offset, struct page *page, u32 prot);
+void elisa_export_table_clear(struct elisa_export *export, u64 offset);
+void elisa_export_table_free(struct elisa_export *export);
+int elisa_attachment_build(struct elisa_attachment *attachment, u64 entry);
+void elisa_attachment_tables_free(struct elisa_attachment *attachment);
+int elisa_context_build(struct elisa_context *context);
+void elisa_context_free(struct elisa_context *context);
+void elisa_context_link_object(struct elisa_context *context, u32 gib);
+u32 elisa_context_pages(void);
+void elisa_flush_all(void);
+
+/* ---- export.c */
+int elisa_export_create(struct elisa_vm *vm, struct elisa_hc_export *in, u32 *why, u64 *value);
+int elisa_export_map(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_map *in,
+		     u32 *why, u64 *value);
+int elisa_export_unmap(struct elisa_vm *vm, struct elisa_hc_unmap *in, u32 *why, u64 *value);
+int elisa_export_publish(struct elisa_vm *vm, struct elisa_hc_publish *in, u32 *why, u64 *value);
+int elisa_export_destroy(struct elisa_vm *vm, u32 id, u32 *why, u64 *value);
+struct elisa_export *elisa_export_find(const char *name, const u8 *ticket);
+void elisa_export_kill(struct elisa_export *export);
+
+/* ---- attach.c */
+int elisa_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_attach *in,
+		 u32 *why, u64 *value);
+int elisa_detach(struct elisa_vm *vm, u32 slot, u32 *why, u64 *value);
+void elisa_attachment_revoke(struct elisa_attachment *attachment);
+void elisa_attachment_free(struct elisa_attachment *attachment);
+int elisa_vcpu_sync(struct elisa_vcpu *vcpu, u32 *why, u64 *value);
+void elisa_vcpu_drop_contexts(struct elisa_vcpu *vcpu);
+void elisa_vcpu_idle(struct elisa_vcpu *vcpu);
+void elisa_attach_exit(void);
+
+/* ---- event.c */
+struct elisa_events *elisa_events_new(void);
+void elisa_events_put(struct elisa_events *events);
+void elisa_event(struct elisa_events *events, u32 type, u32 export_id, u64 attachment, s64 value);
+u32 elisa_events_take(struct elisa_events *events, struct elisa_event *out, u32 room);
+
+/* ---- hypercall.c */
+void elisa_hypercall(struct kvm_vcpu *kvm_vcpu, unsigned long magic);
+
+/* ---- switch.c: the entry and exit of a vCPU that is set up */
+void elisa_list_reset(struct elisa_vcpu *vcpu);
+void elisa_stash_orphan(struct elisa_vcpu *vcpu, struct elisa_context *context);
+void elisa_enter(struct elisa_vcpu *vcpu);
+bool elisa_exit(struct elisa_vcpu *vcpu);
+int elisa_exit_handle(struct kvm_vcpu *kvm_vcpu, unsigned long fastpath);
+void elisa_trap_return(struct elisa_vcpu *vcpu);
+void elisa_vcpu_was_reset(struct elisa_vcpu *vcpu);
+void elisa_vcpu_touched(struct elisa_vcpu *vcpu);
+
+/* ---- predicate.c */
+enum elisa_why elisa_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid);
+
+/* ---- hook.c */
+int elisa_hooks_init(void);
+void elisa_hooks_exit(void);
+int elisa_hooks_arm(void);
+void elisa_hooks_disarm(void);
+bool elisa_hooks_armed(void);
+int elisa_kvm_emulate(struct kvm_vcpu *kvm_vcpu);
+void elisa_kvm_queue_ud(struct kvm_vcpu *kvm_vcpu);
+
+/* ---- admin.c */
+int elisa_admin_init(void);
+void elisa_admin_exit(void);
+
+/* ---- main.c */
+extern unsigned int elisa_default_limit_us, elisa_default_max_pages;
+bool elisa_cpu_leaks(void);
+bool elisa_cpu_override(void);
+
+#endif

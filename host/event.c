@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The event queue of a manager VM: attach, detach, abort, evict. Called from the exit
+ * path with IRQs off, so it never sleeps; a full queue loses events and says how many.
+ */
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+
+#include "elisa.h"
+
+struct elisa_events *elisa_events_new(void)
+{
+	struct elisa_events *events = kzalloc(sizeof(*events), GFP_KERNEL_ACCOUNT);
+
+	if (events) {
+		kref_init(&events->ref);
+		spin_lock_init(&events->lock);
+	}
+	return events;
+}
+
+static void events_release(struct kref *ref)
+{
+	kfree(container_of(ref, struct elisa_events, ref));
+}
+
+void elisa_events_put(struct elisa_events *events)
+{
+	if (events)
+		kref_put(&events->ref, events_release);
+}
+
+void elisa_event(struct elisa_events *events, u32 type, u32 export_id, u64 attachment, s64 value)
+{
+	struct elisa_event event = {
+		.type = type,
+		.export_id = export_id,
+		.attachment = attachment,
+		.value = value,
+		.time_ns = ktime_get_mono_fast_ns(),
+	};
+	unsigned long flags;
+
+	spin_lock_irqsave(&events->lock, flags);
+	if (events->count == ELISA_EVENT_RING)
+		events->lost++;
+	else
+		events->ring[(events->head + events->count++) % ELISA_EVENT_RING] = event;
+	spin_unlock_irqrestore(&events->lock, flags);
+}
+
+/* Takes up to `room` (at least 1) events out, oldest first; says what was lost last. */
+u32 elisa_events_take(struct elisa_events *events, struct elisa_event *out, u32 room)
+{
+	unsigned long flags;
+	u32 n = 0;
+
+	spin_lock_irqsave(&events->lock, flags);
+	while (n < room && events->count) {
+		out[n++] = events->ring[events->head];
+		events->head = (events->head + 1) % ELISA_EVENT_RING;
+		events->count--;
+	}
+	if (n < room && events->lost) {
+		out[n++] = (struct elisa_event){ .type = ELISA_EVENT_LOST,
+						 .value = events->lost };
+		events->lost = 0;
+	}
+	spin_unlock_irqrestore(&events->lock, flags);
+	return n;
+}

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The hooks into a stock KVM: ftrace calls us at the first instruction of KVM functions
+ * that are found by name, and we may send the CPU elsewhere. KVM's text and symbols are
+ * never linked or patched by us; a hook that does not concern us must cost next to
+ * nothing.
+ */
+#include <linux/atomic.h>
+#include <linux/delay.h>
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/kprobes.h>
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+
+#include "compat.h"
+#include "elisa.h"
+
+static const char *const names[] = ELISA_HOOK_NAMES;
+static unsigned long sites[ELISA_HOOKS]; /* where ftrace calls; const after init */
+static struct file *kvm_device;		 /* open, so that kvm_intel stays loaded */
+static unsigned int armed;		 /* elisa_lock: shares of the exit-path hooks */
+static atomic_t replacing;		 /* threads in one of our replacements */
+
+static int (*kvm_emulate)(struct kvm_vcpu *kvm_vcpu, int type);
+static void (*kvm_queue)(struct kvm_vcpu *kvm_vcpu, unsigned int vector);
+
+/* KVM's own function, from its first byte; ftrace lets calls from this module pass. */
+#define ORIGINAL(id, type) ((type)(sites[id] - ELISA_SITE_OFFSET))
+
+/* ---- replacements: in the place of KVM's function, in its context */
+
+static void replace_hypercall(struct kvm_vcpu *kvm_vcpu, unsigned long destination)
+{
+	atomic_inc(&replacing);
+	elisa_hypercall(kvm_vcpu, destination);
+	atomic_dec(&replacing);
+}
+
+static void replace_vcpu_free(struct kvm_vcpu *kvm_vcpu)
+{
+	atomic_inc(&replacing);
+	elisa_vcpu_gone(kvm_vcpu);
+	ORIGINAL(ELISA_HOOK_VCPU_FREE, void (*)(struct kvm_vcpu *))(kvm_vcpu);
+	atomic_dec(&replacing);
+}
+
+static int replace_handle_exit(struct kvm_vcpu *kvm_vcpu, unsigned long fastpath)
+{
+	int r;
+
+	atomic_inc(&replacing);
+	r = elisa_exit_handle(kvm_vcpu, fastpath);
+	atomic_dec(&replacing);
+	return r;
+}
+
+/* Interrupts, NMIs and SMIs wait for the call's return, which will exit. */
+static int replace_allowed(struct kvm_vcpu *kvm_vcpu, bool for_injection)
+{
+	struct elisa_vcpu *vcpu;
+	unsigned long flags;
+
+	atomic_inc(&replacing);
+	vcpu = elisa_vcpu_find(kvm_vcpu);
+	raw_spin_lock_irqsave(&vcpu->lock, flags);
+	elisa_trap_return(vcpu);
+	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
+	if (for_injection)
+		elisa_count(ELISA_COUNT_DEFERRED);
+	atomic_dec(&replacing);
+	return 0;
+}
+
+static void replace_window(struct kvm_vcpu *kvm_vcpu)
+{
+}
+
+static long replace_vcpu_ioctl(struct file *file, unsigned int ioctl, unsigned long arg)
+{
+	struct kvm_vcpu *kvm_vcpu = file->private_data;
+	struct elisa_vcpu *vcpu;
+	long r = -EINTR;
+
+	atomic_inc(&replacing);
+	if (!mutex_lock_killable(&kvm_vcpu->mutex)) {
+		vcpu = elisa_vcpu_find(kvm_vcpu);
+		if (vcpu)
+			elisa_vcpu_touched(vcpu);
+		mutex_unlock(&kvm_vcpu->mutex);
+		r = ORIGINAL(ELISA_HOOK_VCPU_IOCTL,
+			     long (*)(struct file *, unsigned int, unsigned long))(file, ioctl, arg);
+	}
+	atomic_dec(&replacing);
+	return r;
+}
+
+/* ---- callbacks: preemption off; decide, and be quick if it is not ours */
+
+static bool call_is_put_aside(unsigned long kvm_vcpu)
+{
+	struct elisa_vcpu *vcpu = elisa_vcpu_find((struct kvm_vcpu *)kvm_vcpu);
+
+	return vcpu && READ_ONCE(vcpu->stash.active);
+}
+
+static void notrace rare_callback(unsigned long ip, unsigned long parent, struct ftrace_ops *ops,
+				  struct ftrace_regs *fregs)
+{
+	if (within_module(parent, THIS_MODULE))
+		return;
+	if (ip == sites[ELISA_HOOK_HYPERCALL]) {
+		if (elisa_ftrace_arg(fregs, 1) == ELISA_HC_MAGIC)
+			elisa_ftrace_redirect(fregs, replace_hypercall);
+	} else if (elisa_vcpu_find((struct kvm_vcpu *)elisa_ftrace_arg(fregs, 0))) {
+		elisa_ftrace_redirect(fregs, replace_vcpu_free);
+	}
+}
+
+/* Everything but entry and exit. */
+static noinline void notrace other_callback(unsigned long ip, unsigned long parent,
+					    struct ftrace_regs *fregs)
+{
+	unsigned long arg = elisa_ftrace_arg(fregs, 0);
+	struct elisa_vcpu *vcpu;
+
+	if (ip == sites[ELISA_HOOK_VCPU_IOCTL]) {
+		if (within_module(parent, THIS_MODULE) || elisa_ftrace_arg(fregs, 1) == KVM_RUN)
+			return;
+		arg = (unsigned long)((struct file *)arg)->private_data;
+		if (call_is_put_aside(arg))
+			elisa_ftrace_redirect(fregs, replace_vcpu_ioctl);
+	} else if (ip == sites[ELISA_HOOK_VCPU_RESET]) {
+		vcpu = elisa_vcpu_find((struct kvm_vcpu *)arg);
+		if (vcpu)
+			elisa_vcpu_was_reset(vcpu);
+	} else if (call_is_put_aside(arg)) {
+		if (ip == sites[ELISA_HOOK_IRQ_WINDOW] || ip == sites[ELISA_HOOK_NMI_WINDOW])
+			elisa_ftrace_redirect(fregs, replace_window);
+		else
+			elisa_ftrace_redirect(fregs, replace_allowed);
+	}
+}
+
+static void notrace path_callback(unsigned long ip, unsigned long parent, struct ftrace_ops *ops,
+				  struct ftrace_regs *fregs)
+{
+	struct elisa_vcpu *vcpu;
+
+	if (ip != sites[ELISA_HOOK_RUN] && ip != sites[ELISA_HOOK_HANDLE_EXIT]) {
+		other_callback(ip, parent, fregs);
+		return;
+	}
+	vcpu = elisa_vcpu_find((struct kvm_vcpu *)elisa_ftrace_arg(fregs, 0));
+	if (likely(!vcpu))
+		return;
+	if (ip == sites[ELISA_HOOK_RUN])
+		elisa_enter(vcpu);
+	else if (elisa_exit(vcpu))
+		elisa_ftrace_redirect(fregs, replace_handle_exit);
+}
+
+/*
+ * PERMANENT: "ftrace_enabled=0" must not be able to take the isolation away silently.
+ * IPMODIFY: fails if somebody else (livepatch) redirects the function already.
+ */
+static struct ftrace_ops rare_ops = {
+	.func = rare_callback,
+	.flags = FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT,
+};
+static struct ftrace_ops path_ops = {
+	.func = path_callback,
+	.flags = FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT,
+};
+
+/* Takes a share of the exit-path hooks. Under elisa_lock. */
+int elisa_hooks_arm(void)
+{
+	int r;
+
+	lockdep_assert_held(&elisa_lock);
+	if (!armed) {
+		r = register_ftrace_function(&path_ops);
+		if (r) {
+			pr_err("cannot hook KVM's entry and exit (%d): is a livepatch or a probe on %s or its neighbours?\n",
+			       r, names[ELISA_HOOK_RUN]);
+			return r;
+		}
+	}
+	armed++;
+	__module_get(THIS_MODULE);
+	return 0;
+}
+
+void elisa_hooks_disarm(void)
+{
+	lockdep_assert_held(&elisa_lock);
+	if (!--armed)
+		unregister_ftrace_function(&path_ops);
+	module_put(THIS_MODULE);
+}
+
+bool elisa_hooks_armed(void)
+{
+	return READ_ONCE(armed);
+}
+
+int elisa_kvm_emulate(struct kvm_vcpu *kvm_vcpu)
+{
+	return kvm_emulate(kvm_vcpu, 0);
+}
+
+void elisa_kvm_queue_ud(struct kvm_vcpu *kvm_vcpu)
+{
+	kvm_queue(kvm_vcpu, UD_VECTOR);
+}
+
+/* A function's ftrace site by "module:name", or 0. A kprobe that is never armed finds it. */
+static unsigned long site_of(const char *name)
+{
+	struct kprobe probe = { .symbol_name = name, .flags = KPROBE_FLAG_DISABLED };
+	unsigned long site;
+
+	if (register_kprobe(&probe)) {
+		pr_err("this KVM has no function \"%s\" that can be hooked or called; kernel not supported, or kvm_intel not loaded\n",
+		       name);
+		return 0;
+	}
+	site = (unsigned long)probe.addr;
+	unregister_kprobe(&probe);
+	return site;
+}
+
+static void *function_of(const char *name)
+{
+	unsigned long site = site_of(name);
+
+	return site ? (void *)(site - ELISA_SITE_OFFSET) : NULL;
+}
+
+static int find_functions(void)
+{
+	int i;
+
+	for (i = 0; i < ELISA_HOOKS; i++) {
+		sites[i] = site_of(names[i]);
+		if (!sites[i])
+			return -ENOENT;
+	}
+	kvm_emulate = function_of(ELISA_KVM_EMULATE);
+	kvm_queue = function_of(ELISA_KVM_QUEUE_EXCEPTION);
+	return kvm_emulate && kvm_queue ? 0 : -ENOENT;
+}
+
+int elisa_hooks_init(void)
+{
+	int r;
+
+	/* an open /dev/kvm is what keeps kvm_intel from being unloaded */
+	kvm_device = filp_open("/dev/kvm", O_RDWR, 0);
+	if (IS_ERR(kvm_device)) {
+		pr_err("cannot open /dev/kvm (%ld): load kvm_intel first\n", PTR_ERR(kvm_device));
+		return PTR_ERR(kvm_device);
+	}
+	r = find_functions();
+	if (r)
+		goto err_file;
+	r = ftrace_set_filter_ips(&rare_ops, sites, ELISA_HOOK_RUN, 0, 1);
+	if (r)
+		goto err_filter;
+	r = ftrace_set_filter_ips(&path_ops, sites + ELISA_HOOK_RUN, ELISA_HOOKS - ELISA_HOOK_RUN,
+				  0, 1);
+	if (r)
+		goto err_rare;
+	r = register_ftrace_function(&rare_ops);
+	if (r)
+		goto err_path;
+	return 0;
+
+err_path:
+	ftrace_free_filter(&path_ops);
+err_rare:
+	ftrace_free_filter(&rare_ops);
+err_filter:
+	pr_err("cannot hook KVM with ftrace (%d): is ftrace enabled, or a livepatch in place?\n",
+	       r);
+err_file:
+	fput(kvm_device);
+	return r;
+}
+
+/* No attachment exists any more: their share of the module kept it from being unloaded. */
+void elisa_hooks_exit(void)
+{
+	unregister_ftrace_function(&rare_ops);
+	/* threads that sleep in a replacement, then those at its last instructions */
+	while (atomic_read(&replacing))
+		msleep(20);
+	synchronize_rcu_tasks();
+	ftrace_free_filter(&rare_ops);
+	ftrace_free_filter(&path_ops);
+	fput(kvm_device);
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Hypercalls: one page of hostile input, copied once, checked, answered. It runs in the
+ * vCPU's thread inside KVM's handling of VMCALL, may sleep, and must never trust a field
+ * of the guest's page after the copy.
+ */
+#include <linux/kvm_host.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "elisa.h"
+#include "vmx.h"
+
+struct call {
+	struct elisa_vm *vm;
+	struct elisa_vcpu *vcpu;
+	struct kvm_vcpu *kvm_vcpu;
+	struct elisa_hc_page *page; /* our copy */
+};
+
+static int hello(struct call *call)
+{
+	struct elisa_hc_page *page = call->page;
+	u32 rights = elisa_grant_rights(call->vm->mm);
+
+	if (page->hello.abi != ELISA_ABI_VERSION) {
+		page->why = ELISA_WHY_ABI;
+		page->value = ELISA_ABI_VERSION;
+		return -EPROTO;
+	}
+	page->hello.flags = (rights & ELISA_GRANT_EXPORT ? ELISA_HELLO_MAY_EXPORT : 0) |
+			    (rights & ELISA_GRANT_ATTACH ? ELISA_HELLO_MAY_ATTACH : 0);
+	page->hello.root_limit = elisa_root_limit();
+	return 0;
+}
+
+/* Calls that only use tables and lists: under elisa_lock from here. */
+static int dispatch_locked(struct call *call)
+{
+	struct elisa_hc_page *p = call->page;
+
+	switch (p->call) {
+	case ELISA_HC_HELLO:
+		return hello(call);
+	case ELISA_HC_EXPORT_CREATE:
+		return elisa_export_create(call->vm, &p->export_, &p->why, &p->value);
+	case ELISA_HC_EXPORT_UNMAP:
+		return elisa_export_unmap(call->vm, &p->unmap, &p->why, &p->value);
+	case ELISA_HC_EXPORT_PUBLISH:
+		return elisa_export_publish(call->vm, &p->publish, &p->why, &p->value);
+	case ELISA_HC_EXPORT_DESTROY:
+		return elisa_export_destroy(call->vm, p->destroy.id, &p->why, &p->value);
+	case ELISA_HC_VCPU_SYNC:
+		return elisa_vcpu_sync(call->vcpu, &p->why, &p->value);
+	case ELISA_HC_DETACH:
+		return elisa_detach(call->vm, p->detach.slot, &p->why, &p->value);
+	case ELISA_HC_EVENTS:
+		p->events.count = elisa_events_take(call->vm->events, p->events.event,
+						    ELISA_HC_EVENTS_MAX);
+		return 0;
+	case ELISA_HC_RESET:
+		elisa_vm_reset(call->vm);
+		return 0;
+	}
+	p->value = p->call;
+	p->why = ELISA_WHY_CALL;
+	return -ENOSYS;
+}
+
+static int dispatch(struct call *call)
+{
+	struct elisa_hc_page *p = call->page;
+	int r;
+
+	p->why = ELISA_OK;
+	p->value = 0;
+	if (mutex_lock_killable(&elisa_lock))
+		return -EINTR;
+	call->vcpu = elisa_vcpu_get(call->kvm_vcpu);
+	if (!call->vcpu) {
+		mutex_unlock(&elisa_lock);
+		p->why = ELISA_WHY_NO_MEMORY;
+		return -ENOMEM;
+	}
+	/* lives as long as this vCPU does, that is, longer than this hypercall */
+	call->vm = call->vcpu->vm;
+	if (p->call != ELISA_HC_EXPORT_MAP && p->call != ELISA_HC_ATTACH) {
+		r = dispatch_locked(call);
+		mutex_unlock(&elisa_lock);
+		return r;
+	}
+	mutex_unlock(&elisa_lock);
+	if (p->call == ELISA_HC_EXPORT_MAP)
+		return elisa_export_map(call->vm, call->kvm_vcpu, &p->map, &p->why, &p->value);
+	return elisa_attach(call->vm, call->kvm_vcpu, &p->attach, &p->why, &p->value);
+}
+
+static int hypercall(struct kvm_vcpu *kvm_vcpu)
+{
+	u64 gpa = kvm_vcpu->arch.regs[VCPU_REGS_RCX];
+	struct call call = { .kvm_vcpu = kvm_vcpu };
+	unsigned long hva;
+	u32 why;
+	int r;
+
+	BUILD_BUG_ON(sizeof(struct elisa_hc_page) != PAGE_SIZE);
+	if (!PAGE_ALIGNED(gpa))
+		return -EINVAL;
+	/* KVM has checked it too; the module does not rest on that */
+	if ((vmcs_get(GUEST_SS_AR_BYTES) >> 5) & 3)
+		return -EPERM;
+	r = elisa_guest_hva(kvm_vcpu, gpa, false, &hva, &why);
+	if (r)
+		return r;
+	call.page = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
+	if (!call.page)
+		return -ENOMEM;
+	if (copy_from_user(call.page, (void __user *)hva, PAGE_SIZE)) {
+		r = -EFAULT;
+	} else {
+		r = dispatch(&call);
+		if (copy_to_user((void __user *)hva, call.page, PAGE_SIZE) && !r)
+			r = -EFAULT;
+	}
+	free_page((unsigned long)call.page);
+	return r;
+}
+
+/* In the place of kvm_sched_yield(), when the guest named our magic as the vCPU. */
+void elisa_hypercall(struct kvm_vcpu *kvm_vcpu, unsigned long magic)
+{
+	int r = hypercall(kvm_vcpu);
+
+	elisa_count(ELISA_COUNT_HYPERCALLS);
+	if (r)
+		elisa_count(ELISA_COUNT_HYPERCALL_ERRORS);
+	kvm_vcpu->arch.regs[VCPU_REGS_RBX] = ELISA_HC_REPLY;
+	kvm_vcpu->arch.regs[VCPU_REGS_RCX] = (long)r;
+}

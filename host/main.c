@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * elisa.ko: exit-less, isolated, shared access for virtual machines, beside a stock KVM.
+ * Loading refuses, with the reason, what this host cannot do; it changes nothing for any
+ * VM until the administrator grants something and a VM attaches.
+ */
+#include <linux/kvm_host.h>
+#include <linux/module.h>
+#include <asm/cpufeature.h>
+#include <asm/msr.h>
+#include <asm/vmx.h>
+
+#include "elisa.h"
+
+unsigned int elisa_default_limit_us = 5000;
+module_param_named(limit_us, elisa_default_limit_us, uint, 0644);
+MODULE_PARM_DESC(limit_us, "run time in microseconds that a call may use if its export says nothing");
+
+unsigned int elisa_default_max_pages = 65536;
+module_param_named(max_pages, elisa_default_max_pages, uint, 0644);
+MODULE_PARM_DESC(max_pages, "pages a VM may have pinned if its grant says nothing");
+
+static bool allow_leaky_cpu;
+module_param(allow_leaky_cpu, bool, 0444);
+MODULE_PARM_DESC(allow_leaky_cpu,
+		 "attach on CPUs with L1TF or MDS: no exit flushes the object's data after a call");
+
+atomic64_t elisa_counters[ELISA_COUNT_COUNT];
+
+bool elisa_cpu_leaks(void)
+{
+	return boot_cpu_has_bug(X86_BUG_L1TF) || boot_cpu_has_bug(X86_BUG_MDS);
+}
+
+bool elisa_cpu_override(void)
+{
+	return allow_leaky_cpu;
+}
+
+#define VMFUNC_MSR_EPTP_SWITCHING 1ULL
+
+static int cpu_lacks(const char *what)
+{
+	pr_err("this CPU (or the hypervisor below) lacks %s; ELISA cannot work here\n", what);
+	return -EOPNOTSUPP;
+}
+
+/* SDM appendix A: what the VMX capability MSRs must allow. */
+static int check_cpu(void)
+{
+	u64 secondary, ept, functions;
+
+	if (!boot_cpu_has(X86_FEATURE_VMX))
+		return cpu_lacks("VMX (VT-x)");
+	if (rdmsrl_safe(MSR_IA32_VMX_PROCBASED_CTLS2, &secondary))
+		return cpu_lacks("secondary VM-execution controls");
+	secondary >>= 32;
+	if (!(secondary & SECONDARY_EXEC_ENABLE_EPT))
+		return cpu_lacks("EPT");
+	if (!(secondary & SECONDARY_EXEC_ENABLE_VMFUNC))
+		return cpu_lacks("VMFUNC");
+	if (!(secondary & SECONDARY_EXEC_DESC))
+		return cpu_lacks("descriptor-table exiting");
+	if (!(secondary & SECONDARY_EXEC_ENABLE_VPID))
+		return cpu_lacks("VPID");
+	if (rdmsrl_safe(MSR_IA32_VMX_VMFUNC, &functions) ||
+	    !(functions & VMFUNC_MSR_EPTP_SWITCHING))
+		return cpu_lacks("EPTP switching by VMFUNC");
+	rdmsrl(MSR_IA32_VMX_EPT_VPID_CAP, ept);
+	if (!(ept & VMX_EPT_EXECUTE_ONLY_BIT))
+		return cpu_lacks("execute-only EPT pages");
+	if (!(ept & VMX_EPTP_WB_BIT) || !(ept & VMX_EPT_PAGE_WALK_4_BIT))
+		return cpu_lacks("write-back 4-level EPT");
+	if (!(ept & VMX_EPT_EXTENT_GLOBAL_BIT))
+		return cpu_lacks("INVEPT of all contexts");
+	if (!(ept & VMX_VPID_EXTENT_SINGLE_CONTEXT_BIT))
+		return cpu_lacks("INVVPID of a single context");
+	if (!boot_cpu_has(X86_FEATURE_SMEP) || !boot_cpu_has(X86_FEATURE_SMAP))
+		return cpu_lacks("SMEP and SMAP");
+	if (!boot_cpu_has(X86_FEATURE_GBPAGES))
+		return cpu_lacks("1 GiB pages");
+	if (!boot_cpu_has(X86_FEATURE_XSAVE))
+		return cpu_lacks("XSAVE");
+	return 0;
+}
+
+static int __init elisa_init(void)
+{
+	int r;
+
+	r = check_cpu();
+	if (r)
+		return r;
+	r = elisa_tables_init();
+	if (r)
+		return r;
+	r = elisa_hooks_init();
+	if (r)
+		goto err_tables;
+	r = elisa_admin_init();
+	if (r)
+		goto err_hooks;
+	if (elisa_cpu_leaks())
+		pr_warn("this CPU has L1TF or MDS: attach is %s (parameter allow_leaky_cpu)\n",
+			allow_leaky_cpu ? "allowed nevertheless" : "refused");
+	pr_info("ready, ABI %d\n", ELISA_ABI_VERSION);
+	return 0;
+
+err_hooks:
+	elisa_hooks_exit();
+err_tables:
+	elisa_tables_exit();
+	return r;
+}
+
+static void __exit elisa_exit_module(void)
+{
+	elisa_admin_exit();
+	elisa_hooks_exit();
+	elisa_attach_exit();
+	elisa_vms_free();
+	elisa_grants_free();
+	elisa_tables_exit();
+}
+
+module_init(elisa_init);
+module_exit(elisa_exit_module);
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Exit-less, isolated, and shared access for virtual machines (host side)");

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The entry predicate: may this vCPU use VMFUNC in the state it is about to run in?
+ * Closed by default: what is not known to be harmless is refused. Evaluated at every
+ * entry of a vCPU that is set up, so it only reads.
+ */
+#include <linux/kvm_host.h>
+#include <asm/processor-flags.h>
+
+#include "elisa.h"
+#include "vmx.h"
+
+/* CR4 bits that cannot act in the gate or sub contexts. Not: PCIDE (stale translations
+ * under another root), LA57, CET, PKS, UINTR, FRED, VMXE, LAM and all that is unknown. */
+#define CR4_KNOWN                                                                                  \
+	(X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE | X86_CR4_PSE | X86_CR4_PAE |        \
+	 X86_CR4_MCE | X86_CR4_PGE | X86_CR4_PCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT |           \
+	 X86_CR4_UMIP | X86_CR4_FSGSBASE | X86_CR4_OSXSAVE | X86_CR4_SMEP | X86_CR4_SMAP |         \
+	 X86_CR4_PKE)
+/* SMEP keeps ring 0 out of the code pages; SMAP is a second wall before planted tables. */
+#define CR4_NEEDED (X86_CR4_PAE | X86_CR4_SMEP | X86_CR4_SMAP)
+
+#define DEBUGCTL_TRACES (DEBUGCTLMSR_TR | DEBUGCTLMSR_BTS | DEBUGCTLMSR_BTINT)
+
+/* 4 GiB in front of the window: a limit is at most that, so it need not be read. */
+static bool in_window(u64 base)
+{
+	return base + (1ULL << 32) > ELISA_WINDOW_BASE &&
+	       base < ELISA_WINDOW_BASE + ELISA_WINDOW_SIZE;
+}
+
+/*
+ * ELISA_OK, or what is in the way. The vCPU's VMCS is loaded; it is not in nested guest
+ * mode. @allow_pcid: the administrator trusts this guest's kernel with PCIDs.
+ */
+enum elisa_why elisa_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid)
+{
+	u64 cr4 = kvm_vcpu->arch.cr4, secondary;
+
+	if ((cr4 & X86_CR4_PCIDE) && !allow_pcid)
+		return ELISA_WHY_PCID;
+	if ((cr4 & ~(CR4_KNOWN | X86_CR4_PCIDE)) || (cr4 & CR4_NEEDED) != CR4_NEEDED)
+		return ELISA_WHY_VCPU_STATE;
+	if (!(kvm_vcpu->arch.efer & EFER_LMA))
+		return ELISA_WHY_VCPU_STATE;
+#ifdef HF_SMM_MASK
+	if (kvm_vcpu->arch.hflags & HF_SMM_MASK)
+		return ELISA_WHY_VCPU_STATE;
+#endif
+	if (kvm_vcpu->arch.pmu.pebs_enable)
+		return ELISA_WHY_VCPU_STATE;
+	secondary = vmcs_get(SECONDARY_VM_EXEC_CONTROL);
+	/* virtual interrupts that hardware delivers by itself would arrive in sub */
+	if (secondary & (SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY | SECONDARY_EXEC_APIC_REGISTER_VIRT))
+		return ELISA_WHY_APICV;
+	if (secondary & (SECONDARY_EXEC_PT_USE_GPA | SECONDARY_EXEC_MODE_BASED_EPT_EXEC))
+		return ELISA_WHY_VCPU_STATE;
+	if (vmcs_get(GUEST_IA32_DEBUGCTL) & DEBUGCTL_TRACES)
+		return ELISA_WHY_VCPU_STATE;
+	/* descriptor tables and stacks of the kernel's, planted where sub can read them */
+	if (in_window(vmcs_get(GUEST_IDTR_BASE)) || in_window(vmcs_get(GUEST_GDTR_BASE)) ||
+	    in_window(vmcs_get(GUEST_LDTR_BASE)) || in_window(vmcs_get(GUEST_TR_BASE)))
+		return ELISA_WHY_VCPU_STATE;
+	return ELISA_OK;
+}

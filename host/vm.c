@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The VMs and vCPUs that have spoken to the module. A vCPU is found by its struct
+ * kvm_vcpu, whose address KVM reuses: it leaves the table before KVM frees it, and
+ * nothing else may remove it.
+ */
+#include <linux/hash.h>
+#include <linux/rculist.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "elisa.h"
+
+DEFINE_MUTEX(elisa_lock);
+LIST_HEAD(elisa_vms);
+static DEFINE_HASHTABLE(vcpus, 8); /* RCU; written under elisa_lock */
+static u32 next_vm = 1;		   /* elisa_lock */
+
+/* The vCPU's state or NULL. Preemption is off, or the caller is the vCPU's thread. */
+struct elisa_vcpu *elisa_vcpu_find(struct kvm_vcpu *kvm_vcpu)
+{
+	struct elisa_vcpu *vcpu, *found = NULL;
+
+	rcu_read_lock();
+	hash_for_each_possible_rcu(vcpus, vcpu, hash, (unsigned long)kvm_vcpu)
+		if (vcpu->kvm_vcpu == kvm_vcpu) {
+			found = vcpu;
+			break;
+		}
+	rcu_read_unlock();
+	return found;
+}
+
+static struct elisa_vm *vm_get(struct kvm *kvm)
+{
+	struct elisa_vm *vm;
+
+	list_for_each_entry(vm, &elisa_vms, node)
+		if (vm->kvm == kvm)
+			return vm;
+	vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
+	if (!vm)
+		return NULL;
+	vm->events = elisa_events_new();
+	if (!vm->events) {
+		kfree(vm);
+		return NULL;
+	}
+	vm->kvm = kvm;
+	vm->mm = kvm->mm;
+	mmgrab(vm->mm);
+	vm->pid = task_tgid_nr(current);
+	vm->id = next_vm++;
+	INIT_LIST_HEAD(&vm->vcpus);
+	INIT_LIST_HEAD(&vm->exports);
+	list_add_tail(&vm->node, &elisa_vms);
+	return vm;
+}
+
+/* Ends all that the VM exports and all that it is attached to. Under elisa_lock. */
+void elisa_vm_reset(struct elisa_vm *vm)
+{
+	struct elisa_export *export, *next;
+	int i;
+
+	lockdep_assert_held(&elisa_lock);
+	for (i = 0; i < ELISA_SLOTS; i++)
+		if (vm->slots[i])
+			elisa_attachment_free(vm->slots[i]);
+	list_for_each_entry_safe(export, next, &vm->exports, node)
+		elisa_export_kill(export);
+}
+
+static void vm_free(struct elisa_vm *vm)
+{
+	elisa_vm_reset(vm);
+	list_del(&vm->node);
+	elisa_events_put(vm->events);
+	mmdrop(vm->mm);
+	kfree(vm);
+}
+
+/* The vCPU's state, made at its first hypercall. Its own thread, under elisa_lock. */
+struct elisa_vcpu *elisa_vcpu_get(struct kvm_vcpu *kvm_vcpu)
+{
+	struct elisa_vcpu *vcpu = elisa_vcpu_find(kvm_vcpu);
+	struct elisa_vm *vm;
+
+	lockdep_assert_held(&elisa_lock);
+	if (vcpu)
+		return vcpu;
+	vm = vm_get(kvm_vcpu->kvm);
+	if (!vm)
+		return NULL;
+	vcpu = kzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT);
+	if (!vcpu) {
+		if (list_empty(&vm->vcpus))
+			vm_free(vm);
+		return NULL;
+	}
+	vcpu->kvm_vcpu = kvm_vcpu;
+	vcpu->vm = vm;
+	raw_spin_lock_init(&vcpu->lock);
+	list_add_tail(&vcpu->node, &vm->vcpus);
+	hash_add_rcu(vcpus, &vcpu->hash, (unsigned long)kvm_vcpu);
+	return vcpu;
+}
+
+/* KVM frees this vCPU; it cannot run any more. The last one takes the VM with it. */
+void elisa_vcpu_gone(struct kvm_vcpu *kvm_vcpu)
+{
+	struct elisa_vcpu *vcpu;
+	struct elisa_vm *vm;
+
+	mutex_lock(&elisa_lock);
+	vcpu = elisa_vcpu_find(kvm_vcpu);
+	if (vcpu) {
+		vm = vcpu->vm;
+		elisa_vcpu_drop_contexts(vcpu);
+		if (vcpu->list) {
+			/* its VMCS is freed with it: nobody uses the list page any more */
+			elisa_flush_all();
+			free_page((unsigned long)vcpu->list);
+		}
+		if (vcpu->counted)
+			elisa_hooks_disarm();
+		hash_del_rcu(&vcpu->hash);
+		list_del(&vcpu->node);
+		if (list_empty(&vm->vcpus))
+			vm_free(vm);
+		kfree_rcu(vcpu, rcu);
+	}
+	mutex_unlock(&elisa_lock);
+}
+
+/* The module goes: nothing is attached or exported; forget who spoke. */
+void elisa_vms_free(void)
+{
+	struct elisa_vcpu *vcpu, *v;
+	struct elisa_vm *vm, *next;
+
+	mutex_lock(&elisa_lock);
+	list_for_each_entry_safe(vm, next, &elisa_vms, node) {
+		list_for_each_entry_safe(vcpu, v, &vm->vcpus, node) {
+			hash_del_rcu(&vcpu->hash);
+			list_del(&vcpu->node);
+			kfree_rcu(vcpu, rcu);
+		}
+		vm_free(vm);
+	}
+	mutex_unlock(&elisa_lock);
+	rcu_barrier();
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The few VMX instructions and encodings the module needs. The current VMCS must be the
+ * vCPU's: call only where KVM has loaded it. Nothing here may be given to a VM.
+ */
+#ifndef ELISA_HOST_VMX_H
+#define ELISA_HOST_VMX_H
+
+#include <linux/types.h>
+#include <asm/asm.h>
+#include <asm/msr.h>
+#include <asm/vmx.h>
+
+/* SDM vol. 3 appendix B; not all of them are in the kernel's header. */
+#define ELISA_VMCS_FUNCTION_CONTROL 0x2018
+#define ELISA_VMCS_EPTP_LIST 0x2024
+
+#define ELISA_VMFUNC_EPTP_SWITCHING 1ULL
+
+static __always_inline u64 vmcs_get(unsigned long field)
+{
+	u64 value;
+
+	asm volatile("vmread %1, %0" : "=r"(value) : "r"(field) : "cc");
+	return value;
+}
+
+static __always_inline void vmcs_set(unsigned long field, u64 value)
+{
+	asm volatile("vmwrite %1, %0" : : "r"(field), "rm"(value) : "cc");
+}
+
+/*
+ * INVEPT type 2, all contexts (SDM 31.3). #UD where VMX is off (a CPU without a VM or
+ * going offline): then there is nothing to invalidate.
+ */
+static __always_inline void invept_all(void)
+{
+	struct {
+		u64 eptp, reserved;
+	} descriptor = { 0, 0 };
+
+	asm volatile("1: invept %0, %1\n"
+		     "2:\n" _ASM_EXTABLE(1b, 2b)
+		     :
+		     : "m"(descriptor), "r"(2UL)
+		     : "cc", "memory");
+}
+
+/* INVVPID type 1, single context: all of one VPID's translations, for every EPTP. */
+static __always_inline void invvpid_single(u16 vpid)
+{
+	struct {
+		u64 vpid, address;
+	} descriptor = { vpid, 0 };
+
+	asm volatile("invvpid %0, %1" : : "m"(descriptor), "r"(1UL) : "cc", "memory");
+}
+
+#endif
