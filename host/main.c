@@ -73,7 +73,7 @@ static int check_cpu(void)
 		return cpu_lacks("write-back 4-level EPT");
 	if (!(ept & VMX_EPT_EXTENT_GLOBAL_BIT))
 		return cpu_lacks("INVEPT of all contexts");
-	if (!(ept & VMX_VPID_EXTENT_SINGLE_CONTEXT_BIT))
+	if (!(ept >> 32 & VMX_VPID_EXTENT_SINGLE_CONTEXT_BIT))
 		return cpu_lacks("INVVPID of a single context");
 	if (!boot_cpu_has(X86_FEATURE_SMEP) || !boot_cpu_has(X86_FEATURE_SMAP))
 		return cpu_lacks("SMEP and SMAP");

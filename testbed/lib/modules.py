@@ -45,11 +45,11 @@ class Modules:
         source = self.files[name]
         stat = os.stat(source)
         cache = os.path.join(paths.BUILD, "modules", os.path.basename(self.kernel),
-                             f"{name}-{stat.st_size}-{stat.st_mtime_ns}.ko")
+                             f"{name}-symbols-{stat.st_size}-{stat.st_mtime_ns}.ko")
         if not os.path.exists(cache):
             plain = f"{cache}.{os.getpid()}.plain"
             paths.replace(plain, _read(source))
-            subprocess.run(["strip", "--strip-unneeded", "-R", ".BTF", plain], check=True)
+            subprocess.run(["strip", "--strip-debug", "-R", ".BTF", plain], check=True)
             os.rename(plain, cache)
         return _read(cache)
 

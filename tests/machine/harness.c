@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The harness behind the machine tests: makes VMs with /dev/kvm, speaks to elisa.ko as a
+ * guest's kernel and as the host's administrator would. It must not know how the module
+ * works inside.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "../../gate/gate_page.h"
+#include "harness.h"
+
+extern const uint8_t kernel_start[], kernel_end[], user_start[], user_end[];
+extern const uint8_t do_vmcall[], isr[], isr_fault[], user_call[], user_loop[], user_vmcall[];
+
+void (*on_signal)(struct vm *vm, int vcpu);
+
+static int sys(int r, const char *what)
+{
+	if (r < 0) {
+		printf("FAILED %s: %s\n", what, strerror(errno));
+		exit(1);
+	}
+	return r;
+}
+#define SYS(call) sys((call), #call)
+
+static int kvm_fd(void)
+{
+	static int fd = -1;
+
+	if (fd < 0)
+		fd = SYS(open("/dev/kvm", O_RDWR));
+	return fd;
+}
+
+static int admin_fd(void)
+{
+	static int fd = -1;
+
+	if (fd < 0)
+		fd = SYS(open("/dev/elisa", O_RDWR));
+	return fd;
+}
+
+uint64_t *vm_u64(struct vm *vm, uint64_t gpa)
+{
+	return (uint64_t *)(vm->memory + gpa);
+}
+
+uint64_t user_code(const void *symbol)
+{
+	return USER_CODE + ((const uint8_t *)symbol - user_start);
+}
+
+uint64_t kernel_code(const void *symbol)
+{
+	return KERNEL_CODE + ((const uint8_t *)symbol - kernel_start);
+}
+
+static void set_gate(struct vm *vm, int vector, uint64_t handler, int dpl)
+{
+	uint64_t *gate = vm_u64(vm, IDT + 16 * vector);
+
+	gate[0] = (handler & 0xffff) | (0x8ULL << 16) | ((0x8eULL | dpl << 5) << 40) |
+		  ((handler >> 16 & 0xffff) << 48);
+	gate[1] = handler >> 32;
+}
+
+static void vm_memory(struct vm *vm)
+{
+	uint64_t *gdt = vm_u64(vm, GDT);
+	int i;
+
+	*vm_u64(vm, ROOT) = 0x2000 | 0x67;
+	*vm_u64(vm, 0x2000) = 0x3000 | 0x67;
+	for (i = 0; i < 8; i++)
+		vm_u64(vm, 0x3000)[i] = ((uint64_t)i << 21) | (i == 1 ? 0xe7 : 0xe3);
+	/* the local APIC, for the end of interrupts */
+	vm_u64(vm, 0x2000)[3] = 0x4000 | 0x67;
+	vm_u64(vm, 0x4000)[0xfee00000 >> 21 & 511] = 0xfee00000 | 0xe3;
+	memcpy(vm->memory + ROOT_OTHER, vm->memory + ROOT, PAGE_SIZE);
+	gdt[1] = 0x00af9b000000ffffULL;
+	gdt[2] = 0x00cf93000000ffffULL;
+	gdt[3] = 0x00affb000000ffffULL;
+	gdt[4] = 0x00cff3000000ffffULL;
+	*(uint64_t *)(vm->memory + TSS + 4) = KERNEL_STACK + 0x8000;
+	for (i = 0; i < 32; i++)
+		set_gate(vm, i, kernel_code(isr_fault), 0);
+	for (; i < 256; i++)
+		set_gate(vm, i, kernel_code(isr), 0);
+	memcpy(vm->memory + KERNEL_CODE, kernel_start, kernel_end - kernel_start);
+	memcpy(vm->memory + USER_CODE, user_start, user_end - user_start);
+}
+
+static void vcpu_state(struct vm *vm, int vcpu)
+{
+	struct kvm_segment code = { .limit = ~0u, .selector = 8, .present = 1, .type = 11, .s = 1,
+				    .l = 1, .g = 1 };
+	struct kvm_segment data = { .limit = ~0u, .selector = 16, .present = 1, .type = 3, .s = 1,
+				    .db = 1, .g = 1 };
+	struct kvm_segment task = { .base = TSS, .limit = 103, .selector = 0x28, .present = 1,
+				    .type = 11 };
+	struct {
+		struct kvm_cpuid2 head;
+		struct kvm_cpuid_entry2 entry[100];
+	} cpuid = { .head.nent = 100 };
+	struct kvm_xcrs xcrs = { .nr_xcrs = 1, .xcrs[0].value = 7 };
+	struct kvm_mp_state state = { .mp_state = KVM_MP_STATE_RUNNABLE };
+	struct kvm_lapic_state lapic;
+	struct kvm_sregs s;
+
+	SYS(ioctl(kvm_fd(), KVM_GET_SUPPORTED_CPUID, &cpuid));
+	SYS(ioctl(vm->vcpu[vcpu], KVM_SET_CPUID2, &cpuid));
+	SYS(ioctl(vm->vcpu[vcpu], KVM_SET_XCRS, &xcrs));
+	SYS(ioctl(vm->vcpu[vcpu], KVM_SET_MP_STATE, &state));
+	SYS(ioctl(vm->vcpu[vcpu], KVM_GET_SREGS, &s));
+	s.cr0 = 0x80050033;
+	s.cr3 = ROOT;
+	s.cr4 = 0x620 | 1 << 18 | 1 << 20 | 1 << 21;
+	s.efer = 0xd01;
+	s.cs = code;
+	s.ds = s.es = s.fs = s.gs = s.ss = data;
+	s.tr = task;
+	s.idt.base = IDT;
+	s.idt.limit = 0xfff;
+	s.gdt.base = GDT;
+	s.gdt.limit = 0x37;
+	SYS(ioctl(vm->vcpu[vcpu], KVM_SET_SREGS, &s));
+	SYS(ioctl(vm->vcpu[vcpu], KVM_GET_LAPIC, &lapic));
+	*(uint32_t *)(lapic.regs + 0xf0) |= 0x100;
+	SYS(ioctl(vm->vcpu[vcpu], KVM_SET_LAPIC, &lapic));
+}
+
+struct vm *vm_new(int vcpus)
+{
+	struct kvm_userspace_memory_region region = { .memory_size = MEMORY_SIZE };
+	struct vm *vm = calloc(1, sizeof(*vm));
+	int i;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	vm->fd = SYS(ioctl(kvm_fd(), KVM_CREATE_VM, 0));
+	SYS(ioctl(vm->fd, KVM_SET_TSS_ADDR, 0xfffbd000));
+	SYS(ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0));
+	vm->memory = mmap(NULL, MEMORY_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+			  0);
+	CHECK(vm->memory != MAP_FAILED);
+	vm->page = (void *)(vm->memory + HYPERCALL_PAGE);
+	vm->tables = TABLES;
+	region.userspace_addr = (uint64_t)vm->memory;
+	SYS(ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region));
+	vm_memory(vm);
+	for (i = 0; i < VCPUS; i++)
+		vm->vcpu[i] = -1;
+	for (i = 0; i < vcpus; i++) {
+		vm->vcpu[i] = SYS(ioctl(vm->fd, KVM_CREATE_VCPU, i));
+		vm->run[i] = mmap(NULL, SYS(ioctl(kvm_fd(), KVM_GET_VCPU_MMAP_SIZE, 0)),
+				  PROT_READ | PROT_WRITE, MAP_SHARED, vm->vcpu[i], 0);
+		CHECK(vm->run[i] != MAP_FAILED);
+		vcpu_state(vm, i);
+	}
+	return vm;
+}
+
+void vm_free(struct vm *vm)
+{
+	int i, size = ioctl(kvm_fd(), KVM_GET_VCPU_MMAP_SIZE, 0);
+
+	for (i = 0; i < VCPUS; i++)
+		if (vm->vcpu[i] >= 0) {
+			munmap(vm->run[i], size);
+			close(vm->vcpu[i]);
+		}
+	close(vm->fd);
+	munmap(vm->memory, MEMORY_SIZE);
+	free(vm);
+}
+
+static void set_ring(struct vm *vm, int vcpu, int cpl)
+{
+	struct kvm_sregs s;
+
+	SYS(ioctl(vm->vcpu[vcpu], KVM_GET_SREGS, &s));
+	if (s.ss.dpl == cpl)
+		return;
+	s.cs.selector = cpl ? USER_CS : 8;
+	s.ss.selector = cpl ? USER_SS : 16;
+	s.cs.dpl = s.ss.dpl = cpl;
+	SYS(ioctl(vm->vcpu[vcpu], KVM_SET_SREGS, &s));
+}
+
+struct outcome run_at(struct vm *vm, int vcpu, int cpl, uint64_t code,
+		      const struct kvm_regs *registers)
+{
+	struct kvm_regs regs = *registers;
+	struct outcome out = { 0 };
+
+	set_ring(vm, vcpu, cpl);
+	regs.rip = code;
+	if (!regs.rsp)
+		regs.rsp = cpl ? USER_STACK - 0x1000 * vcpu : KERNEL_STACK + 0x1000 * vcpu;
+	regs.rflags |= 2 | (cpl ? 0x3000 : 0); /* IOPL 3: OUT works in ring 3 */
+	SYS(ioctl(vm->vcpu[vcpu], KVM_SET_REGS, &regs));
+	for (;;) {
+		int r = ioctl(vm->vcpu[vcpu], KVM_RUN, 0);
+
+		if (r < 0 && errno == EINTR) {
+			if (on_signal)
+				on_signal(vm, vcpu);
+			continue;
+		}
+		SYS(r);
+		out.exit = vm->run[vcpu]->exit_reason;
+		if (out.exit == KVM_EXIT_IO && vm->run[vcpu]->io.port == 0x10)
+			out.exit = 0;
+		break;
+	}
+	SYS(ioctl(vm->vcpu[vcpu], KVM_GET_REGS, &out.regs));
+	out.value = out.regs.rax;
+	out.error = out.regs.rdx;
+	return out;
+}
+
+int hypercall_raw(struct vm *vm, int vcpu, int cpl, uint64_t gpa, uint64_t *rax)
+{
+	struct kvm_regs regs = { .rax = ELISA_HC_RAX, .rbx = ELISA_HC_MAGIC, .rcx = gpa };
+	struct outcome out = run_at(vm, vcpu, cpl,
+				    cpl ? user_code(user_vmcall) : kernel_code(do_vmcall), &regs);
+
+	CHECK_EQ(out.exit, 0);
+	if (rax)
+		*rax = out.regs.rax;
+	if (out.regs.rbx != ELISA_HC_REPLY)
+		return -ENODEV;
+	return out.regs.rcx;
+}
+
+int hypercall(struct vm *vm, int vcpu, uint32_t call)
+{
+	vm->page->call = call;
+	return hypercall_raw(vm, vcpu, 0, HYPERCALL_PAGE, NULL);
+}
+
+int grant(uint32_t rights, const char *name, uint64_t max_pages)
+{
+	struct elisa_host_grant request = { .pid = getpid(), .rights = rights,
+					    .max_pages = max_pages };
+
+	strncpy(request.name, name, sizeof(request.name) - 1);
+	if (ioctl(admin_fd(), ELISA_HOST_IOC_GRANT, &request))
+		return -errno;
+	return request.id;
+}
+
+int revoke_grant(uint32_t id)
+{
+	struct elisa_host_revoke request = { .id = id };
+
+	return ioctl(admin_fd(), ELISA_HOST_IOC_REVOKE, &request) ? -errno : 0;
+}
+
+uint64_t counter(enum elisa_counter which)
+{
+	struct elisa_host_stats stats;
+
+	SYS(ioctl(admin_fd(), ELISA_HOST_IOC_STATS, &stats));
+	return stats.counter[which];
+}
+
+/* The vCPU's "exits" of KVM's binary statistics. */
+uint64_t vcpu_exits(struct vm *vm, int vcpu)
+{
+	int fd = SYS(ioctl(vm->vcpu[vcpu], KVM_GET_STATS_FD, NULL));
+	struct kvm_stats_header head;
+	uint64_t value = ~0ULL;
+	char buffer[256];
+	uint32_t i;
+
+	SYS(pread(fd, &head, sizeof(head), 0));
+	for (i = 0; i < head.num_desc; i++) {
+		struct kvm_stats_desc *desc = (void *)buffer;
+		size_t size = sizeof(*desc) + head.name_size;
+
+		SYS(pread(fd, buffer, size, head.desc_offset + i * size));
+		if (!strcmp(desc->name, "exits"))
+			SYS(pread(fd, &value, 8, head.data_offset + desc->offset));
+	}
+	close(fd);
+	return value;
+}
+
+uint32_t export_new(struct vm *vm, const char *name, uint32_t flags, uint32_t limit_us)
+{
+	uint32_t id;
+
+	memcpy(vm->memory + OBJECT, functions, functions_end - functions);
+	memset(vm->page, 0, PAGE_SIZE);
+	strcpy(vm->page->export_.name, name);
+	vm->page->export_.flags = flags;
+	vm->page->export_.limit_us = limit_us;
+	CHECK_EQ(hypercall(vm, 0, ELISA_HC_EXPORT_CREATE), 0);
+	id = vm->page->export_.id;
+	memset(vm->page, 0, PAGE_SIZE);
+	vm->page->map.id = id;
+	vm->page->map.prot = ELISA_PROT_READ | ELISA_PROT_EXEC;
+	vm->page->map.count = 1;
+	vm->page->map.gpa[0] = OBJECT;
+	CHECK_EQ(hypercall(vm, 0, ELISA_HC_EXPORT_MAP), 0);
+	vm->page->map.prot = ELISA_PROT_READ | ELISA_PROT_WRITE;
+	vm->page->map.offset = PAGE_SIZE;
+	vm->page->map.gpa[0] = OBJECT + PAGE_SIZE;
+	CHECK_EQ(hypercall(vm, 0, ELISA_HC_EXPORT_MAP), 0);
+	memset(vm->page, 0, PAGE_SIZE);
+	vm->page->publish.id = id;
+	CHECK_EQ(hypercall(vm, 0, ELISA_HC_EXPORT_PUBLISH), 0);
+	return id;
+}
+
+static uint64_t *table_entry(struct vm *vm, uint64_t table, uint64_t address, int level)
+{
+	return vm_u64(vm, table) + (address >> (12 + 9 * (level - 1)) & 511);
+}
+
+static void map_user(struct vm *vm, uint64_t address, uint64_t gpa)
+{
+	uint64_t table = ROOT;
+	int level;
+
+	for (level = 4; level > 1; level--) {
+		uint64_t *entry = table_entry(vm, table, address, level);
+
+		if (!*entry) {
+			*entry = vm->tables | 0x67;
+			if (level == 4)
+				*table_entry(vm, ROOT_OTHER, address, 4) = *entry;
+			vm->tables += PAGE_SIZE;
+		}
+		table = *entry & ~0xfffULL;
+	}
+	*table_entry(vm, table, address, 1) = gpa | 0x67;
+}
+
+static unsigned int stub_offset[ELISA_SLOTS];
+
+/* The stub page of @slot: in ring 3's memory, at its place in the window. */
+void map_stub(struct vm *vm, uint32_t slot, uint32_t mode, uint32_t flags)
+{
+	uint64_t gpa = USER_CODE + 0x10000 + slot * PAGE_SIZE;
+
+	stub_offset[slot] = elisa_guest_stub_build(vm->memory + gpa, slot, mode, flags);
+	map_user(vm, ELISA_WINDOW_BASE + slot * ELISA_SLOT_SIZE + ELISA_CODE_OFFSET, gpa);
+}
+
+uint64_t stub_entry(uint32_t slot)
+{
+	return ELISA_WINDOW_BASE + slot * ELISA_SLOT_SIZE + ELISA_CODE_OFFSET + stub_offset[slot];
+}
+
+int attach_try(struct vm *vm, const char *name, unsigned int exchange)
+{
+	unsigned int i;
+
+	memset(vm->page, 0, PAGE_SIZE);
+	strcpy(vm->page->attach.name, name);
+	vm->page->attach.root = ROOT;
+	vm->page->attach.user_cs = USER_CS;
+	vm->page->attach.user_ss = USER_SS;
+	vm->page->attach.exchange_pages = exchange;
+	for (i = 0; i < exchange; i++)
+		vm->page->attach.exchange[i] = OBJECT + 0x100000 + i * PAGE_SIZE;
+	return hypercall(vm, 0, ELISA_HC_ATTACH);
+}
+
+uint32_t attach(struct vm *vm, const char *name, unsigned int stub_flags, unsigned int exchange)
+{
+	uint32_t slot, mode, flags;
+	int i;
+
+	CHECK_EQ(attach_try(vm, name, exchange), 0);
+	slot = vm->page->attach.slot;
+	mode = vm->page->attach.mode;
+	flags = vm->page->attach.export_flags & ELISA_EXPORT_GENERAL_REGS ? 0 : ELISA_STUB_FULL;
+	map_stub(vm, slot, mode, flags | stub_flags);
+	for (i = 0; i < VCPUS && vm->vcpu[i] >= 0; i++)
+		CHECK_EQ(hypercall(vm, i, ELISA_HC_VCPU_SYNC), 0);
+	return slot;
+}
+
+struct outcome call(struct vm *vm, int vcpu, uint32_t slot, long function, long a1, long a2)
+{
+	struct kvm_regs regs = { .rdi = function, .rsi = a1, .rdx = a2, .r11 = stub_entry(slot),
+				 .rflags = 0x200 };
+
+	return run_at(vm, vcpu, 3, user_code(user_call), &regs);
+}
+
+struct outcome call_loop(struct vm *vm, int vcpu, uint32_t slot, long function, uint64_t count,
+			 uint64_t *cycles)
+{
+	struct kvm_regs regs = { .rflags = 0x200 };
+	struct outcome out;
+
+	vm_u64(vm, USER_DATA)[0] = count;
+	vm_u64(vm, USER_DATA)[1] = function;
+	vm_u64(vm, USER_DATA)[3] = stub_entry(slot);
+	out = run_at(vm, vcpu, 3, user_code(user_loop), &regs);
+	if (cycles)
+		*cycles = vm_u64(vm, USER_DATA)[2];
+	return out;
+}

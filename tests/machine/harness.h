@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A bare /dev/kvm harness: VMs of one or more vCPUs, a page of guest code, no QEMU, no
+ * kernel. One test file, one behaviour. Every check that fails ends the test with the
+ * place and the values.
+ */
+#ifndef ELISA_TEST_HARNESS_H
+#define ELISA_TEST_HARNESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <linux/kvm.h>
+
+#include <elisa/abi.h>
+#include <elisa/gate_layout.h>
+#include <elisa/host_ioctl.h>
+
+#define MEMORY_SIZE (16 << 20)
+#define PAGE_SIZE 4096
+
+/* guest-physical layout: below 2 MiB ring 0's, 2..4 MiB ring 3's, above free */
+#define ROOT 0x1000
+#define ROOT_OTHER 0x7000 /* another process: same mappings */
+#define IDT 0x8000
+#define GDT 0x9000
+#define TSS 0xa000
+#define KERNEL_CODE 0x10000
+#define HYPERCALL_PAGE 0x20000
+#define KERNEL_STACK 0x80000
+#define TABLES 0x100000
+#define USER_CODE 0x200000
+#define USER_DATA 0x2c0000
+#define USER_STACK 0x2ff000
+#define OBJECT 0x400000
+
+#define USER_CS 0x1b
+#define USER_SS 0x23
+
+#define VCPUS 4
+
+struct vm {
+	int fd, vcpu[VCPUS];
+	struct kvm_run *run[VCPUS];
+	uint8_t *memory;
+	uint64_t tables; /* next free page for page tables */
+	struct elisa_hc_page *page;
+};
+
+/* What came back from a call. */
+struct outcome {
+	int exit;	  /* 0: the code came to its OUT; else KVM's exit reason */
+	long value, error; /* RAX, RDX */
+	struct kvm_regs regs;
+};
+
+#define CHECK(condition)                                                                           \
+	do {                                                                                       \
+		if (!(condition)) {                                                                \
+			printf("FAILED %s:%d: %s\n", __FILE__, __LINE__, #condition);              \
+			exit(1);                                                                   \
+		}                                                                                  \
+	} while (0)
+
+#define CHECK_EQ(a, b)                                                                             \
+	do {                                                                                       \
+		long long a_ = (long long)(a), b_ = (long long)(b);                                \
+		if (a_ != b_) {                                                                    \
+			printf("FAILED %s:%d: %s is %lld (%#llx), not %s = %lld\n", __FILE__,      \
+			       __LINE__, #a, a_, a_, #b, b_);                                      \
+			exit(1);                                                                   \
+		}                                                                                  \
+	} while (0)
+
+struct vm *vm_new(int vcpus);
+void vm_free(struct vm *vm);
+uint64_t *vm_u64(struct vm *vm, uint64_t gpa);
+
+/* Runs a hypercall in ring 0 of a vCPU; the page is vm->page. Returns its errno. */
+int hypercall(struct vm *vm, int vcpu, uint32_t call);
+/* The same from ring @cpl, at @gpa, without touching the page; KVM's RAX in @rax. */
+int hypercall_raw(struct vm *vm, int vcpu, int cpl, uint64_t gpa, uint64_t *rax);
+
+/* Runs @code (guest address) in ring @cpl with these registers until its OUT. */
+struct outcome run_at(struct vm *vm, int vcpu, int cpl, uint64_t code,
+		      const struct kvm_regs *registers);
+extern void (*on_signal)(struct vm *vm, int vcpu); /* KVM_RUN was interrupted */
+
+/* Host's administrator. */
+int grant(uint32_t rights, const char *name, uint64_t max_pages);
+int revoke_grant(uint32_t id);
+uint64_t counter(enum elisa_counter which);
+uint64_t vcpu_exits(struct vm *vm, int vcpu);
+
+/* An export of @functions: page 0 code, page 1 data. Returns its id. */
+extern const uint8_t functions[], functions_end[];
+uint32_t export_new(struct vm *vm, const char *name, uint32_t flags, uint32_t limit_us);
+/* Attaches, sets all vCPUs up and maps the stub; returns the slot. */
+uint32_t attach(struct vm *vm, const char *name, unsigned int stub_flags, unsigned int exchange);
+int attach_try(struct vm *vm, const char *name, unsigned int exchange);
+void map_stub(struct vm *vm, uint32_t slot, uint32_t mode, uint32_t flags);
+uint64_t stub_entry(uint32_t slot);
+struct outcome call(struct vm *vm, int vcpu, uint32_t slot, long function, long a1, long a2);
+/* @count calls in a guest loop; the guest's instructions by TSC in *cycles. */
+struct outcome call_loop(struct vm *vm, int vcpu, uint32_t slot, long function, uint64_t count,
+			 uint64_t *cycles);
+
+uint64_t user_code(const void *symbol); /* guest address of a symbol of guest.S */
+uint64_t kernel_code(const void *symbol);
+
+/* What the exported function does, by its first argument; see guest.S. */
+enum {
+	DO_ADD,	     /* a1 + a2 */
+	DO_COUNT,    /* ++ of a shared counter */
+	DO_READ,     /* read 8 bytes at a1 */
+	DO_WRITE,    /* write a2 at a1 */
+	DO_JUMP,     /* call a1 */
+	DO_UD,
+	DO_VMCALL,
+	DO_VMFUNC,   /* eax = a1, ecx = a2 */
+	DO_CPUID,
+	DO_OUT,
+	DO_SPIN,     /* a1 times */
+	DO_HLT,
+	DO_SYSCALL,
+	DO_INT3,
+	DO_DIVIDE,
+	DO_REGISTERS, /* fill registers with a secret, then fault if a1 */
+	DO_PAUSE,     /* a1 times */
+};
+#define SECRET 0x5ec2e75ec2e75ec2LL
+
+#endif

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+# The machine tests: each program in /tests against the real module, one after another.
+# $ELISA_TESTS names some of them; a failure of one does not keep the others from running.
+#
+#machine: --modules build/host-6.1/elisa.ko --file build/machine-tests:/tests
+. /testbed/lib.sh
+
+modload elisa allow_leaky_cpu=1 || exit 1
+failed=0 passed=0
+for test in ${ELISA_TESTS:-$(ls /tests)}; do
+	tsc "$test"
+	if timeout 60 /tests/$test; then
+		passed=$((passed + 1))
+		say "ok $test"
+	else
+		failed=$((failed + 1))
+		say "FAILED $test"
+	fi
+done
+say "$passed passed, $failed failed"
+rmmod elisa || failed=1
+[ $failed = 0 ]
