@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A host for the guest driver's tests, in the place of guest/hypercall.c: it answers the
+ * hypercalls itself and counts what the driver has not given back. Calls never reach a
+ * function: VMFUNC is #UD here. It must never be built into a driver that is delivered.
+ */
+#include <linux/io.h>
+#include <linux/module.h>
+#include <linux/smp.h>
+#include <linux/slab.h>
+
+#include "guest.h"
+
+static DEFINE_SPINLOCK(lock); /* all below; taken with IRQs off by VCPU_SYNC */
+static u32 next_id = 1;
+static u64 slots;
+static int exports, pages, attachments, syncs, resets;
+static struct elisa_event events[256];
+static int event_head, event_count;
+
+/* For the tests: counters to read, failures to order. */
+module_param(exports, int, 0444);
+module_param(pages, int, 0444);
+module_param(attachments, int, 0444);
+module_param(syncs, int, 0444);
+module_param(resets, int, 0444);
+static int fail_call, fail_after, mode, export_flags, flood;
+module_param(fail_call, int, 0644);  /* this call fails, once... */
+module_param(fail_after, int, 0644); /* ... after so many that succeed */
+module_param(mode, int, 0644);
+module_param(export_flags, int, 0644);
+module_param(flood, int, 0644); /* so many events of the newest export */
+
+int elisa_hypercall_init(void)
+{
+	return 0;
+}
+
+void elisa_hypercall_exit(void)
+{
+}
+
+struct elisa_hc_page *elisa_page_get(enum elisa_hc call)
+{
+	struct elisa_hc_page *page;
+
+	page = (void *)get_zeroed_page(GFP_KERNEL | __GFP_NOFAIL);
+	page->call = call;
+	return page;
+}
+
+void elisa_page_put(struct elisa_hc_page *page)
+{
+	free_page((unsigned long)page);
+}
+
+static void add_event(u32 type, u32 id)
+{
+	struct elisa_event event = {.type = type, .export_id = id, .attachment = 1};
+
+	if (event_count < 256)
+		events[(event_head + event_count++) % 256] = event;
+}
+
+static int take_events(struct elisa_hc_events *out)
+{
+	for (; flood; flood--)
+		add_event(ELISA_EVENT_ABORT, next_id - 1);
+	while (event_count && out->count < ELISA_HC_EVENTS_MAX) {
+		out->event[out->count++] = events[event_head];
+		event_head = (event_head + 1) % 256;
+		event_count--;
+	}
+	return 0;
+}
+
+static int attach(struct elisa_hc_attach *attach)
+{
+	if (!attach->root || !PAGE_ALIGNED(attach->root) || attach->user_cs != 0x33 ||
+	    attach->user_ss != 0x2b)
+		return -EINVAL;
+	if (slots == ~0ULL)
+		return -ENOSPC;
+	attach->slot = ffz(slots);
+	slots |= BIT_ULL(attach->slot);
+	attachments++;
+	attach->mode = mode;
+	attach->export_flags = export_flags;
+	add_event(ELISA_EVENT_ATTACH, next_id - 1);
+	return 0;
+}
+
+static int answer(struct elisa_hc_page *page, struct elisa_status *status)
+{
+	u32 i;
+
+	if (page->call == fail_call && fail_after-- == 0) {
+		fail_call = 0;
+		return elisa_fail(status, ELISA_WHY_NO_MEMORY, 4711, -ENOMEM);
+	}
+	switch (page->call) {
+	case ELISA_HC_HELLO:
+		page->hello.flags = ELISA_HELLO_MAY_EXPORT | ELISA_HELLO_MAY_ATTACH;
+		return 0;
+	case ELISA_HC_EXPORT_CREATE:
+		exports++;
+		page->export_.id = next_id++;
+		return 0;
+	case ELISA_HC_EXPORT_MAP:
+		for (i = 0; i < page->map.count; i++)
+			if (!page->map.gpa[i] || !PAGE_ALIGNED(page->map.gpa[i]))
+				return -EINVAL;
+		pages += page->map.count;
+		return 0;
+	case ELISA_HC_EXPORT_UNMAP:
+		pages -= page->unmap.count;
+		return 0;
+	case ELISA_HC_EXPORT_DESTROY:
+		exports--;
+		return 0;
+	case ELISA_HC_ATTACH:
+		return attach(&page->attach);
+	case ELISA_HC_VCPU_SYNC:
+		syncs++;
+		return 0;
+	case ELISA_HC_DETACH:
+		if (!(slots & BIT_ULL(page->detach.slot)))
+			return elisa_fail(status, ELISA_WHY_NO_ATTACHMENT, page->detach.slot,
+					  -ENOENT);
+		slots &= ~BIT_ULL(page->detach.slot);
+		attachments--;
+		return 0;
+	case ELISA_HC_EVENTS:
+		return take_events(&page->events);
+	case ELISA_HC_RESET:
+		resets++;
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+int elisa_hypercall(struct elisa_hc_page *page, struct elisa_status *status)
+{
+	unsigned long flags;
+	int ret;
+
+	spin_lock_irqsave(&lock, flags);
+	ret = answer(page, status);
+	spin_unlock_irqrestore(&lock, flags);
+	return ret;
+}
