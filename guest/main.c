@@ -13,14 +13,14 @@
 
 #include "guest.h"
 
-static int hello(struct elisa_status *status, u32 *rights)
+static int hello(struct elisa_status *status, struct elisa_hc_hello *answer)
 {
 	struct elisa_hc_page *page = elisa_page_get(ELISA_HC_HELLO);
 	int ret;
 
 	page->hello.abi = ELISA_ABI_VERSION;
 	ret = elisa_hypercall(page, status);
-	*rights = page->hello.flags;
+	*answer = page->hello;
 	elisa_page_put(page);
 	return ret;
 }
@@ -89,13 +89,15 @@ static int bind_to_process(struct elisa_file *file, struct elisa_status *status)
 
 static int info(struct elisa_ioc_info *arg)
 {
-	u32 rights = 0;
+	struct elisa_hc_hello answer;
 	int ret;
 
 	if (arg->abi != ELISA_ABI_VERSION)
 		return elisa_fail(&arg->status, ELISA_WHY_ABI, ELISA_ABI_VERSION, -EPROTO);
-	ret = hello(&arg->status, &rights);
-	arg->flags = rights;
+	ret = hello(&arg->status, &answer);
+	arg->flags = answer.flags;
+	arg->exits = answer.exits;
+	arg->interrupts = answer.interrupts;
 	return ret;
 }
 
@@ -215,8 +217,8 @@ static struct notifier_block reboot_block = {
 static int meet_host(void)
 {
 	struct elisa_status status = {};
-	u32 rights;
-	int ret = hello(&status, &rights);
+	struct elisa_hc_hello answer;
+	int ret = hello(&status, &answer);
 
 	if (status.why == ELISA_WHY_NO_HOST) {
 		pr_err("the host answered nothing: load elisa.ko on the host, then this driver again\n");

@@ -144,6 +144,19 @@ ELISA_PUBLIC uint32_t elisa_rights(const struct elisa *handle)
 	return handle->rights;
 }
 
+ELISA_PUBLIC int elisa_vcpu_exits(struct elisa *handle, uint64_t *exits, uint64_t *interrupts)
+{
+	struct elisa_ioc_info info = {.abi = ELISA_ABI_VERSION};
+	int ret = handle->transport->ioctl(handle->context, handle->fd, ELISA_IOC_INFO, &info);
+
+	if (ret < 0)
+		return elisa_fail(handle, -ret, info.status.why, info.status.value, "count exits",
+				  NULL);
+	*exits = info.exits;
+	*interrupts = info.interrupts;
+	return 0;
+}
+
 ELISA_PUBLIC int elisa_fd(const struct elisa *handle)
 {
 	return handle->fd;

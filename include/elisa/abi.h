@@ -126,6 +126,8 @@ struct elisa_hc_hello {
 	__u32 abi;	    /* in: the driver's ELISA_ABI_VERSION */
 	__u32 flags;	    /* out: ELISA_HELLO_* */
 	__u64 root_limit;   /* out: page-table roots must be below this address */
+	__u64 exits;	    /* out: VM exits of this vCPU since it was made, this one included */
+	__u64 interrupts;   /* out: of these, exits by the host's external interrupts */
 };
 #define ELISA_HELLO_MAY_EXPORT 1u
 #define ELISA_HELLO_MAY_ATTACH 2u

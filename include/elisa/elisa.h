@@ -50,6 +50,12 @@ int elisa_close(struct elisa *handle);
 /* What the host grants to this VM: ELISA_HELLO_* as elisa_open() found it. */
 uint32_t elisa_rights(const struct elisa *handle);
 
+/*
+ * VM exits of the vCPU that this thread happens to run on: all since it was made, and those by the
+ * host's external interrupts; for benchmarks. Each look is itself one exit, which is counted.
+ */
+int elisa_vcpu_exits(struct elisa *handle, uint64_t *exits, uint64_t *interrupts);
+
 /* The descriptor, for poll(2): readable when elisa_events_read() has something to give. */
 int elisa_fd(const struct elisa *handle);
 
