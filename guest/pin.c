@@ -5,6 +5,8 @@
  * and the kernel writes back, must never get out of here.
  */
 #include <linux/capability.h>
+#include <linux/hugetlb_inline.h>
+#include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 
@@ -16,6 +18,21 @@ static bool page_is_own_ram(struct page *page)
 	struct folio *folio = page_folio(page);
 
 	return folio_test_anon(folio) || folio_test_swapbacked(folio) || PageHuge(page);
+}
+
+/* Newer kernels refuse the pin of such a page with EFAULT: say what it is all the same. */
+static bool mapping_is_of_a_file(struct mm_struct *mm, unsigned long address)
+{
+	struct vm_area_struct *vma;
+	bool ret;
+
+	mmap_read_lock(mm);
+	vma = vma_lookup(mm, address);
+	ret = vma && vma->vm_file && vma->vm_flags & VM_WRITE && !is_vm_hugetlb_page(vma) &&
+	      !(vma->vm_flags & (VM_IO | VM_PFNMAP)) &&
+	      file_inode(vma->vm_file)->i_sb->s_magic != TMPFS_MAGIC;
+	mmap_read_unlock(mm);
+	return ret;
 }
 
 /* Pinned pages count against RLIMIT_MEMLOCK, as with VFIO and RDMA. */
@@ -54,6 +71,8 @@ int elisa_pin(struct mm_struct *mm, u64 address, u32 count, struct page **pages,
 		if (ret <= 0) {
 			if (fatal_signal_pending(current))
 				ret = -EINTR;
+			else if (ret == -EFAULT && mapping_is_of_a_file(mm, at))
+				ret = elisa_fail(status, ELISA_WHY_FILE_BACKED, at, -EINVAL);
 			else if (ret == -EFAULT || !ret)
 				ret = elisa_fail(status, ELISA_WHY_ADDRESS, at, -EFAULT);
 			else
