@@ -19,9 +19,9 @@ int main(void)
 	CHECK_EQ(out.value, 42);
 	out = call_loop(guest, 0, slot, DO_COUNT, 10, &cycles);
 	CHECK_EQ(out.value, 10);
-	before = vcpu_exits(guest, 0);
+	before = vcpu_stat(guest, 0, "exits");
 	out = call_loop(guest, 0, slot, DO_COUNT, 1000, &cycles);
-	after = vcpu_exits(guest, 0);
+	after = vcpu_stat(guest, 0, "exits");
 	CHECK_EQ(out.exit, 0);
 	CHECK_EQ(out.error, 0);
 	CHECK_EQ(out.value, 1010);

@@ -4,11 +4,11 @@
 	.section .rodata
 	.balign 16
 	/* ---- ring 0, copied to KERNEL_CODE */
-	.globl kernel_start, kernel_end, do_vmcall, do_out, isr, load_cr3, load_idt, spin_kernel
+	.globl kernel_start, kernel_end, do_vmcall, load_cr3, load_idt, load_gdt, kernel_call
+	.globl isr, isr_nmi, isr_debug, isr_fault, vmcall_loop
 kernel_start:
 do_vmcall:
 	vmcall
-do_out:
 	out %al, $0x10
 	hlt
 load_cr3:
@@ -19,61 +19,108 @@ load_idt:
 	lidt (%rdi)
 	out %al, $0x10
 	hlt
-isr:	/* counts at 0x6000 and notes where it came from */
+load_gdt:
+	lgdt (%rdi)
+	out %al, $0x10
+	hlt
+kernel_call:	/* r11 = stub */
+	call *%r11
+	out %al, $0x10
+	hlt
+vmcall_loop:	/* rsi hypercalls that KVM knows nothing of; rax = instructions by TSC */
+	rdtsc
+	shl $32, %rdx
+	lea (%rax,%rdx), %r8
+1:	mov $1, %eax
+	vmcall
+	dec %rsi
+	jnz 1b
+	rdtsc
+	shl $32, %rdx
+	add %rdx, %rax
+	sub %r8, %rax
+	out %al, $0x10
+	hlt
+isr:	/* counts in struct seen, at SEEN, and notes where it came from */
 	incq 0x6000
 	push %rax
 	mov 8(%rsp), %rax
 	mov %rax, 0x6008
 	mov 16(%rsp), %rax
 	mov %rax, 0x6010
-	xor %eax, %eax
 	mov $0xfee000b0, %eax
 	movl $0, (%rax)			/* EOI */
 	pop %rax
 	iretq
-	.globl isr_fault
-isr_fault:	/* a fault in ring 3 without error code: end the run, vector in RBX */
-	mov (%rsp), %rcx
-	mov $0xbad, %ebx
-	out %al, $0x10
+isr_nmi:
+	incq 0x6018
+	push %rax
+	mov 8(%rsp), %rax
+	mov %rax, 0x6020
+	pop %rax
+	iretq
+isr_debug:
+	incq 0x6028
+	iretq
+	/* Faults end the run: RBX = vector, RCX = error code or 0, RDX = RIP, the rest of the
+	 * frame on the stack. 16 bytes each. */
+	.balign 16
+isr_fault:
+	.set vector, 0
+	.rept 32
+	.balign 16
+	.if !((1 << vector) & 0x60227d00)
+	push $0
+	.endif
+	push $vector
+	jmp fault_end
+	.set vector, vector + 1
+	.endr
+	.balign 16
+fault_end:
+	pop %rbx
+	pop %rcx
+	pop %rdx
+	out %al, $0x12
 	hlt
 kernel_end:
 
 	/* ---- ring 3, copied to USER_CODE */
 	.globl user_start, user_end, user_call, user_loop, user_vmfunc, user_spin, user_vmcall
+	.globl user_out
 user_start:
 user_call:	/* r11 = stub */
 	call *%r11
 user_out:
 	out %al, $0x10
 	jmp user_out
-user_loop:	/* r11 = stub; USER_DATA: count, function, cycles */
+user_loop:	/* rbp = struct loop */
 	rdtsc
 	shl $32, %rdx
 	or %rdx, %rax
-	mov %rax, 0x2c0010
-1:	mov 0x2c0018, %r11
-	mov 0x2c0008, %rdi
-	xor %esi, %esi
+	mov %rax, 16(%rbp)
+1:	mov 24(%rbp), %r11
+	mov 8(%rbp), %rdi
+	mov 32(%rbp), %rsi
 	call *%r11
 	test %rdx, %rdx
 	jnz 2f
-	decq 0x2c0000
+	decq (%rbp)
 	jnz 1b
 2:	mov %rax, %rbx
 	mov %rdx, %rcx
 	rdtsc
 	shl $32, %rdx
 	or %rdx, %rax
-	sub 0x2c0010, %rax
-	mov %rax, 0x2c0010
+	sub 16(%rbp), %rax
+	mov %rax, 16(%rbp)
 	mov %rbx, %rax
 	mov %rcx, %rdx
 	jmp user_out
 user_vmfunc:
 	vmfunc
 	jmp user_out
-user_spin:
+user_spin:	/* rsi times */
 	dec %rsi
 	jnz user_spin
 	jmp user_out
@@ -95,7 +142,8 @@ table:
 	.long f_add-table, f_count-table, f_read-table, f_write-table, f_jump-table
 	.long f_ud-table, f_vmcall-table, f_vmfunc-table, f_cpuid-table, f_out-table
 	.long f_spin-table, f_hlt-table, f_syscall-table, f_int3-table, f_divide-table
-	.long f_registers-table, f_pause-table
+	.long f_registers-table, f_pause-table, f_wait-table, f_flags-table, f_attack-table
+	.long f_spoil-table, f_sysenter-table, f_int-table, f_secret-table, f_many-table
 f_add:	lea (%rsi,%rdx), %rax
 	ret
 f_count:
@@ -164,6 +212,75 @@ f_pause:
 	dec %rsi
 	jnz f_pause
 	mov $9, %eax
+	ret
+f_wait:	/* says so in data[1], until data[2] is set */
+	movabs $0x5ec2e75ec2e75ec2, %rbx
+	mov %rbx, %r12
+	movq %rbx, %xmm5
+	movq $1, functions+0x1008(%rip)
+1:	cmpq $0, functions+0x1010(%rip)
+	je 1b
+	mov $7, %eax
+	ret
+f_flags:
+	pushfq
+	pop %rax
+	ret
+f_attack:	/* jump to rsi with ecx = edx, rsp = r8, eax = 0; a2 goes on as the result */
+	mov %edx, %ecx
+	mov %r8, %rsp
+	mov %r9, %rdx
+	xor %eax, %eax
+	jmp *%rsi
+f_spoil:	/* all that the calling convention wants to be kept, and more */
+	mov $-1, %rbx
+	mov %rbx, %rbp
+	mov %rbx, %r12
+	mov %rbx, %r13
+	mov %rbx, %r14
+	mov %rbx, %r15
+	pop %rcx
+	push $0x1f00
+	ldmxcsr (%rsp)
+	push $0x0c40
+	fldcw (%rsp)
+	fld1
+	pop %rax
+	pop %rax
+	push %rcx
+	test %rsi, %rsi
+	jz 1f
+	wrfsbase %rsi
+	wrgsbase %rsi
+1:	mov $5, %eax
+	stc
+	std
+	ret
+f_sysenter:
+	sysenter
+	ret
+f_int:	int $0x80
+	ret
+f_secret:	/* in every vector register, then fault if a1 */
+	movabs $0x5ec2e75ec2e75ec2, %rax
+	.irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15
+	movq %rax, %xmm\n
+	vinsertf128 $1, %xmm\n, %ymm\n, %ymm\n
+	.endr
+	push %rax
+	fldl (%rsp)
+	pop %rax
+	test %rsi, %rsi
+	jz 1f
+	ud2
+1:	mov $1, %eax
+	ret
+f_many:	/* a weighted sum of five arguments */
+	lea (%rsi,%rdx,2), %rax
+	lea (%rax,%rcx,4), %rax
+	lea (%rax,%r8,8), %rax
+	shl $4, %r9
+	add %r9, %rax
 	ret
 functions_end:
 	.section .note.GNU-stack, "", @progbits

@@ -7,16 +7,24 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "../../gate/gate_page.h"
 #include "harness.h"
 
 extern const uint8_t kernel_start[], kernel_end[], user_start[], user_end[];
-extern const uint8_t do_vmcall[], isr[], isr_fault[], user_call[], user_loop[], user_vmcall[];
+extern const uint8_t do_vmcall[], isr[], isr_nmi[], isr_fault[];
+extern const uint8_t user_call[], user_loop[], user_vmcall[];
+
+struct loop {
+	uint64_t count, function, cycles, stub, a1;
+};
 
 void (*on_signal)(struct vm *vm, int vcpu);
 
@@ -39,13 +47,13 @@ static int kvm_fd(void)
 	return fd;
 }
 
+static int admin = -1;
+
 static int admin_fd(void)
 {
-	static int fd = -1;
-
-	if (fd < 0)
-		fd = SYS(open("/dev/elisa", O_RDWR));
-	return fd;
+	if (admin < 0)
+		admin = SYS(open("/dev/elisa", O_RDWR));
+	return admin;
 }
 
 uint64_t *vm_u64(struct vm *vm, uint64_t gpa)
@@ -63,7 +71,17 @@ uint64_t kernel_code(const void *symbol)
 	return KERNEL_CODE + ((const uint8_t *)symbol - kernel_start);
 }
 
-static void set_gate(struct vm *vm, int vector, uint64_t handler, int dpl)
+struct seen *seen(struct vm *vm)
+{
+	return (struct seen *)(vm->memory + SEEN);
+}
+
+uint64_t *object_data(struct vm *vm)
+{
+	return vm_u64(vm, OBJECT + PAGE_SIZE);
+}
+
+void set_gate(struct vm *vm, int vector, uint64_t handler, int dpl)
 {
 	uint64_t *gate = vm_u64(vm, IDT + 16 * vector);
 
@@ -91,7 +109,9 @@ static void vm_memory(struct vm *vm)
 	gdt[4] = 0x00cff3000000ffffULL;
 	*(uint64_t *)(vm->memory + TSS + 4) = KERNEL_STACK + 0x8000;
 	for (i = 0; i < 32; i++)
-		set_gate(vm, i, kernel_code(isr_fault), 0);
+		set_gate(vm, i, kernel_code(isr_fault) + 16 * i, i == BP ? 3 : 0);
+	set_gate(vm, 2, kernel_code(isr_nmi), 0);
+	i = 32;
 	for (; i < 256; i++)
 		set_gate(vm, i, kernel_code(isr), 0);
 	memcpy(vm->memory + KERNEL_CODE, kernel_start, kernel_end - kernel_start);
@@ -100,18 +120,18 @@ static void vm_memory(struct vm *vm)
 
 static void vcpu_state(struct vm *vm, int vcpu)
 {
-	struct kvm_segment code = { .limit = ~0u, .selector = 8, .present = 1, .type = 11, .s = 1,
-				    .l = 1, .g = 1 };
-	struct kvm_segment data = { .limit = ~0u, .selector = 16, .present = 1, .type = 3, .s = 1,
-				    .db = 1, .g = 1 };
-	struct kvm_segment task = { .base = TSS, .limit = 103, .selector = 0x28, .present = 1,
-				    .type = 11 };
+	struct kvm_segment code = {
+		.limit = ~0u, .selector = 8, .present = 1, .type = 11, .s = 1, .l = 1, .g = 1};
+	struct kvm_segment data = {
+		.limit = ~0u, .selector = 16, .present = 1, .type = 3, .s = 1, .db = 1, .g = 1};
+	struct kvm_segment task = {
+		.base = TSS, .limit = 103, .selector = 0x28, .present = 1, .type = 11};
 	struct {
 		struct kvm_cpuid2 head;
 		struct kvm_cpuid_entry2 entry[100];
-	} cpuid = { .head.nent = 100 };
-	struct kvm_xcrs xcrs = { .nr_xcrs = 1, .xcrs[0].value = 7 };
-	struct kvm_mp_state state = { .mp_state = KVM_MP_STATE_RUNNABLE };
+	} cpuid = {.head.nent = 100};
+	struct kvm_xcrs xcrs = {.nr_xcrs = 1, .xcrs[0].value = 7};
+	struct kvm_mp_state state = {.mp_state = KVM_MP_STATE_RUNNABLE};
 	struct kvm_lapic_state lapic;
 	struct kvm_sregs s;
 
@@ -139,7 +159,7 @@ static void vcpu_state(struct vm *vm, int vcpu)
 
 struct vm *vm_new(int vcpus)
 {
-	struct kvm_userspace_memory_region region = { .memory_size = MEMORY_SIZE };
+	struct kvm_userspace_memory_region region = {.memory_size = MEMORY_SIZE};
 	struct vm *vm = calloc(1, sizeof(*vm));
 	int i;
 
@@ -147,8 +167,8 @@ struct vm *vm_new(int vcpus)
 	vm->fd = SYS(ioctl(kvm_fd(), KVM_CREATE_VM, 0));
 	SYS(ioctl(vm->fd, KVM_SET_TSS_ADDR, 0xfffbd000));
 	SYS(ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0));
-	vm->memory = mmap(NULL, MEMORY_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-			  0);
+	vm->memory =
+		mmap(NULL, MEMORY_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(vm->memory != MAP_FAILED);
 	vm->page = (void *)(vm->memory + HYPERCALL_PAGE);
 	vm->tables = TABLES;
@@ -194,11 +214,9 @@ static void set_ring(struct vm *vm, int vcpu, int cpl)
 	SYS(ioctl(vm->vcpu[vcpu], KVM_SET_SREGS, &s));
 }
 
-struct outcome run_at(struct vm *vm, int vcpu, int cpl, uint64_t code,
-		      const struct kvm_regs *registers)
+void start_at(struct vm *vm, int vcpu, int cpl, uint64_t code, const struct kvm_regs *registers)
 {
 	struct kvm_regs regs = *registers;
-	struct outcome out = { 0 };
 
 	set_ring(vm, vcpu, cpl);
 	regs.rip = code;
@@ -206,31 +224,90 @@ struct outcome run_at(struct vm *vm, int vcpu, int cpl, uint64_t code,
 		regs.rsp = cpl ? USER_STACK - 0x1000 * vcpu : KERNEL_STACK + 0x1000 * vcpu;
 	regs.rflags |= 2 | (cpl ? 0x3000 : 0); /* IOPL 3: OUT works in ring 3 */
 	SYS(ioctl(vm->vcpu[vcpu], KVM_SET_REGS, &regs));
-	for (;;) {
-		int r = ioctl(vm->vcpu[vcpu], KVM_RUN, 0);
+}
 
-		if (r < 0 && errno == EINTR) {
-			if (on_signal)
-				on_signal(vm, vcpu);
-			continue;
-		}
-		SYS(r);
-		out.exit = vm->run[vcpu]->exit_reason;
-		if (out.exit == KVM_EXIT_IO && vm->run[vcpu]->io.port == 0x10)
-			out.exit = 0;
-		break;
-	}
+int run_once(struct vm *vm, int vcpu)
+{
+	int r = ioctl(vm->vcpu[vcpu], KVM_RUN, 0);
+
+	if (r < 0 && errno == EINTR)
+		return -EINTR;
+	return sys(r, "KVM_RUN");
+}
+
+struct outcome finish(struct vm *vm, int vcpu)
+{
+	struct kvm_run *run = vm->run[vcpu];
+	struct outcome out = {0};
+
+	while (run_once(vm, vcpu))
+		if (on_signal)
+			on_signal(vm, vcpu);
 	SYS(ioctl(vm->vcpu[vcpu], KVM_GET_REGS, &out.regs));
+	out.exit = run->exit_reason;
 	out.value = out.regs.rax;
 	out.error = out.regs.rdx;
+	if (out.exit == KVM_EXIT_IO && run->io.port == 0x10)
+		out.exit = 0;
+	if (out.exit == KVM_EXIT_IO && run->io.port == 0x12) {
+		out.exit = FAULT(out.regs.rbx);
+		out.error = out.regs.rcx;
+		out.at = out.regs.rdx;
+	}
 	return out;
+}
+
+struct outcome run_at(struct vm *vm, int vcpu, int cpl, uint64_t code,
+		      const struct kvm_regs *registers)
+{
+	start_at(vm, vcpu, cpl, code, registers);
+	return finish(vm, vcpu);
+}
+
+static void on_alarm(int signal)
+{
+	(void)signal;
+}
+
+void timer(long first, long interval)
+{
+	struct sigaction action = {.sa_handler = on_alarm};
+	struct itimerval value = {.it_value.tv_usec = first, .it_interval.tv_usec = interval};
+
+	SYS(sigaction(SIGALRM, &action, NULL));
+	SYS(setitimer(ITIMER_REAL, &value, NULL));
+}
+
+void msi(struct vm *vm, int vcpu, int vector)
+{
+	struct kvm_msi request = {.address_lo = 0xfee00000 | vcpu << 12, .data = vector};
+
+	CHECK_EQ(ioctl(vm->fd, KVM_SIGNAL_MSI, &request), 1);
+}
+
+void nmi(struct vm *vm, int vcpu)
+{
+	SYS(ioctl(vm->vcpu[vcpu], KVM_NMI, 0));
+}
+
+struct kvm_sregs get_sregs(struct vm *vm, int vcpu)
+{
+	struct kvm_sregs sregs;
+
+	SYS(ioctl(vm->vcpu[vcpu], KVM_GET_SREGS, &sregs));
+	return sregs;
+}
+
+int set_sregs(struct vm *vm, int vcpu, struct kvm_sregs *sregs)
+{
+	return ioctl(vm->vcpu[vcpu], KVM_SET_SREGS, sregs) ? -errno : 0;
 }
 
 int hypercall_raw(struct vm *vm, int vcpu, int cpl, uint64_t gpa, uint64_t *rax)
 {
-	struct kvm_regs regs = { .rax = ELISA_HC_RAX, .rbx = ELISA_HC_MAGIC, .rcx = gpa };
-	struct outcome out = run_at(vm, vcpu, cpl,
-				    cpl ? user_code(user_vmcall) : kernel_code(do_vmcall), &regs);
+	struct kvm_regs regs = {.rax = ELISA_HC_RAX, .rbx = ELISA_HC_MAGIC, .rcx = gpa};
+	struct outcome out =
+		run_at(vm, vcpu, cpl, cpl ? user_code(user_vmcall) : kernel_code(do_vmcall), &regs);
 
 	CHECK_EQ(out.exit, 0);
 	if (rax)
@@ -248,8 +325,8 @@ int hypercall(struct vm *vm, int vcpu, uint32_t call)
 
 int grant(uint32_t rights, const char *name, uint64_t max_pages)
 {
-	struct elisa_host_grant request = { .pid = getpid(), .rights = rights,
-					    .max_pages = max_pages };
+	struct elisa_host_grant request = {
+		.pid = getpid(), .rights = rights, .max_pages = max_pages};
 
 	strncpy(request.name, name, sizeof(request.name) - 1);
 	if (ioctl(admin_fd(), ELISA_HOST_IOC_GRANT, &request))
@@ -259,7 +336,7 @@ int grant(uint32_t rights, const char *name, uint64_t max_pages)
 
 int revoke_grant(uint32_t id)
 {
-	struct elisa_host_revoke request = { .id = id };
+	struct elisa_host_revoke request = {.id = id};
 
 	return ioctl(admin_fd(), ELISA_HOST_IOC_REVOKE, &request) ? -errno : 0;
 }
@@ -272,8 +349,16 @@ uint64_t counter(enum elisa_counter which)
 	return stats.counter[which];
 }
 
-/* The vCPU's "exits" of KVM's binary statistics. */
-uint64_t vcpu_exits(struct vm *vm, int vcpu)
+int admin_list(enum elisa_host_kind kind, void *records, uint32_t size, uint32_t room)
+{
+	struct elisa_host_list list = {
+		.kind = kind, .size = size, .records = (uintptr_t)records, .room = room};
+
+	SYS(ioctl(admin_fd(), ELISA_HOST_IOC_LIST, &list));
+	return list.count;
+}
+
+uint64_t vcpu_stat(struct vm *vm, int vcpu, const char *name)
 {
 	int fd = SYS(ioctl(vm->vcpu[vcpu], KVM_GET_STATS_FD, NULL));
 	struct kvm_stats_header head;
@@ -287,18 +372,36 @@ uint64_t vcpu_exits(struct vm *vm, int vcpu)
 		size_t size = sizeof(*desc) + head.name_size;
 
 		SYS(pread(fd, buffer, size, head.desc_offset + i * size));
-		if (!strcmp(desc->name, "exits"))
+		if (!strcmp(desc->name, name))
 			SYS(pread(fd, &value, 8, head.data_offset + desc->offset));
 	}
 	close(fd);
+	CHECK(value != ~0ULL);
 	return value;
 }
 
-uint32_t export_new(struct vm *vm, const char *name, uint32_t flags, uint32_t limit_us)
+int module_load(void)
+{
+	int fd = SYS(open("/modules/elisa.ko", O_RDONLY));
+	int r = syscall(SYS_finit_module, fd, "allow_leaky_cpu=1", 0) ? -errno : 0;
+
+	close(fd);
+	return r;
+}
+
+int module_unload(void)
+{
+	if (admin >= 0)
+		close(admin);
+	admin = -1;
+	return syscall(SYS_delete_module, "elisa", O_NONBLOCK) ? -errno : 0;
+}
+
+uint32_t export_at(struct vm *vm, const char *name, uint32_t flags, uint32_t limit_us, uint64_t gpa)
 {
 	uint32_t id;
 
-	memcpy(vm->memory + OBJECT, functions, functions_end - functions);
+	memcpy(vm->memory + gpa, functions, functions_end - functions);
 	memset(vm->page, 0, PAGE_SIZE);
 	strcpy(vm->page->export_.name, name);
 	vm->page->export_.flags = flags;
@@ -309,11 +412,11 @@ uint32_t export_new(struct vm *vm, const char *name, uint32_t flags, uint32_t li
 	vm->page->map.id = id;
 	vm->page->map.prot = ELISA_PROT_READ | ELISA_PROT_EXEC;
 	vm->page->map.count = 1;
-	vm->page->map.gpa[0] = OBJECT;
+	vm->page->map.gpa[0] = gpa;
 	CHECK_EQ(hypercall(vm, 0, ELISA_HC_EXPORT_MAP), 0);
 	vm->page->map.prot = ELISA_PROT_READ | ELISA_PROT_WRITE;
 	vm->page->map.offset = PAGE_SIZE;
-	vm->page->map.gpa[0] = OBJECT + PAGE_SIZE;
+	vm->page->map.gpa[0] = gpa + PAGE_SIZE;
 	CHECK_EQ(hypercall(vm, 0, ELISA_HC_EXPORT_MAP), 0);
 	memset(vm->page, 0, PAGE_SIZE);
 	vm->page->publish.id = id;
@@ -321,12 +424,40 @@ uint32_t export_new(struct vm *vm, const char *name, uint32_t flags, uint32_t li
 	return id;
 }
 
+uint32_t export_new(struct vm *vm, const char *name, uint32_t flags, uint32_t limit_us)
+{
+	return export_at(vm, name, flags, limit_us, OBJECT);
+}
+
+int destroy(struct vm *vm, uint32_t id)
+{
+	memset(vm->page, 0, PAGE_SIZE);
+	vm->page->destroy.id = id;
+	return hypercall(vm, 0, ELISA_HC_EXPORT_DESTROY);
+}
+
+int events(struct vm *vm, uint32_t type, long value)
+{
+	struct elisa_hc_events *taken = &vm->page->events;
+	int found = 0;
+	uint32_t i;
+
+	do {
+		memset(vm->page, 0, PAGE_SIZE);
+		CHECK_EQ(hypercall(vm, 0, ELISA_HC_EVENTS), 0);
+		for (i = 0; i < taken->count; i++)
+			found += taken->event[i].type == type &&
+				 (!value || taken->event[i].value == value);
+	} while (taken->count);
+	return found;
+}
+
 static uint64_t *table_entry(struct vm *vm, uint64_t table, uint64_t address, int level)
 {
 	return vm_u64(vm, table) + (address >> (12 + 9 * (level - 1)) & 511);
 }
 
-static void map_user(struct vm *vm, uint64_t address, uint64_t gpa)
+void map_user(struct vm *vm, uint64_t address, uint64_t gpa)
 {
 	uint64_t table = ROOT;
 	int level;
@@ -353,12 +484,17 @@ void map_stub(struct vm *vm, uint32_t slot, uint32_t mode, uint32_t flags)
 	uint64_t gpa = USER_CODE + 0x10000 + slot * PAGE_SIZE;
 
 	stub_offset[slot] = elisa_guest_stub_build(vm->memory + gpa, slot, mode, flags);
-	map_user(vm, ELISA_WINDOW_BASE + slot * ELISA_SLOT_SIZE + ELISA_CODE_OFFSET, gpa);
+	map_user(vm, code_page(slot), gpa);
+}
+
+uint64_t code_page(uint32_t slot)
+{
+	return ELISA_WINDOW_BASE + slot * ELISA_SLOT_SIZE + ELISA_CODE_OFFSET;
 }
 
 uint64_t stub_entry(uint32_t slot)
 {
-	return ELISA_WINDOW_BASE + slot * ELISA_SLOT_SIZE + ELISA_CODE_OFFSET + stub_offset[slot];
+	return code_page(slot) + stub_offset[slot];
 }
 
 int attach_try(struct vm *vm, const char *name, unsigned int exchange)
@@ -391,25 +527,63 @@ uint32_t attach(struct vm *vm, const char *name, unsigned int stub_flags, unsign
 	return slot;
 }
 
+int detach(struct vm *vm, int vcpu, uint32_t slot)
+{
+	memset(vm->page, 0, PAGE_SIZE);
+	vm->page->detach.slot = slot;
+	return hypercall(vm, vcpu, ELISA_HC_DETACH);
+}
+
+void start_call(struct vm *vm, int vcpu, uint32_t slot, long function, long a1, long a2)
+{
+	struct kvm_regs regs = {
+		.rdi = function, .rsi = a1, .rdx = a2, .r11 = stub_entry(slot), .rflags = 0x200};
+
+	start_at(vm, vcpu, 3, user_code(user_call), &regs);
+}
+
 struct outcome call(struct vm *vm, int vcpu, uint32_t slot, long function, long a1, long a2)
 {
-	struct kvm_regs regs = { .rdi = function, .rsi = a1, .rdx = a2, .r11 = stub_entry(slot),
-				 .rflags = 0x200 };
+	start_call(vm, vcpu, slot, function, a1, a2);
+	return finish(vm, vcpu);
+}
 
-	return run_at(vm, vcpu, 3, user_code(user_call), &regs);
+void wait_in_sub(struct vm *vm, int vcpu, uint32_t slot, struct vm *manager)
+{
+	volatile uint64_t *data = object_data(manager);
+
+	data[1] = data[2] = 0;
+	start_call(vm, vcpu, slot, DO_WAIT, 0, 0);
+	timer(1000, 1000);
+	do {
+		CHECK_EQ(run_once(vm, vcpu), -EINTR);
+	} while (!data[1]);
+	timer(0, 0);
+}
+
+void let_go(struct vm *manager)
+{
+	object_data(manager)[2] = 1;
+}
+
+struct outcome call_loop_with(struct vm *vm, int vcpu, uint32_t slot, long function, long a1,
+			      uint64_t count, uint64_t *cycles)
+{
+	uint64_t data = USER_DATA + 0x100 * vcpu;
+	struct loop *loop = (struct loop *)(vm->memory + data);
+	struct kvm_regs regs = {.rflags = 0x200, .rbp = data};
+	struct outcome out;
+
+	*loop = (struct loop){
+		.count = count, .function = function, .stub = stub_entry(slot), .a1 = a1};
+	out = run_at(vm, vcpu, 3, user_code(user_loop), &regs);
+	if (cycles)
+		*cycles = loop->cycles;
+	return out;
 }
 
 struct outcome call_loop(struct vm *vm, int vcpu, uint32_t slot, long function, uint64_t count,
 			 uint64_t *cycles)
 {
-	struct kvm_regs regs = { .rflags = 0x200 };
-	struct outcome out;
-
-	vm_u64(vm, USER_DATA)[0] = count;
-	vm_u64(vm, USER_DATA)[1] = function;
-	vm_u64(vm, USER_DATA)[3] = stub_entry(slot);
-	out = run_at(vm, vcpu, 3, user_code(user_loop), &regs);
-	if (cycles)
-		*cycles = vm_u64(vm, USER_DATA)[2];
-	return out;
+	return call_loop_with(vm, vcpu, slot, function, 0, count, cycles);
 }
