@@ -89,15 +89,15 @@ static int bind_to_process(struct elisa_file *file, struct elisa_status *status)
 
 static int info(struct elisa_ioc_info *arg)
 {
-	struct elisa_hc_hello answer;
+	struct elisa_hc_hello answer = {};
 	int ret;
 
 	if (arg->abi != ELISA_ABI_VERSION)
 		return elisa_fail(&arg->status, ELISA_WHY_ABI, ELISA_ABI_VERSION, -EPROTO);
 	ret = hello(&arg->status, &answer);
 	arg->flags = answer.flags;
-	arg->exits = answer.exits;
-	arg->interrupts = answer.interrupts;
+	memcpy(arg->exits, answer.exits, sizeof(arg->exits));
+	arg->return_traps = answer.return_traps;
 	return ret;
 }
 
@@ -217,7 +217,7 @@ static struct notifier_block reboot_block = {
 static int meet_host(void)
 {
 	struct elisa_status status = {};
-	struct elisa_hc_hello answer;
+	struct elisa_hc_hello answer = {};
 	int ret = hello(&status, &answer);
 
 	if (status.why == ELISA_WHY_NO_HOST) {

@@ -169,6 +169,7 @@ struct elisa_vcpu {
 	bool trap;	    /* list[0] is invalid: the return exits */
 	u64 default_eptp;   /* KVM's root, as of the last entry */
 	u64 exit_cr3;	    /* the guest's CR3 at the last exit */
+	u64 exits[ELISA_EXIT_REASONS], return_traps;
 	u64 entry_tsc;	    /* when an interrupted call was resumed */
 	/*
 	 * The EPTP list page, or NULL. The gate writes single bytes of it, so the host

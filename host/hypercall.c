@@ -31,8 +31,8 @@ static int hello(struct call *call)
 	page->hello.flags = (rights & ELISA_GRANT_EXPORT ? ELISA_HELLO_MAY_EXPORT : 0) |
 			    (rights & ELISA_GRANT_ATTACH ? ELISA_HELLO_MAY_ATTACH : 0);
 	page->hello.root_limit = elisa_root_limit();
-	page->hello.exits = call->kvm_vcpu->stat.exits;
-	page->hello.interrupts = call->kvm_vcpu->stat.irq_exits;
+	memcpy(page->hello.exits, call->vcpu->exits, sizeof(page->hello.exits));
+	page->hello.return_traps = call->vcpu->return_traps;
 	return 0;
 }
 

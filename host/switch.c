@@ -325,9 +325,11 @@ bool elisa_exit(struct elisa_vcpu *vcpu)
 		return false; /* nested guest mode, or never set up */
 	raw_spin_lock_irqsave(&vcpu->lock, flags);
 	vcpu->inside = false;
+	reason = vmcs_get(VM_EXIT_REASON);
+	if ((reason & 0xffff) < ELISA_EXIT_REASONS)
+		vcpu->exits[reason & 0xffff]++;
 	if (!vcpu->enabled)
 		goto out;
-	reason = vmcs_get(VM_EXIT_REASON);
 	eptp = vmcs_get(EPT_POINTER);
 	vcpu->exit_cr3 = vmcs_get(GUEST_CR3);
 	if (eptp == vcpu->default_eptp) {
@@ -380,6 +382,7 @@ static bool finish_return(struct elisa_vcpu *vcpu, struct elisa_context *c, enum
 	forget_time(vcpu);
 	elisa_list_reset(vcpu);
 	kvm_make_request(KVM_REQ_EVENT, kvm_vcpu);
+	vcpu->return_traps++;
 	elisa_count(ELISA_COUNT_RETURN_TRAPS);
 	return true;
 }

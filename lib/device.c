@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include "internal.h"
@@ -144,7 +145,8 @@ ELISA_PUBLIC uint32_t elisa_rights(const struct elisa *handle)
 	return handle->rights;
 }
 
-ELISA_PUBLIC int elisa_vcpu_exits(struct elisa *handle, uint64_t *exits, uint64_t *interrupts)
+ELISA_PUBLIC int elisa_vcpu_exits(struct elisa *handle, uint64_t exits[ELISA_EXIT_REASONS],
+				  uint64_t *return_traps)
 {
 	struct elisa_ioc_info info = {.abi = ELISA_ABI_VERSION};
 	int ret = handle->transport->ioctl(handle->context, handle->fd, ELISA_IOC_INFO, &info);
@@ -152,8 +154,8 @@ ELISA_PUBLIC int elisa_vcpu_exits(struct elisa *handle, uint64_t *exits, uint64_
 	if (ret < 0)
 		return elisa_fail(handle, -ret, info.status.why, info.status.value, "count exits",
 				  NULL);
-	*exits = info.exits;
-	*interrupts = info.interrupts;
+	memcpy(exits, info.exits, sizeof(info.exits));
+	*return_traps = info.return_traps;
 	return 0;
 }
 

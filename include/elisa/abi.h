@@ -122,12 +122,16 @@ enum elisa_call_error {
 	ELISA_CALL_NOT_ATTACHED = -7, /* reported by the guest driver */
 };
 
+#define ELISA_EXIT_REASONS 80
 struct elisa_hc_hello {
 	__u32 abi;	    /* in: the driver's ELISA_ABI_VERSION */
 	__u32 flags;	    /* out: ELISA_HELLO_* */
 	__u64 root_limit;   /* out: page-table roots must be below this address */
-	__u64 exits;	    /* out: VM exits of this vCPU since it was made, this one included */
-	__u64 interrupts;   /* out: of these, exits by the host's external interrupts */
+	/* out: VM exits of this vCPU since it was set up, this one included, by the basic
+	 * exit reason of SDM appendix C; and those VMFUNC exits that were the end of a call
+	 * during which an interrupt had to be held back */
+	__u64 exits[ELISA_EXIT_REASONS];
+	__u64 return_traps;
 };
 #define ELISA_HELLO_MAY_EXPORT 1u
 #define ELISA_HELLO_MAY_ATTACH 2u

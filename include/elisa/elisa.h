@@ -51,10 +51,13 @@ int elisa_close(struct elisa *handle);
 uint32_t elisa_rights(const struct elisa *handle);
 
 /*
- * VM exits of the vCPU that this thread happens to run on: all since it was made, and those by the
- * host's external interrupts; for benchmarks. Each look is itself one exit, which is counted.
+ * VM exits of the vCPU that this thread happens to run on, since it was set up for an attachment, by
+ * basic exit reason (SDM vol. 3 appendix C); for benchmarks. return_traps: of the exits by VMFUNC,
+ * those at the end of a call during which an interrupt had to wait. Each look is itself one
+ * exit by VMCALL, which is counted.
  */
-int elisa_vcpu_exits(struct elisa *handle, uint64_t *exits, uint64_t *interrupts);
+int elisa_vcpu_exits(struct elisa *handle, uint64_t exits[ELISA_EXIT_REASONS],
+		     uint64_t *return_traps);
 
 /* The descriptor, for poll(2): readable when elisa_events_read() has something to give. */
 int elisa_fd(const struct elisa *handle);

@@ -20,8 +20,9 @@ struct elisa_ioc_info {
 	struct elisa_status status;
 	__u32 abi;   /* in: the library's ELISA_ABI_VERSION */
 	__u32 flags; /* out: ELISA_HELLO_* */
-	__u64 exits; /* out: of the vCPU that runs this call, see struct elisa_hc_hello */
-	__u64 interrupts;
+	/* out: of the vCPU that runs this call, see struct elisa_hc_hello */
+	__u64 exits[ELISA_EXIT_REASONS];
+	__u64 return_traps;
 };
 
 struct elisa_ioc_export {
