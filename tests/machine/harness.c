@@ -19,8 +19,7 @@
 #include "harness.h"
 
 extern const uint8_t kernel_start[], kernel_end[], user_start[], user_end[];
-extern const uint8_t do_vmcall[], isr[], isr_nmi[], isr_fault[];
-extern const uint8_t user_call[], user_loop[], user_vmcall[];
+extern const uint8_t do_vmcall[], isr_nmi[], isr_fault[];
 
 struct loop {
 	uint64_t count, function, cycles, stub, a1;

@@ -162,6 +162,10 @@ struct outcome call_loop_with(struct vm *vm, int vcpu, uint32_t slot, long funct
 #define LOOP_INSTRUCTIONS 7 /* of the loop itself, for each call */
 #define ADD_INSTRUCTIONS  6 /* of DO_ADD, its RET included */
 
+/* symbols of guest.S that tests name */
+extern const uint8_t user_call[], user_loop[], user_vmfunc[], user_spin[], user_out[];
+extern const uint8_t user_vmcall[], kernel_call[], load_cr3[], load_idt[], load_gdt[], isr[];
+extern const uint8_t isr_debug[], vmcall_loop[];
 uint64_t user_code(const void *symbol); /* guest address of a symbol of guest.S */
 uint64_t kernel_code(const void *symbol);
 

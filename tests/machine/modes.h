@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The four kinds of call that strict.c and trusted.c count: general or all registers, and
+ * a caller that trusts the manager or guards itself. */
+#ifndef ELISA_TEST_MODES_H
+#define ELISA_TEST_MODES_H
+
+#include "../../gate/gate_page.h"
+#include "harness.h"
+
+static const struct kind {
+	const char *name;
+	uint32_t export_flags, stub_flags;
+} kinds[] = {
+	{"general_trusting", ELISA_EXPORT_GENERAL_REGS, ELISA_STUB_TRUSTING},
+	{"general_guarded", ELISA_EXPORT_GENERAL_REGS, ELISA_STUB_XSAVE},
+	{"full_trusting", 0, ELISA_STUB_TRUSTING},
+	{"full_guarded", 0, ELISA_STUB_XSAVE},
+};
+
+/* Counts @calls calls; every exit on the way must be an external interrupt of the host's.
+ * Returns the instructions of one call without the loop's and the function's own. */
+static double count_calls(struct vm *guest, struct vm *manager, const struct kind *kind,
+			  const char *mode, uint32_t slot, uint64_t calls)
+{
+	uint64_t exits, irq, faults, cycles;
+	struct outcome out;
+	double each;
+
+	*object_data(manager) = 0;
+	out = call_loop(guest, 0, slot, DO_COUNT, 10, NULL);
+	CHECK_EQ(out.value, 10);
+	exits = vcpu_stat(guest, 0, "exits");
+	irq = vcpu_stat(guest, 0, "irq_exits");
+	faults = counter(ELISA_COUNT_FAULTS) + counter(ELISA_COUNT_FORBIDDEN) +
+		 counter(ELISA_COUNT_REFUSED_VMFUNC) + counter(ELISA_COUNT_RETURN_TRAPS);
+	out = call_loop(guest, 0, slot, DO_ADD, calls, &cycles);
+	irq = vcpu_stat(guest, 0, "irq_exits") - irq;
+	exits = vcpu_stat(guest, 0, "exits") - exits;
+	CHECK_EQ(out.exit, 0);
+	CHECK_EQ(out.error, 0);
+	/* the one that is no interrupt: the OUT at the loop's end */
+	CHECK_EQ(exits, irq + 1);
+	CHECK_EQ(counter(ELISA_COUNT_FAULTS) + counter(ELISA_COUNT_FORBIDDEN) +
+			 counter(ELISA_COUNT_REFUSED_VMFUNC) + counter(ELISA_COUNT_RETURN_TRAPS),
+		 faults);
+	each = (double)cycles / calls - LOOP_INSTRUCTIONS - ADD_INSTRUCTIONS;
+	printf("result insns_per_call_%s_%s=%.2f (%llu calls, %llu exits: %llu by interrupts, 1 by OUT)\n",
+	       mode, kind->name, each, (unsigned long long)calls, (unsigned long long)exits,
+	       (unsigned long long)irq);
+	return each;
+}
+
+#endif
