@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A guest of the end-to-end tests. Its first argument names what it does:
+ *   all       every behaviour that one process can show
+ *   survivor  calls until the manager is gone, and must get an error then
+ *   pcid      attaching must be refused, for this VM has PCIDs
+ *   nodriver  the device must be missing
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <elisa/elisa.h>
+
+#include "check.h"
+#include "function.h"
+
+#define CALL(a, what, x, y) elisa_call(a, what, x, y, 0, 0, 0)
+
+static struct elisa *elisa;
+
+static struct elisa_attachment *attach(const char *name, uint32_t flags, void *buffer, size_t size)
+{
+	struct elisa_attachment *made;
+	int r, tries = 1000;
+
+	while ((r = elisa_attach(elisa, name, flags, buffer, size, &made)) < 0 &&
+	       (r == -EPERM || r == -ENOENT || r == -EAGAIN) && tries--)
+		usleep(20000);
+	if (r < 0) {
+		printf("FAILED attach %s: %s\n", name, elisa_error(elisa));
+		exit(1);
+	}
+	return made;
+}
+
+static void try_bad_attach(void)
+{
+	struct elisa_attachment *made;
+	static char unaligned[8192];
+
+	CHECK_REFUSED(elisa, elisa_attach(elisa, "e2e.unknown", 0, NULL, 0, &made), -ENOENT,
+		      ELISA_WHY_NO_EXPORT);
+	CHECK_REFUSED(elisa, elisa_attach(elisa, "other", 0, NULL, 0, &made), -EPERM,
+		      ELISA_WHY_NO_GRANT);
+	CHECK_REFUSED(elisa, elisa_attach(elisa, "e2e.main", 0, NULL, 0, &made), -EEXIST,
+		      ELISA_WHY_ATTACHED);
+	CHECK_EQ(elisa_attach(elisa, "e2e.slow", 0, unaligned + 1, 4096, &made) < 0, 1);
+	printf("refused: %s\n", elisa_error(elisa));
+}
+
+static void calls(struct elisa_attachment *a)
+{
+	struct elisa_result r = elisa_call(a, E2E_ADD, 1, 20, 300, 4000, 50000);
+
+	CHECK_EQ(r.error, 0);
+	CHECK_EQ(r.value, 54321);
+	CHECK_EQ(CALL(a, E2E_TABLE, 2, 0).value, 30);
+	CHECK_EQ(CALL(a, E2E_CLOBBER, 0, 0).value, 5);
+	CHECK_EQ(CALL(a, E2E_FAULT, 0, 0).error, ELISA_CALL_FAULT);
+	CHECK_EQ(CALL(a, E2E_SPIN, 0, 0).error, ELISA_CALL_TIMEOUT);
+	CHECK_EQ(CALL(a, E2E_ADD, 3, 4).value, 7);
+}
+
+static void exchange(void)
+{
+	unsigned char *buffer = mmap(NULL, 8192, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct elisa_attachment *a;
+
+	memset(buffer, 1, 8192);
+	a = attach("e2e.slow", 0, buffer, 8192);
+	CHECK_EQ(CALL(a, E2E_SUM, (long)elisa_attachment_exchange_in_sub(a), 100).value, 100);
+	CHECK_EQ(buffer[0], 100);
+	CHECK_EQ(CALL(a, E2E_SUM, (long)elisa_attachment_exchange_in_sub(a) + 8192, 1).error,
+		 ELISA_CALL_FAULT);
+	CHECK_EQ(elisa_detach(a), 0);
+}
+
+/* ---- threads that move between vCPUs */
+
+static void *count_thread(void *argument)
+{
+	struct elisa_attachment *a = argument;
+	int cpus = (int)sysconf(_SC_NPROCESSORS_ONLN);
+	cpu_set_t set;
+
+	for (int i = 0; i < 2000; i++) {
+		if (i % 100 == 0) {
+			CPU_ZERO(&set);
+			CPU_SET((i / 100) % cpus, &set);
+			sched_setaffinity(0, sizeof(set), &set);
+		}
+		if (CALL(a, E2E_COUNT, 0, 0).error)
+			return (void *)1;
+	}
+	return NULL;
+}
+
+static void threads(struct elisa_attachment *a)
+{
+	long before = CALL(a, E2E_COUNT, 0, 0).value;
+	pthread_t thread[4];
+	void *result;
+
+	for (int i = 0; i < 4; i++)
+		pthread_create(&thread[i], NULL, count_thread, a);
+	for (int i = 0; i < 4; i++) {
+		pthread_join(thread[i], &result);
+		CHECK_EQ((long)result, 0);
+	}
+	/* other guests may count too */
+	CHECK_EQ(CALL(a, E2E_COUNT, 0, 0).value >= before + 8001, 1);
+}
+
+static void *spin_thread(void *argument)
+{
+	struct elisa_attachment *a = argument;
+
+	return (void *)CALL(a, E2E_SPIN, 0, 0).error;
+}
+
+static void detach_during_call(void)
+{
+	struct elisa_attachment *a = attach("e2e.slow", 0, NULL, 0);
+	pthread_t thread;
+	void *result;
+
+	pthread_create(&thread, NULL, spin_thread, a);
+	usleep(30000);
+	CHECK_EQ(elisa_detach(a), 0);
+	pthread_join(thread, &result);
+	CHECK_EQ((long)result == ELISA_CALL_REVOKED || (long)result == ELISA_CALL_NOT_ATTACHED, 1);
+}
+
+/* ---- processes */
+
+static int child(void (*body)(void))
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		body();
+		_exit(failures != 0);
+	}
+	waitpid(pid, &status, 0);
+	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static struct elisa_attachment *parents;
+
+static void use_parents_stub(void)
+{
+	CALL(parents, E2E_COUNT, 0, 0);
+}
+
+static void use_parents_handle(void)
+{
+	struct elisa_attachment *made;
+
+	CHECK_EQ(elisa_attach(elisa, "e2e.slow", 0, NULL, 0, &made) < 0, 1);
+	printf("refused: %s\n", elisa_error(elisa));
+}
+
+static struct elisa_attachment *own(void)
+{
+	if (elisa_open(NULL, &elisa) < 0)
+		_exit(1);
+	return attach("e2e.slow", 0, NULL, 0);
+}
+
+static void attach_and_exec(void)
+{
+	static char program[] = "true";
+	char *const arguments[] = { program, NULL };
+
+	CHECK_EQ(CALL(own(), E2E_ADD, 1, 1).value, 2);
+	execv("/bin/true", arguments);
+	failures++;
+}
+
+static void attach_and_die(void)
+{
+	struct elisa_attachment *a = own();
+
+	alarm(1);
+	CALL(a, E2E_SPIN, 0, 0);
+	for (;;)
+		pause();
+}
+
+static void attach_and_exit(void)
+{
+	CHECK_EQ(CALL(own(), E2E_ADD, 1, 1).value, 2);
+}
+
+static void processes(struct elisa_attachment *a)
+{
+	parents = a;
+	CHECK_EQ(child(use_parents_stub) < 0, 1);
+	CHECK_EQ(child(use_parents_handle), 0);
+	CHECK_EQ(child(attach_and_exec), 0);
+	CHECK_EQ(child(attach_and_die), -SIGALRM);
+	for (int i = 0; i < 5; i++)
+		CHECK_EQ(child(attach_and_exit), 0);
+	CHECK_EQ(CALL(a, E2E_ADD, 3, 4).value, 7);
+}
+
+static void window(struct elisa_attachment *a)
+{
+	void *slot = (void *)(ELISA_WINDOW_BASE + elisa_attachment_slot(a) * ELISA_SLOT_SIZE);
+
+	CHECK_EQ(munmap(slot, 4096), -1);
+	CHECK_EQ(mprotect(slot, 4096, PROT_READ | PROT_WRITE), -1);
+	CHECK_EQ(mmap(slot, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+			 MAP_FAILED,
+		 1);
+	CHECK_EQ(CALL(a, E2E_ADD, 3, 4).value, 7);
+}
+
+static int all(void)
+{
+	struct elisa_attachment *a = attach("e2e.main", 0, NULL, 0);
+
+	calls(a);
+	try_bad_attach();
+	exchange();
+	threads(a);
+	detach_during_call();
+	processes(a);
+	window(a);
+	CHECK_EQ(elisa_detach(a), 0);
+	a = attach("e2e.main", ELISA_ATTACH_TRUST_MANAGER, NULL, 0);
+	CHECK_EQ(CALL(a, E2E_ADD, 3, 4).value, 7);
+	CHECK_EQ(CALL(a, E2E_FAULT, 0, 0).error, ELISA_CALL_FAULT);
+	CHECK_EQ(elisa_detach(a), 0);
+	CHECK_EQ(elisa_close(elisa), 0);
+	return failures;
+}
+
+static int survivor(void)
+{
+	struct elisa_attachment *a = attach("e2e.main", 0, NULL, 0);
+	struct elisa_result r;
+
+	printf("survivor is calling\n");
+	do
+		r = CALL(a, E2E_COUNT, 0, 0);
+	while (!r.error);
+	CHECK_EQ(r.error, ELISA_CALL_REVOKED);
+	CHECK_EQ(CALL(a, E2E_COUNT, 0, 0).error, ELISA_CALL_REVOKED);
+	printf("the manager is gone: %s\n", elisa_call_strerror(r.error));
+	CHECK_EQ(elisa_detach(a), 0);
+	return failures;
+}
+
+static int refused(uint32_t reason)
+{
+	struct elisa_attachment *made;
+	int r, tries = 1000;
+
+	while ((r = elisa_attach(elisa, "e2e.main", 0, NULL, 0, &made)) == -EPERM && tries--)
+		usleep(20000);
+	CHECK_EQ(r < 0, 1);
+	CHECK_EQ(elisa_error_why(elisa, NULL), reason);
+	printf("refused: %s\n", elisa_error(elisa));
+	return failures;
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "all";
+	int r;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	r = elisa_open(NULL, &elisa);
+	if (!strcmp(what, "nodriver")) {
+		CHECK_EQ(r < 0, 1);
+		printf("refused: %s\n", elisa_error(NULL));
+		return failures;
+	}
+	if (r < 0) {
+		printf("FAILED %s\n", elisa_error(NULL));
+		return 1;
+	}
+	if (!strcmp(what, "survivor"))
+		r = survivor();
+	else if (!strcmp(what, "pcid"))
+		r = refused(ELISA_WHY_PCID);
+	else
+		r = all();
+	printf("%s: %d failures\n", what, r);
+	return r != 0;
+}
