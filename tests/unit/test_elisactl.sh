@@ -1,0 +1,117 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# elisactl without a module: what check says of made-up hosts, and the exit statuses. It must not look
+# at the host that it runs on.
+#
+#   test_elisactl.sh ELISACTL
+set -eu
+elisactl=$1
+root=$(mktemp -d)
+trap 'rm -r "$root"' EXIT
+
+put()
+{
+	mkdir -p "$root/${1%/*}"
+	printf '%s\n' "$2" >"$root/$1"
+}
+
+# expect STATUS COMMAND...: its output is in $output.
+expect()
+{
+	_status=0
+	_wanted=$1
+	shift
+	output=$("$@" 2>&1) || _status=$?
+	[ "$_status" = "$_wanted" ] || {
+		echo "$*: status $_status, not $_wanted: $output"
+		exit 1
+	}
+}
+
+says()
+{
+	case $output in
+	*"$1"*) ;;
+	*)
+		echo "'$1' is not in: $output"
+		exit 1
+		;;
+	esac
+}
+
+good_host()
+{
+	put proc/cpuinfo 'processor	: 0
+flags		: fpu vmx smep smap pdpe1gb xsave
+vmx flags	: vnmi ept_x_only ept vpid eptp_switching'
+	put proc/sys/kernel/osrelease 6.1.0-56-amd64
+	put proc/sys/kernel/ftrace_enabled 1
+	put sys/module/kvm_intel/initstate live
+	put sys/module/kvm_intel/parameters/ept Y
+	put sys/module/kvm_intel/parameters/unrestricted_guest Y
+	put sys/module/kvm_intel/parameters/enable_apicv N
+	put sys/module/kvm_intel/parameters/nested Y
+	put sys/devices/system/cpu/vulnerabilities/l1tf 'Not affected'
+	put sys/devices/system/cpu/vulnerabilities/mds 'Not affected'
+	put sys/module/elisa/initstate live
+	put sys/module/elisa/parameters/allow_leaky_cpu N
+}
+
+expect 1 "$elisactl" --root "$root" check
+says 'missing: CPU: vmx'
+
+good_host
+expect 0 "$elisactl" --root "$root" check
+case $output in *missing:*) exit 1 ;; esac
+expect 0 "$elisactl" --root "$root" --json check
+says '"ok":true'
+
+put sys/module/kvm_intel/parameters/enable_apicv Y
+expect 1 "$elisactl" --root "$root" check
+says 'modprobe kvm_intel enable_apicv=0'
+
+good_host
+put sys/devices/system/cpu/vulnerabilities/l1tf 'Mitigation: PTE Inversion'
+expect 1 "$elisactl" --root "$root" check
+says 'allow_leaky_cpu=1'
+put sys/module/elisa/parameters/allow_leaky_cpu Y
+expect 0 "$elisactl" --root "$root" check
+
+good_host
+rm "$root/sys/module/elisa/initstate"
+put proc/sys/kernel/osrelease 5.10.0
+put proc/sys/kernel/ftrace_enabled 0
+put proc/cpuinfo 'flags : vmxx'
+expect 1 "$elisactl" --root "$root" check
+says 'modprobe elisa'
+says 'missing: kernel release (5.10.0)'
+says 'kernel.ftrace_enabled=1'
+says 'missing: CPU: vmx'
+
+none="--device $root/none"
+# shellcheck disable=SC2086 # two words
+{
+	expect 1 "$elisactl" $none vms
+	says 'modprobe elisa'
+	expect 1 "$elisactl" --device /dev/null stats
+	says 'elisactl'
+	expect 1 "$elisactl" $none grant --pidfile "$root/nofile" export a
+	put run/pid 'not a number'
+	expect 1 "$elisactl" $none grant --pidfile "$root/run/pid" export a
+	says 'not a number'
+	put run/pid 1
+	expect 1 "$elisactl" $none grant --pidfile "$root/run/pid" export 'a*'
+	says 'modprobe elisa'
+}
+expect 0 "$elisactl" --help
+expect 2 "$elisactl"
+expect 2 "$elisactl" nonsense
+expect 2 "$elisactl" --nonsense
+expect 2 "$elisactl" vms extra
+expect 2 "$elisactl" vms --pid 1
+expect 2 "$elisactl" grant --pid 0 export a
+expect 2 "$elisactl" grant --pid 1 own a
+expect 2 "$elisactl" grant --pid 1 export 'a*b'
+expect 2 "$elisactl" grant --pid 1 attach a --trusted-manager
+expect 2 "$elisactl" grant export a
+expect 2 "$elisactl" revoke x
