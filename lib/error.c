@@ -48,9 +48,11 @@ static const struct reason reasons[ELISA_WHY_COUNT] = {
 	[ELISA_WHY_PUBLISHED] = {"the export is published already",
 				 "destroy it and create it again to change its entry", NULL,
 				 NO_VALUE},
-	[ELISA_WHY_QUOTA] = {"the limit of this VM's grant is reached",
-			     "share less, or grant more on the host: elisactl grant --max-pages N",
-			     "limit", DECIMAL},
+	[ELISA_WHY_QUOTA] =
+		{"a limit is reached: of this VM's grant, or of the process's locked memory",
+		 "share less; or grant more on the host (elisactl grant --max-pages N) and "
+		 "raise ulimit -l",
+		 "limit", DECIMAL},
 	[ELISA_WHY_NO_PAGES] = {"the length is 0", "give at least one page of 4096 bytes", NULL,
 				NO_VALUE},
 	[ELISA_WHY_RANGE] = {"an offset, address or length is not a multiple of 4096, or lies "
@@ -71,18 +73,19 @@ static const struct reason reasons[ELISA_WHY_COUNT] = {
 				 "share memory from elsewhere, or map it without "
 				 "ELISA_PROT_WRITE",
 				 "guest-physical address", HEX},
-	[ELISA_WHY_FILE_BACKED] = {"the VMM takes a page of this VM's memory from an ordinary "
-				   "file",
-				   "start the VM with anonymous, shared (memfd, /dev/shm) or "
-				   "hugetlb memory",
-				   "guest-physical address", HEX},
+	[ELISA_WHY_FILE_BACKED] = {"a page of it comes from an ordinary file, in this process or "
+				   "in the VMM",
+				   "share anonymous memory, and start the VM with anonymous, "
+				   "shared (memfd, /dev/shm) or hugetlb memory",
+				   "address", HEX},
 	[ELISA_WHY_DIRTY_LOG] = {"the VMM logs writes to memory (live migration): writes by "
 				 "the function would be missed",
 				 "end the migration, or detach before it", "guest-physical address",
 				 HEX},
-	[ELISA_WHY_PIN] = {"a page of it could not be pinned on the host",
-			   "check the VMM's memory limits and the host's kernel log",
-			   "guest-physical address", HEX},
+	[ELISA_WHY_PIN] = {"a page of it could not be pinned",
+			   "check the limits on memory of the process and of the VMM, and the "
+			   "kernel's log",
+			   "address", HEX},
 	[ELISA_WHY_ENTRY] = {"the entry function is not in an executable mapping",
 			     "map its code with ELISA_PROT_READ | ELISA_PROT_EXEC first", "offset",
 			     HEX},

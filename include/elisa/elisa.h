@@ -80,8 +80,7 @@ uint32_t elisa_error_why(struct elisa *handle, uint64_t *value);
  * name: [A-Za-z0-9._-], 1 to ELISA_NAME_SIZE - 1 characters, granted by the host's administrator.
  * flags: ELISA_EXPORT_GENERAL_REGS, ELISA_EXPORT_POISON. limit_us: run time in microseconds that one
  * call may use, 0 for the host's default. *made: out.
- * Errors: -EINVAL (arguments), -EACCES or -EPERM (no grant), -EEXIST (name), -ENOSPC or -EDQUOT
- * (quota), -ENOMEM.
+ * Errors: -EINVAL (arguments), -EPERM (no grant), -EEXIST (name), -EDQUOT (quota), -ENOMEM.
  */
 int elisa_export_create(struct elisa *handle, const char *name, uint32_t flags, uint32_t limit_us,
 			struct elisa_export **made);
@@ -101,7 +100,7 @@ int elisa_export_create_private(struct elisa *handle, const char *name, uint32_t
  * prot: ELISA_PROT_READ, READ | WRITE or READ | EXEC. The memory must be anonymous, shmem or
  * hugetlb, and should stay mapped in this process until it is unmapped from the export.
  * Errors: -EINVAL (alignment, range, prot), -EEXIST (overlap), -EFAULT (no memory there),
- * -EDQUOT (the grant's pages are used up), -EINTR, -ENOMEM.
+ * -EDQUOT (the grant's pages are used up), -EINTR, -ENOMEM (memory, or ulimit -l).
  */
 int elisa_export_map(struct elisa_export *export_, uint64_t offset, const void *address,
 		     size_t length, uint32_t prot);
@@ -115,7 +114,7 @@ int elisa_export_unmap(struct elisa_export *export_, uint64_t offset, size_t len
 /*
  * Let others attach. entry: offset of the entry function, inside an executable mapping. Publishing
  * again with the same entry lifts the state after an abort of an ELISA_EXPORT_POISON export.
- * Errors: -EINVAL (entry), -EEXIST (name published by another), -EALREADY, -EINTR.
+ * Errors: -EINVAL (entry), -EBUSY (published already), -ENOENT (the export is gone), -EINTR.
  */
 int elisa_export_publish(struct elisa_export *export_, uint64_t entry);
 
@@ -150,8 +149,9 @@ struct elisa_attachment {
  * exchange, length: a buffer of this process that the function may read and write, page aligned, up
  * to ELISA_EXCHANGE_MAX_PAGES pages, in bytes; NULL and 0 for none. Both ends share it at all times:
  * read a field once, then check it. It must stay mapped until elisa_detach(). *made: out.
- * Errors: -EINVAL (arguments), -EACCES or -EPERM (no grant), -ENOENT (no such export), -EEXIST
- * (attached already), -ENOSPC (slots), -EOPNOTSUPP (the VM's or the host's state; see the text).
+ * Errors: -EINVAL (arguments), -EPERM (no grant), -ENOENT (no such export), -EAGAIN (not published
+ * yet: try again), -EDQUOT (quota), -ENOMEM; others for the VM's or the host's state and for slots:
+ * elisa_error_why() tells them apart, the text says what to do.
  */
 int elisa_attach(struct elisa *handle, const char *name, uint32_t flags, void *exchange,
 		 size_t length, struct elisa_attachment **made);
