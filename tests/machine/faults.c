@@ -36,7 +36,7 @@ static const struct {
 	{"VMFUNC beyond the list", DO_VMFUNC, 0, 512, ELISA_CALL_FORBIDDEN},
 	{"another VM function", DO_VMFUNC, 1, 0, ELISA_CALL_FORBIDDEN},
 	{"CPUID", DO_CPUID, 0, 0, ELISA_CALL_FORBIDDEN},
-	{"port", DO_OUT, 0, 0, ELISA_CALL_FORBIDDEN},
+	{"port", DO_OUT, 0, 0, ELISA_CALL_FAULT},
 };
 #define CASES (int)(sizeof(cases) / sizeof(cases[0]))
 

@@ -107,6 +107,9 @@ static void vm_memory(struct vm *vm)
 	gdt[3] = 0x00affb000000ffffULL;
 	gdt[4] = 0x00cff3000000ffffULL;
 	*(uint64_t *)(vm->memory + TSS + 4) = KERNEL_STACK + 0x8000;
+	/* ports 0 to 31 are ring 3's; no IOPL 3, with which POPF would change IF */
+	*(uint16_t *)(vm->memory + TSS + 102) = 104;
+	vm->memory[TSS + 104 + 4] = 0xff;
 	for (i = 0; i < 32; i++)
 		set_gate(vm, i, kernel_code(isr_fault) + 16 * i, i == BP ? 3 : 0);
 	set_gate(vm, 2, kernel_code(isr_nmi), 0);
@@ -124,7 +127,7 @@ static void vcpu_state(struct vm *vm, int vcpu)
 	struct kvm_segment data = {
 		.limit = ~0u, .selector = 16, .present = 1, .type = 3, .s = 1, .db = 1, .g = 1};
 	struct kvm_segment task = {
-		.base = TSS, .limit = 103, .selector = 0x28, .present = 1, .type = 11};
+		.base = TSS, .limit = 104 + 4, .selector = 0x28, .present = 1, .type = 11};
 	struct {
 		struct kvm_cpuid2 head;
 		struct kvm_cpuid_entry2 entry[100];
@@ -221,7 +224,7 @@ void start_at(struct vm *vm, int vcpu, int cpl, uint64_t code, const struct kvm_
 	regs.rip = code;
 	if (!regs.rsp)
 		regs.rsp = cpl ? USER_STACK - 0x1000 * vcpu : KERNEL_STACK + 0x1000 * vcpu;
-	regs.rflags |= 2 | (cpl ? 0x3000 : 0); /* IOPL 3: OUT works in ring 3 */
+	regs.rflags |= 2;
 	SYS(ioctl(vm->vcpu[vcpu], KVM_SET_REGS, &regs));
 }
 

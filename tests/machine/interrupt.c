@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Interrupts and NMIs that come during a call are delivered exactly once, at the first
+ * instruction of the default context after its return, with the call's result intact. */
+#include <errno.h>
+#include <pthread.h>
+#include <time.h>
+#include "../../gate/gate_page.h"
+#include "harness.h"
+
+#define STORM_CALLS 10000
+
+static struct vm *manager, *guest;
+static uint64_t sent;
+static volatile bool stop;
+static pthread_t thread;
+
+static void send_next(struct vm *vm, int vcpu)
+{
+	/* one at a time: two of one vector may become one in the local APIC */
+	if (seen(vm)->interrupts == sent) {
+		sent++;
+		msi(vm, vcpu, 0x40 + sent % 100);
+	}
+}
+
+static void *send_from_thread(void *unused)
+{
+	struct timespec pause = {.tv_nsec = 300000};
+
+	while (!stop) {
+		send_next(guest, 0);
+		nanosleep(&pause, NULL);
+	}
+	return unused;
+}
+
+/* Waits until the last one that was sent is delivered, too. */
+static void drain(void)
+{
+	struct kvm_regs regs = {.rsi = 1000, .rflags = 0x200};
+
+	CHECK_EQ(run_at(guest, 0, 3, user_code(user_spin), &regs).exit, 0);
+	CHECK_EQ(seen(guest)->interrupts, sent);
+}
+
+static void storm(uint32_t slot, const char *from, void (*begin)(void), void (*end)(void))
+{
+	uint64_t first = sent, inside = counter(ELISA_COUNT_EXITS_IN_CONTEXT);
+	struct outcome out;
+
+	begin();
+	out = call_loop_with(guest, 0, slot, DO_SPIN, 200, STORM_CALLS, NULL);
+	end();
+	CHECK_EQ(out.exit, 0);
+	CHECK_EQ(out.error, 0);
+	CHECK_EQ(out.value, 7);
+	drain();
+	CHECK(sent - first >= 10);
+	CHECK(counter(ELISA_COUNT_EXITS_IN_CONTEXT) > inside + 5);
+	printf("interrupt: %d calls under %llu interrupts from %s, all delivered\n", STORM_CALLS,
+	       (unsigned long long)(sent - first), from);
+}
+
+static void begin_signals(void)
+{
+	on_signal = send_next;
+	timer(500, 500);
+}
+
+static void end_signals(void)
+{
+	timer(0, 0);
+	on_signal = NULL;
+}
+
+static void begin_thread(void)
+{
+	CHECK(!pthread_create(&thread, NULL, send_from_thread, NULL));
+}
+
+static void end_thread(void)
+{
+	stop = true;
+	pthread_join(thread, NULL);
+}
+
+/* During a call that waits: not delivered while it does, then once, at its return. */
+static void during_a_call(uint32_t slot, void (*send)(void), const uint64_t *count,
+			  const uint64_t *rip)
+{
+	uint64_t traps = counter(ELISA_COUNT_RETURN_TRAPS), before = *count;
+	uint64_t deferred = counter(ELISA_COUNT_DEFERRED);
+	struct outcome out;
+
+	wait_in_sub(guest, 0, slot, manager);
+	send();
+	timer(1000, 0);
+	CHECK_EQ(run_once(guest, 0), -EINTR);
+	CHECK_EQ(*count, before);
+	let_go(manager);
+	out = finish(guest, 0);
+	CHECK_EQ(out.exit, 0);
+	CHECK_EQ(out.error, 0);
+	CHECK_EQ(out.value, 7);
+	CHECK_EQ(*count, before + 1);
+	CHECK_EQ(*rip, code_page(slot) + ELISA_STRICT_RETURN(slot));
+	CHECK_EQ(counter(ELISA_COUNT_RETURN_TRAPS), traps + 1);
+	CHECK(counter(ELISA_COUNT_DEFERRED) > deferred);
+}
+
+static void send_interrupt(void)
+{
+	msi(guest, 0, 0x40);
+}
+
+static void send_nmi(void)
+{
+	msi(guest, 0, 4 << 8); /* delivery mode NMI */
+}
+
+int main(void)
+{
+	uint32_t slot;
+	int i;
+
+	manager = vm_new(1);
+	guest = vm_new(1);
+	CHECK(grant(ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH, "t.*", 0) > 0);
+	export_new(manager, "t.interrupt", ELISA_EXPORT_GENERAL_REGS, 1000000);
+	slot = attach(guest, "t.interrupt", ELISA_STUB_TRUSTING, 0);
+	for (i = 0; i < 3; i++) {
+		during_a_call(slot, send_interrupt, &seen(guest)->interrupts, &seen(guest)->rip);
+		CHECK_EQ(seen(guest)->cs, USER_CS);
+		during_a_call(slot, send_nmi, &seen(guest)->nmis, &seen(guest)->nmi_rip);
+	}
+	printf("interrupt: held during a call, delivered once, at the return\n");
+	sent = seen(guest)->interrupts;
+	storm(slot, "signals", begin_signals, end_signals);
+	storm(slot, "a thread", begin_thread, end_thread);
+	return 0;
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A function that does not return is ended near the export's limit; a loop of short calls
+ * that runs much longer than the limit is not, though every exit falls into a call. */
+#include <time.h>
+#include "../../gate/gate_page.h"
+#include "harness.h"
+
+#define LIMIT_US 20000
+#define TICK_US	 4000 /* CONFIG_HZ=250: exits are where the host looks */
+
+static double now_us(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * 1e6 + time.tv_nsec / 1e3;
+}
+
+int main(void)
+{
+	struct vm *manager = vm_new(1), *guest = vm_new(1);
+	uint64_t timeouts, inside, cycles;
+	struct outcome out;
+	uint32_t slot;
+	double spent;
+
+	CHECK(grant(ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH, "t.*", 0) > 0);
+	export_new(manager, "t.timeout", ELISA_EXPORT_GENERAL_REGS, LIMIT_US);
+	slot = attach(guest, "t.timeout", ELISA_STUB_TRUSTING, 0);
+	out = call(guest, 0, slot, DO_SPIN, 100, 0);
+	CHECK_EQ(out.value, 7);
+
+	timeouts = counter(ELISA_COUNT_TIMEOUTS);
+	spent = now_us();
+	out = call(guest, 0, slot, DO_SPIN, -1, 0);
+	spent = now_us() - spent;
+	CHECK_EQ(out.exit, 0);
+	CHECK_EQ(out.error, ELISA_CALL_TIMEOUT);
+	CHECK_EQ(out.value, 0);
+	CHECK_EQ(counter(ELISA_COUNT_TIMEOUTS), timeouts + 1);
+	CHECK_EQ(events(manager, ELISA_EVENT_EVICT, ELISA_CALL_TIMEOUT), 1);
+	printf("timeout: ended after %.1f ms of a limit of %.1f\n", spent / 1e3, LIMIT_US / 1e3);
+	CHECK(spent >= LIMIT_US - 1000);
+	CHECK(spent <= LIMIT_US + 3 * TICK_US);
+	out = call(guest, 0, slot, DO_PAUSE, -1, 0);
+	CHECK_EQ(out.error, ELISA_CALL_TIMEOUT);
+
+	/* 300 calls of 0.4 ms: each of the ticks falls into one, nearly all time is in sub */
+	inside = counter(ELISA_COUNT_EXITS_IN_CONTEXT);
+	out = call_loop_with(guest, 0, slot, DO_SPIN, 20000, 300, &cycles);
+	inside = counter(ELISA_COUNT_EXITS_IN_CONTEXT) - inside;
+	CHECK_EQ(out.exit, 0);
+	CHECK_EQ(out.error, 0);
+	CHECK(cycles / 100 > 4 * LIMIT_US);
+	CHECK(inside > 4 * LIMIT_US / TICK_US);
+	/* one call just below the limit is let through */
+	out = call(guest, 0, slot, DO_SPIN, LIMIT_US * 40, 0);
+	CHECK_EQ(out.error, 0);
+	CHECK_EQ(out.value, 7);
+	printf("timeout: %.0f ms of short calls with %llu exits in them went on\n", cycles / 1e5,
+	       (unsigned long long)inside);
+	return 0;
+}
