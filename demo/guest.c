@@ -12,14 +12,15 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <x86intrin.h>
 #include <elisa/elisa.h>
 #include <elisa/gate_layout.h>
 
+#include "../bench/measure.h"
 #include "object.h"
 
+MEASURE_LOCAL_STUB(entry_function);
+
 #define CALLS 100000
-#define BATCH 1000
 
 static const char *name;
 static sigjmp_buf after_signal;
@@ -139,39 +140,6 @@ static bool try_without_function(struct elisa_attachment *attachment)
 
 /* ---- what it costs */
 
-/* Instructions (the emulated TSC counts them) of BATCH calls, best of CALLS / BATCH. */
-static unsigned long long best(struct elisa_attachment *attachment)
-{
-	unsigned long long least = ~0ULL;
-
-	for (int i = 0; i < CALLS / BATCH; i++) {
-		unsigned long long start = __rdtsc(), spent;
-
-		for (int j = 0; j < BATCH; j++)
-			if (elisa_call_general(attachment, DEMO_NOTHING, 0, 0, 0, 0, 0).error)
-				exit(1);
-		spent = __rdtsc() - start;
-		if (spent < least)
-			least = spent;
-	}
-	return least;
-}
-
-/* The function itself as a stub: what is left is the function and the loop around it. */
-static void __attribute__((naked, used)) local_stub(void)
-{
-	__asm__("call entry_function\n\txor %edx, %edx\n\tret");
-}
-
-static double instructions_per_call(struct elisa_attachment *attachment)
-{
-	/* of local_stub() that a call through it has more than the function: call, xor, ret, and
-	 * the caller's own call */
-	struct elisa_attachment local = { .call = (uint64_t)(uintptr_t)local_stub };
-
-	return (double)(best(attachment) - best(&local)) / BATCH + 4;
-}
-
 struct exits {
 	uint64_t by_reason[ELISA_EXIT_REASONS], return_traps;
 };
@@ -268,8 +236,8 @@ static void measure(struct elisa *elisa, struct elisa_attachment *strict,
 	       CALLS, caused(&in_strict) + caused(&in_trusted),
 	       (unsigned long long)(in_strict.return_traps + in_trusted.return_traps),
 	       (unsigned long long)(in_strict.by_reason[1] + in_trusted.by_reason[1]),
-	       (unsigned long long)vmcalls, instructions_per_call(strict),
-	       instructions_per_call(trusted));
+	       (unsigned long long)vmcalls, measure_round_trip(strict, DEMO_NOTHING),
+	       measure_round_trip(trusted, DEMO_NOTHING));
 }
 
 int main(int argc, char **argv)
