@@ -30,6 +30,9 @@ static int check_request(struct elisa_hc_attach *in, u32 *why, u64 *value)
 	return 0;
 }
 
+static void reap(struct work_struct *work);
+static DECLARE_WORK(reap_work, reap);
+
 static void attachment_release(struct elisa_attachment *a)
 {
 	elisa_attachment_tables_free(a);
@@ -258,6 +261,7 @@ void elisa_attachment_free(struct elisa_attachment *a)
 	}
 	a->vm->slots[a->slot] = NULL;
 	attachment_release(a);
+	schedule_work(&reap_work);
 }
 
 int elisa_detach(struct elisa_vm *vm, u32 slot, u32 *why, u64 *value)
@@ -363,8 +367,6 @@ static void reap(struct work_struct *work)
 		}
 	mutex_unlock(&elisa_lock);
 }
-
-static DECLARE_WORK(reap_work, reap);
 
 /* From the entry hook, IRQs off. */
 void elisa_vcpu_idle(struct elisa_vcpu *vcpu)

@@ -29,6 +29,7 @@
 #define pr_fmt(fmt) "elisa: " fmt
 
 #define ELISA_EVENT_RING 256
+#define ELISA_EXPORTS_PER_VM 256
 
 /* A manager VM's events. Outlives the VM while an export of it is still attached. */
 struct elisa_events {
@@ -58,6 +59,7 @@ struct elisa_vm {
 	u32 id;
 	struct list_head vcpus;
 	struct list_head exports;
+	u32 export_count;
 	struct elisa_attachment *slots[ELISA_SLOTS];
 	struct elisa_events *events;
 	atomic64_t pages; /* pinned */
@@ -119,7 +121,7 @@ struct elisa_attachment {
 	atomic64_t aborts;
 };
 
-enum elisa_where { ELISA_IN_GATE_IN, ELISA_IN_GATE_OUT, ELISA_IN_SUB };
+enum elisa_where { ELISA_IN_GATE_IN, ELISA_IN_GATE_OUT, ELISA_IN_SUB, ELISA_IN_DOUBT };
 #define ELISA_ROOTS 3
 
 /* One attachment on one vCPU: three EPT roots and the vCPU's own pages. */

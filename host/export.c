@@ -87,6 +87,8 @@ int elisa_export_create(struct elisa_vm *vm, struct elisa_hc_export *in, u32 *wh
 	grant = elisa_grant_find(vm->mm, ELISA_GRANT_EXPORT, in->name);
 	if (!grant)
 		return elisa_fail(-EPERM, why, ELISA_WHY_NO_GRANT, value, 0);
+	if (vm->export_count >= ELISA_EXPORTS_PER_VM)
+		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, ELISA_EXPORTS_PER_VM);
 	if (elisa_export_find(in->name, in->ticket))
 		return elisa_fail(-EEXIST, why, ELISA_WHY_NAME_TAKEN, value, 0);
 	export = kzalloc(sizeof(*export), GFP_KERNEL_ACCOUNT);
@@ -107,6 +109,7 @@ int elisa_export_create(struct elisa_vm *vm, struct elisa_hc_export *in, u32 *wh
 	INIT_LIST_HEAD(&export->mappings);
 	INIT_LIST_HEAD(&export->attachments);
 	list_add_tail(&export->node, &vm->exports);
+	vm->export_count++;
 	list_add_tail(&export->all, &elisa_exports);
 	__module_get(THIS_MODULE);
 	return 0;
@@ -314,6 +317,7 @@ void elisa_export_kill(struct elisa_export *export)
 	elisa_export_table_free(export);
 	list_for_each_entry_safe(mapping, m, &export->mappings, node)
 		mapping_free(export, mapping);
+	export->vm->export_count--;
 	list_del(&export->node);
 	list_del(&export->all);
 	elisa_events_put(export->events);

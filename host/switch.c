@@ -21,6 +21,7 @@
 #define INTR_INFO_VALID (1u << 31)
 #define INTR_TYPE(info) ((info) & 0x700)
 #define EXIT_FAILED_ENTRY (1u << 31)
+#define EXIT_BASIC 0xffff
 
 /* clearing them makes an EPTP invalid */
 #define INVALID_BITS ((u64)(ELISA_EPTP_ARMED ^ ELISA_EPTP_DISARMED))
@@ -111,12 +112,39 @@ static u64 caller_rsp(struct elisa_context *c, enum elisa_where where)
 {
 	u64 rsp;
 
+	if (where == ELISA_IN_DOUBT)
+		return 0;
 	if (where == ELISA_IN_GATE_IN)
 		return vmcs_get(GUEST_RSP);
 	if (c->attachment->mode == ELISA_MODE_TRUSTED)
 		return *(u64 *)(c->stack[ELISA_STACK_PAGES - 1] + PAGE_SIZE - 8);
 	memcpy(&rsp, c->data + ELISA_RSP_SLOT(c->attachment->slot), sizeof(rsp));
 	return rsp;
+}
+
+/*
+ * Whose call ends in context @c? In a gate context outside of its own code page nobody is
+ * who came in through a stub: a function used VMFUNC to get from its sub context, whose
+ * entry is armed still, into another slot's gate. That must not give it the choice of its
+ * caller's stack. If more than one could have done it, there is no stack to go on with.
+ */
+static struct elisa_context *caller_of(struct elisa_vcpu *vcpu, struct elisa_context *c,
+				       enum elisa_where *where)
+{
+	struct elisa_context *caller = c, *other;
+	int slot;
+
+	if (*where == ELISA_IN_SUB || vmcs_get(GUEST_RIP) - code_address(c) < PAGE_SIZE)
+		return c;
+	for_each_set_bit(slot, vcpu->used, ELISA_SLOTS) {
+		other = vcpu->slots[slot];
+		if (READ_ONCE(vcpu->list[ELISA_INDEX_SUB(slot)]) != other->eptp[ELISA_IN_SUB])
+			continue;
+		*where = *where == ELISA_IN_GATE_IN || *where == ELISA_IN_GATE_OUT ?
+				 ELISA_IN_SUB : ELISA_IN_DOUBT;
+		caller = other;
+	}
+	return caller;
 }
 
 /* Events that the call itself caused die with it; NMIs and interrupts are not its own. */
@@ -231,6 +259,17 @@ static void forget_time(struct elisa_vcpu *vcpu)
 	vcpu->entry_tsc = 0;
 }
 
+static void end_call(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa_where where,
+		     enum elisa_call_error error)
+{
+	show_end(vcpu, c, where, error);
+	if (leaves_vector_state(c))
+		clear_vector_state(vcpu->kvm_vcpu);
+	forget_time(vcpu);
+	kvm_make_request(KVM_REQ_EVENT, vcpu->kvm_vcpu);
+	call_aborted(c, error);
+}
+
 /* ---------------------------------------------------------------------- exits */
 
 static void stash_shown(struct elisa_stash *stash)
@@ -314,10 +353,10 @@ static bool is_ours_in_default(u32 reason)
  */
 bool elisa_exit(struct elisa_vcpu *vcpu)
 {
-	struct elisa_context *c;
+	struct elisa_context *c, *caller;
 	enum elisa_where where;
 	unsigned long flags;
-	bool ours = false;
+	bool ours = false, failed;
 	u32 reason;
 	u64 eptp;
 
@@ -325,9 +364,10 @@ bool elisa_exit(struct elisa_vcpu *vcpu)
 		return false; /* nested guest mode, or never set up */
 	raw_spin_lock_irqsave(&vcpu->lock, flags);
 	vcpu->inside = false;
-	reason = vmcs_get(VM_EXIT_REASON);
-	if ((reason & 0xffff) < ELISA_EXIT_REASONS)
-		vcpu->exits[reason & 0xffff]++;
+	failed = vmcs_get(VM_EXIT_REASON) & EXIT_FAILED_ENTRY;
+	reason = vmcs_get(VM_EXIT_REASON) & EXIT_BASIC;
+	if (reason < ELISA_EXIT_REASONS)
+		vcpu->exits[reason]++;
 	if (!vcpu->enabled)
 		goto out;
 	eptp = vmcs_get(EPT_POINTER);
@@ -345,14 +385,19 @@ bool elisa_exit(struct elisa_vcpu *vcpu)
 		kvm_make_request(KVM_REQ_VM_DEAD, vcpu->kvm_vcpu);
 		goto out;
 	}
-	if (reason & EXIT_FAILED_ENTRY) {
+	if (failed) {
 		show_end(vcpu, c, where, ELISA_CALL_FORBIDDEN);
 		goto out;
 	}
-	if (is_asynchronous(reason) && ((vmcs_get(GUEST_SS_AR_BYTES) >> 5) & 3) == 3)
+	if (!is_asynchronous(reason) || ((vmcs_get(GUEST_SS_AR_BYTES) >> 5) & 3) != 3) {
+		ours = true;
+		goto out;
+	}
+	caller = caller_of(vcpu, c, &where);
+	if (caller == c)
 		stash_call(vcpu, c, where, eptp, vmcs_get(GUEST_RIP), vmcs_get(GUEST_RFLAGS));
 	else
-		ours = true;
+		end_call(vcpu, caller, where, ELISA_CALL_FORBIDDEN);
 out:
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 	return ours;
@@ -437,6 +482,7 @@ static void exit_in_context(struct elisa_vcpu *vcpu, struct elisa_context *c,
 			    enum elisa_where where, u32 reason, u64 eptp, bool *foreign)
 {
 	enum elisa_call_error error = c->revoked ? ELISA_CALL_REVOKED : error_of(reason);
+	struct elisa_context *caller;
 
 	if (where == ELISA_IN_GATE_IN && !page_root_is(c, vmcs_get(GUEST_CR3))) {
 		refuse_foreign(vcpu);
@@ -446,15 +492,11 @@ static void exit_in_context(struct elisa_vcpu *vcpu, struct elisa_context *c,
 	}
 	if (reason == EXIT_REASON_VMFUNC && finish_return(vcpu, c, where))
 		return;
-	if (goes_on(vcpu, c, where, reason, eptp))
+	caller = caller_of(vcpu, c, &where);
+	if (caller == c && goes_on(vcpu, c, where, reason, eptp))
 		return;
 	drop_events(vcpu->kvm_vcpu);
-	show_end(vcpu, c, where, error);
-	if (leaves_vector_state(c))
-		clear_vector_state(vcpu->kvm_vcpu);
-	forget_time(vcpu);
-	kvm_make_request(KVM_REQ_EVENT, vcpu->kvm_vcpu);
-	call_aborted(c, error);
+	end_call(vcpu, caller, where, error);
 }
 
 /*
@@ -491,7 +533,7 @@ static bool vmfunc_in_default(struct elisa_vcpu *vcpu)
 int elisa_exit_handle(struct kvm_vcpu *kvm_vcpu, unsigned long fastpath)
 {
 	struct elisa_vcpu *vcpu = elisa_vcpu_find(kvm_vcpu);
-	u32 reason = vmcs_get(VM_EXIT_REASON) & 0xffff;
+	u32 reason = vmcs_get(VM_EXIT_REASON) & EXIT_BASIC;
 	bool emulate = false, undefined = false;
 	struct elisa_context *c;
 	enum elisa_where where;
@@ -658,6 +700,8 @@ static void set_controls(struct elisa_vcpu *vcpu, bool on)
 	if (!vcpu->enabled) {
 		vmcs_set(ELISA_VMCS_EPTP_LIST, __pa(vcpu->list));
 		vmcs_set(ELISA_VMCS_FUNCTION_CONTROL, ELISA_VMFUNC_EPTP_SWITCHING);
+		/* another root may have been loaded while nobody looked */
+		invvpid_single(vmcs_get(VIRTUAL_PROCESSOR_ID));
 		vcpu->enabled = true;
 	}
 }
@@ -666,12 +710,21 @@ static void set_controls(struct elisa_vcpu *vcpu, bool on)
 static void reentered(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa_where where,
 		      bool open)
 {
-	if (open && !c->revoked)
+	enum elisa_call_error error = c->revoked ? ELISA_CALL_REVOKED : ELISA_CALL_CLOSED;
+
+	u64 *in = &vcpu->list[ELISA_INDEX_GATE_IN(c->attachment->slot)];
+	u64 *sub = &vcpu->list[ELISA_INDEX_SUB(c->attachment->slot)];
+	u64 kept_in = *in, kept_sub = *sub;
+
+	if (open && !c->revoked) {
+		/* other slots' entries may be stale; this one's are the running call's */
+		elisa_list_reset(vcpu);
+		*in = kept_in;
+		*sub = kept_sub;
 		return;
-	show_end(vcpu, c, where, c->revoked ? ELISA_CALL_REVOKED : ELISA_CALL_CLOSED);
-	if (leaves_vector_state(c))
-		clear_vector_state(vcpu->kvm_vcpu);
-	call_aborted(c, c->revoked ? ELISA_CALL_REVOKED : ELISA_CALL_CLOSED);
+	}
+	c = caller_of(vcpu, c, &where);
+	end_call(vcpu, c, where, error);
 }
 
 /* Last thing before an entry; IRQs and preemption are off, the VMCS is loaded. */
@@ -699,7 +752,7 @@ void elisa_enter(struct elisa_vcpu *vcpu)
 		reentered(vcpu, c, where, open);
 	else
 		set_default(vcpu, eptp);
-	if (vcpu->stale)
+	if (vcpu->stale && !c)
 		elisa_list_reset(vcpu);
 	if (vcpu->stash.active) {
 		error = may_resume(vcpu, open);

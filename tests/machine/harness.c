@@ -478,6 +478,23 @@ void map_user(struct vm *vm, uint64_t address, uint64_t gpa)
 	*table_entry(vm, table, address, 1) = gpa | 0x67;
 }
 
+void map_kernel(struct vm *vm, uint64_t address, bool kernel)
+{
+	struct kvm_sregs sregs, other;
+	uint64_t table = ROOT;
+	int level;
+
+	for (level = 4; level > 1; level--)
+		table = *table_entry(vm, table, address, level) & ~0xfffULL;
+	*table_entry(vm, table, address, 1) &= ~4ULL;
+	*table_entry(vm, table, address, 1) |= kernel ? 0 : 4;
+	/* another CR3 and back: no old translation stays */
+	sregs = other = get_sregs(vm, 0);
+	other.cr3 = ROOT_OTHER;
+	CHECK_EQ(set_sregs(vm, 0, &other), 0);
+	CHECK_EQ(set_sregs(vm, 0, &sregs), 0);
+}
+
 static unsigned int stub_offset[ELISA_SLOTS];
 
 /* The stub page of @slot: in ring 3's memory, at its place in the window. */

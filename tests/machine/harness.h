@@ -121,6 +121,8 @@ struct kvm_sregs get_sregs(struct vm *vm, int vcpu);
 int set_sregs(struct vm *vm, int vcpu, struct kvm_sregs *sregs);
 /* Maps a page of guest memory in the tables of ROOT, for ring 3. */
 void map_user(struct vm *vm, uint64_t address, uint64_t gpa);
+/* Makes a page that is mapped there the kernel's, or ring 3's again. */
+void map_kernel(struct vm *vm, uint64_t address, bool kernel);
 
 /* Host's administrator. */
 int grant(uint32_t rights, const char *name, uint64_t max_pages);

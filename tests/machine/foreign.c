@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+/* VMFUNC by anybody but the attached process is undefined, and whoever tries all VM
+ * functions and indexes gets nowhere, attached or not. */
+#include "../../gate/gate_page.h"
+#include "harness.h"
+
+#define LEAVES	64
+#define INDEXES 600
+
+static struct vm *manager, *guest;
+
+/* One VMFUNC in ring 3, at an address that no context but default maps. An aborted call
+ * pops RBP and returns: to user_out. */
+static struct outcome vmfunc(uint32_t leaf, uint32_t index)
+{
+	struct kvm_regs regs = {
+		.rax = leaf, .rcx = index, .rdx = 0x77, .rsp = USER_STACK - 64, .rflags = 0x200};
+
+	vm_u64(guest, USER_STACK - 64)[0] = 0;
+	vm_u64(guest, USER_STACK - 64)[1] = user_code(user_out);
+	return run_at(guest, 0, 3, user_code(user_vmfunc), &regs);
+}
+
+static void try_all(bool attached, uint32_t slot)
+{
+	int leaf, index, ends = 0;
+	struct outcome out;
+
+	for (leaf = 0; leaf < LEAVES; leaf++)
+		for (index = 0; index < (leaf ? 3 : INDEXES); index++) {
+			out = vmfunc(leaf, index);
+			if (attached && !leaf && !index) {
+				CHECK_EQ(out.exit, 0); /* from default to default */
+				CHECK_EQ(out.error, 0x77);
+				continue;
+			}
+			if (attached && !leaf &&
+			    (index == (int)ELISA_INDEX_GATE_IN(slot) ||
+			     index == (int)ELISA_INDEX_GATE_OUT(slot))) {
+				/* there, but with no code at this address */
+				CHECK_EQ(out.exit, 0);
+				CHECK_EQ(out.error, ELISA_CALL_FAULT);
+				ends++;
+				continue;
+			}
+			if (out.exit != FAULT(UD))
+				printf("leaf %d index %d\n", leaf, index);
+			CHECK_EQ(out.exit, FAULT(UD));
+			CHECK_EQ(out.at, user_code(user_vmfunc));
+		}
+	CHECK_EQ(ends, attached ? 2 : 0);
+}
+
+int main(void)
+{
+	uint64_t foreign, object;
+	struct kvm_regs regs = {.rdi = DO_ADD, .rsi = 1, .rdx = 2, .rflags = 0x200};
+	struct kvm_sregs sregs;
+	struct outcome out;
+	uint32_t slot;
+
+	manager = vm_new(1);
+	guest = vm_new(1);
+	try_all(false, 0);
+	CHECK(grant(ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH, "t.*", 0) > 0);
+	export_new(manager, "t.foreign", ELISA_EXPORT_GENERAL_REGS, 0);
+	slot = attach(guest, "t.foreign", ELISA_STUB_TRUSTING, 0);
+	CHECK_EQ(call(guest, 0, slot, DO_COUNT, 0, 0).value, 1);
+	try_all(true, slot);
+
+	/* another process that runs the very same stub */
+	sregs = get_sregs(guest, 0);
+	sregs.cr3 = ROOT_OTHER;
+	CHECK_EQ(set_sregs(guest, 0, &sregs), 0);
+	foreign = counter(ELISA_COUNT_FOREIGN_ROOT);
+	object = *object_data(manager);
+	out = call(guest, 0, slot, DO_COUNT, 0, 0);
+	CHECK_EQ(out.exit, FAULT(UD));
+	CHECK_EQ(out.at, code_page(slot) + ELISA_STRICT_ENTRY(slot) - 3);
+	CHECK(counter(ELISA_COUNT_FOREIGN_ROOT) > foreign);
+	CHECK_EQ(*object_data(manager), object);
+	out = vmfunc(0, ELISA_INDEX_GATE_OUT(slot));
+	CHECK(out.exit == FAULT(UD) || (!out.exit && out.error == ELISA_CALL_FAULT));
+	sregs.cr3 = ROOT;
+	CHECK_EQ(set_sregs(guest, 0, &sregs), 0);
+	CHECK_EQ(call(guest, 0, slot, DO_COUNT, 0, 0).value, object + 1);
+
+	/* the guest's kernel: SMEP keeps it out of the stub, and of the gate */
+	regs.r11 = stub_entry(slot);
+	out = run_at(guest, 0, 0, kernel_code(kernel_call), &regs);
+	CHECK_EQ(out.exit, FAULT(PF));
+	CHECK_EQ(out.at, stub_entry(slot));
+	/* ... even if it maps the stub as its own page: whatever this is, it is no call */
+	map_kernel(guest, code_page(slot), true);
+	out = run_at(guest, 0, 0, kernel_code(kernel_call), &regs);
+	CHECK(out.exit || out.error);
+	map_kernel(guest, code_page(slot), false);
+	CHECK_EQ(*object_data(manager), object + 1);
+	CHECK_EQ(call(guest, 0, slot, DO_COUNT, 0, 0).value, object + 2);
+	printf("foreign: another root, ring 0, and %d VM functions and indexes: nothing\n",
+	       INDEXES + 3 * (LEAVES - 1));
+	return 0;
+}
