@@ -80,6 +80,15 @@ int elisa_detach(struct elisa_file *file, struct elisa_ioc_detach *arg)
 
 static int attach_check(const struct elisa_ioc_attach *arg, struct elisa_status *status)
 {
+	unsigned long cr4 = native_read_cr4();
+
+	/*
+	 * The guarded stub needs both: without FSGSBASE ring 3 cannot undo what a manager's
+	 * code does to its FS base, without XSAVE it cannot hide its vector registers.
+	 */
+	if (!(arg->flags & ELISA_ATTACH_TRUST_MANAGER) &&
+	    (cr4 & (X86_CR4_FSGSBASE | X86_CR4_OSXSAVE)) != (X86_CR4_FSGSBASE | X86_CR4_OSXSAVE))
+		return elisa_fail(status, ELISA_WHY_VCPU_STATE, cr4, -EOPNOTSUPP);
 	if (arg->flags & ~ELISA_ATTACH_TRUST_MANAGER)
 		return elisa_fail(status, ELISA_WHY_FIELD, arg->flags, -EINVAL);
 	if (!PAGE_ALIGNED(arg->exchange) || !arg->exchange != !arg->exchange_length)

@@ -110,7 +110,8 @@ static const struct reason reasons[ELISA_WHY_COUNT] = {
 			     NO_VALUE},
 	[ELISA_WHY_VCPU_STATE] = {"the vCPU is in a state that ELISA refuses",
 				  "boot a 64-bit kernel with SMEP and SMAP, without 5-level "
-				  "paging (no5lvl), FRED, user CET and tracing of the CPU",
+				  "paging (no5lvl), FRED, user CET and tracing of the CPU; without "
+				  "trust in the manager also with FSGSBASE and XSAVE",
 				  "CR4", HEX},
 	[ELISA_WHY_CPU_BUG] = {"the host's CPU leaks the L1 data cache or its buffers to VMs "
 			       "(L1TF, MDS)",
