@@ -129,7 +129,10 @@ static noinline void notrace other_callback(unsigned long ip, unsigned long pare
 		if (within_module(parent, THIS_MODULE) || elisa_ftrace_arg(fregs, 1) == KVM_RUN)
 			return;
 		arg = (unsigned long)((struct file *)arg)->private_data;
-		if (call_is_put_aside(arg))
+		/* KVM_GET_FPU: what it shows may be older than the end of the call */
+		if (call_is_put_aside(arg) ||
+		    (elisa_ftrace_arg(fregs, 1) == KVM_GET_FPU &&
+		     elisa_vcpu_find((struct kvm_vcpu *)arg)))
 			elisa_ftrace_redirect(fregs, replace_vcpu_ioctl);
 	} else if (ip == sites[ELISA_HOOK_VCPU_RESET]) {
 		vcpu = elisa_vcpu_find((struct kvm_vcpu *)arg);

@@ -199,6 +199,26 @@ static const struct {
 	u8 rest[576 - 28];
 } __aligned(64) no_vector_state = { .mxcsr = MXCSR_DEFAULT };
 
+static void forget_vector_state(struct fpstate *fpstate)
+{
+	fpstate->regs.xsave.header.xfeatures &= XFEATURE_MASK_PKRU;
+	fpstate->regs.xsave.i387.mxcsr = MXCSR_DEFAULT;
+}
+
+/*
+ * XSAVE does not write a component that is in its initial state, and KVM_GET_FPU shows
+ * the memory nevertheless: as it was when an exit interrupted a function.
+ */
+static void forget_stale_state(struct fpstate *fpstate)
+{
+	struct xregs_state *xsave = &fpstate->regs.xsave;
+
+	if (!(xsave->header.xfeatures & XFEATURE_MASK_FP))
+		memset(xsave->i387.st_space, 0, sizeof(xsave->i387.st_space));
+	if (!(xsave->header.xfeatures & XFEATURE_MASK_SSE))
+		memset(xsave->i387.xmm_space, 0, sizeof(xsave->i387.xmm_space));
+}
+
 /* Clears what the function left in vector, mask, tile and x87 registers. PKRU is the
  * guest's own. The guest's registers are live, or KVM's copy will be loaded. */
 static void clear_vector_state(struct kvm_vcpu *kvm_vcpu)
@@ -209,8 +229,7 @@ static void clear_vector_state(struct kvm_vcpu *kvm_vcpu)
 
 	local_irq_save(flags);
 	if (test_thread_flag(TIF_NEED_FPU_LOAD)) {
-		fpstate->regs.xsave.header.xfeatures &= XFEATURE_MASK_PKRU;
-		fpstate->regs.xsave.i387.mxcsr = MXCSR_DEFAULT;
+		forget_vector_state(fpstate);
 	} else {
 		asm volatile("xrstor64 %0"
 			     :
@@ -340,7 +359,7 @@ static bool is_asynchronous(u32 reason)
 	return false;
 }
 
-/* Exits of the default context that are ours on a vCPU with VMFUNC on. */
+/* Exits of the default context that are ours on a vCPU that is set up, open or closed. */
 static bool is_ours_in_default(u32 reason)
 {
 	return reason == EXIT_REASON_VMFUNC || reason == EXIT_REASON_GDTR_IDTR ||
@@ -368,11 +387,10 @@ bool elisa_exit(struct elisa_vcpu *vcpu)
 	reason = vmcs_get(VM_EXIT_REASON) & EXIT_BASIC;
 	if (reason < ELISA_EXIT_REASONS)
 		vcpu->exits[reason]++;
-	if (!vcpu->enabled)
-		goto out;
 	eptp = vmcs_get(EPT_POINTER);
 	vcpu->exit_cr3 = vmcs_get(GUEST_CR3);
-	if (eptp == vcpu->default_eptp) {
+	/* closed, VMFUNC exits for the caller to learn of it */
+	if (!vcpu->enabled || eptp == vcpu->default_eptp) {
 		forget_time(vcpu);
 		ours = is_ours_in_default(reason);
 		goto out;
@@ -797,10 +815,9 @@ void elisa_vcpu_touched(struct elisa_vcpu *vcpu)
 	raw_spin_lock_irqsave(&vcpu->lock, flags);
 	if (vcpu->stash.active) {
 		vcpu->stash.touched = true;
-		if (vcpu->stash.vector) {
-			fpstate->regs.xsave.header.xfeatures &= XFEATURE_MASK_PKRU;
-			fpstate->regs.xsave.i387.mxcsr = MXCSR_DEFAULT;
-		}
+		if (vcpu->stash.vector)
+			forget_vector_state(fpstate);
 	}
+	forget_stale_state(fpstate);
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 }
