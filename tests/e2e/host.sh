@@ -7,6 +7,9 @@
 #machine: --guest-file build/user/tests/e2e/e2e_manager:/bin/e2e_manager
 #machine: --guest-file build/user/tests/e2e/e2e_guest:/bin/e2e_guest
 #machine: --guest-file build/user/tests/e2e/e2e_function.so:/e2e_function.so
+#machine: --guest-file build/user/tools/elisa-exec:/bin/elisa-exec
+#machine: --guest-file build/user/apps/nop/nop.so:/nop.so
+#machine: --guest-file build/user/apps/nop/nop_function.so:/nop_function.so
 #machine: --guest-file build/user/lib/libelisa.so.1:/lib/libelisa.so.1
 #machine: --guest-file build/user/lib/libelisa-extra.so.1:/lib/libelisa-extra.so.1
 . /testbed/guest.sh
@@ -41,7 +44,11 @@ grant all attach
 GUEST_CPU=host vm pcid
 grant pcid attach
 ended pcid
+vm nop
+grant nop attach
 ended all
+ended nop
+grep -q '^2.\?$' /run/guest-nop/console || { say "FAILED: nop counts"; status=1; }
 say "the manager is killed while a guest calls"
 vm survivor
 grant survivor attach

@@ -13,6 +13,18 @@ nodriver)
 esac
 modload elisa-guest || exit 1
 case $e2e in
-manager) e2e_manager /e2e_function.so ;;
+manager)
+	# the nop application beside it, as its README says; the grant may come later
+	until elisa-exec manager --name e2e.nop --general-regs --events /nop.so /nop_function.so; do
+		usleep 100000
+	done &
+	e2e_manager /e2e_function.so
+	;;
+nop)
+	until elisa-exec guest --name e2e.nop /nop.so; do usleep 100000; done
+	elisa-exec guest --name e2e.nop /nop.so count &&
+		elisa-exec guest --name e2e.nop --trust-manager /nop.so count &&
+		elisa-exec guest --name e2e.nop --trust-manager /nop.so loop 10000
+	;;
 *) e2e_guest "$e2e" ;;
 esac
