@@ -29,7 +29,9 @@ ended()
 	if guest_wait "$1"; then say "ok $1"; else say "FAILED $1"; status=1; fi
 }
 
-say "without the host's module"
+say "without KVM below, and without the host's module"
+modload elisa-guest 2>/dev/null && { say "FAILED: the driver loads on bare metal"; status=1; }
+dmesg | grep -q "elisa-guest: this is not a guest of KVM" || { say "FAILED: no reason given"; status=1; }
 vm nodriver
 ended nodriver
 elisactl vms && { say "FAILED: elisactl works without the module"; status=1; }
