@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Control registers that ELISA cannot work with: attach says which, and an attachment that
+ * exists is closed while they are so. */
+#include <errno.h>
+#include "../../gate/gate_page.h"
+#include "harness.h"
+
+#define CR4_PCIDE    (1 << 17)
+#define CR4_SMEP     (1 << 20)
+#define CR4_SMAP     (1 << 21)
+#define CR4_LA57     (1 << 12)
+#define EFER_LMA_LME 0x500
+
+static struct vm *manager, *guest;
+
+static void check_refused(uint64_t set, uint64_t clear, enum elisa_why why, uint32_t slot)
+{
+	struct kvm_sregs good = get_sregs(guest, 0), other = good;
+	struct outcome out;
+	int r;
+
+	other.cr4 |= set;
+	other.cr4 &= ~clear;
+	r = set_sregs(guest, 0, &other);
+	if (r) {
+		/* KVM itself does not let this VM have it */
+		CHECK_EQ(r, -EINVAL);
+		CHECK(set == CR4_LA57);
+		return;
+	}
+	CHECK_EQ(attach_try(guest, "t.second", 0), -EOPNOTSUPP);
+	CHECK_EQ(guest->page->why, why);
+	CHECK_EQ(guest->page->value, other.cr4);
+	out = call(guest, 0, slot, DO_COUNT, 0, 0);
+	CHECK_EQ(out.exit, 0);
+	CHECK_EQ(out.error, ELISA_CALL_CLOSED);
+	CHECK_EQ(set_sregs(guest, 0, &good), 0);
+	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
+	/* it changes during a call */
+	wait_in_sub(guest, 0, slot, manager);
+	CHECK_EQ(set_sregs(guest, 0, &other), 0);
+	let_go(manager);
+	out = finish(guest, 0);
+	CHECK_EQ(out.exit, 0);
+	CHECK_EQ(out.error, ELISA_CALL_CLOSED);
+	CHECK_EQ(set_sregs(guest, 0, &good), 0);
+	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
+	CHECK_EQ(*object_data(manager), 0);
+}
+
+int main(void)
+{
+	uint32_t slot, second;
+	struct kvm_sregs sregs, good;
+	struct outcome out;
+	int g;
+
+	manager = vm_new(1);
+	guest = vm_new(1);
+	g = grant(ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH, "t.*", 0);
+	CHECK(g > 0);
+	export_new(manager, "t.cr4", ELISA_EXPORT_GENERAL_REGS, 1000000);
+	export_at(manager, "t.second", ELISA_EXPORT_GENERAL_REGS, 0, OBJECT + 0x10000);
+	slot = attach(guest, "t.cr4", ELISA_STUB_TRUSTING, 0);
+	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
+	check_refused(CR4_PCIDE, 0, ELISA_WHY_PCID, slot);
+	check_refused(0, CR4_SMAP, ELISA_WHY_VCPU_STATE, slot);
+	check_refused(0, CR4_SMEP, ELISA_WHY_VCPU_STATE, slot);
+	check_refused(0, CR4_SMEP | CR4_SMAP, ELISA_WHY_VCPU_STATE, slot);
+	check_refused(CR4_LA57, 0, ELISA_WHY_VCPU_STATE, slot);
+
+	/* the administrator trusts this guest's kernel with PCIDs */
+	CHECK(grant(ELISA_GRANT_ATTACH | ELISA_GRANT_ALLOW_PCID, "t.second", 0) > 0);
+	good = sregs = get_sregs(guest, 0);
+	sregs.cr4 |= CR4_PCIDE;
+	CHECK_EQ(revoke_grant(g), 0);
+	CHECK_EQ(set_sregs(guest, 0, &sregs), 0);
+	CHECK_EQ(attach_try(guest, "t.second", 0), -ENOENT); /* its export went with the grant */
+	CHECK(grant(ELISA_GRANT_EXPORT, "t.*", 0) > 0);
+	export_at(manager, "t.second", ELISA_EXPORT_GENERAL_REGS, 0, OBJECT + 0x10000);
+	second = attach(guest, "t.second", ELISA_STUB_TRUSTING, 0);
+	out = call(guest, 0, second, DO_ADD, 3, 4);
+	CHECK_EQ(out.error, 0);
+	CHECK_EQ(out.value, 7);
+	CHECK_EQ(set_sregs(guest, 0, &good), 0);
+	CHECK_EQ(call(guest, 0, second, DO_ADD, 3, 4).value, 7);
+
+	/* compatibility mode and 32-bit kernels: the vCPU must be set up anew after them */
+	sregs = good;
+	sregs.efer &= ~(uint64_t)EFER_LMA_LME;
+	sregs.cr0 &= ~(1ULL << 31);
+	sregs.cs.l = 0;
+	sregs.cs.db = 1;
+	if (!set_sregs(guest, 0, &sregs)) {
+		timer(2000, 0);
+		run_once(guest, 0);
+	}
+	CHECK_EQ(set_sregs(guest, 0, &good), 0);
+	out = call(guest, 0, second, DO_ADD, 3, 4);
+	CHECK(out.exit == FAULT(UD) || out.error == ELISA_CALL_CLOSED);
+	CHECK_EQ(hypercall(guest, 0, ELISA_HC_VCPU_SYNC), 0);
+	CHECK_EQ(call(guest, 0, second, DO_ADD, 3, 4).value, 7);
+	printf("cr4: PCIDE, SMEP and SMAP off, LA57, no long mode: closed, and open again\n");
+	return 0;
+}
