@@ -198,7 +198,7 @@ static void attachment_quiesce(struct elisa_attachment *a)
 
 	list_for_each_entry(c, &a->contexts, node)
 		context_shut(c);
-	elisa_flush_all();
+	elisa_flush_vm(a->vm);
 	/*
 	 * The IPI made every CPU exit; a vCPU that was inside gets to its exit hook (or
 	 * to the entry hook once more), where it sees `revoked`.
@@ -282,7 +282,7 @@ void elisa_vcpu_drop_contexts(struct elisa_vcpu *vcpu)
 	for_each_set_bit(slot, vcpu->used, ELISA_SLOTS) {
 		c = vcpu->slots[slot];
 		context_unlink(c);
-		elisa_flush_all();
+		elisa_flush_vm(vcpu->vm);
 		elisa_context_free(c);
 	}
 }
@@ -359,7 +359,6 @@ static void reap(struct work_struct *work)
 			}
 			raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 			if (list) {
-				elisa_flush_all();
 				free_page((unsigned long)list);
 				vcpu->counted = false;
 				elisa_hooks_disarm();

@@ -60,6 +60,7 @@ struct elisa_vm {
 	struct list_head vcpus;
 	struct list_head exports;
 	u32 export_count;
+	cpumask_var_t cpus; /* where its vCPUs have entered; bits are only ever set */
 	struct elisa_attachment *slots[ELISA_SLOTS];
 	struct elisa_events *events;
 	atomic64_t pages; /* pinned */
@@ -237,7 +238,8 @@ int elisa_context_build(struct elisa_context *context);
 void elisa_context_free(struct elisa_context *context);
 void elisa_context_link_object(struct elisa_context *context, u32 gib);
 u32 elisa_context_pages(void);
-void elisa_flush_all(void);
+void elisa_flush_vm(struct elisa_vm *vm);
+void elisa_flush_export(struct elisa_export *export);
 
 /* ---- export.c */
 int elisa_export_create(struct elisa_vm *vm, struct elisa_hc_export *in, u32 *why, u64 *value);

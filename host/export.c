@@ -173,7 +173,7 @@ static int map_pinned(struct elisa_vm *vm, struct elisa_hc_map *in, struct elisa
 undo:
 	while (i--)
 		elisa_export_table_clear(export, in->offset + i * PAGE_SIZE);
-	elisa_flush_all();
+	elisa_flush_export(export);
 	return elisa_fail(r, why, ELISA_WHY_NO_MEMORY, value, 0);
 }
 
@@ -272,7 +272,7 @@ int elisa_export_unmap(struct elisa_vm *vm, struct elisa_hc_unmap *in, u32 *why,
 			elisa_export_table_clear(export, mapping->offset + i * PAGE_SIZE);
 		list_move(&mapping->node, &gone);
 	}
-	elisa_flush_all();
+	elisa_flush_export(export);
 	list_for_each_entry_safe(mapping, next, &gone, node)
 		mapping_free(export, mapping);
 	return 0;

@@ -23,7 +23,8 @@ int elisa_guest_hva(struct kvm_vcpu *kvm_vcpu, u64 gpa, bool write, unsigned lon
 	gfn_t gfn = gpa >> PAGE_SHIFT;
 	struct kvm_memory_slot *slot = __gfn_to_memslot(kvm_memslots(kvm_vcpu->kvm), gfn);
 
-	if (!slot || (slot->flags & KVM_MEMSLOT_INVALID)) {
+	/* slots of KVM's own: the APIC access page, the real-mode TSS */
+	if (!slot || (slot->flags & KVM_MEMSLOT_INVALID) || slot->id >= KVM_USER_MEM_SLOTS) {
 		*why = ELISA_WHY_NOT_RAM;
 		return -EFAULT;
 	}

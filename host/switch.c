@@ -760,6 +760,8 @@ void elisa_enter(struct elisa_vcpu *vcpu)
 		goto out;
 	vcpu->inside = true;
 	vcpu->entries++;
+	if (!cpumask_test_cpu(raw_smp_processor_id(), vcpu->vm->cpus))
+		cpumask_set_cpu(raw_smp_processor_id(), vcpu->vm->cpus);
 	if (!(kvm_vcpu->arch.efer & EFER_LMA))
 		vcpu->synced = false;
 	open = vcpu->synced && !bitmap_empty(vcpu->used, ELISA_SLOTS) &&

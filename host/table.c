@@ -2,7 +2,7 @@
 /*
  * Builds the EPT of gate-in, gate-out and sub, and the APT they share. Every page here
  * belongs to exactly one slot, export, attachment or context; a page is freed only after
- * elisa_flush_all() has made sure that no CPU can still walk it.
+ * elisa_flush_vm() has made sure that no CPU can still walk it.
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>
@@ -353,10 +353,20 @@ static void flush_this_cpu(void *unused)
 }
 
 /*
- * The one invalidation path: every CPU leaves guest mode (the IPI is an exit) and drops
- * all translations that came from an EPT. May sleep.
+ * The one invalidation path: every CPU that has run a vCPU of @vm leaves guest mode (the
+ * IPI is an exit) and drops all translations that came from an EPT. Other CPUs never saw
+ * a context of it; a CPU that was offline has them dropped by KVM when it comes back.
  */
-void elisa_flush_all(void)
+void elisa_flush_vm(struct elisa_vm *vm)
 {
-	on_each_cpu(flush_this_cpu, NULL, 1);
+	on_each_cpu_mask(vm->cpus, flush_this_cpu, NULL, true);
+}
+
+/* The same for all that are attached to @export. Under elisa_lock. */
+void elisa_flush_export(struct elisa_export *export)
+{
+	struct elisa_attachment *attachment;
+
+	list_for_each_entry(attachment, &export->attachments, node)
+		elisa_flush_vm(attachment->vm);
 }

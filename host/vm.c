@@ -42,7 +42,8 @@ static struct elisa_vm *vm_get(struct kvm *kvm)
 	if (!vm)
 		return NULL;
 	vm->events = elisa_events_new();
-	if (!vm->events) {
+	if (!vm->events || !zalloc_cpumask_var(&vm->cpus, GFP_KERNEL_ACCOUNT)) {
+		elisa_events_put(vm->events);
 		kfree(vm);
 		return NULL;
 	}
@@ -77,6 +78,7 @@ static void vm_free(struct elisa_vm *vm)
 	list_del(&vm->node);
 	elisa_events_put(vm->events);
 	mmdrop(vm->mm);
+	free_cpumask_var(vm->cpus);
 	kfree(vm);
 }
 
@@ -117,11 +119,8 @@ void elisa_vcpu_gone(struct kvm_vcpu *kvm_vcpu)
 	if (vcpu) {
 		vm = vcpu->vm;
 		elisa_vcpu_drop_contexts(vcpu);
-		if (vcpu->list) {
-			/* its VMCS is freed with it: nobody uses the list page any more */
-			elisa_flush_all();
-			free_page((unsigned long)vcpu->list);
-		}
+		/* its VMCS is freed with it: nobody uses the list page any more */
+		free_page((unsigned long)vcpu->list);
 		if (vcpu->counted)
 			elisa_hooks_disarm();
 		hash_del_rcu(&vcpu->hash);
