@@ -159,6 +159,16 @@ static void vcpu_state(struct vm *vm, int vcpu)
 	SYS(ioctl(vm->vcpu[vcpu], KVM_SET_LAPIC, &lapic));
 }
 
+void vcpu_new(struct vm *vm, int vcpu)
+{
+	int size = SYS(ioctl(kvm_fd(), KVM_GET_VCPU_MMAP_SIZE, 0));
+
+	vm->vcpu[vcpu] = SYS(ioctl(vm->fd, KVM_CREATE_VCPU, vcpu));
+	vm->run[vcpu] = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, vm->vcpu[vcpu], 0);
+	CHECK(vm->run[vcpu] != MAP_FAILED);
+	vcpu_state(vm, vcpu);
+}
+
 struct vm *vm_new(int vcpus)
 {
 	struct kvm_userspace_memory_region region = {.memory_size = MEMORY_SIZE};
@@ -179,13 +189,8 @@ struct vm *vm_new(int vcpus)
 	vm_memory(vm);
 	for (i = 0; i < VCPUS; i++)
 		vm->vcpu[i] = -1;
-	for (i = 0; i < vcpus; i++) {
-		vm->vcpu[i] = SYS(ioctl(vm->fd, KVM_CREATE_VCPU, i));
-		vm->run[i] = mmap(NULL, SYS(ioctl(kvm_fd(), KVM_GET_VCPU_MMAP_SIZE, 0)),
-				  PROT_READ | PROT_WRITE, MAP_SHARED, vm->vcpu[i], 0);
-		CHECK(vm->run[i] != MAP_FAILED);
-		vcpu_state(vm, i);
-	}
+	for (i = 0; i < vcpus; i++)
+		vcpu_new(vm, i);
 	return vm;
 }
 

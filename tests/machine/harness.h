@@ -94,6 +94,7 @@ enum {
 
 struct vm *vm_new(int vcpus);
 void vm_free(struct vm *vm);
+void vcpu_new(struct vm *vm, int vcpu); /* one more, in the same state */
 uint64_t *vm_u64(struct vm *vm, uint64_t gpa);
 
 /* Runs a hypercall in ring 0 of a vCPU; the page is vm->page. Returns its errno. */

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+/* More than one vCPU: calls at the same time, a vCPU that comes late, a call that goes on
+ * after its thread has moved to another CPU, and a VM that is older than the module. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
+#include "../../gate/gate_page.h"
+#include "harness.h"
+
+#define CALLS 20000
+
+static struct vm *manager, *guest;
+static struct outcome in_thread[VCPUS];
+static uint32_t slot;
+
+static void *caller(void *number)
+{
+	long vcpu = (long)number;
+
+	in_thread[vcpu] = call_loop(guest, vcpu, slot, DO_COUNT, CALLS, NULL);
+	return NULL;
+}
+
+static void run_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	CHECK(!sched_setaffinity(0, sizeof(set), &set));
+	CHECK_EQ(sched_getcpu(), cpu);
+}
+
+static void at_the_same_time(int vcpus)
+{
+	uint64_t before = *object_data(manager);
+	pthread_t threads[VCPUS];
+	long i;
+
+	for (i = 0; i < vcpus; i++)
+		CHECK(!pthread_create(&threads[i], NULL, caller, (void *)i));
+	for (i = 0; i < vcpus; i++) {
+		pthread_join(threads[i], NULL);
+		CHECK_EQ(in_thread[i].exit, 0);
+		CHECK_EQ(in_thread[i].error, 0);
+	}
+	CHECK_EQ(*object_data(manager), before + (uint64_t)vcpus * CALLS);
+}
+
+static void across_cpus(int cpus)
+{
+	struct outcome out;
+	int i;
+
+	for (i = 0; i < 6; i++) {
+		run_on(i % cpus);
+		wait_in_sub(guest, i % 2, slot, manager);
+		run_on((i + 1) % cpus);
+		timer(1000, 0);
+		CHECK_EQ(run_once(guest, i % 2), -EINTR);
+		run_on(i % cpus);
+		let_go(manager);
+		out = finish(guest, i % 2);
+		CHECK_EQ(out.exit, 0);
+		CHECK_EQ(out.error, 0);
+		CHECK_EQ(out.value, 7);
+	}
+}
+
+static void attach_to(const char *name)
+{
+	export_new(manager, name, ELISA_EXPORT_GENERAL_REGS, 1000000);
+	slot = attach(guest, name, ELISA_STUB_TRUSTING, 0);
+}
+
+int main(void)
+{
+	int cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	/* VMs that have run before the module is there */
+	CHECK_EQ(module_unload(), 0);
+	manager = vm_new(1);
+	guest = vm_new(2);
+	CHECK_EQ(hypercall(guest, 0, ELISA_HC_HELLO), -ENODEV);
+	CHECK_EQ(hypercall(manager, 0, ELISA_HC_HELLO), -ENODEV);
+	CHECK_EQ(module_load(), 0);
+	CHECK(grant(ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH, "t.*", 0) > 0);
+	attach_to("t.vcpus");
+	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
+	CHECK_EQ(call(guest, 1, slot, DO_ADD, 3, 4).value, 7);
+	printf("vcpus: VMs older than the module can use it\n");
+
+	at_the_same_time(2);
+	across_cpus(cpus);
+	printf("vcpus: calls on 2 vCPUs at once; calls went on after moving among %d CPUs\n", cpus);
+
+	/* a vCPU that comes late: undefined until it is set up */
+	vcpu_new(guest, 2);
+	CHECK_EQ(call(guest, 2, slot, DO_ADD, 1, 2).exit, FAULT(UD));
+	CHECK_EQ(hypercall(guest, 2, ELISA_HC_VCPU_SYNC), 0);
+	CHECK_EQ(call(guest, 2, slot, DO_ADD, 1, 2).value, 3);
+	at_the_same_time(3);
+	printf("vcpus: a late third one joined\n");
+	return 0;
+}
