@@ -50,10 +50,10 @@ static void check_gone(void)
 static void reset_in_a_call(void)
 {
 	struct kvm_sregs good = get_sregs(guest, 0), reset = good;
+	struct kvm_segment real = {.limit = 0xffff, .present = 1, .type = 3, .s = 1};
+	struct kvm_mp_state running = {.mp_state = KVM_MP_STATE_RUNNABLE};
 	struct kvm_regs regs = {.rip = 0xfff0, .rflags = 2};
 	struct outcome out;
-
-	struct kvm_segment real = {.limit = 0xffff, .present = 1, .type = 3, .s = 1};
 
 	wait_in_sub(guest, 0, slot, manager);
 	reset.cr0 = 0x60000010;
