@@ -325,6 +325,7 @@ int elisa_vcpu_sync(struct elisa_vcpu *vcpu, u32 *why, u64 *value)
 		list_add_tail(&c->node, &c->attachment->contexts);
 		raw_spin_lock_irqsave(&vcpu->lock, flags);
 		vcpu->slots[slot] = c;
+		vcpu->fresh = true;
 		set_bit(slot, vcpu->used);
 		raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 	}
@@ -351,7 +352,7 @@ static void reap(struct work_struct *work)
 		list_for_each_entry(vcpu, &vm->vcpus, node) {
 			raw_spin_lock_irqsave(&vcpu->lock, flags);
 			list = NULL;
-			if (vcpu->counted && !vcpu->enabled &&
+			if (vcpu->counted && !vcpu->controls &&
 			    bitmap_empty(vcpu->used, ELISA_SLOTS)) {
 				list = vcpu->list;
 				vcpu->list = NULL;

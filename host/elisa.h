@@ -164,9 +164,10 @@ struct elisa_vcpu {
 	struct rcu_head rcu;
 	struct kvm_vcpu *kvm_vcpu; /* const */
 	struct elisa_vm *vm;	   /* const */
-	raw_spinlock_t lock;	   /* all below but `counted` */
+	raw_spinlock_t lock;	   /* all below but the last two */
 	bool synced;	    /* set up by ELISA_HC_VCPU_SYNC and still in long mode */
 	bool enabled;	    /* VMFUNC is on in the VMCS: the list page is in use */
+	bool controls;	    /* the exits that go with it may be on */
 	bool inside;	    /* between the entry hook and the exit hook */
 	u64 entries;	    /* times the entry hook ran */
 	bool trap;	    /* list[0] is invalid: the return exits */
@@ -180,9 +181,11 @@ struct elisa_vcpu {
 	 */
 	u64 *list;
 	bool stale;
+	bool fresh; /* contexts whose roots no CPU has been told to forget */
 	DECLARE_BITMAP(used, ELISA_SLOTS);
 	struct elisa_context *slots[ELISA_SLOTS];
 	struct elisa_stash stash;
+	atomic_t prying;    /* no lock: ioctls other than KVM_RUN under way */
 	bool counted;	    /* elisa_lock: holds a share of the armed hooks */
 };
 

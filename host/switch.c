@@ -366,6 +366,18 @@ static bool is_ours_in_default(u32 reason)
 	       reason == EXIT_REASON_LDTR_TR;
 }
 
+/* A function that left by VMFUNC 0 of its own instead of by the gate left its entry armed. */
+static void shut_open_subs(struct elisa_vcpu *vcpu)
+{
+	int slot;
+
+	for_each_set_bit(slot, vcpu->used, ELISA_SLOTS)
+		if (vcpu->list[ELISA_INDEX_SUB(slot)] & INVALID_BITS) {
+			elisa_list_reset(vcpu);
+			return;
+		}
+}
+
 /*
  * First thing after an exit, preemption off. True: elisa_exit_handle() has to handle it
  * in the place of KVM's handler.
@@ -392,6 +404,7 @@ bool elisa_exit(struct elisa_vcpu *vcpu)
 	/* closed, VMFUNC exits for the caller to learn of it */
 	if (!vcpu->enabled || eptp == vcpu->default_eptp) {
 		forget_time(vcpu);
+		shut_open_subs(vcpu);
 		ours = is_ours_in_default(reason);
 		goto out;
 	}
@@ -412,10 +425,12 @@ bool elisa_exit(struct elisa_vcpu *vcpu)
 		goto out;
 	}
 	caller = caller_of(vcpu, c, &where);
-	if (caller == c)
-		stash_call(vcpu, c, where, eptp, vmcs_get(GUEST_RIP), vmcs_get(GUEST_RFLAGS));
-	else
+	if (caller != c)
 		end_call(vcpu, caller, where, ELISA_CALL_FORBIDDEN);
+	else if (atomic_read(&vcpu->prying))
+		end_call(vcpu, c, where, ELISA_CALL_VMM);
+	else
+		stash_call(vcpu, c, where, eptp, vmcs_get(GUEST_RIP), vmcs_get(GUEST_RFLAGS));
 out:
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 	return ours;
@@ -455,6 +470,7 @@ static void refuse_foreign(struct elisa_vcpu *vcpu)
 {
 	vmcs_set(EPT_POINTER, vcpu->default_eptp);
 	set_rip(vcpu->kvm_vcpu, vmcs_get(GUEST_RIP) - 3);
+	elisa_list_reset(vcpu);
 	elisa_count(ELISA_COUNT_FOREIGN_ROOT);
 }
 
@@ -466,7 +482,7 @@ static bool goes_on(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa
 	u64 rflags = vmcs_get(GUEST_RFLAGS), rip = vmcs_get(GUEST_RIP);
 	u32 info = vmcs_get(VM_EXIT_INTR_INFO);
 
-	if (((vmcs_get(GUEST_SS_AR_BYTES) >> 5) & 3) != 3)
+	if (((vmcs_get(GUEST_SS_AR_BYTES) >> 5) & 3) != 3 || atomic_read(&vcpu->prying))
 		return false;
 	if (reason == EXIT_REASON_PAUSE_INSTRUCTION) {
 		rip += vmcs_get(VM_EXIT_INSTRUCTION_LEN);
@@ -502,15 +518,18 @@ static void exit_in_context(struct elisa_vcpu *vcpu, struct elisa_context *c,
 	enum elisa_call_error error = c->revoked ? ELISA_CALL_REVOKED : error_of(reason);
 	struct elisa_context *caller;
 
-	if (where == ELISA_IN_GATE_IN && !page_root_is(c, vmcs_get(GUEST_CR3))) {
+	if (atomic_read(&vcpu->prying))
+		error = ELISA_CALL_VMM;
+
+	if (reason == EXIT_REASON_VMFUNC && finish_return(vcpu, c, where))
+		return;
+	caller = caller_of(vcpu, c, &where);
+	if (caller == c && where == ELISA_IN_GATE_IN && !page_root_is(c, vmcs_get(GUEST_CR3))) {
 		refuse_foreign(vcpu);
 		drop_events(vcpu->kvm_vcpu);
 		*foreign = true;
 		return;
 	}
-	if (reason == EXIT_REASON_VMFUNC && finish_return(vcpu, c, where))
-		return;
-	caller = caller_of(vcpu, c, &where);
 	if (caller == c && goes_on(vcpu, c, where, reason, eptp))
 		return;
 	drop_events(vcpu->kvm_vcpu);
@@ -701,17 +720,23 @@ static void set_controls(struct elisa_vcpu *vcpu, bool on)
 			vmcs_set(ELISA_VMCS_FUNCTION_CONTROL, 0);
 			vcpu->enabled = false;
 			elisa_count(ELISA_COUNT_CLOSED);
-			if (bitmap_empty(vcpu->used, ELISA_SLOTS)) {
-				secondary = vmcs_get(SECONDARY_VM_EXEC_CONTROL);
-				if (boot_cpu_has(X86_FEATURE_UMIP) ||
-				    !(vcpu->kvm_vcpu->arch.cr4 & X86_CR4_UMIP))
-					vmcs_set(SECONDARY_VM_EXEC_CONTROL,
-						 secondary & ~(u64)SECONDARY_EXEC_DESC);
-				elisa_vcpu_idle(vcpu);
-			}
 		}
+		if (!bitmap_empty(vcpu->used, ELISA_SLOTS))
+			return;
+		/* nobody is left who handles these exits: KVM would warn of VMFUNC's */
+		if (vcpu->controls) {
+			secondary = vmcs_get(SECONDARY_VM_EXEC_CONTROL) &
+				    ~(u64)SECONDARY_EXEC_ENABLE_VMFUNC;
+			if (boot_cpu_has(X86_FEATURE_UMIP) ||
+			    !(vcpu->kvm_vcpu->arch.cr4 & X86_CR4_UMIP))
+				secondary &= ~(u64)SECONDARY_EXEC_DESC;
+			vmcs_set(SECONDARY_VM_EXEC_CONTROL, secondary);
+			vcpu->controls = false;
+		}
+		elisa_vcpu_idle(vcpu);
 		return;
 	}
+	vcpu->controls = true;
 	secondary = vmcs_get(SECONDARY_VM_EXEC_CONTROL);
 	if ((secondary & ours) != ours)
 		vmcs_set(SECONDARY_VM_EXEC_CONTROL, secondary | ours);
@@ -774,6 +799,16 @@ void elisa_enter(struct elisa_vcpu *vcpu)
 		set_default(vcpu, eptp);
 	if (vcpu->stale && !c)
 		elisa_list_reset(vcpu);
+	if (vcpu->fresh) {
+		/*
+		 * KVM frees its roots without an INVEPT, counting on one when the page becomes
+		 * a root again. Ours may have been one: what this CPU remembers under such a
+		 * page goes before its first use. Before the vCPU runs on another CPU, KVM
+		 * does the same there (vmx_vcpu_load_vmcs(), vmx_flush_tlb_all()).
+		 */
+		invept_all();
+		vcpu->fresh = false;
+	}
 	if (vcpu->stash.active) {
 		error = may_resume(vcpu, open);
 		if (error == ELISA_CALL_OK && !shown_untouched(vcpu))
