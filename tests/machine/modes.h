@@ -17,6 +17,9 @@ static const struct kind {
 	{"full_guarded", 0, ELISA_STUB_XSAVE},
 };
 
+/* Calls that are measured at a time: some of these loops see no interrupt, the least counts. */
+#define CHUNK 2500
+
 static uint64_t bad_ends(void)
 {
 	return counter(ELISA_COUNT_FAULTS) + counter(ELISA_COUNT_FORBIDDEN) +
@@ -31,7 +34,7 @@ static uint64_t bad_ends(void)
 static double count_calls(struct vm *guest, struct vm *manager, const struct kind *kind,
 			  const char *mode, uint32_t slot, uint64_t calls)
 {
-	uint64_t exits, irq, traps, bad, cycles;
+	uint64_t exits, irq, traps, bad, cycles, least = ~0ULL, done;
 	struct outcome out;
 	double each;
 
@@ -42,21 +45,24 @@ static double count_calls(struct vm *guest, struct vm *manager, const struct kin
 	irq = vcpu_stat(guest, 0, "irq_exits");
 	traps = counter(ELISA_COUNT_RETURN_TRAPS);
 	bad = bad_ends();
-	out = call_loop(guest, 0, slot, DO_ADD, calls, &cycles);
+	for (done = 0; done < calls; done += CHUNK) {
+		out = call_loop(guest, 0, slot, DO_ADD, CHUNK, &cycles);
+		CHECK_EQ(out.exit, 0);
+		CHECK_EQ(out.error, 0);
+		least = cycles < least ? cycles : least;
+	}
 	irq = vcpu_stat(guest, 0, "irq_exits") - irq;
 	exits = vcpu_stat(guest, 0, "exits") - exits;
 	traps = counter(ELISA_COUNT_RETURN_TRAPS) - traps;
-	CHECK_EQ(out.exit, 0);
-	CHECK_EQ(out.error, 0);
-	/* the one that is left: the OUT at the loop's end */
-	CHECK_EQ(exits, irq + traps + 1);
+	/* the others: the OUT at each loop's end */
+	CHECK_EQ(exits, irq + traps + calls / CHUNK);
 	CHECK(traps <= irq);
 	CHECK_EQ(bad_ends(), bad);
-	each = (double)cycles / calls - LOOP_INSTRUCTIONS - ADD_INSTRUCTIONS;
+	each = (double)least / CHUNK - LOOP_INSTRUCTIONS - ADD_INSTRUCTIONS;
 	printf("result insns_per_call_%s_%s=%.2f\n", mode, kind->name, each);
-	printf("  %llu calls, %llu exits: %llu interrupts, %llu looks at the time, 1 OUT\n",
+	printf("  %llu calls, %llu exits: %llu interrupts, %llu looks at the time, %llu OUT\n",
 	       (unsigned long long)calls, (unsigned long long)exits, (unsigned long long)irq,
-	       (unsigned long long)traps);
+	       (unsigned long long)traps, (unsigned long long)(calls / CHUNK));
 	return each;
 }
 
