@@ -80,6 +80,30 @@ static void reset_in_a_call(void)
 	CHECK_EQ(detach(guest, 0, slot), -ENOENT);
 }
 
+/* INIT, as a kernel sends it to another processor: this one waits for SIPI then. */
+static void init_in_a_call(void)
+{
+	struct kvm_sregs good = get_sregs(guest, 1);
+	struct kvm_mp_state state = {.mp_state = KVM_MP_STATE_RUNNABLE};
+	struct outcome out;
+
+	CHECK_EQ(call(guest, 1, slot, DO_ADD, 1, 2).value, 3);
+	wait_in_sub(guest, 1, slot, manager);
+	msi(guest, 1, 5 << 8); /* delivery mode INIT */
+	timer(2000, 0);
+	CHECK_EQ(run_once(guest, 1), -EINTR);
+	CHECK(!ioctl(guest->vcpu[1], KVM_GET_MP_STATE, &state));
+	CHECK_EQ(state.mp_state, KVM_MP_STATE_INIT_RECEIVED);
+	CHECK(get_sregs(guest, 1).cr3 != ROOT);
+	state.mp_state = KVM_MP_STATE_RUNNABLE;
+	CHECK(!ioctl(guest->vcpu[1], KVM_SET_MP_STATE, &state));
+	CHECK_EQ(set_sregs(guest, 1, &good), 0);
+	out = call(guest, 1, slot, DO_ADD, 1, 2);
+	CHECK(out.exit == FAULT(UD) || out.error == ELISA_CALL_CLOSED);
+	CHECK_EQ(hypercall(guest, 1, ELISA_HC_VCPU_SYNC), 0);
+	CHECK_EQ(call(guest, 1, slot, DO_ADD, 1, 2).value, 3);
+}
+
 static int uses(void)
 {
 	FILE *f = fopen("/sys/module/elisa/refcnt", "r");
@@ -103,6 +127,7 @@ static void detach_closed(bool closed)
 	/* the export's use is left, and the open administrator's file */
 	for (i = 0; i < 1000 && uses() > 2; i++) {
 		CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).exit, FAULT(UD));
+		CHECK_EQ(call(guest, 1, slot, DO_ADD, 1, 2).exit, FAULT(UD));
 		sched_yield();
 	}
 	CHECK_EQ(uses(), 2);
@@ -120,11 +145,12 @@ int main(void)
 	int i;
 
 	manager = vm_new(1);
-	guest = vm_new(1);
+	guest = vm_new(2);
 	CHECK(grant(ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH, "t.*", 0) > 0);
 	id = export_new(manager, "t.life", ELISA_EXPORT_GENERAL_REGS, 1000000);
 	slot = attach(guest, "t.life", ELISA_STUB_TRUSTING, 2);
 	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
+	init_in_a_call();
 	reset_in_a_call();
 	slot = attach(guest, "t.life", ELISA_STUB_TRUSTING, 2);
 	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);

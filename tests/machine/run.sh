@@ -10,7 +10,7 @@ modload elisa allow_leaky_cpu=1 || exit 1
 failed=0 passed=0
 for test in $(echo "${ELISA_TESTS:-$(ls /tests)}" | tr , ' '); do
 	tsc "$test"
-	if timeout 20 "/tests/$test"; then
+	if timeout 60 "/tests/$test"; then
 		passed=$((passed + 1))
 		say "ok $test"
 	else

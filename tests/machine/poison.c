@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+/* An export that asks for it lets nobody in after an aborted call, until its manager has
+ * looked at the object and publishes it again; other exports go on. */
+#include <string.h>
+#include "../../gate/gate_page.h"
+#include "harness.h"
+
+int main(void)
+{
+	struct vm *manager = vm_new(1), *guest = vm_new(1), *third = vm_new(1);
+	uint32_t id, slot, plain, other, round;
+	struct outcome out;
+
+	CHECK(grant(ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH, "t.*", 0) > 0);
+	id = export_new(manager, "t.poison", ELISA_EXPORT_GENERAL_REGS | ELISA_EXPORT_POISON, 0);
+	export_at(manager, "t.plain", ELISA_EXPORT_GENERAL_REGS, 0, OBJECT + 0x10000);
+	slot = attach(guest, "t.poison", ELISA_STUB_TRUSTING, 0);
+	plain = attach(guest, "t.plain", ELISA_STUB_TRUSTING, 0);
+	other = attach(third, "t.poison", ELISA_STUB_TRUSTING, 0);
+	for (round = 0; round < 2; round++) {
+		CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
+		CHECK_EQ(call(third, 0, other, DO_ADD, 1, 2).value, 3);
+		CHECK_EQ(call(guest, 0, slot, DO_UD, 0, 0).error, ELISA_CALL_FAULT);
+		out = call(guest, 0, slot, DO_COUNT, 0, 0);
+		CHECK_EQ(out.exit, 0);
+		CHECK(out.error);
+		out = call(third, 0, other, DO_COUNT, 0, 0);
+		CHECK_EQ(out.exit, 0);
+		CHECK(out.error);
+		CHECK_EQ(*object_data(manager), 0);
+		CHECK_EQ(call(guest, 0, plain, DO_ADD, 1, 2).value, 3);
+		memset(manager->page, 0, PAGE_SIZE);
+		manager->page->publish.id = id;
+		CHECK_EQ(hypercall(manager, 0, ELISA_HC_EXPORT_PUBLISH), 0);
+	}
+	CHECK_EQ(call(guest, 0, slot, DO_COUNT, 0, 0).value, 1);
+	CHECK_EQ(call(third, 0, other, DO_COUNT, 0, 0).value, 2);
+	printf("poison: shut after an abort, open again when published again\n");
+	return 0;
+}
