@@ -9,6 +9,7 @@
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
+#include <linux/sched/signal.h>
 
 #include "guest.h"
 
@@ -51,8 +52,15 @@ static vm_fault_t window_fault(struct vm_fault *vmf)
 	void *stub;
 
 	if (offset >= ELISA_SLOTS * ELISA_SLOT_SIZE ||
-	    ((offset % ELISA_SLOT_SIZE) & PAGE_MASK) != ELISA_CODE_OFFSET)
+	    ((offset % ELISA_SLOT_SIZE) & PAGE_MASK) != ELISA_CODE_OFFSET) {
+		/*
+		 * A manager's code left its context by a VMFUNC of its own, with a stack and
+		 * registers of its choice: no signal handler may run on them.
+		 */
+		if (vmf->flags & FAULT_FLAG_INSTRUCTION)
+			send_sig(SIGKILL, current, 1);
 		return VM_FAULT_SIGBUS;
+	}
 	/* Under the lock, so that a stub that is replaced cannot be mapped afterwards. */
 	mutex_lock(&process->lock);
 	stub = process->stub[offset / ELISA_SLOT_SIZE];

@@ -60,6 +60,18 @@ static int slot_for(struct elisa_vm *vm, struct elisa_export *export, u64 root, 
 	return free < 0 ? -ENOSPC : 0;
 }
 
+/* A kernel must be trusted with PCIDs for all that its VM is attached to. */
+static void update_pcid(struct elisa_vm *vm)
+{
+	bool allowed = true;
+	int i;
+
+	for (i = 0; i < ELISA_SLOTS; i++)
+		if (vm->slots[i])
+			allowed &= vm->slots[i]->allow_pcid;
+	WRITE_ONCE(vm->allow_pcid, allowed);
+}
+
 /* Everything checked and pinned: fills the slot. Under elisa_lock. */
 static int attach_locked(struct elisa_attachment *a, struct elisa_hc_attach *in, u32 *why,
 			 u64 *value)
@@ -81,14 +93,14 @@ static int attach_locked(struct elisa_attachment *a, struct elisa_hc_attach *in,
 	if (r)
 		return elisa_fail(r, why, r == -EEXIST ? ELISA_WHY_ATTACHED : ELISA_WHY_NO_SLOT, value,
 			    r == -EEXIST ? a->slot : ELISA_SLOTS);
-	if (atomic64_read(&vm->pages) > grant->max_pages)
+	if (elisa_pages_of(vm->mm) > grant->max_pages)
 		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, grant->max_pages);
 	a->mode = export->rights & ELISA_GRANT_TRUSTED_MANAGER ? ELISA_MODE_TRUSTED :
 								 ELISA_MODE_STRICT;
 	a->export_flags = export->flags;
 	a->export_id = export->id;
 	a->grant_id = grant->id;
-	WRITE_ONCE(vm->allow_pcid, !!(grant->rights & ELISA_GRANT_ALLOW_PCID));
+	a->allow_pcid = grant->rights & ELISA_GRANT_ALLOW_PCID;
 	a->limit_cycles = div_u64((u64)export->limit_us * tsc_khz, 1000);
 	memcpy(a->name, export->name, ELISA_NAME_SIZE);
 	r = elisa_slot_prepare(a->slot);
@@ -102,6 +114,7 @@ static int attach_locked(struct elisa_attachment *a, struct elisa_hc_attach *in,
 	a->events = export->events;
 	list_add_tail(&a->node, &export->attachments);
 	vm->slots[a->slot] = a;
+	update_pcid(vm);
 	in->slot = a->slot;
 	in->mode = a->mode;
 	in->export_flags = a->export_flags;
@@ -260,6 +273,7 @@ void elisa_attachment_free(struct elisa_attachment *a)
 		elisa_context_free(c);
 	}
 	a->vm->slots[a->slot] = NULL;
+	update_pcid(a->vm);
 	attachment_release(a);
 	schedule_work(&reap_work);
 }
@@ -296,6 +310,11 @@ int elisa_vcpu_sync(struct elisa_vcpu *vcpu, u32 *why, u64 *value)
 	int slot;
 
 	lockdep_assert_held(&elisa_lock);
+	for (slot = 0; slot < ELISA_SLOTS; slot++)
+		if (vm->slots[slot] && vm->slots[slot]->export)
+			break;
+	if (slot == ELISA_SLOTS)
+		return 0; /* nothing to set up: no cost for anybody */
 	if (!vcpu->counted) {
 		if (elisa_hooks_arm())
 			return elisa_fail(-EBUSY, why, ELISA_WHY_HOOK, value, 0);
@@ -345,6 +364,7 @@ static void reap(struct work_struct *work)
 	struct elisa_vcpu *vcpu;
 	struct elisa_vm *vm;
 	unsigned long flags;
+	bool idle;
 	u64 *list;
 
 	mutex_lock(&elisa_lock);
@@ -352,20 +372,41 @@ static void reap(struct work_struct *work)
 		list_for_each_entry(vcpu, &vm->vcpus, node) {
 			raw_spin_lock_irqsave(&vcpu->lock, flags);
 			list = NULL;
-			if (vcpu->counted && !vcpu->controls &&
-			    bitmap_empty(vcpu->used, ELISA_SLOTS)) {
+			idle = vcpu->counted && !vcpu->controls &&
+			       bitmap_empty(vcpu->used, ELISA_SLOTS);
+			if (idle) {
 				list = vcpu->list;
 				vcpu->list = NULL;
 				vcpu->synced = false;
 			}
 			raw_spin_unlock_irqrestore(&vcpu->lock, flags);
-			if (list) {
+			if (idle) {
 				free_page((unsigned long)list);
 				vcpu->counted = false;
 				elisa_hooks_disarm();
 			}
 		}
 	mutex_unlock(&elisa_lock);
+}
+
+/* A call was aborted in an export that lets nobody in after that: tell all its vCPUs. */
+static void spread_poison(struct work_struct *work)
+{
+	struct elisa_export *export;
+
+	mutex_lock(&elisa_lock);
+	list_for_each_entry(export, &elisa_exports, all)
+		if (READ_ONCE(export->poisoned))
+			elisa_export_refresh(export);
+	mutex_unlock(&elisa_lock);
+}
+
+static DECLARE_WORK(poison_work, spread_poison);
+
+/* From the exit path, IRQs off. */
+void elisa_export_was_poisoned(void)
+{
+	schedule_work(&poison_work);
 }
 
 /* From the entry hook, IRQs off. */
@@ -377,4 +418,5 @@ void elisa_vcpu_idle(struct elisa_vcpu *vcpu)
 void elisa_attach_exit(void)
 {
 	flush_work(&reap_work);
+	flush_work(&poison_work);
 }

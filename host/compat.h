@@ -11,6 +11,11 @@
 #include <linux/kvm_host.h>
 #include <linux/mm.h>
 #include <linux/version.h>
+#include <asm/ibt.h>
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+#include <trace/events/ipi.h>
+#endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
 #error "ELISA supports kernels from 6.1 on"
@@ -58,6 +63,7 @@ enum elisa_hook_id {
 /* Functions of KVM that the module calls; exported by kvm.ko, found at load by name. */
 #define ELISA_KVM_EMULATE "kvm:kvm_emulate_instruction"
 #define ELISA_KVM_QUEUE_EXCEPTION "kvm:kvm_queue_exception"
+#define ELISA_KVM_MARK_DIRTY "kvm:kvm_vcpu_mark_page_dirty"
 
 /* From a function's ftrace site back to its first byte: past endbr64 on IBT kernels. */
 #ifdef CONFIG_X86_KERNEL_IBT
@@ -65,6 +71,16 @@ enum elisa_hook_id {
 #else
 #define ELISA_SITE_OFFSET 0
 #endif
+
+/* Sealed functions have something else in its place (objtool's .ibt_endbr_seal). */
+static inline bool elisa_lacks_endbr(unsigned long function)
+{
+#ifdef CONFIG_X86_KERNEL_IBT
+	return cpu_feature_enabled(X86_FEATURE_IBT) && *(u32 *)function != gen_endbr();
+#else
+	return false;
+#endif
+}
 
 static __always_inline unsigned long elisa_ftrace_arg(struct ftrace_regs *fregs, unsigned int n)
 {
@@ -82,6 +98,12 @@ static __always_inline void elisa_ftrace_redirect(struct ftrace_regs *fregs, voi
 #else
 	ftrace_instruction_pointer_set(fregs, (unsigned long)function);
 #endif
+}
+
+/* An IPI to this CPU, IRQs off: KVM's own way to an exit right after an entry. */
+static inline void elisa_interrupt_self(void)
+{
+	smp_send_reschedule(raw_smp_processor_id());
 }
 
 /* Pins one page; the caller holds mmap_lock and no fault may drop it. */

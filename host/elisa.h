@@ -34,7 +34,7 @@
 /* A manager VM's events. Outlives the VM while an export of it is still attached. */
 struct elisa_events {
 	struct kref ref;
-	spinlock_t lock; /* all below */
+	raw_spinlock_t lock; /* all below */
 	unsigned int head, count;
 	u64 lost;
 	struct elisa_event ring[ELISA_EVENT_RING];
@@ -64,7 +64,7 @@ struct elisa_vm {
 	struct elisa_attachment *slots[ELISA_SLOTS];
 	struct elisa_events *events;
 	atomic64_t pages; /* pinned */
-	bool allow_pcid; /* of the grant it last attached under; READ_ONCE'd by hooks */
+	bool allow_pcid; /* all its attachments' grants allow it; READ_ONCE'd by hooks */
 };
 
 /* A pinned run of pages in an export. */
@@ -91,7 +91,7 @@ struct elisa_export {
 	u64 entry;		  /* offset in the object area */
 	u64 pages;
 	u64 next_attachment;
-	bool poisoned;		  /* READ_ONCE'd by hooks */
+	bool poisoned;		  /* READ_ONCE'd by hooks of attached vCPUs that are not revoked */
 	struct list_head mappings;
 	struct list_head attachments;
 	u64 *pd[ELISA_OBJECT_GIB]; /* EPT page directories of the object, built once */
@@ -109,6 +109,7 @@ struct elisa_attachment {
 	u64 number;		      /* const, among the export's attachments */
 	u64 root;		      /* const: the process's page-table root */
 	u16 user_cs, user_ss;	      /* const */
+	bool allow_pcid;	      /* const: of the grant */
 	u64 limit_cycles;	      /* const */
 	struct elisa_events *events;  /* const */
 	char name[ELISA_NAME_SIZE];   /* const */
@@ -212,6 +213,7 @@ struct elisa_vcpu *elisa_vcpu_get(struct kvm_vcpu *kvm_vcpu);
 void elisa_vcpu_gone(struct kvm_vcpu *kvm_vcpu);
 void elisa_vm_reset(struct elisa_vm *vm);
 void elisa_vms_free(void);
+u64 elisa_pages_of(struct mm_struct *mm);
 
 /* ---- grant.c */
 struct elisa_grant *elisa_grant_find(struct mm_struct *mm, u32 right, const char *name);
@@ -221,7 +223,7 @@ int elisa_grant_remove(u32 id);
 void elisa_grants_free(void);
 
 /* ---- memory.c: guest memory, and the pinning of it */
-int elisa_guest_hva(struct kvm_vcpu *kvm_vcpu, u64 gpa, bool write, unsigned long *hva, u32 *why);
+int elisa_guest_hva(struct kvm_vcpu *kvm_vcpu, u64 gpa, unsigned long *hva, u32 *why);
 int elisa_guest_pin(struct kvm_vcpu *kvm_vcpu, const u64 *gpas, u32 count, struct page **pages,
 		    u32 *why, u64 *value);
 void elisa_guest_unpin(struct page **pages, u32 count, struct mm_struct *mm);
@@ -253,6 +255,7 @@ int elisa_export_publish(struct elisa_vm *vm, struct elisa_hc_publish *in, u32 *
 int elisa_export_destroy(struct elisa_vm *vm, u32 id, u32 *why, u64 *value);
 struct elisa_export *elisa_export_find(const char *name, const u8 *ticket);
 void elisa_export_kill(struct elisa_export *export);
+void elisa_export_refresh(struct elisa_export *export);
 
 /* ---- attach.c */
 int elisa_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_attach *in,
@@ -264,6 +267,7 @@ int elisa_vcpu_sync(struct elisa_vcpu *vcpu, u32 *why, u64 *value);
 void elisa_vcpu_drop_contexts(struct elisa_vcpu *vcpu);
 void elisa_vcpu_idle(struct elisa_vcpu *vcpu);
 void elisa_attach_exit(void);
+void elisa_export_was_poisoned(void);
 
 /* ---- event.c */
 struct elisa_events *elisa_events_new(void);
@@ -295,13 +299,14 @@ void elisa_hooks_disarm(void);
 bool elisa_hooks_armed(void);
 int elisa_kvm_emulate(struct kvm_vcpu *kvm_vcpu);
 void elisa_kvm_queue_ud(struct kvm_vcpu *kvm_vcpu);
+void elisa_kvm_mark_dirty(struct kvm_vcpu *kvm_vcpu, u64 gpa);
 
 /* ---- admin.c */
 int elisa_admin_init(void);
 void elisa_admin_exit(void);
 
 /* ---- main.c */
-extern unsigned int elisa_default_limit_us, elisa_default_max_pages;
+extern unsigned int elisa_default_limit_us, elisa_max_limit_us, elisa_default_max_pages;
 bool elisa_cpu_leaks(void);
 bool elisa_cpu_override(void);
 

@@ -14,7 +14,7 @@ struct elisa_events *elisa_events_new(void)
 
 	if (events) {
 		kref_init(&events->ref);
-		spin_lock_init(&events->lock);
+		raw_spin_lock_init(&events->lock);
 	}
 	return events;
 }
@@ -41,12 +41,12 @@ void elisa_event(struct elisa_events *events, u32 type, u32 export_id, u64 attac
 	};
 	unsigned long flags;
 
-	spin_lock_irqsave(&events->lock, flags);
+	raw_spin_lock_irqsave(&events->lock, flags);
 	if (events->count == ELISA_EVENT_RING)
 		events->lost++;
 	else
 		events->ring[(events->head + events->count++) % ELISA_EVENT_RING] = event;
-	spin_unlock_irqrestore(&events->lock, flags);
+	raw_spin_unlock_irqrestore(&events->lock, flags);
 }
 
 /* Takes up to `room` (at least 1) events out, oldest first; says what was lost last. */
@@ -55,7 +55,7 @@ u32 elisa_events_take(struct elisa_events *events, struct elisa_event *out, u32 
 	unsigned long flags;
 	u32 n = 0;
 
-	spin_lock_irqsave(&events->lock, flags);
+	raw_spin_lock_irqsave(&events->lock, flags);
 	while (n < room && events->count) {
 		out[n++] = events->ring[events->head];
 		events->head = (events->head + 1) % ELISA_EVENT_RING;
@@ -66,6 +66,6 @@ u32 elisa_events_take(struct elisa_events *events, struct elisa_event *out, u32 
 						 .value = events->lost };
 		events->lost = 0;
 	}
-	spin_unlock_irqrestore(&events->lock, flags);
+	raw_spin_unlock_irqrestore(&events->lock, flags);
 	return n;
 }

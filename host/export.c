@@ -79,6 +79,8 @@ int elisa_export_create(struct elisa_vm *vm, struct elisa_hc_export *in, u32 *wh
 	lockdep_assert_held(&elisa_lock);
 	if ((in->flags & ~known) || in->pad)
 		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->flags | in->pad);
+	if (in->limit_us > elisa_max_limit_us)
+		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, elisa_max_limit_us);
 	if (!name_is_good(in->name))
 		return elisa_fail(-EINVAL, why, ELISA_WHY_NAME, value,
 			    strnlen(in->name, ELISA_NAME_SIZE));
@@ -158,7 +160,7 @@ static int map_pinned(struct elisa_vm *vm, struct elisa_hc_map *in, struct elisa
 		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, in->id);
 	if (overlaps(export, in->offset, (u64)in->count * PAGE_SIZE))
 		return elisa_fail(-EEXIST, why, ELISA_WHY_OVERLAP, value, in->offset);
-	if (atomic64_read(&vm->pages) + in->count > max_pages(export))
+	if (elisa_pages_of(vm->mm) + in->count > max_pages(export))
 		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, max_pages(export));
 	for (i = 0; i < in->count; i++) {
 		r = elisa_export_table_set(export, in->offset + i * PAGE_SIZE, mapping->pages[i],
@@ -300,8 +302,27 @@ int elisa_export_publish(struct elisa_vm *vm, struct elisa_hc_publish *in, u32 *
 found:
 	export->entry = in->entry;
 	export->state = ELISA_EXPORT_LIVE;
-	WRITE_ONCE(export->poisoned, false);
+	if (export->poisoned) {
+		WRITE_ONCE(export->poisoned, false);
+		elisa_export_refresh(export);
+	}
 	return 0;
+}
+
+/* Lets all attached vCPUs look again whether they may call. Under elisa_lock. */
+void elisa_export_refresh(struct elisa_export *export)
+{
+	struct elisa_attachment *attachment;
+	struct elisa_context *context;
+	unsigned long flags;
+
+	list_for_each_entry(attachment, &export->attachments, node)
+		list_for_each_entry(context, &attachment->contexts, node) {
+			raw_spin_lock_irqsave(&context->vcpu->lock, flags);
+			context->vcpu->stale = true;
+			raw_spin_unlock_irqrestore(&context->vcpu->lock, flags);
+		}
+	elisa_flush_export(export);
 }
 
 /* The manager is done or gone: its name is free, its callers get ELISA_CALL_REVOKED. */

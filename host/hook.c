@@ -25,6 +25,7 @@ static atomic_t replacing;		 /* threads in one of our replacements */
 
 static int (*kvm_emulate)(struct kvm_vcpu *kvm_vcpu, int type);
 static void (*kvm_queue)(struct kvm_vcpu *kvm_vcpu, unsigned int vector);
+static void (*kvm_mark_dirty)(struct kvm_vcpu *kvm_vcpu, gfn_t gfn);
 
 /* KVM's own function, from its first byte; ftrace lets calls from this module pass. */
 #define ORIGINAL(id, type) ((type)(sites[id] - ELISA_SITE_OFFSET))
@@ -34,7 +35,11 @@ static void (*kvm_queue)(struct kvm_vcpu *kvm_vcpu, unsigned int vector);
 static void replace_hypercall(struct kvm_vcpu *kvm_vcpu, unsigned long destination)
 {
 	atomic_inc(&replacing);
-	elisa_hypercall(kvm_vcpu, destination);
+	/* it may sleep on a VMM's page for long: not while the module goes */
+	if (try_module_get(THIS_MODULE)) {
+		elisa_hypercall(kvm_vcpu, destination);
+		module_put(THIS_MODULE);
+	}
 	atomic_dec(&replacing);
 }
 
@@ -77,18 +82,42 @@ static void replace_window(struct kvm_vcpu *kvm_vcpu)
 {
 }
 
-static long replace_vcpu_ioctl(struct file *file, unsigned int ioctl, unsigned long arg)
+/*
+ * An ioctl other than KVM_RUN, of a vCPU that has spoken to us: a call that is put aside
+ * ends before it, and as long as it is under way no other call is put aside. So it never
+ * sees or changes a function's registers, whoever gets the vCPU's mutex first.
+ */
+static long vcpu_ioctl(struct file *file, unsigned int ioctl, unsigned long arg)
 {
 	struct kvm_vcpu *kvm_vcpu = file->private_data;
-	struct elisa_vcpu *vcpu;
+	struct elisa_vcpu *vcpu = elisa_vcpu_find(kvm_vcpu);
 	long r = -EINTR;
 
-	atomic_inc(&replacing);
+	if (vcpu) {
+		atomic_inc(&vcpu->prying);
+		smp_mb__after_atomic();
+	}
 	if (!mutex_lock_killable(&kvm_vcpu->mutex)) {
-		vcpu = elisa_vcpu_find(kvm_vcpu);
 		if (vcpu)
 			elisa_vcpu_touched(vcpu);
 		mutex_unlock(&kvm_vcpu->mutex);
+		r = ORIGINAL(ELISA_HOOK_VCPU_IOCTL,
+			     long (*)(struct file *, unsigned int, unsigned long))(file, ioctl, arg);
+	}
+	if (vcpu)
+		atomic_dec(&vcpu->prying);
+	return r;
+}
+
+static long replace_vcpu_ioctl(struct file *file, unsigned int ioctl, unsigned long arg)
+{
+	long r;
+
+	atomic_inc(&replacing);
+	if (try_module_get(THIS_MODULE)) {
+		r = vcpu_ioctl(file, ioctl, arg);
+		module_put(THIS_MODULE);
+	} else {
 		r = ORIGINAL(ELISA_HOOK_VCPU_IOCTL,
 			     long (*)(struct file *, unsigned int, unsigned long))(file, ioctl, arg);
 	}
@@ -96,13 +125,13 @@ static long replace_vcpu_ioctl(struct file *file, unsigned int ioctl, unsigned l
 	return r;
 }
 
-/* ---- callbacks: preemption off; decide, and be quick if it is not ours */
+/* ---- callbacks: in the context of the hooked function; be quick if it is not ours */
 
 static bool call_is_put_aside(unsigned long kvm_vcpu)
 {
 	struct elisa_vcpu *vcpu = elisa_vcpu_find((struct kvm_vcpu *)kvm_vcpu);
 
-	return vcpu && READ_ONCE(vcpu->stash.active);
+	return vcpu && READ_ONCE(vcpu->stash.active) && !READ_ONCE(vcpu->stash.touched);
 }
 
 static void notrace rare_callback(unsigned long ip, unsigned long parent, struct ftrace_ops *ops,
@@ -129,10 +158,7 @@ static noinline void notrace other_callback(unsigned long ip, unsigned long pare
 		if (within_module(parent, THIS_MODULE) || elisa_ftrace_arg(fregs, 1) == KVM_RUN)
 			return;
 		arg = (unsigned long)((struct file *)arg)->private_data;
-		/* KVM_GET_FPU: what it shows may be older than the end of the call */
-		if (call_is_put_aside(arg) ||
-		    (elisa_ftrace_arg(fregs, 1) == KVM_GET_FPU &&
-		     elisa_vcpu_find((struct kvm_vcpu *)arg)))
+		if (elisa_vcpu_find((struct kvm_vcpu *)arg))
 			elisa_ftrace_redirect(fregs, replace_vcpu_ioctl);
 	} else if (ip == sites[ELISA_HOOK_VCPU_RESET]) {
 		vcpu = elisa_vcpu_find((struct kvm_vcpu *)arg);
@@ -219,6 +245,12 @@ void elisa_kvm_queue_ud(struct kvm_vcpu *kvm_vcpu)
 	kvm_queue(kvm_vcpu, UD_VECTOR);
 }
 
+/* The module has written to this guest page. */
+void elisa_kvm_mark_dirty(struct kvm_vcpu *kvm_vcpu, u64 gpa)
+{
+	kvm_mark_dirty(kvm_vcpu, gpa >> PAGE_SHIFT);
+}
+
 /* A function's ftrace site by "module:name", or 0. A kprobe that is never armed finds it. */
 static unsigned long site_of(const char *name)
 {
@@ -239,6 +271,11 @@ static void *function_of(const char *name)
 {
 	unsigned long site = site_of(name);
 
+	/* with IBT, a function that is called by address must begin with ENDBR */
+	if (site && elisa_lacks_endbr(site - ELISA_SITE_OFFSET)) {
+		pr_err("\"%s\" of this KVM cannot be called by address (IBT)\n", name);
+		return NULL;
+	}
 	return site ? (void *)(site - ELISA_SITE_OFFSET) : NULL;
 }
 
@@ -253,7 +290,8 @@ static int find_functions(void)
 	}
 	kvm_emulate = function_of(ELISA_KVM_EMULATE);
 	kvm_queue = function_of(ELISA_KVM_QUEUE_EXCEPTION);
-	return kvm_emulate && kvm_queue ? 0 : -ENOENT;
+	kvm_mark_dirty = function_of(ELISA_KVM_MARK_DIRTY);
+	return kvm_emulate && kvm_queue && kvm_mark_dirty ? 0 : -ENOENT;
 }
 
 int elisa_hooks_init(void)

@@ -111,7 +111,7 @@ static int hypercall(struct kvm_vcpu *kvm_vcpu)
 	/* KVM has checked it too; the module does not rest on that */
 	if ((vmcs_get(GUEST_SS_AR_BYTES) >> 5) & 3)
 		return -EPERM;
-	r = elisa_guest_hva(kvm_vcpu, gpa, false, &hva, &why);
+	r = elisa_guest_hva(kvm_vcpu, gpa, &hva, &why);
 	if (r)
 		return r;
 	call.page = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
@@ -123,6 +123,7 @@ static int hypercall(struct kvm_vcpu *kvm_vcpu)
 		r = dispatch(&call);
 		if (copy_to_user((void __user *)hva, call.page, PAGE_SIZE) && !r)
 			r = -EFAULT;
+		elisa_kvm_mark_dirty(kvm_vcpu, gpa);
 	}
 	free_page((unsigned long)call.page);
 	return r;

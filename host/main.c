@@ -16,6 +16,10 @@ unsigned int elisa_default_limit_us = 5000;
 module_param_named(limit_us, elisa_default_limit_us, uint, 0644);
 MODULE_PARM_DESC(limit_us, "run time in microseconds that a call may use if its export says nothing");
 
+unsigned int elisa_max_limit_us = 1000000;
+module_param_named(max_limit_us, elisa_max_limit_us, uint, 0644);
+MODULE_PARM_DESC(max_limit_us, "the most that an export may ask for: a call keeps interrupts from its vCPU");
+
 unsigned int elisa_default_max_pages = 65536;
 module_param_named(max_pages, elisa_default_max_pages, uint, 0644);
 MODULE_PARM_DESC(max_pages, "pages a VM may have pinned if its grant says nothing");

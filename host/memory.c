@@ -13,30 +13,29 @@
 #include "compat.h"
 #include "elisa.h"
 
-/*
- * Host virtual address of a guest page, for copying or pinning. Device and missing
- * memory, read-only slots (@write) and slots under dirty logging (@write) are refused.
- * The caller is in the vCPU's hypercall: KVM holds kvm->srcu for reading.
- */
-int elisa_guest_hva(struct kvm_vcpu *kvm_vcpu, u64 gpa, bool write, unsigned long *hva, u32 *why)
+static struct kvm_memory_slot *slot_of(struct kvm_vcpu *kvm_vcpu, u64 gpa)
 {
-	gfn_t gfn = gpa >> PAGE_SHIFT;
-	struct kvm_memory_slot *slot = __gfn_to_memslot(kvm_memslots(kvm_vcpu->kvm), gfn);
+	return __gfn_to_memslot(kvm_memslots(kvm_vcpu->kvm), gpa >> PAGE_SHIFT);
+}
 
-	/* slots of KVM's own: the APIC access page, the real-mode TSS */
-	if (!slot || (slot->flags & KVM_MEMSLOT_INVALID) || slot->id >= KVM_USER_MEM_SLOTS) {
+/*
+ * Host virtual address of a guest page that may be written: not of device or missing
+ * memory nor of a read-only slot. The caller is in the vCPU's hypercall: KVM holds
+ * kvm->srcu for reading.
+ */
+int elisa_guest_hva(struct kvm_vcpu *kvm_vcpu, u64 gpa, unsigned long *hva, u32 *why)
+{
+	struct kvm_memory_slot *slot = slot_of(kvm_vcpu, gpa);
+
+	if (!slot || (slot->flags & KVM_MEMSLOT_INVALID)) {
 		*why = ELISA_WHY_NOT_RAM;
 		return -EFAULT;
 	}
-	if (write && (slot->flags & KVM_MEM_READONLY)) {
+	if (slot->flags & KVM_MEM_READONLY) {
 		*why = ELISA_WHY_READ_ONLY;
 		return -EROFS;
 	}
-	if (write && (slot->flags & KVM_MEM_LOG_DIRTY_PAGES)) {
-		*why = ELISA_WHY_DIRTY_LOG;
-		return -EBUSY;
-	}
-	*hva = __gfn_to_hva_memslot(slot, gfn);
+	*hva = __gfn_to_hva_memslot(slot, gpa >> PAGE_SHIFT);
 	return 0;
 }
 
@@ -67,9 +66,13 @@ static int pin_one(struct kvm_vcpu *kvm_vcpu, u64 gpa, struct page **page, u32 *
 		*why = ELISA_WHY_RANGE;
 		return -EINVAL;
 	}
-	r = elisa_guest_hva(kvm_vcpu, gpa, true, &hva, why);
+	r = elisa_guest_hva(kvm_vcpu, gpa, &hva, why);
 	if (r)
 		return r;
+	if (slot_of(kvm_vcpu, gpa)->flags & KVM_MEM_LOG_DIRTY_PAGES) {
+		*why = ELISA_WHY_DIRTY_LOG;
+		return -EBUSY;
+	}
 	r = mmap_read_lock_killable(mm);
 	if (r)
 		return r;

@@ -20,7 +20,7 @@
 /* SMEP keeps ring 0 out of the code pages; SMAP is a second wall before planted tables. */
 #define CR4_NEEDED (X86_CR4_PAE | X86_CR4_SMEP | X86_CR4_SMAP)
 
-#define DEBUGCTL_TRACES (DEBUGCTLMSR_TR | DEBUGCTLMSR_BTS | DEBUGCTLMSR_BTINT)
+#define DEBUGCTL_TRACES (DEBUGCTLMSR_LBR | DEBUGCTLMSR_TR | DEBUGCTLMSR_BTS | DEBUGCTLMSR_BTINT)
 
 /* 4 GiB in front of the window: a limit is at most that, so it need not be read. */
 static bool in_window(u64 base)
@@ -53,6 +53,9 @@ enum elisa_why elisa_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid)
 	/* virtual interrupts that hardware delivers by itself would arrive in sub */
 	if (secondary & (SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY | SECONDARY_EXEC_APIC_REGISTER_VIRT))
 		return ELISA_WHY_APICV;
+	/* without it KVM emulates some states and its exit information is not the VMCS's */
+	if (!(secondary & SECONDARY_EXEC_UNRESTRICTED_GUEST))
+		return ELISA_WHY_VCPU_STATE;
 	if (secondary & (SECONDARY_EXEC_PT_USE_GPA | SECONDARY_EXEC_MODE_BASED_EPT_EXEC))
 		return ELISA_WHY_VCPU_STATE;
 	if (vmcs_get(GUEST_IA32_DEBUGCTL) & DEBUGCTL_TRACES)

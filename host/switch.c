@@ -15,6 +15,7 @@
 #include <asm/fpu/xcr.h>
 #include <asm/kvm_vcpu_regs.h>
 
+#include "compat.h"
 #include "elisa.h"
 #include "vmx.h"
 
@@ -54,6 +55,12 @@ static struct elisa_context *context_of(struct elisa_vcpu *vcpu, u64 eptp, enum 
 	return NULL;
 }
 
+static bool is_poisoned(struct elisa_context *c)
+{
+	return (c->attachment->export_flags & ELISA_EXPORT_POISON) && !c->revoked &&
+	       READ_ONCE(c->attachment->export->poisoned);
+}
+
 /*
  * Writes the whole EPTP list as it has to be while default runs. All invalid entries
  * keep bit 0 clear, so that the page is useless as a page table. Under vcpu->lock, never
@@ -73,7 +80,7 @@ void elisa_list_reset(struct elisa_vcpu *vcpu)
 	WRITE_ONCE(list[0], vcpu->trap ? vcpu->default_eptp & ~INVALID_BITS : vcpu->default_eptp);
 	for (slot = 0; slot < ELISA_SLOTS; slot++) {
 		c = vcpu->slots[slot];
-		open = c && !c->revoked;
+		open = c && !c->revoked && !is_poisoned(c);
 		WRITE_ONCE(list[ELISA_INDEX_GATE_IN(slot)], open ? c->eptp[ELISA_IN_GATE_IN] : 0);
 		WRITE_ONCE(list[ELISA_INDEX_GATE_OUT(slot)],
 			   open ? c->eptp[ELISA_IN_GATE_OUT] : 0);
@@ -266,6 +273,11 @@ static void call_aborted(struct elisa_context *c, enum elisa_call_error error)
 		elisa_count(ELISA_COUNT_VMM_ENDED);
 	}
 	atomic64_inc(&a->aborts);
+	/* the export is not freed before its contexts are revoked, under this lock */
+	if ((a->export_flags & ELISA_EXPORT_POISON) && !c->revoked) {
+		WRITE_ONCE(a->export->poisoned, true);
+		elisa_export_was_poisoned();
+	}
 	elisa_event(a->events, evicted ? ELISA_EVENT_EVICT : ELISA_EVENT_ABORT, a->export_id,
 		    a->number, error);
 }
@@ -351,9 +363,8 @@ static bool is_asynchronous(u32 reason)
 	case EXIT_REASON_EXCEPTION_NMI: {
 		u32 info = vmcs_get(VM_EXIT_INTR_INFO);
 
-		return INTR_TYPE(info) == INTR_TYPE_NMI_INTR ||
-		       (INTR_TYPE(info) == INTR_TYPE_HARD_EXCEPTION &&
-			(info & INTR_INFO_VECTOR_MASK) == MC_VECTOR);
+		/* a machine check has been handled by now; the call that hit it ends */
+		return INTR_TYPE(info) == INTR_TYPE_NMI_INTR;
 	}
 	}
 	return false;
@@ -417,7 +428,7 @@ bool elisa_exit(struct elisa_vcpu *vcpu)
 		goto out;
 	}
 	if (failed) {
-		show_end(vcpu, c, where, ELISA_CALL_FORBIDDEN);
+		end_call(vcpu, c, where, ELISA_CALL_FORBIDDEN);
 		goto out;
 	}
 	if (!is_asynchronous(reason) || ((vmcs_get(GUEST_SS_AR_BYTES) >> 5) & 3) != 3) {
@@ -557,12 +568,14 @@ static bool vmfunc_in_default(struct elisa_vcpu *vcpu)
 	at = vmcs_get(GUEST_RIP) - code_address(c) + 3;
 	if (at != ELISA_STRICT_ENTRY(slot) && at != ELISA_TRUSTED_ENTRY(slot))
 		return false;
-	if (vcpu->enabled && !c->revoked &&
+	if (vcpu->enabled && !c->revoked && !is_poisoned(c) &&
 	    READ_ONCE(vcpu->list[ELISA_INDEX_GATE_IN(slot)]) != c->eptp[ELISA_IN_GATE_IN]) {
 		elisa_list_reset(vcpu);
 		return true; /* again */
 	}
-	show_end(vcpu, c, ELISA_IN_GATE_IN, c->revoked ? ELISA_CALL_REVOKED : ELISA_CALL_CLOSED);
+	show_end(vcpu, c, ELISA_IN_GATE_IN,
+		 c->revoked ? ELISA_CALL_REVOKED :
+			      is_poisoned(c) ? ELISA_CALL_POISONED : ELISA_CALL_CLOSED);
 	return true;
 }
 
@@ -674,6 +687,13 @@ static void resume_call(struct elisa_vcpu *vcpu)
 	elisa_count(ELISA_COUNT_RESUMED);
 }
 
+/* KVM has looked at its requests already: an IPI to ourselves makes it look again. */
+static void request_events_at_entry(struct kvm_vcpu *kvm_vcpu)
+{
+	kvm_make_request(KVM_REQ_EVENT, kvm_vcpu);
+	elisa_interrupt_self();
+}
+
 /* What is shown stays; it only has to say the right reason. */
 static void end_stashed(struct elisa_vcpu *vcpu, enum elisa_call_error error)
 {
@@ -690,7 +710,7 @@ static void end_stashed(struct elisa_vcpu *vcpu, enum elisa_call_error error)
 	forget_time(vcpu);
 	vcpu->trap = false;
 	elisa_list_reset(vcpu);
-	kvm_make_request(KVM_REQ_EVENT, vcpu->kvm_vcpu);
+	request_events_at_entry(vcpu->kvm_vcpu);
 }
 
 /* The context is about to be freed: its interrupted call will end at the next entry. */
@@ -760,6 +780,8 @@ static void reentered(struct elisa_vcpu *vcpu, struct elisa_context *c, enum eli
 	u64 kept_in = *in, kept_sub = *sub;
 
 	if (open && !c->revoked) {
+		if (!vcpu->stale)
+			return;
 		/* other slots' entries may be stale; this one's are the running call's */
 		elisa_list_reset(vcpu);
 		*in = kept_in;
@@ -824,6 +846,7 @@ void elisa_enter(struct elisa_vcpu *vcpu)
 	/* another root than the guest itself loaded: KVM flushed only its own context */
 	if (vcpu->enabled && vmcs_get(GUEST_CR3) != vcpu->exit_cr3)
 		invvpid_single(vmcs_get(VIRTUAL_PROCESSOR_ID));
+	vcpu->exit_cr3 = vmcs_get(GUEST_CR3);
 	set_controls(vcpu, open);
 out:
 	raw_spin_unlock(&vcpu->lock);

@@ -36,7 +36,8 @@ static void page_free(void *page)
 
 int elisa_tables_init(void)
 {
-	gpa_base = elisa_gpa_base(boot_cpu_data.x86_phys_bits);
+	/* EPTs of 4 levels translate 48 bits */
+	gpa_base = elisa_gpa_base(min_t(u32, boot_cpu_data.x86_phys_bits, 48));
 	return 0;
 }
 
@@ -359,6 +360,7 @@ static void flush_this_cpu(void *unused)
  */
 void elisa_flush_vm(struct elisa_vm *vm)
 {
+	smp_mb(); /* table entries before the mask; pairs with cpumask_set_cpu() in elisa_enter() */
 	on_each_cpu_mask(vm->cpus, flush_this_cpu, NULL, true);
 }
 

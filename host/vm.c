@@ -16,7 +16,7 @@ LIST_HEAD(elisa_vms);
 static DEFINE_HASHTABLE(vcpus, 8); /* RCU; written under elisa_lock */
 static u32 next_vm = 1;		   /* elisa_lock */
 
-/* The vCPU's state or NULL. Preemption is off, or the caller is the vCPU's thread. */
+/* The vCPU's state or NULL. The caller is the vCPU's thread or has its file open. */
 struct elisa_vcpu *elisa_vcpu_find(struct kvm_vcpu *kvm_vcpu)
 {
 	struct elisa_vcpu *vcpu, *found = NULL;
@@ -56,6 +56,19 @@ static struct elisa_vm *vm_get(struct kvm *kvm)
 	INIT_LIST_HEAD(&vm->exports);
 	list_add_tail(&vm->node, &elisa_vms);
 	return vm;
+}
+
+/* Pages pinned for all VMs of one VMM: a grant is the VMM's. Under elisa_lock. */
+u64 elisa_pages_of(struct mm_struct *mm)
+{
+	struct elisa_vm *vm;
+	u64 pages = 0;
+
+	lockdep_assert_held(&elisa_lock);
+	list_for_each_entry(vm, &elisa_vms, node)
+		if (vm->mm == mm)
+			pages += atomic64_read(&vm->pages);
+	return pages;
 }
 
 /* Ends all that the VM exports and all that it is attached to. Under elisa_lock. */

@@ -283,6 +283,9 @@ ELISA_PUBLIC const char *elisa_call_strerror(long error)
 	case ELISA_CALL_VMM:
 		return "the VMM touched the vCPU during the call (a pause, a debugger, "
 		       "a snapshot); call again if the function can be repeated";
+	case ELISA_CALL_POISONED:
+		return "an earlier call was aborted in this export, and it lets nobody in after that; its "
+		       "manager has to repair the object and publish it again";
 	case ELISA_CALL_NOT_ATTACHED:
 		return "this process is not attached; only the process that attached may call, "
 		       "and a child of fork() must attach for itself";

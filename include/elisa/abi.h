@@ -120,6 +120,7 @@ enum elisa_call_error {
 	ELISA_CALL_CLOSED = -5,	   /* the vCPU's state forbids calls (see docs/design.md) */
 	ELISA_CALL_VMM = -6,	   /* the VMM touched the vCPU during the call */
 	ELISA_CALL_NOT_ATTACHED = -7, /* reported by the guest driver */
+	ELISA_CALL_POISONED = -8, /* a call was aborted in an ELISA_EXPORT_POISON export */
 };
 
 #define ELISA_EXIT_REASONS 80
