@@ -67,7 +67,7 @@ static void update_pcid(struct elisa_vm *vm)
 	int i;
 
 	for (i = 0; i < ELISA_SLOTS; i++)
-		if (vm->slots[i])
+		if (vm->slots[i] && vm->slots[i]->export)
 			allowed &= vm->slots[i]->allow_pcid;
 	WRITE_ONCE(vm->allow_pcid, allowed);
 }
@@ -239,6 +239,7 @@ void elisa_attachment_revoke(struct elisa_attachment *a)
 			c->pdpt[ELISA_IN_SUB][i] = 0;
 	list_del(&a->node);
 	a->export = NULL;
+	update_pcid(a->vm);
 	elisa_event(a->events, ELISA_EVENT_DETACH, a->export_id, a->number, 0);
 }
 

@@ -27,7 +27,8 @@ int elisa_guest_hva(struct kvm_vcpu *kvm_vcpu, u64 gpa, unsigned long *hva, u32 
 {
 	struct kvm_memory_slot *slot = slot_of(kvm_vcpu, gpa);
 
-	if (!slot || (slot->flags & KVM_MEMSLOT_INVALID)) {
+	/* slots of KVM's own: the APIC access page, the real-mode TSS */
+	if (!slot || (slot->flags & KVM_MEMSLOT_INVALID) || slot->id >= KVM_USER_MEM_SLOTS) {
 		*why = ELISA_WHY_NOT_RAM;
 		return -EFAULT;
 	}

@@ -6,7 +6,7 @@
 #machine: --file build/machine-tests:/tests
 . /testbed/lib.sh
 
-modload elisa allow_leaky_cpu=1 || exit 1
+modload elisa allow_leaky_cpu=1 max_limit_us=60000000 || exit 1
 failed=0 passed=0
 for test in $(echo "${ELISA_TESTS:-$(ls /tests)}" | tr , ' '); do
 	tsc "$test"
