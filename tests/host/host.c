@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Two VMs for the host module, see host.h. */
+#include "host.h"
+
+struct machine machines[MACHINES];
+long hooks_armed;
+bool cpu_leaks;
+static long live; /* allocations before the VMs came */
+
+/* ---- main.c, hook.c, switch.c */
+unsigned int elisa_default_limit_us = 5000, elisa_default_max_pages = 600;
+atomic64_t elisa_counters[ELISA_COUNT_COUNT];
+
+bool elisa_cpu_leaks(void)
+{
+	return cpu_leaks;
+}
+
+bool elisa_cpu_override(void)
+{
+	return false;
+}
+
+int elisa_hooks_arm(void)
+{
+	hooks_armed++;
+	return 0;
+}
+
+void elisa_hooks_disarm(void)
+{
+	shim_assert(hooks_armed > 0);
+	hooks_armed--;
+}
+
+void elisa_list_reset(struct elisa_vcpu *vcpu)
+{
+	shim_assert(vcpu->lock.held);
+	vcpu->stale = false;
+}
+
+void elisa_stash_orphan(struct elisa_vcpu *vcpu, struct elisa_context *context)
+{
+	shim_assert(vcpu->lock.held);
+	if (vcpu->stash.context == context)
+		vcpu->stash.context = NULL;
+}
+
+/* ---- the VMs */
+static struct super_block ext4 = {0xef53}, tmpfs = {TMPFS_MAGIC};
+static struct inode ext4_inode = {&ext4}, tmpfs_inode = {&tmpfs};
+static struct file ext4_file = {.inode = &ext4_inode}, tmpfs_file = {.inode = &tmpfs_inode};
+
+static struct kvm_memory_slot slot_of(struct machine *m, unsigned int page, unsigned int count,
+				      u32 flags, int id)
+{
+	return (struct kvm_memory_slot){GPA(page) / PAGE_SIZE, count,
+					(unsigned long)m->mm.memory + page * PAGE_SIZE, flags, id};
+}
+
+static void machine_start(int i)
+{
+	static u8 memory[MACHINES][RAM_PAGES * PAGE_SIZE] __attribute__((aligned(4096)));
+	static struct page pages[MACHINES][RAM_PAGES];
+	struct machine *m = &machines[i];
+	unsigned long page;
+
+	*m = (struct machine){0};
+	m->mm.memory = memory[i];
+	m->mm.pages = memset(pages[i], 0, sizeof(pages[i]));
+	m->mm.page_count = RAM_PAGES;
+	for (page = 0; page < RAM_PAGES; page++)
+		m->mm.pages[page].data = m->mm.memory + page * PAGE_SIZE;
+	m->mm.mm_users.counter = m->mm.mm_count = 1;
+	m->mm.pages[UNPINNABLE].unpinnable = true;
+	for (page = 0; page < 4; page++)
+		m->mm.vma[page + 1] = (struct vm_area_struct){
+			.vm_start = (unsigned long)m->mm.pages[FILE_BACKED + page].data,
+			.vm_end = (unsigned long)m->mm.pages[FILE_BACKED + page].data + PAGE_SIZE,
+		};
+	m->mm.vma[0].vm_start = (unsigned long)m->mm.memory;
+	m->mm.vma[0].vm_end = m->mm.vma[1].vm_start;
+	m->mm.vma[1].vm_file = &ext4_file;
+	m->mm.vma[2].vm_flags = VM_PFNMAP;
+	m->mm.vma[3].vm_file = &tmpfs_file;
+
+	m->kvm.mm = &m->mm;
+	m->kvm.slots[0] = slot_of(m, 0, READ_ONLY, 0, 0);
+	m->kvm.slots[1] = slot_of(m, READ_ONLY, 1, KVM_MEM_READONLY, 1);
+	m->kvm.slots[2] = slot_of(m, DIRTY_LOG, 1, KVM_MEM_LOG_DIRTY_PAGES, 2);
+	m->kvm.slots[3] = slot_of(m, NO_SLOT, 1, KVM_MEMSLOT_INVALID, 3);
+	m->kvm.slots[4] = slot_of(m, INTERNAL, 1, 0, KVM_USER_MEM_SLOTS);
+	m->kvm.slots[5] = slot_of(m, FILE_BACKED, 4, 0, 4);
+	m->vcpu.kvm = &m->kvm;
+	m->vcpu.arch.efer = EFER_LMA;
+	m->vcpu.arch.cr4 = X86_CR4_PAE | X86_CR4_SMEP | X86_CR4_SMAP;
+	shim_tasks[i] = (struct task_struct){.mm = &m->mm, .pid = 100 + i};
+}
+
+/* What the module makes once and keeps until it is unloaded. */
+static void start_once(void)
+{
+	static bool started;
+
+	if (started)
+		return;
+	started = true;
+	shim_assert(!elisa_tables_init());
+	mutex_lock(&elisa_lock);
+	for (u32 slot = 0; slot < ELISA_SLOTS; slot++)
+		shim_assert(!elisa_slot_prepare(slot));
+	mutex_unlock(&elisa_lock);
+	atexit(elisa_tables_exit);
+}
+
+void host_start(void)
+{
+	shim_fail_after = -1;
+	start_once();
+	live = shim_live;
+	cpu_leaks = false;
+	memset(shim_vmcs, 0, sizeof(shim_vmcs));
+	for (int i = 0; i < MACHINES; i++)
+		machine_start(i);
+}
+
+static void machine_end(struct machine *m)
+{
+	for (unsigned int i = 0; i < RAM_PAGES; i++)
+		shim_assert(!m->mm.pages[i].pins);
+	shim_assert(m->mm.mm_count == 1 && m->mm.mm_users.counter == 1);
+	shim_assert(!atomic64_read(&m->mm.pinned_vm));
+}
+
+void host_end(void)
+{
+	shim_fail_after = -1;
+	for (int i = 0; i < MACHINES; i++) {
+		elisa_vcpu_gone(&machines[i].vcpu);
+		shim_run_work();
+	}
+	elisa_attach_exit();
+	elisa_vms_free();
+	elisa_grants_free();
+	shim_assert(list_empty(&elisa_exports) && list_empty(&elisa_vms));
+	shim_assert(shim_live == live && !shim_modules && !hooks_armed);
+	for (int i = 0; i < MACHINES; i++)
+		machine_end(&machines[i]);
+}
+
+static void set_name(char *to, const char *name)
+{
+	snprintf(to, ELISA_NAME_SIZE, "%s", name);
+}
+
+u32 host_grant(int machine, u32 rights, const char *name, u64 max_pages)
+{
+	struct elisa_host_grant grant = {
+		.pid = 100 + machine, .rights = rights, .max_pages = max_pages};
+
+	set_name(grant.name, name);
+	shim_assert(!elisa_grant_add(&grant));
+	return grant.id;
+}
+
+u8 *guest_memory(int machine, u64 gpa)
+{
+	return machines[machine].mm.memory + (gpa - GPA(0));
+}
+
+int host_call(int machine, u32 call, struct elisa_hc_page *page)
+{
+	struct kvm_vcpu *vcpu = &machines[machine].vcpu;
+	int r;
+
+	current = &shim_tasks[machine];
+	page->call = call;
+	memcpy(guest_memory(machine, GPA(0)), page, sizeof(*page));
+	vcpu->arch.regs[VCPU_REGS_RCX] = GPA(0);
+	elisa_hypercall(vcpu, ELISA_HC_MAGIC);
+	shim_assert(vcpu->arch.regs[VCPU_REGS_RBX] == ELISA_HC_REPLY);
+	memcpy(page, guest_memory(machine, GPA(0)), sizeof(*page));
+	r = (int)vcpu->arch.regs[VCPU_REGS_RCX];
+	machines[machine].why = page->why;
+	machines[machine].value = page->value;
+	shim_assert(!shim_mutex_depth && !shim_spin_depth);
+	shim_assert(r <= 0 && r > -4096 && page->why < ELISA_WHY_COUNT);
+	shim_run_work();
+	return r;
+}
+
+struct elisa_vcpu *host_vcpu(int machine)
+{
+	return elisa_vcpu_find(&machines[machine].vcpu);
+}
+
+struct elisa_vm *host_vm(int machine)
+{
+	return host_vcpu(machine)->vm;
+}
+
+/* ---- requests */
+struct elisa_hc_page *request_export(struct elisa_hc_page *page, const char *name)
+{
+	memset(page, 0, sizeof(*page));
+	set_name(page->export_.name, name);
+	return page;
+}
+
+struct elisa_hc_page *request_map(struct elisa_hc_page *page, u32 id, u64 offset, u32 count,
+				  u32 prot)
+{
+	memset(page, 0, sizeof(*page));
+	page->map.id = id;
+	page->map.prot = prot;
+	page->map.offset = offset;
+	page->map.count = count;
+	for (u32 i = 0; i < count && i < ELISA_HC_MAP_PAGES; i++)
+		page->map.gpa[i] = GPA(1 + i);
+	return page;
+}
+
+struct elisa_hc_page *request_attach(struct elisa_hc_page *page, const char *name, u64 root,
+				     u32 exchange_pages)
+{
+	memset(page, 0, sizeof(*page));
+	set_name(page->attach.name, name);
+	page->attach.root = root;
+	page->attach.user_cs = 0x33;
+	page->attach.user_ss = 0x2b;
+	page->attach.exchange_pages = exchange_pages;
+	for (u32 i = 0; i < exchange_pages && i < ELISA_EXCHANGE_MAX_PAGES; i++)
+		page->attach.exchange[i] = GPA(600 + i);
+	return page;
+}
+
+u32 host_publish(const char *name)
+{
+	struct elisa_hc_page page;
+	u32 id;
+
+	shim_assert(!host_call(MANAGER, ELISA_HC_EXPORT_CREATE, request_export(&page, name)));
+	id = page.export_.id;
+	request_map(&page, id, 0, 1, ELISA_PROT_READ | ELISA_PROT_EXEC);
+	shim_assert(!host_call(MANAGER, ELISA_HC_EXPORT_MAP, &page));
+	request_map(&page, id, ELISA_OBJECT_SIZE - 2 * PAGE_SIZE, 2,
+		    ELISA_PROT_READ | ELISA_PROT_WRITE);
+	page.map.gpa[0] = GPA(2);
+	page.map.gpa[1] = GPA(TMPFS);
+	shim_assert(!host_call(MANAGER, ELISA_HC_EXPORT_MAP, &page));
+	memset(&page, 0, sizeof(page));
+	page.publish.id = id;
+	page.publish.entry = 0x10;
+	shim_assert(!host_call(MANAGER, ELISA_HC_EXPORT_PUBLISH, &page));
+	return id;
+}
+
+int host_attach(const char *name, u64 root, u32 exchange_pages)
+{
+	struct elisa_hc_page page;
+	int r = host_call(GUEST, ELISA_HC_ATTACH,
+			  request_attach(&page, name, root, exchange_pages));
+
+	if (r)
+		return r;
+	memset(&page, 0, sizeof(page));
+	return host_call(GUEST, ELISA_HC_VCPU_SYNC, &page);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Two VMs for the host module in a test's process: memory, memory slots and grants of both, and
+ * hypercalls as a guest's kernel makes them. What the module has of main.c, hook.c and switch.c
+ * is in host.c; all else is the real source.
+ */
+#ifndef TESTS_HOST_H
+#define TESTS_HOST_H
+
+#include "elisa.h"
+
+/* Guest-physical memory of each VM: gpa of page n, and pages by what is special about them. */
+#define RAM_PAGES 1024
+#define GPA(n)	  (0x100000ULL + (u64)(n)*PAGE_SIZE)
+enum special {
+	READ_ONLY = 1000, /* slot without write access, the VMM's mapping is writable */
+	DIRTY_LOG,
+	NO_SLOT,     /* being deleted */
+	INTERNAL,    /* KVM's own slot */
+	FILE_BACKED, /* ext4 */
+	DEVICE,	     /* VM_PFNMAP */
+	TMPFS,
+	UNPINNABLE,
+};
+
+struct machine {
+	struct kvm kvm;
+	struct kvm_vcpu vcpu;
+	struct mm_struct mm;
+	u32 why;
+	u64 value;
+};
+enum {
+	MANAGER,
+	GUEST,
+	MACHINES
+};
+extern struct machine machines[MACHINES];
+extern long hooks_armed;
+extern bool cpu_leaks;
+
+void host_start(void); /* both VMs, no grants */
+void host_end(void);   /* the VMs end; fails unless all memory, pins and references are back */
+u32 host_grant(int machine, u32 rights, const char *name, u64 max_pages);
+u8 *guest_memory(int machine, u64 gpa);
+/* With a page in the caller's hands at GPA(0); the answer is copied back to it. */
+int host_call(int machine, u32 call, struct elisa_hc_page *page);
+struct elisa_vm *host_vm(int machine);
+struct elisa_vcpu *host_vcpu(int machine);
+
+/* Good requests, to be spoilt by a test. */
+struct elisa_hc_page *request_export(struct elisa_hc_page *page, const char *name);
+struct elisa_hc_page *request_map(struct elisa_hc_page *page, u32 id, u64 offset, u32 count,
+				  u32 prot);
+struct elisa_hc_page *request_attach(struct elisa_hc_page *page, const char *name, u64 root,
+				     u32 exchange_pages);
+/* An export with one page of code at 0, data at the end of the object area; returns its id. */
+u32 host_publish(const char *name);
+int host_attach(const char *name, u64 root, u32 exchange_pages);
+
+#endif

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The part of kernel.h that is more than a macro. */
+long shim_live, shim_fail_after = -1, shim_modules;
+unsigned long shim_flushes, shim_work_pending;
+unsigned int shim_spin_depth, shim_mutex_depth;
+u64 shim_vmcs[0x8000];
+unsigned int tsc_khz = 2000000;
+struct shim_cpu boot_cpu_data = {.x86_phys_bits = 39};
+struct task_struct shim_tasks[2], *current = &shim_tasks[0];
+static struct pid pids[2];
+static struct work_struct *pending;
+
+void shim_bug(const char *file, int line, const char *text)
+{
+	fprintf(stderr, "%s:%d: the kernel would not stand this: %s\n", file, line, text);
+	abort();
+}
+
+/* ---- memory */
+static bool may_allocate(void)
+{
+	shim_assert(!shim_spin_depth);
+	if (!shim_fail_after)
+		return false;
+	if (shim_fail_after > 0)
+		shim_fail_after--;
+	shim_live++;
+	return true;
+}
+
+void *shim_alloc(size_t size)
+{
+	void *p = may_allocate() ? calloc(1, size) : NULL;
+
+	return p;
+}
+
+void kfree(const void *p)
+{
+	shim_live -= !!p;
+	free((void *)(unsigned long)p);
+}
+
+unsigned long get_zeroed_page(int flags)
+{
+	void *page;
+
+	(void)flags;
+	if (!may_allocate())
+		return 0;
+	page = aligned_alloc(PAGE_SIZE, PAGE_SIZE);
+	shim_assert(page);
+	return (unsigned long)memset(page, 0, PAGE_SIZE);
+}
+
+void free_page(unsigned long page)
+{
+	kfree((void *)page);
+}
+
+void *memchr_inv(const void *start, int c, size_t bytes)
+{
+	const u8 *p = start;
+
+	for (; bytes; bytes--, p++)
+		if (*p != (u8)c)
+			return (void *)(unsigned long)p;
+	return NULL;
+}
+
+/* ---- locks */
+void mutex_lock(struct mutex *lock)
+{
+	shim_assert(!lock->held && !shim_spin_depth);
+	lock->held = true;
+	shim_mutex_depth++;
+}
+
+void mutex_unlock(struct mutex *lock)
+{
+	shim_assert(lock->held);
+	lock->held = false;
+	shim_mutex_depth--;
+}
+
+void shim_spin_lock(spinlock_t *lock)
+{
+	shim_assert(!lock->held);
+	lock->held = true;
+	shim_spin_depth++;
+}
+
+void shim_spin_unlock(spinlock_t *lock)
+{
+	shim_assert(lock->held);
+	lock->held = false;
+	shim_spin_depth--;
+}
+
+void schedule_work(struct work_struct *work)
+{
+	shim_assert(!pending || pending == work);
+	pending = work;
+	shim_work_pending = 1;
+}
+
+void shim_run_work(void)
+{
+	struct work_struct *work = pending;
+
+	shim_assert(!shim_mutex_depth);
+	pending = NULL;
+	shim_work_pending = 0;
+	if (work)
+		work->function(work);
+}
+
+void usleep_range(unsigned long least, unsigned long most)
+{
+	(void)least, (void)most;
+	shim_bug(__FILE__, __LINE__, "waits for a vCPU that does not run");
+}
+
+u64 ktime_get_mono_fast_ns(void)
+{
+	static u64 now;
+
+	return ++now;
+}
+
+bool zalloc_cpumask_var(cpumask_var_t *mask, int flags)
+{
+	*mask = kzalloc(sizeof(**mask), flags);
+	return *mask;
+}
+
+void on_each_cpu_mask(const struct cpumask *mask, void (*function)(void *), void *info, bool wait)
+{
+	(void)mask;
+	shim_assert(wait && !shim_spin_depth);
+	shim_flushes++;
+	function(info);
+}
+
+/* ---- processes */
+struct pid *find_get_pid(int nr)
+{
+	for (int i = 0; i < 2; i++)
+		if (shim_tasks[i].pid == nr) {
+			pids[i].task = &shim_tasks[i];
+			return &pids[i];
+		}
+	return NULL;
+}
+
+struct task_struct *get_pid_task(struct pid *pid, enum pid_type type)
+{
+	(void)type;
+	return pid->task;
+}
+
+struct mm_struct *get_task_mm(struct task_struct *task)
+{
+	if (task->mm)
+		task->mm->mm_users.counter++;
+	return task->mm;
+}
+
+int mmap_read_lock_killable(struct mm_struct *mm)
+{
+	/* a fault may wait for a VMM that waits for us */
+	shim_assert(!mm->locked && !shim_mutex_depth && !shim_spin_depth);
+	mm->locked = true;
+	return 0;
+}
+
+void mmap_read_unlock(struct mm_struct *mm)
+{
+	shim_assert(mm->locked);
+	mm->locked = false;
+}
+
+struct vm_area_struct *vma_lookup(struct mm_struct *mm, unsigned long address)
+{
+	shim_assert(mm->locked);
+	for (int i = 0; i < SHIM_VMAS; i++)
+		if (address >= mm->vma[i].vm_start && address < mm->vma[i].vm_end)
+			return &mm->vma[i];
+	return NULL;
+}
+
+long pin_user_pages(unsigned long address, unsigned long count, unsigned int flags,
+		    struct page **pages)
+{
+	struct mm_struct *mm = current->mm;
+	unsigned long n = (address - (unsigned long)mm->memory) / PAGE_SIZE;
+
+	shim_assert(mm->locked && count == 1 && flags == (FOLL_WRITE | FOLL_LONGTERM));
+	shim_assert(n < mm->page_count);
+	if (mm->pages[n].unpinnable)
+		return -EFAULT;
+	mm->pages[n].pins++;
+	*pages = &mm->pages[n];
+	return 1;
+}
+
+void unpin_user_pages(struct page **pages, unsigned long count)
+{
+	for (unsigned long i = 0; i < count; i++) {
+		shim_assert(pages[i]->pins > 0);
+		pages[i]->pins--;
+		pages[i]->unpinned_at = shim_flushes;
+	}
+}
+
+static bool in_user_memory(unsigned long address, unsigned long n)
+{
+	struct mm_struct *mm = current->mm;
+
+	return address >= (unsigned long)mm->memory &&
+	       address + n <= (unsigned long)mm->memory + mm->page_count * PAGE_SIZE;
+}
+
+unsigned long copy_from_user(void *to, const void *from, unsigned long n)
+{
+	shim_assert(!shim_mutex_depth && in_user_memory((unsigned long)from, n));
+	memcpy(to, from, n);
+	return 0;
+}
+
+unsigned long copy_to_user(void *to, const void *from, unsigned long n)
+{
+	shim_assert(!shim_mutex_depth && in_user_memory((unsigned long)to, n));
+	memcpy(to, from, n);
+	return 0;
+}
+
+/* ---- KVM */
+struct kvm_memory_slot *__gfn_to_memslot(struct kvm_memory_slot *slots, gfn_t gfn)
+{
+	for (int i = 0; i < SHIM_MEMSLOTS; i++)
+		if (gfn >= slots[i].base_gfn && gfn - slots[i].base_gfn < slots[i].npages)
+			return &slots[i];
+	return NULL;
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The entry predicate, bit by bit: a vCPU may use VMFUNC in the states that are known, in no
+ * other; each bit that has no name here has to be refused.
+ */
+#include <setjmp.h>
+#include <cmocka.h>
+#include "host.h"
+
+static struct kvm_vcpu *vcpu = &machines[GUEST].vcpu;
+
+static int start(void **state)
+{
+	(void)state;
+	host_start();
+	assert_int_equal(elisa_predicate(vcpu, false), ELISA_OK);
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	host_end();
+	return 0;
+}
+
+static void every_bit_of_cr4(void **state)
+{
+	/* VME PVI TSD DE PSE (PAE) MCE PGE PCE OSFXSR OSXMMEXCPT UMIP, FSGSBASE, OSXSAVE, PKE */
+	const u64 harmless = 0xfffULL | 1ULL << 16 | 1ULL << 18 | 1ULL << 22;
+	const u64 needed = 1ULL << 5 | 1ULL << 20 | 1ULL << 21;
+	u64 cr4 = vcpu->arch.cr4;
+
+	(void)state;
+	for (int bit = 0; bit < 64; bit++) {
+		u64 mask = 1ULL << bit;
+
+		vcpu->arch.cr4 = cr4 ^ mask;
+		if (mask & needed)
+			assert_int_equal(elisa_predicate(vcpu, true), ELISA_WHY_VCPU_STATE);
+		else if (bit == 17)
+			assert_int_equal(elisa_predicate(vcpu, false), ELISA_WHY_PCID);
+		else
+			assert_int_equal(elisa_predicate(vcpu, false),
+					 mask & harmless ? ELISA_OK : ELISA_WHY_VCPU_STATE);
+	}
+	vcpu->arch.cr4 = cr4 | 1ULL << 17;
+	assert_int_equal(elisa_predicate(vcpu, true), ELISA_OK);
+	vcpu->arch.cr4 |= 1ULL << 12;
+	assert_int_equal(elisa_predicate(vcpu, true), ELISA_WHY_VCPU_STATE);
+}
+
+static void modes_and_controls(void **state)
+{
+	(void)state;
+	vcpu->arch.efer = 0;
+	assert_int_equal(elisa_predicate(vcpu, true), ELISA_WHY_VCPU_STATE);
+	vcpu->arch.efer = EFER_LMA;
+	vcpu->arch.hflags = HF_SMM_MASK;
+	assert_int_equal(elisa_predicate(vcpu, true), ELISA_WHY_VCPU_STATE);
+	vcpu->arch.hflags = 0;
+	vcpu->arch.pmu.pebs_enable = 1;
+	assert_int_equal(elisa_predicate(vcpu, true), ELISA_WHY_VCPU_STATE);
+	vcpu->arch.pmu.pebs_enable = 0;
+	for (int bit = 0; bit < 32; bit++) {
+		enum elisa_why why = bit == 8 || bit == 9   ? ELISA_WHY_APICV :
+				     bit == 22 || bit == 24 ? ELISA_WHY_VCPU_STATE :
+							      ELISA_OK;
+
+		shim_vmcs[SECONDARY_VM_EXEC_CONTROL] = 1ULL << bit;
+		assert_int_equal(elisa_predicate(vcpu, true), why);
+	}
+	shim_vmcs[SECONDARY_VM_EXEC_CONTROL] = 0;
+	for (int bit = 6; bit < 9; bit++) {
+		shim_vmcs[GUEST_IA32_DEBUGCTL] = 1ULL << bit;
+		assert_int_equal(elisa_predicate(vcpu, true), ELISA_WHY_VCPU_STATE);
+	}
+}
+
+static void kernel_tables_in_the_window(void **state)
+{
+	static const u32 field[] = {GUEST_IDTR_BASE, GUEST_GDTR_BASE, GUEST_LDTR_BASE,
+				    GUEST_TR_BASE};
+	static const struct {
+		u64 base;
+		bool refused;
+	} at[] = {
+		{0, false},
+		{ELISA_WINDOW_BASE - (1ULL << 32), false},
+		{ELISA_WINDOW_BASE - (1ULL << 32) + 1, true},
+		{ELISA_WINDOW_BASE - 1, true},
+		{ELISA_WINDOW_BASE, true},
+		{ELISA_WINDOW_BASE + ELISA_WINDOW_SIZE - 1, true},
+		{ELISA_WINDOW_BASE + ELISA_WINDOW_SIZE, false},
+		{0xfffffe0000000000ULL, false},
+		{~0ULL, false},
+	};
+
+	(void)state;
+	for (unsigned int f = 0; f < 4; f++) {
+		for (unsigned int i = 0; i < sizeof(at) / sizeof(*at); i++) {
+			shim_vmcs[field[f]] = at[i].base;
+			assert_int_equal(elisa_predicate(vcpu, true),
+					 at[i].refused ? ELISA_WHY_VCPU_STATE : ELISA_OK);
+		}
+		shim_vmcs[field[f]] = 0;
+	}
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, start, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(every_bit_of_cr4),
+		TEST(modes_and_controls),
+		TEST(kernel_tables_in_the_window),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Walks of page tables and EPTs, see walk.h. */
+#include "walk.h"
+
+#define PRESENT	       1ULL
+#define USER	       4ULL
+#define LARGE	       0x80ULL
+#define NOT_EXECUTABLE (1ULL << 63)
+
+static u64 canonical(u64 address)
+{
+	return address & (1ULL << 47) ? address | 0xffff000000000000ULL : address;
+}
+
+static u64 level_size(int level)
+{
+	return 1ULL << (12 + 9 * (level - 1));
+}
+
+/* Table 4-15 ff. of SDM vol. 3: bits that make the walk fault when they are set. */
+static bool x86_reserved(const struct space *space, u64 entry, int level)
+{
+	u64 address = entry & 0x000fffffffffffffULL;
+
+	if (address >> space->physical_bits)
+		return true;
+	if (!(entry & LARGE) || level == 1)
+		return false;
+	if (level == 4)
+		return true;
+	/* bit 12 is PAT */
+	return address & (level_size(level) - 1) & ~0x1fffULL;
+}
+
+static void add(struct reaches *found, u64 from, u64 to, u64 size, u64 rights)
+{
+	shim_assert(found->count < REACH_MAX);
+	found->at[found->count++] = (struct reach){from, to, size, rights};
+}
+
+static void x86_level(const struct space *space, u64 gpa, int level, u64 address,
+		      struct reaches *found)
+{
+	const u64 *table = gpa >> space->physical_bits ? NULL : space->table(space, gpa);
+
+	if (!table) {
+		found->faults++;
+		return;
+	}
+	for (u64 i = 0; i < 512; i++) {
+		u64 entry = table[i], at = canonical(address | i * level_size(level));
+		u64 target = entry & EPT_ADDRESS;
+
+		if (!(entry & PRESENT))
+			continue;
+		if (x86_reserved(space, entry, level) || !(entry & USER))
+			found->faults++;
+		else if (level > 1 && !(entry & LARGE))
+			x86_level(space, target, level - 1, at, found);
+		else
+			add(found, at, target & ~(level_size(level) - 1), level_size(level),
+			    entry & NOT_EXECUTABLE ? 0 : EPT_EXEC);
+	}
+}
+
+void x86_enumerate(const struct space *space, u64 cr3, struct reaches *found)
+{
+	found->count = found->faults = 0;
+	x86_level(space, cr3 & EPT_ADDRESS, 4, 0, found);
+}
+
+static void ept_level(u64 table_entry, int level, u64 address, struct reaches *found)
+{
+	const u64 *table = __va(table_entry & EPT_ADDRESS);
+
+	for (u64 i = 0; i < 512; i++) {
+		u64 entry = table[i], rights = entry & 7, at = address | i * level_size(level);
+
+		if (!entry)
+			continue;
+		/* bits that are reserved, and those that the module has no use for */
+		if (level > 1) {
+			shim_assert((entry & ~EPT_ADDRESS) == EPT_TABLE);
+			ept_level(entry, level - 1, at, found);
+			continue;
+		}
+		shim_assert((entry & ~EPT_ADDRESS & ~7ULL) == EPT_WB_IPAT);
+		shim_assert(rights && (rights & EPT_READ || !(rights & EPT_WRITE)));
+		shim_assert(!(rights & EPT_WRITE && rights & EPT_EXEC));
+		add(found, at, entry & EPT_ADDRESS, PAGE_SIZE, rights);
+	}
+}
+
+void ept_enumerate(u64 eptp, struct reaches *found)
+{
+	/* write-back, 4 levels, no A/D bits: page walks read, they do not write */
+	shim_assert((eptp & ~EPT_ADDRESS) == ELISA_EPTP_ARMED);
+	found->count = found->faults = 0;
+	ept_level(eptp, 4, 0, found);
+}
+
+u64 ept_find(u64 eptp, u64 gpa)
+{
+	u64 entry = eptp;
+
+	if (gpa >> 48)
+		return 0;
+	for (int level = 4; level; level--) {
+		entry = ((const u64 *)__va(entry & EPT_ADDRESS))[level_index(gpa, level)];
+		if (!(entry & EPT_TABLE))
+			return 0;
+	}
+	return entry;
+}
+
+static const u64 *table_through_ept(const struct space *space, u64 gpa)
+{
+	u64 leaf = ept_find(*(const u64 *)space->data, gpa);
+
+	return leaf & EPT_READ ? __va(leaf & EPT_ADDRESS) : NULL;
+}
+
+struct space ept_space(const u64 *eptp)
+{
+	return (struct space){table_through_ept, eptp, boot_cpu_data.x86_phys_bits};
+}
+
+const struct reach *reach_of(const struct reaches *found, u64 from)
+{
+	for (unsigned int i = 0; i < found->count; i++)
+		if (from >= found->at[i].from && from - found->at[i].from < found->at[i].size)
+			return &found->at[i];
+	return NULL;
+}
