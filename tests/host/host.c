@@ -8,7 +8,8 @@ bool cpu_leaks;
 static long live; /* allocations before the VMs came */
 
 /* ---- main.c, hook.c, switch.c */
-unsigned int elisa_default_limit_us = 5000, elisa_default_max_pages = 600;
+unsigned int elisa_default_limit_us = 5000, elisa_max_limit_us = 10000;
+unsigned int elisa_default_max_pages = 600;
 atomic64_t elisa_counters[ELISA_COUNT_COUNT];
 
 bool elisa_cpu_leaks(void)
@@ -31,6 +32,13 @@ void elisa_hooks_disarm(void)
 {
 	shim_assert(hooks_armed > 0);
 	hooks_armed--;
+}
+
+void elisa_kvm_mark_dirty(struct kvm_vcpu *kvm_vcpu, u64 gpa)
+{
+	struct kvm_memory_slot *slot = __gfn_to_memslot(kvm_vcpu->kvm->slots, gpa / PAGE_SIZE);
+
+	shim_assert(slot && !(slot->flags & KVM_MEM_READONLY));
 }
 
 void elisa_list_reset(struct elisa_vcpu *vcpu)
@@ -120,6 +128,7 @@ void host_start(void)
 	live = shim_live;
 	cpu_leaks = false;
 	memset(shim_vmcs, 0, sizeof(shim_vmcs));
+	shim_vmcs[SECONDARY_VM_EXEC_CONTROL] = SECONDARY_EXEC_UNRESTRICTED_GUEST;
 	for (int i = 0; i < MACHINES; i++)
 		machine_start(i);
 }

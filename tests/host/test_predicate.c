@@ -52,6 +52,8 @@ static void every_bit_of_cr4(void **state)
 
 static void modes_and_controls(void **state)
 {
+	const u64 unrestricted = SECONDARY_EXEC_UNRESTRICTED_GUEST;
+
 	(void)state;
 	vcpu->arch.efer = 0;
 	assert_int_equal(elisa_predicate(vcpu, true), ELISA_WHY_VCPU_STATE);
@@ -63,17 +65,20 @@ static void modes_and_controls(void **state)
 	assert_int_equal(elisa_predicate(vcpu, true), ELISA_WHY_VCPU_STATE);
 	vcpu->arch.pmu.pebs_enable = 0;
 	for (int bit = 0; bit < 32; bit++) {
-		enum elisa_why why = bit == 8 || bit == 9   ? ELISA_WHY_APICV :
-				     bit == 22 || bit == 24 ? ELISA_WHY_VCPU_STATE :
-							      ELISA_OK;
+		enum elisa_why why = bit == 8 || bit == 9		? ELISA_WHY_APICV :
+				     bit == 7 || bit == 22 || bit == 24 ? ELISA_WHY_VCPU_STATE :
+									  ELISA_OK;
 
-		shim_vmcs[SECONDARY_VM_EXEC_CONTROL] = 1ULL << bit;
+		shim_vmcs[SECONDARY_VM_EXEC_CONTROL] = unrestricted ^ 1ULL << bit;
 		assert_int_equal(elisa_predicate(vcpu, true), why);
 	}
-	shim_vmcs[SECONDARY_VM_EXEC_CONTROL] = 0;
-	for (int bit = 6; bit < 9; bit++) {
+	shim_vmcs[SECONDARY_VM_EXEC_CONTROL] = unrestricted;
+	for (int bit = 0; bit < 64; bit++) {
+		bool traces = !bit || (bit >= 6 && bit <= 8); /* LBR, TR, BTS, BTINT */
+
 		shim_vmcs[GUEST_IA32_DEBUGCTL] = 1ULL << bit;
-		assert_int_equal(elisa_predicate(vcpu, true), ELISA_WHY_VCPU_STATE);
+		assert_int_equal(elisa_predicate(vcpu, true),
+				 traces ? ELISA_WHY_VCPU_STATE : ELISA_OK);
 	}
 }
 

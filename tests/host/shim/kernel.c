@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The part of kernel.h that is more than a macro. */
 long shim_live, shim_fail_after = -1, shim_modules;
-unsigned long shim_flushes, shim_work_pending;
+unsigned long shim_flushes;
 unsigned int shim_spin_depth, shim_mutex_depth;
 u64 shim_vmcs[0x8000];
 unsigned int tsc_khz = 2000000;
@@ -99,20 +99,23 @@ void shim_spin_unlock(spinlock_t *lock)
 
 void schedule_work(struct work_struct *work)
 {
-	shim_assert(!pending || pending == work);
+	if (work->pending)
+		return;
+	work->pending = true;
+	work->next = pending;
 	pending = work;
-	shim_work_pending = 1;
 }
 
 void shim_run_work(void)
 {
-	struct work_struct *work = pending;
+	struct work_struct *work;
 
 	shim_assert(!shim_mutex_depth);
-	pending = NULL;
-	shim_work_pending = 0;
-	if (work)
+	while ((work = pending)) {
+		pending = work->next;
+		work->pending = false;
 		work->function(work);
+	}
 }
 
 void usleep_range(unsigned long least, unsigned long most)

@@ -34,8 +34,6 @@ typedef u64 gfn_t;
 #define READ_ONCE(x)			    (*(const volatile typeof(x) *)&(x))
 #define WRITE_ONCE(x, value)		    (*(volatile typeof(x) *)&(x) = (value))
 #define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
-#define KERNEL_VERSION(a, b, c)		    (((a) << 16) + ((b) << 8) + (c))
-#define LINUX_VERSION_CODE		    KERNEL_VERSION(6, 12, 0)
 #define shim_assert(condition)                                    \
 	do {                                                      \
 		if (!(condition))                                 \
@@ -43,6 +41,8 @@ typedef u64 gfn_t;
 	} while (0)
 void shim_bug(const char *file, int line, const char *text) __attribute__((noreturn));
 
+#define min_t(type, a, b) ((type)(a) < (type)(b) ? (type)(a) : (type)(b))
+#define smp_mb()	  __sync_synchronize()
 static inline u64 div_u64(u64 a, u32 b)
 {
 	return a / b;
@@ -52,7 +52,7 @@ static inline u64 div_u64(u64 a, u32 b)
 extern long shim_live;	     /* allocations that are not freed */
 extern long shim_fail_after; /* this many allocations succeed, the next one fails; -1: none */
 extern long shim_modules;    /* references to the module */
-extern unsigned long shim_flushes, shim_work_pending;
+extern unsigned long shim_flushes;
 extern unsigned int shim_spin_depth, shim_mutex_depth;
 extern u64 shim_vmcs[0x8000];
 void shim_run_work(void);
@@ -233,8 +233,10 @@ void shim_spin_unlock(spinlock_t *lock);
 
 struct work_struct {
 	void (*function)(struct work_struct *);
+	bool pending;
+	struct work_struct *next;
 };
-#define DECLARE_WORK(name, f) struct work_struct name = {f}
+#define DECLARE_WORK(name, f) struct work_struct name = {.function = f}
 void schedule_work(struct work_struct *work);
 #define flush_work(work) shim_run_work()
 void usleep_range(unsigned long least, unsigned long most);
@@ -372,10 +374,9 @@ static inline unsigned long __gfn_to_hva_memslot(const struct kvm_memory_slot *s
 	return slot->userspace_addr + (gfn - slot->base_gfn) * PAGE_SIZE;
 }
 
-/* ---- ftrace, for compat.h: nothing of it is called */
-struct ftrace_regs;
-#define ftrace_regs_get_argument(regs, n)	      ((void)(regs), (void)(n), 0UL)
-#define ftrace_regs_set_instruction_pointer(regs, ip) ((void)(regs), (void)(ip))
+/* ---- in the place of host/compat.h, which is about ftrace and kernel versions */
+#define ELISA_HOST_COMPAT_H
+#define elisa_pin_page(address, page) pin_user_pages(address, 1, FOLL_WRITE | FOLL_LONGTERM, page)
 
 /* ---- in the place of host/vmx.h: a VMCS that is an array */
 #define ELISA_HOST_VMX_H
@@ -386,10 +387,12 @@ struct ftrace_regs;
 #define GUEST_IDTR_BASE			     0x6818
 #define GUEST_LDTR_BASE			     0x6812
 #define GUEST_TR_BASE			     0x6814
+#define SECONDARY_EXEC_UNRESTRICTED_GUEST    (1u << 7)
 #define SECONDARY_EXEC_APIC_REGISTER_VIRT    (1u << 8)
 #define SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY (1u << 9)
 #define SECONDARY_EXEC_MODE_BASED_EPT_EXEC   (1u << 22)
 #define SECONDARY_EXEC_PT_USE_GPA	     (1u << 24)
+#define DEBUGCTLMSR_LBR			     (1u << 0)
 #define DEBUGCTLMSR_TR			     (1u << 6)
 #define DEBUGCTLMSR_BTS			     (1u << 7)
 #define DEBUGCTLMSR_BTINT		     (1u << 8)
