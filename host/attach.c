@@ -319,7 +319,7 @@ int elisa_vcpu_sync(struct elisa_vcpu *vcpu, u32 *why, u64 *value)
 	if (!vcpu->counted) {
 		if (elisa_hooks_arm())
 			return elisa_fail(-EBUSY, why, ELISA_WHY_HOOK, value, 0);
-		vcpu->counted = true;
+		elisa_vcpu_set_up(vcpu, true);
 	}
 	if (!vcpu->list) {
 		u64 *list = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
@@ -379,11 +379,12 @@ static void reap(struct work_struct *work)
 				list = vcpu->list;
 				vcpu->list = NULL;
 				vcpu->synced = false;
+				vcpu->inside = false; /* its exit passes no hook of ours */
 			}
 			raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 			if (idle) {
 				free_page((unsigned long)list);
-				vcpu->counted = false;
+				elisa_vcpu_set_up(vcpu, false);
 				elisa_hooks_disarm();
 			}
 		}

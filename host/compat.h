@@ -35,7 +35,8 @@ enum elisa_hook_id {
 	/* while an attachment exists */
 	ELISA_HOOK_RUN,
 	ELISA_HOOK_HANDLE_EXIT,
-	ELISA_HOOK_INTERRUPT_ALLOWED,
+	ELISA_HOOK_PATH, /* from here on by one ftrace_ops */
+	ELISA_HOOK_INTERRUPT_ALLOWED = ELISA_HOOK_PATH,
 	ELISA_HOOK_NMI_ALLOWED,
 	ELISA_HOOK_SMI_ALLOWED,
 	ELISA_HOOK_IRQ_WINDOW,
@@ -97,6 +98,25 @@ static __always_inline void elisa_ftrace_redirect(struct ftrace_regs *fregs, voi
 	ftrace_regs_set_instruction_pointer(fregs, (unsigned long)function);
 #else
 	ftrace_instruction_pointer_set(fregs, (unsigned long)function);
+#endif
+}
+
+/* ftrace calls @function itself at the site that is @ops' filter, with nothing between. */
+static inline int elisa_ftrace_direct(struct ftrace_ops *ops, unsigned long function)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+	return register_ftrace_direct(ops, function);
+#else
+	return register_ftrace_direct_multi(ops, function);
+#endif
+}
+
+static inline void elisa_ftrace_direct_end(struct ftrace_ops *ops, unsigned long function)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+	unregister_ftrace_direct(ops, function, false);
+#else
+	unregister_ftrace_direct_multi(ops, function);
 #endif
 }
 

@@ -208,9 +208,11 @@ static inline int elisa_fail(int error, u32 *why, u32 reason, u64 *value, u64 v)
 }
 
 /* ---- vm.c */
+extern u8 elisa_vcpu_filter[256];
 struct elisa_vcpu *elisa_vcpu_find(struct kvm_vcpu *kvm_vcpu);
 struct elisa_vcpu *elisa_vcpu_get(struct kvm_vcpu *kvm_vcpu);
 void elisa_vcpu_gone(struct kvm_vcpu *kvm_vcpu);
+void elisa_vcpu_set_up(struct elisa_vcpu *vcpu, bool set_up);
 void elisa_vm_reset(struct elisa_vm *vm);
 void elisa_vms_free(void);
 u64 elisa_pages_of(struct mm_struct *mm);

@@ -148,8 +148,8 @@ static void notrace rare_callback(unsigned long ip, unsigned long parent, struct
 }
 
 /* Everything but entry and exit. */
-static noinline void notrace other_callback(unsigned long ip, unsigned long parent,
-					    struct ftrace_regs *fregs)
+static void notrace path_callback(unsigned long ip, unsigned long parent, struct ftrace_ops *ops,
+				  struct ftrace_regs *fregs)
 {
 	unsigned long arg = elisa_ftrace_arg(fregs, 0);
 	struct elisa_vcpu *vcpu;
@@ -172,22 +172,24 @@ static noinline void notrace other_callback(unsigned long ip, unsigned long pare
 	}
 }
 
-static void notrace path_callback(unsigned long ip, unsigned long parent, struct ftrace_ops *ops,
-				  struct ftrace_regs *fregs)
-{
-	struct elisa_vcpu *vcpu;
+/* From hook_entry.S, for vCPUs that are set up and those that hash like them. */
+void elisa_run_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on);
+void elisa_exit_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on);
 
-	if (ip != sites[ELISA_HOOK_RUN] && ip != sites[ELISA_HOOK_HANDLE_EXIT]) {
-		other_callback(ip, parent, fregs);
-		return;
-	}
-	vcpu = elisa_vcpu_find((struct kvm_vcpu *)elisa_ftrace_arg(fregs, 0));
-	if (likely(!vcpu))
-		return;
-	if (ip == sites[ELISA_HOOK_RUN])
+void notrace elisa_run_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on)
+{
+	struct elisa_vcpu *vcpu = elisa_vcpu_find(kvm_vcpu);
+
+	if (vcpu)
 		elisa_enter(vcpu);
-	else if (elisa_exit(vcpu))
-		elisa_ftrace_redirect(fregs, replace_handle_exit);
+}
+
+void notrace elisa_exit_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on)
+{
+	struct elisa_vcpu *vcpu = elisa_vcpu_find(kvm_vcpu);
+
+	if (vcpu && elisa_exit(vcpu))
+		*go_on = (unsigned long)replace_handle_exit;
 }
 
 /*
@@ -203,6 +205,40 @@ static struct ftrace_ops path_ops = {
 	.flags = FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT,
 };
 
+/* hook_entry.S by ftrace's direct calls; rare_ops keeps "ftrace_enabled=0" out for these */
+static struct ftrace_ops run_ops, exit_ops;
+
+extern void elisa_run_hook(void), elisa_exit_hook(void);
+
+static int register_path(void)
+{
+	int r;
+
+	r = register_ftrace_function(&path_ops);
+	if (r)
+		return r;
+	r = elisa_ftrace_direct(&exit_ops, (unsigned long)elisa_exit_hook);
+	if (r)
+		goto err_path;
+	r = elisa_ftrace_direct(&run_ops, (unsigned long)elisa_run_hook);
+	if (r)
+		goto err_exit;
+	return 0;
+
+err_exit:
+	elisa_ftrace_direct_end(&exit_ops, (unsigned long)elisa_exit_hook);
+err_path:
+	unregister_ftrace_function(&path_ops);
+	return r;
+}
+
+static void unregister_path(void)
+{
+	elisa_ftrace_direct_end(&run_ops, (unsigned long)elisa_run_hook);
+	elisa_ftrace_direct_end(&exit_ops, (unsigned long)elisa_exit_hook);
+	unregister_ftrace_function(&path_ops);
+}
+
 /* Takes a share of the exit-path hooks. Under elisa_lock. */
 int elisa_hooks_arm(void)
 {
@@ -210,7 +246,7 @@ int elisa_hooks_arm(void)
 
 	lockdep_assert_held(&elisa_lock);
 	if (!armed) {
-		r = register_ftrace_function(&path_ops);
+		r = register_path();
 		if (r) {
 			pr_err("cannot hook KVM's entry and exit (%d): is a livepatch or a probe on %s or its neighbours?\n",
 			       r, names[ELISA_HOOK_RUN]);
@@ -226,7 +262,7 @@ void elisa_hooks_disarm(void)
 {
 	lockdep_assert_held(&elisa_lock);
 	if (!--armed)
-		unregister_ftrace_function(&path_ops);
+		unregister_path();
 	module_put(THIS_MODULE);
 }
 
@@ -294,6 +330,13 @@ static int find_functions(void)
 	return kvm_emulate && kvm_queue && kvm_mark_dirty ? 0 : -ENOENT;
 }
 
+static void free_path_filters(void)
+{
+	ftrace_free_filter(&exit_ops);
+	ftrace_free_filter(&run_ops);
+	ftrace_free_filter(&path_ops);
+}
+
 int elisa_hooks_init(void)
 {
 	int r;
@@ -310,17 +353,22 @@ int elisa_hooks_init(void)
 	r = ftrace_set_filter_ips(&rare_ops, sites, ELISA_HOOK_RUN, 0, 1);
 	if (r)
 		goto err_filter;
-	r = ftrace_set_filter_ips(&path_ops, sites + ELISA_HOOK_RUN, ELISA_HOOKS - ELISA_HOOK_RUN,
+	r = ftrace_set_filter_ips(&path_ops, sites + ELISA_HOOK_PATH, ELISA_HOOKS - ELISA_HOOK_PATH,
 				  0, 1);
 	if (r)
 		goto err_rare;
+	r = ftrace_set_filter_ip(&run_ops, sites[ELISA_HOOK_RUN], 0, 1);
+	if (!r)
+		r = ftrace_set_filter_ip(&exit_ops, sites[ELISA_HOOK_HANDLE_EXIT], 0, 1);
+	if (r)
+		goto err_path;
 	r = register_ftrace_function(&rare_ops);
 	if (r)
 		goto err_path;
 	return 0;
 
 err_path:
-	ftrace_free_filter(&path_ops);
+	free_path_filters();
 err_rare:
 	ftrace_free_filter(&rare_ops);
 err_filter:
@@ -340,6 +388,6 @@ void elisa_hooks_exit(void)
 		msleep(20);
 	synchronize_rcu_tasks();
 	ftrace_free_filter(&rare_ops);
-	ftrace_free_filter(&path_ops);
+	free_path_filters();
 	fput(kvm_device);
 }

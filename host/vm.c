@@ -14,6 +14,9 @@
 DEFINE_MUTEX(elisa_lock);
 LIST_HEAD(elisa_vms);
 static DEFINE_HASHTABLE(vcpus, 8); /* RCU; written under elisa_lock */
+/* For hook_entry.S: which hashes of set-up vCPUs there are. Written under elisa_lock. */
+u8 elisa_vcpu_filter[256];
+static u32 filter_count[256];
 static u32 next_vm = 1;		   /* elisa_lock */
 
 /* The vCPU's state or NULL. The caller is the vCPU's thread or has its file open. */
@@ -29,6 +32,17 @@ struct elisa_vcpu *elisa_vcpu_find(struct kvm_vcpu *kvm_vcpu)
 		}
 	rcu_read_unlock();
 	return found;
+}
+
+/* The entry and exit hooks look at this vCPU from now on, or no more. */
+void elisa_vcpu_set_up(struct elisa_vcpu *vcpu, bool set_up)
+{
+	u8 hash = (unsigned long)vcpu->kvm_vcpu >> 12;
+
+	lockdep_assert_held(&elisa_lock);
+	vcpu->counted = set_up;
+	filter_count[hash] += set_up ? 1 : -1;
+	WRITE_ONCE(elisa_vcpu_filter[hash], !!filter_count[hash]);
 }
 
 static struct elisa_vm *vm_get(struct kvm *kvm)
@@ -134,8 +148,10 @@ void elisa_vcpu_gone(struct kvm_vcpu *kvm_vcpu)
 		elisa_vcpu_drop_contexts(vcpu);
 		/* its VMCS is freed with it: nobody uses the list page any more */
 		free_page((unsigned long)vcpu->list);
-		if (vcpu->counted)
+		if (vcpu->counted) {
+			elisa_vcpu_set_up(vcpu, false);
 			elisa_hooks_disarm();
+		}
 		hash_del_rcu(&vcpu->hash);
 		list_del(&vcpu->node);
 		if (list_empty(&vm->vcpus))
