@@ -52,10 +52,11 @@ static void instead(void)
 	double vmcall, system_call, empty = MEASURE_LEAST(__asm__ volatile(""));
 
 	vmcall = MEASURE_LEAST(({
-		long nothing = -1;
+			 long nothing = -1;
 
-		__asm__ volatile("vmcall" : "+a"(nothing) : : "memory");
-	})) - empty;
+			 __asm__ volatile("vmcall" : "+a"(nothing) : : "memory");
+		 })) -
+		 empty;
 	system_call = MEASURE_LEAST(syscall(SYS_getppid)) - empty;
 	printf("VMCALL (refused by KVM: the cheapest)   %8.1f\nsystem call (getppid)       %20.1f\n",
 	       vmcall, system_call);
@@ -65,7 +66,7 @@ static void instead(void)
 /* Attach and detach: guest driver, host module and the set-up of this one vCPU. */
 static void sizes(void)
 {
-	static const char *const size[] = { "4KiB", "1MiB", "64MiB" };
+	static const char *const size[] = {"4KiB", "1MiB", "64MiB"};
 
 	for (unsigned int i = 0; i < 3; i++) {
 		unsigned long long least_attach = ~0ULL, least_detach = ~0ULL, start, spent;
@@ -95,7 +96,7 @@ static void sizes(void)
 
 int main(void)
 {
-	static const char *const modes[] = { "strict", "trusted" };
+	static const char *const modes[] = {"strict", "trusted"};
 	struct elisa_attachment *kept;
 
 	if (elisa_open(NULL, &elisa) < 0) {

@@ -39,8 +39,7 @@ int main(int argc, char **argv)
 	const char *file = argc > 1 ? argv[1] : "bench_function.so";
 	struct elisa *elisa;
 
-	if (elisa_open(NULL, &elisa) < 0 ||
-	    publish(elisa, "bench.strict.any", 0, file, 0) ||
+	if (elisa_open(NULL, &elisa) < 0 || publish(elisa, "bench.strict.any", 0, file, 0) ||
 	    publish(elisa, "bench.strict.general", ELISA_EXPORT_GENERAL_REGS, file, 0) ||
 	    publish(elisa, "bench.strict.full", 0, file, 0) ||
 	    publish(elisa, "bench.trusted.general", ELISA_EXPORT_GENERAL_REGS, file, 0) ||

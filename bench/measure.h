@@ -11,32 +11,33 @@
 #include <x86intrin.h>
 #include <elisa/elisa.h>
 
-#define MEASURE_BATCH 1000
+#define MEASURE_BATCH	1000
 #define MEASURE_BATCHES 100
 
-#define MEASURE_LEAST(statement)                                                                   \
-	({                                                                                         \
-		unsigned long long least_ = ~0ULL, start_, spent_;                                 \
-		for (int i_ = 0; i_ < MEASURE_BATCHES; i_++) {                                     \
-			start_ = __rdtsc();                                                        \
-			for (int j_ = 0; j_ < MEASURE_BATCH; j_++)                                 \
-				statement;                                                         \
-			spent_ = __rdtsc() - start_;                                               \
-			if (spent_ < least_)                                                       \
-				least_ = spent_;                                                   \
-		}                                                                                  \
-		(double)least_ / MEASURE_BATCH;                                                    \
+#define MEASURE_LEAST(statement)                                   \
+	({                                                         \
+		unsigned long long least_ = ~0ULL, start_, spent_; \
+		for (int i_ = 0; i_ < MEASURE_BATCHES; i_++) {     \
+			start_ = __rdtsc();                        \
+			for (int j_ = 0; j_ < MEASURE_BATCH; j_++) \
+				statement;                         \
+			spent_ = __rdtsc() - start_;               \
+			if (spent_ < least_)                       \
+				least_ = spent_;                   \
+		}                                                  \
+		(double)least_ / MEASURE_BATCH;                    \
 	})
 
 /* The exported function itself, in this process, in a stub's place: call, xor, ret. */
 extern void measure_local_stub(void);
-#define MEASURE_LOCAL_STUB(function)                                                               \
-	__asm__(".pushsection .text\n"                                                             \
-		"measure_local_stub:\n\tcall " #function "\n\txor %edx, %edx\n\tret\n"             \
+#define MEASURE_LOCAL_STUB(function)                                                   \
+	__asm__(".pushsection .text\n"                                                 \
+		"measure_local_stub:\n\tcall " #function "\n\txor %edx, %edx\n\tret\n" \
 		".popsection")
 
 /* One copy, so that the loop around a call is the same for all that is compared. */
-static __attribute__((noinline)) double measure_calls(const struct elisa_attachment *attachment, long what)
+static __attribute__((noinline)) double measure_calls(const struct elisa_attachment *attachment,
+						      long what)
 {
 	return MEASURE_LEAST(({
 		if (elisa_call_general(attachment, what, 0, 0, 0, 0, 0).error)
@@ -51,7 +52,7 @@ static __attribute__((noinline)) double measure_calls(const struct elisa_attachm
  */
 static inline double measure_round_trip(const struct elisa_attachment *attachment, long what)
 {
-	struct elisa_attachment local = { .call = (uint64_t)(uintptr_t)measure_local_stub };
+	struct elisa_attachment local = {.call = (uint64_t)(uintptr_t)measure_local_stub};
 
 	return measure_calls(attachment, what) - measure_calls(&local, what) + 4;
 }

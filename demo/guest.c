@@ -85,7 +85,10 @@ static void read_object(unsigned int slot)
 static void switch_to_sub(unsigned int slot)
 {
 	/* VMFUNC 0: EPTP switching to the index in ECX */
-	__asm__ volatile(".byte 0x0f, 0x01, 0xd4" : : "a"(0), "c"(ELISA_INDEX_SUB(slot)) : "memory");
+	__asm__ volatile(".byte 0x0f, 0x01, 0xd4"
+			 :
+			 : "a"(0), "c"(ELISA_INDEX_SUB(slot))
+			 : "memory");
 }
 
 static void switch_to_gate(unsigned int slot)
@@ -122,7 +125,7 @@ static bool blocked(const char *what, void (*attempt)(unsigned int), unsigned in
 
 static bool try_without_function(struct elisa_attachment *attachment)
 {
-	static const int signals[] = { SIGSEGV, SIGBUS, SIGILL };
+	static const int signals[] = {SIGSEGV, SIGBUS, SIGILL};
 	unsigned int slot = elisa_attachment_slot(attachment);
 	bool all = true;
 

@@ -63,14 +63,15 @@ int main(int argc, char **argv)
 	if (!publish(elisa, "demo.strict", argv[1]) || !publish(elisa, "demo.trusted", argv[1]))
 		return 1;
 	while (ends) {
-		struct pollfd wait = { .fd = elisa_fd(elisa), .events = POLLIN };
+		struct pollfd wait = {.fd = elisa_fd(elisa), .events = POLLIN};
 
 		if (poll(&wait, 1, 60000) <= 0 || elisa_events_read(elisa, &event, 1) < 0) {
 			fprintf(stderr, "manager: nobody came\n");
 			return 1;
 		}
 		printf("event: attachment %llu of export %u %s\n",
-		       (unsigned long long)event.attachment, event.export_id, what_happened(&event));
+		       (unsigned long long)event.attachment, event.export_id,
+		       what_happened(&event));
 		ends -= event.type == ELISA_EVENT_DETACH;
 	}
 	return 0;

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
  * Builds the code pages of a slot. Plain freestanding C: the host module builds gate-in,
  * gate-out and sub pages with it, the guest driver the stub page, and check_gate all of

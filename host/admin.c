@@ -50,9 +50,8 @@ static bool list_vm(u32 n, void *out)
 	list_for_each_entry(vm, &elisa_vms, node) {
 		if (n--)
 			continue;
-		*record = (struct elisa_host_vm){ .id = vm->id,
-						  .pid = vm->pid,
-						  .pages = atomic64_read(&vm->pages) };
+		*record = (struct elisa_host_vm){
+			.id = vm->id, .pid = vm->pid, .pages = atomic64_read(&vm->pages)};
 		list_for_each_entry(vcpu, &vm->vcpus, node)
 			record->vcpus++;
 		list_for_each_entry(export, &vm->exports, node)
@@ -72,10 +71,10 @@ static bool list_grant(u32 n, void *out)
 	list_for_each_entry(grant, &elisa_grants, node) {
 		if (n--)
 			continue;
-		*record = (struct elisa_host_grant_info){ .id = grant->id,
-							  .pid = grant->pid,
-							  .rights = grant->rights,
-							  .max_pages = grant->max_pages };
+		*record = (struct elisa_host_grant_info){.id = grant->id,
+							 .pid = grant->pid,
+							 .rights = grant->rights,
+							 .max_pages = grant->max_pages};
 		memcpy(record->name, grant->name, ELISA_NAME_SIZE);
 		return true;
 	}
@@ -91,12 +90,12 @@ static bool list_export(u32 n, void *out)
 	list_for_each_entry(export, &elisa_exports, all) {
 		if (n--)
 			continue;
-		*record = (struct elisa_host_export){ .id = export->id,
-						      .vm = export->vm->id,
-						      .flags = export->flags,
-						      .state = export->state,
-						      .pages = export->pages,
-						      .limit_us = export->limit_us };
+		*record = (struct elisa_host_export){.id = export->id,
+						     .vm = export->vm->id,
+						     .flags = export->flags,
+						     .state = export->state,
+						     .pages = export->pages,
+						     .limit_us = export->limit_us};
 		list_for_each_entry(attachment, &export->attachments, node) {
 			record->attachments++;
 			record->aborts += atomic64_read(&attachment->aborts);
@@ -140,10 +139,10 @@ static const struct {
 	bool (*next)(u32 n, void *out);
 	u32 size;
 } kinds[] = {
-	[ELISA_HOST_VMS] = { list_vm, sizeof(struct elisa_host_vm) },
-	[ELISA_HOST_GRANTS] = { list_grant, sizeof(struct elisa_host_grant_info) },
-	[ELISA_HOST_EXPORTS] = { list_export, sizeof(struct elisa_host_export) },
-	[ELISA_HOST_ATTACHMENTS] = { list_attachment, sizeof(struct elisa_host_attachment) },
+	[ELISA_HOST_VMS] = {list_vm, sizeof(struct elisa_host_vm)},
+	[ELISA_HOST_GRANTS] = {list_grant, sizeof(struct elisa_host_grant_info)},
+	[ELISA_HOST_EXPORTS] = {list_export, sizeof(struct elisa_host_export)},
+	[ELISA_HOST_ATTACHMENTS] = {list_attachment, sizeof(struct elisa_host_attachment)},
 };
 
 static long ioctl_list(void __user *arg)
@@ -174,7 +173,7 @@ static long ioctl_list(void __user *arg)
 
 static long ioctl_stats(void __user *arg)
 {
-	struct elisa_host_stats stats = { .abi = ELISA_ABI_VERSION, .count = ELISA_COUNT_COUNT };
+	struct elisa_host_stats stats = {.abi = ELISA_ABI_VERSION, .count = ELISA_COUNT_COUNT};
 	int i;
 
 	BUILD_BUG_ON(ELISA_COUNT_COUNT > ARRAY_SIZE(stats.counter));

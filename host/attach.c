@@ -24,7 +24,7 @@ static int check_request(struct elisa_hc_attach *in, u32 *why, u64 *value)
 		return elisa_fail(-EINVAL, why, ELISA_WHY_ROOT, value, in->root);
 	if ((in->user_cs & 7) != 3 || (in->user_ss & 7) != 3 || in->user_cs < 8 || in->user_ss < 8)
 		return elisa_fail(-EINVAL, why, ELISA_WHY_SELECTOR, value,
-			    ((u32)in->user_cs << 16) | in->user_ss);
+				  ((u32)in->user_cs << 16) | in->user_ss);
 	if (in->exchange_pages > ELISA_EXCHANGE_MAX_PAGES)
 		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->exchange_pages);
 	return 0;
@@ -81,6 +81,8 @@ static int attach_locked(struct elisa_attachment *a, struct elisa_hc_attach *in,
 	struct elisa_grant *grant;
 	int r;
 
+	if (!export && memchr_inv(in->ticket, 0, ELISA_TICKET_SIZE))
+		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, 0);
 	/* a ticket selects, a grant allows: the name is the export's own */
 	grant = elisa_grant_find(vm->mm, ELISA_GRANT_ATTACH, export ? export->name : in->name);
 	if (!grant)
@@ -91,8 +93,8 @@ static int attach_locked(struct elisa_attachment *a, struct elisa_hc_attach *in,
 		return elisa_fail(-EAGAIN, why, ELISA_WHY_NOT_PUBLISHED, value, export->id);
 	r = slot_for(vm, export, in->root, &a->slot);
 	if (r)
-		return elisa_fail(r, why, r == -EEXIST ? ELISA_WHY_ATTACHED : ELISA_WHY_NO_SLOT, value,
-			    r == -EEXIST ? a->slot : ELISA_SLOTS);
+		return elisa_fail(r, why, r == -EEXIST ? ELISA_WHY_ATTACHED : ELISA_WHY_NO_SLOT,
+				  value, r == -EEXIST ? a->slot : ELISA_SLOTS);
 	if (elisa_pages_of(vm->mm) > grant->max_pages)
 		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, grant->max_pages);
 	a->mode = export->rights & ELISA_GRANT_TRUSTED_MANAGER ? ELISA_MODE_TRUSTED :
@@ -101,7 +103,7 @@ static int attach_locked(struct elisa_attachment *a, struct elisa_hc_attach *in,
 	a->export_id = export->id;
 	a->grant_id = grant->id;
 	a->allow_pcid = grant->rights & ELISA_GRANT_ALLOW_PCID;
-	a->limit_cycles = div_u64((u64)export->limit_us * tsc_khz, 1000);
+	a->limit_cycles = div_u64((u64) export->limit_us * tsc_khz, 1000);
 	memcpy(a->name, export->name, ELISA_NAME_SIZE);
 	r = elisa_slot_prepare(a->slot);
 	if (!r)
@@ -287,7 +289,7 @@ int elisa_detach(struct elisa_vm *vm, u32 slot, u32 *why, u64 *value)
 	return 0;
 }
 
-/* The vCPU is reset, leaves long mode or is freed: it must be set up anew. */
+/* The vCPU is freed. */
 void elisa_vcpu_drop_contexts(struct elisa_vcpu *vcpu)
 {
 	struct elisa_context *c;

@@ -46,25 +46,25 @@ enum elisa_hook_id {
 	ELISA_HOOKS
 };
 
-#define ELISA_HOOK_NAMES                                                                           \
-	{                                                                                          \
-		[ELISA_HOOK_HYPERCALL] = "kvm:kvm_sched_yield",                                    \
-		[ELISA_HOOK_VCPU_FREE] = "kvm_intel:vmx_vcpu_free",                                \
-		[ELISA_HOOK_RUN] = "kvm_intel:vmx_vcpu_run",                                       \
-		[ELISA_HOOK_HANDLE_EXIT] = "kvm_intel:vmx_handle_exit",                            \
-		[ELISA_HOOK_INTERRUPT_ALLOWED] = "kvm_intel:vmx_interrupt_allowed",                \
-		[ELISA_HOOK_NMI_ALLOWED] = "kvm_intel:vmx_nmi_allowed",                            \
-		[ELISA_HOOK_SMI_ALLOWED] = "kvm_intel:vmx_smi_allowed",                            \
-		[ELISA_HOOK_IRQ_WINDOW] = "kvm_intel:vmx_enable_irq_window",                       \
-		[ELISA_HOOK_NMI_WINDOW] = "kvm_intel:vmx_enable_nmi_window",                       \
-		[ELISA_HOOK_VCPU_RESET] = "kvm_intel:vmx_vcpu_reset",                              \
-		[ELISA_HOOK_VCPU_IOCTL] = "kvm:kvm_vcpu_ioctl",                                    \
+#define ELISA_HOOK_NAMES                                                            \
+	{                                                                           \
+		[ELISA_HOOK_HYPERCALL] = "kvm:kvm_sched_yield",                     \
+		[ELISA_HOOK_VCPU_FREE] = "kvm_intel:vmx_vcpu_free",                 \
+		[ELISA_HOOK_RUN] = "kvm_intel:vmx_vcpu_run",                        \
+		[ELISA_HOOK_HANDLE_EXIT] = "kvm_intel:vmx_handle_exit",             \
+		[ELISA_HOOK_INTERRUPT_ALLOWED] = "kvm_intel:vmx_interrupt_allowed", \
+		[ELISA_HOOK_NMI_ALLOWED] = "kvm_intel:vmx_nmi_allowed",             \
+		[ELISA_HOOK_SMI_ALLOWED] = "kvm_intel:vmx_smi_allowed",             \
+		[ELISA_HOOK_IRQ_WINDOW] = "kvm_intel:vmx_enable_irq_window",        \
+		[ELISA_HOOK_NMI_WINDOW] = "kvm_intel:vmx_enable_nmi_window",        \
+		[ELISA_HOOK_VCPU_RESET] = "kvm_intel:vmx_vcpu_reset",               \
+		[ELISA_HOOK_VCPU_IOCTL] = "kvm:kvm_vcpu_ioctl",                     \
 	}
 
 /* Functions of KVM that the module calls; exported by kvm.ko, found at load by name. */
-#define ELISA_KVM_EMULATE "kvm:kvm_emulate_instruction"
+#define ELISA_KVM_EMULATE	  "kvm:kvm_emulate_instruction"
 #define ELISA_KVM_QUEUE_EXCEPTION "kvm:kvm_queue_exception"
-#define ELISA_KVM_MARK_DIRTY "kvm:kvm_vcpu_mark_page_dirty"
+#define ELISA_KVM_MARK_DIRTY	  "kvm:kvm_vcpu_mark_page_dirty"
 
 /* From a function's ftrace site back to its first byte: past endbr64 on IBT kernels. */
 #ifdef CONFIG_X86_KERNEL_IBT

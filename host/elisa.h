@@ -3,9 +3,10 @@
  * The host module's data: who owns what, which lock protects which field, and the few
  * functions that the files call of each other. No definition here may reach a VM.
  *
- * Two locks:
+ * Three locks:
  *   elisa_lock (mutex)  the control plane: VMs, grants, exports, attachments, tables.
  *                       Never held while a page of a VM is faulted in.
+ *   hooks_lock (mutex)  which hooks are in place; in hook.c, inside elisa_lock.
  *   vcpu->lock (raw spin, IRQs off)  what the entry and exit hooks of one vCPU use.
  *                       Nests inside elisa_lock; nothing nests inside it but the
  *                       event queues' locks.
@@ -26,9 +27,9 @@
 #include <elisa/host_ioctl.h>
 
 #undef pr_fmt
-#define pr_fmt(fmt) "elisa: " fmt
+#define pr_fmt(fmt)	     "elisa: " fmt
 
-#define ELISA_EVENT_RING 256
+#define ELISA_EVENT_RING     256
 #define ELISA_EXPORTS_PER_VM 256
 
 /* A manager VM's events. Outlives the VM while an export of it is still attached. */
@@ -64,7 +65,7 @@ struct elisa_vm {
 	struct elisa_attachment *slots[ELISA_SLOTS];
 	struct elisa_events *events;
 	atomic64_t pages; /* pinned */
-	bool allow_pcid; /* all its attachments' grants allow it; READ_ONCE'd by hooks */
+	bool allow_pcid;  /* all its attachments' grants allow it; READ_ONCE'd by hooks */
 };
 
 /* A pinned run of pages in an export. */
@@ -78,20 +79,20 @@ struct elisa_mapping {
 #define ELISA_OBJECT_GIB (ELISA_OBJECT_SIZE >> 30)
 
 struct elisa_export {
-	struct list_head node;	  /* in vm->exports; elisa_lock, as all below */
-	struct list_head all;	  /* in elisa_exports */
-	struct elisa_vm *vm;	  /* NULL once the manager is gone */
-	struct mm_struct *mm;	  /* the manager's VMM, for pinned_vm; grabbed */
+	struct list_head node; /* in vm->exports; elisa_lock, as all below */
+	struct list_head all;  /* in elisa_exports */
+	struct elisa_vm *vm;   /* NULL once the manager is gone */
+	struct mm_struct *mm;  /* the manager's VMM, for pinned_vm; grabbed */
 	struct elisa_events *events;
 	u32 id, flags, limit_us, state;
-	u32 rights;		  /* of the grant it was published under */
+	u32 rights; /* of the grant it was published under */
 	u32 grant_id;
 	char name[ELISA_NAME_SIZE];
 	u8 ticket[ELISA_TICKET_SIZE];
-	u64 entry;		  /* offset in the object area */
+	u64 entry; /* offset in the object area */
 	u64 pages;
 	u64 next_attachment;
-	bool poisoned;		  /* READ_ONCE'd by hooks of attached vCPUs that are not revoked */
+	bool poisoned; /* READ_ONCE'd by hooks of attached vCPUs that are not revoked */
 	struct list_head mappings;
 	struct list_head attachments;
 	u64 *pd[ELISA_OBJECT_GIB]; /* EPT page directories of the object, built once */
@@ -105,25 +106,30 @@ struct elisa_attachment {
 	struct elisa_export *export; /* NULL once revoked */
 	u32 export_id;
 	u32 grant_id;
-	u32 slot, mode, export_flags; /* const */
-	u64 number;		      /* const, among the export's attachments */
-	u64 root;		      /* const: the process's page-table root */
-	u16 user_cs, user_ss;	      /* const */
-	bool allow_pcid;	      /* const: of the grant */
-	u64 limit_cycles;	      /* const */
-	struct elisa_events *events;  /* const */
-	char name[ELISA_NAME_SIZE];   /* const */
+	u32 slot, mode, export_flags;	    /* const */
+	u64 number;			    /* const, among the export's attachments */
+	u64 root;			    /* const: the process's page-table root */
+	u16 user_cs, user_ss;		    /* const */
+	bool allow_pcid;		    /* const: of the grant */
+	u64 limit_cycles;		    /* const */
+	struct elisa_events *events;	    /* const */
+	char name[ELISA_NAME_SIZE];	    /* const */
 	u64 *root_pdpt, *root_pd, *root_pt; /* EPT: the root answers with the APT */
 	u64 *sub_pd, *sub_pt;		    /* EPT: the sub stub */
 	u64 *exchange_pd, *exchange_pt;	    /* EPT: the exchange buffer */
 	u8 *sub_stub;
 	u32 exchange_pages;
-	struct page **exchange; /* pinned in vm->mm */
+	struct page **exchange;	   /* pinned in vm->mm */
 	struct list_head contexts; /* of the vCPUs */
 	atomic64_t aborts;
 };
 
-enum elisa_where { ELISA_IN_GATE_IN, ELISA_IN_GATE_OUT, ELISA_IN_SUB, ELISA_IN_DOUBT };
+enum elisa_where {
+	ELISA_IN_GATE_IN,
+	ELISA_IN_GATE_OUT,
+	ELISA_IN_SUB,
+	ELISA_IN_DOUBT
+};
 #define ELISA_ROOTS 3
 
 /* One attachment on one vCPU: three EPT roots and the vCPU's own pages. */
@@ -160,22 +166,22 @@ struct elisa_stash {
 };
 
 struct elisa_vcpu {
-	struct hlist_node hash;	   /* RCU; written under elisa_lock */
-	struct list_head node;	   /* in vm->vcpus; elisa_lock */
+	struct hlist_node hash; /* RCU; written under elisa_lock */
+	struct list_head node;	/* in vm->vcpus; elisa_lock */
 	struct rcu_head rcu;
 	struct kvm_vcpu *kvm_vcpu; /* const */
 	struct elisa_vm *vm;	   /* const */
 	raw_spinlock_t lock;	   /* all below but the last two */
-	bool synced;	    /* set up by ELISA_HC_VCPU_SYNC and still in long mode */
-	bool enabled;	    /* VMFUNC is on in the VMCS: the list page is in use */
-	bool controls;	    /* the exits that go with it may be on */
-	bool inside;	    /* between the entry hook and the exit hook */
-	u64 entries;	    /* times the entry hook ran */
-	bool trap;	    /* list[0] is invalid: the return exits */
-	u64 default_eptp;   /* KVM's root, as of the last entry */
-	u64 exit_cr3;	    /* the guest's CR3 at the last exit */
+	bool synced;		   /* set up by ELISA_HC_VCPU_SYNC and still in long mode */
+	bool enabled;		   /* VMFUNC is on in the VMCS: the list page is in use */
+	bool controls;		   /* the exits that go with it may be on */
+	bool inside;		   /* between the entry hook and the exit hook */
+	u64 entries;		   /* times the entry hook ran */
+	bool trap;		   /* list[0] is invalid: the return exits */
+	u64 default_eptp;	   /* KVM's root, as of the last entry */
+	u64 exit_cr3;		   /* the guest's CR3 at the last exit */
 	u64 exits[ELISA_EXIT_REASONS], return_traps;
-	u64 entry_tsc;	    /* when an interrupted call was resumed */
+	u64 entry_tsc; /* when an interrupted call was resumed */
 	/*
 	 * The EPTP list page, or NULL. The gate writes single bytes of it, so the host
 	 * may write it only while the vCPU is not `inside`; until then `stale` is set.
@@ -186,8 +192,8 @@ struct elisa_vcpu {
 	DECLARE_BITMAP(used, ELISA_SLOTS);
 	struct elisa_context *slots[ELISA_SLOTS];
 	struct elisa_stash stash;
-	atomic_t prying;    /* no lock: ioctls other than KVM_RUN under way */
-	bool counted;	    /* elisa_lock: holds a share of the armed hooks */
+	atomic_t prying; /* no lock: ioctls other than KVM_RUN under way */
+	bool counted;	 /* elisa_lock: holds a share of the armed hooks */
 };
 
 extern struct mutex elisa_lock;
@@ -231,7 +237,6 @@ int elisa_guest_pin(struct kvm_vcpu *kvm_vcpu, const u64 *gpas, u32 count, struc
 void elisa_guest_unpin(struct page **pages, u32 count, struct mm_struct *mm);
 
 /* ---- table.c: EPT and APT pages; the pure part is in ept.h */
-struct elisa_slot_pages;
 int elisa_tables_init(void);
 void elisa_tables_exit(void);
 u64 elisa_root_limit(void);
@@ -275,6 +280,7 @@ void elisa_export_was_poisoned(void);
 struct elisa_events *elisa_events_new(void);
 void elisa_events_put(struct elisa_events *events);
 void elisa_event(struct elisa_events *events, u32 type, u32 export_id, u64 attachment, s64 value);
+void elisa_events_clear(struct elisa_events *events);
 u32 elisa_events_take(struct elisa_events *events, struct elisa_event *out, u32 room);
 
 /* ---- hypercall.c */

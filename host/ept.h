@@ -20,11 +20,11 @@
 #include <elisa/abi.h>
 #include <elisa/gate_layout.h>
 
-#define GIB 0x40000000ULL
-#define ELISA_GPA_SPAN (128 * GIB)
-#define ELISA_GPA_PRIVATE (1 * GIB)
-#define ELISA_GPA_EXCHANGE (2 * GIB)
-#define ELISA_GPA_OBJECT (64 * GIB)
+#define GIB			0x40000000ULL
+#define ELISA_GPA_SPAN		(128 * GIB)
+#define ELISA_GPA_PRIVATE	(1 * GIB)
+#define ELISA_GPA_EXCHANGE	(2 * GIB)
+#define ELISA_GPA_OBJECT	(64 * GIB)
 
 /*
  * Offsets of the leaves. None may lie in the first 8 KiB of its 2 MiB: an attacker who
@@ -32,11 +32,11 @@
  * as large-page entries (bit 7 is set in each), and then bits 20:13 of the address are
  * reserved and must be zero (SDM 4.5), so that the walk faults.
  */
-#define ELISA_GPA_CODE 0x20000ULL
-#define ELISA_GPA_APT 0x40000ULL
-#define ELISA_GPA_LIST (ELISA_GPA_PRIVATE + 0x10000ULL)
-#define ELISA_GPA_DATA (ELISA_GPA_PRIVATE + 0x14000ULL)
-#define ELISA_GPA_STACK (ELISA_GPA_PRIVATE + 0x20000ULL)
+#define ELISA_GPA_CODE		0x20000ULL
+#define ELISA_GPA_APT		0x40000ULL
+#define ELISA_GPA_LIST		(ELISA_GPA_PRIVATE + 0x10000ULL)
+#define ELISA_GPA_DATA		(ELISA_GPA_PRIVATE + 0x14000ULL)
+#define ELISA_GPA_STACK		(ELISA_GPA_PRIVATE + 0x20000ULL)
 #define ELISA_GPA_EXCHANGE_LEAF (ELISA_GPA_EXCHANGE + 0x100000ULL)
 
 /* The pages of a slot's APT, in the order of their guest-physical addresses. */
@@ -51,14 +51,14 @@ enum elisa_apt {
 };
 
 /* x86 page tables, SDM table 4-15 ff.; A and D preset: the CPU may not write them */
-#define APT_TABLE 0x27ULL /* present, writable, user, accessed */
-#define APT_PAGE 0xe7ULL  /* ... and dirty; bit 7 is PAT in a PTE, PS in a PDPTE */
+#define APT_TABLE   0x27ULL /* present, writable, user, accessed */
+#define APT_PAGE    0xe7ULL /* ... and dirty; bit 7 is PAT in a PTE, PS in a PDPTE */
 
 /* EPT, SDM table 29-1 ff. */
-#define EPT_READ 1ULL
-#define EPT_WRITE 2ULL
-#define EPT_EXEC 4ULL
-#define EPT_TABLE 7ULL
+#define EPT_READ    1ULL
+#define EPT_WRITE   2ULL
+#define EPT_EXEC    4ULL
+#define EPT_TABLE   7ULL
 #define EPT_WB_IPAT ((6ULL << 3) | (1ULL << 6))
 #define EPT_ADDRESS 0x000ffffffffff000ULL
 
@@ -114,10 +114,10 @@ static inline void apt_fill(__u64 *pages[ELISA_APT_PAGES], unsigned int slot, __
 	__u64 region = ELISA_LIST_OFFSET & ~0x1fffffULL;
 	unsigned int i;
 
-	pages[ELISA_APT_PML4][level_index(window, 4)] =
-		(apt + ELISA_APT_PDPT * ELISA_PAGE_SIZE) | APT_TABLE;
-	pages[ELISA_APT_PDPT][level_index(window, 3)] =
-		(apt + ELISA_APT_PD * ELISA_PAGE_SIZE) | APT_TABLE;
+	pages[ELISA_APT_PML4][level_index(window, 4)] = (apt + ELISA_APT_PDPT * ELISA_PAGE_SIZE) |
+							APT_TABLE;
+	pages[ELISA_APT_PDPT][level_index(window, 3)] = (apt + ELISA_APT_PD * ELISA_PAGE_SIZE) |
+							APT_TABLE;
 	for (i = 0; i < ELISA_OBJECT_SIZE / GIB; i++)
 		pages[ELISA_APT_PDPT][level_index(ELISA_OBJECT_BASE, 3) + i] =
 			(base + ELISA_GPA_OBJECT + i * GIB) | APT_PAGE;
@@ -127,8 +127,8 @@ static inline void apt_fill(__u64 *pages[ELISA_APT_PAGES], unsigned int slot, __
 		(apt + ELISA_APT_PT_PRIVATE * ELISA_PAGE_SIZE) | APT_TABLE;
 	pages[ELISA_APT_PD][level_index(ELISA_EXCHANGE_OFFSET, 2)] =
 		(apt + ELISA_APT_PT_EXCHANGE * ELISA_PAGE_SIZE) | APT_TABLE;
-	pages[ELISA_APT_PT_CODE][level_index(ELISA_CODE_OFFSET, 1)] =
-		(base + ELISA_GPA_CODE) | APT_PAGE;
+	pages[ELISA_APT_PT_CODE][level_index(ELISA_CODE_OFFSET, 1)] = (base + ELISA_GPA_CODE) |
+								      APT_PAGE;
 	for (i = 0; i < 512; i++) {
 		__u64 gpa = apt_private_gpa(region + i * ELISA_PAGE_SIZE);
 

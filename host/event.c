@@ -49,6 +49,17 @@ void elisa_event(struct elisa_events *events, u32 type, u32 export_id, u64 attac
 	raw_spin_unlock_irqrestore(&events->lock, flags);
 }
 
+/* A new driver must not read of what an older one had exported. */
+void elisa_events_clear(struct elisa_events *events)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&events->lock, flags);
+	events->count = 0;
+	events->lost = 0;
+	raw_spin_unlock_irqrestore(&events->lock, flags);
+}
+
 /* Takes up to `room` (at least 1) events out, oldest first; says what was lost last. */
 u32 elisa_events_take(struct elisa_events *events, struct elisa_event *out, u32 room)
 {
@@ -62,8 +73,7 @@ u32 elisa_events_take(struct elisa_events *events, struct elisa_event *out, u32 
 		events->count--;
 	}
 	if (n < room && events->lost) {
-		out[n++] = (struct elisa_event){ .type = ELISA_EVENT_LOST,
-						 .value = events->lost };
+		out[n++] = (struct elisa_event){.type = ELISA_EVENT_LOST, .value = events->lost};
 		events->lost = 0;
 	}
 	raw_spin_unlock_irqrestore(&events->lock, flags);

@@ -22,7 +22,8 @@ static bool name_is_good(const char *name)
 	if (!length || length == ELISA_NAME_SIZE)
 		return false;
 	for (i = 0; i < length; i++)
-		if (!isalnum(name[i]) && !strchr("._-", name[i]))
+		/* the kernel's isalnum() knows Latin-1 */
+		if (!(isascii(name[i]) && isalnum(name[i])) && !strchr("._-", name[i]))
 			return false;
 	return !memchr_inv(name + length, 0, ELISA_NAME_SIZE - length);
 }
@@ -83,7 +84,7 @@ int elisa_export_create(struct elisa_vm *vm, struct elisa_hc_export *in, u32 *wh
 		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, elisa_max_limit_us);
 	if (!name_is_good(in->name))
 		return elisa_fail(-EINVAL, why, ELISA_WHY_NAME, value,
-			    strnlen(in->name, ELISA_NAME_SIZE));
+				  strnlen(in->name, ELISA_NAME_SIZE));
 	if (!!(in->flags & ELISA_EXPORT_PRIVATE) != is_private(in->ticket))
 		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->flags);
 	grant = elisa_grant_find(vm->mm, ELISA_GRANT_EXPORT, in->name);
@@ -183,6 +184,7 @@ undo:
 int elisa_export_map(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_map *in,
 		     u32 *why, u64 *value)
 {
+	struct elisa_export *export;
 	struct elisa_mapping *mapping;
 	int r;
 
@@ -205,8 +207,15 @@ int elisa_export_map(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elis
 
 	/* refuse what is over the limit before memory is pinned for it */
 	mutex_lock(&elisa_lock);
-	r = elisa_grant_rights(vm->mm) & ELISA_GRANT_EXPORT ?
-		    0 : elisa_fail(-EPERM, why, ELISA_WHY_NO_GRANT, value, 0);
+	export = export_of(vm, in->id);
+	if (!(elisa_grant_rights(vm->mm) & ELISA_GRANT_EXPORT))
+		r = elisa_fail(-EPERM, why, ELISA_WHY_NO_GRANT, value, 0);
+	else if (!export)
+		r = elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, in->id);
+	else if (elisa_pages_of(vm->mm) + in->count > max_pages(export))
+		r = elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, max_pages(export));
+	else
+		r = 0;
 	mutex_unlock(&elisa_lock);
 	if (!r)
 		r = elisa_guest_pin(kvm_vcpu, in->gpa, in->count, mapping->pages, why, value);

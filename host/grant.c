@@ -74,8 +74,8 @@ int elisa_grant_add(struct elisa_host_grant *request)
 	struct pid *pid;
 
 	if (!request->rights || (request->rights & ~known) || request->pad ||
-	    !(request->rights & (ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH)) ||
-	    !request->name[0] || strnlen(request->name, ELISA_NAME_SIZE) == ELISA_NAME_SIZE)
+	    !(request->rights & (ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH)) || !request->name[0] ||
+	    strnlen(request->name, ELISA_NAME_SIZE) == ELISA_NAME_SIZE)
 		return -EINVAL;
 	pid = find_get_pid(request->pid);
 	if (!pid)

@@ -12,7 +12,9 @@
 #include <linux/fs.h>
 #include <linux/kprobes.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/rcupdate.h>
+#include <linux/workqueue.h>
 
 #include "compat.h"
 #include "elisa.h"
@@ -20,8 +22,10 @@
 static const char *const names[] = ELISA_HOOK_NAMES;
 static unsigned long sites[ELISA_HOOKS]; /* where ftrace calls; const after init */
 static struct file *kvm_device;		 /* open, so that kvm_intel stays loaded */
-static unsigned int armed;		 /* elisa_lock: shares of the exit-path hooks */
-static atomic_t replacing;		 /* threads in one of our replacements */
+static DEFINE_MUTEX(hooks_lock);	 /* inside elisa_lock; the two below */
+static unsigned int armed;		 /* shares of the exit-path hooks */
+static bool registered;
+static atomic_t replacing; /* threads in one of our replacements */
 
 static int (*kvm_emulate)(struct kvm_vcpu *kvm_vcpu, int type);
 static void (*kvm_queue)(struct kvm_vcpu *kvm_vcpu, unsigned int vector);
@@ -101,8 +105,8 @@ static long vcpu_ioctl(struct file *file, unsigned int ioctl, unsigned long arg)
 		if (vcpu)
 			elisa_vcpu_touched(vcpu);
 		mutex_unlock(&kvm_vcpu->mutex);
-		r = ORIGINAL(ELISA_HOOK_VCPU_IOCTL,
-			     long (*)(struct file *, unsigned int, unsigned long))(file, ioctl, arg);
+		r = ORIGINAL(ELISA_HOOK_VCPU_IOCTL, long (*)(struct file *, unsigned int,
+							     unsigned long))(file, ioctl, arg);
 	}
 	if (vcpu)
 		atomic_dec(&vcpu->prying);
@@ -118,8 +122,8 @@ static long replace_vcpu_ioctl(struct file *file, unsigned int ioctl, unsigned l
 		r = vcpu_ioctl(file, ioctl, arg);
 		module_put(THIS_MODULE);
 	} else {
-		r = ORIGINAL(ELISA_HOOK_VCPU_IOCTL,
-			     long (*)(struct file *, unsigned int, unsigned long))(file, ioctl, arg);
+		r = ORIGINAL(ELISA_HOOK_VCPU_IOCTL, long (*)(struct file *, unsigned int,
+							     unsigned long))(file, ioctl, arg);
 	}
 	atomic_dec(&replacing);
 	return r;
@@ -242,33 +246,51 @@ static void unregister_path(void)
 /* Takes a share of the exit-path hooks. Under elisa_lock. */
 int elisa_hooks_arm(void)
 {
-	int r;
+	int r = 0;
 
-	lockdep_assert_held(&elisa_lock);
-	if (!armed) {
+	mutex_lock(&hooks_lock);
+	if (!registered)
 		r = register_path();
-		if (r) {
-			pr_err("cannot hook KVM's entry and exit (%d): is a livepatch or a probe on %s or its neighbours?\n",
-			       r, names[ELISA_HOOK_RUN]);
-			return r;
-		}
+	if (r) {
+		pr_err("cannot hook KVM's entry and exit (%d): is a livepatch or a probe on %s or its neighbours?\n",
+		       r, names[ELISA_HOOK_RUN]);
+	} else {
+		registered = true;
+		armed++;
+		__module_get(THIS_MODULE);
 	}
-	armed++;
-	__module_get(THIS_MODULE);
-	return 0;
+	mutex_unlock(&hooks_lock);
+	return r;
 }
+
+/*
+ * Unhooking waits for grace periods: not under elisa_lock, and not at the pace of a guest
+ * that attaches and detaches in a loop.
+ */
+static void unhook(struct work_struct *work)
+{
+	mutex_lock(&hooks_lock);
+	if (registered && !armed) {
+		unregister_path();
+		registered = false;
+	}
+	mutex_unlock(&hooks_lock);
+}
+
+static DECLARE_DELAYED_WORK(unhook_work, unhook);
 
 void elisa_hooks_disarm(void)
 {
-	lockdep_assert_held(&elisa_lock);
+	mutex_lock(&hooks_lock);
 	if (!--armed)
-		unregister_path();
+		schedule_delayed_work(&unhook_work, HZ / 4);
+	mutex_unlock(&hooks_lock);
 	module_put(THIS_MODULE);
 }
 
 bool elisa_hooks_armed(void)
 {
-	return READ_ONCE(armed);
+	return READ_ONCE(registered);
 }
 
 int elisa_kvm_emulate(struct kvm_vcpu *kvm_vcpu)
@@ -290,7 +312,7 @@ void elisa_kvm_mark_dirty(struct kvm_vcpu *kvm_vcpu, u64 gpa)
 /* A function's ftrace site by "module:name", or 0. A kprobe that is never armed finds it. */
 static unsigned long site_of(const char *name)
 {
-	struct kprobe probe = { .symbol_name = name, .flags = KPROBE_FLAG_DISABLED };
+	struct kprobe probe = {.symbol_name = name, .flags = KPROBE_FLAG_DISABLED};
 	unsigned long site;
 
 	if (register_kprobe(&probe)) {
@@ -382,6 +404,9 @@ err_file:
 /* No attachment exists any more: their share of the module kept it from being unloaded. */
 void elisa_hooks_exit(void)
 {
+	cancel_delayed_work_sync(&unhook_work);
+	if (registered)
+		unregister_path();
 	unregister_ftrace_function(&rare_ops);
 	/* threads that sleep in a replacement, then those at its last instructions */
 	while (atomic_read(&replacing))

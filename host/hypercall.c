@@ -51,14 +51,20 @@ static int dispatch_locked(struct call *call)
 	case ELISA_HC_EXPORT_PUBLISH:
 		return elisa_export_publish(call->vm, &p->publish, &p->why, &p->value);
 	case ELISA_HC_EXPORT_DESTROY:
+		if (p->destroy.pad)
+			return elisa_fail(-EINVAL, &p->why, ELISA_WHY_FIELD, &p->value,
+					  p->destroy.pad);
 		return elisa_export_destroy(call->vm, p->destroy.id, &p->why, &p->value);
 	case ELISA_HC_VCPU_SYNC:
 		return elisa_vcpu_sync(call->vcpu, &p->why, &p->value);
 	case ELISA_HC_DETACH:
+		if (p->detach.pad)
+			return elisa_fail(-EINVAL, &p->why, ELISA_WHY_FIELD, &p->value,
+					  p->detach.pad);
 		return elisa_detach(call->vm, p->detach.slot, &p->why, &p->value);
 	case ELISA_HC_EVENTS:
-		p->events.count = elisa_events_take(call->vm->events, p->events.event,
-						    ELISA_HC_EVENTS_MAX);
+		p->events.count =
+			elisa_events_take(call->vm->events, p->events.event, ELISA_HC_EVENTS_MAX);
 		return 0;
 	case ELISA_HC_RESET:
 		elisa_vm_reset(call->vm);
@@ -100,7 +106,7 @@ static int dispatch(struct call *call)
 static int hypercall(struct kvm_vcpu *kvm_vcpu)
 {
 	u64 gpa = kvm_vcpu->arch.regs[VCPU_REGS_RCX];
-	struct call call = { .kvm_vcpu = kvm_vcpu };
+	struct call call = {.kvm_vcpu = kvm_vcpu};
 	unsigned long hva;
 	u32 why;
 	int r;

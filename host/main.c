@@ -14,11 +14,13 @@
 
 unsigned int elisa_default_limit_us = 5000;
 module_param_named(limit_us, elisa_default_limit_us, uint, 0644);
-MODULE_PARM_DESC(limit_us, "run time in microseconds that a call may use if its export says nothing");
+MODULE_PARM_DESC(limit_us,
+		 "run time in microseconds that a call may use if its export says nothing");
 
 unsigned int elisa_max_limit_us = 1000000;
 module_param_named(max_limit_us, elisa_max_limit_us, uint, 0644);
-MODULE_PARM_DESC(max_limit_us, "the most that an export may ask for: a call keeps interrupts from its vCPU");
+MODULE_PARM_DESC(max_limit_us,
+		 "the most that an export may ask for: a call keeps interrupts from its vCPU");
 
 unsigned int elisa_default_max_pages = 65536;
 module_param_named(max_pages, elisa_default_max_pages, uint, 0644);
@@ -27,13 +29,22 @@ MODULE_PARM_DESC(max_pages, "pages a VM may have pinned if its grant says nothin
 static bool allow_leaky_cpu;
 module_param(allow_leaky_cpu, bool, 0444);
 MODULE_PARM_DESC(allow_leaky_cpu,
-		 "attach on CPUs with L1TF or MDS: no exit flushes the object's data after a call");
+		 "attach on CPUs with L1TF, MDS or the like: no exit flushes the object's data after a call");
 
 atomic64_t elisa_counters[ELISA_COUNT_COUNT];
 
 bool elisa_cpu_leaks(void)
 {
-	return boot_cpu_has_bug(X86_BUG_L1TF) || boot_cpu_has_bug(X86_BUG_MDS);
+	static const u32 bugs[] = {
+		X86_BUG_L1TF, X86_BUG_MDS, X86_BUG_TAA, X86_BUG_MMIO_STALE_DATA, X86_BUG_GDS,
+		X86_BUG_RFDS,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(bugs); i++)
+		if (boot_cpu_has_bug(bugs[i]))
+			return true;
+	return false;
 }
 
 bool elisa_cpu_override(void)
@@ -85,6 +96,8 @@ static int check_cpu(void)
 		return cpu_lacks("1 GiB pages");
 	if (!boot_cpu_has(X86_FEATURE_XSAVE))
 		return cpu_lacks("XSAVE");
+	if (boot_cpu_data.x86_phys_bits < 39)
+		return cpu_lacks("39 bits of physical address");
 	return 0;
 }
 
@@ -105,7 +118,7 @@ static int __init elisa_init(void)
 	if (r)
 		goto err_hooks;
 	if (elisa_cpu_leaks())
-		pr_warn("this CPU has L1TF or MDS: attach is %s (parameter allow_leaky_cpu)\n",
+		pr_warn("this CPU has L1TF, MDS or the like: attach is %s (parameter allow_leaky_cpu)\n",
 			allow_leaky_cpu ? "allowed nevertheless" : "refused");
 	pr_info("ready, ABI %d\n", ELISA_ABI_VERSION);
 	return 0;

@@ -12,13 +12,13 @@
 
 /* CR4 bits that cannot act in the gate or sub contexts. Not: PCIDE (stale translations
  * under another root), LA57, CET, PKS, UINTR, FRED, VMXE, LAM and all that is unknown. */
-#define CR4_KNOWN                                                                                  \
-	(X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE | X86_CR4_PSE | X86_CR4_PAE |        \
-	 X86_CR4_MCE | X86_CR4_PGE | X86_CR4_PCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT |           \
-	 X86_CR4_UMIP | X86_CR4_FSGSBASE | X86_CR4_OSXSAVE | X86_CR4_SMEP | X86_CR4_SMAP |         \
+#define CR4_KNOWN                                                                           \
+	(X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE | X86_CR4_PSE | X86_CR4_PAE | \
+	 X86_CR4_MCE | X86_CR4_PGE | X86_CR4_PCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT |    \
+	 X86_CR4_UMIP | X86_CR4_FSGSBASE | X86_CR4_OSXSAVE | X86_CR4_SMEP | X86_CR4_SMAP |  \
 	 X86_CR4_PKE)
 /* SMEP keeps ring 0 out of the code pages; SMAP is a second wall before planted tables. */
-#define CR4_NEEDED (X86_CR4_PAE | X86_CR4_SMEP | X86_CR4_SMAP)
+#define CR4_NEEDED	(X86_CR4_PAE | X86_CR4_SMEP | X86_CR4_SMAP)
 
 #define DEBUGCTL_TRACES (DEBUGCTLMSR_LBR | DEBUGCTLMSR_TR | DEBUGCTLMSR_BTS | DEBUGCTLMSR_BTINT)
 

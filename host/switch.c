@@ -19,17 +19,17 @@
 #include "elisa.h"
 #include "vmx.h"
 
-#define INTR_INFO_VALID (1u << 31)
-#define INTR_TYPE(info) ((info) & 0x700)
+#define INTR_INFO_VALID	  (1u << 31)
+#define INTR_TYPE(info)	  ((info)&0x700)
 #define EXIT_FAILED_ENTRY (1u << 31)
-#define EXIT_BASIC 0xffff
+#define EXIT_BASIC	  0xffff
 
 /* clearing them makes an EPTP invalid */
-#define INVALID_BITS ((u64)(ELISA_EPTP_ARMED ^ ELISA_EPTP_DISARMED))
+#define INVALID_BITS	  ((u64)(ELISA_EPTP_ARMED ^ ELISA_EPTP_DISARMED))
 
-#define CS_RIGHTS_USER 0xa0fb /* present, ring 3, code, 64-bit */
-#define SS_RIGHTS_USER 0xc0f3 /* present, ring 3, data */
-#define RFLAGS_KEPT (X86_EFLAGS_IF | X86_EFLAGS_IOPL | X86_EFLAGS_ID)
+#define CS_RIGHTS_USER	  0xa0fb /* present, ring 3, code, 64-bit */
+#define SS_RIGHTS_USER	  0xc0f3 /* present, ring 3, data */
+#define RFLAGS_KEPT	  (X86_EFLAGS_IF | X86_EFLAGS_IOPL | X86_EFLAGS_ID)
 
 static u64 code_address(struct elisa_context *c)
 {
@@ -82,8 +82,7 @@ void elisa_list_reset(struct elisa_vcpu *vcpu)
 		c = vcpu->slots[slot];
 		open = c && !c->revoked && !is_poisoned(c);
 		WRITE_ONCE(list[ELISA_INDEX_GATE_IN(slot)], open ? c->eptp[ELISA_IN_GATE_IN] : 0);
-		WRITE_ONCE(list[ELISA_INDEX_GATE_OUT(slot)],
-			   open ? c->eptp[ELISA_IN_GATE_OUT] : 0);
+		WRITE_ONCE(list[ELISA_INDEX_GATE_OUT(slot)], open ? c->eptp[ELISA_IN_GATE_OUT] : 0);
 		WRITE_ONCE(list[ELISA_INDEX_SUB(slot)],
 			   open ? c->eptp[ELISA_IN_SUB] & ~INVALID_BITS : 0);
 	}
@@ -95,8 +94,7 @@ static void set_default(struct elisa_vcpu *vcpu, u64 eptp)
 		vcpu->default_eptp = eptp;
 		elisa_count(ELISA_COUNT_ROOT_RELOADS);
 	}
-	WRITE_ONCE(vcpu->list[0],
-		   vcpu->trap ? eptp & ~INVALID_BITS : eptp);
+	WRITE_ONCE(vcpu->list[0], vcpu->trap ? eptp & ~INVALID_BITS : eptp);
 }
 
 /* KVM caches these VMCS fields; we have changed them behind its back. */
@@ -147,8 +145,8 @@ static struct elisa_context *caller_of(struct elisa_vcpu *vcpu, struct elisa_con
 		other = vcpu->slots[slot];
 		if (READ_ONCE(vcpu->list[ELISA_INDEX_SUB(slot)]) != other->eptp[ELISA_IN_SUB])
 			continue;
-		*where = *where == ELISA_IN_GATE_IN || *where == ELISA_IN_GATE_OUT ?
-				 ELISA_IN_SUB : ELISA_IN_DOUBT;
+		*where = *where == ELISA_IN_GATE_IN || *where == ELISA_IN_GATE_OUT ? ELISA_IN_SUB :
+										     ELISA_IN_DOUBT;
 		caller = other;
 	}
 	return caller;
@@ -176,9 +174,9 @@ static void show_end(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elis
 	vmcs_set(GUEST_RIP, code_address(c) + ELISA_ERROR_RETURN(a->slot));
 	vmcs_set(GUEST_RSP, rsp);
 	vmcs_set(GUEST_RFLAGS, X86_EFLAGS_FIXED | (vmcs_get(GUEST_RFLAGS) & RFLAGS_KEPT));
-	vmcs_set(GUEST_INTERRUPTIBILITY_INFO, vmcs_get(GUEST_INTERRUPTIBILITY_INFO) &
-						      ~(GUEST_INTR_STATE_STI |
-							GUEST_INTR_STATE_MOV_SS));
+	vmcs_set(GUEST_INTERRUPTIBILITY_INFO,
+		 vmcs_get(GUEST_INTERRUPTIBILITY_INFO) &
+			 ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
 	vmcs_set(GUEST_PENDING_DBG_EXCEPTIONS, 0);
 	vmcs_set(GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
 	if (((vmcs_get(GUEST_SS_AR_BYTES) >> 5) & 3) != 3) {
@@ -204,7 +202,7 @@ static const struct {
 	u8 legacy[24];
 	u32 mxcsr;
 	u8 rest[576 - 28];
-} __aligned(64) no_vector_state = { .mxcsr = MXCSR_DEFAULT };
+} __aligned(64) no_vector_state = {.mxcsr = MXCSR_DEFAULT};
 
 static void forget_vector_state(struct fpstate *fpstate)
 {
@@ -535,7 +533,7 @@ static void exit_in_context(struct elisa_vcpu *vcpu, struct elisa_context *c,
 	if (reason == EXIT_REASON_VMFUNC && finish_return(vcpu, c, where))
 		return;
 	caller = caller_of(vcpu, c, &where);
-	if (caller == c && where == ELISA_IN_GATE_IN && !page_root_is(c, vmcs_get(GUEST_CR3))) {
+	if (caller == c && !page_root_is(c, vmcs_get(GUEST_CR3))) {
 		refuse_foreign(vcpu);
 		drop_events(vcpu->kvm_vcpu);
 		*foreign = true;
@@ -574,8 +572,9 @@ static bool vmfunc_in_default(struct elisa_vcpu *vcpu)
 		return true; /* again */
 	}
 	show_end(vcpu, c, ELISA_IN_GATE_IN,
-		 c->revoked ? ELISA_CALL_REVOKED :
-			      is_poisoned(c) ? ELISA_CALL_POISONED : ELISA_CALL_CLOSED);
+		 c->revoked	? ELISA_CALL_REVOKED :
+		 is_poisoned(c) ? ELISA_CALL_POISONED :
+				  ELISA_CALL_CLOSED);
 	return true;
 }
 

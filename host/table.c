@@ -17,8 +17,8 @@
 /* Per slot, the same for every VM: built at first use, never changed, freed at unload. */
 struct slot_pages {
 	u64 *apt[ELISA_APT_PAGES];
-	u8 *code[2];	       /* gate-in, gate-out */
-	u64 *pd[2], *pt[2];    /* EPT of `apt` and `code` */
+	u8 *code[2];	    /* gate-in, gate-out */
+	u64 *pd[2], *pt[2]; /* EPT of `apt` and `code` */
 };
 
 static struct slot_pages *slots[ELISA_SLOTS]; /* elisa_lock */
@@ -258,8 +258,7 @@ static void context_private(struct elisa_context *c)
 
 	c->gate_pt[level_index(ELISA_GPA_LIST, 1)] =
 		ept_leaf(__pa(c->vcpu->list), EPT_READ | EPT_WRITE);
-	c->gate_pt[level_index(ELISA_GPA_DATA, 1)] =
-		ept_leaf(__pa(c->data), EPT_READ | EPT_WRITE);
+	c->gate_pt[level_index(ELISA_GPA_DATA, 1)] = ept_leaf(__pa(c->data), EPT_READ | EPT_WRITE);
 	c->gate_pd[level_index(ELISA_GPA_LIST, 2)] = ept_table(__pa(c->gate_pt));
 	for (i = 0; i < ELISA_STACK_PAGES; i++)
 		c->sub_pt[level_index(ELISA_GPA_STACK, 1) + i] =

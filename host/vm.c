@@ -17,7 +17,7 @@ static DEFINE_HASHTABLE(vcpus, 8); /* RCU; written under elisa_lock */
 /* For hook_entry.S: which hashes of set-up vCPUs there are. Written under elisa_lock. */
 u8 elisa_vcpu_filter[256];
 static u32 filter_count[256];
-static u32 next_vm = 1;		   /* elisa_lock */
+static u32 next_vm = 1; /* elisa_lock */
 
 /* The vCPU's state or NULL. The caller is the vCPU's thread or has its file open. */
 struct elisa_vcpu *elisa_vcpu_find(struct kvm_vcpu *kvm_vcpu)
@@ -97,6 +97,7 @@ void elisa_vm_reset(struct elisa_vm *vm)
 			elisa_attachment_free(vm->slots[i]);
 	list_for_each_entry_safe(export, next, &vm->exports, node)
 		elisa_export_kill(export);
+	elisa_events_clear(vm->events);
 }
 
 static void vm_free(struct elisa_vm *vm)

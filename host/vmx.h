@@ -13,7 +13,7 @@
 
 /* SDM vol. 3 appendix B; not all of them are in the kernel's header. */
 #define ELISA_VMCS_FUNCTION_CONTROL 0x2018
-#define ELISA_VMCS_EPTP_LIST 0x2024
+#define ELISA_VMCS_EPTP_LIST	    0x2024
 
 #define ELISA_VMFUNC_EPTP_SWITCHING 1ULL
 
@@ -38,7 +38,7 @@ static __always_inline void invept_all(void)
 {
 	struct {
 		u64 eptp, reserved;
-	} descriptor = { 0, 0 };
+	} descriptor = {0, 0};
 
 	asm volatile("1: invept %0, %1\n"
 		     "2:\n" _ASM_EXTABLE(1b, 2b)
@@ -52,7 +52,7 @@ static __always_inline void invvpid_single(u16 vpid)
 {
 	struct {
 		u64 vpid, address;
-	} descriptor = { vpid, 0 };
+	} descriptor = {vpid, 0};
 
 	asm volatile("invvpid %0, %1" : : "m"(descriptor), "r"(1UL) : "cc", "memory");
 }

@@ -70,8 +70,7 @@ static const struct reason reasons[ELISA_WHY_COUNT] = {
 			       "share ordinary memory, not memory of a device",
 			       "guest-physical address", HEX},
 	[ELISA_WHY_READ_ONLY] = {"the VMM gave this VM a page of it read-only",
-				 "share memory from elsewhere, or map it without "
-				 "ELISA_PROT_WRITE",
+				 "share memory from elsewhere; the host needs it writable",
 				 "guest-physical address", HEX},
 	[ELISA_WHY_FILE_BACKED] = {"a page of it comes from an ordinary file, in this process or "
 				   "in the VMM",

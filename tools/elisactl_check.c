@@ -77,11 +77,13 @@ static char *read_text(const struct check *check, const char *path, size_t limit
 static bool read_line(const struct check *check, const char *path, char *line, size_t size)
 {
 	char *text = read_text(check, path, size - 1);
+	bool there;
 
 	snprintf(line, size, "%s", text ? text : "");
 	line[strcspn(line, "\n")] = 0;
+	there = text;
 	free(text);
-	return text;
+	return there;
 }
 
 /* Is word in the line of cpuinfo that begins with key? Of the first CPU: they must be alike. */

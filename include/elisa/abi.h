@@ -9,7 +9,7 @@
 
 #include <linux/types.h>
 
-#define ELISA_ABI_VERSION 1
+#define ELISA_ABI_VERSION	 1
 
 /* -------------------------------------------------------------------- the window
  *
@@ -21,24 +21,24 @@
  *   base + 64 GiB          the object area, the same address in every slot: pointers
  *                          inside an object hold in every attachment
  */
-#define ELISA_WINDOW_BASE 0x600000000000ULL
-#define ELISA_WINDOW_SIZE 0x8000000000ULL
-#define ELISA_SLOTS 64
-#define ELISA_SLOT_SIZE 0x40000000ULL
-#define ELISA_OBJECT_BASE (ELISA_WINDOW_BASE + ELISA_SLOTS * ELISA_SLOT_SIZE)
-#define ELISA_OBJECT_SIZE 0x1000000000ULL
+#define ELISA_WINDOW_BASE	 0x600000000000ULL
+#define ELISA_WINDOW_SIZE	 0x8000000000ULL
+#define ELISA_SLOTS		 64
+#define ELISA_SLOT_SIZE		 0x40000000ULL
+#define ELISA_OBJECT_BASE	 (ELISA_WINDOW_BASE + ELISA_SLOTS * ELISA_SLOT_SIZE)
+#define ELISA_OBJECT_SIZE	 0x1000000000ULL
 
 /* Offsets in a slot. The code page is the guest's stub in the default context, the
  * host's gate code in the gate contexts and the host's entry stub in the sub context. */
-#define ELISA_CODE_OFFSET 0x0ULL
-#define ELISA_STACK_OFFSET 0x27240000ULL
-#define ELISA_STACK_PAGES 3
-#define ELISA_EXCHANGE_OFFSET 0x2f300000ULL
+#define ELISA_CODE_OFFSET	 0x0ULL
+#define ELISA_STACK_OFFSET	 0x27240000ULL
+#define ELISA_STACK_PAGES	 3
+#define ELISA_EXCHANGE_OFFSET	 0x2f300000ULL
 #define ELISA_EXCHANGE_MAX_PAGES 256
 
-#define ELISA_PAGE_SIZE 4096
-#define ELISA_NAME_SIZE 64 /* with the terminating NUL */
-#define ELISA_TICKET_SIZE 32
+#define ELISA_PAGE_SIZE		 4096
+#define ELISA_NAME_SIZE		 64 /* with the terminating NUL */
+#define ELISA_TICKET_SIZE	 32
 
 /* -------------------------------------------------------------------- hypercalls
  *
@@ -50,9 +50,9 @@
  * On return RBX is ELISA_HC_REPLY if a host module took the call (unchanged if not)
  * and RCX is 0 or a negative errno; the page's `why` and `value` then say more.
  */
-#define ELISA_HC_RAX 11
-#define ELISA_HC_MAGIC 0x454c495341484331ULL
-#define ELISA_HC_REPLY 0x454c495341524331ULL
+#define ELISA_HC_RAX		 11
+#define ELISA_HC_MAGIC		 0x454c495341484331ULL
+#define ELISA_HC_REPLY		 0x454c495341524331ULL
 
 enum elisa_hc {
 	ELISA_HC_HELLO = 1,	 /* struct elisa_hc_hello */
@@ -71,41 +71,41 @@ enum elisa_hc {
 /* What was wrong, next to the errno; `value` holds the offending value. */
 enum elisa_why {
 	ELISA_OK = 0,
-	ELISA_WHY_ABI,		  /* unknown ABI version (value: the host's) */
-	ELISA_WHY_CALL,		  /* unknown hypercall number */
-	ELISA_WHY_FIELD,	  /* a reserved field or unknown flag is set (value: it) */
-	ELISA_WHY_NO_GRANT,	  /* the administrator granted this VM nothing of the kind */
-	ELISA_WHY_NAME,		  /* malformed name (value: length) */
-	ELISA_WHY_NAME_TAKEN,	  /* a published or pending export has this name */
-	ELISA_WHY_NO_EXPORT,	  /* unknown name, ticket or export id (value: id) */
-	ELISA_WHY_NOT_PUBLISHED,  /* the export has no entry yet */
-	ELISA_WHY_PUBLISHED,	  /* already published */
-	ELISA_WHY_QUOTA,	  /* over the grant's limit (value: the limit) */
-	ELISA_WHY_NO_PAGES,	  /* 0 pages */
-	ELISA_WHY_RANGE,	  /* outside the object area, unaligned or non-canonical (value) */
-	ELISA_WHY_OVERLAP,	  /* overlaps a mapping (value: object offset) */
-	ELISA_WHY_PROT,		  /* unknown, or writable and executable (value: prot) */
-	ELISA_WHY_NOT_RAM,	  /* guest-physical page without RAM (value: its address) */
-	ELISA_WHY_READ_ONLY,	  /* memory that the VMM gave read-only (value: address) */
-	ELISA_WHY_FILE_BACKED,	  /* neither anonymous, shmem nor hugetlb (value: address) */
-	ELISA_WHY_DIRTY_LOG,	  /* dirty logging is on: live migration is refused (value) */
-	ELISA_WHY_PIN,		  /* the page could not be pinned (value: address) */
-	ELISA_WHY_ENTRY,	  /* entry outside executable mappings (value: offset) */
-	ELISA_WHY_ROOT,		  /* page-table root unaligned, 0 or too high (value) */
-	ELISA_WHY_SELECTOR,	  /* user CS or SS is not of ring 3 (value) */
-	ELISA_WHY_ATTACHED,	  /* this process is attached to this export (value: slot) */
-	ELISA_WHY_NO_SLOT,	  /* all ELISA_SLOTS slots of the VM are in use */
-	ELISA_WHY_NO_ATTACHMENT,  /* the slot is not attached (value: slot) */
-	ELISA_WHY_PCID,		  /* CR4.PCIDE is 1: use -cpu ...,-pcid */
-	ELISA_WHY_APICV,	  /* APICv is active: kvm_intel enable_apicv=0 */
-	ELISA_WHY_VCPU_STATE,	  /* another state ELISA refuses (value: CR4) */
-	ELISA_WHY_CPU_BUG,	  /* the host's CPU leaks L1D/buffers (module parameter) */
-	ELISA_WHY_HOOK,		  /* a KVM function is taken by somebody else on the host */
-	ELISA_WHY_NO_MEMORY,	  /* the host is out of memory */
-	ELISA_WHY_NO_HOST,	  /* guest driver only: no host module answered */
-	ELISA_WHY_ADDRESS,	  /* guest driver only: bad user address (value: address) */
-	ELISA_WHY_WINDOW,	  /* guest driver only: the window's addresses are taken (value) */
-	ELISA_WHY_STATE,	  /* not possible in this state (value: it) */
+	ELISA_WHY_ABI,		 /* unknown ABI version (value: the host's) */
+	ELISA_WHY_CALL,		 /* unknown hypercall number */
+	ELISA_WHY_FIELD,	 /* a reserved field or unknown flag is set (value: it) */
+	ELISA_WHY_NO_GRANT,	 /* the administrator granted this VM nothing of the kind */
+	ELISA_WHY_NAME,		 /* malformed name (value: length) */
+	ELISA_WHY_NAME_TAKEN,	 /* a published or pending export has this name */
+	ELISA_WHY_NO_EXPORT,	 /* unknown name, ticket or export id (value: id) */
+	ELISA_WHY_NOT_PUBLISHED, /* the export has no entry yet */
+	ELISA_WHY_PUBLISHED,	 /* already published */
+	ELISA_WHY_QUOTA,	 /* over the grant's limit (value: the limit) */
+	ELISA_WHY_NO_PAGES,	 /* 0 pages */
+	ELISA_WHY_RANGE,	 /* outside the object area, unaligned or non-canonical (value) */
+	ELISA_WHY_OVERLAP,	 /* overlaps a mapping (value: object offset) */
+	ELISA_WHY_PROT,		 /* unknown, or writable and executable (value: prot) */
+	ELISA_WHY_NOT_RAM,	 /* guest-physical page without RAM (value: its address) */
+	ELISA_WHY_READ_ONLY,	 /* memory that the VMM gave read-only (value: address) */
+	ELISA_WHY_FILE_BACKED,	 /* neither anonymous, shmem nor hugetlb (value: address) */
+	ELISA_WHY_DIRTY_LOG,	 /* dirty logging is on: live migration is refused (value) */
+	ELISA_WHY_PIN,		 /* the page could not be pinned (value: address) */
+	ELISA_WHY_ENTRY,	 /* entry outside executable mappings (value: offset) */
+	ELISA_WHY_ROOT,		 /* page-table root unaligned, 0 or too high (value) */
+	ELISA_WHY_SELECTOR,	 /* user CS or SS is not of ring 3 (value) */
+	ELISA_WHY_ATTACHED,	 /* this process is attached to this export (value: slot) */
+	ELISA_WHY_NO_SLOT,	 /* all ELISA_SLOTS slots of the VM are in use */
+	ELISA_WHY_NO_ATTACHMENT, /* the slot is not attached (value: slot) */
+	ELISA_WHY_PCID,		 /* CR4.PCIDE is 1: use -cpu ...,-pcid */
+	ELISA_WHY_APICV,	 /* APICv is active: kvm_intel enable_apicv=0 */
+	ELISA_WHY_VCPU_STATE,	 /* another state ELISA refuses (value: CR4) */
+	ELISA_WHY_CPU_BUG,	 /* the host's CPU leaks L1D/buffers (module parameter) */
+	ELISA_WHY_HOOK,		 /* a KVM function is taken by somebody else on the host */
+	ELISA_WHY_NO_MEMORY,	 /* the host is out of memory */
+	ELISA_WHY_NO_HOST,	 /* guest driver only: no host module answered */
+	ELISA_WHY_ADDRESS,	 /* guest driver only: bad user address (value: address) */
+	ELISA_WHY_WINDOW,	 /* guest driver only: the window's addresses are taken (value) */
+	ELISA_WHY_STATE,	 /* not possible in this state (value: it) */
 	ELISA_WHY_COUNT
 };
 
@@ -113,21 +113,21 @@ enum elisa_why {
  * and negative, so that they cannot be mistaken for an address. */
 enum elisa_call_error {
 	ELISA_CALL_OK = 0,
-	ELISA_CALL_FAULT = -1,	   /* page fault, EPT violation or exception in the function */
-	ELISA_CALL_FORBIDDEN = -2, /* it executed something that sub may not (value: reason) */
-	ELISA_CALL_TIMEOUT = -3,   /* the export's limit of run time was used up */
-	ELISA_CALL_REVOKED = -4,   /* the export is gone, or the attachment is detached */
-	ELISA_CALL_CLOSED = -5,	   /* the vCPU's state forbids calls (see docs/design.md) */
-	ELISA_CALL_VMM = -6,	   /* the VMM touched the vCPU during the call */
+	ELISA_CALL_FAULT = -1,	      /* page fault, EPT violation or exception in the function */
+	ELISA_CALL_FORBIDDEN = -2,    /* it executed something that sub may not */
+	ELISA_CALL_TIMEOUT = -3,      /* the export's limit of run time was used up */
+	ELISA_CALL_REVOKED = -4,      /* the export is gone, or the attachment is detached */
+	ELISA_CALL_CLOSED = -5,	      /* the vCPU's state forbids calls (see docs/design.md) */
+	ELISA_CALL_VMM = -6,	      /* the VMM touched the vCPU during the call */
 	ELISA_CALL_NOT_ATTACHED = -7, /* reported by the guest driver */
-	ELISA_CALL_POISONED = -8, /* a call was aborted in an ELISA_EXPORT_POISON export */
+	ELISA_CALL_POISONED = -8,     /* a call was aborted in an ELISA_EXPORT_POISON export */
 };
 
 #define ELISA_EXIT_REASONS 80
 struct elisa_hc_hello {
-	__u32 abi;	    /* in: the driver's ELISA_ABI_VERSION */
-	__u32 flags;	    /* out: ELISA_HELLO_* */
-	__u64 root_limit;   /* out: page-table roots must be below this address */
+	__u32 abi;	  /* in: the driver's ELISA_ABI_VERSION */
+	__u32 flags;	  /* out: ELISA_HELLO_* */
+	__u64 root_limit; /* out: page-table roots must be below this address */
 	/* out: VM exits of this vCPU since it was set up, this one included, by the basic
 	 * exit reason of SDM appendix C; and those VMFUNC exits that were the end of a call
 	 * during which an interrupt had to be held back */
@@ -139,26 +139,26 @@ struct elisa_hc_hello {
 
 /* Selects an export: by public name, or by the ticket of a private one. */
 struct elisa_hc_export {
-	char name[ELISA_NAME_SIZE]; /* in: [A-Za-z0-9._-]+, NUL padded */
+	char name[ELISA_NAME_SIZE];	/* in: [A-Za-z0-9._-]+, NUL padded */
 	__u8 ticket[ELISA_TICKET_SIZE]; /* in: private: 32 random bytes, else 0 */
-	__u32 flags;		    /* in: ELISA_EXPORT_* */
-	__u32 limit_us;		    /* in: run time a call may use; 0: host's default */
-	__u32 id;		    /* out */
+	__u32 flags;			/* in: ELISA_EXPORT_* */
+	__u32 limit_us;			/* in: run time a call may use; 0: host's default */
+	__u32 id;			/* out */
 	__u32 pad;
 };
 /* The function uses general registers only (built with -mgeneral-regs-only): neither
  * MXCSR nor x87 are set up for it, and vector registers are not cleared after it. */
 #define ELISA_EXPORT_GENERAL_REGS 1u
 /* Reached by ticket only; the name still has to be granted on both sides. */
-#define ELISA_EXPORT_PRIVATE 2u
+#define ELISA_EXPORT_PRIVATE	  2u
 /* After an aborted call no further call is let in until it is published again. */
-#define ELISA_EXPORT_POISON 4u
+#define ELISA_EXPORT_POISON	  4u
 
-#define ELISA_PROT_READ 1u
-#define ELISA_PROT_WRITE 2u
-#define ELISA_PROT_EXEC 4u
+#define ELISA_PROT_READ		  1u
+#define ELISA_PROT_WRITE	  2u
+#define ELISA_PROT_EXEC		  4u
 
-#define ELISA_HC_MAP_PAGES 448
+#define ELISA_HC_MAP_PAGES	  448
 struct elisa_hc_map {
 	__u32 id;
 	__u32 prot;   /* READ, READ|WRITE or READ|EXEC */
@@ -189,16 +189,19 @@ struct elisa_hc_destroy {
 struct elisa_hc_attach {
 	char name[ELISA_NAME_SIZE];
 	__u8 ticket[ELISA_TICKET_SIZE]; /* all 0: by name */
-	__u64 root;		/* in: page-table root of the process in user mode */
-	__u16 user_cs, user_ss; /* in: its 64-bit code and stack selectors, RPL 3 */
-	__u32 flags;		/* in: must be 0 */
-	__u32 exchange_pages;	/* in: 0 .. ELISA_EXCHANGE_MAX_PAGES */
-	__u32 slot;		/* out */
-	__u32 mode;		/* out: enum elisa_mode */
-	__u32 export_flags;	/* out: ELISA_EXPORT_* */
+	__u64 root;			/* in: page-table root of the process in user mode */
+	__u16 user_cs, user_ss;		/* in: its 64-bit code and stack selectors, RPL 3 */
+	__u32 flags;			/* in: must be 0 */
+	__u32 exchange_pages;		/* in: 0 .. ELISA_EXCHANGE_MAX_PAGES */
+	__u32 slot;			/* out */
+	__u32 mode;			/* out: enum elisa_mode */
+	__u32 export_flags;		/* out: ELISA_EXPORT_* */
 	__u64 exchange[ELISA_EXCHANGE_MAX_PAGES]; /* in: guest-physical pages */
 };
-enum elisa_mode { ELISA_MODE_STRICT = 0, ELISA_MODE_TRUSTED = 1 };
+enum elisa_mode {
+	ELISA_MODE_STRICT = 0,
+	ELISA_MODE_TRUSTED = 1
+};
 
 struct elisa_hc_detach {
 	__u32 slot;
@@ -230,8 +233,8 @@ struct elisa_hc_events {
 };
 
 struct elisa_hc_page {
-	__u32 call; /* in: enum elisa_hc */
-	__u32 why;  /* out: enum elisa_why */
+	__u32 call;  /* in: enum elisa_hc */
+	__u32 why;   /* out: enum elisa_why */
 	__u64 value; /* out */
 	union {
 		struct elisa_hc_hello hello;

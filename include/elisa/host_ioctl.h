@@ -9,20 +9,20 @@
 #include <linux/ioctl.h>
 #include <elisa/abi.h>
 
-#define ELISA_GRANT_EXPORT 1u	      /* may publish exports whose name matches */
-#define ELISA_GRANT_ATTACH 2u	      /* may attach to exports whose name matches */
+#define ELISA_GRANT_EXPORT	    1u /* may publish exports whose name matches */
+#define ELISA_GRANT_ATTACH	    2u /* may attach to exports whose name matches */
 #define ELISA_GRANT_TRUSTED_MANAGER 4u /* with EXPORT: its exports use 3 switches; see docs */
-#define ELISA_GRANT_ALLOW_PCID 8u     /* this VM's kernel is trusted with CR4.PCIDE=1 */
+#define ELISA_GRANT_ALLOW_PCID	    8u /* this VM's kernel is trusted with CR4.PCIDE=1 */
 
 struct elisa_host_grant {
 	/* The VMM process, in the caller's pid namespace. The caller holds a pidfd from
 	 * before the call and looks afterwards whether the process still lives: then the
 	 * number meant it all the time. (No exported kernel function takes a pidfd.) */
 	__s32 pid;
-	__u32 rights; /* ELISA_GRANT_* */
+	__u32 rights;		    /* ELISA_GRANT_* */
 	char name[ELISA_NAME_SIZE]; /* exact, or a prefix followed by '*' */
-	__u64 max_pages; /* EXPORT: pages pinned at most; 0: the module's default */
-	__u32 id;	 /* out */
+	__u64 max_pages;	    /* EXPORT: pages pinned at most; 0: the module's default */
+	__u32 id;		    /* out */
 	__u32 pad;
 };
 
@@ -47,13 +47,13 @@ struct elisa_host_list {
 };
 
 struct elisa_host_vm {
-	__u32 id;	/* the module's number for this VM */
-	__s32 pid;	/* of its VMM */
-	__u32 vcpus;	/* seen */
+	__u32 id;    /* the module's number for this VM */
+	__s32 pid;   /* of its VMM */
+	__u32 vcpus; /* seen */
 	__u32 exports;
 	__u32 attachments;
 	__u32 pad;
-	__u64 pages;	/* pinned for its exports and exchange buffers */
+	__u64 pages; /* pinned for its exports and exchange buffers */
 };
 
 struct elisa_host_grant_info {
@@ -76,13 +76,16 @@ struct elisa_host_export {
 	__u64 aborts;
 	char name[ELISA_NAME_SIZE];
 };
-enum elisa_export_state { ELISA_EXPORT_NEW, ELISA_EXPORT_LIVE, ELISA_EXPORT_DEAD };
+enum elisa_export_state {
+	ELISA_EXPORT_NEW,
+	ELISA_EXPORT_LIVE
+};
 
 struct elisa_host_attachment {
 	__u32 vm;
 	__u32 slot;
 	__u32 export_id;
-	__u32 mode; /* enum elisa_mode */
+	__u32 mode;  /* enum elisa_mode */
 	__u32 vcpus; /* set up */
 	__u32 pages; /* of host memory that it takes on each vCPU */
 	__u64 aborts;
@@ -93,28 +96,27 @@ struct elisa_host_attachment {
 enum elisa_counter {
 	ELISA_COUNT_HYPERCALLS,
 	ELISA_COUNT_HYPERCALL_ERRORS,
-	ELISA_COUNT_EXITS_IN_CONTEXT,	/* asynchronous exits while in gate or sub */
-	ELISA_COUNT_RESUMED,		/* ... and the call went on */
-	ELISA_COUNT_RETURN_TRAPS,	/* a deferred interrupt, or a check of time */
-	ELISA_COUNT_DEFERRED,		/* interrupts, NMIs, SMIs held until the return */
-	ELISA_COUNT_FAULTS,		/* ELISA_CALL_FAULT */
+	ELISA_COUNT_EXITS_IN_CONTEXT, /* asynchronous exits while in gate or sub */
+	ELISA_COUNT_RESUMED,	      /* ... and the call went on */
+	ELISA_COUNT_RETURN_TRAPS,     /* a deferred interrupt, or a check of time */
+	ELISA_COUNT_DEFERRED,	      /* interrupts, NMIs, SMIs held until the return */
+	ELISA_COUNT_FAULTS,	      /* ELISA_CALL_FAULT */
 	ELISA_COUNT_FORBIDDEN,
 	ELISA_COUNT_TIMEOUTS,
 	ELISA_COUNT_REVOKED,
 	ELISA_COUNT_VMM_ENDED,
-	ELISA_COUNT_REFUSED_VMFUNC,	/* #UD for a VMFUNC that is nobody's call */
-	ELISA_COUNT_FOREIGN_ROOT,	/* ... by a process that is not the attached one */
-	ELISA_COUNT_ROOT_RELOADS,	/* KVM gave a vCPU another default context */
-	ELISA_COUNT_CLOSED,		/* the entry predicate shut VMFUNC off */
-	ELISA_COUNT_DESC_EXITS,		/* LIDT, LGDT, ... of attached vCPUs */
-	ELISA_COUNT_DEBUG_SUPPRESSED,	/* #DB in gate or sub */
+	ELISA_COUNT_REFUSED_VMFUNC,   /* #UD for a VMFUNC that is nobody's call */
+	ELISA_COUNT_FOREIGN_ROOT,     /* ... by a process that is not the attached one */
+	ELISA_COUNT_ROOT_RELOADS,     /* KVM gave a vCPU another default context */
+	ELISA_COUNT_CLOSED,	      /* the entry predicate shut VMFUNC off */
+	ELISA_COUNT_DESC_EXITS,	      /* LIDT, LGDT, ... of attached vCPUs */
+	ELISA_COUNT_DEBUG_SUPPRESSED, /* #DB in gate or sub */
 	ELISA_COUNT_COUNT
 };
 
-#define ELISA_HOST_APICV 1u	/* kvm_intel runs with enable_apicv=1 */
-#define ELISA_HOST_CPU_BUG 2u	/* L1TF or MDS: attach is refused unless overridden */
-#define ELISA_HOST_OVERRIDE 4u	/* ... and the override is set */
-#define ELISA_HOST_ARMED 8u	/* an attachment exists: the exit-path hooks are on */
+#define ELISA_HOST_CPU_BUG  2u /* L1TF or MDS: attach is refused unless overridden */
+#define ELISA_HOST_OVERRIDE 4u /* ... and the override is set */
+#define ELISA_HOST_ARMED    8u /* an attachment exists: the exit-path hooks are on */
 
 struct elisa_host_stats {
 	__u32 abi;   /* out */
@@ -124,9 +126,9 @@ struct elisa_host_stats {
 	__u64 counter[32];
 };
 
-#define ELISA_HOST_IOC_GRANT _IOWR(0xe6, 0, struct elisa_host_grant)
+#define ELISA_HOST_IOC_GRANT  _IOWR(0xe6, 0, struct elisa_host_grant)
 #define ELISA_HOST_IOC_REVOKE _IOW(0xe6, 1, struct elisa_host_revoke)
-#define ELISA_HOST_IOC_LIST _IOWR(0xe6, 2, struct elisa_host_list)
-#define ELISA_HOST_IOC_STATS _IOR(0xe6, 3, struct elisa_host_stats)
+#define ELISA_HOST_IOC_LIST   _IOWR(0xe6, 2, struct elisa_host_list)
+#define ELISA_HOST_IOC_STATS  _IOR(0xe6, 3, struct elisa_host_stats)
 
 #endif

@@ -18,11 +18,11 @@ static int failures;
 	} while (0)
 
 /* A refusal: the errno, the reason, and a text that says something. */
-#define CHECK_REFUSED(handle, call, error, reason)                                                 \
-	do {                                                                                       \
-		CHECK_EQ(call, error);                                                             \
-		CHECK_EQ(elisa_error_why(handle, NULL), reason);                                   \
-		printf("refused: %s\n", elisa_error(handle));                                      \
+#define CHECK_REFUSED(handle, call, error, reason)               \
+	do {                                                     \
+		CHECK_EQ(call, error);                           \
+		CHECK_EQ(elisa_error_why(handle, NULL), reason); \
+		printf("refused: %s\n", elisa_error(handle));    \
 	} while (0)
 
 #endif

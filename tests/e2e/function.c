@@ -3,9 +3,9 @@
 #include "function.h"
 
 static long counter;
-static const long values[3] = { 10, 20, 30 };
+static const long values[3] = {10, 20, 30};
 /* needs relocation: pointers inside an object hold in every attachment */
-static const long *const table[3] = { &values[0], &values[1], &values[2] };
+static const long *const table[3] = {&values[0], &values[1], &values[2]};
 
 static long sum(unsigned char *bytes, long count)
 {

@@ -69,8 +69,8 @@ static void calls(struct elisa_attachment *a)
 
 static void exchange(void)
 {
-	unsigned char *buffer = mmap(NULL, 8192, PROT_READ | PROT_WRITE,
-				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *buffer =
+		mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct elisa_attachment *a;
 
 	memset(buffer, 1, 8192);
@@ -178,7 +178,7 @@ static struct elisa_attachment *own(void)
 static void attach_and_exec(void)
 {
 	static char program[] = "true";
-	char *const arguments[] = { program, NULL };
+	char *const arguments[] = {program, NULL};
 
 	CHECK_EQ(CALL(own(), E2E_ADD, 1, 1).value, 2);
 	execv("/bin/true", arguments);

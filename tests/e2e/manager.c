@@ -114,7 +114,7 @@ int main(int argc, char **argv)
 	if (failures)
 		return 1;
 	for (;;) {
-		struct pollfd wait = { .fd = elisa_fd(elisa), .events = POLLIN };
+		struct pollfd wait = {.fd = elisa_fd(elisa), .events = POLLIN};
 
 		if (poll(&wait, 1, 120000) <= 0)
 			return 1;

@@ -348,6 +348,14 @@ int revoke_grant(uint32_t id)
 	return ioctl(admin_fd(), ELISA_HOST_IOC_REVOKE, &request) ? -errno : 0;
 }
 
+uint32_t host_flags(void)
+{
+	struct elisa_host_stats stats;
+
+	SYS(ioctl(admin_fd(), ELISA_HOST_IOC_STATS, &stats));
+	return stats.flags;
+}
+
 uint64_t counter(enum elisa_counter which)
 {
 	struct elisa_host_stats stats;
@@ -390,7 +398,9 @@ uint64_t vcpu_stat(struct vm *vm, int vcpu, const char *name)
 int module_load(void)
 {
 	int fd = SYS(open("/modules/elisa.ko", O_RDONLY));
-	int r = syscall(SYS_finit_module, fd, "allow_leaky_cpu=1", 0) ? -errno : 0;
+	int r = syscall(SYS_finit_module, fd, "allow_leaky_cpu=1 max_limit_us=60000000", 0) ?
+			-errno :
+			0;
 
 	close(fd);
 	return r;

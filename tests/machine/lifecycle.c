@@ -128,7 +128,7 @@ static void detach_closed(bool closed)
 	for (i = 0; i < 1000 && uses() > 2; i++) {
 		CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).exit, FAULT(UD));
 		CHECK_EQ(call(guest, 1, slot, DO_ADD, 1, 2).exit, FAULT(UD));
-		sched_yield();
+		usleep(2000);
 	}
 	CHECK_EQ(uses(), 2);
 	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).exit, FAULT(UD));

@@ -91,6 +91,7 @@ static inline bool shim_isalnum(unsigned char c)
 	       (c >= 0xc0 && c != 0xd7 && c != 0xf7);
 }
 #define isalnum(c) shim_isalnum(c)
+#define isascii(c) ((unsigned char)(c) < 0x80)
 
 /* ---- lists */
 struct list_head {
