@@ -283,7 +283,7 @@ void elisa_hooks_disarm(void)
 {
 	mutex_lock(&hooks_lock);
 	if (!--armed)
-		schedule_delayed_work(&unhook_work, HZ / 4);
+		schedule_delayed_work(&unhook_work, 2 * HZ);
 	mutex_unlock(&hooks_lock);
 	module_put(THIS_MODULE);
 }
