@@ -114,7 +114,7 @@ enum elisa_counter {
 	ELISA_COUNT_COUNT
 };
 
-#define ELISA_HOST_CPU_BUG  2u /* L1TF or MDS: attach is refused unless overridden */
+#define ELISA_HOST_CPU_BUG  2u /* L1TF, MDS or the like: attach is refused unless overridden */
 #define ELISA_HOST_OVERRIDE 4u /* ... and the override is set */
 #define ELISA_HOST_ARMED    8u /* an attachment exists: the exit-path hooks are on */
 
