@@ -24,6 +24,10 @@
 #define EXIT_FAILED_ENTRY (1u << 31)
 #define EXIT_BASIC	  0xffff
 
+/* Exports poisoned so far: a vCPU that enters sees from it that its list may be stale. The
+ * work behind elisa_export_was_poisoned() is for those that are inside. */
+static atomic_t poisonings;
+
 /* clearing them makes an EPTP invalid */
 #define INVALID_BITS	  ((u64)(ELISA_EPTP_ARMED ^ ELISA_EPTP_DISARMED))
 
@@ -274,6 +278,7 @@ static void call_aborted(struct elisa_context *c, enum elisa_call_error error)
 	/* the export is not freed before its contexts are revoked, under this lock */
 	if ((a->export_flags & ELISA_EXPORT_POISON) && !c->revoked) {
 		WRITE_ONCE(a->export->poisoned, true);
+		atomic_inc(&poisonings);
 		elisa_export_was_poisoned();
 	}
 	elisa_event(a->events, evicted ? ELISA_EVENT_EVICT : ELISA_EVENT_ABORT, a->export_id,
@@ -812,6 +817,10 @@ void elisa_enter(struct elisa_vcpu *vcpu)
 		vcpu->synced = false;
 	open = vcpu->synced && !bitmap_empty(vcpu->used, ELISA_SLOTS) &&
 	       elisa_predicate(kvm_vcpu, READ_ONCE(vcpu->vm->allow_pcid)) == ELISA_OK;
+	if (vcpu->poisonings != atomic_read(&poisonings)) {
+		vcpu->poisonings = atomic_read(&poisonings);
+		vcpu->stale = true;
+	}
 	eptp = vmcs_get(EPT_POINTER);
 	c = eptp == vcpu->default_eptp ? NULL : context_of(vcpu, eptp, &where);
 	if (c)
