@@ -189,7 +189,7 @@ struct elisa_vcpu {
 	u64 *list;
 	bool stale;
 	int poisonings; /* of all exports, when the list was last looked at */
-	bool fresh; /* contexts whose roots no CPU has been told to forget */
+	bool fresh;	/* contexts whose roots no CPU has been told to forget */
 	DECLARE_BITMAP(used, ELISA_SLOTS);
 	struct elisa_context *slots[ELISA_SLOTS];
 	struct elisa_stash stash;

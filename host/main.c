@@ -28,16 +28,17 @@ MODULE_PARM_DESC(max_pages, "pages a VM may have pinned if its grant says nothin
 
 static bool allow_leaky_cpu;
 module_param(allow_leaky_cpu, bool, 0444);
-MODULE_PARM_DESC(allow_leaky_cpu,
-		 "attach on CPUs with L1TF, MDS or the like: no exit flushes the object's data after a call");
+MODULE_PARM_DESC(
+	allow_leaky_cpu,
+	"attach on CPUs with L1TF, MDS or the like: no exit flushes the object's data after a call");
 
 atomic64_t elisa_counters[ELISA_COUNT_COUNT];
 
 bool elisa_cpu_leaks(void)
 {
 	static const u32 bugs[] = {
-		X86_BUG_L1TF, X86_BUG_MDS, X86_BUG_TAA, X86_BUG_MMIO_STALE_DATA, X86_BUG_GDS,
-		X86_BUG_RFDS,
+		X86_BUG_L1TF, X86_BUG_MDS,  X86_BUG_TAA, X86_BUG_MMIO_STALE_DATA,
+		X86_BUG_GDS,  X86_BUG_RFDS,
 	};
 	unsigned int i;
 

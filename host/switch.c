@@ -29,11 +29,11 @@
 static atomic_t poisonings;
 
 /* clearing them makes an EPTP invalid */
-#define INVALID_BITS	  ((u64)(ELISA_EPTP_ARMED ^ ELISA_EPTP_DISARMED))
+#define INVALID_BITS   ((u64)(ELISA_EPTP_ARMED ^ ELISA_EPTP_DISARMED))
 
-#define CS_RIGHTS_USER	  0xa0fb /* present, ring 3, code, 64-bit */
-#define SS_RIGHTS_USER	  0xc0f3 /* present, ring 3, data */
-#define RFLAGS_KEPT	  (X86_EFLAGS_IF | X86_EFLAGS_IOPL | X86_EFLAGS_ID)
+#define CS_RIGHTS_USER 0xa0fb /* present, ring 3, code, 64-bit */
+#define SS_RIGHTS_USER 0xc0f3 /* present, ring 3, data */
+#define RFLAGS_KEPT    (X86_EFLAGS_IF | X86_EFLAGS_IOPL | X86_EFLAGS_ID)
 
 static u64 code_address(struct elisa_context *c)
 {
