@@ -287,15 +287,16 @@ u32 elisa_events_take(struct elisa_events *events, struct elisa_event *out, u32 
 /* ---- hypercall.c */
 void elisa_hypercall(struct kvm_vcpu *kvm_vcpu, unsigned long magic);
 
-/* ---- switch.c: the entry and exit of a vCPU that is set up */
+/* ---- list.c, call.c, exit.c, enter.c: the way in and out of a vCPU that is set up; what they
+ * share among themselves is in switch.h */
 void elisa_list_reset(struct elisa_vcpu *vcpu);
-void elisa_stash_orphan(struct elisa_vcpu *vcpu, struct elisa_context *context);
-void elisa_enter(struct elisa_vcpu *vcpu);
-bool elisa_exit(struct elisa_vcpu *vcpu);
-int elisa_exit_handle(struct kvm_vcpu *kvm_vcpu, unsigned long fastpath);
 void elisa_trap_return(struct elisa_vcpu *vcpu);
+void elisa_stash_orphan(struct elisa_vcpu *vcpu, struct elisa_context *context);
 void elisa_vcpu_was_reset(struct elisa_vcpu *vcpu);
 void elisa_vcpu_touched(struct elisa_vcpu *vcpu);
+bool elisa_exit(struct elisa_vcpu *vcpu);
+int elisa_exit_handle(struct kvm_vcpu *kvm_vcpu, unsigned long fastpath);
+void elisa_enter(struct elisa_vcpu *vcpu);
 
 /* ---- predicate.c */
 enum elisa_why elisa_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid);

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A call that is interrupted or ends before its return: how it is put aside, and what KVM,
+ * the VMM and the guest see then. Nothing of the function's registers may be in that.
+ */
+#include <asm/fpu/api.h>
+#include <asm/fpu/types.h>
+#include <asm/fpu/xcr.h>
+#include <asm/kvm_vcpu_regs.h>
+
+#include "switch.h"
+
+#define CS_RIGHTS_USER 0xa0fb /* present, ring 3, code, 64-bit */
+#define SS_RIGHTS_USER 0xc0f3 /* present, ring 3, data */
+#define RFLAGS_KEPT    (X86_EFLAGS_IF | X86_EFLAGS_IOPL | X86_EFLAGS_ID)
+
+/* Exports poisoned so far: a vCPU that enters sees from it that its list may be stale. The
+ * work behind elisa_export_was_poisoned() is for those that are inside. */
+atomic_t elisa_poisonings;
+
+/* KVM caches these VMCS fields; we have changed them behind its back. */
+void elisa_forget_cached_registers(struct kvm_vcpu *kvm_vcpu)
+{
+	kvm_vcpu->arch.regs_avail &= ~((1 << VCPU_REGS_RIP) | (1 << VCPU_REGS_RSP) |
+				       (1 << VCPU_EXREG_RFLAGS) | (1 << VCPU_EXREG_SEGMENTS));
+	kvm_vcpu->arch.regs_dirty &= ~((1 << VCPU_REGS_RIP) | (1 << VCPU_REGS_RSP));
+}
+
+void elisa_set_rip(struct kvm_vcpu *kvm_vcpu, u64 rip)
+{
+	vmcs_set(GUEST_RIP, rip);
+	elisa_forget_cached_registers(kvm_vcpu);
+}
+
+/* Where the caller's stack was: gate-in has not left it yet, strict keeps it in the data
+ * page, trusted at the top of the sub stack. */
+static u64 caller_rsp(struct elisa_context *c, enum elisa_where where)
+{
+	u64 rsp;
+
+	if (where == ELISA_IN_DOUBT)
+		return 0;
+	if (where == ELISA_IN_GATE_IN)
+		return vmcs_get(GUEST_RSP);
+	if (c->attachment->mode == ELISA_MODE_TRUSTED)
+		return *(u64 *)(c->stack[ELISA_STACK_PAGES - 1] + PAGE_SIZE - 8);
+	memcpy(&rsp, c->data + ELISA_RSP_SLOT(c->attachment->slot), sizeof(rsp));
+	return rsp;
+}
+
+/*
+ * Whose call ends in context @c? In a gate context outside of its own code page nobody is
+ * who came in through a stub: a function used VMFUNC to get from its sub context, whose
+ * entry is armed still, into another slot's gate. That must not give it the choice of its
+ * caller's stack. If more than one could have done it, there is no stack to go on with.
+ */
+struct elisa_context *elisa_caller_of(struct elisa_vcpu *vcpu, struct elisa_context *c,
+				      enum elisa_where *where)
+{
+	struct elisa_context *caller = c, *other;
+	int slot;
+
+	if (*where == ELISA_IN_SUB || vmcs_get(GUEST_RIP) - elisa_code_address(c) < PAGE_SIZE)
+		return c;
+	for_each_set_bit(slot, vcpu->used, ELISA_SLOTS) {
+		other = vcpu->slots[slot];
+		if (READ_ONCE(vcpu->list[ELISA_INDEX_SUB(slot)]) != other->eptp[ELISA_IN_SUB])
+			continue;
+		*where = *where == ELISA_IN_GATE_IN || *where == ELISA_IN_GATE_OUT ? ELISA_IN_SUB :
+										     ELISA_IN_DOUBT;
+		caller = other;
+	}
+	return caller;
+}
+
+/* Events that the call itself caused die with it; NMIs and interrupts are not its own. */
+void elisa_drop_events(struct kvm_vcpu *kvm_vcpu)
+{
+	kvm_vcpu->arch.exception.pending = false;
+	kvm_vcpu->arch.exception.injected = false;
+	if (kvm_vcpu->arch.interrupt.soft)
+		kvm_vcpu->arch.interrupt.injected = false;
+}
+
+/* The vCPU as after the end of the call with @error. Under vcpu->lock, VMCS loaded. */
+void elisa_show_end(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa_where where,
+		    enum elisa_call_error error)
+{
+	struct kvm_vcpu *kvm_vcpu = vcpu->kvm_vcpu;
+	u64 rsp = caller_rsp(c, where);
+	struct elisa_attachment *a = c->attachment;
+
+	memset(kvm_vcpu->arch.regs, 0, 16 * sizeof(kvm_vcpu->arch.regs[0]));
+	kvm_vcpu->arch.regs[VCPU_REGS_RDX] = (long)error;
+	vmcs_set(GUEST_RIP, elisa_code_address(c) + ELISA_ERROR_RETURN(a->slot));
+	vmcs_set(GUEST_RSP, rsp);
+	vmcs_set(GUEST_RFLAGS, X86_EFLAGS_FIXED | (vmcs_get(GUEST_RFLAGS) & RFLAGS_KEPT));
+	vmcs_set(GUEST_INTERRUPTIBILITY_INFO,
+		 vmcs_get(GUEST_INTERRUPTIBILITY_INFO) &
+			 ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
+	vmcs_set(GUEST_PENDING_DBG_EXCEPTIONS, 0);
+	vmcs_set(GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
+	if (!elisa_in_ring3()) {
+		/* SYSCALL and the like had got as far as changing the ring */
+		vmcs_set(GUEST_CS_SELECTOR, a->user_cs);
+		vmcs_set(GUEST_CS_BASE, 0);
+		vmcs_set(GUEST_CS_LIMIT, ~0u);
+		vmcs_set(GUEST_CS_AR_BYTES, CS_RIGHTS_USER);
+		vmcs_set(GUEST_SS_SELECTOR, a->user_ss);
+		vmcs_set(GUEST_SS_BASE, 0);
+		vmcs_set(GUEST_SS_LIMIT, ~0u);
+		vmcs_set(GUEST_SS_AR_BYTES, SS_RIGHTS_USER);
+		vmcs_set(GUEST_RFLAGS, X86_EFLAGS_FIXED | X86_EFLAGS_IF);
+	}
+	vmcs_set(EPT_POINTER, vcpu->default_eptp);
+	vcpu->trap = false;
+	elisa_list_reset(vcpu);
+	elisa_forget_cached_registers(kvm_vcpu);
+}
+
+/* An empty XSAVE area: restoring it puts every component into its initial state. */
+static const struct {
+	u8 legacy[24];
+	u32 mxcsr;
+	u8 rest[576 - 28];
+} __aligned(64) no_vector_state = {.mxcsr = MXCSR_DEFAULT};
+
+static void forget_vector_state(struct fpstate *fpstate)
+{
+	fpstate->regs.xsave.header.xfeatures &= XFEATURE_MASK_PKRU;
+	fpstate->regs.xsave.i387.mxcsr = MXCSR_DEFAULT;
+}
+
+/*
+ * XSAVE does not write a component that is in its initial state, and KVM_GET_FPU shows
+ * the memory nevertheless: as it was when an exit interrupted a function.
+ */
+static void forget_stale_state(struct fpstate *fpstate)
+{
+	struct xregs_state *xsave = &fpstate->regs.xsave;
+
+	if (!(xsave->header.xfeatures & XFEATURE_MASK_FP))
+		memset(xsave->i387.st_space, 0, sizeof(xsave->i387.st_space));
+	if (!(xsave->header.xfeatures & XFEATURE_MASK_SSE))
+		memset(xsave->i387.xmm_space, 0, sizeof(xsave->i387.xmm_space));
+}
+
+/* Clears what the function left in vector, mask, tile and x87 registers. PKRU is the
+ * guest's own. The guest's registers are live, or KVM's copy will be loaded. */
+void elisa_clear_vector_state(struct kvm_vcpu *kvm_vcpu)
+{
+	struct fpstate *fpstate = kvm_vcpu->arch.guest_fpu.fpstate;
+	u64 mask = xgetbv(XCR_XFEATURE_ENABLED_MASK) & ~(u64)XFEATURE_MASK_PKRU;
+	unsigned long flags;
+
+	local_irq_save(flags);
+	if (test_thread_flag(TIF_NEED_FPU_LOAD)) {
+		forget_vector_state(fpstate);
+	} else {
+		asm volatile("xrstor64 %0"
+			     :
+			     : "m"(no_vector_state), "a"((u32)mask), "d"((u32)(mask >> 32)));
+	}
+	local_irq_restore(flags);
+}
+
+bool elisa_leaves_vector_state(struct elisa_context *c)
+{
+	return !(c->attachment->export_flags & ELISA_EXPORT_GENERAL_REGS);
+}
+
+/* Counts and tells the manager of a call that did not come to its end. */
+void elisa_call_aborted(struct elisa_context *c, enum elisa_call_error error)
+{
+	struct elisa_attachment *a = c->attachment;
+	bool evicted = error == ELISA_CALL_TIMEOUT || error == ELISA_CALL_REVOKED;
+
+	switch (error) {
+	case ELISA_CALL_FAULT:
+		elisa_count(ELISA_COUNT_FAULTS);
+		break;
+	case ELISA_CALL_FORBIDDEN:
+		elisa_count(ELISA_COUNT_FORBIDDEN);
+		break;
+	case ELISA_CALL_TIMEOUT:
+		elisa_count(ELISA_COUNT_TIMEOUTS);
+		break;
+	case ELISA_CALL_REVOKED:
+		elisa_count(ELISA_COUNT_REVOKED);
+		break;
+	default:
+		elisa_count(ELISA_COUNT_VMM_ENDED);
+	}
+	atomic64_inc(&a->aborts);
+	/* the export is not freed before its contexts are revoked, under this lock */
+	if ((a->export_flags & ELISA_EXPORT_POISON) && !c->revoked) {
+		WRITE_ONCE(a->export->poisoned, true);
+		atomic_inc(&elisa_poisonings);
+		elisa_export_was_poisoned();
+	}
+	elisa_event(a->events, evicted ? ELISA_EVENT_EVICT : ELISA_EVENT_ABORT, a->export_id,
+		    a->number, error);
+}
+
+/* A call has come to its end: the next one has all its time. */
+void elisa_forget_time(struct elisa_vcpu *vcpu)
+{
+	vcpu->stash.cycles = 0;
+	vcpu->stash.watched = false;
+	vcpu->entry_tsc = 0;
+}
+
+void elisa_end_call(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa_where where,
+		    enum elisa_call_error error)
+{
+	elisa_show_end(vcpu, c, where, error);
+	if (elisa_leaves_vector_state(c))
+		elisa_clear_vector_state(vcpu->kvm_vcpu);
+	elisa_forget_time(vcpu);
+	kvm_make_request(KVM_REQ_EVENT, vcpu->kvm_vcpu);
+	elisa_call_aborted(c, error);
+}
+
+void elisa_stash_shown(struct elisa_stash *stash)
+{
+	stash->shown.rip = vmcs_get(GUEST_RIP);
+	stash->shown.rsp = vmcs_get(GUEST_RSP);
+	stash->shown.rflags = vmcs_get(GUEST_RFLAGS);
+	stash->shown.cr0 = vmcs_get(GUEST_CR0);
+	stash->shown.cr3 = vmcs_get(GUEST_CR3);
+	stash->shown.cr4 = vmcs_get(GUEST_CR4);
+	stash->shown.fs_base = vmcs_get(GUEST_FS_BASE);
+	stash->shown.gs_base = vmcs_get(GUEST_GS_BASE);
+	stash->shown.cs = vmcs_get(GUEST_CS_SELECTOR);
+	stash->shown.ss = vmcs_get(GUEST_SS_SELECTOR);
+	stash->shown.cs_ar = vmcs_get(GUEST_CS_AR_BYTES);
+	stash->shown.ss_ar = vmcs_get(GUEST_SS_AR_BYTES);
+}
+
+/* Puts the call aside; KVM sees its end from here on. Under vcpu->lock. */
+void elisa_stash_call(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa_where where,
+		      u64 eptp, u64 rip, u64 rflags)
+{
+	struct elisa_stash *stash = &vcpu->stash;
+	u32 slot = c->attachment->slot;
+	bool trap = vcpu->trap;
+
+	memcpy(stash->regs, vcpu->kvm_vcpu->arch.regs, sizeof(stash->regs));
+	stash->active = true;
+	stash->touched = false;
+	stash->vector = elisa_leaves_vector_state(c);
+	stash->context = c;
+	stash->eptp = eptp;
+	stash->rip = rip;
+	stash->rsp = vmcs_get(GUEST_RSP);
+	stash->rflags = rflags;
+	stash->interruptibility = vmcs_get(GUEST_INTERRUPTIBILITY_INFO);
+	stash->armed = vcpu->list[ELISA_INDEX_SUB(slot)] == c->eptp[ELISA_IN_SUB];
+	stash->gate_open = vcpu->list[ELISA_INDEX_GATE_IN(slot)] == c->eptp[ELISA_IN_GATE_IN];
+	if (vcpu->entry_tsc)
+		stash->cycles += rdtsc() - vcpu->entry_tsc;
+	vcpu->entry_tsc = 0;
+	elisa_show_end(vcpu, c, where, ELISA_CALL_VMM);
+	if (trap)
+		elisa_trap_return(vcpu); /* what was held back still is */
+	elisa_stash_shown(stash);
+	elisa_count(ELISA_COUNT_EXITS_IN_CONTEXT);
+}
+
+/* The context is about to be freed: its interrupted call will end at the next entry. */
+void elisa_stash_orphan(struct elisa_vcpu *vcpu, struct elisa_context *context)
+{
+	if (vcpu->stash.active && vcpu->stash.context == context) {
+		elisa_call_aborted(context, ELISA_CALL_REVOKED);
+		vcpu->stash.context = NULL;
+	}
+}
+
+/* KVM resets the vCPU: an interrupted call ends, and it must be set up anew. */
+void elisa_vcpu_was_reset(struct elisa_vcpu *vcpu)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&vcpu->lock, flags);
+	vcpu->synced = false;
+	vcpu->stash.touched = true;
+	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
+}
+
+/*
+ * The VMM asks for or changes the vCPU's state: the call ends. Vector registers are in
+ * KVM's memory now (the vCPU's mutex is held, so it does not run) and are cleared there.
+ */
+void elisa_vcpu_touched(struct elisa_vcpu *vcpu)
+{
+	struct fpstate *fpstate = vcpu->kvm_vcpu->arch.guest_fpu.fpstate;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&vcpu->lock, flags);
+	if (vcpu->stash.active) {
+		vcpu->stash.touched = true;
+		if (vcpu->stash.vector)
+			forget_vector_state(fpstate);
+	}
+	forget_stale_state(fpstate);
+	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
+}

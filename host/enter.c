@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The last things before an entry of a vCPU that is set up: the entry predicate, the list, and
+ * whether a call that was put aside goes on. IRQs are off here; nothing may sleep.
+ */
+#include <asm/kvm_vcpu_regs.h>
+
+#include "compat.h"
+#include "switch.h"
+
+/* Has anything changed of what was shown in the stash's place? */
+static bool shown_untouched(struct elisa_vcpu *vcpu)
+{
+	const struct elisa_stash *stash = &vcpu->stash;
+	struct kvm_vcpu *kvm_vcpu = vcpu->kvm_vcpu;
+	struct elisa_stash now;
+	int i;
+
+	if (stash->touched ||
+	    (kvm_vcpu->arch.regs_dirty & ((1 << VCPU_REGS_RIP) | (1 << VCPU_REGS_RSP))))
+		return false;
+	for (i = 0; i < 16; i++)
+		if (i != VCPU_REGS_RSP && i != VCPU_REGS_RDX && kvm_vcpu->arch.regs[i])
+			return false;
+	if (kvm_vcpu->arch.regs[VCPU_REGS_RDX] != (unsigned long)(long)ELISA_CALL_VMM)
+		return false;
+	/* an event is about to be delivered to what is shown: that is the truth now */
+	if ((vmcs_get(VM_ENTRY_INTR_INFO_FIELD) & INTR_INFO_VALID) ||
+	    kvm_vcpu->arch.exception.pending || kvm_vcpu->arch.exception.injected ||
+	    kvm_vcpu->arch.interrupt.injected || kvm_vcpu->arch.nmi_injected)
+		return false;
+	memset(&now.shown, 0, sizeof(now.shown));
+	elisa_stash_shown(&now);
+	return !memcmp(&now.shown, &stash->shown, sizeof(now.shown));
+}
+
+static enum elisa_call_error may_resume(struct elisa_vcpu *vcpu, bool open)
+{
+	struct elisa_stash *stash = &vcpu->stash;
+	u64 limit;
+
+	if (!stash->context || stash->context->revoked)
+		return ELISA_CALL_REVOKED;
+	if (!open)
+		return ELISA_CALL_CLOSED;
+	limit = stash->context->attachment->limit_cycles;
+	if (stash->watched && stash->cycles >= limit)
+		return ELISA_CALL_TIMEOUT;
+	/*
+	 * Several short calls look like one long one if every exit happens to fall into
+	 * one: from half the limit on, the return is made to exit, which starts anew.
+	 */
+	if (stash->cycles >= limit / 2) {
+		stash->watched = true;
+		elisa_trap_return(vcpu);
+	}
+	return ELISA_CALL_OK;
+}
+
+static void resume_call(struct elisa_vcpu *vcpu)
+{
+	struct elisa_stash *stash = &vcpu->stash;
+	struct elisa_context *c = stash->context;
+	u32 slot = c->attachment->slot;
+
+	memcpy(vcpu->kvm_vcpu->arch.regs, stash->regs, sizeof(stash->regs));
+	vmcs_set(GUEST_RIP, stash->rip);
+	vmcs_set(GUEST_RSP, stash->rsp);
+	vmcs_set(GUEST_RFLAGS, stash->rflags);
+	vmcs_set(GUEST_INTERRUPTIBILITY_INFO, stash->interruptibility);
+	vmcs_set(EPT_POINTER, stash->eptp);
+	elisa_forget_cached_registers(vcpu->kvm_vcpu);
+	/* as the gate had left them: gate-in shut, so that sub cannot go back into it */
+	if (stash->armed)
+		vcpu->list[ELISA_INDEX_SUB(slot)] = c->eptp[ELISA_IN_SUB];
+	if (!stash->gate_open)
+		vcpu->list[ELISA_INDEX_GATE_IN(slot)] = c->eptp[ELISA_IN_GATE_IN] & ~INVALID_BITS;
+	stash->active = false;
+	vcpu->entry_tsc = rdtsc();
+	elisa_count(ELISA_COUNT_RESUMED);
+}
+
+/* KVM has looked at its requests already: an IPI to ourselves makes it look again. */
+static void request_events_at_entry(struct kvm_vcpu *kvm_vcpu)
+{
+	kvm_make_request(KVM_REQ_EVENT, kvm_vcpu);
+	elisa_interrupt_self();
+}
+
+/* What is shown stays; it only has to say the right reason. */
+static void end_stashed(struct elisa_vcpu *vcpu, enum elisa_call_error error)
+{
+	struct elisa_stash *stash = &vcpu->stash;
+	unsigned long *rdx = &vcpu->kvm_vcpu->arch.regs[VCPU_REGS_RDX];
+
+	if (error != ELISA_CALL_VMM && *rdx == (unsigned long)(long)ELISA_CALL_VMM)
+		*rdx = (long)error;
+	if (stash->vector)
+		elisa_clear_vector_state(vcpu->kvm_vcpu);
+	if (stash->context)
+		elisa_call_aborted(stash->context, error);
+	stash->active = false;
+	elisa_forget_time(vcpu);
+	vcpu->trap = false;
+	elisa_list_reset(vcpu);
+	request_events_at_entry(vcpu->kvm_vcpu);
+}
+
+/* VMFUNC and descriptor-table exiting on or off, as the VMCS may have lost them. */
+static void set_controls(struct elisa_vcpu *vcpu, bool on)
+{
+	const u64 ours = SECONDARY_EXEC_ENABLE_VMFUNC | SECONDARY_EXEC_DESC;
+	u64 secondary;
+
+	if (!on) {
+		if (vcpu->enabled) {
+			vmcs_set(ELISA_VMCS_FUNCTION_CONTROL, 0);
+			vcpu->enabled = false;
+			elisa_count(ELISA_COUNT_CLOSED);
+		}
+		if (!bitmap_empty(vcpu->used, ELISA_SLOTS))
+			return;
+		/* nobody is left who handles these exits: KVM would warn of VMFUNC's */
+		if (vcpu->controls) {
+			secondary = vmcs_get(SECONDARY_VM_EXEC_CONTROL) &
+				    ~(u64)SECONDARY_EXEC_ENABLE_VMFUNC;
+			if (boot_cpu_has(X86_FEATURE_UMIP) ||
+			    !(vcpu->kvm_vcpu->arch.cr4 & X86_CR4_UMIP))
+				secondary &= ~(u64)SECONDARY_EXEC_DESC;
+			vmcs_set(SECONDARY_VM_EXEC_CONTROL, secondary);
+			vcpu->controls = false;
+		}
+		elisa_vcpu_idle(vcpu);
+		return;
+	}
+	vcpu->controls = true;
+	secondary = vmcs_get(SECONDARY_VM_EXEC_CONTROL);
+	if ((secondary & ours) != ours)
+		vmcs_set(SECONDARY_VM_EXEC_CONTROL, secondary | ours);
+	if (!vcpu->enabled) {
+		vmcs_set(ELISA_VMCS_EPTP_LIST, __pa(vcpu->list));
+		vmcs_set(ELISA_VMCS_FUNCTION_CONTROL, ELISA_VMFUNC_EPTP_SWITCHING);
+		/* another root may have been loaded while nobody looked */
+		invvpid_single(vmcs_get(VIRTUAL_PROCESSOR_ID));
+		vcpu->enabled = true;
+	}
+}
+
+/* A fast path of KVM re-enters without the exit hook: the VMCS still is in the call. */
+static void reentered(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa_where where,
+		      bool open)
+{
+	enum elisa_call_error error = c->revoked ? ELISA_CALL_REVOKED : ELISA_CALL_CLOSED;
+
+	u64 *in = &vcpu->list[ELISA_INDEX_GATE_IN(c->attachment->slot)];
+	u64 *sub = &vcpu->list[ELISA_INDEX_SUB(c->attachment->slot)];
+	u64 kept_in = *in, kept_sub = *sub;
+
+	if (open && !c->revoked) {
+		if (!vcpu->stale)
+			return;
+		/* other slots' entries may be stale; this one's are the running call's */
+		elisa_list_reset(vcpu);
+		*in = kept_in;
+		*sub = kept_sub;
+		return;
+	}
+	c = elisa_caller_of(vcpu, c, &where);
+	elisa_end_call(vcpu, c, where, error);
+}
+
+/* Last thing before an entry; IRQs and preemption are off, the VMCS is loaded. */
+void elisa_enter(struct elisa_vcpu *vcpu)
+{
+	struct kvm_vcpu *kvm_vcpu = vcpu->kvm_vcpu;
+	enum elisa_call_error error;
+	struct elisa_context *c;
+	enum elisa_where where;
+	u64 eptp;
+	bool open;
+
+	raw_spin_lock(&vcpu->lock);
+	if (!vcpu->list || (kvm_vcpu->arch.hflags & HF_GUEST_MASK))
+		goto out;
+	vcpu->inside = true;
+	vcpu->entries++;
+	if (!cpumask_test_cpu(raw_smp_processor_id(), vcpu->vm->cpus))
+		cpumask_set_cpu(raw_smp_processor_id(), vcpu->vm->cpus);
+	if (!(kvm_vcpu->arch.efer & EFER_LMA))
+		vcpu->synced = false;
+	open = vcpu->synced && !bitmap_empty(vcpu->used, ELISA_SLOTS) &&
+	       elisa_predicate(kvm_vcpu, READ_ONCE(vcpu->vm->allow_pcid)) == ELISA_OK;
+	if (vcpu->poisonings != atomic_read(&elisa_poisonings)) {
+		vcpu->poisonings = atomic_read(&elisa_poisonings);
+		vcpu->stale = true;
+	}
+	eptp = vmcs_get(EPT_POINTER);
+	c = eptp == vcpu->default_eptp ? NULL : elisa_context_of(vcpu, eptp, &where);
+	if (c)
+		reentered(vcpu, c, where, open);
+	else
+		elisa_set_default(vcpu, eptp);
+	if (vcpu->stale && !c)
+		elisa_list_reset(vcpu);
+	if (vcpu->fresh) {
+		/*
+		 * KVM frees its roots without an INVEPT, counting on one when the page becomes
+		 * a root again. Ours may have been one: what this CPU remembers under such a
+		 * page goes before its first use. Before the vCPU runs on another CPU, KVM
+		 * does the same there (vmx_vcpu_load_vmcs(), vmx_flush_tlb_all()).
+		 */
+		invept_all();
+		vcpu->fresh = false;
+	}
+	if (vcpu->stash.active) {
+		error = may_resume(vcpu, open);
+		if (error == ELISA_CALL_OK && !shown_untouched(vcpu))
+			error = ELISA_CALL_VMM;
+		if (error == ELISA_CALL_OK)
+			resume_call(vcpu);
+		else
+			end_stashed(vcpu, error);
+	} else if (vcpu->trap && !c) {
+		vcpu->trap = false;
+		elisa_set_default(vcpu, eptp);
+	}
+	/* another root than the guest itself loaded: KVM flushed only its own context */
+	if (vcpu->enabled && vmcs_get(GUEST_CR3) != vcpu->exit_cr3)
+		invvpid_single(vmcs_get(VIRTUAL_PROCESSOR_ID));
+	vcpu->exit_cr3 = vmcs_get(GUEST_CR3);
+	set_controls(vcpu, open);
+out:
+	raw_spin_unlock(&vcpu->lock);
+}

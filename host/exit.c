@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What happens at an exit of a vCPU that is set up: in default hardly anything, in gate or sub
+ * the call is put aside or ended. KVM's handler must not run for an exit that a call caused.
+ */
+#include <asm/kvm_vcpu_regs.h>
+
+#include "switch.h"
+
+#define EXIT_FAILED_ENTRY (1u << 31)
+#define EXIT_BASIC	  0xffff
+
+/* Exits that are not the call's doing: KVM handles them while the call is put aside. */
+static bool is_asynchronous(u32 reason)
+{
+	switch (reason) {
+	case EXIT_REASON_EXTERNAL_INTERRUPT:
+	case EXIT_REASON_INTERRUPT_WINDOW:
+	case EXIT_REASON_NMI_WINDOW:
+	case EXIT_REASON_TPR_BELOW_THRESHOLD:
+	case EXIT_REASON_PREEMPTION_TIMER:
+	case EXIT_REASON_PML_FULL:
+		return true;
+	case EXIT_REASON_EXCEPTION_NMI: {
+		u32 info = vmcs_get(VM_EXIT_INTR_INFO);
+
+		/* a machine check has been handled by now; the call that hit it ends */
+		return INTR_TYPE(info) == INTR_TYPE_NMI_INTR;
+	}
+	}
+	return false;
+}
+
+/* Exits of the default context that are ours on a vCPU that is set up, open or closed. */
+static bool is_ours_in_default(u32 reason)
+{
+	return reason == EXIT_REASON_VMFUNC || reason == EXIT_REASON_GDTR_IDTR ||
+	       reason == EXIT_REASON_LDTR_TR;
+}
+
+/* A function that left by VMFUNC 0 of its own instead of by the gate left its entry armed. */
+static void shut_open_subs(struct elisa_vcpu *vcpu)
+{
+	int slot;
+
+	for_each_set_bit(slot, vcpu->used, ELISA_SLOTS)
+		if (vcpu->list[ELISA_INDEX_SUB(slot)] & INVALID_BITS) {
+			elisa_list_reset(vcpu);
+			return;
+		}
+}
+
+/*
+ * First thing after an exit, preemption off. True: elisa_exit_handle() has to handle it
+ * in the place of KVM's handler.
+ */
+bool elisa_exit(struct elisa_vcpu *vcpu)
+{
+	struct elisa_context *c, *caller;
+	enum elisa_where where;
+	unsigned long flags;
+	bool ours = false, failed;
+	u32 reason;
+	u64 eptp;
+
+	if (!vcpu->inside)
+		return false; /* nested guest mode, or never set up */
+	raw_spin_lock_irqsave(&vcpu->lock, flags);
+	vcpu->inside = false;
+	failed = vmcs_get(VM_EXIT_REASON) & EXIT_FAILED_ENTRY;
+	reason = vmcs_get(VM_EXIT_REASON) & EXIT_BASIC;
+	if (reason < ELISA_EXIT_REASONS)
+		vcpu->exits[reason]++;
+	eptp = vmcs_get(EPT_POINTER);
+	vcpu->exit_cr3 = vmcs_get(GUEST_CR3);
+	/* closed, VMFUNC exits for the caller to learn of it */
+	if (!vcpu->enabled || eptp == vcpu->default_eptp) {
+		elisa_forget_time(vcpu);
+		shut_open_subs(vcpu);
+		ours = is_ours_in_default(reason);
+		goto out;
+	}
+	c = elisa_context_of(vcpu, eptp, &where);
+	if (WARN_ON_ONCE(!c)) {
+		/* cannot happen; the VM must not go on in a context nobody owns */
+		vmcs_set(EPT_POINTER, vcpu->default_eptp);
+		vcpu->kvm_vcpu->kvm->vm_dead = true;
+		kvm_make_request(KVM_REQ_VM_DEAD, vcpu->kvm_vcpu);
+		goto out;
+	}
+	if (failed) {
+		elisa_end_call(vcpu, c, where, ELISA_CALL_FORBIDDEN);
+		goto out;
+	}
+	if (!is_asynchronous(reason) || !elisa_in_ring3()) {
+		ours = true;
+		goto out;
+	}
+	caller = elisa_caller_of(vcpu, c, &where);
+	if (caller != c)
+		elisa_end_call(vcpu, caller, where, ELISA_CALL_FORBIDDEN);
+	else if (atomic_read(&vcpu->prying))
+		elisa_end_call(vcpu, c, where, ELISA_CALL_VMM);
+	else
+		elisa_stash_call(vcpu, c, where, eptp, vmcs_get(GUEST_RIP), vmcs_get(GUEST_RFLAGS));
+out:
+	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
+	return ours;
+}
+
+/* The return that list[0] was made invalid for: finish the switch by hand. */
+static bool finish_return(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa_where where)
+{
+	struct kvm_vcpu *kvm_vcpu = vcpu->kvm_vcpu;
+	u32 slot = c->attachment->slot;
+	u64 at = elisa_code_address(c);
+
+	if (!vcpu->trap || (u32)kvm_vcpu->arch.regs[VCPU_REGS_RAX] ||
+	    (u32)kvm_vcpu->arch.regs[VCPU_REGS_RCX])
+		return false;
+	if (c->attachment->mode == ELISA_MODE_STRICT && where == ELISA_IN_GATE_OUT)
+		at += ELISA_GATE_OUT_VMFUNC(slot);
+	else if (c->attachment->mode == ELISA_MODE_TRUSTED && where == ELISA_IN_SUB)
+		at += ELISA_TRUSTED_VMFUNC(slot);
+	else
+		return false;
+	if (vmcs_get(GUEST_RIP) != at)
+		return false;
+	vmcs_set(EPT_POINTER, vcpu->default_eptp);
+	elisa_set_rip(kvm_vcpu, at + 3);
+	vcpu->trap = false;
+	elisa_forget_time(vcpu);
+	elisa_list_reset(vcpu);
+	kvm_make_request(KVM_REQ_EVENT, kvm_vcpu);
+	vcpu->return_traps++;
+	elisa_count(ELISA_COUNT_RETURN_TRAPS);
+	return true;
+}
+
+/* VMFUNC of a process that does not own the gate: as on a CPU without VMFUNC. */
+static void refuse_foreign(struct elisa_vcpu *vcpu)
+{
+	vmcs_set(EPT_POINTER, vcpu->default_eptp);
+	elisa_set_rip(vcpu->kvm_vcpu, vmcs_get(GUEST_RIP) - 3);
+	elisa_list_reset(vcpu);
+	elisa_count(ELISA_COUNT_FOREIGN_ROOT);
+}
+
+/* The call goes on after #DB (a guest must not stop a function at an instruction of its
+ * choice) and after PAUSE-loop exits. */
+static bool goes_on(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa_where where,
+		    u32 reason, u64 eptp)
+{
+	u64 rflags = vmcs_get(GUEST_RFLAGS), rip = vmcs_get(GUEST_RIP);
+	u32 info = vmcs_get(VM_EXIT_INTR_INFO);
+
+	if (!elisa_in_ring3() || atomic_read(&vcpu->prying))
+		return false;
+	if (reason == EXIT_REASON_PAUSE_INSTRUCTION) {
+		rip += vmcs_get(VM_EXIT_INSTRUCTION_LEN);
+	} else if (reason == EXIT_REASON_EXCEPTION_NMI &&
+		   INTR_TYPE(info) == INTR_TYPE_HARD_EXCEPTION &&
+		   (info & INTR_INFO_VECTOR_MASK) == DB_VECTOR) {
+		rflags = (rflags | X86_EFLAGS_RF) & ~(u64)X86_EFLAGS_TF;
+		elisa_count(ELISA_COUNT_DEBUG_SUPPRESSED);
+	} else {
+		return false;
+	}
+	elisa_drop_events(vcpu->kvm_vcpu);
+	elisa_stash_call(vcpu, c, where, eptp, rip, rflags);
+	return true;
+}
+
+static enum elisa_call_error error_of(u32 reason)
+{
+	switch (reason) {
+	case EXIT_REASON_EXCEPTION_NMI:
+	case EXIT_REASON_TRIPLE_FAULT:
+	case EXIT_REASON_EPT_VIOLATION:
+	case EXIT_REASON_EPT_MISCONFIG:
+		return ELISA_CALL_FAULT;
+	}
+	return ELISA_CALL_FORBIDDEN;
+}
+
+/* A synchronous exit in gate or sub. */
+static void exit_in_context(struct elisa_vcpu *vcpu, struct elisa_context *c,
+			    enum elisa_where where, u32 reason, u64 eptp, bool *foreign)
+{
+	enum elisa_call_error error = c->revoked ? ELISA_CALL_REVOKED : error_of(reason);
+	struct elisa_context *caller;
+
+	if (atomic_read(&vcpu->prying))
+		error = ELISA_CALL_VMM;
+
+	if (reason == EXIT_REASON_VMFUNC && finish_return(vcpu, c, where))
+		return;
+	caller = elisa_caller_of(vcpu, c, &where);
+	if (caller == c && !elisa_page_root_is(c, vmcs_get(GUEST_CR3))) {
+		refuse_foreign(vcpu);
+		elisa_drop_events(vcpu->kvm_vcpu);
+		*foreign = true;
+		return;
+	}
+	if (caller == c && goes_on(vcpu, c, where, reason, eptp))
+		return;
+	elisa_drop_events(vcpu->kvm_vcpu);
+	elisa_end_call(vcpu, caller, where, error);
+}
+
+/*
+ * VMFUNC in default exits if its entry is invalid or VMFUNC is off. From a stub of ours,
+ * in its own process, that is a call to something that is closed or gone; an entry that
+ * a call left shut is opened again; anything else is #UD.
+ */
+static bool vmfunc_in_default(struct elisa_vcpu *vcpu)
+{
+	struct kvm_vcpu *kvm_vcpu = vcpu->kvm_vcpu;
+	u32 slot = (u32)kvm_vcpu->arch.regs[VCPU_REGS_RCX] - ELISA_INDEX_GATE_IN(0);
+	struct elisa_context *c;
+	u64 at;
+
+	if (slot >= ELISA_SLOTS || (u32)kvm_vcpu->arch.regs[VCPU_REGS_RAX])
+		return false;
+	c = vcpu->slots[slot];
+	if (!c || !elisa_page_root_is(c, vmcs_get(GUEST_CR3)) || !elisa_in_ring3())
+		return false;
+	at = vmcs_get(GUEST_RIP) - elisa_code_address(c) + 3;
+	if (at != ELISA_STRICT_ENTRY(slot) && at != ELISA_TRUSTED_ENTRY(slot))
+		return false;
+	if (vcpu->enabled && !c->revoked && !elisa_is_poisoned(c) &&
+	    READ_ONCE(vcpu->list[ELISA_INDEX_GATE_IN(slot)]) != c->eptp[ELISA_IN_GATE_IN]) {
+		elisa_list_reset(vcpu);
+		return true; /* again */
+	}
+	elisa_show_end(vcpu, c, ELISA_IN_GATE_IN,
+		       c->revoked	    ? ELISA_CALL_REVOKED :
+		       elisa_is_poisoned(c) ? ELISA_CALL_POISONED :
+					      ELISA_CALL_CLOSED);
+	return true;
+}
+
+/* In the place of vmx_handle_exit(), when elisa_exit() said so. */
+int elisa_exit_handle(struct kvm_vcpu *kvm_vcpu, unsigned long fastpath)
+{
+	struct elisa_vcpu *vcpu = elisa_vcpu_find(kvm_vcpu);
+	u32 reason = vmcs_get(VM_EXIT_REASON) & EXIT_BASIC;
+	bool emulate = false, undefined = false;
+	struct elisa_context *c;
+	enum elisa_where where;
+	unsigned long flags;
+	u64 eptp;
+
+	raw_spin_lock_irqsave(&vcpu->lock, flags);
+	eptp = vmcs_get(EPT_POINTER);
+	if (eptp == vcpu->default_eptp) {
+		if (reason == EXIT_REASON_VMFUNC)
+			undefined = !vmfunc_in_default(vcpu);
+		else
+			emulate = true;
+	} else {
+		c = elisa_context_of(vcpu, eptp, &where);
+		exit_in_context(vcpu, c, where, reason, eptp, &undefined);
+	}
+	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
+	if (emulate) {
+		elisa_count(ELISA_COUNT_DESC_EXITS);
+		return elisa_kvm_emulate(kvm_vcpu);
+	}
+	if (undefined) {
+		elisa_count(ELISA_COUNT_REFUSED_VMFUNC);
+		elisa_kvm_queue_ud(kvm_vcpu);
+	}
+	return 1;
+}

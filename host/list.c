@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The EPTP list of a vCPU: which of its contexts VMFUNC may enter. Whoever can write it owns
+ * the host, so its page is mapped nowhere but in the gate contexts (and by the
+ * administrator's choice in trusted sub contexts).
+ */
+#include "switch.h"
+
+u64 elisa_code_address(struct elisa_context *c)
+{
+	return ELISA_WINDOW_BASE + c->attachment->slot * ELISA_SLOT_SIZE + ELISA_CODE_OFFSET;
+}
+
+bool elisa_page_root_is(struct elisa_context *c, u64 cr3)
+{
+	return (cr3 & PHYSICAL_PAGE_MASK) == c->attachment->root;
+}
+
+/* Which of this vCPU's contexts an EPTP is; NULL: none, so it is KVM's. */
+struct elisa_context *elisa_context_of(struct elisa_vcpu *vcpu, u64 eptp, enum elisa_where *where)
+{
+	int slot, i;
+
+	for_each_set_bit(slot, vcpu->used, ELISA_SLOTS)
+		for (i = 0; i < ELISA_ROOTS; i++)
+			if (vcpu->slots[slot]->eptp[i] == eptp) {
+				*where = i;
+				return vcpu->slots[slot];
+			}
+	return NULL;
+}
+
+bool elisa_is_poisoned(struct elisa_context *c)
+{
+	return (c->attachment->export_flags & ELISA_EXPORT_POISON) && !c->revoked &&
+	       READ_ONCE(c->attachment->export->poisoned);
+}
+
+/*
+ * Writes the whole EPTP list as it has to be while default runs. All invalid entries
+ * keep bit 0 clear, so that the page is useless as a page table. Under vcpu->lock, never
+ * while the vCPU runs: the gate's byte-wide read-modify-write could otherwise turn an
+ * entry that was just cleared into a valid one for physical page 0.
+ */
+void elisa_list_reset(struct elisa_vcpu *vcpu)
+{
+	u64 *list = vcpu->list;
+	struct elisa_context *c;
+	int slot;
+	bool open;
+
+	if (!list)
+		return;
+	vcpu->stale = false;
+	WRITE_ONCE(list[0], vcpu->trap ? vcpu->default_eptp & ~INVALID_BITS : vcpu->default_eptp);
+	for (slot = 0; slot < ELISA_SLOTS; slot++) {
+		c = vcpu->slots[slot];
+		open = c && !c->revoked && !elisa_is_poisoned(c);
+		WRITE_ONCE(list[ELISA_INDEX_GATE_IN(slot)], open ? c->eptp[ELISA_IN_GATE_IN] : 0);
+		WRITE_ONCE(list[ELISA_INDEX_GATE_OUT(slot)], open ? c->eptp[ELISA_IN_GATE_OUT] : 0);
+		WRITE_ONCE(list[ELISA_INDEX_SUB(slot)],
+			   open ? c->eptp[ELISA_IN_SUB] & ~INVALID_BITS : 0);
+	}
+}
+
+void elisa_set_default(struct elisa_vcpu *vcpu, u64 eptp)
+{
+	if (eptp != vcpu->default_eptp) {
+		vcpu->default_eptp = eptp;
+		elisa_count(ELISA_COUNT_ROOT_RELOADS);
+	}
+	WRITE_ONCE(vcpu->list[0], vcpu->trap ? eptp & ~INVALID_BITS : eptp);
+}
+
+/* Holds interrupts back: the call's return will exit. Under vcpu->lock. */
+void elisa_trap_return(struct elisa_vcpu *vcpu)
+{
+	vcpu->trap = true;
+	elisa_set_default(vcpu, vcpu->default_eptp);
+}
