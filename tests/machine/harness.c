@@ -533,11 +533,16 @@ uint64_t stub_entry(uint32_t slot)
 
 int attach_try(struct vm *vm, const char *name, unsigned int exchange)
 {
+	return attach_root_try(vm, name, exchange, ROOT);
+}
+
+int attach_root_try(struct vm *vm, const char *name, unsigned int exchange, uint64_t root)
+{
 	unsigned int i;
 
 	memset(vm->page, 0, PAGE_SIZE);
 	strcpy(vm->page->attach.name, name);
-	vm->page->attach.root = ROOT;
+	vm->page->attach.root = root;
 	vm->page->attach.user_cs = USER_CS;
 	vm->page->attach.user_ss = USER_SS;
 	vm->page->attach.exchange_pages = exchange;

@@ -148,6 +148,8 @@ int events(struct vm *vm, uint32_t type, long value);
 /* Attaches, sets all vCPUs up and maps the stub; returns the slot. */
 uint32_t attach(struct vm *vm, const char *name, unsigned int stub_flags, unsigned int exchange);
 int attach_try(struct vm *vm, const char *name, unsigned int exchange);
+/* The same for the process whose page-table root is @root. */
+int attach_root_try(struct vm *vm, const char *name, unsigned int exchange, uint64_t root);
 int detach(struct vm *vm, int vcpu, uint32_t slot);
 uint64_t code_page(uint32_t slot); /* address of a slot's page in the window */
 void map_stub(struct vm *vm, uint32_t slot, uint32_t mode, uint32_t flags);

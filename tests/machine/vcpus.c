@@ -13,13 +13,13 @@
 
 static struct vm *manager, *guest;
 static struct outcome in_thread[VCPUS];
-static uint32_t slot;
+static uint32_t slot, slot_of[VCPUS]; /* of the process that a vCPU runs */
 
 static void *caller(void *number)
 {
 	long vcpu = (long)number;
 
-	in_thread[vcpu] = call_loop(guest, vcpu, slot, DO_COUNT, CALLS, NULL);
+	in_thread[vcpu] = call_loop(guest, vcpu, slot_of[vcpu], DO_COUNT, CALLS, NULL);
 	return NULL;
 }
 
@@ -71,8 +71,36 @@ static void across_cpus(int cpus)
 
 static void attach_to(const char *name)
 {
+	int i;
+
 	export_new(manager, name, ELISA_EXPORT_GENERAL_REGS, 1000000);
 	slot = attach(guest, name, ELISA_STUB_TRUSTING, 0);
+	for (i = 0; i < VCPUS; i++)
+		slot_of[i] = slot;
+}
+
+/* vCPU 1 runs another process of the guest, with an attachment of its own. */
+static void two_processes(void)
+{
+	struct kvm_sregs sregs;
+	int i;
+
+	CHECK_EQ(attach_root_try(guest, "t.vcpus", 0, ROOT_OTHER), 0);
+	slot_of[1] = guest->page->attach.slot;
+	CHECK(slot_of[1] != slot);
+	map_stub(guest, slot_of[1], guest->page->attach.mode, ELISA_STUB_TRUSTING);
+	for (i = 0; i < 2; i++)
+		CHECK_EQ(hypercall(guest, i, ELISA_HC_VCPU_SYNC), 0);
+	sregs = get_sregs(guest, 1);
+	sregs.cr3 = ROOT_OTHER;
+	CHECK_EQ(set_sregs(guest, 1, &sregs), 0);
+	CHECK_EQ(call(guest, 1, slot, DO_ADD, 1, 2).exit, FAULT(UD));
+	at_the_same_time(2);
+	sregs.cr3 = ROOT;
+	CHECK_EQ(set_sregs(guest, 1, &sregs), 0);
+	CHECK_EQ(call(guest, 1, slot_of[1], DO_ADD, 1, 2).exit, FAULT(UD));
+	slot_of[1] = slot;
+	printf("vcpus: two processes at once, each by its own attachment only\n");
 }
 
 int main(void)
@@ -95,6 +123,8 @@ int main(void)
 	at_the_same_time(2);
 	across_cpus(cpus);
 	printf("vcpus: calls on 2 vCPUs at once; calls went on after moving among %d CPUs\n", cpus);
+
+	two_processes();
 
 	/* a vCPU that comes late: undefined until it is set up */
 	vcpu_new(guest, 2);
