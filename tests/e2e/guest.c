@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <elisa/elisa.h>
@@ -200,6 +201,31 @@ static void attach_and_exit(void)
 	CHECK_EQ(CALL(own(), E2E_ADD, 1, 1).value, 2);
 }
 
+/* ---- device permissions decide, not root */
+
+static void refused_by_permissions(void)
+{
+	struct elisa *handle;
+
+	CHECK_EQ(setuid(1000), 0);
+	CHECK_EQ(elisa_open(NULL, &handle), -EACCES);
+	printf("refused: %s\n", elisa_error(NULL));
+}
+
+static void ordinary_user(void)
+{
+	CHECK_EQ(setuid(1000), 0);
+	CHECK_EQ(CALL(own(), E2E_ADD, 1, 1).value, 2);
+}
+
+static void permissions(void)
+{
+	CHECK_EQ(child(refused_by_permissions), 0);
+	CHECK_EQ(chmod(ELISA_DEVICE, 0666), 0);
+	CHECK_EQ(child(ordinary_user), 0);
+	CHECK_EQ(chmod(ELISA_DEVICE, 0600), 0);
+}
+
 static void processes(struct elisa_attachment *a)
 {
 	parents = a;
@@ -234,6 +260,7 @@ static int all(void)
 	threads(a);
 	detach_during_call();
 	processes(a);
+	permissions();
 	window(a);
 	CHECK_EQ(elisa_detach(a), 0);
 	a = attach("e2e.main", ELISA_ATTACH_TRUST_MANAGER, NULL, 0);

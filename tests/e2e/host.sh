@@ -37,6 +37,7 @@ ended nodriver
 elisactl vms && { say "FAILED: elisactl works without the module"; status=1; }
 
 modload elisa allow_leaky_cpu=1 max_limit_us=10000000 || exit 1
+runas 1000 elisactl vms && { say "FAILED: elisactl works for anybody"; status=1; }
 elisactl check | sed 's/^/check: /'
 say "a manager, and guests: default kernel options, with PCID"
 vm manager
