@@ -7,7 +7,7 @@
 
 #define FLAG_TF 0x100
 
-int main(void)
+static void test(void)
 {
 	struct vm *manager = vm_new(1), *guest = vm_new(1);
 	struct kvm_regs regs = {.rdi = DO_COUNT, .rflags = 0x200};
@@ -67,5 +67,9 @@ int main(void)
 	CHECK_EQ(out.error, 0);
 	CHECK_EQ(out.value, 1);
 	printf("debug: no breakpoint or single-step stopped a call\n");
-	return 0;
+}
+
+int main(void)
+{
+	return in_both_modes(test);
 }

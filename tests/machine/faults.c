@@ -10,6 +10,7 @@ static const struct {
 	const char *what;
 	long function, a1, a2;
 	enum elisa_call_error error;
+	bool strict_only; /* a trusted manager can do it */
 } cases[] = {
 	{"read where nothing is mapped", DO_READ, ELISA_OBJECT_BASE + (1 << 20), 0,
 	 ELISA_CALL_FAULT},
@@ -17,7 +18,7 @@ static const struct {
 	 ELISA_CALL_FAULT},
 	{"read the caller's memory", DO_READ, USER_DATA, 0, ELISA_CALL_FAULT},
 	{"read the gate's list", DO_READ, ELISA_WINDOW_BASE + ELISA_LIST_OFFSET, 0,
-	 ELISA_CALL_FAULT},
+	 ELISA_CALL_FAULT, true},
 	{"read the saved RSP", DO_READ, ELISA_WINDOW_BASE + ELISA_DATA_OFFSET, 0, ELISA_CALL_FAULT},
 	{"read a non-canonical address", DO_READ, 1L << 62, 0, ELISA_CALL_FAULT},
 	{"write to its code", DO_WRITE, ELISA_OBJECT_BASE, 0x90, ELISA_CALL_FAULT},
@@ -40,7 +41,7 @@ static const struct {
 };
 #define CASES (int)(sizeof(cases) / sizeof(cases[0]))
 
-int main(void)
+static void test(void)
 {
 	struct vm *manager = vm_new(1), *guest = vm_new(1);
 	static const uint32_t stubs[] = {ELISA_STUB_TRUSTING, ELISA_STUB_XSAVE};
@@ -56,6 +57,8 @@ int main(void)
 		slot = attach(guest, name, stubs[stub], 0);
 		events(manager, 0, 0);
 		for (i = 0; i < CASES; i++) {
+			if (cases[i].strict_only && trusted)
+				continue;
 			out = call(guest, 0, slot, cases[i].function, cases[i].a1, cases[i].a2);
 			if (out.exit || out.error != cases[i].error || out.value)
 				printf("case \"%s\":\n", cases[i].what);
@@ -72,5 +75,9 @@ int main(void)
 	}
 	CHECK_EQ(*vm_u64(guest, SEEN), 0);
 	printf("faults: %d ways to fail, twice, each with its error and an event\n", CASES);
-	return 0;
+}
+
+int main(void)
+{
+	return in_both_modes(test);
 }

@@ -87,7 +87,7 @@ kernel_end:
 
 	/* ---- ring 3, copied to USER_CODE */
 	.globl user_start, user_end, user_call, user_loop, user_vmfunc, user_spin, user_vmcall
-	.globl user_out
+	.globl user_out, user_read, user_again
 user_start:
 user_call:	/* r11 = stub */
 	call *%r11
@@ -127,6 +127,19 @@ user_spin:	/* rsi times */
 user_vmcall:
 	vmcall
 	jmp user_out
+user_read:	/* 8 bytes at rsi */
+	mov (%rsi), %rax
+	jmp user_out
+user_again:	/* rbp = struct loop: calls, whatever comes of them; sets bit -error of cycles */
+	mov 24(%rbp), %r11
+	mov 8(%rbp), %rdi
+	mov 32(%rbp), %rsi
+	call *%r11
+	neg %rdx
+	bts %rdx, 16(%rbp)
+	decq (%rbp)
+	jnz user_again
+	jmp user_out
 user_end:
 
 	/* ---- the exported function, page 0 of the object area; data in page 1 */
@@ -135,8 +148,8 @@ user_end:
 functions:
 	/* rdi = which, rsi, rdx = arguments */
 	lea table(%rip), %rax
-	movslq (%rax,%rdi,4), %rcx
-	add %rcx, %rax
+	movslq (%rax,%rdi,4), %r11
+	add %r11, %rax
 	jmp *%rax
 table:
 	.long f_add-table, f_count-table, f_read-table, f_write-table, f_jump-table
@@ -144,6 +157,7 @@ table:
 	.long f_spin-table, f_hlt-table, f_syscall-table, f_int3-table, f_divide-table
 	.long f_registers-table, f_pause-table, f_wait-table, f_flags-table, f_attack-table
 	.long f_spoil-table, f_sysenter-table, f_int-table, f_secret-table, f_many-table
+	.long f_control-table, f_hold-table, f_watch-table
 f_add:	lea (%rsi,%rdx), %rax
 	ret
 f_count:
@@ -282,5 +296,21 @@ f_many:	/* a weighted sum of five arguments */
 	shl $4, %r9
 	add %r9, %rax
 	ret
+f_control:	/* MXCSR, and the x87 control word above it */
+	push $0
+	stmxcsr (%rsp)
+	fnstcw 4(%rsp)
+	pop %rax
+	ret
+f_hold:	/* a1 times, with a secret in registers */
+	movabs $0x5ec2e75ec2e75ec2, %r8
+	mov %r8, %r9
+	mov %r8, %r11
+	movq %r8, %xmm5
+	jmp f_spin
+f_watch:	/* reads at a1 for ever and counts it in data[1] */
+	mov (%rsi), %rax
+	incq functions+0x1008(%rip)
+	jmp f_watch
 functions_end:
 	.section .note.GNU-stack, "", @progbits

@@ -11,15 +11,17 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../gate/gate_page.h"
 #include "harness.h"
 
 extern const uint8_t kernel_start[], kernel_end[], user_start[], user_end[];
-extern const uint8_t do_vmcall[], isr_nmi[], isr_fault[];
+extern const uint8_t do_vmcall[], isr_nmi[], isr_fault[], user_again[];
 
 struct loop {
 	uint64_t count, function, cycles, stub, a1;
@@ -330,11 +332,38 @@ int hypercall(struct vm *vm, int vcpu, uint32_t call)
 	return hypercall_raw(vm, vcpu, 0, HYPERCALL_PAGE, NULL);
 }
 
+bool trusted;
+
+int in_both_modes(void (*test)(void))
+{
+	int mode, status;
+	pid_t child;
+
+	for (mode = 0; mode < 2; mode++) {
+		child = SYS(fork());
+		if (!child) {
+			SYS(prctl(PR_SET_PDEATHSIG, SIGKILL));
+			trusted = mode;
+			test();
+			exit(0);
+		}
+		SYS(waitpid(child, &status, 0));
+		if (status) {
+			printf("FAILED in %s mode, status %#x\n", mode ? "trusted" : "strict",
+			       status);
+			return 1;
+		}
+	}
+	return 0;
+}
+
 int grant(uint32_t rights, const char *name, uint64_t max_pages)
 {
 	struct elisa_host_grant request = {
 		.pid = getpid(), .rights = rights, .max_pages = max_pages};
 
+	if (trusted && (rights & ELISA_GRANT_EXPORT))
+		request.rights |= ELISA_GRANT_TRUSTED_MANAGER;
 	strncpy(request.name, name, sizeof(request.name) - 1);
 	if (ioctl(admin_fd(), ELISA_HOST_IOC_GRANT, &request))
 		return -errno;
@@ -511,12 +540,14 @@ void map_kernel(struct vm *vm, uint64_t address, bool kernel)
 }
 
 static unsigned int stub_offset[ELISA_SLOTS];
+static uint32_t stub_mode[ELISA_SLOTS];
 
 /* The stub page of @slot: in ring 3's memory, at its place in the window. */
 void map_stub(struct vm *vm, uint32_t slot, uint32_t mode, uint32_t flags)
 {
 	uint64_t gpa = USER_CODE + 0x10000 + slot * PAGE_SIZE;
 
+	stub_mode[slot] = mode;
 	stub_offset[slot] = elisa_guest_stub_build(vm->memory + gpa, slot, mode, flags);
 	map_user(vm, code_page(slot), gpa);
 }
@@ -529,6 +560,20 @@ uint64_t code_page(uint32_t slot)
 uint64_t stub_entry(uint32_t slot)
 {
 	return code_page(slot) + stub_offset[slot];
+}
+
+uint64_t stub_vmfunc(uint32_t slot)
+{
+	return code_page(slot) - 3 +
+	       (stub_mode[slot] == ELISA_MODE_TRUSTED ? ELISA_TRUSTED_ENTRY(slot) :
+							ELISA_STRICT_ENTRY(slot));
+}
+
+uint64_t stub_return(uint32_t slot)
+{
+	return code_page(slot) + (stub_mode[slot] == ELISA_MODE_TRUSTED ?
+					  ELISA_TRUSTED_RETURN(slot) :
+					  ELISA_STRICT_RETURN(slot));
 }
 
 int attach_try(struct vm *vm, const char *name, unsigned int exchange)
@@ -605,20 +650,36 @@ void let_go(struct vm *manager)
 	object_data(manager)[2] = 1;
 }
 
-struct outcome call_loop_with(struct vm *vm, int vcpu, uint32_t slot, long function, long a1,
-			      uint64_t count, uint64_t *cycles)
+static struct outcome loop_at(struct vm *vm, int vcpu, const void *code, struct loop how,
+			      uint64_t *cycles)
 {
 	uint64_t data = USER_DATA + 0x100 * vcpu;
 	struct loop *loop = (struct loop *)(vm->memory + data);
 	struct kvm_regs regs = {.rflags = 0x200, .rbp = data};
 	struct outcome out;
 
-	*loop = (struct loop){
-		.count = count, .function = function, .stub = stub_entry(slot), .a1 = a1};
-	out = run_at(vm, vcpu, 3, user_code(user_loop), &regs);
+	*loop = how;
+	out = run_at(vm, vcpu, 3, user_code(code), &regs);
 	if (cycles)
 		*cycles = loop->cycles;
 	return out;
+}
+
+struct outcome call_loop_with(struct vm *vm, int vcpu, uint32_t slot, long function, long a1,
+			      uint64_t count, uint64_t *cycles)
+{
+	struct loop how = {
+		.count = count, .function = function, .stub = stub_entry(slot), .a1 = a1};
+
+	return loop_at(vm, vcpu, user_loop, how, cycles);
+}
+
+struct outcome call_again(struct vm *vm, int vcpu, uint32_t slot, long function, uint64_t count,
+			  uint64_t *ends)
+{
+	struct loop how = {.count = count, .function = function, .stub = stub_entry(slot)};
+
+	return loop_at(vm, vcpu, user_again, how, ends);
 }
 
 struct outcome call_loop(struct vm *vm, int vcpu, uint32_t slot, long function, uint64_t count,

@@ -125,6 +125,13 @@ void map_user(struct vm *vm, uint64_t address, uint64_t gpa);
 /* Makes a page that is mapped there the kernel's, or ring 3's again. */
 void map_kernel(struct vm *vm, uint64_t address, bool kernel);
 
+/*
+ * Runs @test twice, each time in a process of its own: what is granted there makes exports of
+ * strict mode, then of trusted mode. Returns main()'s status.
+ */
+int in_both_modes(void (*test)(void));
+extern bool trusted;
+
 /* Host's administrator. */
 int grant(uint32_t rights, const char *name, uint64_t max_pages);
 int revoke_grant(uint32_t id);
@@ -154,6 +161,9 @@ int detach(struct vm *vm, int vcpu, uint32_t slot);
 uint64_t code_page(uint32_t slot); /* address of a slot's page in the window */
 void map_stub(struct vm *vm, uint32_t slot, uint32_t mode, uint32_t flags);
 uint64_t stub_entry(uint32_t slot);
+/* The stub's VMFUNC, and where default goes on after the call's last one. */
+uint64_t stub_vmfunc(uint32_t slot);
+uint64_t stub_return(uint32_t slot);
 struct outcome call(struct vm *vm, int vcpu, uint32_t slot, long function, long a1, long a2);
 void start_call(struct vm *vm, int vcpu, uint32_t slot, long function, long a1, long a2);
 /* Starts a call of DO_WAIT of @manager's export and returns with the vCPU in it, the run
@@ -165,12 +175,16 @@ struct outcome call_loop(struct vm *vm, int vcpu, uint32_t slot, long function, 
 			 uint64_t *cycles);
 struct outcome call_loop_with(struct vm *vm, int vcpu, uint32_t slot, long function, long a1,
 			      uint64_t count, uint64_t *cycles);
+/* @count calls in a guest loop that goes on after errors: bit n of *ends is an end with -n. */
+struct outcome call_again(struct vm *vm, int vcpu, uint32_t slot, long function, uint64_t count,
+			  uint64_t *ends);
 #define LOOP_INSTRUCTIONS 7 /* of the loop itself, for each call */
 #define ADD_INSTRUCTIONS  6 /* of DO_ADD, its RET included */
 
 /* symbols of guest.S that tests name */
 extern const uint8_t user_call[], user_loop[], user_vmfunc[], user_spin[], user_out[];
 extern const uint8_t user_vmcall[], kernel_call[], load_cr3[], load_idt[], load_gdt[], isr[];
+extern const uint8_t user_read[];
 extern const uint8_t isr_debug[], vmcall_loop[];
 uint64_t user_code(const void *symbol); /* guest address of a symbol of guest.S */
 uint64_t kernel_code(const void *symbol);
@@ -200,8 +214,11 @@ enum {
 	DO_SPOIL,     /* callee-saved registers, MXCSR, x87, flags; FS and GS base = a1 */
 	DO_SYSENTER,
 	DO_INT80,
-	DO_SECRET, /* fill vector registers with a secret, then fault if a1 */
-	DO_MANY,   /* a1 + 2 a2 + 4 a3 + 8 a4 + 16 a5 */
+	DO_SECRET,  /* fill vector registers with a secret, then fault if a1 */
+	DO_MANY,    /* a1 + 2 a2 + 4 a3 + 8 a4 + 16 a5 */
+	DO_CONTROL, /* MXCSR | x87 control word << 32 */
+	DO_HOLD,    /* as DO_SPIN, with a secret in registers */
+	DO_WATCH,   /* read at a1 for ever; data[1] counts */
 };
 #define SECRET 0x5ec2e75ec2e75ec2LL
 

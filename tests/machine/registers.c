@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a function leaves in registers does not reach the guest, neither by a return nor by
  * an abort; what it destroys, the guarded stub puts back; what the caller has set in its
- * flags does not reach the function. */
+ * flags and control words does not reach the function. */
 #include <string.h>
 #include <sys/ioctl.h>
 #include "../../gate/gate_page.h"
 #include "harness.h"
 
-#define FLAG_AC 0x40000
-#define FLAG_DF 0x400
-#define FLAG_TF 0x100
-#define FLAG_CF 1
+#define MXCSR	      0x1f80 /* as the C ABI wants it */
+#define FCW	      0x37f
+#define CALLERS_MXCSR 0x7f00
+#define CALLERS_FCW   0xc40
+#define FLAG_AC	      0x40000
+#define FLAG_DF	      0x400
+#define FLAG_TF	      0x100
+#define FLAG_CF	      1
 
 /* Is the secret anywhere in the vCPU's general or vector registers? */
 static int secrets(struct vm *vm)
@@ -59,7 +63,26 @@ static void check_kept(const struct kvm_regs *regs)
 	CHECK_EQ(regs->r15, 15);
 }
 
-int main(void)
+/* Another rounding, and exceptions that are not masked: the function sees the ABI's, and every
+ * stub puts the caller's back. */
+static void control_words(struct vm *guest, uint32_t slot)
+{
+	static struct kvm_xsave caller = {
+		.region = {[0] = CALLERS_FCW, [6] = CALLERS_MXCSR, [128] = 3}};
+	static struct kvm_xsave after;
+	struct outcome out;
+
+	CHECK(!ioctl(guest->vcpu[0], KVM_SET_XSAVE, &caller));
+	out = call_with(guest, slot, DO_CONTROL, 0, 0);
+	CHECK_EQ(out.exit, 0);
+	CHECK_EQ(out.error, 0);
+	CHECK_EQ(out.value, MXCSR | (long)FCW << 32);
+	CHECK(!ioctl(guest->vcpu[0], KVM_GET_XSAVE, &after));
+	CHECK_EQ(after.region[0] & 0xffff, CALLERS_FCW);
+	CHECK_EQ(after.region[6], CALLERS_MXCSR);
+}
+
+static void test(void)
 {
 	struct vm *manager = vm_new(1), *guest = vm_new(1);
 	uint32_t full, full_trusting, general;
@@ -117,11 +140,13 @@ int main(void)
 	CHECK_EQ(sregs.fs.base, 0xf5000);
 	CHECK_EQ(sregs.gs.base, 0x65000);
 	CHECK(!ioctl(guest->vcpu[0], KVM_GET_XSAVE, &xsave));
-	CHECK_EQ(image[0] & 0xffff, 0x37f);
+	CHECK_EQ(image[0] & 0xffff, FCW);
 	CHECK_EQ(image[1] & 0xff, 0); /* x87 tag word: all empty */
-	CHECK_EQ(image[6], 0x1f80);
+	CHECK_EQ(image[6], MXCSR);
 
-	/* the caller's flags */
+	/* the caller's control words and flags */
+	control_words(guest, full);
+	control_words(guest, full_trusting);
 	out = call_with(guest, full, DO_FLAGS, 0, FLAG_DF | FLAG_CF);
 	CHECK_EQ(out.error, 0);
 	CHECK_EQ(out.value & (FLAG_DF | FLAG_TF | FLAG_AC), 0);
@@ -131,5 +156,9 @@ int main(void)
 	CHECK(out.error == ELISA_CALL_FAULT || !(out.value & FLAG_AC));
 	CHECK_EQ(out.regs.rflags & FLAG_AC, FLAG_AC);
 	printf("registers: no secret left by returns and aborts; the guarded stub keeps all\n");
-	return 0;
+}
+
+int main(void)
+{
+	return in_both_modes(test);
 }

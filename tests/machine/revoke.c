@@ -81,7 +81,7 @@ static const struct {
 	{"t.attach-revoked", revoke_user, true},
 };
 
-int main(void)
+static void test(void)
 {
 	struct elisa_host_export exports[4];
 	struct vm *holder;
@@ -141,5 +141,9 @@ int main(void)
 	export_new(manager, "t.destroyed", ELISA_EXPORT_GENERAL_REGS, 0);
 	slot = attach(guest, "t.destroyed", ELISA_STUB_TRUSTING, 0);
 	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
-	return 0;
+}
+
+int main(void)
+{
+	return in_both_modes(test);
 }

@@ -105,7 +105,7 @@ static const struct {
 };
 #define WAYS (int)(sizeof(ways) / sizeof(ways[0]))
 
-int main(void)
+static void test(void)
 {
 	struct kvm_run *run;
 	struct outcome out;
@@ -174,5 +174,9 @@ int main(void)
 	run->kvm_valid_regs = 0;
 	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
 	printf("vmm: KVM_RUN goes on; %d other ioctls and dirty registers end the call\n", WAYS);
-	return 0;
+}
+
+int main(void)
+{
+	return in_both_modes(test);
 }
