@@ -16,6 +16,7 @@
 #define READ_ONLY_GPA (64ULL << 20)
 #define FILE_GPA      (65ULL << 20)
 #define LOGGED_GPA    (66ULL << 20)
+#define OTHERS_GPA    (67ULL << 20) /* memory of the other VM only */
 #define NOWHERE_GPA   (1ULL << 38)
 #define FREE	      OBJECT + 0x200000ULL
 
@@ -37,7 +38,7 @@ static void check(int line, uint32_t call, int error, enum elisa_why why, uint64
 #define EXPECT(call, error, why, value) \
 	check(__LINE__, ELISA_HC_##call, error, ELISA_##why, (uint64_t)(value))
 
-static void slot(int number, uint64_t gpa, void *memory, uint32_t flags)
+static void slot(struct vm *of, int number, uint64_t gpa, void *memory, uint32_t flags)
 {
 	struct kvm_userspace_memory_region region = {.slot = number,
 						     .guest_phys_addr = gpa,
@@ -46,7 +47,7 @@ static void slot(int number, uint64_t gpa, void *memory, uint32_t flags)
 						     .flags = flags};
 
 	CHECK(memory != MAP_FAILED);
-	CHECK(!ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region));
+	CHECK(!ioctl(of->fd, KVM_SET_USER_MEMORY_REGION, &region));
 }
 
 static void *anonymous(void)
@@ -183,10 +184,13 @@ static void mappings(uint32_t id)
 	EXPECT(EXPORT_MAP, -EFAULT, WHY_NOT_RAM, DEVICE_GPA);
 	map(id, 0, rw, 3, MEMORY_SIZE - 2 * PAGE_SIZE);
 	EXPECT(EXPORT_MAP, -EFAULT, WHY_NOT_RAM, MEMORY_SIZE);
-	slot(1, READ_ONLY_GPA, anonymous(), KVM_MEM_READONLY);
+	slot(other, 1, OTHERS_GPA, anonymous(), 0);
+	map(id, 0, rw, 1, OTHERS_GPA);
+	EXPECT(EXPORT_MAP, -EFAULT, WHY_NOT_RAM, OTHERS_GPA);
+	slot(vm, 1, READ_ONLY_GPA, anonymous(), KVM_MEM_READONLY);
 	map(id, 0, ELISA_PROT_READ, 1, READ_ONLY_GPA);
 	EXPECT(EXPORT_MAP, -EROFS, WHY_READ_ONLY, READ_ONLY_GPA);
-	slot(3, LOGGED_GPA, anonymous(), KVM_MEM_LOG_DIRTY_PAGES);
+	slot(vm, 3, LOGGED_GPA, anonymous(), KVM_MEM_LOG_DIRTY_PAGES);
 	map(id, 0, rw, 1, LOGGED_GPA);
 	EXPECT(EXPORT_MAP, -EBUSY, WHY_DIRTY_LOG, LOGGED_GPA);
 	/* a file system that is neither tmpfs nor hugetlbfs */
@@ -195,7 +199,7 @@ static void mappings(uint32_t id)
 	fd = open("/tmp/ramfs/file", O_RDWR | O_CREAT, 0600);
 	CHECK(fd >= 0);
 	CHECK(!ftruncate(fd, 1 << 16));
-	slot(2, FILE_GPA, mmap(NULL, 1 << 16, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), 0);
+	slot(vm, 2, FILE_GPA, mmap(NULL, 1 << 16, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), 0);
 	map(id, 0, rw, 1, FILE_GPA);
 	EXPECT(EXPORT_MAP, -EINVAL, WHY_FILE_BACKED, FILE_GPA);
 	/* one bad page: none of them is mapped */
@@ -336,6 +340,10 @@ static void attaching(void)
 	page->attach.exchange_pages = 1;
 	page->attach.exchange[0] = NOWHERE_GPA;
 	EXPECT(ATTACH, -EFAULT, WHY_NOT_RAM, NOWHERE_GPA);
+	attach_request("t.new");
+	page->attach.exchange_pages = 1;
+	page->attach.exchange[0] = OTHERS_GPA;
+	EXPECT(ATTACH, -EFAULT, WHY_NOT_RAM, OTHERS_GPA);
 	/* 3 pages are in use of 16 */
 	CHECK_EQ(attach_try(vm, "t.new", 14), -EDQUOT);
 	CHECK_EQ(page->why, ELISA_WHY_QUOTA);
@@ -397,6 +405,8 @@ int main(void)
 	EXPECT(EXPORT_MAP, -ENOENT, WHY_NO_EXPORT, id);
 	publish(id, 0);
 	EXPECT(EXPORT_PUBLISH, -ENOENT, WHY_NO_EXPORT, id);
+	map(create("t.others"), 0, ELISA_PROT_READ, 1, OTHERS_GPA);
+	EXPECT(EXPORT_MAP, 0, OK, 0);
 	printf("bad_input: %llu wrong requests, each with its reason\n",
 	       (unsigned long long)(counter(ELISA_COUNT_HYPERCALL_ERRORS) - errors));
 	return 0;

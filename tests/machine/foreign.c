@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* VMFUNC by anybody but the attached process is undefined, and whoever tries all VM
  * functions and indexes gets nowhere, attached or not. */
+#include <string.h>
 #include "../../gate/gate_page.h"
 #include "harness.h"
 
-#define LEAVES	64
-#define INDEXES 600
+#define LEAVES	   64
+#define INDEXES	   600
+#define OBJECT_GPA (64ULL << 30) /* above the lowest address of the contexts' own */
 
 static struct vm *manager, *guest;
 
@@ -49,6 +51,22 @@ static void try_all(bool attached, uint32_t slot)
 			CHECK_EQ(out.at, user_code(user_vmfunc));
 		}
 	CHECK_EQ(ends, attached ? 2 : 0);
+}
+
+static void read_in_default(uint64_t gpa)
+{
+	struct kvm_regs regs = {.rsi = ELISA_OBJECT_BASE, .rflags = 0x200};
+	struct kvm_run *run = guest->run[0];
+	struct outcome out;
+
+	map_user(guest, ELISA_OBJECT_BASE, gpa);
+	out = run_at(guest, 0, 3, user_code(user_read), &regs);
+	CHECK_EQ(out.exit, KVM_EXIT_MMIO);
+	CHECK_EQ(run->mmio.phys_addr, gpa);
+	*(uint64_t *)run->mmio.data = 0x1234;
+	out = finish(guest, 0);
+	CHECK_EQ(out.exit, 0);
+	CHECK_EQ(out.value, 0x1234);
 }
 
 int main(void)
@@ -97,6 +115,11 @@ int main(void)
 	map_kernel(guest, code_page(slot), false);
 	CHECK_EQ(*object_data(manager), object + 1);
 	CHECK_EQ(call(guest, 0, slot, DO_COUNT, 0, 0).value, object + 2);
+	/* a page-table entry names the place of the object in sub: nothing is there in default */
+	memset(guest->page, 0, PAGE_SIZE);
+	guest->page->hello.abi = ELISA_ABI_VERSION;
+	CHECK_EQ(hypercall(guest, 0, ELISA_HC_HELLO), 0);
+	read_in_default(guest->page->hello.root_limit + OBJECT_GPA);
 	printf("foreign: another root, ring 0, and %d VM functions and indexes: nothing\n",
 	       INDEXES + 3 * (LEAVES - 1));
 	return 0;

@@ -23,10 +23,10 @@ int main(void)
 		CHECK_EQ(call(guest, 0, slot, DO_UD, 0, 0).error, ELISA_CALL_FAULT);
 		out = call(guest, 0, slot, DO_COUNT, 0, 0);
 		CHECK_EQ(out.exit, 0);
-		CHECK(out.error);
+		CHECK_EQ(out.error, ELISA_CALL_POISONED);
 		out = call(third, 0, other, DO_COUNT, 0, 0);
 		CHECK_EQ(out.exit, 0);
-		CHECK(out.error);
+		CHECK_EQ(out.error, ELISA_CALL_POISONED);
 		CHECK_EQ(*object_data(manager), 0);
 		CHECK_EQ(call(guest, 0, plain, DO_ADD, 1, 2).value, 3);
 		memset(manager->page, 0, PAGE_SIZE);
