@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* More than one vCPU: calls at the same time, a vCPU that comes late, a call that goes on
- * after its thread has moved to another CPU, and a VM that is older than the module. */
+/* More than one vCPU: calls at the same time, also while their threads move among the CPUs,
+ * a vCPU that comes late, and a VM that is older than the module. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
@@ -10,43 +10,89 @@
 #include "harness.h"
 
 #define CALLS 20000
+#define MOVES 30
 
 static struct vm *manager, *guest;
 static struct outcome in_thread[VCPUS];
 static uint32_t slot, slot_of[VCPUS]; /* of the process that a vCPU runs */
+static uint64_t calls[VCPUS];
+static pthread_t threads[VCPUS];
+static volatile bool moving;
 
 static void *caller(void *number)
 {
 	long vcpu = (long)number;
 
-	in_thread[vcpu] = call_loop(guest, vcpu, slot_of[vcpu], DO_COUNT, CALLS, NULL);
+	do {
+		in_thread[vcpu] = call_loop(guest, vcpu, slot_of[vcpu], DO_COUNT, CALLS, NULL);
+		calls[vcpu] += CALLS;
+	} while (moving && !in_thread[vcpu].exit && !in_thread[vcpu].error);
 	return NULL;
 }
 
-static void run_on(int cpu)
+static void move(pthread_t thread, int cpu)
 {
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
-	CHECK(!sched_setaffinity(0, sizeof(set), &set));
+	CHECK(!pthread_setaffinity_np(thread, sizeof(set), &set));
+}
+
+static void run_on(int cpu)
+{
+	move(pthread_self(), cpu);
 	CHECK_EQ(sched_getcpu(), cpu);
+}
+
+static void start(int vcpus)
+{
+	long i;
+
+	for (i = 0; i < vcpus; i++) {
+		calls[i] = 0;
+		CHECK(!pthread_create(&threads[i], NULL, caller, (void *)i));
+	}
+}
+
+/* Each call has been made once. */
+static void join(int vcpus, uint64_t before)
+{
+	int i;
+
+	for (i = 0; i < vcpus; i++) {
+		pthread_join(threads[i], NULL);
+		CHECK_EQ(in_thread[i].exit, 0);
+		CHECK_EQ(in_thread[i].error, 0);
+		before += calls[i];
+	}
+	CHECK_EQ(*object_data(manager), before);
 }
 
 static void at_the_same_time(int vcpus)
 {
 	uint64_t before = *object_data(manager);
-	pthread_t threads[VCPUS];
-	long i;
 
-	for (i = 0; i < vcpus; i++)
-		CHECK(!pthread_create(&threads[i], NULL, caller, (void *)i));
-	for (i = 0; i < vcpus; i++) {
-		pthread_join(threads[i], NULL);
-		CHECK_EQ(in_thread[i].exit, 0);
-		CHECK_EQ(in_thread[i].error, 0);
+	start(vcpus);
+	join(vcpus, before);
+}
+
+/* Two vCPUs change CPUs with each other, in the middle of calls. */
+static void while_moving(void)
+{
+	uint64_t before = *object_data(manager);
+	int i;
+
+	moving = true;
+	start(2);
+	for (i = 0; i < MOVES; i++) {
+		move(threads[0], i % 2);
+		move(threads[1], (i + 1) % 2);
+		usleep(1000);
 	}
-	CHECK_EQ(*object_data(manager), before + (uint64_t)vcpus * CALLS);
+	moving = false;
+	join(2, before);
+	CHECK(calls[0] > CALLS && calls[1] > CALLS);
 }
 
 static void across_cpus(int cpus)
@@ -80,7 +126,7 @@ static void attach_to(const char *name)
 }
 
 /* vCPU 1 runs another process of the guest, with an attachment of its own. */
-static void two_processes(void)
+static void two_processes(int cpus)
 {
 	struct kvm_sregs sregs;
 	int i;
@@ -96,6 +142,8 @@ static void two_processes(void)
 	CHECK_EQ(set_sregs(guest, 1, &sregs), 0);
 	CHECK_EQ(call(guest, 1, slot, DO_ADD, 1, 2).exit, FAULT(UD));
 	at_the_same_time(2);
+	if (cpus > 1)
+		while_moving();
 	sregs.cr3 = ROOT;
 	CHECK_EQ(set_sregs(guest, 1, &sregs), 0);
 	CHECK_EQ(call(guest, 1, slot_of[1], DO_ADD, 1, 2).exit, FAULT(UD));
@@ -124,7 +172,7 @@ int main(void)
 	across_cpus(cpus);
 	printf("vcpus: calls on 2 vCPUs at once; calls went on after moving among %d CPUs\n", cpus);
 
-	two_processes();
+	two_processes(cpus);
 
 	/* a vCPU that comes late: undefined until it is set up */
 	vcpu_new(guest, 2);

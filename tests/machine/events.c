@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A manager learns who attaches; if it does not listen, the oldest events are kept, and how
+ * many are missing. */
+#include <string.h>
+#include "../../gate/gate_page.h"
+#include "harness.h"
+
+#define RING 256
+#define MORE 44
+
+int main(void)
+{
+	struct vm *manager = vm_new(1), *guest = vm_new(1);
+	struct elisa_hc_events *taken = &manager->page->events;
+	uint32_t id, slot;
+	int i;
+
+	CHECK(grant(ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH, "t.*", 0) > 0);
+	id = export_new(manager, "t.events", ELISA_EXPORT_GENERAL_REGS, 0);
+	for (i = 1; i <= 2; i++) {
+		slot = attach(guest, "t.events", ELISA_STUB_TRUSTING, 0);
+		memset(manager->page, 0, PAGE_SIZE);
+		CHECK_EQ(hypercall(manager, 0, ELISA_HC_EVENTS), 0);
+		CHECK_EQ(taken->count, 1);
+		CHECK_EQ(taken->event[0].type, ELISA_EVENT_ATTACH);
+		CHECK_EQ(taken->event[0].export_id, id);
+		CHECK_EQ(taken->event[0].attachment, i);
+		if (i == 1)
+			CHECK_EQ(detach(guest, 0, slot), 0);
+		CHECK_EQ(events(manager, ELISA_EVENT_DETACH, 0), i == 1);
+	}
+	for (i = 0; i < RING + MORE; i++)
+		CHECK_EQ(call(guest, 0, slot, i ? DO_UD : DO_CPUID, 0, 0).exit, 0);
+	memset(manager->page, 0, PAGE_SIZE);
+	CHECK_EQ(hypercall(manager, 0, ELISA_HC_EVENTS), 0);
+	CHECK_EQ(taken->count, ELISA_HC_EVENTS_MAX);
+	CHECK_EQ(taken->event[0].value, ELISA_CALL_FORBIDDEN);
+	CHECK_EQ(taken->event[1].value, ELISA_CALL_FAULT);
+	/* there is room again, for what comes after the loss */
+	CHECK_EQ(call(guest, 0, slot, DO_UD, 0, 0).error, ELISA_CALL_FAULT);
+	for (i = ELISA_HC_EVENTS_MAX; i < RING; i += ELISA_HC_EVENTS_MAX) {
+		CHECK_EQ(hypercall(manager, 0, ELISA_HC_EVENTS), 0);
+		CHECK_EQ(taken->count, ELISA_HC_EVENTS_MAX);
+	}
+	memset(manager->page, 0, PAGE_SIZE);
+	CHECK_EQ(hypercall(manager, 0, ELISA_HC_EVENTS), 0);
+	CHECK_EQ(taken->count, 2);
+	CHECK_EQ(taken->event[0].type, ELISA_EVENT_ABORT);
+	CHECK_EQ(taken->event[1].type, ELISA_EVENT_LOST);
+	CHECK_EQ(taken->event[1].value, MORE);
+	CHECK_EQ(events(manager, ELISA_EVENT_LOST, 0), 0);
+	printf("events: who attaches; the oldest %d kept and %d counted\n", RING, MORE);
+	return 0;
+}
