@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A function of KVM that somebody else on the host has taken: a vCPU is not set up, and why;
+ * once it is free again, it is. While ELISA has it nobody else gets it, and nobody can switch
+ * ftrace off. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "../../gate/gate_page.h"
+#include "harness.h"
+
+static int thief_load(void)
+{
+	int fd = open("/modules/thief.ko", O_RDONLY), r;
+
+	CHECK(fd >= 0);
+	r = syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
+	close(fd);
+	return r;
+}
+
+static int switch_ftrace(const char *to)
+{
+	int fd = open("/proc/sys/kernel/ftrace_enabled", O_RDWR), r;
+	char now[4] = "";
+
+	CHECK(fd >= 0);
+	r = write(fd, to, 1) == 1 ? 0 : -errno;
+	CHECK_EQ(pread(fd, now, sizeof(now), 0), 2);
+	CHECK_EQ(now[0], '1');
+	close(fd);
+	return r;
+}
+
+int main(void)
+{
+	struct vm *manager = vm_new(1), *guest = vm_new(1);
+	uint32_t slot;
+
+	CHECK_EQ(switch_ftrace("0"), -EBUSY);
+	CHECK_EQ(thief_load(), 0);
+	CHECK(grant(ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH, "t.*", 0) > 0);
+	export_new(manager, "t.hooks", ELISA_EXPORT_GENERAL_REGS, 1000000);
+	CHECK_EQ(attach_try(guest, "t.hooks", 0), 0);
+	slot = guest->page->attach.slot;
+	map_stub(guest, slot, ELISA_MODE_STRICT, ELISA_STUB_TRUSTING);
+	CHECK_EQ(hypercall(guest, 0, ELISA_HC_VCPU_SYNC), -EBUSY);
+	CHECK_EQ(guest->page->why, ELISA_WHY_HOOK);
+	CHECK_EQ(host_flags() & ELISA_HOST_ARMED, 0);
+	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).exit, FAULT(UD));
+	printf("hooks: taken by another module: refused, nothing is on\n");
+
+	CHECK_EQ(syscall(SYS_delete_module, "thief", O_NONBLOCK), 0);
+	CHECK_EQ(hypercall(guest, 0, ELISA_HC_VCPU_SYNC), 0);
+	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
+	CHECK_EQ(thief_load(), -EBUSY);
+	CHECK_EQ(switch_ftrace("0"), -EBUSY);
+	/* isolation is as before: the function's fault is not the guest's, an interrupt waits */
+	CHECK_EQ(call(guest, 0, slot, DO_UD, 0, 0).error, ELISA_CALL_FAULT);
+	wait_in_sub(guest, 0, slot, manager);
+	msi(guest, 0, 0x40);
+	let_go(manager);
+	CHECK_EQ(finish(guest, 0).value, 7);
+	CHECK_EQ(seen(guest)->rip, stub_return(slot));
+	printf("hooks: ELISA keeps what it has, and ftrace cannot be switched off\n");
+	return 0;
+}
