@@ -131,7 +131,7 @@ static int host_attach(struct elisa_attachment *attachment, struct mm_struct *mm
 	arg->export_flags = page->attach.export_flags;
 	elisa_page_put(page);
 	if (!ret && WARN_ON_ONCE(attachment->slot >= ELISA_SLOTS))
-		ret = elisa_fail(&arg->status, ELISA_WHY_STATE, arg->slot, -EPROTO);
+		ret = -EPROTO;
 	return ret;
 }
 

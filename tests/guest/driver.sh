@@ -6,10 +6,23 @@
 set -e
 . /testbed/lib.sh
 
+# each load of the driver makes the host forget what was before, once
+loads()
+{
+	modload elisa-guest
+	[ "$(cat /sys/module/elisa_guest/parameters/resets)" = 1 ] ||
+		{ say "FAILED: the host was not reset"; exit 1; }
+}
+
 mkdir -p /mnt
 mount -t ramfs none /mnt
-modload elisa-guest
+if modload elisa-guest abi=4711 2>/dev/null; then
+	say "FAILED: it loads with a host of another ABI"
+	exit 1
+fi
+dmesg | grep "elisa-guest: the host speaks ABI version 4711, this driver 1: use the same release"
+loads
 driver_test
 rmmod elisa_guest
-modload elisa-guest
+loads
 rmmod elisa_guest

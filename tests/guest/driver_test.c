@@ -210,12 +210,43 @@ static void test_export_failures(void)
 	memset(cached, 1, 8192);
 	CHECK(map(fd, id, 8192, cached, 8192, 3) && last_map.status.why == ELISA_WHY_FILE_BACKED &&
 	      last_map.status.value == (uintptr_t)cached);
+
+	/* pinned for writing, whatever the export may do with it */
+	mprotect(p, 4096, PROT_READ);
+	CHECK(map(fd, id, 0, p, 4096, 1) && errno == EFAULT &&
+	      last_map.status.why == ELISA_WHY_ADDRESS);
+	CHECK(last_map.status.value == (uintptr_t)p);
 	close(ramfs);
 	close(file);
 	close(other);
 	close(fd);
 	CHECK(pinned() == 0);
 	munmap(p, size);
+}
+
+/* Not RAM of the process, however it is mapped: the stub's page, and memory of a device. */
+static void test_device_memory(void)
+{
+	int fd = device(), mem = open("/dev/mem", O_RDWR);
+	int id = export_create(fd), before = get("pages");
+	char *rom = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, mem, 0xd0000);
+	char *stub;
+
+	CHECK(rom != MAP_FAILED);
+	for (int prot = 1; prot <= 5; prot += 2) {
+		CHECK(map(fd, id, 0, rom, 4096, prot) && errno == EFAULT);
+		CHECK(last_map.status.why == ELISA_WHY_ADDRESS &&
+		      last_map.status.value == (uintptr_t)rom);
+	}
+	CHECK(attach(fd, 0, rom, 4096) && last.status.why == ELISA_WHY_ADDRESS);
+	CHECK(!attach(fd, 0, NULL, 0));
+	stub = (char *)(last.call & -4096UL);
+	CHECK(map(fd, id, 0, stub, 4096, 5) && last_map.status.why == ELISA_WHY_ADDRESS);
+	CHECK(map(fd, id, 0, stub, 4096, 1) && last_map.status.value == (uintptr_t)stub);
+	CHECK(get("pages") == before && pinned() == 0);
+	munmap(rom, 4096);
+	close(mem);
+	close(fd);
 }
 
 static void test_attach(void)
@@ -563,6 +594,7 @@ int main(void)
 	RUN(test_info());
 	RUN(test_export());
 	RUN(test_export_failures());
+	RUN(test_device_memory());
 	RUN(test_attach());
 	RUN(test_attach_failures());
 	RUN(test_window());

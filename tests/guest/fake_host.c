@@ -24,9 +24,10 @@ module_param(pages, int, 0444);
 module_param(attachments, int, 0444);
 module_param(syncs, int, 0444);
 module_param(resets, int, 0444);
-static int fail_call, fail_after, mode, export_flags, flood;
+static int fail_call, fail_after, mode, export_flags, flood, abi = ELISA_ABI_VERSION;
 module_param(fail_call, int, 0644);  /* this call fails, once... */
 module_param(fail_after, int, 0644); /* ... after so many that succeed */
+module_param(abi, int, 0444);	     /* what this host speaks */
 module_param(mode, int, 0644);
 module_param(export_flags, int, 0644);
 module_param(flood, int, 0644); /* so many events of the newest export */
@@ -100,6 +101,8 @@ static int answer(struct elisa_hc_page *page, struct elisa_status *status)
 	}
 	switch (page->call) {
 	case ELISA_HC_HELLO:
+		if (page->hello.abi != abi)
+			return elisa_fail(status, ELISA_WHY_ABI, abi, -EPROTO);
 		page->hello.flags = ELISA_HELLO_MAY_EXPORT | ELISA_HELLO_MAY_ATTACH;
 		return 0;
 	case ELISA_HC_EXPORT_CREATE:
