@@ -112,8 +112,8 @@ static const struct reason reasons[ELISA_WHY_COUNT] = {
 				  "paging (no5lvl), FRED, user CET and tracing of the CPU; without "
 				  "trust in the manager also with FSGSBASE and XSAVE",
 				  "CR4", HEX},
-	[ELISA_WHY_CPU_BUG] = {"the host's CPU leaks the L1 data cache or its buffers to VMs "
-			       "(L1TF, MDS)",
+	[ELISA_WHY_CPU_BUG] = {"the host's CPU leaks the L1 data cache, its buffers or registers "
+			       "(L1TF, MDS, TAA, MMIO stale data, GDS or RFDS)",
 			       "use another host, or accept the leak: see the module's "
 			       "parameters on the host (elisactl check)",
 			       NULL, NO_VALUE},
@@ -127,15 +127,16 @@ static const struct reason reasons[ELISA_WHY_COUNT] = {
 			       "on the host run: modprobe elisa (elisactl check tells more)", NULL,
 			       NO_VALUE},
 	[ELISA_WHY_ADDRESS] = {"this is not memory of the process that can be shared",
-			       "give the address of memory that is mapped, and writable where "
-			       "ELISA_PROT_WRITE is asked for",
+			       "give the address of memory that is mapped and writable in this "
+			       "process, whatever the protection in the export",
 			       "address", HEX},
 	[ELISA_WHY_WINDOW] = {"the addresses that ELISA needs in this process are in use",
 			      "do not map memory between 0x600000000000 and 0x608000000000",
 			      "address", HEX},
-	[ELISA_WHY_STATE] = {"this is not possible in the present state",
-			     "see what happened before: the export or attachment may be ending",
-			     "state", DECIMAL},
+	[ELISA_WHY_STATE] = {"this open device belongs to another process",
+			     "open the device, export and attach in the process that uses it: "
+			     "a child of fork() or a program after exec() has to do so anew",
+			     NULL, NO_VALUE},
 };
 
 /* For failures that come with an errno alone. */

@@ -105,7 +105,7 @@ enum elisa_why {
 	ELISA_WHY_NO_HOST,	 /* guest driver only: no host module answered */
 	ELISA_WHY_ADDRESS,	 /* guest driver only: bad user address (value: address) */
 	ELISA_WHY_WINDOW,	 /* guest driver only: the window's addresses are taken (value) */
-	ELISA_WHY_STATE,	 /* not possible in this state (value: it) */
+	ELISA_WHY_STATE,	 /* guest driver only: the file is another process's */
 	ELISA_WHY_COUNT
 };
 

@@ -98,8 +98,9 @@ int elisa_export_create_private(struct elisa *handle, const char *name, uint32_t
  * writes by either side are seen by the other.
  * offset: where, address: from where, length: how much, all in bytes, multiples of ELISA_PAGE_SIZE.
  * prot: ELISA_PROT_READ, READ | WRITE or READ | EXEC. The memory must be anonymous, shmem or
- * hugetlb, and should stay mapped in this process until it is unmapped from the export.
- * Errors: -EINVAL (alignment, range, prot), -EEXIST (overlap), -EFAULT (no memory there),
+ * hugetlb, writable in this process when it is mapped, whatever prot says (it is pinned for
+ * writing), and should stay mapped here until it is unmapped from the export.
+ * Errors: -EINVAL (alignment, range, prot), -EEXIST (overlap), -EFAULT (no writable memory there),
  * -EDQUOT (the grant's pages are used up), -EINTR, -ENOMEM (memory, or ulimit -l).
  */
 int elisa_export_map(struct elisa_export *export_, uint64_t offset, const void *address,

@@ -114,8 +114,8 @@ enum elisa_counter {
 	ELISA_COUNT_COUNT
 };
 
-#define ELISA_HOST_CPU_BUG  2u /* L1TF, MDS or the like: attach is refused unless overridden */
-#define ELISA_HOST_OVERRIDE 4u /* ... and the override is set */
+#define ELISA_HOST_CPU_BUG  2u /* L1TF, MDS, TAA, MMIO stale data, GDS, RFDS: attach is refused */
+#define ELISA_HOST_OVERRIDE 4u /* ... unless the module's allow_leaky_cpu is set */
 #define ELISA_HOST_ARMED    8u /* an attachment exists: the exit-path hooks are on */
 
 struct elisa_host_stats {
