@@ -131,13 +131,14 @@ static void add_name(struct json_object *to, const char name[ELISA_NAME_SIZE])
 	json_object_object_add(to, "name", json_object_new_string_len(name, length));
 }
 
+/* names[i] is bit i's, or NULL if it has no meaning. */
 static void add_flags(struct json_object *to, const char *key, uint32_t flags,
 		      const char *const names[], size_t count)
 {
 	struct json_object *list = json_object_new_array();
 
 	for (size_t i = 0; i < count; i++)
-		if (flags & (1u << i))
+		if (names[i] && flags & (1u << i))
 			json_object_array_add(list, json_object_new_string(names[i]));
 	json_object_object_add(to, key, list);
 }
@@ -241,7 +242,7 @@ static struct json_object *show_grant(const void *record)
 
 static const char *state_name(uint32_t state)
 {
-	static const char *const names[] = {"new", "live", "dead"};
+	static const char *const names[] = {"new", "live"};
 
 	return state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
 }
@@ -349,7 +350,7 @@ _Static_assert(sizeof(counters) / sizeof(counters[0]) == ELISA_COUNT_COUNT, "a n
 
 static struct json_object *show_stats(const struct elisa_host_stats *stats)
 {
-	static const char *const flags[] = {"apicv", "cpu-bug", "override", "armed"};
+	static const char *const flags[] = {NULL, "cpu-bug", "override", "armed"};
 	struct json_object *shown = json_object_new_object();
 
 	add_number(shown, "abi", stats->abi);
@@ -482,6 +483,39 @@ static int grant_by_pid(int fd, struct elisa_host_grant *grant)
 	return ret;
 }
 
+/* Is there a name that both match? */
+static bool overlap(const char *a, const char *b)
+{
+	size_t plain_a = strcspn(a, "*");
+	size_t plain_b = strcspn(b, "*");
+
+	return (a[plain_a] || plain_a >= plain_b) && (b[plain_b] || plain_b >= plain_a) &&
+	       !strncmp(a, b, plain_a < plain_b ? plain_a : plain_b);
+}
+
+/* Of the grants that match a name the oldest decides, and it may not be the one just made. */
+static void warn_of_older(int fd, uint32_t id)
+{
+	const uint32_t rights = ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH;
+	const struct elisa_host_grant_info *grants, *made = NULL;
+	void *records;
+	int count = list_records(fd, ELISA_HOST_GRANTS, sizeof(*grants), &records);
+
+	grants = records;
+	for (int i = 0; i < count; i++)
+		if (grants[i].id == id)
+			made = &grants[i];
+	for (int i = 0; made && i < count; i++)
+		if (grants[i].id < id && grants[i].pid == made->pid &&
+		    (grants[i].rights & made->rights & rights) &&
+		    overlap(grants[i].name, made->name))
+			fprintf(stderr,
+				"elisactl: warning: grant %u (%s) is older and decides for names "
+				"that match both; revoke it if the new one is to count\n",
+				grants[i].id, grants[i].name);
+	free(records);
+}
+
 static int grant_to(const struct options *options, struct elisa_host_grant *grant)
 {
 	int fd = open_device(options);
@@ -491,14 +525,24 @@ static int grant_to(const struct options *options, struct elisa_host_grant *gran
 		return 1;
 	grant->pid = (int32_t)options->pid;
 	ret = grant_by_pid(fd, grant);
+	if (!ret)
+		warn_of_older(fd, grant->id);
 	close(fd);
 	return ret ? grant_failed(options, ret) : 0;
+}
+
+static void print_id(uint32_t id)
+{
+	struct json_object *shown = json_object_new_object();
+
+	add_number(shown, "id", id);
+	print_json(shown);
+	json_object_put(shown);
 }
 
 static int run_grant(const struct options *options, char **arguments)
 {
 	struct elisa_host_grant grant = options->grant;
-	struct json_object *shown;
 	int ret;
 
 	if (!arguments[0] || !arguments[1] || arguments[2])
@@ -525,10 +569,7 @@ static int run_grant(const struct options *options, char **arguments)
 		printf("%u\n", grant.id);
 		return 0;
 	}
-	shown = json_object_new_object();
-	add_number(shown, "id", grant.id);
-	print_json(shown);
-	json_object_put(shown);
+	print_id(grant.id);
 	return 0;
 }
 
@@ -552,7 +593,11 @@ static int run_revoke(const struct options *options, char **arguments)
 			revoke.id);
 		return 1;
 	}
-	return ret ? fail("revoke", ret) : 0;
+	if (ret)
+		return fail("revoke", ret);
+	if (options->json)
+		print_id(revoke.id);
+	return 0;
 }
 
 /* ------------------------------------------------------------------------------- check */

@@ -39,6 +39,9 @@ says()
 	esac
 }
 
+vulnerabilities=sys/devices/system/cpu/vulnerabilities
+flaws="l1tf mds tsx_async_abort mmio_stale_data gather_data_sampling reg_file_data_sampling"
+
 good_host()
 {
 	put proc/cpuinfo 'processor	: 0
@@ -51,8 +54,7 @@ vmx flags	: vnmi ept_x_only ept vpid eptp_switching'
 	put sys/module/kvm_intel/parameters/unrestricted_guest Y
 	put sys/module/kvm_intel/parameters/enable_apicv N
 	put sys/module/kvm_intel/parameters/nested Y
-	put sys/devices/system/cpu/vulnerabilities/l1tf 'Not affected'
-	put sys/devices/system/cpu/vulnerabilities/mds 'Not affected'
+	for flaw in $flaws; do put $vulnerabilities/$flaw 'Not affected'; done
 	put sys/module/elisa/initstate live
 	put sys/module/elisa/parameters/allow_leaky_cpu N
 }
@@ -70,12 +72,25 @@ put sys/module/kvm_intel/parameters/enable_apicv Y
 expect 1 "$elisactl" --root "$root" check
 says 'modprobe kvm_intel enable_apicv=0'
 
+for flaw in $flaws; do
+	good_host
+	put $vulnerabilities/$flaw 'Mitigation: Clear buffers'
+	expect 1 "$elisactl" --root "$root" check
+	says "missing: CPU: not affected by $flaw"
+	says 'allow_leaky_cpu=1'
+	put sys/module/elisa/parameters/allow_leaky_cpu Y
+	expect 0 "$elisactl" --root "$root" check
+done
+
+# a kernel that is older than a flaw has no file for it; all kernels have these two
 good_host
-put sys/devices/system/cpu/vulnerabilities/l1tf 'Mitigation: PTE Inversion'
+for flaw in $flaws; do rm "$root/$vulnerabilities/$flaw"; done
+put $vulnerabilities/l1tf 'Not affected'
 expect 1 "$elisactl" --root "$root" check
-says 'allow_leaky_cpu=1'
-put sys/module/elisa/parameters/allow_leaky_cpu Y
+says 'missing: CPU: not affected by mds'
+put $vulnerabilities/mds 'Not affected'
 expect 0 "$elisactl" --root "$root" check
+says 'reg_file_data_sampling (the kernel does not say)'
 
 good_host
 rm "$root/sys/module/elisa/initstate"
