@@ -22,6 +22,6 @@ until elisactl attachments | grep -q bench; do usleep 50000; done
 elisactl --json attachments
 guest_wait guest
 status=$?
-kill "$(guest_pid manager)"
+guest_kill manager TERM
 guest_wait manager
 exit $status

@@ -6,6 +6,7 @@
 #   guest_start NAME ROLE [QEMU ARGUMENTS...]   start a guest that runs /roles/ROLE
 #   guest_wait NAME                             wait for its end; returns the role's status
 #   guest_pid NAME                              process id of its QEMU
+#   guest_kill NAME SIGNAL                      end its QEMU; such a guest owes no kernel log
 #
 # Variables, read by guest_start: GUEST_MEM (MiB), GUEST_CPUS, GUEST_CPU (-cpu), GUEST_PROFILE
 # (fast or default), GUEST_CMDLINE (more kernel options), GUEST_INITRD, GUEST_KERNEL, GUEST_UID
@@ -51,6 +52,12 @@ guest_start()
 guest_pid()
 {
 	cat "/run/guest-$1/pid"
+}
+
+guest_kill()
+{
+	echo "[$1] $(cat /testbed/guest-token)-killed"
+	kill "-$2" "$(guest_pid "$1")"
 }
 
 guest_wait()

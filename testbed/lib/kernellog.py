@@ -13,7 +13,7 @@ _BAD = re.compile("|".join((
     r"Bad page (state|map)", r"bad: scheduling", r"(UBSAN|KASAN|KCSAN|KMSAN|kfence)\b.*:",
     r"unchecked MSR access", r"kvm.*: (vmread|vmwrite|vmptrld|vmclear|invept|invvpid) failed",
     r"usercopy: Kernel memory", r"stack segment", r"invalid opcode: ", r"disagrees about version of symbol",
-    r"Unknown symbol",
+    r"Unknown symbol", r"page allocation failure", r"Out of memory", r"nobody cared",
 )))
 # Said in this testbed, and no defect of ours.
 _USUAL = re.compile("|".join((

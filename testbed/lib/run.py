@@ -13,6 +13,7 @@ import kernellog
 
 TICK = 0.05
 MARK = ">> "
+SERIAL = "serial: "  # before a line that a guest wrote to its serial port
 # Bochs with its debugger shows the instruction of every triple fault, a guest's included.
 NOISE = re.compile(r"\(\d+\)\.\[\d+\] \[0x[0-9a-f]+\] ")
 
@@ -32,7 +33,11 @@ class Log:
         self.tail = []
         self.started = False
         self.status = None
+        self.killed = False
         self._in_kernel_log = False
+
+    def close(self):
+        self._file.close()
 
     def line(self, text):
         """Take a line; returns it unless it is for the machine only."""
@@ -44,6 +49,9 @@ class Log:
             return None
         if text == f"{self._token}-dmesg":
             self._in_kernel_log = True
+            return None
+        if text == f"{self._token}-killed":
+            self.killed = True
             return None
         end = re.fullmatch(f"{self._token}-end ([0-9]+)", text)
         if end:
@@ -87,7 +95,7 @@ class Run:
                                         self.guest_token)
             log = self.guests[name]
             # The serial port shows what a guest's kernel said when nothing else worked.
-            if content.startswith("serial: "):
+            if content.startswith(SERIAL):
                 log.kernel.append(content)
         shown = log.line(content if guest else text)
         if shown is None:
@@ -118,6 +126,8 @@ class Run:
         finally:
             machine.kill()
             machine.wait()
+            for log in (self.host, *self.guests.values()):
+                log.close()
 
     def _follow(self, machine, f):
         partial = b""
@@ -145,13 +155,15 @@ class Run:
         reasons = []
         if self.host.status:
             reasons.append(f"the job ended with status {self.host.status}")
-        if kernellog.first_line_lost(self.host.kernel):
-            reasons.append("the kernel's log overflowed: its beginning was not checked")
         for name, log in [("host", self.host), *sorted(self.guests.items())]:
+            lines = [line for line in log.kernel if not line.startswith(SERIAL)]
+            if not lines and not log.killed:
+                reasons.append(f"there was no kernel log of {name}")
+            if kernellog.first_line_lost(lines):
+                reasons.append(f"the kernel's log of {name} overflowed: its beginning was not "
+                               "checked")
             reasons += [f"kernel log of {name}: {line}"
                         for line in kernellog.complaints(log.kernel, self.args.allow_log)[:8]]
-        if not self.host.kernel:
-            reasons.append("there was no kernel log")
         return reasons
 
     def crash(self):
