@@ -1,0 +1,70 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# What "ninja install" gives to others: the libraries export what their maps name and nothing else,
+# they contain nothing that exits, prints or asserts, all headers are there, and a program builds with
+# the .pc files alone. It must not use anything of the build but what is installed.
+#
+#   test_install.sh MESON BUILD SOURCE
+set -eu
+meson=$1 build=$2 source=$3
+root=$(mktemp -d)
+trap 'rm -r "$root"' EXIT
+
+fail()
+{
+	echo "$*"
+	exit 1
+}
+
+"$meson" install --no-rebuild --quiet -C "$build" --destdir "$root/there" >/dev/null
+pc=$(find "$root/there" -name libelisa.pc)
+libraries=$(dirname "$(dirname "$pc")")
+
+# symbols LIBRARY MAP
+symbols()
+{
+	sed -n 's/^[[:space:]]*\([a-z_]*\);.*/\1/p' "$source/$2" | sort >"$root/wanted"
+	nm -D --defined-only "$libraries/$1" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' |
+		sort >"$root/given"
+	diff "$root/wanted" "$root/given" || fail "$1: not the symbols of $2"
+	[ -s "$root/given" ] || fail "$1: no symbols"
+	nm -D --undefined-only "$libraries/$1" | awk '{ sub(/@.*/, "", $2); print $2 }' |
+		grep -xE '_?exit|_Exit|quick_exit|abort|__assert.*|(__)?v?f?printf(_chk)?|f?put(s|c|char)|fwrite|perror|v?(err|warn)x?|error|syslog|std(out|err)' &&
+		fail "$1: uses what a library must not"
+	return 0
+}
+
+symbols libelisa.so lib/libelisa.map
+symbols libelisa-extra.so lib/extra/libelisa-extra.map
+
+headers=$(dirname "$(find "$root/there" -name elisa.h)")
+for header in "$source"/include/elisa/*.h; do
+	[ -f "$headers/${header##*/}" ] || fail "${header##*/} is not installed"
+done
+
+cat >"$root/program.c" <<'END'
+#include <errno.h>
+#include <stdio.h>
+#include <elisa/exec.h>
+#include <elisa/extra.h>
+#include <elisa/gate_layout.h>
+#include <elisa/host_ioctl.h>
+
+int main(void)
+{
+	struct elisa_extra_image *image = NULL;
+	struct elisa *handle;
+
+	elisa_extra_unload(image);
+	if (elisa_open("/nowhere", &handle) != -ENOENT)
+		return 1;
+	puts(elisa_error(NULL));
+	return 0;
+}
+END
+export PKG_CONFIG_PATH="${pc%/*}" PKG_CONFIG_SYSROOT_DIR="$root/there"
+export PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1 PKG_CONFIG_ALLOW_SYSTEM_LIBS=1
+# shellcheck disable=SC2046 # options, to be split
+cc -std=c11 -Wall -Wextra -Werror -o "$root/program" "$root/program.c" \
+	$(pkg-config --cflags --libs libelisa-extra libelisa)
+LD_LIBRARY_PATH="$libraries" "$root/program" | grep 'open .*modprobe elisa-guest'
