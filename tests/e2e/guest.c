@@ -5,6 +5,7 @@
  *   survivor  calls until the manager is gone, and must get an error then
  *   pcid      attaching must be refused, for this VM has PCIDs
  *   nodriver  the device must be missing
+ *   private   a private export is reached by its ticket, the second argument, alone
  */
 #include <errno.h>
 #include <pthread.h>
@@ -165,8 +166,9 @@ static void use_parents_handle(void)
 {
 	struct elisa_attachment *made;
 
-	CHECK_EQ(elisa_attach(elisa, "e2e.slow", 0, NULL, 0, &made) < 0, 1);
-	printf("refused: %s\n", elisa_error(elisa));
+	CHECK_REFUSED(elisa, elisa_attach(elisa, "e2e.slow", 0, NULL, 0, &made), -EPERM,
+		      ELISA_WHY_STATE);
+	CHECK_EQ(!strstr(elisa_error(elisa), "belongs to another process"), 0);
 }
 
 static struct elisa_attachment *own(void)
@@ -287,6 +289,30 @@ static int survivor(void)
 	return failures;
 }
 
+static int private(const char *hex)
+{
+	uint8_t ticket[ELISA_TICKET_SIZE] = {0};
+	struct elisa_attachment *a;
+
+	CHECK_REFUSED(elisa, elisa_attach_private(elisa, ticket, 0, NULL, 0, &a), -EINVAL,
+		      ELISA_OK);
+	for (int i = 0; i < ELISA_TICKET_SIZE; i++)
+		CHECK_EQ(sscanf(hex + 2 * i, "%2hhx", &ticket[i]), 1);
+	CHECK_REFUSED(elisa, elisa_attach(elisa, "e2e.private", 0, NULL, 0, &a), -ENOENT,
+		      ELISA_WHY_NO_EXPORT);
+	ticket[31] ^= 1;
+	CHECK_REFUSED(elisa, elisa_attach_private(elisa, ticket, 0, NULL, 0, &a), -ENOENT,
+		      ELISA_WHY_NO_EXPORT);
+	ticket[31] ^= 1;
+	CHECK_EQ(elisa_attach_private(elisa, ticket, 0, NULL, 0, &a), 0);
+	if (failures)
+		return failures;
+	CHECK_EQ(elisa_attachment_export_flags(a), ELISA_EXPORT_PRIVATE);
+	CHECK_EQ(CALL(a, 0, 0, 0).value, 1);
+	CHECK_EQ(elisa_detach(a), 0);
+	return failures;
+}
+
 static int refused(uint32_t reason)
 {
 	struct elisa_attachment *made;
@@ -320,6 +346,8 @@ int main(int argc, char **argv)
 		r = survivor();
 	else if (!strcmp(what, "pcid"))
 		r = refused(ELISA_WHY_PCID);
+	else if (!strcmp(what, "private") && argc > 2)
+		r = private(argv[2]);
 	else
 		r = all();
 	printf("%s: %d failures\n", what, r);

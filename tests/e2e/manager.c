@@ -48,10 +48,13 @@ static void try_bad_maps(struct elisa *elisa, struct elisa_export *e)
 {
 	void *page = memory(8192, PROT_READ | PROT_WRITE);
 	void *gone = memory(4096, PROT_READ | PROT_WRITE);
+	void *constant = memory(4096, PROT_READ);
 
 	munmap(gone, 4096);
 	memset(page, 1, 8192);
 	CHECK_REFUSED(elisa, elisa_export_map(e, 0, gone, 4096, RW), -EFAULT, ELISA_WHY_ADDRESS);
+	CHECK_REFUSED(elisa, elisa_export_map(e, 0, constant, 4096, ELISA_PROT_READ), -EFAULT,
+		      ELISA_WHY_ADDRESS);
 	CHECK_REFUSED(elisa, elisa_export_map(e, 0, file_memory(), 4096, RW), -EINVAL,
 		      ELISA_WHY_FILE_BACKED);
 	CHECK_REFUSED(elisa, elisa_export_map(e, 0, page, 0, RW), -EINVAL, ELISA_WHY_NO_PAGES);
@@ -91,6 +94,19 @@ static void publish(struct elisa *elisa, const char *name, const char *file, uin
 	}
 }
 
+/* The last line is what tests/e2e/host.sh compares with the host's own list. */
+static void count(const struct elisa_event *event)
+{
+	static unsigned int seen[ELISA_EVENT_LOST + 1];
+
+	printf("event %u of attachment %llu: %lld\n", event->type,
+	       (unsigned long long)event->attachment, (long long)event->value);
+	if (event->type <= ELISA_EVENT_LOST)
+		seen[event->type]++;
+	printf("attached=%u detached=%u lost=%u \n", seen[ELISA_EVENT_ATTACH],
+	       seen[ELISA_EVENT_DETACH], seen[ELISA_EVENT_LOST]);
+}
+
 int main(int argc, char **argv)
 {
 	struct elisa_export *export_;
@@ -119,7 +135,6 @@ int main(int argc, char **argv)
 		if (poll(&wait, 1, 120000) <= 0)
 			return 1;
 		while (elisa_events_read(elisa, &event, 1) > 0)
-			printf("event %u of attachment %llu: %lld\n", event.type,
-			       (unsigned long long)event.attachment, (long long)event.value);
+			count(&event);
 	}
 }
