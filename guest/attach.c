@@ -28,17 +28,29 @@ static int host_detach(u32 slot, struct elisa_status *status)
 	return ret;
 }
 
+/*
+ * Makes the host let go of the slot. If it does not, what it goes on using stays for ever: the
+ * pinned pages, which the caller must keep, and the mm, whose page-table root would become
+ * another process's, which would then be the attached one.
+ */
+static bool host_lets_go(struct elisa_process *process, u32 slot)
+{
+	struct elisa_status status = {};
+	int ret = host_detach(slot, &status);
+
+	if (!ret || status.why == ELISA_WHY_NO_ATTACHMENT || status.why == ELISA_WHY_NO_HOST)
+		return true;
+	mmgrab(process->mm);
+	pr_warn("slot %u: the host keeps the attachment (error %d, reason %u)\n", slot, ret,
+		status.why);
+	return false;
+}
+
 /* Cannot fail: what the host could not let go of stays pinned for ever. */
 static void attachment_end(struct elisa_process *process, struct elisa_attachment *attachment)
 {
-	struct elisa_status status = {};
-	int ret = host_detach(attachment->slot, &status);
-
-	if (!ret || status.why == ELISA_WHY_NO_ATTACHMENT || status.why == ELISA_WHY_NO_HOST)
+	if (host_lets_go(process, attachment->slot))
 		elisa_unpin(process->mm, attachment->pages, attachment->count);
-	else
-		pr_warn("slot %u: the host keeps the exchange buffer (error %d, reason %u)\n",
-			attachment->slot, ret, status.why);
 	elisa_vcpus_release();
 	list_del(&attachment->node);
 	kvfree(attachment);
@@ -210,7 +222,6 @@ int elisa_attach(struct elisa_file *file, struct elisa_ioc_attach *arg)
 {
 	struct elisa_attachment *attachment;
 	struct elisa_process *process;
-	struct elisa_status ignored;
 	void *stub;
 	int ret;
 
@@ -251,10 +262,8 @@ int elisa_attach(struct elisa_file *file, struct elisa_ioc_attach *arg)
 err_vcpus:
 	elisa_vcpus_release();
 err_detach:
-	if (host_detach(attachment->slot, &ignored) && attachment->count) {
-		pr_warn("slot %u: the host keeps the exchange buffer\n", attachment->slot);
+	if (!host_lets_go(process, attachment->slot))
 		goto err_free;
-	}
 err_unpin:
 	elisa_unpin(process->mm, attachment->pages, attachment->count);
 err_free:

@@ -132,6 +132,7 @@ struct elisa_process *elisa_process_get(struct mm_struct *mm);
 void elisa_process_put(struct elisa_process *process);
 void elisa_processes_exit(void);
 bool elisa_process_stub_entry(struct mm_struct *mm, u32 slot, u32 *entry);
+bool elisa_process_has_window(struct mm_struct *mm);
 
 /* ---- attach.c */
 int elisa_attach(struct elisa_file *file, struct elisa_ioc_attach *arg);

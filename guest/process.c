@@ -79,19 +79,38 @@ void elisa_processes_exit(void)
 	mmu_notifier_synchronize();
 }
 
+/* Under RCU; NULL: the process has never attached. */
+static struct elisa_process *process_find(struct mm_struct *mm)
+{
+	struct elisa_process *process;
+
+	list_for_each_entry_rcu(process, &processes, node)
+		if (process->mm == mm)
+			return process;
+	return NULL;
+}
+
 /* Where the VMFUNC of a slot's stub ends. From any context; false: no such stub. */
 bool elisa_process_stub_entry(struct mm_struct *mm, u32 slot, u32 *entry)
 {
 	struct elisa_process *process;
 
-	*entry = 0;
 	rcu_read_lock();
-	list_for_each_entry_rcu(process, &processes, node) {
-		if (process->mm == mm) {
-			*entry = READ_ONCE(process->entry[slot]);
-			break;
-		}
-	}
+	process = process_find(mm);
+	*entry = process ? READ_ONCE(process->entry[slot]) : 0;
 	rcu_read_unlock();
 	return *entry;
+}
+
+/* From any context. */
+bool elisa_process_has_window(struct mm_struct *mm)
+{
+	struct elisa_process *process;
+	bool window;
+
+	rcu_read_lock();
+	process = process_find(mm);
+	window = process && READ_ONCE(process->window);
+	rcu_read_unlock();
+	return window;
 }

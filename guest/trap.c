@@ -1,16 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A thread that calls into a slot whose attachment is gone gets #UD at the stub's VMFUNC.
- * It ends as any other call that failed, not with SIGILL. No other #UD may be taken.
+ * It ends as any other call that failed, not with SIGILL. A thread whose callee left its
+ * context by a VMFUNC of its own gets #BP in a stub page. No other trap may be taken.
  */
 #include <linux/kdebug.h>
 #include <linux/ptrace.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <asm/trapnr.h>
 
 #include "guest.h"
 
 #define VMFUNC_SIZE 3
+
+/*
+ * INT3 fills the stub pages, which nobody can write: only a manager's code that jumped to a
+ * VMFUNC gets to one, with a stack and registers of its choice. No signal handler may run on
+ * them (window_fault() is for the other pages).
+ */
+static int breakpoint(struct pt_regs *regs)
+{
+	if (regs->ip - ELISA_WINDOW_BASE >= ELISA_WINDOW_SIZE ||
+	    !elisa_process_has_window(current->mm))
+		return NOTIFY_DONE;
+	send_sig(SIGKILL, current, 1);
+	return NOTIFY_STOP;
+}
 
 static int trap(struct notifier_block *block, unsigned long event, void *data)
 {
@@ -19,7 +34,11 @@ static int trap(struct notifier_block *block, unsigned long event, void *data)
 	u64 offset;
 	u32 slot, entry;
 
-	if (event != DIE_TRAP || args->trapnr != X86_TRAP_UD || !user_64bit_mode(regs))
+	if (!user_64bit_mode(regs))
+		return NOTIFY_DONE;
+	if (event == DIE_INT3)
+		return breakpoint(regs);
+	if (event != DIE_TRAP || args->trapnr != X86_TRAP_UD)
 		return NOTIFY_DONE;
 	offset = regs->ip - ELISA_WINDOW_BASE;
 	if (offset >= ELISA_SLOTS * ELISA_SLOT_SIZE)

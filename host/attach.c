@@ -6,6 +6,7 @@
  */
 #include <linux/bitops.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/timex.h>
 #include <linux/workqueue.h>
@@ -299,9 +300,13 @@ void elisa_attachment_free(struct elisa_attachment *a)
 
 int elisa_detach(struct elisa_vm *vm, u32 slot, u32 *why, u64 *value)
 {
-	if (slot >= ELISA_SLOTS || !vm->slots[slot])
+	struct elisa_attachment *a = NULL;
+
+	if (slot < ELISA_SLOTS)
+		a = vm->slots[array_index_nospec(slot, ELISA_SLOTS)];
+	if (!a)
 		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_ATTACHMENT, value, slot);
-	elisa_attachment_free(vm->slots[slot]);
+	elisa_attachment_free(a);
 	return 0;
 }
 
@@ -449,7 +454,7 @@ static void spread_poison(struct work_struct *work)
 
 	mutex_lock(&elisa_lock);
 	list_for_each_entry(export, &elisa_exports, all)
-		if (READ_ONCE(export->poisoned))
+		if (xchg(&export->poison_is_new, false))
 			elisa_export_refresh(export);
 	mutex_unlock(&elisa_lock);
 }

@@ -12,6 +12,7 @@
 
 #define CS_RIGHTS_USER 0xa0fb /* present, ring 3, code, 64-bit */
 #define SS_RIGHTS_USER 0xc0f3 /* present, ring 3, data */
+#define FCW_INITIAL    0x37f
 #define RFLAGS_KEPT    (X86_EFLAGS_IF | X86_EFLAGS_IOPL | X86_EFLAGS_ID)
 
 /* Exports poisoned so far: a vCPU that enters sees from it that its list may be stale. The
@@ -100,8 +101,7 @@ void elisa_show_end(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa
 			 ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
 	vmcs_set(GUEST_PENDING_DBG_EXCEPTIONS, 0);
 	vmcs_set(GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
-	if (!elisa_in_ring3()) {
-		/* SYSCALL and the like had got as far as changing the ring */
+	if (!elisa_in_user64()) {
 		vmcs_set(GUEST_CS_SELECTOR, a->user_cs);
 		vmcs_set(GUEST_CS_BASE, 0);
 		vmcs_set(GUEST_CS_LIMIT, ~0u);
@@ -139,10 +139,27 @@ static void forget_stale_state(struct fpstate *fpstate)
 {
 	struct xregs_state *xsave = &fpstate->regs.xsave;
 
-	if (!(xsave->header.xfeatures & XFEATURE_MASK_FP))
+	if (!(xsave->header.xfeatures & XFEATURE_MASK_FP)) {
+		memset(&xsave->i387, 0, offsetof(struct fxregs_state, mxcsr));
 		memset(xsave->i387.st_space, 0, sizeof(xsave->i387.st_space));
+		xsave->i387.cwd = FCW_INITIAL;
+	}
 	if (!(xsave->header.xfeatures & XFEATURE_MASK_SSE))
 		memset(xsave->i387.xmm_space, 0, sizeof(xsave->i387.xmm_space));
+}
+
+/*
+ * The same before nobody looks at the vCPU's ioctls any more. Its registers are live, and
+ * are what the memory gets: XSAVE may leave out what it believes to be there.
+ */
+void elisa_forget_saved_state(struct kvm_vcpu *kvm_vcpu)
+{
+	struct fxregs_state *saved = &kvm_vcpu->arch.guest_fpu.fpstate->regs.fxsave, now;
+
+	asm volatile("fxsave64 %0" : "=m"(now));
+	memcpy(saved, &now, offsetof(struct fxregs_state, mxcsr));
+	memcpy(saved->st_space, now.st_space, sizeof(now.st_space));
+	memcpy(saved->xmm_space, now.xmm_space, sizeof(now.xmm_space));
 }
 
 /* Clears what the function left in vector, mask, tile and x87 registers. PKRU is the
@@ -199,9 +216,12 @@ void elisa_call_aborted(struct elisa_context *c, enum elisa_call_error error)
 	if (!c->revoked)
 		atomic64_inc(&a->export->aborts);
 	if ((a->export_flags & ELISA_EXPORT_POISON) && !c->revoked) {
-		WRITE_ONCE(a->export->poisoned, true);
-		atomic_inc(&elisa_poisonings);
-		elisa_export_was_poisoned();
+		/* once: the work sends interrupts to all that are attached */
+		if (!xchg(&a->export->poisoned, true)) {
+			WRITE_ONCE(a->export->poison_is_new, true);
+			atomic_inc(&elisa_poisonings);
+			elisa_export_was_poisoned();
+		}
 	}
 	elisa_event(a->events, evicted ? ELISA_EVENT_EVICT : ELISA_EVENT_ABORT, a->export_id,
 		    a->number, error);

@@ -92,7 +92,8 @@ struct elisa_export {
 	u64 entry; /* offset in the object area */
 	u64 pages;
 	u64 next_attachment;
-	bool poisoned; /* READ_ONCE'd by hooks of attached vCPUs that are not revoked */
+	/* no lock; hooks of attached vCPUs that are not revoked look at and set them */
+	bool poisoned, poison_is_new;
 	struct list_head mappings;
 	struct list_head attachments;
 	u64 *pd[ELISA_OBJECT_GIB]; /* EPT page directories of the object, built once */
@@ -299,7 +300,7 @@ void elisa_stash_orphan(struct elisa_vcpu *vcpu, struct elisa_context *context);
 void elisa_vcpu_was_reset(struct elisa_vcpu *vcpu);
 void elisa_vcpu_touched(struct elisa_vcpu *vcpu);
 bool elisa_exit(struct elisa_vcpu *vcpu);
-int elisa_exit_handle(struct kvm_vcpu *kvm_vcpu, unsigned long fastpath);
+int elisa_exit_handle(struct kvm_vcpu *kvm_vcpu);
 void elisa_enter(struct elisa_vcpu *vcpu);
 
 /* ---- predicate.c */
@@ -311,6 +312,7 @@ void elisa_hooks_exit(void);
 int elisa_hooks_arm(void);
 void elisa_hooks_disarm(void);
 bool elisa_hooks_armed(void);
+int elisa_kvm_exit_handled(struct kvm_vcpu *kvm_vcpu);
 int elisa_kvm_emulate(struct kvm_vcpu *kvm_vcpu);
 void elisa_kvm_queue_ud(struct kvm_vcpu *kvm_vcpu);
 void elisa_kvm_mark_dirty(struct kvm_vcpu *kvm_vcpu, u64 gpa);

@@ -128,6 +128,7 @@ static void set_controls(struct elisa_vcpu *vcpu, bool on)
 			    !(vcpu->kvm_vcpu->arch.cr4 & X86_CR4_UMIP))
 				secondary &= ~(u64)SECONDARY_EXEC_DESC;
 			vmcs_set(SECONDARY_VM_EXEC_CONTROL, secondary);
+			elisa_forget_saved_state(vcpu->kvm_vcpu);
 			vcpu->controls = false;
 		}
 		elisa_vcpu_idle(vcpu);

@@ -3,6 +3,7 @@
  * What happens at an exit of a vCPU that is set up: in default hardly anything, in gate or sub
  * the call is put aside or ended. KVM's handler must not run for an exit that a call caused.
  */
+#include <linux/nospec.h>
 #include <asm/kvm_vcpu_regs.h>
 
 #include "switch.h"
@@ -38,16 +39,42 @@ static bool is_ours_in_default(u32 reason)
 	       reason == EXIT_REASON_LDTR_TR;
 }
 
-/* A function that left by VMFUNC 0 of its own instead of by the gate left its entry armed. */
-static void shut_open_subs(struct elisa_vcpu *vcpu)
+static bool is_debug_exception(u32 reason)
 {
+	u32 info = vmcs_get(VM_EXIT_INTR_INFO);
+
+	return reason == EXIT_REASON_EXCEPTION_NMI && INTR_TYPE(info) == INTR_TYPE_HARD_EXCEPTION &&
+	       (info & INTR_INFO_VECTOR_MASK) == DB_VECTOR;
+}
+
+/*
+ * A function that left by VMFUNC 0 of its own instead of by the gate left its entry armed: it
+ * is shut. If the vCPU still is where such a VMFUNC ends, in the window and in the attached
+ * process, no event may be delivered on the stack that the function chose: returns its
+ * context, whose call has to be ended. Usually the guest has seen its fault already.
+ */
+static struct elisa_context *shut_open_subs(struct elisa_vcpu *vcpu, enum elisa_where *where)
+{
+	bool landed = elisa_in_user64() &&
+		      vmcs_get(GUEST_RIP) - ELISA_WINDOW_BASE < ELISA_WINDOW_SIZE;
+	struct elisa_context *c, *left = NULL;
+	bool open = false;
 	int slot;
 
-	for_each_set_bit(slot, vcpu->used, ELISA_SLOTS)
-		if (vcpu->list[ELISA_INDEX_SUB(slot)] & INVALID_BITS) {
-			elisa_list_reset(vcpu);
-			return;
+	for_each_set_bit(slot, vcpu->used, ELISA_SLOTS) {
+		if (!(vcpu->list[ELISA_INDEX_SUB(slot)] & INVALID_BITS))
+			continue;
+		open = true;
+		c = vcpu->slots[slot];
+		if (landed && elisa_page_root_is(c, vmcs_get(GUEST_CR3))) {
+			/* of two nobody knows whose stack it was */
+			*where = left ? ELISA_IN_DOUBT : ELISA_IN_SUB;
+			left = c;
 		}
+	}
+	if (open)
+		elisa_list_reset(vcpu);
+	return left;
 }
 
 /*
@@ -76,8 +103,13 @@ bool elisa_exit(struct elisa_vcpu *vcpu)
 	/* closed, VMFUNC exits for the caller to learn of it */
 	if (!vcpu->enabled || eptp == vcpu->default_eptp) {
 		elisa_forget_time(vcpu);
-		shut_open_subs(vcpu);
 		ours = is_ours_in_default(reason);
+		c = shut_open_subs(vcpu, &where);
+		if (c && (is_debug_exception(reason) || is_asynchronous(reason))) {
+			elisa_drop_events(vcpu->kvm_vcpu);
+			elisa_end_call(vcpu, c, where, ELISA_CALL_FORBIDDEN);
+			ours = is_debug_exception(reason);
+		}
 		goto out;
 	}
 	c = elisa_context_of(vcpu, eptp, &where);
@@ -92,7 +124,7 @@ bool elisa_exit(struct elisa_vcpu *vcpu)
 		elisa_end_call(vcpu, c, where, ELISA_CALL_FORBIDDEN);
 		goto out;
 	}
-	if (!is_asynchronous(reason) || !elisa_in_ring3()) {
+	if (!is_asynchronous(reason) || !elisa_in_user64()) {
 		ours = true;
 		goto out;
 	}
@@ -153,15 +185,12 @@ static bool goes_on(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa
 		    u32 reason, u64 eptp)
 {
 	u64 rflags = vmcs_get(GUEST_RFLAGS), rip = vmcs_get(GUEST_RIP);
-	u32 info = vmcs_get(VM_EXIT_INTR_INFO);
 
-	if (!elisa_in_ring3() || atomic_read(&vcpu->prying))
+	if (!elisa_in_user64() || atomic_read(&vcpu->prying))
 		return false;
 	if (reason == EXIT_REASON_PAUSE_INSTRUCTION) {
 		rip += vmcs_get(VM_EXIT_INSTRUCTION_LEN);
-	} else if (reason == EXIT_REASON_EXCEPTION_NMI &&
-		   INTR_TYPE(info) == INTR_TYPE_HARD_EXCEPTION &&
-		   (info & INTR_INFO_VECTOR_MASK) == DB_VECTOR) {
+	} else if (is_debug_exception(reason)) {
 		rflags = (rflags | X86_EFLAGS_RF) & ~(u64)X86_EFLAGS_TF;
 		elisa_count(ELISA_COUNT_DEBUG_SUPPRESSED);
 	} else {
@@ -223,8 +252,9 @@ static bool vmfunc_in_default(struct elisa_vcpu *vcpu)
 
 	if (slot >= ELISA_SLOTS || (u32)kvm_vcpu->arch.regs[VCPU_REGS_RAX])
 		return false;
+	slot = array_index_nospec(slot, ELISA_SLOTS);
 	c = vcpu->slots[slot];
-	if (!c || c->dead || !elisa_page_root_is(c, vmcs_get(GUEST_CR3)) || !elisa_in_ring3())
+	if (!c || c->dead || !elisa_page_root_is(c, vmcs_get(GUEST_CR3)) || !elisa_in_user64())
 		return false;
 	at = vmcs_get(GUEST_RIP) - elisa_code_address(c) + 3;
 	if (at != ELISA_STRICT_ENTRY(slot) && at != ELISA_TRUSTED_ENTRY(slot))
@@ -241,8 +271,11 @@ static bool vmfunc_in_default(struct elisa_vcpu *vcpu)
 	return true;
 }
 
-/* In the place of vmx_handle_exit(), when elisa_exit() said so. */
-int elisa_exit_handle(struct kvm_vcpu *kvm_vcpu, unsigned long fastpath)
+/*
+ * In the place of vmx_handle_exit(), when elisa_exit() said so. What KVM does about every exit
+ * (its PML buffer, a failed entry) it does nevertheless.
+ */
+int elisa_exit_handle(struct kvm_vcpu *kvm_vcpu)
 {
 	struct elisa_vcpu *vcpu = elisa_vcpu_find(kvm_vcpu);
 	u32 reason = vmcs_get(VM_EXIT_REASON) & EXIT_BASIC;
@@ -251,27 +284,28 @@ int elisa_exit_handle(struct kvm_vcpu *kvm_vcpu, unsigned long fastpath)
 	enum elisa_where where;
 	unsigned long flags;
 	u64 eptp;
+	int r;
 
 	raw_spin_lock_irqsave(&vcpu->lock, flags);
 	eptp = vmcs_get(EPT_POINTER);
-	if (eptp == vcpu->default_eptp) {
-		if (reason == EXIT_REASON_VMFUNC)
-			undefined = !vmfunc_in_default(vcpu);
-		else
-			emulate = true;
-	} else {
+	if (eptp != vcpu->default_eptp) {
 		c = elisa_context_of(vcpu, eptp, &where);
 		exit_in_context(vcpu, c, where, reason, eptp, &undefined);
+	} else if (reason == EXIT_REASON_VMFUNC) {
+		undefined = !vmfunc_in_default(vcpu);
+	} else {
+		emulate = is_ours_in_default(reason);
 	}
 	vcpu->inside = false;
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
-	if (emulate) {
-		elisa_count(ELISA_COUNT_DESC_EXITS);
-		return elisa_kvm_emulate(kvm_vcpu);
-	}
 	if (undefined) {
 		elisa_count(ELISA_COUNT_REFUSED_VMFUNC);
 		elisa_kvm_queue_ud(kvm_vcpu);
 	}
-	return 1;
+	r = elisa_kvm_exit_handled(kvm_vcpu);
+	if (emulate && r > 0) {
+		elisa_count(ELISA_COUNT_DESC_EXITS);
+		r = elisa_kvm_emulate(kvm_vcpu);
+	}
+	return r;
 }

@@ -54,14 +54,43 @@ static void grant_free(struct elisa_grant *grant)
 	kfree(grant);
 }
 
-/* A VMM that has exited leaves its grants behind: drop them when somebody looks. */
+/* What was published or attached under a grant ends with it. True: there was something. */
+static bool end_of_grant(u32 id)
+{
+	struct elisa_export *export, *next;
+	struct elisa_vm *vm;
+	bool found = false;
+	int i;
+
+	list_for_each_entry_safe(export, next, &elisa_exports, all)
+		if (export->grant_id == id) {
+			elisa_export_kill(export);
+			found = true;
+		}
+	list_for_each_entry(vm, &elisa_vms, node)
+		for (i = 0; i < ELISA_SLOTS; i++)
+			if (vm->slots[i] && vm->slots[i]->grant_id == id) {
+				elisa_attachment_revoke(vm->slots[i]);
+				found = true;
+			}
+	return found;
+}
+
+/*
+ * A VMM that has exited leaves its grants behind, and its VM may live on in a process that it
+ * gave its files to: the grant was not for that one. Dropped when somebody looks.
+ */
 static void drop_stale(void)
 {
 	struct elisa_grant *grant, *next;
+	u32 id;
 
 	list_for_each_entry_safe(grant, next, &elisa_grants, node)
-		if (!atomic_read(&grant->mm->mm_users))
+		if (!atomic_read(&grant->mm->mm_users)) {
+			id = grant->id;
 			grant_free(grant);
+			end_of_grant(id);
+		}
 }
 
 int elisa_grant_add(struct elisa_host_grant *request)
@@ -111,28 +140,18 @@ int elisa_grant_add(struct elisa_host_grant *request)
 /* Takes a grant back; what was published or attached under it ends at once. */
 int elisa_grant_remove(u32 id)
 {
-	struct elisa_export *export, *next;
-	struct elisa_grant *grant;
-	struct elisa_vm *vm;
-	int i;
+	struct elisa_grant *grant, *next;
+	bool found = false;
 
 	mutex_lock(&elisa_lock);
-	list_for_each_entry(grant, &elisa_grants, node)
-		if (grant->id == id)
-			goto found;
+	list_for_each_entry_safe(grant, next, &elisa_grants, node)
+		if (grant->id == id) {
+			grant_free(grant);
+			found = true;
+		}
+	found |= end_of_grant(id);
 	mutex_unlock(&elisa_lock);
-	return -ENOENT;
-found:
-	grant_free(grant);
-	list_for_each_entry_safe(export, next, &elisa_exports, all)
-		if (export->grant_id == id)
-			elisa_export_kill(export);
-	list_for_each_entry(vm, &elisa_vms, node)
-		for (i = 0; i < ELISA_SLOTS; i++)
-			if (vm->slots[i] && vm->slots[i]->grant_id == id)
-				elisa_attachment_revoke(vm->slots[i]);
-	mutex_unlock(&elisa_lock);
-	return 0;
+	return found ? 0 : -ENOENT;
 }
 
 void elisa_grants_free(void)

@@ -60,7 +60,7 @@ static int replace_handle_exit(struct kvm_vcpu *kvm_vcpu, unsigned long fastpath
 	int r;
 
 	atomic_inc(&replacing);
-	r = elisa_exit_handle(kvm_vcpu, fastpath);
+	r = elisa_exit_handle(kvm_vcpu);
 	atomic_dec(&replacing);
 	return r;
 }
@@ -287,6 +287,13 @@ void elisa_hooks_disarm(void)
 bool elisa_hooks_armed(void)
 {
 	return READ_ONCE(registered);
+}
+
+/* vmx_handle_exit() for an exit whose cause has been dealt with. Passes our hook once more. */
+int elisa_kvm_exit_handled(struct kvm_vcpu *kvm_vcpu)
+{
+	return ORIGINAL(ELISA_HOOK_HANDLE_EXIT, int (*)(struct kvm_vcpu *, unsigned long))(
+		kvm_vcpu, EXIT_FASTPATH_EXIT_HANDLED);
 }
 
 int elisa_kvm_emulate(struct kvm_vcpu *kvm_vcpu)

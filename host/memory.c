@@ -51,8 +51,10 @@ static bool may_pin(struct vm_area_struct *vma)
 		return true;
 	if (!vma->vm_file)
 		return false;
+	/* devices have nodes on a tmpfs, too: their pages are the drivers' */
 	magic = file_inode(vma->vm_file)->i_sb->s_magic;
-	return magic == TMPFS_MAGIC || magic == HUGETLBFS_MAGIC;
+	return S_ISREG(file_inode(vma->vm_file)->i_mode) &&
+	       (magic == TMPFS_MAGIC || magic == HUGETLBFS_MAGIC);
 }
 
 static int pin_one(struct kvm_vcpu *kvm_vcpu, u64 gpa, struct page **page, u32 *why)

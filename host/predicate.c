@@ -56,7 +56,8 @@ enum elisa_why elisa_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid)
 	/* without it KVM emulates some states and its exit information is not the VMCS's */
 	if (!(secondary & SECONDARY_EXEC_UNRESTRICTED_GUEST))
 		return ELISA_WHY_VCPU_STATE;
-	if (secondary & (SECONDARY_EXEC_PT_USE_GPA | SECONDARY_EXEC_MODE_BASED_EPT_EXEC))
+	if (secondary & (SECONDARY_EXEC_PT_USE_GPA | SECONDARY_EXEC_MODE_BASED_EPT_EXEC |
+			 ELISA_SECONDARY_EXEC_EPT_VIOLATION_VE))
 		return ELISA_WHY_VCPU_STATE;
 	if (vmcs_get(GUEST_IA32_DEBUGCTL) & DEBUGCTL_TRACES)
 		return ELISA_WHY_VCPU_STATE;

@@ -24,9 +24,14 @@
 /* clearing them makes an EPTP invalid */
 #define INVALID_BITS	((u64)(ELISA_EPTP_ARMED ^ ELISA_EPTP_DISARMED))
 
-static inline bool elisa_in_ring3(void)
+/*
+ * In ring 3 and in 64-bit code: what a caller is in. Not so after SYSCALL and the like, nor if
+ * VMFUNC was executed in compatibility mode, in which no address of the window can be.
+ */
+static inline bool elisa_in_user64(void)
 {
-	return ((vmcs_get(GUEST_SS_AR_BYTES) >> 5) & 3) == 3;
+	return ((vmcs_get(GUEST_SS_AR_BYTES) >> 5) & 3) == 3 &&
+	       (vmcs_get(GUEST_CS_AR_BYTES) & VMX_AR_L_MASK);
 }
 
 extern atomic_t elisa_poisonings;
@@ -44,6 +49,7 @@ void elisa_drop_events(struct kvm_vcpu *kvm_vcpu);
 void elisa_show_end(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa_where where,
 		    enum elisa_call_error error);
 void elisa_clear_vector_state(struct kvm_vcpu *kvm_vcpu);
+void elisa_forget_saved_state(struct kvm_vcpu *kvm_vcpu);
 bool elisa_leaves_vector_state(struct elisa_context *c);
 void elisa_call_aborted(struct elisa_context *c, enum elisa_call_error error);
 void elisa_forget_time(struct elisa_vcpu *vcpu);

@@ -56,8 +56,10 @@ void elisa_stash_orphan(struct elisa_vcpu *vcpu, struct elisa_context *context)
 
 /* ---- the VMs */
 static struct super_block ext4 = {0xef53}, tmpfs = {TMPFS_MAGIC};
-static struct inode ext4_inode = {&ext4}, tmpfs_inode = {&tmpfs};
-static struct file ext4_file = {.inode = &ext4_inode}, tmpfs_file = {.inode = &tmpfs_inode};
+static struct inode ext4_inode = {&ext4, S_IFREG}, tmpfs_inode = {&tmpfs, S_IFREG},
+		    device_inode = {&tmpfs, S_IFCHR};
+static struct file ext4_file = {.inode = &ext4_inode}, tmpfs_file = {.inode = &tmpfs_inode},
+		   device_file = {.inode = &device_inode};
 
 static struct kvm_memory_slot slot_of(struct machine *m, unsigned int page, unsigned int count,
 				      u32 flags, int id)
@@ -81,7 +83,7 @@ static void machine_start(int i)
 		m->mm.pages[page].data = m->mm.memory + page * PAGE_SIZE;
 	m->mm.mm_users.counter = m->mm.mm_count = 1;
 	m->mm.pages[UNPINNABLE].unpinnable = true;
-	for (page = 0; page < 4; page++)
+	for (page = 0; page < 5; page++)
 		m->mm.vma[page + 1] = (struct vm_area_struct){
 			.vm_start = (unsigned long)m->mm.pages[FILE_BACKED + page].data,
 			.vm_end = (unsigned long)m->mm.pages[FILE_BACKED + page].data + PAGE_SIZE,
@@ -91,6 +93,7 @@ static void machine_start(int i)
 	m->mm.vma[1].vm_file = &ext4_file;
 	m->mm.vma[2].vm_flags = VM_PFNMAP;
 	m->mm.vma[3].vm_file = &tmpfs_file;
+	m->mm.vma[5].vm_file = &device_file;
 
 	m->kvm.mm = &m->mm;
 	m->kvm.slots[0] = slot_of(m, 0, READ_ONLY, 0, 0);
@@ -98,7 +101,7 @@ static void machine_start(int i)
 	m->kvm.slots[2] = slot_of(m, DIRTY_LOG, 1, KVM_MEM_LOG_DIRTY_PAGES, 2);
 	m->kvm.slots[3] = slot_of(m, NO_SLOT, 1, KVM_MEMSLOT_INVALID, 3);
 	m->kvm.slots[4] = slot_of(m, INTERNAL, 1, 0, KVM_USER_MEM_SLOTS);
-	m->kvm.slots[5] = slot_of(m, FILE_BACKED, 4, 0, 4);
+	m->kvm.slots[5] = slot_of(m, FILE_BACKED, 5, 0, 4);
 	m->vcpu.kvm = &m->kvm;
 	m->vcpu.arch.efer = EFER_LMA;
 	m->vcpu.arch.cr4 = X86_CR4_PAE | X86_CR4_SMEP | X86_CR4_SMAP;

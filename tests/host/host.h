@@ -21,6 +21,7 @@ enum special {
 	DEVICE,	     /* VM_PFNMAP */
 	TMPFS,
 	UNPINNABLE,
+	DEVICE_FILE, /* a driver's, with its node on a tmpfs */
 };
 
 struct machine {

@@ -65,9 +65,10 @@ static void modes_and_controls(void **state)
 	assert_int_equal(elisa_predicate(vcpu, true), ELISA_WHY_VCPU_STATE);
 	vcpu->arch.pmu.pebs_enable = 0;
 	for (int bit = 0; bit < 32; bit++) {
-		enum elisa_why why = bit == 8 || bit == 9		? ELISA_WHY_APICV :
-				     bit == 7 || bit == 22 || bit == 24 ? ELISA_WHY_VCPU_STATE :
-									  ELISA_OK;
+		bool refused = bit == 7 || bit == 18 || bit == 22 || bit == 24;
+		enum elisa_why why = bit == 8 || bit == 9 ? ELISA_WHY_APICV :
+				     refused		  ? ELISA_WHY_VCPU_STATE :
+							    ELISA_OK;
 
 		shim_vmcs[SECONDARY_VM_EXEC_CONTROL] = unrestricted ^ 1ULL << bit;
 		assert_int_equal(elisa_predicate(vcpu, true), why);

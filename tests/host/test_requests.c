@@ -217,6 +217,7 @@ static void memory_refused(void **state)
 	refuse_page(id, GPA(INTERNAL), -EFAULT, ELISA_WHY_NOT_RAM);
 	refuse_page(id, GPA(FILE_BACKED), -EINVAL, ELISA_WHY_FILE_BACKED);
 	refuse_page(id, GPA(DEVICE), -EINVAL, ELISA_WHY_FILE_BACKED);
+	refuse_page(id, GPA(DEVICE_FILE), -EINVAL, ELISA_WHY_FILE_BACKED);
 	refuse_page(id, GPA(UNPINNABLE), -EFAULT, ELISA_WHY_PIN);
 	refuse_page(id, 0, -EFAULT, ELISA_WHY_NOT_RAM);
 	refuse_page(id, -PAGE_SIZE, -EFAULT, ELISA_WHY_NOT_RAM);
@@ -463,6 +464,40 @@ static void a_grant_that_goes_takes_all_with_it(void **state)
 	expect(GUEST, ELISA_HC_ATTACH, -EPERM, ELISA_WHY_NO_GRANT, 0);
 }
 
+/* Its VM may live on in another process, which was granted nothing. */
+static void a_vmm_that_ends_takes_all_with_it(void **state)
+{
+	(void)state;
+	host_publish("shop");
+	assert_int_equal(host_attach("shop", ROOT, 2), 0);
+	machines[MANAGER].mm.mm_users.counter = 0;
+	host_grant(GUEST, ELISA_GRANT_ATTACH, "other", 0);
+	assert_true(list_empty(&elisa_exports));
+	assert_null(host_vm(GUEST)->slots[0]->export);
+	machines[MANAGER].mm.mm_users.counter = 1;
+}
+
+/* All that are attached get an interrupt for it: once, whoever aborts how many calls. */
+static void poison_is_spread_once(void **state)
+{
+	struct elisa_export *export;
+	unsigned long before;
+
+	(void)state;
+	host_publish("shop");
+	assert_int_equal(host_attach("shop", ROOT, 0), 0);
+	export = list_entry(elisa_exports.next, struct elisa_export, all);
+	export->poisoned = export->poison_is_new = true;
+	elisa_export_was_poisoned();
+	before = shim_flushes;
+	shim_run_work();
+	assert_int_equal(shim_flushes, before + 1);
+	/* another export's */
+	elisa_export_was_poisoned();
+	shim_run_work();
+	assert_int_equal(shim_flushes, before + 1);
+}
+
 static void grants_refused(void **state)
 {
 	struct elisa_host_grant good = {.pid = 100, .rights = ELISA_GRANT_EXPORT, .name = "a"};
@@ -589,6 +624,8 @@ int main(void)
 		TEST(slots_and_exchange_quota),
 		TEST(tickets),
 		TEST(a_grant_that_goes_takes_all_with_it),
+		TEST(a_vmm_that_ends_takes_all_with_it),
+		TEST(poison_is_spread_once),
 		TEST(grants_refused),
 		TEST(calls_refused),
 		TEST(answers_do_not_go_to_read_only_memory),

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <linux/types.h>
 #include <linux/magic.h>
 #include <asm/processor-flags.h>
@@ -33,6 +34,8 @@ typedef u64 gfn_t;
 #define BUILD_BUG_ON(condition)		    _Static_assert(!(condition), #condition)
 #define READ_ONCE(x)			    (*(const volatile typeof(x) *)&(x))
 #define WRITE_ONCE(x, value)		    (*(volatile typeof(x) *)&(x) = (value))
+#define xchg(p, value)			    __atomic_exchange_n(p, value, __ATOMIC_SEQ_CST)
+#define array_index_nospec(i, size)	    ((i) < (size) ? (i) : 0)
 #define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 #define shim_assert(condition)                                    \
 	do {                                                      \
@@ -277,6 +280,7 @@ struct super_block {
 };
 struct inode {
 	struct super_block *i_sb;
+	mode_t i_mode;
 };
 struct file {
 	struct inode *inode;
@@ -395,23 +399,24 @@ static inline unsigned long __gfn_to_hva_memslot(const struct kvm_memory_slot *s
 
 /* ---- in the place of host/vmx.h: a VMCS that is an array */
 #define ELISA_HOST_VMX_H
-#define SECONDARY_VM_EXEC_CONTROL	     0x401e
-#define GUEST_SS_AR_BYTES		     0x4818
-#define GUEST_IA32_DEBUGCTL		     0x2802
-#define GUEST_GDTR_BASE			     0x6816
-#define GUEST_IDTR_BASE			     0x6818
-#define GUEST_LDTR_BASE			     0x6812
-#define GUEST_TR_BASE			     0x6814
-#define SECONDARY_EXEC_UNRESTRICTED_GUEST    (1u << 7)
-#define SECONDARY_EXEC_APIC_REGISTER_VIRT    (1u << 8)
-#define SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY (1u << 9)
-#define SECONDARY_EXEC_MODE_BASED_EPT_EXEC   (1u << 22)
-#define SECONDARY_EXEC_PT_USE_GPA	     (1u << 24)
-#define DEBUGCTLMSR_LBR			     (1u << 0)
-#define DEBUGCTLMSR_TR			     (1u << 6)
-#define DEBUGCTLMSR_BTS			     (1u << 7)
-#define DEBUGCTLMSR_BTINT		     (1u << 8)
-#define vmcs_get(field)			     (shim_vmcs[field])
+#define SECONDARY_VM_EXEC_CONTROL	      0x401e
+#define GUEST_SS_AR_BYTES		      0x4818
+#define GUEST_IA32_DEBUGCTL		      0x2802
+#define GUEST_GDTR_BASE			      0x6816
+#define GUEST_IDTR_BASE			      0x6818
+#define GUEST_LDTR_BASE			      0x6812
+#define GUEST_TR_BASE			      0x6814
+#define SECONDARY_EXEC_UNRESTRICTED_GUEST     (1u << 7)
+#define SECONDARY_EXEC_APIC_REGISTER_VIRT     (1u << 8)
+#define SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY  (1u << 9)
+#define SECONDARY_EXEC_MODE_BASED_EPT_EXEC    (1u << 22)
+#define ELISA_SECONDARY_EXEC_EPT_VIOLATION_VE (1u << 18)
+#define SECONDARY_EXEC_PT_USE_GPA	      (1u << 24)
+#define DEBUGCTLMSR_LBR			      (1u << 0)
+#define DEBUGCTLMSR_TR			      (1u << 6)
+#define DEBUGCTLMSR_BTS			      (1u << 7)
+#define DEBUGCTLMSR_BTINT		      (1u << 8)
+#define vmcs_get(field)			      (shim_vmcs[field])
 static inline void invept_all(void)
 {
 }

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A function that leaves by a VMFUNC 0 of its own, with a stack of its choice: the guest gets no
+ * event on that stack that the host can see, and the way back into sub is shut. */
+#include <string.h>
+#include <sys/ioctl.h>
+#include "../../gate/gate_page.h"
+#include "harness.h"
+
+/* xor eax, eax; xor ecx, ecx; push TF; popfq; vmfunc; hlt */
+static const uint8_t single_step[] = {0x31, 0xc0, 0x31, 0xc9, 0x68, 0x02, 0x01,
+				      0x00, 0x00, 0x9d, 0x0f, 0x01, 0xd4, 0xf4};
+/* xor eax, eax; xor ecx, ecx; mov rsp, rdx; jmp *rsi */
+static const uint8_t jump[] = {0x31, 0xc0, 0x31, 0xc9, 0x48, 0x89, 0xd4, 0xff, 0xe6};
+
+int main(void)
+{
+	struct vm *manager = vm_new(1), *guest = vm_new(1);
+	struct kvm_regs regs = {.rflags = 0x202};
+	struct outcome out;
+	uint32_t slot;
+
+	CHECK(grant(ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH, "t.*", 0) > 0);
+	export_new(manager, "t.escape", ELISA_EXPORT_GENERAL_REGS, 0);
+	slot = attach(guest, "t.escape", 0 /* guarded */, 0);
+
+	/* the trap of single-step comes after VMFUNC, in default: the call ends, on its own stack */
+	memcpy(manager->memory + OBJECT, single_step, sizeof(single_step));
+	out = call(guest, 0, slot, 0, 0, 0);
+	CHECK_EQ(out.exit, 0);
+	CHECK_EQ(out.error, ELISA_CALL_FORBIDDEN);
+	CHECK_EQ(out.regs.rsp, USER_STACK);
+	CHECK_EQ(seen(guest)->debugs, 0);
+
+	/* a jump to the sub stub's VMFUNC ends at an INT3 of the guest's stub: its kernel's affair */
+	memcpy(manager->memory + OBJECT, jump, sizeof(jump));
+	out = call(guest, 0, slot, 0, code_page(slot) + ELISA_GATE_OUT_ENTRY(slot) - 3, 0x12345678);
+	CHECK_EQ(out.exit, FAULT(BP));
+	CHECK_EQ(out.at, code_page(slot) + ELISA_GATE_OUT_ENTRY(slot) + 1);
+	/* the next exit has shut sub */
+	regs.rcx = ELISA_INDEX_SUB(slot);
+	CHECK_EQ(run_at(guest, 0, 3, user_code(user_vmfunc), &regs).exit, FAULT(UD));
+
+	memcpy(manager->memory + OBJECT, functions, functions_end - functions);
+	CHECK_EQ(call(guest, 0, slot, DO_COUNT, 0, 0).value, 1);
+	printf("escape: no event came on a stack of the function's choice\n");
+	return 0;
+}
