@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include <elisa/elisa.h>
+#include <elisa/gate_layout.h>
 
 static int failures;
 
@@ -422,6 +424,49 @@ static void *caller(void *address)
 }
 
 /* Threads call while the slot is attached and detached and the page replaced. */
+static void on_trap(int number)
+{
+	_exit(number);
+}
+
+/* Runs an INT3 at @at in a process that handles SIGTRAP; returns how it ended. */
+static int breakpoint(const void *at, bool attached)
+{
+	int status;
+
+	if (!fork()) {
+		if (attached && attach(device(), 0, NULL, 0))
+			_exit(1);
+		if (!attached &&
+		    mmap((void *)ELISA_WINDOW_BASE, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+			_exit(1);
+		if (!attached)
+			*(unsigned char *)ELISA_WINDOW_BASE = 0xcc;
+		signal(SIGTRAP, on_trap);
+		((void (*)(void))at)();
+		_exit(2);
+	}
+	wait(&status);
+	return status;
+}
+
+/* What a manager's code that left sub with a stack of its choice runs into: an INT3 of the stub's
+ * page, or nothing. No signal handler may run. Another process's INT3 there is its own. */
+static void test_escape(void)
+{
+	const char *base = (const char *)ELISA_WINDOW_BASE;
+	int status;
+
+	/* with nothing attached, the child gets slot 0 */
+	status = breakpoint(base + ELISA_GATE_OUT_ENTRY(0), true);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	status = breakpoint(base + 64 * ELISA_SLOT_SIZE, true);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	status = breakpoint(base, false);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == SIGTRAP);
+}
+
 static void test_threads(void)
 {
 	int fd = device();
@@ -598,6 +643,7 @@ int main(void)
 	RUN(test_attach());
 	RUN(test_attach_failures());
 	RUN(test_window());
+	RUN(test_escape());
 	RUN(end_of_process(0));
 	RUN(end_of_process(1));
 	RUN(end_of_process(2));
