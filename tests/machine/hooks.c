@@ -39,6 +39,8 @@ int main(void)
 	uint32_t slot;
 
 	CHECK_EQ(switch_ftrace("0"), -EBUSY);
+	while (host_flags() & ELISA_HOST_ARMED) /* still, by what ran before */
+		usleep(10000);
 	CHECK_EQ(thief_load(), 0);
 	CHECK(grant(ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH, "t.*", 0) > 0);
 	export_new(manager, "t.hooks", ELISA_EXPORT_GENERAL_REGS, 1000000);

@@ -3,11 +3,13 @@
  * sees a function's registers, and a call comes to its right end or ends with ELISA_CALL_VMM. */
 #include <pthread.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 #include "../../gate/gate_page.h"
 #include "harness.h"
 
 #define CALLS 200
-#define SPINS 50000 /* a fourth of a tick */
+#define LONG  50000 /* interrupts fall into these calls */
+#define SHORT 2000
 
 static struct vm *manager, *guest;
 static volatile bool stop;
@@ -37,6 +39,8 @@ static void *pry(void *unused)
 		CHECK(!ioctl(vcpu, KVM_GET_SREGS, &sregs));
 		CHECK_EQ(sregs.cr3, ROOT);
 		CHECK(!ioctl(vcpu, KVM_SET_SREGS, &sregs));
+		if (looks % 4 == 0)
+			usleep(5000); /* so that some calls are left alone */
 	}
 	return unused;
 }
@@ -57,7 +61,7 @@ static void test(void)
 	CHECK(!pthread_create(&thread, NULL, pry, NULL));
 	timer(700, 700);
 	for (i = 0; i < CALLS; i++) {
-		out = call(guest, 0, slot, DO_HOLD, SPINS, 0);
+		out = call(guest, 0, slot, DO_HOLD, i % 2 ? LONG : SHORT, 0);
 		CHECK_EQ(out.exit, 0);
 		CHECK(out.error == 0 || out.error == ELISA_CALL_VMM);
 		CHECK_EQ(out.value, out.error ? 0 : 7);

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What a processor must have: the module loads on one that has all of it, and on no other, and
+ * names what is missing. main.c is included for its check_cpu(), which nobody else calls.
+ */
+#include <setjmp.h>
+#include <cmocka.h>
+#include "cpu.h"
+#include "host.h"
+#include "../../host/main.c"
+
+#define HIGH(bit) ((u64)(bit) << 32)
+
+static char said[200]; /* the last message */
+
+void shim_error(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(said, sizeof(said), format, args);
+	va_end(args);
+}
+
+static const u64 secondary = HIGH(SECONDARY_EXEC_ENABLE_EPT | SECONDARY_EXEC_ENABLE_VMFUNC |
+				  SECONDARY_EXEC_DESC | SECONDARY_EXEC_ENABLE_VPID);
+static const u64 ept = VMX_EPT_EXECUTE_ONLY_BIT | VMX_EPTP_WB_BIT | VMX_EPT_PAGE_WALK_4_BIT |
+		       VMX_EPT_EXTENT_GLOBAL_BIT | HIGH(VMX_VPID_EXTENT_SINGLE_CONTEXT_BIT);
+
+static int start(void **state)
+{
+	(void)state;
+	memset(shim_msr, 0, sizeof(shim_msr));
+	shim_msr[SHIM_PROCBASED2] = (struct shim_msr){true, secondary};
+	shim_msr[SHIM_VMFUNC] = (struct shim_msr){true, VMFUNC_MSR_EPTP_SWITCHING};
+	shim_msr[SHIM_EPT_VPID] = (struct shim_msr){true, ept};
+	shim_features = ~0U;
+	boot_cpu_data.x86_phys_bits = 39;
+	said[0] = 0;
+	assert_int_equal(check_cpu(), 0);
+	assert_string_equal(said, "");
+	return 0;
+}
+
+static void expect_lack(const char *what)
+{
+	char text[200];
+
+	snprintf(text, sizeof(text), "lacks %s;", what);
+	assert_int_equal(check_cpu(), -EOPNOTSUPP);
+	if (!strstr(said, text))
+		fail_msg("\"%s\" does not say \"%s\"", said, text);
+	start(NULL);
+}
+
+static void features(void **state)
+{
+	static const struct {
+		int feature;
+		const char *name;
+	} needed[] = {
+		{X86_FEATURE_VMX, "VMX (VT-x)"},     {X86_FEATURE_SMEP, "SMEP and SMAP"},
+		{X86_FEATURE_SMAP, "SMEP and SMAP"}, {X86_FEATURE_GBPAGES, "1 GiB pages"},
+		{X86_FEATURE_XSAVE, "XSAVE"},
+	};
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(needed) / sizeof(*needed); i++) {
+		shim_features &= ~(1U << needed[i].feature);
+		expect_lack(needed[i].name);
+	}
+	boot_cpu_data.x86_phys_bits = 38;
+	expect_lack("39 bits of physical address");
+}
+
+static void registers(void **state)
+{
+	static const struct {
+		enum shim_msr_name msr;
+		u64 bit;
+		const char *name;
+	} needed[] = {
+		{SHIM_PROCBASED2, HIGH(SECONDARY_EXEC_ENABLE_EPT), "EPT"},
+		{SHIM_PROCBASED2, HIGH(SECONDARY_EXEC_ENABLE_VMFUNC), "VMFUNC"},
+		{SHIM_PROCBASED2, HIGH(SECONDARY_EXEC_DESC), "descriptor-table exiting"},
+		{SHIM_PROCBASED2, HIGH(SECONDARY_EXEC_ENABLE_VPID), "VPID"},
+		{SHIM_VMFUNC, VMFUNC_MSR_EPTP_SWITCHING, "EPTP switching by VMFUNC"},
+		{SHIM_EPT_VPID, VMX_EPT_EXECUTE_ONLY_BIT, "execute-only EPT pages"},
+		{SHIM_EPT_VPID, VMX_EPTP_WB_BIT, "write-back 4-level EPT"},
+		{SHIM_EPT_VPID, VMX_EPT_PAGE_WALK_4_BIT, "write-back 4-level EPT"},
+		{SHIM_EPT_VPID, VMX_EPT_EXTENT_GLOBAL_BIT, "INVEPT of all contexts"},
+		{SHIM_EPT_VPID, HIGH(VMX_VPID_EXTENT_SINGLE_CONTEXT_BIT),
+		 "INVVPID of a single context"},
+	};
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(needed) / sizeof(*needed); i++) {
+		shim_msr[needed[i].msr].value &= ~needed[i].bit;
+		expect_lack(needed[i].name);
+	}
+	/* what may be 1 counts, not what must be */
+	shim_msr[SHIM_PROCBASED2].value >>= 32;
+	expect_lack("EPT");
+	/* registers that are not there */
+	shim_msr[SHIM_PROCBASED2].exists = false;
+	expect_lack("secondary VM-execution controls");
+	shim_msr[SHIM_VMFUNC].exists = false;
+	expect_lack("EPTP switching by VMFUNC");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(features, start),
+		cmocka_unit_test_setup(registers, start),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
