@@ -86,18 +86,23 @@ static void exchange(void)
 
 /* ---- threads that move between vCPUs */
 
+/* The calling thread goes to this vCPU, or to what there is of it. */
+static void move_to(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu % (int)sysconf(_SC_NPROCESSORS_ONLN), &set);
+	CHECK_EQ(sched_setaffinity(0, sizeof(set), &set), 0);
+}
+
 static void *count_thread(void *argument)
 {
 	struct elisa_attachment *a = argument;
-	int cpus = (int)sysconf(_SC_NPROCESSORS_ONLN);
-	cpu_set_t set;
 
 	for (int i = 0; i < 2000; i++) {
-		if (i % 100 == 0) {
-			CPU_ZERO(&set);
-			CPU_SET((i / 100) % cpus, &set);
-			sched_setaffinity(0, sizeof(set), &set);
-		}
+		if (i % 100 == 0)
+			move_to(i / 100);
 		if (CALL(a, E2E_COUNT, 0, 0).error)
 			return (void *)1;
 	}
@@ -124,19 +129,25 @@ static void *spin_thread(void *argument)
 {
 	struct elisa_attachment *a = argument;
 
+	move_to(1);
 	return (void *)CALL(a, E2E_SPIN, 0, 0).error;
 }
 
 static void detach_during_call(void)
 {
 	struct elisa_attachment *a = attach("e2e.slow", 0, NULL, 0);
+	cpu_set_t everywhere;
 	pthread_t thread;
 	void *result;
 
+	/* the call holds back the interrupts of its vCPU, and with them what would wake this thread */
+	sched_getaffinity(0, sizeof(everywhere), &everywhere);
+	move_to(0);
 	pthread_create(&thread, NULL, spin_thread, a);
 	usleep(30000);
 	CHECK_EQ(elisa_detach(a), 0);
 	pthread_join(thread, &result);
+	sched_setaffinity(0, sizeof(everywhere), &everywhere);
 	CHECK_EQ((long)result == ELISA_CALL_REVOKED || (long)result == ELISA_CALL_NOT_ATTACHED, 1);
 }
 
