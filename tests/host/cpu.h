@@ -20,6 +20,8 @@ enum {
 	X86_BUG_GDS,
 	X86_BUG_RFDS,
 };
+#define ELISA_LEAKY_BUGS \
+	X86_BUG_L1TF, X86_BUG_MDS, X86_BUG_TAA, X86_BUG_MMIO_STALE_DATA, X86_BUG_GDS, X86_BUG_RFDS
 static unsigned int shim_features, shim_bugs;
 #define boot_cpu_has(feature) ((shim_features >> (feature)) & 1)
 #define boot_cpu_has_bug(bug) ((shim_bugs >> (bug)) & 1)
