@@ -14,6 +14,7 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
+#include <linux/slab.h>
 #include <linux/workqueue.h>
 
 #include "compat.h"
@@ -312,46 +313,67 @@ void elisa_kvm_mark_dirty(struct kvm_vcpu *kvm_vcpu, u64 gpa)
 	kvm_mark_dirty(kvm_vcpu, gpa >> PAGE_SHIFT);
 }
 
-/* A function's ftrace site by "module:name", or 0. A kprobe that is never armed finds it. */
-static unsigned long site_of(const char *name)
+/*
+ * KVM's functions that are hooked or called, by "module:name". Kprobes that are never armed
+ * find them; they are let go together, which takes one grace period.
+ */
+static int find_sites(unsigned long *found, const char *const *name, unsigned int count)
 {
-	struct kprobe probe = {.symbol_name = name, .flags = KPROBE_FLAG_DISABLED};
-	unsigned long site;
+	struct kprobe *probes, **list;
+	unsigned int n;
+	int r = 0;
 
-	if (register_kprobe(&probe)) {
-		pr_err("this KVM has no function \"%s\" that can be hooked or called; kernel not supported, or kvm_intel not loaded\n",
-		       name);
-		return 0;
+	probes = kcalloc(count, sizeof(*probes), GFP_KERNEL);
+	list = kcalloc(count, sizeof(*list), GFP_KERNEL);
+	if (!probes || !list) {
+		r = -ENOMEM;
+		goto out;
 	}
-	site = (unsigned long)probe.addr;
-	unregister_kprobe(&probe);
-	return site;
+	for (n = 0; n < count; n++) {
+		list[n] = &probes[n];
+		probes[n].symbol_name = name[n];
+		probes[n].flags = KPROBE_FLAG_DISABLED;
+		if (register_kprobe(&probes[n])) {
+			pr_err("this KVM has no function \"%s\" that can be hooked or called; kernel not supported, or kvm_intel not loaded\n",
+			       name[n]);
+			r = -ENOENT;
+			break;
+		}
+		found[n] = (unsigned long)probes[n].addr;
+	}
+	if (n)
+		unregister_kprobes(list, n);
+out:
+	kfree(list);
+	kfree(probes);
+	return r;
 }
 
-static void *function_of(const char *name)
+static void *function_at(unsigned long site, const char *name)
 {
-	unsigned long site = site_of(name);
-
 	/* with IBT, a function that is called by address must begin with ENDBR */
-	if (site && elisa_lacks_endbr(site - ELISA_SITE_OFFSET)) {
+	if (elisa_lacks_endbr(site - ELISA_SITE_OFFSET)) {
 		pr_err("\"%s\" of this KVM cannot be called by address (IBT)\n", name);
 		return NULL;
 	}
-	return site ? (void *)(site - ELISA_SITE_OFFSET) : NULL;
+	return (void *)(site - ELISA_SITE_OFFSET);
 }
 
 static int find_functions(void)
 {
-	int i;
+	static const char *const called[] = {ELISA_KVM_EMULATE, ELISA_KVM_QUEUE_EXCEPTION,
+					     ELISA_KVM_MARK_DIRTY};
+	unsigned long at[ARRAY_SIZE(called)];
+	int r;
 
-	for (i = 0; i < ELISA_HOOKS; i++) {
-		sites[i] = site_of(names[i]);
-		if (!sites[i])
-			return -ENOENT;
-	}
-	kvm_emulate = function_of(ELISA_KVM_EMULATE);
-	kvm_queue = function_of(ELISA_KVM_QUEUE_EXCEPTION);
-	kvm_mark_dirty = function_of(ELISA_KVM_MARK_DIRTY);
+	r = find_sites(sites, names, ELISA_HOOKS);
+	if (!r)
+		r = find_sites(at, called, ARRAY_SIZE(called));
+	if (r)
+		return r;
+	kvm_emulate = function_at(at[0], called[0]);
+	kvm_queue = function_at(at[1], called[1]);
+	kvm_mark_dirty = function_at(at[2], called[2]);
 	return kvm_emulate && kvm_queue && kvm_mark_dirty ? 0 : -ENOENT;
 }
 

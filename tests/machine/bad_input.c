@@ -380,6 +380,8 @@ int main(void)
 	vm = vm_new(1);
 	other = vm_new(1);
 	page = vm->page;
+	/* the module knows both */
+	CHECK_EQ(hypercall(other, 0, ELISA_HC_HELLO), -EPROTO);
 	errors = counter(ELISA_COUNT_HYPERCALL_ERRORS);
 	the_page();
 	ungranted();

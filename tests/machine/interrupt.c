@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Interrupts and NMIs that come during a call are delivered exactly once, at the first
+/* Interrupts, NMIs and SMIs that come during a call are delivered exactly once, at the first
  * instruction of the default context after its return, with the call's result intact. */
 #include <errno.h>
 #include <pthread.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include "../../gate/gate_page.h"
 #include "harness.h"
 
 #define STORM_CALLS 10000
+#define SMBASE	    0x30000
 
 static struct vm *manager, *guest;
 static uint64_t sent;
@@ -103,7 +106,7 @@ static void during_a_call(uint32_t slot, void (*send)(void), const uint64_t *cou
 	CHECK_EQ(out.error, 0);
 	CHECK_EQ(out.value, 7);
 	CHECK_EQ(*count, before + 1);
-	CHECK_EQ(*rip, code_page(slot) + ELISA_STRICT_RETURN(slot));
+	CHECK_EQ(*rip, stub_return(slot));
 	CHECK_EQ(counter(ELISA_COUNT_RETURN_TRAPS), traps + 1);
 	CHECK(counter(ELISA_COUNT_DEFERRED) > deferred);
 }
@@ -118,7 +121,33 @@ static void send_nmi(void)
 	msi(guest, 0, 4 << 8); /* delivery mode NMI */
 }
 
-int main(void)
+static void send_smi(void)
+{
+	msi(guest, 0, 2 << 8); /* delivery mode SMI */
+}
+
+/* The handler of system management mode counts at SMM_COUNT; KVM has saved RIP in 64 bits. */
+static void system_management(uint32_t slot)
+{
+	struct kvm_userspace_memory_region memory = {.slot = 1 << 16, /* address space 1 */
+						     .memory_size = MEMORY_SIZE,
+						     .userspace_addr = (uintptr_t)guest->memory};
+	static const uint8_t handler[] = {0x2e, 0xff, 0x06, 0x00, 0x70, /* incw %cs:0x7000 */
+					  0x0f, 0xaa};			/* rsm */
+
+	CHECK(!ioctl(guest->fd, KVM_SET_USER_MEMORY_REGION, &memory));
+	memcpy(guest->memory + SMBASE + 0x8000, handler, sizeof(handler));
+	during_a_call(slot, send_smi, vm_u64(guest, SMBASE + 0x7000),
+		      vm_u64(guest, SMBASE + 0xff78));
+	/* the emulator blocks NMIs of all VMs after an SMI's until some guest's IRET */
+	sent = seen(guest)->interrupts + 1;
+	send_interrupt();
+	drain();
+	/* back in long mode: no other set-up is needed */
+	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
+}
+
+static void test(void)
 {
 	uint32_t slot;
 	int i;
@@ -133,9 +162,14 @@ int main(void)
 		CHECK_EQ(seen(guest)->cs, USER_CS);
 		during_a_call(slot, send_nmi, &seen(guest)->nmis, &seen(guest)->nmi_rip);
 	}
+	system_management(slot);
 	printf("interrupt: held during a call, delivered once, at the return\n");
 	sent = seen(guest)->interrupts;
 	storm(slot, "signals", begin_signals, end_signals);
 	storm(slot, "a thread", begin_thread, end_thread);
-	return 0;
+}
+
+int main(void)
+{
+	return in_both_modes(test);
 }
