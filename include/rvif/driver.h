@@ -35,6 +35,10 @@ struct rvif_transport {
 /* A file that a switch maps, too: where is its path. Polling for transmit, futex for receive. */
 extern const struct rvif_transport rvif_shared_file;
 
+/* Memory of this process, between two inaccessible pages; for a switch in the same process, as tests
+ * and benchmarks have. A receiver's wait returns at once. */
+extern const struct rvif_transport rvif_private_memory;
+
 struct rvif_vnic {
 	const struct rvif_transport *transport;
 	struct rvif_config config;
