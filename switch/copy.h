@@ -71,6 +71,12 @@ static inline void rvs_copy64(uint8_t *to, const uint8_t *from)
 }
 #endif
 
+static inline void rvs_copy32(uint8_t *to, const uint8_t *from)
+{
+	rvs_copy16(to, from);
+	rvs_copy16(to + 16, from + 16);
+}
+
 static inline void rvs_copy_short(uint8_t *to, const uint8_t *from, size_t length)
 {
 	if (length >= 8) {
@@ -97,19 +103,19 @@ static inline void rvs_copy(uint8_t *to, const uint8_t *from, size_t length)
 {
 	size_t at = 0;
 
-	if (length < 16) {
-		rvs_copy_short(to, from, length);
-		return;
-	}
-	if (length < 64) {
-		for (; at + 16 < length; at += 16)
-			rvs_copy16(to + at, from + at);
+	if (length > 64) {
+		for (; at + 64 < length; at += 64)
+			rvs_copy64(to + at, from + at);
+		rvs_copy64(to + length - 64, from + length - 64);
+	} else if (length >= 32) {
+		rvs_copy32(to, from);
+		rvs_copy32(to + length - 32, from + length - 32);
+	} else if (length >= 16) {
+		rvs_copy16(to, from);
 		rvs_copy16(to + length - 16, from + length - 16);
-		return;
+	} else {
+		rvs_copy_short(to, from, length);
 	}
-	for (; at + 64 < length; at += 64)
-		rvs_copy64(to + at, from + at);
-	rvs_copy64(to + length - 64, from + length - 64);
 }
 
 #endif

@@ -25,16 +25,22 @@ struct receiver {
 	uint64_t bytes;
 };
 
-static inline uint64_t *desc_words(const struct receiver *r, uint32_t index)
+static inline uint32_t desc_offset(const struct receiver *r, uint32_t index)
 {
-	return (uint64_t *)(void *)&r->ring[index & r->port->rx_mask];
+	return rvif_load(&r->ring[index & r->port->rx_mask].offset);
 }
 
 /* The offset stays as it was read. */
 static inline void fill_desc(const struct receiver *r, uint32_t index, uint32_t offset,
 			     uint32_t length, uint32_t flags)
 {
-	rvs_store64(desc_words(r, index), offset | (uint64_t)length << 32 | (uint64_t)flags << 48);
+	rvif_desc_set(&r->ring[index & r->port->rx_mask], offset, (uint16_t)length,
+		      (uint16_t)flags);
+}
+
+static inline void put_offload(struct rvif_desc *desc, uint64_t offload)
+{
+	rvs_store64((uint64_t *)(void *)desc + 1, offload);
 }
 
 /* The head is what was checked, whatever the sender has put there since. */
@@ -48,17 +54,17 @@ static inline void put_head(uint8_t *to, const struct rvs_frame *frame)
 static void return_buffers(struct receiver *r, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
-		fill_desc(r, r->next + i, (uint32_t)rvs_load64(desc_words(r, r->next + i)), 0, 0);
+		fill_desc(r, r->next + i, desc_offset(r, r->next + i), 0, 0);
 	r->next += n;
 	r->room -= n;
 }
 
 /* All parts of a frame into buffers that have room for it. Their lengths become what they hold. */
-static void copy_parts(const struct rvs_frame *frame, const struct rvs_part *part,
+static void copy_parts(const struct rvs_frame *frame, uint32_t first, const struct rvs_part *part,
 		       struct rvs_part *buffer)
 {
 	const uint8_t *from = frame->data;
-	uint32_t have = frame->length, left = frame->total, filled = 0;
+	uint32_t have = first, left = frame->total, filled = 0;
 
 	for (;;) {
 		uint32_t n = buffer->length - filled;
@@ -88,11 +94,15 @@ static void copy_parts(const struct rvs_frame *frame, const struct rvs_part *par
 /* A frame with several parts, for several buffers, or with offloads. Returns RVS_DROPS if it went
  * out, else why not. */
 static __attribute__((noinline)) uint32_t give_special(struct rvs_sender *s, struct receiver *r,
-						       const struct rvs_frame *frame)
+						       uint32_t number)
 {
 	const struct rvs_port *port = r->port;
+	const struct rvs_frame *frame = &s->frames[number];
+	const struct rvs_extra *extra = &s->extras[number];
 	const uint32_t gso = frame->flags & (RVIF_GSO_TCP4 | RVIF_GSO_TCP6);
-	uint32_t flags = frame->flags, offsets[RVIF_MAX_CHAIN], n = 0, covered = 0;
+	const uint32_t parts = frame->flags & RVS_SPECIAL ? extra->parts : 0;
+	uint32_t flags = frame->flags & RVIF_DESC_FLAGS, offsets[RVIF_MAX_CHAIN], n = 0,
+		 covered = 0;
 
 	if (((gso & RVIF_GSO_TCP4) && !(port->features & RVIF_F_TSO4)) ||
 	    ((gso & RVIF_GSO_TCP6) && !(port->features & RVIF_F_TSO6)))
@@ -105,7 +115,7 @@ static __attribute__((noinline)) uint32_t give_special(struct rvs_sender *s, str
 		return RVS_DROP_FULL;
 
 	for (; covered < frame->total; n++) {
-		offsets[n] = (uint32_t)rvs_load64(desc_words(r, r->next + n));
+		offsets[n] = desc_offset(r, r->next + n);
 		if (!rvs_in_data(port, offsets[n], port->buffer_size)) {
 			return_buffers(r, n + 1);
 			return RVS_DROP_BAD_BUFFER;
@@ -114,48 +124,23 @@ static __attribute__((noinline)) uint32_t give_special(struct rvs_sender *s, str
 		s->buffers[n].length = port->buffer_size;
 		covered += port->buffer_size;
 	}
-	copy_parts(frame, s->parts + frame->first_part, s->buffers);
+	copy_parts(frame, rvs_first_length(s, number), parts ? &s->parts[extra->first_part] : NULL,
+		   s->buffers);
 	put_head(s->buffers[0].data, frame);
 	if (!(port->features & RVIF_F_CSUM)) {
 		if (flags & RVIF_CSUM_NEEDED)
-			rvs_checksum(s->buffers, n, frame->offload & 0xffff,
-				     frame->offload >> 16 & 0xffff);
+			rvs_checksum(s->buffers, n, extra->offload & 0xffff,
+				     extra->offload >> 16 & 0xffff);
 		flags = 0;
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		fill_desc(r, r->next + i, offsets[i], s->buffers[i].length,
 			  (i ? 0 : flags) | (i + 1 < n ? (uint32_t)RVIF_MORE : 0));
-		if (!i)
-			rvs_store64(desc_words(r, r->next) + 1, frame->offload);
+		if (!i && flags)
+			put_offload(&r->ring[r->next & port->rx_mask], extra->offload);
 	}
 	r->next += n;
 	r->room -= n;
-	return RVS_DROPS;
-}
-
-/* One part into one buffer is the case that has to be fast. */
-static inline uint32_t give(struct rvs_sender *s, struct receiver *r, const struct rvs_frame *frame)
-{
-	const struct rvs_port *port = r->port;
-	uint32_t offset;
-	uint8_t *to;
-
-	if (rvs_unlikely(frame->parts || frame->flags || frame->total > port->buffer_size ||
-			 frame->total > port->max_frame))
-		return give_special(s, r, frame);
-	if (rvs_unlikely(!r->room))
-		return RVS_DROP_FULL;
-	offset = (uint32_t)rvs_load64(desc_words(r, r->next));
-	if (rvs_unlikely(!rvs_in_data(port, offset, port->buffer_size))) {
-		return_buffers(r, 1);
-		return RVS_DROP_BAD_BUFFER;
-	}
-	to = port->region + offset;
-	rvs_copy(to, frame->data, frame->total);
-	put_head(to, frame);
-	fill_desc(r, r->next, offset, frame->total, 0);
-	r->next++;
-	r->room--;
 	return RVS_DROPS;
 }
 
@@ -229,28 +214,60 @@ static inline void open_receiver(struct receiver *r, struct rvs_port *port, stru
 	r->ring = rvif_rx_ring(port->region, &port->layout, port->rx_mask + 1, queue);
 	r->next = rvs_given_now(rxq)->next;
 	r->room = rvs_posted(r->control, r->next, port->rx_mask);
-	r->frames = 0;
-	r->bytes = 0;
 }
 
-/* These frames into the queue, whose lock is held and given back. */
-static inline void give_all(struct rvs_sender *s, struct receiver *r, uint32_t number,
-			    uint32_t queue, const uint8_t *order, uint32_t count)
+/*
+ * These frames into the queue, whose lock is held and given back. One part into one buffer is the case
+ * that has to be fast: all that it needs is in variables.
+ */
+static inline __attribute__((always_inline)) void give_all(struct rvs_sender *s, struct receiver *r,
+							   uint32_t number, uint32_t queue,
+							   const uint8_t *order, uint32_t count)
 {
-	uint32_t missed = 0;
+	const struct rvs_port *const port = r->port;
+	struct rvif_desc *const ring = r->ring;
+	uint8_t *const region = port->region;
+	const uint32_t mask = port->rx_mask, buffers = port->layout.buffers;
+	const uint64_t highest = port->size - port->buffer_size;
+	const uint32_t longest = port->max_frame < port->buffer_size ? port->max_frame :
+								       port->buffer_size;
+	uint32_t next = r->next, end = next + r->room, given = 0, missed = 0;
+	uint64_t bytes = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
 		const struct rvs_frame *frame = &s->frames[order[i]];
-		uint32_t outcome = give(s, r, frame);
+		uint32_t outcome, offset;
 
-		if (rvs_likely(outcome == RVS_DROPS)) {
-			r->frames++;
-			r->bytes += frame->total;
+		if (rvs_likely(!frame->flags && frame->total <= longest && next != end)) {
+			offset = rvif_load(&ring[next & mask].offset);
+			if (rvs_likely(offset >= buffers && offset <= highest)) {
+				uint8_t *to = region + offset;
+
+				rvs_copy(to, frame->data, frame->total);
+				put_head(to, frame);
+				rvif_desc_set(&ring[next & mask], offset, (uint16_t)frame->total,
+					      0);
+				next++;
+				given++;
+				bytes += frame->total;
+				continue;
+			}
+		}
+		r->next = next;
+		r->room = end - next;
+		outcome = give_special(s, r, order[i]);
+		next = r->next;
+		if (outcome == RVS_DROPS) {
+			given++;
+			bytes += frame->total;
 			continue;
 		}
 		missed += outcome == RVS_DROP_FULL;
 		rvs_drop(s, outcome, 1);
 	}
+	r->next = next;
+	r->frames = given;
+	r->bytes = bytes;
 	if (rvs_unlikely(missed)) {
 		rvs_count(&r->rxq->missed, missed);
 		rvs_store64(&r->control->missed, r->rxq->missed);
@@ -259,7 +276,8 @@ static inline void give_all(struct rvs_sender *s, struct receiver *r, uint32_t n
 	rvs_unlock(&r->rxq->lock);
 }
 
-static void give_group(struct rvs_sender *s, const struct rvs_group *group, const uint8_t *order)
+static inline void give_group(struct rvs_sender *s, const struct rvs_group *group,
+			      const uint8_t *order, uint32_t count)
 {
 	struct rvs *rvs = s->rvs;
 	struct rvs_rxq *rxq = rvs_rxq_at(rvs, group->port * rvs->config.queues + group->queue);
@@ -267,11 +285,11 @@ static void give_group(struct rvs_sender *s, const struct rvs_group *group, cons
 	struct receiver r;
 
 	if (rvs_unlikely(outcome != RVS_DROPS)) {
-		rvs_drop(s, outcome, group->count);
+		rvs_drop(s, outcome, count);
 		return;
 	}
 	open_receiver(&r, rvs_port_at(rvs, group->port), rxq, group->queue);
-	give_all(s, &r, group->port, group->queue, order, group->count);
+	give_all(s, &r, group->port, group->queue, order, count);
 }
 
 /* -------------------------------------------------------------------------------- flooding */
@@ -286,7 +304,7 @@ static uint32_t choose_wanted(struct rvs_sender *s, uint32_t queue, uint32_t que
 		const uint32_t f = s->flood[i];
 		const struct rvs_frame *frame = &s->frames[f];
 
-		if (rvs_pick_queue(frame->hash, queues) != queue)
+		if (rvs_pick_queue(s->hashes[f], queues) != queue)
 			continue;
 		if (frame->head_dst & RVS_GROUP_BIT) {
 			if (!(mode & RVIF_RX_ALLMULTI) && frame->head_dst != RVS_MAC_MASK)
@@ -333,9 +351,9 @@ static void flood(struct rvs_sender *s)
 
 	s->flooded = 0;
 	for (uint32_t i = 0; i < s->flood_count; i++) {
-		struct rvs_frame *frame = &s->frames[s->flood[i]];
+		const uint32_t f = s->flood[i];
 
-		frame->hash = rvs_flow_hash(frame);
+		s->hashes[f] = rvs_flow_hash(&s->frames[f], rvs_first_length(s, f));
 	}
 	for (uint32_t word = 0; word * 64 < rvs->config.ports; word++) {
 		uint64_t live = rvs_load64(&rvs->live[word]);
@@ -357,24 +375,38 @@ static void flood(struct rvs_sender *s)
 		rvs_drop(s, RVS_DROP_NO_RECEIVER, nobody);
 }
 
-/* Flooded frames go first: of a flow whose receiver is learned meanwhile, they are the earlier. */
-void rvs_deliver(struct rvs_sender *s)
+/* Several groups: sort the frames by group, in their order. */
+static __attribute__((noinline)) void give_groups(struct rvs_sender *s)
 {
 	uint32_t start = 0;
 
-	if (rvs_unlikely(s->flood_count))
-		flood(s);
-	if (rvs_likely(s->group_count == 1 && !s->flood_count)) {
-		give_group(s, &s->groups[0], in_order);
-		return;
-	}
+	for (uint32_t g = 0; g < s->group_count; g++)
+		s->groups[g].count = 0;
+	for (uint32_t i = 0; i < s->frame_count; i++)
+		if (s->frames[i].group != RVS_NO_GROUP)
+			s->groups[s->frames[i].group].count++;
 	for (uint32_t g = 0; g < s->group_count; g++) {
 		s->groups[g].start = (uint16_t)start;
 		start += s->groups[g].count;
 	}
 	for (uint32_t i = 0; i < s->frame_count; i++)
-		if (s->frames[i].group < RVS_BATCH)
+		if (s->frames[i].group != RVS_NO_GROUP)
 			s->order[s->groups[s->frames[i].group].start++] = (uint8_t)i;
-	for (uint32_t g = 0; g < s->group_count; g++)
-		give_group(s, &s->groups[g], s->order + s->groups[g].start - s->groups[g].count);
+	for (uint32_t g = 0; g < s->group_count; g++) {
+		const struct rvs_group *group = &s->groups[g];
+
+		give_group(s, group, s->order + group->start - group->count, group->count);
+	}
+}
+
+/* Flooded frames go first: of a flow whose receiver is learned meanwhile, they are the earlier. */
+void rvs_deliver(struct rvs_sender *s)
+{
+	if (rvs_likely(s->group_count == 1 && !s->flood_count)) {
+		give_group(s, &s->groups[0], in_order, s->frame_count);
+		return;
+	}
+	if (s->flood_count)
+		flood(s);
+	give_groups(s);
 }

@@ -56,22 +56,22 @@ static uint64_t hash_ipv6(uint64_t hash, const uint8_t *ip, uint32_t length)
 	return mix(hash, (uint64_t)get32(ip + 40) << 8 | protocol);
 }
 
-uint32_t rvs_flow_hash(const struct rvs_frame *frame)
+uint32_t rvs_flow_hash(const struct rvs_frame *frame, uint32_t length)
 {
 	uint64_t hash = mix(mix(0, frame->head_dst), frame->head_rest & RVS_MAC_MASK);
 	uint32_t type = (uint32_t)(frame->head_rest >> 48);
 	uint32_t at = 14;
 
 	for (int tags = 0; (type == TYPE_VLAN || type == TYPE_QINQ) && tags < 2; tags++) {
-		if (at + 4 > frame->length)
+		if (at + 4 > length)
 			break;
 		hash = mix(hash, get32(frame->data + at) & 0xff0f); /* VLAN id */
 		type = get32(frame->data + at) >> 16;
 		at += 4;
 	}
-	if (type == TYPE_IPV4 && at + 20u <= frame->length)
-		hash = hash_ipv4(hash, frame->data + at, frame->length - at);
-	else if (type == TYPE_IPV6 && at + 40u <= frame->length)
-		hash = hash_ipv6(hash, frame->data + at, frame->length - at);
+	if (type == TYPE_IPV4 && at + 20u <= length)
+		hash = hash_ipv4(hash, frame->data + at, length - at);
+	else if (type == TYPE_IPV6 && at + 40u <= length)
+		hash = hash_ipv6(hash, frame->data + at, length - at);
 	return (uint32_t)(mix(hash, type) >> 32);
 }

@@ -40,7 +40,6 @@ static void begin(struct rvs_sender *s, struct rvs *rvs, struct rvs_result *resu
 {
 	s->rvs = rvs;
 	s->result = result;
-	s->last_source = 0;
 	if (rvs_unlikely(s->bad_count)) { /* a call that was stopped left them */
 		s->bad_count = 0;
 		for (uint32_t reason = 0; reason < RVS_DROPS; reason++)

@@ -24,6 +24,7 @@
 #define RVS_LOCK_DEAD	     UINT32_MAX
 #define RVS_FLOOD	     0xffffu
 #define RVS_MAC_MASK	     0xffffffffffffull
+#define RVS_NO_GROUP	     0xffffu
 #define RVS_GROUP_BIT	     1u /* of an address's first byte, so bit 0 of the word */
 #define RVS_WAYS	     5
 #define RVS_MAP		     256
@@ -101,22 +102,26 @@ struct rvs_port {
 	uint32_t learned rvs_aligned(RVS_ALIGNMENT); /* changes, so a line of its own */
 } rvs_aligned(RVS_ALIGNMENT);
 
-/* A frame that was taken: all that is known of it, read once. */
+/* A frame that was taken: what is known of it was read once. Two a cache line. */
 struct rvs_frame {
-	uint8_t *data;
+	uint8_t *data;	    /* its first part */
 	uint64_t head_dst;  /* bytes 0 to 5 */
 	uint64_t head_rest; /* bytes 6 to 13: source, type */
-	uint64_t offload;   /* second half of the descriptor */
 	uint32_t total;
-	uint16_t length; /* of the first part */
-	uint16_t flags;
-	uint16_t parts; /* further ones */
-	uint16_t first_part;
+	uint16_t flags; /* enum rvif_desc_flag, RVS_SPECIAL */
 	uint16_t group;
+};
+
+#define RVS_SPECIAL (1u << 15) /* several parts or offloads: see rvs_extra */
+
+/* The rest of what is known of a special frame. */
+struct rvs_extra {
+	uint64_t offload; /* second half of the descriptor */
+	uint16_t length;  /* of the first part */
+	uint16_t parts;	  /* further ones */
+	uint16_t first_part;
 	uint16_t unused;
-	uint32_t hash;
-	uint32_t unused2;
-} rvs_aligned(64);
+};
 
 struct rvs_part {
 	uint8_t *data;
@@ -142,12 +147,12 @@ struct rvs_sender {
 	uint32_t port_number;
 	uint32_t txq_number;
 	uint32_t now;
-	uint64_t last_source; /* that may send */
-	uint64_t flooded;     /* bit i: frame i has had a receiver */
+	uint64_t flooded; /* bit i: frame i has had a receiver */
 	uint32_t frame_count;
 	uint32_t group_count;
 	uint32_t flood_count;
 	uint32_t part_count;
+	uint32_t many_queues; /* the last frame's receiver has more than one */
 	uint32_t bad_count;
 	uint32_t bad[RVS_DROPS];
 	uint8_t order[RVS_BATCH];  /* indexes of frames, by group */
@@ -157,7 +162,9 @@ struct rvs_sender {
 	struct rvs_group groups[RVS_BATCH];
 	struct rvs_part parts[RVS_PARTS];
 	struct rvs_part buffers[RVIF_MAX_CHAIN];
-	struct rvs_frame frames[RVS_BATCH];
+	uint32_t hashes[RVS_BATCH]; /* of flooded frames */
+	struct rvs_extra extras[RVS_BATCH];
+	struct rvs_frame frames[RVS_BATCH] rvs_aligned(64);
 } rvs_aligned(RVS_ALIGNMENT);
 
 struct rvs {
@@ -274,9 +281,7 @@ static inline void rvs_mac_bytes(uint8_t mac[6], uint64_t word)
 		mac[i] = (uint8_t)(word >> 8 * i);
 }
 
-/* table.c: the port of an address, or RVS_FLOOD */
-uint32_t rvs_lookup(struct rvs *rvs, uint64_t mac, uint32_t now);
-/* May this port send from the address? If it may learn, the table knows afterwards. */
+/* table.c: may this port send from the address? If it may learn, the table knows afterwards. */
 int rvs_source(struct rvs *rvs, uint32_t port, uint64_t mac, uint32_t now);
 int rvs_table_set(struct rvs *rvs, uint32_t port, uint64_t mac);
 int rvs_table_sweep(struct rvs *rvs, uint32_t port, int statics);
@@ -290,7 +295,14 @@ uint32_t rvs_take(struct rvs_sender *s, uint32_t queue, uint32_t next, uint32_t 
 void rvs_deliver(struct rvs_sender *s);
 
 /* flow.c */
-uint32_t rvs_flow_hash(const struct rvs_frame *frame);
+uint32_t rvs_flow_hash(const struct rvs_frame *frame, uint32_t length);
+
+/* Bytes of a frame's first part. */
+static inline uint32_t rvs_first_length(const struct rvs_sender *s, uint32_t frame)
+{
+	return s->frames[frame].flags & RVS_SPECIAL ? s->extras[frame].length :
+						      s->frames[frame].total;
+}
 
 /* checksum.c: fills in the checksum of a frame that lies in these buffers */
 void rvs_checksum(const struct rvs_part *buffers, uint32_t count, uint32_t start, uint32_t offset);

@@ -3,36 +3,11 @@
  * The forwarding table: which address is behind which port. Any number of senders read and change it
  * at once, without a lock: an entry is one word. A port may never push out another port's address.
  */
-#include "internal.h"
-
-static struct rvs_bucket *bucket_of(struct rvs *rvs, uint64_t mac)
-{
-	uint64_t hash = (mac ^ rvs->config.seed) * 0x9e3779b97f4a7c15ull;
-
-	hash ^= hash >> 32;
-	hash *= 0xd6e8feb86659fd93ull;
-	return rvs_bucket_at(rvs, (hash >> 32) & rvs->bucket_mask);
-}
-
-static uint32_t entry_port(uint64_t entry)
-{
-	return (uint32_t)(entry >> RVS_ENTRY_PORT_SHIFT & RVS_ENTRY_PORT_MASK);
-}
+#include "table.h"
 
 static uint64_t make_entry(uint64_t mac, uint32_t port, uint64_t flags)
 {
 	return mac | (uint64_t)port << RVS_ENTRY_PORT_SHIFT | flags | RVS_ENTRY_VALID;
-}
-
-static int is_match(uint64_t entry, uint64_t mac)
-{
-	return !((entry ^ (mac | RVS_ENTRY_VALID)) & (RVS_MAC_MASK | RVS_ENTRY_VALID));
-}
-
-/* Clocks of senders may differ a little, so that "heard" may lie ahead. */
-static int is_old(const struct rvs *rvs, uint32_t heard, uint32_t now)
-{
-	return (int32_t)(now - heard) > (int32_t)rvs->config.max_age;
 }
 
 static int replace(uint64_t *word, uint64_t old, uint64_t entry)
@@ -46,28 +21,12 @@ static void learned_add(struct rvs *rvs, uint32_t port, uint32_t n)
 	__atomic_fetch_add(&rvs_port_at(rvs, port)->learned, n, __ATOMIC_RELAXED);
 }
 
-uint32_t rvs_lookup(struct rvs *rvs, uint64_t mac, uint32_t now)
-{
-	struct rvs_bucket *bucket = bucket_of(rvs, mac);
-
-	for (int i = 0; i < RVS_WAYS; i++) {
-		uint64_t entry = rvs_load64(&bucket->entry[i]);
-
-		if (!is_match(entry, mac))
-			continue;
-		if (!(entry & RVS_ENTRY_STATIC) && is_old(rvs, rvif_load(&bucket->heard[i]), now))
-			return RVS_FLOOD;
-		return entry_port(entry);
-	}
-	return RVS_FLOOD;
-}
-
 /* Is the address in another way of the bucket, too? Both who enter it look after they did, so at
  * least one of them sees the other. */
 static int has_twin(const struct rvs_bucket *bucket, int way, uint64_t mac)
 {
 	for (int i = 0; i < RVS_WAYS; i++)
-		if (i != way && is_match(rvs_load64(&bucket->entry[i]), mac))
+		if (i != way && rvs_is_match(rvs_load64(&bucket->entry[i]), mac))
 			return 1;
 	return 0;
 }
@@ -94,7 +53,8 @@ static void learn(struct rvs *rvs, struct rvs_bucket *bucket, uint32_t port, uin
 		age = now - rvif_load(&bucket->heard[i]);
 		if ((int32_t)age < 0)
 			age = 0;
-		if (!is_old(rvs, rvif_load(&bucket->heard[i]), now) && entry_port(entry) != port)
+		if (!rvs_is_old(rvs, rvif_load(&bucket->heard[i]), now) &&
+		    rvs_entry_port(entry) != port)
 			continue;
 		if (way < 0 || age > most) {
 			way = i;
@@ -104,7 +64,7 @@ static void learn(struct rvs *rvs, struct rvs_bucket *bucket, uint32_t port, uin
 	}
 	if (way < 0)
 		return;
-	if (!(victim && entry_port(victim) == port) && rvif_load(&p->learned) >= p->max_learned)
+	if (!(victim && rvs_entry_port(victim) == port) && rvif_load(&p->learned) >= p->max_learned)
 		return;
 	learned_add(rvs, port, 1);
 	rvif_store(&bucket->heard[way], now);
@@ -114,7 +74,7 @@ static void learn(struct rvs *rvs, struct rvs_bucket *bucket, uint32_t port, uin
 		return;
 	}
 	if (victim)
-		learned_add(rvs, entry_port(victim), -1u);
+		learned_add(rvs, rvs_entry_port(victim), -1u);
 	/* somebody else may have entered it at the same time, perhaps the owner for good */
 	if (has_twin(bucket, way, mac) && replace(&bucket->entry[way], entry, 0))
 		learned_add(rvs, port, -1u);
@@ -131,7 +91,7 @@ static void move(struct rvs *rvs, struct rvs_bucket *bucket, int way, uint64_t e
 	learned_add(rvs, port, 1);
 	rvif_store(&bucket->heard[way], now);
 	if (replace(&bucket->entry[way], entry, make_entry(mac, port, 0)))
-		learned_add(rvs, entry_port(entry), -1u);
+		learned_add(rvs, rvs_entry_port(entry), -1u);
 	else
 		learned_add(rvs, port, -1u);
 }
@@ -139,18 +99,18 @@ static void move(struct rvs *rvs, struct rvs_bucket *bucket, int way, uint64_t e
 int rvs_source(struct rvs *rvs, uint32_t port, uint64_t mac, uint32_t now)
 {
 	const uint32_t flags = rvs_port_at(rvs, port)->flags;
-	struct rvs_bucket *bucket = bucket_of(rvs, mac);
+	struct rvs_bucket *bucket = rvs_bucket_of(rvs, mac);
 
 	for (int i = 0; i < RVS_WAYS; i++) {
 		uint64_t entry = rvs_load64(&bucket->entry[i]);
 
-		if (!is_match(entry, mac))
+		if (!rvs_is_match(entry, mac))
 			continue;
 		if (entry & RVS_ENTRY_STATIC)
-			return entry_port(entry) == port;
+			return rvs_entry_port(entry) == port;
 		if (flags & (RVS_CHECK_SOURCE | RVS_NO_LEARNING))
 			break;
-		if (entry_port(entry) != port)
+		if (rvs_entry_port(entry) != port)
 			move(rvs, bucket, i, entry, port, mac, now);
 		else if (rvif_load(&bucket->heard[i]) != now)
 			rvif_store(&bucket->heard[i], now);
@@ -174,7 +134,7 @@ static int way_for_static(const struct rvs_bucket *bucket, uint64_t mac, uint64_
 	for (int i = 0; i < RVS_WAYS; i++) {
 		uint64_t seen = rvs_load64(&bucket->entry[i]);
 
-		if (is_match(seen, mac)) {
+		if (rvs_is_match(seen, mac)) {
 			*entry = seen;
 			return i;
 		}
@@ -189,7 +149,7 @@ static int way_for_static(const struct rvs_bucket *bucket, uint64_t mac, uint64_
 /* Senders may learn at the same time, so look again until the word was what it seemed to be. */
 int rvs_table_set(struct rvs *rvs, uint32_t port, uint64_t mac)
 {
-	struct rvs_bucket *bucket = bucket_of(rvs, mac);
+	struct rvs_bucket *bucket = rvs_bucket_of(rvs, mac);
 	uint64_t entry = 0;
 	int way;
 
@@ -197,15 +157,15 @@ int rvs_table_set(struct rvs *rvs, uint32_t port, uint64_t mac)
 		way = way_for_static(bucket, mac, &entry);
 		if (way < 0)
 			return -RVS_FULL;
-		if (is_match(entry, mac) && (entry & RVS_ENTRY_STATIC))
-			return entry_port(entry) == port ? 0 : -RVS_EXISTS;
+		if (rvs_is_match(entry, mac) && (entry & RVS_ENTRY_STATIC))
+			return rvs_entry_port(entry) == port ? 0 : -RVS_EXISTS;
 	} while (!replace(&bucket->entry[way], entry, make_entry(mac, port, RVS_ENTRY_STATIC)));
 	if (entry)
-		learned_add(rvs, entry_port(entry), -1u);
+		learned_add(rvs, rvs_entry_port(entry), -1u);
 	for (int i = 0; i < RVS_WAYS; i++) {
 		entry = rvs_load64(&bucket->entry[i]);
-		if (i != way && is_match(entry, mac) && replace(&bucket->entry[i], entry, 0))
-			learned_add(rvs, entry_port(entry), -1u);
+		if (i != way && rvs_is_match(entry, mac) && replace(&bucket->entry[i], entry, 0))
+			learned_add(rvs, rvs_entry_port(entry), -1u);
 	}
 	return 0;
 }
@@ -224,7 +184,7 @@ int rvs_static_add(struct rvs *rvs, uint32_t port, const uint8_t mac[6])
 int rvs_static_remove(struct rvs *rvs, uint32_t port, const uint8_t mac[6])
 {
 	uint64_t word = rvs_mac_word(mac);
-	struct rvs_bucket *bucket = bucket_of(rvs, word);
+	struct rvs_bucket *bucket = rvs_bucket_of(rvs, word);
 
 	if (port >= rvs->config.ports)
 		return -RVS_BAD_PORT;
@@ -249,12 +209,12 @@ int rvs_table_sweep(struct rvs *rvs, uint32_t port, int statics)
 
 			if (!entry || ((entry & RVS_ENTRY_STATIC) && !statics))
 				continue;
-			if (port != RVS_FLOOD && entry_port(entry) != port)
+			if (port != RVS_FLOOD && rvs_entry_port(entry) != port)
 				continue;
 			if (!replace(&bucket->entry[i], entry, 0))
 				continue;
 			if (!(entry & RVS_ENTRY_STATIC))
-				learned_add(rvs, entry_port(entry), -1u);
+				learned_add(rvs, rvs_entry_port(entry), -1u);
 			removed++;
 		}
 	}
@@ -284,9 +244,9 @@ int rvs_table_age(struct rvs *rvs, uint32_t now)
 
 			if (!entry || (entry & RVS_ENTRY_STATIC))
 				continue;
-			if (!is_old(rvs, rvif_load(&bucket->heard[i]), now) &&
+			if (!rvs_is_old(rvs, rvif_load(&bucket->heard[i]), now) &&
 			    !has_twin(bucket, i, entry & RVS_MAC_MASK))
-				rvs_port_at(rvs, entry_port(entry))->learned_seen++;
+				rvs_port_at(rvs, rvs_entry_port(entry))->learned_seen++;
 			else if (replace(&bucket->entry[i], entry, 0))
 				removed++;
 		}
@@ -311,7 +271,7 @@ int rvs_table_dump(struct rvs *rvs, uint64_t *position, struct rvs_entry *entrie
 		if (!entry)
 			continue;
 		rvs_mac_bytes(entries[n].mac, entry & RVS_MAC_MASK);
-		entries[n].port = (uint16_t)entry_port(entry);
+		entries[n].port = (uint16_t)rvs_entry_port(entry);
 		entries[n].is_static = !!(entry & RVS_ENTRY_STATIC);
 		entries[n].heard = rvif_load(&bucket->heard[*position % RVS_WAYS]);
 		n++;

@@ -188,11 +188,9 @@ static inline void fill(struct station *station, uint32_t batch)
 
 	tx->reaped += rvif_ring_completed(tx);
 	for (uint32_t i = 0; i < batch; i++) {
-		struct rvif_desc *desc = rvif_ring_desc(tx, tx->posted + i);
-
-		desc->offset = tx_buffer(station, tx->posted + i);
-		desc->length = (uint16_t)frame_size(station->sent + i);
-		desc->flags = 0;
+		rvif_desc_set(rvif_ring_desc(tx, tx->posted + i),
+			      tx_buffer(station, tx->posted + i),
+			      (uint16_t)frame_size(station->sent + i), 0);
 	}
 	station->sent += batch;
 	tx->posted += batch;

@@ -146,7 +146,7 @@ enum rvif_desc_flag {
 };
 
 /* All but length and MORE count in a frame's first descriptor only. */
-struct rvif_desc {
+struct __attribute__((aligned(8))) rvif_desc {
 	uint32_t offset; /* of the data, from the region's start; not below rvif_layout.buffers */
 	uint16_t length; /* bytes of data; receive: written by the switch */
 	uint16_t flags;	 /* enum rvif_desc_flag; receive: written by the switch */
@@ -222,6 +222,15 @@ static inline enum rvif_reason rvif_layout(const struct rvif_config *config,
 	if (config->region_size < (uint64_t)layout->buffers + config->buffer_size)
 		return RVIF_TOO_SHORT;
 	return RVIF_OK;
+}
+
+/* The word of a descriptor that every frame needs, in one store: whoever reads it next, perhaps at once
+ * and as one word, does not have to wait for pieces. */
+static inline void rvif_desc_set(struct rvif_desc *desc, uint32_t offset, uint16_t length,
+				 uint16_t flags)
+{
+	__atomic_store_n((uint64_t *)(void *)desc,
+			 offset | (uint64_t)length << 32 | (uint64_t)flags << 48, __ATOMIC_RELAXED);
 }
 
 /* Descriptors between two free-running indexes. */
