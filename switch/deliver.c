@@ -242,7 +242,10 @@ static inline __attribute__((always_inline)) void give_all(struct rvs_sender *s,
 			offset = rvif_load(&ring[next & mask].offset);
 			if (rvs_likely(offset >= buffers && offset <= highest)) {
 				uint8_t *to = region + offset;
+				uint32_t soon = rvif_load(&ring[(next + RVS_AHEAD) & mask].offset);
 
+				if (soon <= highest)
+					__builtin_prefetch(region + soon, 1);
 				rvs_copy(to, frame->data, frame->total);
 				put_head(to, frame);
 				rvif_desc_set(&ring[next & mask], offset, (uint16_t)frame->total,

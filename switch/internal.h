@@ -20,6 +20,7 @@
 
 #define RVS_BATCH	     64	 /* frames that are worked on together */
 #define RVS_PARTS	     128 /* their descriptors */
+#define RVS_AHEAD      4 /* frames: how early memory is asked for */
 #define RVS_SPINS	     1024
 #define RVS_LOCK_DEAD	     UINT32_MAX
 #define RVS_FLOOD	     0xffffu
