@@ -6,7 +6,7 @@
 #include "internal.h"
 
 /* What pass one threw away; not before it was counted as taken. */
-static void count_bad(struct rvs_sender *s)
+static __attribute__((noinline)) void count_bad(struct rvs_sender *s)
 {
 	for (uint32_t reason = 0; reason < RVS_DROPS; reason++) {
 		if (s->bad[reason])
@@ -40,11 +40,9 @@ static void begin(struct rvs_sender *s, struct rvs *rvs, struct rvs_result *resu
 {
 	s->rvs = rvs;
 	s->result = result;
-	if (rvs_unlikely(s->bad_count)) { /* a call that was stopped left them */
-		s->bad_count = 0;
-		for (uint32_t reason = 0; reason < RVS_DROPS; reason++)
-			s->bad[reason] = 0;
-	}
+	s->bad_count = 0; /* a call that was stopped left anything */
+	for (uint32_t reason = 0; reason < RVS_DROPS; reason++)
+		s->bad[reason] = 0;
 	result->frames = 0;
 	result->delivered = 0;
 	result->dropped = 0;

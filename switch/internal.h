@@ -251,9 +251,12 @@ static inline struct rvs_given *rvs_given_now(struct rvs_rxq *rxq)
 	return &rxq->given[rxq->current & 1];
 }
 
+/* The compiler must not move what comes before or after across this: the sender may stop here. */
 static inline void rvs_commit(uint32_t *current)
 {
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	__atomic_store_n(current, *current ^ 1, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
 /* Of length bytes at offset, do all lie in the port's data area? */

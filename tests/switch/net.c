@@ -2,24 +2,30 @@
 /* A switch with vNICs for tests; see net.h. It must behave as an honest driver unless told otherwise. */
 #include "net.h"
 
+static const struct rvs_config switch_config = {
+	.ports = NET_PORTS,
+	.senders = NET_SENDERS,
+	.queues = NET_QUEUES,
+	.buckets = 1024,
+	.max_age = 300,
+	.seed = 7,
+};
+
+size_t net_switch_size(void)
+{
+	return rvs_size(&switch_config);
+}
+
 struct net *net_new(void)
 {
-	const struct rvs_config config = {
-		.ports = NET_PORTS,
-		.senders = NET_SENDERS,
-		.queues = NET_QUEUES,
-		.buckets = 1024,
-		.max_age = 300,
-		.seed = 7,
-	};
-	const uint64_t size = rvs_size(&config);
+	const size_t size = net_switch_size();
 	struct net *net = calloc(1, sizeof(*net));
 
 	assert_non_null(net);
 	assert_true(size > 0);
 	net->rvs = aligned_alloc(RVS_ALIGNMENT, size);
 	assert_non_null(net->rvs);
-	assert_int_equal(rvs_init(net->rvs, size, &config), 0);
+	assert_int_equal(rvs_init(net->rvs, size, &switch_config), 0);
 	net->now = 1000;
 	return net;
 }

@@ -18,7 +18,7 @@
 #include <rvs.h>
 
 enum {
-	NET_PORTS = 300,
+	NET_PORTS = 260,
 	NET_QUEUES = 4,
 	NET_RING = 16,
 	NET_BUFFER = 2048,
@@ -47,6 +47,8 @@ struct net_options {
 };
 
 struct net *net_new(void);
+/* Bytes at net->rvs. */
+size_t net_switch_size(void);
 void net_free(struct net *net);
 
 struct net_options net_defaults(void);
