@@ -63,6 +63,8 @@ static uint32_t value_for(const struct rvif_vnic *vnic, uint32_t choice, uint32_
 		return 0x00000002; /* the start of an address */
 	case 9:
 		return random;
+	case 10:
+		return 1; /* a receiver that wants to be woken */
 	default:
 		return vnic->layout.buffers +
 		       random % (uint32_t)(vnic->config.region_size - vnic->layout.buffers);
@@ -107,6 +109,9 @@ static void *disturb(void *argument)
 		random ^= random << 17;
 		change((uint32_t)random, (uint32_t)(random >> 8), (uint32_t)(random >> 16),
 		       (uint32_t)(random >> 32));
+		/* some good frames have to survive, or only first checks are tested */
+		for (uint32_t pause = random >> 52 & 4095; pause > 1024; pause -= 8)
+			__builtin_ia32_pause();
 	}
 	return argument;
 }
@@ -156,15 +161,50 @@ static void attach(struct rvs *rvs, uint32_t port, struct input *input)
 	rvs_port_attach(rvs, port, vnics[port].region, good[port].region_size, &policy);
 }
 
-/* Posts n descriptors in both directions, as they are. */
-static void post(uint32_t port, uint32_t queue, uint32_t n)
+/* Good descriptors in a queue's rings, but for what "kind" makes of them. */
+static void fill(uint32_t port, uint32_t queue, uint32_t kind)
 {
 	struct rvif_vnic *vnic = &vnics[port];
-	struct rvif_queue *tx =
-		rvif_tx_queue(vnic->region, &vnic->layout, queue % vnic->config.tx_queues);
-	struct rvif_queue *rx =
-		rvif_rx_queue(vnic->region, &vnic->layout, queue % vnic->config.rx_queues);
+	const uint32_t tx_ring = vnic->config.tx_ring, rx_ring = vnic->config.rx_ring;
+	struct rvif_desc *tx = rvif_tx_ring(vnic->region, &vnic->layout, tx_ring, queue);
+	struct rvif_desc *rx = rvif_rx_ring(vnic->region, &vnic->layout, rx_ring, queue);
 
+	for (uint32_t i = 0; i < tx_ring; i++) {
+		const uint16_t flags[] = {0,
+					  0,
+					  RVIF_CSUM_NEEDED,
+					  i % 3 == 2 ? 0 : RVIF_MORE,
+					  RVIF_CSUM_NEEDED | RVIF_GSO_TCP4,
+					  RVIF_CSUM_VALID,
+					  RVIF_CSUM_NEEDED | RVIF_GSO_TCP6,
+					  i % 70 ? RVIF_MORE : 0};
+
+		tx[i] = (struct rvif_desc){
+			.offset = vnic->layout.buffers + 64 * ((i + kind) & 255),
+			.length = (uint16_t)(kind & 8 ? 64 : 64 + kind * 5 * (i & 7)),
+			.flags = flags[kind & 7],
+			.csum_start = 14 + (kind & 31),
+			.csum_offset = kind >> 4,
+			.gso_size = 100,
+			.header_length = 60,
+		};
+	}
+	for (uint32_t i = 0; i < rx_ring; i++)
+		rx[i].offset = vnic->layout.buffers + 64 * i;
+}
+
+/* Posts n descriptors in both directions, good ones or as they are. */
+static void post(uint32_t port, uint32_t queue, uint32_t n, uint32_t kind)
+{
+	struct rvif_vnic *vnic = &vnics[port];
+	struct rvif_queue *tx, *rx;
+
+	queue %= vnic->config.tx_queues;
+	tx = rvif_tx_queue(vnic->region, &vnic->layout, queue);
+	rx = rvif_rx_queue(vnic->region, &vnic->layout, queue);
+	if (kind)
+		fill(port, queue, kind);
+	rvif_store(&rx->need_notify, kind & 1);
 	rvif_publish(&tx->posted, rvif_load(&tx->completed) + n % (vnic->config.tx_ring + 1));
 	rvif_publish(&rx->posted, rvif_load(&rx->completed) + vnic->config.rx_ring);
 }
@@ -172,7 +212,9 @@ static void post(uint32_t port, uint32_t queue, uint32_t n)
 static void step(struct rvs *rvs, struct input *input)
 {
 	const uint32_t what = take(input, 1), port = take(input, 1) % PORTS;
+	struct rvs_entry entries[3];
 	struct rvs_result result;
+	uint64_t position = 0;
 	uint8_t mac[6] = {2, 0, 0, 0, 0, 0};
 
 	switch (what % 12) {
@@ -192,6 +234,8 @@ static void step(struct rvs *rvs, struct input *input)
 		break;
 	case 4:
 		rvs_table_age(rvs, take(input, 1));
+		while (rvs_table_dump(rvs, &position, entries, 3) > 0)
+			;
 		break;
 	case 5:
 		rvs_table_flush(rvs, (int)port - 1);
@@ -204,7 +248,7 @@ static void step(struct rvs *rvs, struct input *input)
 		change(port, take(input, 2), take(input, 4), take(input, 4));
 		break;
 	default:
-		post(port, what, take(input, 1));
+		post(port, what, take(input, 1), take(input, 1));
 		rvs_forward(rvs, what & 1, port, what % QUEUES, take(input, 1), take(input, 1),
 			    &result);
 	}
