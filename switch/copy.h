@@ -53,6 +53,13 @@ static inline void rvs_copy64(uint8_t *to, const uint8_t *from)
 	_mm_storeu_si128((__m128i_u *)(to + 32), c);
 	_mm_storeu_si128((__m128i_u *)(to + 48), d);
 }
+static inline int rvs_copy_at_once(uint8_t *to, const uint8_t *from, size_t length)
+{
+	(void)to;
+	(void)from;
+	(void)length;
+	return 0;
+}
 #else
 static inline void rvs_copy16(uint8_t *to, const uint8_t *from)
 {
@@ -69,7 +76,28 @@ static inline void rvs_copy64(uint8_t *to, const uint8_t *from)
 	rvs_copy16(to + 32, from + 32);
 	rvs_copy16(to + 48, from + 48);
 }
+
+/* The CPU's own copy takes its time to begin; behind that it is faster than 8 bytes at a time. (16 at a
+ * time are as fast: measured.) */
+static inline int rvs_copy_at_once(uint8_t *to, const uint8_t *from, size_t length)
+{
+	if (length < 512)
+		return 0;
+	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(length) : : "memory");
+	return 1;
+}
 #endif
+
+static inline void rvs_copy_long(uint8_t *to, const uint8_t *from, size_t length)
+{
+	size_t at = 0;
+
+	if (rvs_copy_at_once(to, from, length))
+		return;
+	for (; at + 64 < length; at += 64)
+		rvs_copy64(to + at, from + at);
+	rvs_copy64(to + length - 64, from + length - 64);
+}
 
 static inline void rvs_copy32(uint8_t *to, const uint8_t *from)
 {
@@ -101,12 +129,8 @@ static inline void rvs_copy_short(uint8_t *to, const uint8_t *from, size_t lengt
 /* The end is copied in overlapping pieces, so that there is no loop over single bytes. */
 static inline void rvs_copy(uint8_t *to, const uint8_t *from, size_t length)
 {
-	size_t at = 0;
-
 	if (length > 64) {
-		for (; at + 64 < length; at += 64)
-			rvs_copy64(to + at, from + at);
-		rvs_copy64(to + length - 64, from + length - 64);
+		rvs_copy_long(to, from, length);
 	} else if (length >= 32) {
 		rvs_copy32(to, from);
 		rvs_copy32(to + length - 32, from + length - 32);

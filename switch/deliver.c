@@ -205,13 +205,12 @@ static inline uint32_t lock_receiver(struct rvs_sender *s, struct rvs_rxq *rxq)
 	}
 }
 
-static inline void open_receiver(struct receiver *r, struct rvs_port *port, struct rvs_rxq *rxq,
-				 uint32_t queue)
+static inline void open_receiver(struct receiver *r, struct rvs_port *port, struct rvs_rxq *rxq)
 {
 	r->port = port;
 	r->rxq = rxq;
-	r->control = rvif_rx_queue(port->region, &port->layout, queue);
-	r->ring = rvif_rx_ring(port->region, &port->layout, port->rx_mask + 1, queue);
+	r->control = rxq->control;
+	r->ring = rxq->ring;
 	r->next = rvs_given_now(rxq)->next;
 	r->room = rvs_posted(r->control, r->next, port->rx_mask);
 }
@@ -291,7 +290,7 @@ static inline void give_group(struct rvs_sender *s, const struct rvs_group *grou
 		rvs_drop(s, outcome, count);
 		return;
 	}
-	open_receiver(&r, rvs_port_at(rvs, group->port), rxq, group->queue);
+	open_receiver(&r, rvs_port_at(rvs, group->port), rxq);
 	give_all(s, &r, group->port, group->queue, order, count);
 }
 
@@ -340,7 +339,7 @@ static void flood_queue(struct rvs_sender *s, uint32_t number, uint32_t queue)
 		rvs_drop(s, outcome, choose_wanted(s, queue, queues, everything));
 		return;
 	}
-	open_receiver(&r, port, rxq, queue);
+	open_receiver(&r, port, rxq);
 	wanted = choose_wanted(
 		s, queue, queues,
 		rvif_load(&((struct rvif_header *)(void *)port->region)->driver.rx_mode));

@@ -8,11 +8,8 @@
 /* What pass one threw away; not before it was counted as taken. */
 static __attribute__((noinline)) void count_bad(struct rvs_sender *s)
 {
-	for (uint32_t reason = 0; reason < RVS_DROPS; reason++) {
-		if (s->bad[reason])
-			rvs_drop(s, reason, s->bad[reason]);
-		s->bad[reason] = 0;
-	}
+	for (uint32_t i = 0; i < s->bad_count; i++)
+		rvs_drop(s, s->bad[i], 1);
 	s->bad_count = 0;
 }
 
@@ -41,8 +38,6 @@ static void begin(struct rvs_sender *s, struct rvs *rvs, struct rvs_result *resu
 	s->rvs = rvs;
 	s->result = result;
 	s->bad_count = 0; /* a call that was stopped left anything */
-	for (uint32_t reason = 0; reason < RVS_DROPS; reason++)
-		s->bad[reason] = 0;
 	result->frames = 0;
 	result->delivered = 0;
 	result->dropped = 0;
@@ -77,7 +72,7 @@ int rvs_forward(struct rvs *rvs, uint32_t sender, uint32_t port, uint32_t queue,
 	if (rvs_unlikely(error))
 		return error;
 
-	control = rvif_tx_queue(s->port->region, &s->port->layout, queue);
+	control = txq->control;
 	while (result->frames < budget) {
 		const uint32_t next = rvs_taken_now(txq)->next;
 		const uint32_t posted = rvs_posted(control, next, s->port->tx_mask);
@@ -86,7 +81,7 @@ int rvs_forward(struct rvs *rvs, uint32_t sender, uint32_t port, uint32_t queue,
 
 		if (!posted)
 			break;
-		used = rvs_take(s, queue, next, posted, budget - result->frames, &frames, &bytes);
+		used = rvs_take(s, next, posted, budget - result->frames, &frames, &bytes);
 		commit_taken(txq, frames, bytes, used);
 		if (rvs_unlikely(s->bad_count))
 			count_bad(s);
@@ -102,8 +97,7 @@ int rvs_forward(struct rvs *rvs, uint32_t sender, uint32_t port, uint32_t queue,
 /* ------------------------------------------------------------------- a sender that is gone */
 
 /* Completes a delivery that was stopped: its record counts already, or does not. */
-static int release_receiver(struct rvs *rvs, struct rvs_port *port, uint32_t number, uint32_t queue,
-			    uint32_t lock)
+static int release_receiver(struct rvs *rvs, uint32_t number, uint32_t queue, uint32_t lock)
 {
 	struct rvs_rxq *rxq = rvs_rxq_at(rvs, number * rvs->config.queues + queue);
 	const struct rvs_given *given = rvs_given_now(rxq);
@@ -116,14 +110,13 @@ static int release_receiver(struct rvs *rvs, struct rvs_port *port, uint32_t num
 	if (rvif_load(&txq->lock) == lock && given->from_generation == sender->generation &&
 	    (int64_t)(given->delivered_after - txq->delivered) > 0)
 		rvs_store64(&txq->delivered, given->delivered_after);
-	rvif_publish(&rvif_rx_queue(port->region, &port->layout, queue)->completed, given->next);
+	rvif_publish(&rxq->control->completed, given->next);
 	rvs_unlock(&rxq->lock);
 	return 1;
 }
 
 /* What was taken and did not arrive anywhere is lost. */
-static int release_queue(struct rvs *rvs, struct rvs_port *port, uint32_t number, uint32_t queue,
-			 uint32_t lock)
+static int release_queue(struct rvs *rvs, uint32_t number, uint32_t queue, uint32_t lock)
 {
 	struct rvs_txq *txq = rvs_txq_at(rvs, number * rvs->config.queues + queue);
 	const struct rvs_taken *taken = rvs_taken_now(txq);
@@ -136,7 +129,7 @@ static int release_queue(struct rvs *rvs, struct rvs_port *port, uint32_t number
 		lost -= txq->drops[reason];
 	if (lost)
 		rvs_count(&txq->drops[RVS_DROP_ABANDONED], lost);
-	rvif_publish(&rvif_tx_queue(port->region, &port->layout, queue)->completed, taken->next);
+	rvif_publish(&txq->control->completed, taken->next);
 	rvs_unlock(&txq->lock);
 	return 1;
 }
@@ -152,13 +145,13 @@ int rvs_sender_gone(struct rvs *rvs, uint32_t sender)
 		struct rvs_port *port = rvs_port_at(rvs, p);
 
 		for (uint32_t queue = 0; port->attached && queue < port->rx_queues; queue++)
-			held += release_receiver(rvs, port, p, queue, sender + 1);
+			held += release_receiver(rvs, p, queue, sender + 1);
 	}
 	for (uint32_t p = 0; p < rvs->config.ports; p++) {
 		struct rvs_port *port = rvs_port_at(rvs, p);
 
 		for (uint32_t queue = 0; port->attached && queue < port->tx_queues; queue++)
-			held += release_queue(rvs, port, p, queue, sender + 1);
+			held += release_queue(rvs, p, queue, sender + 1);
 	}
 	return held;
 }

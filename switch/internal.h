@@ -20,7 +20,7 @@
 
 #define RVS_BATCH	     64	 /* frames that are worked on together */
 #define RVS_PARTS	     128 /* their descriptors */
-#define RVS_AHEAD      4 /* frames: how early memory is asked for */
+#define RVS_AHEAD	     4	 /* frames: how early memory is asked for */
 #define RVS_SPINS	     1024
 #define RVS_LOCK_DEAD	     UINT32_MAX
 #define RVS_FLOOD	     0xffffu
@@ -58,10 +58,11 @@ struct rvs_txq {
 	uint32_t lock;
 	uint32_t current;
 	struct rvs_taken taken[2];
-	uint64_t unused;
 	uint64_t copies;
 	uint64_t delivered;
 	uint64_t drops[RVS_DROPS];
+	struct rvif_queue *control; /* in the vNIC, where the layout says; as the ring */
+	const struct rvif_desc *ring;
 } rvs_aligned(RVS_ALIGNMENT);
 
 /* What a receive queue was given. delivered_after: what the count of the sender's queue ("from") became
@@ -81,6 +82,8 @@ struct rvs_rxq {
 	uint32_t current;
 	struct rvs_given given[2];
 	uint64_t missed;
+	struct rvif_queue *control;
+	struct rvif_desc *ring;
 } rvs_aligned(RVS_ALIGNMENT);
 
 struct rvs_port {
@@ -155,7 +158,7 @@ struct rvs_sender {
 	uint32_t part_count;
 	uint32_t many_queues; /* the last frame's receiver has more than one */
 	uint32_t bad_count;
-	uint32_t bad[RVS_DROPS];
+	uint8_t bad[RVS_PARTS];	   /* reasons of frames that pass one threw away */
 	uint8_t order[RVS_BATCH];  /* indexes of frames, by group */
 	uint8_t flood[RVS_BATCH];  /* of those for everybody */
 	uint8_t wanted[RVS_BATCH]; /* of these, for the receiver at hand */
@@ -292,8 +295,8 @@ int rvs_table_sweep(struct rvs *rvs, uint32_t port, int statics);
 
 /* take.c: reads up to limit frames of the queue and finds out where each goes. Returns how many
  * descriptors they had; frames, good and bad ones, and the good ones' bytes. */
-uint32_t rvs_take(struct rvs_sender *s, uint32_t queue, uint32_t next, uint32_t posted,
-		  uint32_t limit, uint32_t *frames, uint64_t *bytes);
+uint32_t rvs_take(struct rvs_sender *s, uint32_t next, uint32_t posted, uint32_t limit,
+		  uint32_t *frames, uint64_t *bytes);
 
 /* deliver.c: copies all frames that were taken to where they go. */
 void rvs_deliver(struct rvs_sender *s);

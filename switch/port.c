@@ -104,15 +104,21 @@ static enum rvif_reason resume_queues(struct rvs *rvs, uint32_t number, const st
 	clear_counts(rvs, number);
 	for (uint32_t q = 0; q < config->tx_queues; q++) {
 		struct rvif_queue *control = rvif_tx_queue(port->region, &port->layout, q);
+		struct rvs_txq *txq = rvs_txq_at(rvs, first + q);
 
-		if (resume(control, config->tx_ring, &rvs_txq_at(rvs, first + q)->taken[0].next))
+		txq->control = control;
+		txq->ring = rvif_tx_ring(port->region, &port->layout, config->tx_ring, q);
+		if (resume(control, config->tx_ring, &txq->taken[0].next))
 			return RVIF_BAD_INDEX;
 		rvif_store(&control->kick_wanted, !!(port->flags & RVS_KICK));
 	}
 	for (uint32_t q = 0; q < config->rx_queues; q++) {
 		struct rvif_queue *control = rvif_rx_queue(port->region, &port->layout, q);
+		struct rvs_rxq *rxq = rvs_rxq_at(rvs, first + q);
 
-		if (resume(control, config->rx_ring, &rvs_rxq_at(rvs, first + q)->given[0].next))
+		rxq->control = control;
+		rxq->ring = rvif_rx_ring(port->region, &port->layout, config->rx_ring, q);
+		if (resume(control, config->rx_ring, &rxq->given[0].next))
 			return RVIF_BAD_INDEX;
 		rvs_store64(&control->missed, 0);
 	}

@@ -30,8 +30,7 @@ static inline const uint64_t *desc_at(const struct rvif_desc *ring, uint32_t ind
 
 static __attribute__((noinline)) void bad(struct rvs_sender *s, uint32_t reason)
 {
-	s->bad[reason]++;
-	s->bad_count++;
+	s->bad[s->bad_count++] = (uint8_t)reason;
 }
 
 /* Do the offload fields make sense, and was it granted? */
@@ -182,13 +181,12 @@ static inline uint32_t group_for(struct rvs_sender *s, uint32_t n, uint32_t port
  * A loop that takes 64 bytes a packet through, so all that it needs again is in variables: what is
  * stored through pointers could otherwise be anything to the compiler.
  */
-uint32_t rvs_take(struct rvs_sender *s, uint32_t queue, uint32_t next, uint32_t posted,
-		  uint32_t limit, uint32_t *frames, uint64_t *bytes)
+uint32_t rvs_take(struct rvs_sender *s, uint32_t next, uint32_t posted, uint32_t limit,
+		  uint32_t *frames, uint64_t *bytes)
 {
 	struct rvs *const rvs = s->rvs;
 	const struct rvs_port *const port = s->port;
-	const struct rvif_desc *const ring =
-		rvif_tx_ring(port->region, &port->layout, port->tx_mask + 1, queue);
+	const struct rvif_desc *const ring = s->txq->ring;
 	uint8_t *const region = port->region;
 	const uint64_t size = port->size, own = port->mac;
 	const uint32_t mask = port->tx_mask, buffers = port->layout.buffers;
