@@ -3,7 +3,7 @@
 # The README's three commands, and what may go wrong with the tools: a driver that comes back, one that is
 # killed, a file that is cut short or is none, wrong usage.
 #   test_tools.sh RVS_FWD RVS_PKTGEN
-fwd=$1 pktgen=$2 status=0
+fwd=$(realpath "$1") pktgen=$(realpath "$2") status=0
 directory=$(mktemp -d)
 cd "$directory" || exit 1
 trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$directory"' EXIT
@@ -18,6 +18,16 @@ check()
 		echo "FAILED: $name"
 		status=1
 	fi
+}
+
+# appears FILE: within 5 seconds
+appears()
+{
+	for _ in $(seq 250); do
+		[ -e "$1" ] && return
+		sleep 0.02
+	done
+	return 1
 }
 
 # number FILE KEY: of the last line of JSON
@@ -50,7 +60,7 @@ three_commands()
 	local switch=$! receiver
 	"$pktgen" rx --json b.vnic >rx.json &
 	receiver=$!
-	until [ -e b.vnic ]; do sleep 0.02; done
+	appears b.vnic || return 1
 	sleep 0.1
 	"$pktgen" tx --json --time 1 --wait 10 a.vnic >tx.json || return 1
 	sleep 0.3
@@ -67,7 +77,7 @@ ping_pong()
 	local switch=$!
 	"$pktgen" pong --interval 0 b.vnic >/dev/null &
 	local ponger=$!
-	until [ -e b.vnic ]; do sleep 0.02; done
+	appears b.vnic || return 1
 	sleep 0.1
 	timeout 20 "$pktgen" ping --json --count 200 --time 10 a.vnic >ping.json || return 1
 	kill -INT $ponger
@@ -111,7 +121,7 @@ in_use()
 {
 	"$pktgen" rx --interval 0 a.vnic >/dev/null &
 	local receiver=$!
-	until [ -e a.vnic ]; do sleep 0.02; done
+	appears a.vnic || return 1
 	"$pktgen" rx a.vnic 2>err
 	local result=$?
 	kill -INT $receiver
