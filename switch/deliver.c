@@ -169,8 +169,8 @@ static inline void finish(struct rvs_sender *s, struct receiver *r, uint32_t num
 	struct rvs_given *next = &rxq->given[(rxq->current & 1) ^ 1];
 	const uint64_t delivered = s->txq->delivered + r->frames;
 
-	next->frames = now->frames + r->frames;
-	next->bytes = now->bytes + r->bytes;
+	rvs_store64(&next->frames, now->frames + r->frames);
+	rvs_store64(&next->bytes, now->bytes + r->bytes);
 	next->delivered_after = delivered;
 	next->from = s->txq_number;
 	next->from_generation = s->port->generation;

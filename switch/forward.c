@@ -18,8 +18,8 @@ static void commit_taken(struct rvs_txq *txq, uint32_t frames, uint64_t bytes, u
 	const struct rvs_taken *now = rvs_taken_now(txq);
 	struct rvs_taken *next = &txq->taken[(txq->current & 1) ^ 1];
 
-	next->frames = now->frames + frames;
-	next->bytes = now->bytes + bytes;
+	rvs_store64(&next->frames, now->frames + frames);
+	rvs_store64(&next->bytes, now->bytes + bytes);
 	next->next = now->next + descs;
 	rvs_commit(&txq->current);
 }
