@@ -103,6 +103,17 @@ void net_add(struct net *net, uint32_t port)
 	assert_int_equal(net_add_with(net, port, &options), 0);
 }
 
+void net_add_with_features(struct net *net, uint32_t port, uint32_t features)
+{
+	struct net_options options = net_defaults();
+
+	options.config.features = features;
+	options.policy.features = RVIF_F_ALL;
+	options.config.max_frame = 1514;
+	net_mac(options.config.mac, port);
+	assert_int_equal(net_add_with(net, port, &options), 0);
+}
+
 void net_remove(struct net *net, uint32_t port)
 {
 	assert_int_equal(rvs_port_detach(net->rvs, port), 0);
@@ -119,6 +130,44 @@ void net_frame(uint8_t *frame, uint32_t length, const uint8_t *to, const uint8_t
 	memcpy(frame + 6, from, 6);
 	frame[12] = 0x88;
 	frame[13] = 0xb5;
+}
+
+uint32_t net_udp_frame(uint8_t *frame, uint32_t to, uint32_t from, uint16_t port)
+{
+	uint8_t a[6], b[6];
+
+	net_mac(a, to);
+	net_mac(b, from);
+	net_frame(frame, 64, a, b, 0);
+	memcpy(frame + 12,
+	       (uint8_t[]){8,
+			   0,
+			   0x45,
+			   0,
+			   0,
+			   50,
+			   0,
+			   0,
+			   0,
+			   0,
+			   64,
+			   17,
+			   0,
+			   0,
+			   10,
+			   0,
+			   0,
+			   1,
+			   10,
+			   0,
+			   0,
+			   2,
+			   (uint8_t)(port >> 8),
+			   (uint8_t)port,
+			   0,
+			   9},
+	       26);
+	return 64;
 }
 
 void net_post_desc(struct net *net, uint32_t port, const struct rvif_desc *desc)

@@ -56,6 +56,8 @@ struct net_options net_defaults(void);
 void net_mac(uint8_t mac[6], uint32_t port);
 /* A vNIC with that address and the defaults, attached. */
 void net_add(struct net *net, uint32_t port);
+/* As net_add, but for frames of up to 1514 bytes, and with these features if the switch can. */
+void net_add_with_features(struct net *net, uint32_t port, uint32_t features);
 /* Returns what rvs_port_attach returned. */
 int net_add_with(struct net *net, uint32_t port, const struct net_options *options);
 /* Makes the vNIC only. */
@@ -65,6 +67,8 @@ void net_remove(struct net *net, uint32_t port);
 /* Bytes of a frame: addresses, type 0x88b5, then a pattern that starts with "seed". */
 void net_frame(uint8_t *frame, uint32_t length, const uint8_t *to, const uint8_t *from,
 	       uint8_t seed);
+/* 64 bytes of UDP between two ports, from this UDP port. Returns 64. */
+uint32_t net_udp_frame(uint8_t *frame, uint32_t to, uint32_t from, uint16_t port);
 /* Posts a frame in one descriptor, from a buffer of its own; publishes. */
 void net_post(struct net *net, uint32_t port, uint32_t queue, const void *frame, uint32_t length);
 /* Posts any descriptor; publishes. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a switch does: learning, ageing, flooding, queues, offloads, full and busy receivers. */
+/* What a switch does: learning, ageing, flooding, queues, full receivers, waking them. */
 #include "net.h"
 
 static int setup(void **state)
@@ -322,44 +322,6 @@ static void many_receivers_in_a_batch(void **state)
 
 /* ---------------------------------------------------------------------------------- queues */
 
-static uint32_t udp_frame(uint8_t *frame, uint32_t to, uint32_t from, uint16_t port)
-{
-	uint8_t a[6], b[6];
-
-	net_mac(a, to);
-	net_mac(b, from);
-	net_frame(frame, 64, a, b, 0);
-	memcpy(frame + 12,
-	       (uint8_t[]){8,
-			   0,
-			   0x45,
-			   0,
-			   0,
-			   50,
-			   0,
-			   0,
-			   0,
-			   0,
-			   64,
-			   17,
-			   0,
-			   0,
-			   10,
-			   0,
-			   0,
-			   1,
-			   10,
-			   0,
-			   0,
-			   2,
-			   (uint8_t)(port >> 8),
-			   (uint8_t)port,
-			   0,
-			   9},
-	       26);
-	return 64;
-}
-
 static void a_flow_stays_in_its_queue(void **state)
 {
 	struct net *net = *state;
@@ -374,7 +336,7 @@ static void a_flow_stays_in_its_queue(void **state)
 		int queue = -1;
 
 		for (int again = 0; again < 2; again++) {
-			udp_frame(frame, 9, 0, flow);
+			net_udp_frame(frame, 9, 0, flow);
 			net_post(net, 0, 0, frame, 64);
 			net_forward(net, 0, 0);
 			for (uint32_t q = 0; q < 4; q++) {
@@ -391,10 +353,10 @@ static void a_flow_stays_in_its_queue(void **state)
 		used += counts[q] > 100 && counts[q] < 300;
 	assert_int_equal(used, 4);
 	/* the later pieces of a packet have no ports, so none of them counts */
-	udp_frame(frame, 9, 0, 1);
+	net_udp_frame(frame, 9, 0, 1);
 	frame[20] = 0x20;
 	net_post(net, 0, 0, frame, 64);
-	udp_frame(frame, 9, 0, 77);
+	net_udp_frame(frame, 9, 0, 77);
 	frame[21] = 5;
 	net_post(net, 0, 0, frame, 64);
 	net_forward(net, 0, 0);
@@ -417,7 +379,7 @@ static void flooding_uses_queues_as_well(void **state)
 	options.config.rx_queues = 4;
 	assert_int_equal(net_add_with(net, 9, &options), 0);
 	for (uint16_t flow = 0; flow < 12; flow++) {
-		udp_frame(frame, 99, 0, flow);
+		net_udp_frame(frame, 99, 0, flow);
 		net_post(net, 0, 0, frame, 64);
 	}
 	net_forward(net, 0, 0);
@@ -456,175 +418,11 @@ static void several_transmit_queues(void **state)
 	}
 }
 
-/* -------------------------------------------------------------------------------- offloads */
-
-static void add_with_features(struct net *net, uint32_t port, uint32_t features)
-{
-	struct net_options options = net_defaults();
-
-	options.config.features = features;
-	options.policy.features = RVIF_F_ALL;
-	options.config.max_frame = 1514;
-	net_mac(options.config.mac, port);
-	assert_int_equal(net_add_with(net, port, &options), 0);
-}
-
-static uint32_t sum_of(const uint8_t *data, uint32_t length)
-{
-	uint32_t sum = 0;
-
-	for (uint32_t i = 0; i < length; i++)
-		sum += i & 1 ? data[i] : (uint32_t)data[i] << 8;
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
-}
-
-static void post_with_flags(struct net *net, uint32_t port, const uint8_t *frame, uint32_t length,
-			    struct rvif_desc desc)
-{
-	const struct rvif_vnic *vnic = &net->port[port].vnic;
-
-	memcpy(vnic->region + vnic->layout.buffers, frame, length);
-	desc.offset = vnic->layout.buffers;
-	desc.length = (uint16_t)length;
-	net_post_desc(net, port, &desc);
-	net_forward(net, port, 0);
-}
-
-static void checksum_is_passed_on_or_filled_in(void **state)
-{
-	struct net *net = *state;
-	const struct rvif_desc csum = {
-		.flags = RVIF_CSUM_NEEDED, .csum_start = 34, .csum_offset = 6};
-	uint8_t frame[NET_BUFFER], sent[1500];
-	struct rvif_desc got;
-
-	add_with_features(net, 8, RVIF_F_CSUM);
-	add_with_features(net, 9, RVIF_F_CSUM);
-	for (uint32_t length = 60; length < 80; length++) {
-		memset(sent, (int)length, sizeof(sent));
-		udp_frame(sent, 9, 8, 5);
-		post_with_flags(net, 8, sent, length, csum);
-		assert_int_equal(net_receive(net, 9, 0, frame, &got), length);
-		assert_int_equal(got.flags, RVIF_CSUM_NEEDED);
-		assert_int_equal(got.csum_start, 34);
-		assert_int_equal(got.csum_offset, 6);
-		assert_memory_equal(frame, sent, length);
-		udp_frame(sent, 1, 8, 5); /* port 1 does not do checksums */
-		post_with_flags(net, 8, sent, length, csum);
-		assert_int_equal(net_receive(net, 1, 0, frame, &got), length);
-		assert_int_equal(got.flags, 0);
-		/* nothing but the field differs */
-		assert_int_equal(frame[40] << 8 | frame[41],
-				 (uint16_t)~sum_of(sent + 34, length - 34));
-		memcpy(frame + 40, sent + 40, 2);
-		assert_memory_equal(frame, sent, length);
-	}
-	post_with_flags(net, 8, sent, 60, (struct rvif_desc){.flags = RVIF_CSUM_VALID});
-	net_receive(net, 1, 0, frame, &got);
-	assert_int_equal(got.flags, 0);
-}
-
-static void checksum_over_several_buffers(void **state)
-{
-	struct net *net = *state;
-	struct net_options options = net_defaults();
-	uint8_t frame[NET_BUFFER], sent[1001];
-	struct rvif_desc got;
-	uint16_t expected;
-
-	options.config.buffer_size = 515; /* odd */
-	options.config.max_frame = 1514;
-	net_mac(options.config.mac, 9);
-	assert_int_equal(net_add_with(net, 9, &options), 0);
-	add_with_features(net, 8, RVIF_F_CSUM);
-	for (uint32_t i = 0; i < sizeof(sent); i++)
-		sent[i] = (uint8_t)(i * 31);
-	udp_frame(sent, 9, 8, 5);
-	expected = (uint16_t)~sum_of(sent + 34, sizeof(sent) - 34);
-	post_with_flags(net, 8, sent, sizeof(sent),
-			(struct rvif_desc){
-				.flags = RVIF_CSUM_NEEDED, .csum_start = 34, .csum_offset = 480});
-	assert_int_equal(net_receive(net, 9, 0, frame, &got), sizeof(sent));
-	assert_int_equal(frame[514] << 8 | frame[515], expected); /* astride two buffers */
-}
-
-static void bad_offloads(void **state)
-{
-	struct net *net = *state;
-	const struct rvif_desc bad[] = {
-		{.flags = RVIF_CSUM_NEEDED, .csum_start = 13},
-		{.flags = RVIF_CSUM_NEEDED, .csum_start = 63},
-		{.flags = RVIF_CSUM_NEEDED, .csum_start = 34, .csum_offset = 29},
-		{.flags = RVIF_CSUM_NEEDED, .csum_start = 65535, .csum_offset = 65535},
-		{.flags = RVIF_GSO_TCP4, .csum_start = 34, .gso_size = 1, .header_length = 54},
-		{.flags = RVIF_GSO_TCP4 | RVIF_CSUM_NEEDED, .csum_start = 34, .header_length = 54},
-		{.flags = RVIF_GSO_TCP4 | RVIF_CSUM_NEEDED,
-		 .csum_start = 34,
-		 .gso_size = 1,
-		 .header_length = 65},
-		{.flags = RVIF_GSO_TCP4 | RVIF_CSUM_NEEDED,
-		 .csum_start = 34,
-		 .gso_size = 1,
-		 .header_length = 34},
-		{.flags = RVIF_GSO_TCP4 | RVIF_GSO_TCP6 | RVIF_CSUM_NEEDED,
-		 .csum_start = 34,
-		 .gso_size = 1,
-		 .header_length = 54},
-		{.flags = RVIF_GSO_TCP6 | RVIF_CSUM_NEEDED,
-		 .csum_start = 34,
-		 .gso_size = 1,
-		 .header_length = 54}, /* not granted */
-	};
-	uint8_t frame[NET_BUFFER];
-
-	add_with_features(net, 8, RVIF_F_CSUM | RVIF_F_TSO4);
-	udp_frame(frame, 1, 8, 5);
-	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-		post_with_flags(net, 8, frame, 64, bad[i]);
-		assert_int_equal(net_drops(net, 8, RVS_DROP_BAD_OFFLOAD), i + 1);
-	}
-	udp_frame(frame, 1, 0, 5); /* port 0 was granted nothing */
-	post_with_flags(net, 0, frame, 64, (struct rvif_desc){.flags = RVIF_CSUM_VALID});
-	assert_int_equal(net_drops(net, 0, RVS_DROP_BAD_OFFLOAD), 1);
-	assert_int_equal(who_got_one(net), 0);
-}
-
-static void segmentation(void **state)
-{
-	struct net *net = *state;
-	const struct rvif_desc gso = {.flags = RVIF_GSO_TCP4 | RVIF_CSUM_NEEDED,
-				      .csum_start = 34,
-				      .csum_offset = 16,
-				      .gso_size = 1448,
-				      .header_length = 54};
-	uint8_t frame[65536], sent[20000];
-	struct rvif_desc got;
-
-	add_with_features(net, 8, RVIF_F_CSUM | RVIF_F_TSO4);
-	add_with_features(net, 9, RVIF_F_CSUM | RVIF_F_TSO4);
-	add_with_features(net, 10, RVIF_F_CSUM);
-	memset(sent, 0x77, sizeof(sent));
-	udp_frame(sent, 9, 8, 5);
-	post_with_flags(net, 8, sent, sizeof(sent), gso); /* longer than max_frame */
-	assert_int_equal(net_receive(net, 9, 0, frame, &got), sizeof(sent));
-	assert_int_equal(got.flags, RVIF_GSO_TCP4 | RVIF_CSUM_NEEDED | RVIF_MORE);
-	assert_int_equal(got.gso_size, 1448);
-	assert_int_equal(got.header_length, 54);
-	assert_memory_equal(frame, sent, sizeof(sent));
-	udp_frame(sent, 10, 8, 5);
-	post_with_flags(net, 8, sent, sizeof(sent), gso);
-	udp_frame(sent, 1, 8, 5);
-	post_with_flags(net, 8, sent, sizeof(sent), gso);
-	assert_int_equal(net_drops(net, 8, RVS_DROP_NO_GSO), 2);
-}
-
 static void too_long_for_the_receiver(void **state)
 {
 	struct net *net = *state;
 
-	add_with_features(net, 9, 0);
+	net_add_with_features(net, 9, 0);
 	net_send(net, 0, 9, 1514, 1);
 	net_expect(net, 0, 9, 1514, 1);
 	net_send(net, 0, 9, 1515, 1);
@@ -675,7 +473,7 @@ static void wakes(void **state)
 	struct net *net = *state;
 	uint32_t seen;
 
-	add_with_features(net, 9, RVIF_F_NOTIFY);
+	net_add_with_features(net, 9, RVIF_F_NOTIFY);
 	net_send(net, 0, 9, 64, 1);
 	assert_int_equal(net->result.wakes, 0);
 	assert_false(rvif_ring_may_sleep(&net->port[9].rx[0], &seen)); /* there is a frame */
@@ -701,7 +499,7 @@ static void more_wakes_than_fit(void **state)
 	uint32_t seen;
 
 	for (uint32_t port = 10; port < 30; port++) {
-		add_with_features(net, port, RVIF_F_NOTIFY);
+		net_add_with_features(net, port, RVIF_F_NOTIFY);
 		rvif_ring_may_sleep(&net->port[port].rx[0], &seen);
 	}
 	send_from(net, 0, 0, 99);
@@ -730,10 +528,6 @@ int main(void)
 		on_net(a_flow_stays_in_its_queue),
 		on_net(flooding_uses_queues_as_well),
 		on_net(several_transmit_queues),
-		on_net(checksum_is_passed_on_or_filled_in),
-		on_net(checksum_over_several_buffers),
-		on_net(bad_offloads),
-		on_net(segmentation),
 		on_net(too_long_for_the_receiver),
 		on_net(full_receiver),
 		on_net(receiver_that_posted_nothing),
