@@ -6,6 +6,7 @@
 #   make demo         three VMs on an emulated host
 #   make test         all tests
 #   make bench        what a call costs, beside VMCALL and a system call
+#   make bench-switch  what the switch costs, beside a bare copy; makes docs/bench-switch.png
 #   make check        static analysis, sanitizers, formatting
 #   make clean        build/ without the downloaded kernels
 # Each for kernel 6.1; KERNEL=6.12 for the other, KERNEL=all for both.
@@ -40,6 +41,9 @@ test: all
 bench: all
 	bench/run $(KERNELS)
 
+bench-switch: user
+	bench/switch/run
+
 check: all
 	tests/check
 
@@ -49,4 +53,4 @@ format:
 clean:
 	rm -rf build/user* build/host-* build/guest-* build/gate build/machine-tests build/logs
 
-.PHONY: all deps kernels gate modules user demo test bench check format clean
+.PHONY: all deps kernels gate modules user demo test bench bench-switch check format clean

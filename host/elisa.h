@@ -304,6 +304,15 @@ int elisa_exit_handle(struct kvm_vcpu *kvm_vcpu);
 void elisa_enter(struct elisa_vcpu *vcpu);
 
 /* ---- predicate.c */
+static inline bool elisa_in_smm(struct kvm_vcpu *kvm_vcpu)
+{
+#ifdef HF_SMM_MASK
+	return kvm_vcpu->arch.hflags & HF_SMM_MASK;
+#else
+	return false; /* a KVM without CONFIG_KVM_SMM */
+#endif
+}
+
 enum elisa_why elisa_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid);
 
 /* ---- hook.c */

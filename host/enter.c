@@ -187,7 +187,8 @@ void elisa_enter(struct elisa_vcpu *vcpu)
 	vcpu->entries++;
 	if (!cpumask_test_cpu(raw_smp_processor_id(), vcpu->vm->cpus))
 		cpumask_set_cpu(raw_smp_processor_id(), vcpu->vm->cpus);
-	if (!(kvm_vcpu->arch.efer & EFER_LMA))
+	/* system management mode is no long mode, but comes back to it */
+	if (!(kvm_vcpu->arch.efer & EFER_LMA) && !elisa_in_smm(kvm_vcpu))
 		vcpu->synced = false;
 	open = vcpu->synced && !bitmap_empty(vcpu->used, ELISA_SLOTS) &&
 	       elisa_predicate(kvm_vcpu, READ_ONCE(vcpu->vm->allow_pcid)) == ELISA_OK;

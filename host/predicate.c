@@ -43,10 +43,8 @@ enum elisa_why elisa_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid)
 		return ELISA_WHY_VCPU_STATE;
 	if (!(kvm_vcpu->arch.efer & EFER_LMA))
 		return ELISA_WHY_VCPU_STATE;
-#ifdef HF_SMM_MASK
-	if (kvm_vcpu->arch.hflags & HF_SMM_MASK)
+	if (elisa_in_smm(kvm_vcpu))
 		return ELISA_WHY_VCPU_STATE;
-#endif
 	if (kvm_vcpu->arch.pmu.pebs_enable)
 		return ELISA_WHY_VCPU_STATE;
 	secondary = vmcs_get(SECONDARY_VM_EXEC_CONTROL);

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the switch costs: nanoseconds per packet for filling descriptors, forwarding and draining, beside
+ * a bare copy of the same bytes between the same buffers in the same run. Medians of repeats that
+ * take turns. It must never count a packet that did not arrive.
+ */
+#include <getopt.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <rvif/driver.h>
+#include <rvs.h>
+
+enum {
+	RING = 256,
+	BUFFER = 2048,
+	STRIDE =
+		2368, /* between buffers, as a DPDK pool of them has; 2048 would use few cache sets */
+	MAX_PORTS = 512,
+	MAX_REPEATS = 101,
+	IMIX = 0, /* as a size */
+};
+
+struct station {
+	struct rvif_vnic vnic;
+	struct rvif_ring tx, rx;
+	uint32_t sent; /* frames, to vary size and receiver */
+};
+
+struct setup {
+	uint32_t size, batch, active, idle, threads;
+};
+
+static struct rvs *rvs;
+static struct station stations[MAX_PORTS];
+static const struct setup *now;
+static unsigned repeats = 15, milliseconds = 4;
+
+static void fail(const char *what, int value)
+{
+	fprintf(stderr, "bench: %s (%d)\n", what, value);
+	exit(1);
+}
+
+/* The thread's own time, where there is one: others may use the CPU, too. */
+static double seconds(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void set_mac(uint8_t *mac, uint32_t port)
+{
+	memcpy(mac, (uint8_t[]){2, 0, 0, 0, (uint8_t)(port >> 8), (uint8_t)port}, 6);
+}
+
+/* 7 : 4 : 1 of 64, 576 and 1514 bytes, mixed. */
+static inline uint32_t frame_size(uint32_t i)
+{
+	static const uint16_t imix[16] = {64,  576, 64, 64,  1514, 64, 576, 64,
+					  576, 64,  64, 576, 64,   64, 576, 64};
+
+	return now->size == IMIX ? imix[i & 15] : now->size;
+}
+
+/* The receiver of a station's frame i: all others in turn. */
+static inline uint32_t receiver(uint32_t from, uint32_t i)
+{
+	return now->active == 2 ? 1 - from : (from + 1 + i % (now->active - 1)) % now->active;
+}
+
+static inline uint32_t tx_buffer(const struct station *station, uint32_t i)
+{
+	return station->vnic.layout.buffers + (i % RING) * STRIDE;
+}
+
+static inline uint32_t rx_buffer(const struct station *station, uint32_t i)
+{
+	return station->vnic.layout.buffers + (RING + i % RING) * STRIDE;
+}
+
+static void attach(uint32_t port, uint32_t ring)
+{
+	struct station *station = &stations[port];
+	struct rvif_config config = {
+		.tx_queues = 1,
+		.rx_queues = 1,
+		.tx_ring = ring,
+		.rx_ring = ring,
+		.buffer_size = BUFFER,
+		.max_frame = 1514,
+	};
+	const struct rvs_policy policy = {.flags = RVS_CHECK_SOURCE};
+	int error;
+
+	set_mac(config.mac, port);
+	if (rvif_configure(&config, 2ull * ring * STRIDE))
+		fail("configuration", 0);
+	error = rvif_open(&station->vnic, &rvif_private_memory, "", &config);
+	if (error)
+		fail("no memory for a vNIC", error);
+	rvif_start(&station->vnic);
+	rvif_tx_ring_init(&station->tx, &station->vnic, 0);
+	rvif_rx_ring_init(&station->rx, &station->vnic, 0);
+	error = rvs_port_attach(rvs, port, station->vnic.region, config.region_size, &policy);
+	if (error)
+		fail(rvif_strreason(-error), error);
+}
+
+static void prepare(uint32_t port)
+{
+	struct station *station = &stations[port];
+
+	for (uint32_t i = 0; i < RING; i++) {
+		uint8_t *frame = station->vnic.region + tx_buffer(station, i);
+
+		memset(frame, (int)i, BUFFER);
+		set_mac(frame, receiver(port, i));
+		set_mac(frame + 6, port);
+		memset(station->vnic.region + rx_buffer(station, i), 0, BUFFER);
+		rvif_ring_desc(&station->rx, i)->offset = rx_buffer(station, i);
+	}
+	station->sent = 0;
+	station->rx.posted = RING;
+	rvif_ring_publish(&station->rx);
+}
+
+static void set_up(const struct setup *setup)
+{
+	const struct rvs_config config = {.ports = MAX_PORTS,
+					  .senders = 2,
+					  .queues = 1,
+					  .buckets = 1024,
+					  .max_age = 300,
+					  .seed = 1};
+	uint64_t size = rvs_size(&config);
+
+	now = setup;
+	rvs = aligned_alloc(4096, (size + 4095) & ~4095ull);
+	if (!rvs || rvs_init(rvs, size, &config))
+		fail("no memory for the switch", 0);
+	for (uint32_t port = 0; port < setup->active; port++) {
+		attach(port, RING);
+		prepare(port);
+	}
+}
+
+static void add_idle(void)
+{
+	for (uint32_t port = now->active; port < now->active + now->idle; port++)
+		attach(port, RVIF_MIN_RING);
+}
+
+static void remove_idle(void)
+{
+	for (uint32_t port = now->active; port < now->active + now->idle; port++) {
+		if (rvs_port_detach(rvs, port))
+			fail("detaching failed", (int)port);
+		rvif_close(&stations[port].vnic);
+	}
+}
+
+static void tear_down(void)
+{
+	for (uint32_t port = 0; port < now->active; port++)
+		rvif_close(&stations[port].vnic);
+	free(rvs);
+}
+
+/* ---------------------------------------------------------------------- one batch of packets */
+
+static inline uint32_t drain(struct station *station)
+{
+	struct rvif_ring *rx = &station->rx;
+	uint32_t ready = rvif_ring_completed(rx), bytes = 0;
+
+	for (uint32_t i = 0; i < ready; i++) {
+		struct rvif_desc *desc = rvif_ring_desc(rx, rx->reaped + i);
+
+		bytes += desc->length;
+		desc->offset = rx_buffer(station, rx->reaped + i);
+	}
+	if (!ready)
+		return 0;
+	if (bytes < 64 * ready)
+		fail("frames are too short", (int)bytes);
+	rx->reaped += ready;
+	rx->posted += ready;
+	rvif_ring_publish(rx);
+	return ready;
+}
+
+static inline void fill(struct station *station, uint32_t batch)
+{
+	struct rvif_ring *tx = &station->tx;
+
+	tx->reaped += rvif_ring_completed(tx);
+	for (uint32_t i = 0; i < batch; i++) {
+		rvif_desc_set(rvif_ring_desc(tx, tx->posted + i),
+			      tx_buffer(station, tx->posted + i),
+			      (uint16_t)frame_size(station->sent + i), 0);
+	}
+	station->sent += batch;
+	tx->posted += batch;
+	rvif_ring_publish(tx);
+}
+
+/* One sender, all receivers of its batch. Returns packets that arrived. */
+static uint64_t switch_batch(uint32_t from)
+{
+	struct rvs_result result;
+	uint64_t arrived = 0;
+	uint32_t first = stations[from].tx.posted;
+
+	fill(&stations[from], now->batch);
+	if (rvs_forward(rvs, 0, from, 0, now->batch, 0, &result) || result.delivered != now->batch)
+		fail("not all delivered", (int)result.delivered);
+	for (uint32_t i = 0; i < now->batch && i < now->active - 1; i++)
+		arrived += drain(&stations[receiver(from, (first + i) % RING)]);
+	return arrived;
+}
+
+/* The same bytes between the same buffers, and nothing else. */
+static uint64_t copy_batch(uint32_t from)
+{
+	struct station *station = &stations[from];
+
+	for (uint32_t i = 0; i < now->batch; i++) {
+		uint32_t at = station->tx.posted++;
+		struct station *to = &stations[receiver(from, at % RING)];
+
+		memcpy(to->vnic.region + rx_buffer(to, to->rx.posted++),
+		       station->vnic.region + tx_buffer(station, at), frame_size(station->sent++));
+		/* or the compiler could leave it out */
+		__asm__ volatile("" ::: "memory");
+	}
+	return now->batch;
+}
+
+/* Nanoseconds per packet over some milliseconds. */
+static double run(uint64_t (*batch)(uint32_t))
+{
+	struct station before[64];
+	const uint32_t senders = now->active == 2 ? 1 : now->active;
+	uint64_t packets = 0;
+	double start, end;
+
+	memcpy(before, stations, now->active * sizeof(before[0]));
+	/* each ring once or more, to bring back what others took from the caches */
+	for (uint32_t i = 0, from = 0; i < 2 * RING / now->batch * senders; i++) {
+		batch(from);
+		from = from + 1 == senders ? 0 : from + 1;
+	}
+	start = seconds(CLOCK_THREAD_CPUTIME_ID);
+	do {
+		for (uint32_t i = 0, from = 0; i < 256 * 4 / now->batch + 4; i++) {
+			packets += batch(from);
+			from = from + 1 == senders ? 0 : from + 1;
+		}
+		end = seconds(CLOCK_THREAD_CPUTIME_ID);
+	} while (end - start < milliseconds * 1e-3);
+	if (batch == copy_batch)
+		memcpy(stations, before, now->active * sizeof(before[0]));
+	return (end - start) * 1e9 / (double)packets;
+}
+
+/* ------------------------------------------------------------------------- two senders at once */
+
+static atomic_int go, stop;
+
+struct worker {
+	pthread_t thread;
+	uint32_t port;
+	uint64_t sent;
+	_Atomic uint64_t arrived;
+	struct worker *peer;
+};
+
+static void drain_own(struct worker *worker)
+{
+	uint32_t n = drain(&stations[worker->port]);
+
+	if (n)
+		atomic_fetch_add_explicit(&worker->arrived, n, memory_order_relaxed);
+}
+
+/* Sends from its own port and drains it; waits while the other one has no room for a batch. */
+static void *work(void *argument)
+{
+	struct worker *worker = argument;
+	struct rvs_result result;
+
+	while (!atomic_load(&go))
+		__builtin_ia32_pause();
+	while (!atomic_load_explicit(&stop, memory_order_relaxed)) {
+		const uint64_t out = worker->sent - atomic_load_explicit(&worker->peer->arrived,
+									 memory_order_relaxed);
+
+		drain_own(worker);
+		if (out + now->batch > RING) {
+			sched_yield();
+			continue;
+		}
+		fill(&stations[worker->port], now->batch);
+		rvs_forward(rvs, worker->port, worker->port, 0, now->batch, 0, &result);
+		worker->sent += result.delivered;
+	}
+	return NULL;
+}
+
+static double run_threads(void)
+{
+	const struct timespec nap = {.tv_nsec = 4 * milliseconds * 1000000l};
+	struct worker workers[2] = {{.port = 0, .peer = &workers[1]},
+				    {.port = 1, .peer = &workers[0]}};
+	uint64_t arrived = 0;
+	double start, time;
+
+	atomic_store(&go, 0);
+	atomic_store(&stop, 0);
+	for (int i = 0; i < 2; i++)
+		if (pthread_create(&workers[i].thread, NULL, work, &workers[i]))
+			fail("no thread", 0);
+	start = seconds(CLOCK_MONOTONIC);
+	atomic_store(&go, 1);
+	nanosleep(&nap, NULL);
+	atomic_store(&stop, 1);
+	for (int i = 0; i < 2; i++) {
+		pthread_join(workers[i].thread, NULL);
+		arrived += workers[i].arrived;
+	}
+	time = seconds(CLOCK_MONOTONIC) - start;
+	for (int i = 0; i < 2; i++) /* the next round begins with empty queues */
+		drain(&stations[i]);
+	return time * 1e9 / (double)arrived;
+}
+
+/* ---------------------------------------------------------------------------------- results */
+
+static int compare(const void *a, const void *b)
+{
+	const double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *values, unsigned count)
+{
+	qsort(values, count, sizeof(*values), compare);
+	return values[count / 2];
+}
+
+/* alone: the same without the idle ports, or 0 */
+static void print(const char *impl, double ns, double copy, double alone)
+{
+	char size[16] = "imix";
+
+	if (now->size != IMIX)
+		snprintf(size, sizeof(size), "%u", now->size);
+	printf("result bench=core impl=%s size=%s batch=%u ports=%u threads=%u ns_per_packet=%.1f "
+	       "x_copy=%.2f",
+	       impl, size, now->batch, now->active + now->idle, now->threads, ns, ns / copy);
+	if (alone > 0)
+		printf(" x_without_idle=%.3f", ns / alone);
+	putchar('\n');
+	fflush(stdout);
+}
+
+/* All take turns, so that what else goes on in the machine meets all of them. */
+static void measure(const struct setup *setup)
+{
+	double switched[MAX_REPEATS], copied[MAX_REPEATS], alone[MAX_REPEATS], copy;
+
+	set_up(setup);
+	run(switch_batch);
+	run(copy_batch);
+	for (unsigned i = 0; i < repeats; i++) {
+		copied[i] = run(copy_batch);
+		alone[i] = setup->idle ? run(switch_batch) : 0;
+		add_idle();
+		switched[i] = setup->threads == 1 ? run(switch_batch) : run_threads();
+		remove_idle();
+	}
+	copy = median(copied, repeats);
+	print(BENCH_IMPL, median(switched, repeats), copy, median(alone, repeats));
+	if (setup->threads == 1)
+		print("copy", copy, copy, 0);
+	tear_down();
+}
+
+static const char usage_text[] =
+	"Usage: bench-switch-core [OPTION]...\n"
+	"\n"
+	"Prints what the switch costs per packet, as lines \"result bench=core ...\".\n"
+	"\n"
+	"  --quick        two ports, 64 and 1514 bytes only\n"
+	"  --repeats N    measurements of which the median counts (default 15)\n"
+	"  --ms N         milliseconds of each (default 4)\n"
+	"  --help         this text\n";
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"quick", no_argument, NULL, 'q'},
+		{"repeats", required_argument, NULL, 'r'},
+		{"ms", required_argument, NULL, 'm'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	static const uint32_t sizes[] = {64, 1514, IMIX}, batches[] = {1, 8, 32, 256};
+	static const struct setup shapes[] = {
+		{.active = 2, .threads = 1}, {.active = 2, .idle = 256, .threads = 1},
+		{.active = 8, .threads = 1}, {.active = 64, .threads = 1},
+		{.active = 2, .threads = 2},
+	};
+	int quick = 0, option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case 'q':
+			quick = 1;
+			break;
+		case 'r':
+			repeats = (unsigned)atoi(optarg);
+			break;
+		case 'm':
+			milliseconds = (unsigned)atoi(optarg);
+			break;
+		case 'h':
+			fputs(usage_text, stdout);
+			return 0;
+		default:
+			fputs(usage_text, stderr);
+			return 2;
+		}
+	}
+	if (optind < argc || !repeats || repeats > MAX_REPEATS || !milliseconds) {
+		fputs(usage_text, stderr);
+		return 2;
+	}
+	for (size_t shape = 0; shape < (quick ? 1 : sizeof(shapes) / sizeof(*shapes)); shape++)
+		for (size_t size = 0; size < (quick ? 2 : 3); size++)
+			for (size_t batch = 0; batch < 4; batch++) {
+				struct setup setup = shapes[shape];
+
+				setup.size = sizes[size];
+				setup.batch = batches[batch];
+				measure(&setup);
+			}
+	return 0;
+}

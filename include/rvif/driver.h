@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The driver's side of an rvif vNIC: create its region, start and stop it, post and reap descriptors.
+ * Errors are -errno or -enum rvif_reason, as said at each function. One thread a ring; nothing here
+ * waits but rvif_stop and a transport's wait.
+ */
+#ifndef RVIF_DRIVER_H
+#define RVIF_DRIVER_H
+
+#include <rvif/rvif.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct rvif_vnic;
+
+/*
+ * How the region comes to be shared with a switch, and how each side is woken. The calls return
+ * 0 or -errno.
+ */
+struct rvif_transport {
+	const char *name;
+	/* Makes vnic->config.region_size bytes of zeroes at vnic->region. */
+	int (*open)(struct rvif_vnic *vnic, const char *where);
+	/* Lets others find the region; its header is complete. */
+	int (*announce)(struct rvif_vnic *vnic);
+	/* Transmit queue has work. For the driver that found kick_wanted set. */
+	int (*kick)(struct rvif_vnic *vnic, uint32_t queue);
+	/* Sleeps while receive queue's completed is seen; -ETIMEDOUT after timeout_us. */
+	int (*wait)(struct rvif_vnic *vnic, uint32_t queue, uint32_t seen, uint32_t timeout_us);
+	void (*close)(struct rvif_vnic *vnic);
+};
+
+/* A file that a switch maps, too: where is its path. Polling for transmit, futex for receive. */
+extern const struct rvif_transport rvif_shared_file;
+
+/* Memory of this process, between two inaccessible pages; for a switch in the same process, as tests
+ * and benchmarks have. A receiver's wait returns at once. */
+extern const struct rvif_transport rvif_private_memory;
+
+struct rvif_vnic {
+	const struct rvif_transport *transport;
+	struct rvif_config config;
+	struct rvif_layout layout;
+	uint8_t *region;
+	void *private_data; /* the transport's */
+};
+
+/* One direction of one queue, private to the thread that uses it. */
+struct rvif_ring {
+	struct rvif_queue *control;
+	struct rvif_desc *descs;
+	uint32_t mask;
+	uint32_t posted; /* published or about to be */
+	uint32_t reaped;
+};
+
+/* What to set in a configuration that is to have room for data_bytes of buffers; fills in
+ * magic, version and region_size. Returns 0 or -enum rvif_reason. */
+int rvif_configure(struct rvif_config *config, uint64_t data_bytes);
+
+/* Creates the region by a configuration of rvif_configure; the driver is down. Returns 0, -errno, or
+ * -EINVAL if the configuration is none. -EBUSY: somebody else uses it. */
+int rvif_open(struct rvif_vnic *vnic, const struct rvif_transport *transport, const char *where,
+	      const struct rvif_config *config);
+
+/* rvif_stop first. */
+void rvif_close(struct rvif_vnic *vnic);
+
+/* While down: rings may change, region_size may not grow. Returns 0 or -enum rvif_reason. */
+int rvif_reconfigure(struct rvif_vnic *vnic, const struct rvif_config *config);
+
+/* Sets all indexes to 0 and goes up. Receive buffers may be posted before or after the switch
+ * attaches. */
+void rvif_start(struct rvif_vnic *vnic);
+
+/* 1 attached, 0 not yet or not any more, -enum rvif_reason if refused. */
+int rvif_attached(const struct rvif_vnic *vnic);
+
+/* Goes down and waits until the switch has let go. Afterwards no buffer is in its hands.
+ * -ETIMEDOUT: it did not, and may still write to the region. */
+int rvif_stop(struct rvif_vnic *vnic, uint32_t timeout_us);
+
+/* What a reason of enum rvif_reason means, for people. */
+const char *rvif_strreason(int reason);
+
+static inline struct rvif_header *rvif_header(const struct rvif_vnic *vnic)
+{
+	return (struct rvif_header *)(void *)vnic->region;
+}
+
+/* Rings are made anew after each rvif_start. */
+static inline void rvif_tx_ring_init(struct rvif_ring *ring, const struct rvif_vnic *vnic,
+				     uint32_t queue)
+{
+	ring->control = rvif_tx_queue(vnic->region, &vnic->layout, queue);
+	ring->descs = rvif_tx_ring(vnic->region, &vnic->layout, vnic->config.tx_ring, queue);
+	ring->mask = vnic->config.tx_ring - 1;
+	ring->posted = ring->reaped = 0;
+}
+
+static inline void rvif_rx_ring_init(struct rvif_ring *ring, const struct rvif_vnic *vnic,
+				     uint32_t queue)
+{
+	ring->control = rvif_rx_queue(vnic->region, &vnic->layout, queue);
+	ring->descs = rvif_rx_ring(vnic->region, &vnic->layout, vnic->config.rx_ring, queue);
+	ring->mask = vnic->config.rx_ring - 1;
+	ring->posted = ring->reaped = 0;
+}
+
+/* Descriptors that can be posted. */
+static inline uint32_t rvif_ring_room(const struct rvif_ring *ring)
+{
+	return ring->mask + 1 - rvif_distance(ring->posted, ring->reaped);
+}
+
+static inline struct rvif_desc *rvif_ring_desc(const struct rvif_ring *ring, uint32_t index)
+{
+	return &ring->descs[index & ring->mask];
+}
+
+/* Gives all descriptors below ring->posted to the switch. */
+static inline void rvif_ring_publish(struct rvif_ring *ring)
+{
+	rvif_publish(&ring->control->posted, ring->posted);
+}
+
+/* Descriptors from ring->reaped on that the switch completed; never more than are out. */
+static inline uint32_t rvif_ring_completed(const struct rvif_ring *ring)
+{
+	uint32_t ready = rvif_distance(rvif_load_acquire(&ring->control->completed), ring->reaped);
+	uint32_t out = rvif_distance(ring->posted, ring->reaped);
+
+	return ready <= out ? ready : 0;
+}
+
+/* After rvif_ring_publish of a transmit ring: has the driver to kick? Without RVIF_F_NOTIFY the word
+ * does not change, so that no barrier is needed. */
+static inline int rvif_ring_kick_wanted(const struct rvif_ring *ring, uint32_t features)
+{
+	if (features & RVIF_F_NOTIFY)
+		rvif_full_barrier();
+	return rvif_load(&ring->control->kick_wanted) != 0;
+}
+
+/* A receiver is about to sleep: asks to be woken. Returns 0 if frames have come in the meantime;
+ * else *seen is what to give to the transport's wait. rvif_ring_awake afterwards. */
+static inline int rvif_ring_may_sleep(struct rvif_ring *ring, uint32_t *seen)
+{
+	rvif_store(&ring->control->need_notify, 1);
+	rvif_full_barrier();
+	*seen = rvif_load_acquire(&ring->control->completed);
+	return *seen == ring->reaped;
+}
+
+static inline void rvif_ring_awake(struct rvif_ring *ring)
+{
+	rvif_store(&ring->control->need_notify, 0);
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

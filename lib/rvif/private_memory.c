@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The transport inside a process: a region between two pages that nobody may touch, so that a switch
+ * or a driver that strays is caught.
+ */
+#include <errno.h>
+#include <sys/mman.h>
+#include <rvif/driver.h>
+
+#define GUARD 4096ul
+
+static int private_open(struct rvif_vnic *vnic, const char *where)
+{
+	const size_t size = vnic->config.region_size + 2 * GUARD;
+	uint8_t *map = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)where;
+	if (map == MAP_FAILED)
+		return -errno;
+	if (mprotect(map + GUARD, vnic->config.region_size, PROT_READ | PROT_WRITE) < 0) {
+		int error = -errno;
+
+		munmap(map, size);
+		return error;
+	}
+	vnic->region = map + GUARD;
+	return 0;
+}
+
+static int private_announce(struct rvif_vnic *vnic)
+{
+	(void)vnic;
+	return 0;
+}
+
+static int private_kick(struct rvif_vnic *vnic, uint32_t queue)
+{
+	(void)vnic;
+	(void)queue;
+	return 0;
+}
+
+static int private_wait(struct rvif_vnic *vnic, uint32_t queue, uint32_t seen, uint32_t timeout_us)
+{
+	(void)vnic;
+	(void)queue;
+	(void)seen;
+	(void)timeout_us;
+	return 0;
+}
+
+static void private_close(struct rvif_vnic *vnic)
+{
+	munmap(vnic->region - GUARD, vnic->config.region_size + 2 * GUARD);
+	vnic->region = NULL;
+}
+
+const struct rvif_transport rvif_private_memory = {
+	.name = "private memory",
+	.open = private_open,
+	.announce = private_announce,
+	.kick = private_kick,
+	.wait = private_wait,
+	.close = private_close,
+};

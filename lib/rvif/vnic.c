@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A vNIC from its creation to its end, over any transport. It must never change the configuration
+ * while the driver is up.
+ */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include <rvif/driver.h>
+
+int rvif_configure(struct rvif_config *config, uint64_t data_bytes)
+{
+	struct rvif_layout layout;
+	enum rvif_reason reason;
+
+	config->magic = RVIF_MAGIC;
+	config->version = RVIF_VERSION;
+	config->region_size = RVIF_MAX_REGION;
+	reason = rvif_layout(config, &layout);
+	if (reason)
+		return -(int)reason;
+	if (data_bytes > RVIF_MAX_REGION - layout.buffers)
+		return -RVIF_BAD_SIZE;
+	config->region_size = layout.buffers + ((data_bytes + 4095) & ~UINT64_C(4095));
+	return -(int)rvif_layout(config, &layout);
+}
+
+int rvif_open(struct rvif_vnic *vnic, const struct rvif_transport *transport, const char *where,
+	      const struct rvif_config *config)
+{
+	int error;
+
+	memset(vnic, 0, sizeof(*vnic));
+	vnic->transport = transport;
+	vnic->config = *config;
+	if (rvif_layout(&vnic->config, &vnic->layout))
+		return -EINVAL;
+	error = transport->open(vnic, where);
+	if (error)
+		return error;
+	rvif_header(vnic)->config = vnic->config;
+	error = transport->announce(vnic);
+	if (error)
+		transport->close(vnic);
+	return error;
+}
+
+void rvif_close(struct rvif_vnic *vnic)
+{
+	if (!vnic->region)
+		return;
+	vnic->transport->close(vnic);
+	vnic->region = NULL;
+}
+
+int rvif_reconfigure(struct rvif_vnic *vnic, const struct rvif_config *config)
+{
+	struct rvif_layout layout;
+	enum rvif_reason reason = rvif_layout(config, &layout);
+
+	if (!reason && config->region_size > vnic->config.region_size)
+		reason = RVIF_BAD_SIZE;
+	if (reason)
+		return -(int)reason;
+	vnic->config = *config;
+	vnic->layout = layout;
+	rvif_header(vnic)->config = *config;
+	return 0;
+}
+
+void rvif_start(struct rvif_vnic *vnic)
+{
+	struct rvif_header *header = rvif_header(vnic);
+
+	memset(vnic->region + RVIF_HEADER_SIZE, 0, vnic->layout.tx_rings - RVIF_HEADER_SIZE);
+	rvif_store(&header->driver.epoch, header->driver.epoch + 1);
+	rvif_publish(&header->driver.state, RVIF_DRIVER_UP);
+}
+
+int rvif_attached(const struct rvif_vnic *vnic)
+{
+	const struct rvif_header *header = rvif_header(vnic);
+	uint32_t state = rvif_load_acquire(&header->sw.state);
+
+	if (rvif_load(&header->sw.epoch) != header->driver.epoch)
+		return 0;
+	if (state == RVIF_SWITCH_ATTACHED)
+		return 1;
+	return state == RVIF_SWITCH_REFUSED ? -(int)rvif_load(&header->sw.reason) : 0;
+}
+
+int rvif_stop(struct rvif_vnic *vnic, uint32_t timeout_us)
+{
+	struct rvif_header *header = rvif_header(vnic);
+	const struct timespec nap = {.tv_nsec = 100000};
+
+	rvif_publish(&header->driver.state, RVIF_DRIVER_DOWN);
+	rvif_full_barrier();
+	for (uint32_t waited = 0;; waited += 100) {
+		if (rvif_load_acquire(&header->sw.state) != RVIF_SWITCH_ATTACHED)
+			return 0;
+		if (waited >= timeout_us)
+			return -ETIMEDOUT;
+		nanosleep(&nap, NULL);
+	}
+}

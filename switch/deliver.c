@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The second pass: copy the frames of a batch to the receivers, one receive queue after the other.
+ * It touches a receiver's memory only while it holds that queue's lock, holds one such lock at a
+ * time, and never waits for it without end.
+ */
+#include "internal.h"
+#include "copy.h"
+
+static const uint8_t in_order[RVS_BATCH] = {
+	0,  1,	2,  3,	4,  5,	6,  7,	8,  9,	10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+	22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
+	44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63,
+};
+
+/* A receive queue that is being filled; its lock is held. */
+struct receiver {
+	struct rvs_port *port;
+	struct rvs_rxq *rxq;
+	struct rvif_queue *control;
+	struct rvif_desc *ring;
+	uint32_t next;
+	uint32_t room;
+	uint32_t frames;
+	uint64_t bytes;
+};
+
+static inline uint32_t desc_offset(const struct receiver *r, uint32_t index)
+{
+	return rvif_load(&r->ring[index & r->port->rx_mask].offset);
+}
+
+/* The offset stays as it was read. */
+static inline void fill_desc(const struct receiver *r, uint32_t index, uint32_t offset,
+			     uint32_t length, uint32_t flags)
+{
+	rvif_desc_set(&r->ring[index & r->port->rx_mask], offset, (uint16_t)length,
+		      (uint16_t)flags);
+}
+
+static inline void put_offload(struct rvif_desc *desc, uint64_t offload)
+{
+	rvs_store64((uint64_t *)(void *)desc + 1, offload);
+}
+
+/* The head is what was checked, whatever the sender has put there since. */
+static inline void put_head(uint8_t *to, const struct rvs_frame *frame)
+{
+	rvs_put(to, frame->head_dst | frame->head_rest << 48);
+	rvs_put(to + 6, frame->head_rest);
+}
+
+/* An unusable buffer goes back empty. */
+static void return_buffers(struct receiver *r, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		fill_desc(r, r->next + i, desc_offset(r, r->next + i), 0, 0);
+	r->next += n;
+	r->room -= n;
+}
+
+/* All parts of a frame into buffers that have room for it. Their lengths become what they hold. */
+static void copy_parts(const struct rvs_frame *frame, uint32_t first, const struct rvs_part *part,
+		       struct rvs_part *buffer)
+{
+	const uint8_t *from = frame->data;
+	uint32_t have = first, left = frame->total, filled = 0;
+
+	for (;;) {
+		uint32_t n = buffer->length - filled;
+
+		if (n > have)
+			n = have;
+		rvs_copy(buffer->data + filled, from, n);
+		from += n;
+		have -= n;
+		filled += n;
+		left -= n;
+		if (!left)
+			break;
+		if (!have) {
+			from = part->data;
+			have = part->length;
+			part++;
+		}
+		if (filled == buffer->length) {
+			buffer++;
+			filled = 0;
+		}
+	}
+	buffer->length = filled;
+}
+
+/* A frame with several parts, for several buffers, or with offloads. Returns RVS_DROPS if it went
+ * out, else why not. */
+static __attribute__((noinline)) uint32_t give_special(struct rvs_sender *s, struct receiver *r,
+						       uint32_t number)
+{
+	const struct rvs_port *port = r->port;
+	const struct rvs_frame *frame = &s->frames[number];
+	const struct rvs_extra *extra = &s->extras[number];
+	const uint32_t gso = frame->flags & (RVIF_GSO_TCP4 | RVIF_GSO_TCP6);
+	const uint32_t parts = frame->flags & RVS_SPECIAL ? extra->parts : 0;
+	uint32_t flags = frame->flags & RVIF_DESC_FLAGS, offsets[RVIF_MAX_CHAIN], n = 0,
+		 covered = 0;
+
+	if (((gso & RVIF_GSO_TCP4) && !(port->features & RVIF_F_TSO4)) ||
+	    ((gso & RVIF_GSO_TCP6) && !(port->features & RVIF_F_TSO6)))
+		return RVS_DROP_NO_GSO;
+	if (!gso && frame->total > port->max_frame)
+		return RVS_DROP_TOO_LONG;
+	if (frame->total > RVIF_MAX_CHAIN * port->buffer_size)
+		return RVS_DROP_TOO_LONG;
+	if (frame->total > (uint64_t)r->room * port->buffer_size)
+		return RVS_DROP_FULL;
+
+	for (; covered < frame->total; n++) {
+		offsets[n] = desc_offset(r, r->next + n);
+		if (!rvs_in_data(port, offsets[n], port->buffer_size)) {
+			return_buffers(r, n + 1);
+			return RVS_DROP_BAD_BUFFER;
+		}
+		s->buffers[n].data = port->region + offsets[n];
+		s->buffers[n].length = port->buffer_size;
+		covered += port->buffer_size;
+	}
+	copy_parts(frame, rvs_first_length(s, number), parts ? &s->parts[extra->first_part] : NULL,
+		   s->buffers);
+	put_head(s->buffers[0].data, frame);
+	if (!(port->features & RVIF_F_CSUM)) {
+		if (flags & RVIF_CSUM_NEEDED)
+			rvs_checksum(s->buffers, n, extra->offload & 0xffff,
+				     extra->offload >> 16 & 0xffff);
+		flags = 0;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		fill_desc(r, r->next + i, offsets[i], s->buffers[i].length,
+			  (i ? 0 : flags) | (i + 1 < n ? (uint32_t)RVIF_MORE : 0));
+		if (!i && flags)
+			put_offload(&r->ring[r->next & port->rx_mask], extra->offload);
+	}
+	r->next += n;
+	r->room -= n;
+	return RVS_DROPS;
+}
+
+static void add_wake(struct rvs_sender *s, uint32_t port, uint32_t queue)
+{
+	struct rvs_result *result = s->result;
+
+	for (uint32_t i = 0; i < result->wakes; i++)
+		if (result->wake[i].port == port && result->wake[i].queue == queue)
+			return;
+	if (result->wakes == RVS_MAX_WAKES) {
+		result->more_wakes = 1;
+		return;
+	}
+	result->wake[result->wakes].port = (uint16_t)port;
+	result->wake[result->wakes].queue = (uint16_t)queue;
+	result->wakes++;
+}
+
+/* Makes what was given count and be seen: the record by one store, then what follows from it. If
+ * the sender stops in between, rvs_sender_gone does the rest. */
+static inline void finish(struct rvs_sender *s, struct receiver *r, uint32_t number, uint32_t queue)
+{
+	struct rvs_rxq *rxq = r->rxq;
+	const struct rvs_given *now = rvs_given_now(rxq);
+	struct rvs_given *next = &rxq->given[(rxq->current & 1) ^ 1];
+	const uint64_t delivered = s->txq->delivered + r->frames;
+
+	rvs_store64(&next->frames, now->frames + r->frames);
+	rvs_store64(&next->bytes, now->bytes + r->bytes);
+	next->delivered_after = delivered;
+	next->from = s->txq_number;
+	next->from_generation = s->port->generation;
+	next->next = r->next;
+	rvs_commit(&rxq->current);
+	rvs_store64(&s->txq->delivered, delivered);
+	s->result->delivered += r->frames;
+	if (rvs_likely(!(r->port->features & RVIF_F_NOTIFY))) {
+		rvif_publish(&r->control->completed, r->next);
+		return;
+	}
+	__atomic_exchange_n(&r->control->completed, r->next, __ATOMIC_SEQ_CST);
+	if (rvif_load(&r->control->need_notify))
+		add_wake(s, number, queue);
+}
+
+/* Waits a little for other senders. RVS_DROPS: locked. */
+static inline uint32_t lock_receiver(struct rvs_sender *s, struct rvs_rxq *rxq)
+{
+	for (uint32_t spins = 0;; spins++) {
+		uint32_t holder;
+
+		if (rvs_likely(rvs_lock_try(&rxq->lock, s->number + 1)))
+			return RVS_DROPS;
+		holder = rvif_load(&rxq->lock);
+		if (holder == RVS_LOCK_DEAD)
+			return RVS_DROP_DETACHED;
+		/* this sender's own: from a call that was stopped and is not yet cleaned up */
+		if (holder == s->number + 1 || spins == RVS_SPINS)
+			return RVS_DROP_BUSY;
+		__builtin_ia32_pause();
+	}
+}
+
+static inline void open_receiver(struct receiver *r, struct rvs_port *port, struct rvs_rxq *rxq)
+{
+	r->port = port;
+	r->rxq = rxq;
+	r->control = rxq->control;
+	r->ring = rxq->ring;
+	r->next = rvs_given_now(rxq)->next;
+	r->room = rvs_posted(r->control, r->next, port->rx_mask);
+}
+
+/*
+ * These frames into the queue, whose lock is held and given back. One part into one buffer is the case
+ * that has to be fast: all that it needs is in variables.
+ */
+static inline __attribute__((always_inline)) void give_all(struct rvs_sender *s, struct receiver *r,
+							   uint32_t number, uint32_t queue,
+							   const uint8_t *order, uint32_t count)
+{
+	const struct rvs_port *const port = r->port;
+	struct rvif_desc *const ring = r->ring;
+	uint8_t *const region = port->region;
+	const uint32_t mask = port->rx_mask, buffers = port->layout.buffers;
+	const uint64_t highest = port->size - port->buffer_size;
+	const uint32_t longest = port->max_frame < port->buffer_size ? port->max_frame :
+								       port->buffer_size;
+	uint32_t next = r->next, end = next + r->room, given = 0, missed = 0;
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct rvs_frame *frame = &s->frames[order[i]];
+		uint32_t outcome, offset;
+
+		if (rvs_likely(!frame->flags && frame->total <= longest && next != end)) {
+			offset = rvif_load(&ring[next & mask].offset);
+			if (rvs_likely(offset >= buffers && offset <= highest)) {
+				uint8_t *to = region + offset;
+				uint32_t soon = rvif_load(&ring[(next + RVS_AHEAD) & mask].offset);
+
+				if (soon <= highest)
+					__builtin_prefetch(region + soon, 1);
+				rvs_copy(to, frame->data, frame->total);
+				put_head(to, frame);
+				rvif_desc_set(&ring[next & mask], offset, (uint16_t)frame->total,
+					      0);
+				next++;
+				given++;
+				bytes += frame->total;
+				continue;
+			}
+		}
+		r->next = next;
+		r->room = end - next;
+		outcome = give_special(s, r, order[i]);
+		next = r->next;
+		if (outcome == RVS_DROPS) {
+			given++;
+			bytes += frame->total;
+			continue;
+		}
+		missed += outcome == RVS_DROP_FULL;
+		rvs_drop(s, outcome, 1);
+	}
+	r->next = next;
+	r->frames = given;
+	r->bytes = bytes;
+	if (rvs_unlikely(missed)) {
+		rvs_count(&r->rxq->missed, missed);
+		rvs_store64(&r->control->missed, r->rxq->missed);
+	}
+	finish(s, r, number, queue);
+	rvs_unlock(&r->rxq->lock);
+}
+
+static inline void give_group(struct rvs_sender *s, const struct rvs_group *group,
+			      const uint8_t *order, uint32_t count)
+{
+	struct rvs *rvs = s->rvs;
+	struct rvs_rxq *rxq = rvs_rxq_at(rvs, group->port * rvs->config.queues + group->queue);
+	uint32_t outcome = lock_receiver(s, rxq);
+	struct receiver r;
+
+	if (rvs_unlikely(outcome != RVS_DROPS)) {
+		rvs_drop(s, outcome, count);
+		return;
+	}
+	open_receiver(&r, rvs_port_at(rvs, group->port), rxq);
+	give_all(s, &r, group->port, group->queue, order, count);
+}
+
+/* -------------------------------------------------------------------------------- flooding */
+
+/* The flooded frames that this queue is to get, by flow and by what the driver wants (mode), into
+ * s->wanted. All but a frame's first receiver count as copies, before any of them is given. */
+static uint32_t choose_wanted(struct rvs_sender *s, uint32_t queue, uint32_t queues, uint32_t mode)
+{
+	uint32_t n = 0, copies = 0;
+
+	for (uint32_t i = 0; i < s->flood_count; i++) {
+		const uint32_t f = s->flood[i];
+		const struct rvs_frame *frame = &s->frames[f];
+
+		if (rvs_pick_queue(s->hashes[f], queues) != queue)
+			continue;
+		if (frame->head_dst & RVS_GROUP_BIT) {
+			if (!(mode & RVIF_RX_ALLMULTI) && frame->head_dst != RVS_MAC_MASK)
+				continue;
+		} else if (!(mode & RVIF_RX_PROMISCUOUS)) {
+			continue;
+		}
+		copies += s->flooded >> f & 1;
+		s->flooded |= 1ull << f;
+		s->wanted[n++] = (uint8_t)f;
+	}
+	if (copies)
+		rvs_count(&s->txq->copies, copies);
+	return n;
+}
+
+static void flood_queue(struct rvs_sender *s, uint32_t number, uint32_t queue)
+{
+	struct rvs *rvs = s->rvs;
+	struct rvs_port *port = rvs_port_at(rvs, number);
+	struct rvs_rxq *rxq = rvs_rxq_at(rvs, number * rvs->config.queues + queue);
+	const uint32_t everything = RVIF_RX_ALLMULTI | RVIF_RX_PROMISCUOUS;
+	uint32_t outcome = lock_receiver(s, rxq), queues, wanted;
+	struct receiver r;
+
+	if (outcome == RVS_DROP_DETACHED)
+		return;
+	queues = rvif_load(&port->rx_queues);
+	if (outcome != RVS_DROPS) {
+		rvs_drop(s, outcome, choose_wanted(s, queue, queues, everything));
+		return;
+	}
+	open_receiver(&r, port, rxq);
+	wanted = choose_wanted(
+		s, queue, queues,
+		rvif_load(&((struct rvif_header *)(void *)port->region)->driver.rx_mode));
+	give_all(s, &r, number, queue, s->wanted, wanted);
+}
+
+static void flood(struct rvs_sender *s)
+{
+	struct rvs *rvs = s->rvs;
+	uint32_t nobody = 0;
+
+	s->flooded = 0;
+	for (uint32_t i = 0; i < s->flood_count; i++) {
+		const uint32_t f = s->flood[i];
+
+		s->hashes[f] = rvs_flow_hash(&s->frames[f], rvs_first_length(s, f));
+	}
+	for (uint32_t word = 0; word * 64 < rvs->config.ports; word++) {
+		uint64_t live = rvs_load64(&rvs->live[word]);
+
+		while (live) {
+			uint32_t number = word * 64 + (uint32_t)__builtin_ctzll(live);
+			uint32_t queues = rvif_load(&rvs_port_at(rvs, number)->rx_queues);
+
+			live &= live - 1;
+			if (number == s->port_number)
+				continue;
+			for (uint32_t queue = 0; queue < queues; queue++)
+				flood_queue(s, number, queue);
+		}
+	}
+	for (uint32_t i = 0; i < s->flood_count; i++)
+		nobody += !(s->flooded >> s->flood[i] & 1);
+	if (nobody)
+		rvs_drop(s, RVS_DROP_NO_RECEIVER, nobody);
+}
+
+/* Several groups: sort the frames by group, in their order. */
+static __attribute__((noinline)) void give_groups(struct rvs_sender *s)
+{
+	uint32_t start = 0;
+
+	for (uint32_t g = 0; g < s->group_count; g++)
+		s->groups[g].count = 0;
+	for (uint32_t i = 0; i < s->frame_count; i++)
+		if (s->frames[i].group != RVS_NO_GROUP)
+			s->groups[s->frames[i].group].count++;
+	for (uint32_t g = 0; g < s->group_count; g++) {
+		s->groups[g].start = (uint16_t)start;
+		start += s->groups[g].count;
+	}
+	for (uint32_t i = 0; i < s->frame_count; i++)
+		if (s->frames[i].group != RVS_NO_GROUP)
+			s->order[s->groups[s->frames[i].group].start++] = (uint8_t)i;
+	for (uint32_t g = 0; g < s->group_count; g++) {
+		const struct rvs_group *group = &s->groups[g];
+
+		give_group(s, group, s->order + group->start - group->count, group->count);
+	}
+}
+
+/* Flooded frames go first: of a flow whose receiver is learned meanwhile, they are the earlier. */
+void rvs_deliver(struct rvs_sender *s)
+{
+	if (rvs_likely(s->group_count == 1 && !s->flood_count)) {
+		give_group(s, &s->groups[0], in_order, s->frame_count);
+		return;
+	}
+	if (s->flood_count)
+		flood(s);
+	give_groups(s);
+}

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The switch's own memory. Nothing in it is shared with a driver. Who may write what:
+ *
+ *   rvs, rvs_port   the owner, in control calls; senders read (all that a queue's lock protects is
+ *                   valid for whoever holds the lock)
+ *   rvs_txq         the holder of its lock
+ *   rvs_rxq         the holder of its lock
+ *   rvs_bucket      everybody, by single atomic operations
+ *   rvs_sender      that sender
+ *
+ * A lock word holds 0, the holder's number + 1, or RVS_LOCK_DEAD when the queue is not attached. A sender
+ * can be stopped for ever between any two instructions: what a lock protects changes by one store,
+ * and whoever comes next derives the rest from that.
+ */
+#ifndef RVS_INTERNAL_H
+#define RVS_INTERNAL_H
+
+#include "rvs.h"
+
+#define RVS_BATCH	     64	 /* frames that are worked on together */
+#define RVS_PARTS	     128 /* their descriptors */
+#define RVS_AHEAD	     4	 /* frames: how early memory is asked for */
+#define RVS_SPINS	     1024
+#define RVS_LOCK_DEAD	     UINT32_MAX
+#define RVS_FLOOD	     0xffffu
+#define RVS_MAC_MASK	     0xffffffffffffull
+#define RVS_NO_GROUP	     0xffffu
+#define RVS_GROUP_BIT	     1u /* of an address's first byte, so bit 0 of the word */
+#define RVS_WAYS	     5
+#define RVS_MAP		     256
+
+#define rvs_likely(x)	     __builtin_expect(!!(x), 1)
+#define rvs_unlikely(x)	     __builtin_expect(!!(x), 0)
+#define rvs_aligned(n)	     __attribute__((aligned(n)))
+
+/* A table entry: address (48 bits), port (10), static, valid. 0: empty. */
+#define RVS_ENTRY_PORT_SHIFT 48
+#define RVS_ENTRY_PORT_MASK  0x3ffull
+#define RVS_ENTRY_STATIC     (1ull << 62)
+#define RVS_ENTRY_VALID	     (1ull << 63)
+
+struct rvs_bucket {
+	uint64_t entry[RVS_WAYS];
+	uint32_t heard[RVS_WAYS];
+	uint32_t unused;
+} rvs_aligned(64);
+
+/* What a transmit queue has taken: of two records, "current" tells which one counts. */
+struct rvs_taken {
+	uint64_t frames;
+	uint64_t bytes;
+	uint32_t next; /* descriptor */
+	uint32_t unused;
+};
+
+struct rvs_txq {
+	uint32_t lock;
+	uint32_t current;
+	struct rvs_taken taken[2];
+	uint64_t copies;
+	uint64_t delivered;
+	uint64_t drops[RVS_DROPS];
+	struct rvif_queue *control; /* in the vNIC, where the layout says; as the ring */
+	const struct rvif_desc *ring;
+} rvs_aligned(RVS_ALIGNMENT);
+
+/* What a receive queue was given. delivered_after: what the count of the sender's queue ("from") became
+ * by this delivery, so that it can be brought up to date if the sender stopped between the two. */
+struct rvs_given {
+	uint64_t frames;
+	uint64_t bytes;
+	uint64_t delivered_after;
+	uint32_t from;		  /* number of the transmit queue */
+	uint32_t from_generation; /* of its port: the counts begin anew at each attach */
+	uint32_t next;		  /* descriptor */
+	uint32_t unused;
+};
+
+struct rvs_rxq {
+	uint32_t lock;
+	uint32_t current;
+	struct rvs_given given[2];
+	uint64_t missed;
+	struct rvif_queue *control;
+	struct rvif_desc *ring;
+} rvs_aligned(RVS_ALIGNMENT);
+
+struct rvs_port {
+	uint8_t *region;
+	uint64_t size;
+	uint64_t mac; /* 0: none */
+	uint32_t flags;
+	uint32_t features;
+	uint32_t buffer_size;
+	uint32_t max_frame;
+	uint32_t tx_mask;
+	uint32_t rx_mask;
+	uint32_t tx_queues;
+	uint32_t rx_queues;
+	struct rvif_layout layout;
+	uint32_t attached; /* the owner's */
+	uint32_t generation;
+	uint32_t max_learned;
+	uint32_t learned_seen;			     /* by rvs_table_age */
+	uint32_t learned rvs_aligned(RVS_ALIGNMENT); /* changes, so a line of its own */
+} rvs_aligned(RVS_ALIGNMENT);
+
+/* A frame that was taken: what is known of it was read once. Two a cache line. */
+struct rvs_frame {
+	uint8_t *data;	    /* its first part */
+	uint64_t head_dst;  /* bytes 0 to 5 */
+	uint64_t head_rest; /* bytes 6 to 13: source, type */
+	uint32_t total;
+	uint16_t flags; /* enum rvif_desc_flag, RVS_SPECIAL */
+	uint16_t group;
+};
+
+#define RVS_SPECIAL (1u << 15) /* several parts or offloads: see rvs_extra */
+
+/* The rest of what is known of a special frame. */
+struct rvs_extra {
+	uint64_t offload; /* second half of the descriptor */
+	uint16_t length;  /* of the first part */
+	uint16_t parts;	  /* further ones */
+	uint16_t first_part;
+	uint16_t unused;
+};
+
+struct rvs_part {
+	uint8_t *data;
+	uint32_t length;
+};
+
+/* Frames for one receive queue. */
+struct rvs_group {
+	uint16_t port;
+	uint16_t queue;
+	uint16_t slot; /* of the map */
+	uint16_t count;
+	uint16_t start; /* in order[] */
+};
+
+/* A sender's workspace; nothing in it outlives a call. */
+struct rvs_sender {
+	struct rvs *rvs;
+	struct rvs_port *port;
+	struct rvs_txq *txq;
+	struct rvs_result *result;
+	uint32_t number;
+	uint32_t port_number;
+	uint32_t txq_number;
+	uint32_t now;
+	uint64_t flooded; /* bit i: frame i has had a receiver */
+	uint32_t frame_count;
+	uint32_t group_count;
+	uint32_t flood_count;
+	uint32_t part_count;
+	uint32_t many_queues; /* the last frame's receiver has more than one */
+	uint32_t bad_count;
+	uint8_t bad[RVS_PARTS];	   /* reasons of frames that pass one threw away */
+	uint8_t order[RVS_BATCH];  /* indexes of frames, by group */
+	uint8_t flood[RVS_BATCH];  /* of those for everybody */
+	uint8_t wanted[RVS_BATCH]; /* of these, for the receiver at hand */
+	uint16_t map[RVS_MAP];	   /* valid only if the group that it names agrees */
+	struct rvs_group groups[RVS_BATCH];
+	struct rvs_part parts[RVS_PARTS];
+	struct rvs_part buffers[RVIF_MAX_CHAIN];
+	uint32_t hashes[RVS_BATCH]; /* of flooded frames */
+	struct rvs_extra extras[RVS_BATCH];
+	struct rvs_frame frames[RVS_BATCH] rvs_aligned(64);
+} rvs_aligned(RVS_ALIGNMENT);
+
+struct rvs {
+	struct rvs_config config;
+	uint64_t ports_at; /* offsets from the start */
+	uint64_t txqs_at;
+	uint64_t rxqs_at;
+	uint64_t buckets_at;
+	uint64_t senders_at;
+	uint64_t size;
+	uint32_t bucket_mask;
+	uint64_t live[RVS_MAX_PORTS / 64] rvs_aligned(RVS_ALIGNMENT); /* ports to flood to */
+} rvs_aligned(RVS_ALIGNMENT);
+
+static inline struct rvs_port *rvs_port_at(struct rvs *rvs, uint32_t port)
+{
+	return (struct rvs_port *)((uint8_t *)rvs + rvs->ports_at) + port;
+}
+
+static inline struct rvs_txq *rvs_txq_at(struct rvs *rvs, uint32_t number)
+{
+	return (struct rvs_txq *)((uint8_t *)rvs + rvs->txqs_at) + number;
+}
+
+static inline struct rvs_rxq *rvs_rxq_at(struct rvs *rvs, uint32_t number)
+{
+	return (struct rvs_rxq *)((uint8_t *)rvs + rvs->rxqs_at) + number;
+}
+
+static inline struct rvs_sender *rvs_sender_at(struct rvs *rvs, uint32_t number)
+{
+	return (struct rvs_sender *)((uint8_t *)rvs + rvs->senders_at) + number;
+}
+
+static inline struct rvs_bucket *rvs_bucket_at(struct rvs *rvs, uint64_t number)
+{
+	return (struct rvs_bucket *)((uint8_t *)rvs + rvs->buckets_at) + number;
+}
+
+static inline uint64_t rvs_load64(const uint64_t *word)
+{
+	return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+static inline void rvs_store64(uint64_t *word, uint64_t value)
+{
+	__atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+
+/* By the one that may write it. */
+static inline void rvs_count(uint64_t *counter, uint64_t n)
+{
+	rvs_store64(counter, *counter + n);
+}
+
+static inline void rvs_drop(struct rvs_sender *s, uint32_t reason, uint32_t n)
+{
+	rvs_count(&s->txq->drops[reason], n);
+	s->result->dropped += n;
+}
+
+static inline int rvs_lock_try(uint32_t *lock, uint32_t value)
+{
+	uint32_t free = 0;
+
+	return __atomic_compare_exchange_n(lock, &free, value, 0, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
+}
+
+static inline void rvs_unlock(uint32_t *lock)
+{
+	__atomic_store_n(lock, 0, __ATOMIC_RELEASE);
+}
+
+/* The record that counts; the other one is filled in, then made to count by one store. */
+static inline struct rvs_taken *rvs_taken_now(struct rvs_txq *txq)
+{
+	return &txq->taken[txq->current & 1];
+}
+
+static inline struct rvs_given *rvs_given_now(struct rvs_rxq *rxq)
+{
+	return &rxq->given[rxq->current & 1];
+}
+
+/* The compiler must not move what comes before or after across this: the sender may stop here. */
+static inline void rvs_commit(uint32_t *current)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	__atomic_store_n(current, *current ^ 1, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+/* Of length bytes at offset, do all lie in the port's data area? */
+static inline int rvs_in_data(const struct rvs_port *port, uint32_t offset, uint32_t length)
+{
+	return offset >= port->layout.buffers && (uint64_t)offset + length <= port->size;
+}
+
+/* What is posted and not yet completed; nothing, as long as the driver claims more than its ring. */
+static inline uint32_t rvs_posted(const struct rvif_queue *control, uint32_t next, uint32_t mask)
+{
+	uint32_t n = rvif_distance(rvif_load_acquire(&control->posted), next);
+
+	return rvs_likely(n <= mask + 1) ? n : 0;
+}
+
+static inline uint64_t rvs_mac_word(const uint8_t mac[6])
+{
+	return mac[0] | (uint64_t)mac[1] << 8 | (uint64_t)mac[2] << 16 | (uint64_t)mac[3] << 24 |
+	       (uint64_t)mac[4] << 32 | (uint64_t)mac[5] << 40;
+}
+
+static inline void rvs_mac_bytes(uint8_t mac[6], uint64_t word)
+{
+	for (int i = 0; i < 6; i++)
+		mac[i] = (uint8_t)(word >> 8 * i);
+}
+
+/* table.c: may this port send from the address? If it may learn, the table knows afterwards. */
+int rvs_source(struct rvs *rvs, uint32_t port, uint64_t mac, uint32_t now);
+int rvs_table_set(struct rvs *rvs, uint32_t port, uint64_t mac);
+int rvs_table_sweep(struct rvs *rvs, uint32_t port, int statics);
+
+/* take.c: reads up to limit frames of the queue and finds out where each goes. Returns how many
+ * descriptors they had; frames, good and bad ones, and the good ones' bytes. */
+uint32_t rvs_take(struct rvs_sender *s, uint32_t next, uint32_t posted, uint32_t limit,
+		  uint32_t *frames, uint64_t *bytes);
+
+/* deliver.c: copies all frames that were taken to where they go. */
+void rvs_deliver(struct rvs_sender *s);
+
+/* flow.c */
+uint32_t rvs_flow_hash(const struct rvs_frame *frame, uint32_t length);
+
+/* Bytes of a frame's first part. */
+static inline uint32_t rvs_first_length(const struct rvs_sender *s, uint32_t frame)
+{
+	return s->frames[frame].flags & RVS_SPECIAL ? s->extras[frame].length :
+						      s->frames[frame].total;
+}
+
+/* checksum.c: fills in the checksum of a frame that lies in these buffers */
+void rvs_checksum(const struct rvs_part *buffers, uint32_t count, uint32_t start, uint32_t offset);
+
+static inline uint32_t rvs_pick_queue(uint32_t hash, uint32_t queues)
+{
+	return (uint32_t)((uint64_t)hash * queues >> 32);
+}
+
+#endif

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The switch's memory, and ports that come and go. A vNIC's configuration is copied once and only the
+ * copy is checked and used. After a port was detached nothing may touch its vNIC any more.
+ */
+#include "internal.h"
+#include "copy.h"
+
+static uint64_t up(uint64_t n)
+{
+	return (n + RVS_ALIGNMENT - 1) & ~(uint64_t)(RVS_ALIGNMENT - 1);
+}
+
+static int config_ok(const struct rvs_config *config)
+{
+	return config->ports && config->ports <= RVS_MAX_PORTS && config->senders &&
+	       config->senders <= RVS_MAX_SENDERS && config->queues &&
+	       config->queues <= RVIF_MAX_QUEUES && config->buckets &&
+	       config->buckets <= RVS_MAX_BUCKETS && !(config->buckets & (config->buckets - 1)) &&
+	       config->max_age <= INT32_MAX;
+}
+
+/* Where everything is; only the offsets and the size are set. */
+static void place(struct rvs *rvs, const struct rvs_config *config)
+{
+	const uint64_t queues = (uint64_t)config->ports * config->queues;
+
+	rvs->ports_at = up(sizeof(struct rvs));
+	rvs->txqs_at = rvs->ports_at + up(config->ports * sizeof(struct rvs_port));
+	rvs->rxqs_at = rvs->txqs_at + up(queues * sizeof(struct rvs_txq));
+	rvs->buckets_at = rvs->rxqs_at + up(queues * sizeof(struct rvs_rxq));
+	rvs->senders_at = rvs->buckets_at + up(config->buckets * sizeof(struct rvs_bucket));
+	rvs->size = rvs->senders_at + up(config->senders * sizeof(struct rvs_sender));
+}
+
+uint64_t rvs_size(const struct rvs_config *config)
+{
+	struct rvs rvs;
+
+	if (!config_ok(config))
+		return 0;
+	place(&rvs, config);
+	return rvs.size;
+}
+
+int rvs_init(void *memory, uint64_t size, const struct rvs_config *config)
+{
+	uint64_t need = rvs_size(config);
+	struct rvs *rvs = memory;
+
+	if (!need)
+		return -RVS_BAD_CONFIG;
+	if (size < need || (uintptr_t)memory % RVS_ALIGNMENT)
+		return -RVS_BAD_MEMORY;
+	for (uint64_t at = 0; at < need; at += 8)
+		*(volatile uint64_t *)((uint8_t *)memory + at) = 0;
+	place(rvs, config);
+	rvs->config = *config;
+	rvs->bucket_mask = config->buckets - 1;
+	for (uint32_t q = 0; q < config->ports * config->queues; q++) {
+		rvs_txq_at(rvs, q)->lock = RVS_LOCK_DEAD;
+		rvs_rxq_at(rvs, q)->lock = RVS_LOCK_DEAD;
+	}
+	return 0;
+}
+
+/* ---------------------------------------------------------------------------------- attach */
+
+static void copy_config(struct rvif_config *to, const struct rvif_config *from)
+{
+	for (size_t at = 0; at < sizeof(*to); at += 8)
+		rvs_put((uint8_t *)to + at, rvs_get_once((const uint8_t *)from + at));
+}
+
+/* A queue as it was left: the switch may have been started anew. */
+static enum rvif_reason resume(const struct rvif_queue *control, uint32_t ring, uint32_t *next)
+{
+	*next = rvif_load(&control->completed);
+	return rvif_distance(rvif_load(&control->posted), *next) <= ring ? RVIF_OK : RVIF_BAD_INDEX;
+}
+
+static void clear_counts(struct rvs *rvs, uint32_t number)
+{
+	for (uint32_t q = 0; q < rvs->config.queues; q++) {
+		struct rvs_txq *txq = rvs_txq_at(rvs, number * rvs->config.queues + q);
+		struct rvs_rxq *rxq = rvs_rxq_at(rvs, number * rvs->config.queues + q);
+
+		txq->current = 0;
+		txq->taken[0] = (struct rvs_taken){.frames = 0};
+		txq->copies = txq->delivered = 0;
+		for (uint32_t reason = 0; reason < RVS_DROPS; reason++)
+			txq->drops[reason] = 0;
+		rxq->current = 0;
+		rxq->given[0] = (struct rvs_given){.frames = 0};
+		rxq->missed = 0;
+	}
+}
+
+static enum rvif_reason resume_queues(struct rvs *rvs, uint32_t number, const struct rvs_port *port,
+				      const struct rvif_config *config)
+{
+	const uint32_t first = number * rvs->config.queues;
+
+	clear_counts(rvs, number);
+	for (uint32_t q = 0; q < config->tx_queues; q++) {
+		struct rvif_queue *control = rvif_tx_queue(port->region, &port->layout, q);
+		struct rvs_txq *txq = rvs_txq_at(rvs, first + q);
+
+		txq->control = control;
+		txq->ring = rvif_tx_ring(port->region, &port->layout, config->tx_ring, q);
+		if (resume(control, config->tx_ring, &txq->taken[0].next))
+			return RVIF_BAD_INDEX;
+		rvif_store(&control->kick_wanted, !!(port->flags & RVS_KICK));
+	}
+	for (uint32_t q = 0; q < config->rx_queues; q++) {
+		struct rvif_queue *control = rvif_rx_queue(port->region, &port->layout, q);
+		struct rvs_rxq *rxq = rvs_rxq_at(rvs, first + q);
+
+		rxq->control = control;
+		rxq->ring = rvif_rx_ring(port->region, &port->layout, config->rx_ring, q);
+		if (resume(control, config->rx_ring, &rxq->given[0].next))
+			return RVIF_BAD_INDEX;
+		rvs_store64(&control->missed, 0);
+	}
+	return RVIF_OK;
+}
+
+/* The policy's address, or what the driver proposes. */
+static enum rvif_reason choose_mac(struct rvs_port *port, const struct rvs_policy *policy,
+				   const struct rvif_config *config)
+{
+	const uint64_t given = rvs_mac_word(policy->mac), proposed = rvs_mac_word(config->mac);
+
+	if (given && proposed && given != proposed)
+		return RVIF_MAC_NOT_ALLOWED;
+	port->mac = given ? given : proposed;
+	return port->mac & RVS_GROUP_BIT ? RVIF_BAD_MAC : RVIF_OK;
+}
+
+static enum rvif_reason attach(struct rvs *rvs, uint32_t number, uint64_t size,
+			       const struct rvs_policy *policy)
+{
+	struct rvs_port *port = rvs_port_at(rvs, number);
+	struct rvif_config config;
+	enum rvif_reason reason;
+
+	copy_config(&config, &((struct rvif_header *)(void *)port->region)->config);
+	reason = rvif_layout(&config, &port->layout);
+	if (reason)
+		return reason;
+	if (config.region_size > size)
+		return RVIF_BAD_SIZE;
+	if (config.tx_queues > rvs->config.queues || config.rx_queues > rvs->config.queues)
+		return RVIF_TOO_MANY_QUEUES;
+	reason = choose_mac(port, policy, &config);
+	if (reason)
+		return reason;
+	port->size = config.region_size;
+	port->flags = policy->flags;
+	port->max_learned = policy->max_learned;
+	port->learned = 0;
+	port->features = config.features & policy->features & RVIF_F_ALL;
+	if (!(port->features & RVIF_F_CSUM))
+		port->features &= ~(uint32_t)(RVIF_F_TSO4 | RVIF_F_TSO6);
+	port->buffer_size = config.buffer_size;
+	port->max_frame = config.max_frame;
+	port->tx_mask = config.tx_ring - 1;
+	port->rx_mask = config.rx_ring - 1;
+	reason = resume_queues(rvs, number, port, &config);
+	if (reason)
+		return reason;
+	if (port->mac) {
+		int error = rvs_table_set(rvs, number, port->mac);
+
+		if (error)
+			return error == -RVS_EXISTS ? RVIF_MAC_IN_USE : RVIF_NO_TABLE_ROOM;
+	}
+	port->generation++;
+	port->attached = 1;
+	rvif_store(&port->tx_queues, config.tx_queues);
+	rvif_store(&port->rx_queues, config.rx_queues);
+	return RVIF_OK;
+}
+
+static void open_queues(struct rvs *rvs, uint32_t number)
+{
+	struct rvs_port *port = rvs_port_at(rvs, number);
+	const uint32_t first = number * rvs->config.queues;
+
+	for (uint32_t q = 0; q < port->rx_queues; q++)
+		rvs_unlock(&rvs_rxq_at(rvs, first + q)->lock);
+	for (uint32_t q = 0; q < port->tx_queues; q++)
+		rvs_unlock(&rvs_txq_at(rvs, first + q)->lock);
+	__atomic_fetch_or(&rvs->live[number / 64], 1ull << number % 64, __ATOMIC_RELEASE);
+}
+
+int rvs_port_attach(struct rvs *rvs, uint32_t number, void *region, uint64_t size,
+		    const struct rvs_policy *policy)
+{
+	struct rvif_header *header = region;
+	struct rvs_port *port;
+	enum rvif_reason reason;
+	uint32_t epoch;
+
+	if ((uintptr_t)region % RVIF_LINE)
+		return -RVIF_BAD_ALIGNMENT;
+	if (size < RVIF_HEADER_SIZE)
+		return -RVIF_TOO_SHORT;
+	if (number >= rvs->config.ports || rvs_port_at(rvs, number)->attached)
+		return -RVIF_NO_PORT;
+	port = rvs_port_at(rvs, number);
+	epoch = rvif_load_acquire(&header->driver.epoch);
+	port->region = region;
+	reason = attach(rvs, number, size, policy);
+	rvif_store(&header->sw.reason, reason);
+	rvif_store(&header->sw.epoch, epoch);
+	if (reason) {
+		rvif_publish(&header->sw.state, RVIF_SWITCH_REFUSED);
+		return -(int)reason;
+	}
+	rvif_store(&header->sw.features, port->features);
+	rvif_store(&header->sw.mbps, policy->mbps);
+	rvif_store(&header->sw.link, 1);
+	rvif_store(&header->sw.generation, rvif_load(&header->sw.generation) + 1);
+	rvs_mac_bytes(header->sw.mac, port->mac);
+	rvif_publish(&header->sw.state, RVIF_SWITCH_ATTACHED);
+	open_queues(rvs, number);
+	return 0;
+}
+
+/* ---------------------------------------------------------------------------------- detach */
+
+/* Takes a free lock for good. */
+static int take_for_good(uint32_t *lock)
+{
+	return rvs_lock_try(lock, RVS_LOCK_DEAD) || rvif_load(lock) == RVS_LOCK_DEAD;
+}
+
+int rvs_port_detach(struct rvs *rvs, uint32_t number)
+{
+	struct rvif_header *header;
+	struct rvs_port *port;
+	int busy = 0;
+
+	if (number >= rvs->config.ports || !rvs_port_at(rvs, number)->attached)
+		return -RVS_BAD_PORT;
+	port = rvs_port_at(rvs, number);
+	__atomic_fetch_and(&rvs->live[number / 64], ~(1ull << number % 64), __ATOMIC_RELAXED);
+	for (uint32_t q = 0; q < rvs->config.queues; q++) {
+		busy |= !take_for_good(&rvs_txq_at(rvs, number * rvs->config.queues + q)->lock);
+		busy |= !take_for_good(&rvs_rxq_at(rvs, number * rvs->config.queues + q)->lock);
+	}
+	if (busy)
+		return -RVS_BUSY;
+	rvs_table_sweep(rvs, number, 1);
+	rvif_store(&port->rx_queues, 0);
+	rvif_store(&port->tx_queues, 0);
+	port->attached = 0;
+	header = (struct rvif_header *)(void *)port->region;
+	rvif_store(&header->sw.link, 0);
+	rvif_publish(&header->sw.state, RVIF_SWITCH_DETACHED);
+	port->region = NULL;
+	return 0;
+}
+
+int rvs_port_set_link(struct rvs *rvs, uint32_t number, int is_up)
+{
+	struct rvs_port *port;
+
+	if (number >= rvs->config.ports || !rvs_port_at(rvs, number)->attached)
+		return -RVS_BAD_PORT;
+	port = rvs_port_at(rvs, number);
+	rvif_store(&((struct rvif_header *)(void *)port->region)->sw.link, !!is_up);
+	return 0;
+}

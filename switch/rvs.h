@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rvs: a learning switch between rvif vNICs. Freestanding: no library, no allocation, no system
+ * call, no clock. It never trusts a byte of a vNIC's memory, and never waits for a vNIC's driver.
+ *
+ * Forwarding (rvs_forward) runs in any number of senders at once. All other calls are control: the
+ * owner makes one at a time, while forwarding goes on. docs/rvs.md explains the whole.
+ */
+#ifndef RVS_H
+#define RVS_H
+
+#include <rvif/rvif.h>
+
+#define RVS_MAX_PORTS	1024
+#define RVS_MAX_SENDERS 4096
+#define RVS_MAX_BUCKETS (1u << 24)
+#define RVS_MAX_WAKES	16
+#define RVS_ALIGNMENT	128
+
+struct rvs;
+
+struct rvs_config {
+	uint32_t ports;
+	uint32_t senders; /* CPUs or threads that may forward at once */
+	uint32_t queues;  /* most queues of a port in each direction, up to RVIF_MAX_QUEUES */
+	uint32_t buckets; /* of the forwarding table, 5 addresses each; a power of two. With 4 for each
+			   * port no port is refused because others fill its bucket */
+	uint32_t max_age; /* of a learned address, in the caller's units of time */
+	uint64_t seed;	  /* unknown to the ports' drivers, so that they cannot aim at a bucket */
+};
+
+/* All calls return 0 or more, or one of these negated, rvs_port_attach -enum rvif_reason. */
+enum rvs_error {
+	RVS_BAD_CONFIG = 1, /* a number of rvs_config is out of range */
+	RVS_BAD_MEMORY,	    /* not aligned, or too small */
+	RVS_BAD_SENDER,	    /* no such sender */
+	RVS_BAD_PORT,	    /* no such port, or not attached */
+	RVS_BAD_QUEUE,	    /* the port has no such queue */
+	RVS_BAD_ADDRESS,    /* a group's address, or none */
+	RVS_BUSY,	    /* a sender is inside; try again */
+	RVS_EXISTS,	    /* another port has the address for good */
+	RVS_FULL,	    /* the table has no place for the address */
+	RVS_NOT_FOUND,	    /* the table does not have it */
+};
+
+/* Bytes for a switch of this configuration; 0: RVS_BAD_CONFIG. */
+uint64_t rvs_size(const struct rvs_config *config);
+
+/* The switch is at memory afterwards: it has no pointers into itself and may be mapped elsewhere. */
+int rvs_init(void *memory, uint64_t size, const struct rvs_config *config);
+
+/* ------------------------------------------------------------------------------------ ports */
+
+enum rvs_port_flag {
+	RVS_CHECK_SOURCE = 1 << 0, /* may send from its own and its static addresses only */
+	RVS_NO_LEARNING = 1 << 1,  /* what it sends teaches nothing */
+	RVS_KICK = 1 << 2,	   /* nobody polls: the driver has to kick after posting */
+};
+
+struct rvs_policy {
+	uint8_t mac[6];	      /* all 0: what the driver proposes, which may be none */
+	uint32_t flags;	      /* enum rvs_port_flag */
+	uint32_t features;    /* enum rvif_feature, offered */
+	uint32_t max_learned; /* addresses */
+	uint32_t mbps;	      /* told to the driver */
+};
+
+/* Attaches the vNIC at region as port. The answer is written to the vNIC as well. The memory stays
+ * readable and writable until the port is detached. Returns 0 or -enum rvif_reason. */
+int rvs_port_attach(struct rvs *rvs, uint32_t port, void *region, uint64_t size,
+		    const struct rvs_policy *policy);
+
+/* From the first call on, nothing more goes in; at 0 the switch has let go of the memory.
+ * -RVS_BUSY: a sender is inside; call again, or rvs_sender_gone if it does not run any more. */
+int rvs_port_detach(struct rvs *rvs, uint32_t port);
+
+int rvs_port_set_link(struct rvs *rvs, uint32_t port, int up);
+
+/* -------------------------------------------------------------------------------- forwarding */
+
+struct rvs_result {
+	uint32_t frames;    /* taken from the queue */
+	uint32_t delivered; /* into receive queues; more than frames if flooded */
+	uint32_t dropped;
+	uint32_t pending;    /* descriptors left */
+	uint32_t wakes;	     /* receivers that asked to be woken */
+	uint32_t more_wakes; /* not 0: there were more, wake all that could sleep */
+	struct {
+		uint16_t port;
+		uint16_t queue;
+	} wake[RVS_MAX_WAKES];
+};
+
+/* Moves up to budget frames from a port's transmit queue. A sender makes one call at a time.
+ * -RVS_BUSY: another sender works on this queue. now: any monotonic coarse time, e.g. seconds. */
+int rvs_forward(struct rvs *rvs, uint32_t sender, uint32_t port, uint32_t queue, uint32_t budget,
+		uint32_t now, struct rvs_result *result);
+
+/* The sender does not run any more and was perhaps stopped in the middle, at any instruction. What it
+ * held is released; frames that it had taken and not delivered count as RVS_DROP_ABANDONED. Returns
+ * how many queues it held: if not 0, the owner wakes all receivers that could sleep. */
+int rvs_sender_gone(struct rvs *rvs, uint32_t sender);
+
+/* ------------------------------------------------------------------------- forwarding table */
+
+/* For good, until removed or the port is detached. */
+int rvs_static_add(struct rvs *rvs, uint32_t port, const uint8_t mac[6]);
+int rvs_static_remove(struct rvs *rvs, uint32_t port, const uint8_t mac[6]);
+
+/* Removes learned addresses: those not heard of for max_age; all of a port; all (port < 0). Returns
+ * how many. */
+int rvs_table_age(struct rvs *rvs, uint32_t now);
+int rvs_table_flush(struct rvs *rvs, int port);
+
+struct rvs_entry {
+	uint8_t mac[6];
+	uint16_t port;
+	uint32_t is_static;
+	uint32_t heard; /* the caller's time */
+};
+
+/* Up to room entries from *position on, which starts at 0. Returns how many; 0: the end. */
+int rvs_table_dump(struct rvs *rvs, uint64_t *position, struct rvs_entry *entries, uint32_t room);
+
+/* -------------------------------------------------------------------------------- statistics */
+
+enum rvs_drop {
+	RVS_DROP_BAD_DESC,    /* data outside of the vNIC's data area, or an unknown flag */
+	RVS_DROP_BAD_LENGTH,  /* shorter than 14 bytes or longer than max_frame */
+	RVS_DROP_BAD_CHAIN,   /* no end, too many parts, or an empty one */
+	RVS_DROP_BAD_OFFLOAD, /* not granted, or fields that make no sense */
+	RVS_DROP_BAD_SOURCE,  /* from a group's address or none */
+	RVS_DROP_SPOOFED,     /* from an address that is not the port's */
+	RVS_DROP_SAME_PORT,   /* to an address behind the port it came from */
+	RVS_DROP_NO_RECEIVER, /* flooded, and nobody is there or wants it */
+	RVS_DROP_DETACHED,    /* the receiver went away */
+	RVS_DROP_BUSY,	      /* other senders held the receive queue for too long */
+	RVS_DROP_FULL,	      /* the receive queue has no buffers */
+	RVS_DROP_TOO_LONG,    /* for the receiver's max_frame */
+	RVS_DROP_NO_GSO,      /* the receiver does not take frames to be segmented */
+	RVS_DROP_BAD_BUFFER,  /* the receiver posted a buffer outside of its data area */
+	RVS_DROP_ABANDONED,   /* in flight when its sender was stopped */
+	RVS_DROPS,
+};
+
+/*
+ * Of the frames that a port sent: frames + copies = delivered + all drops, whenever no sender is
+ * inside. The sum of delivered over all ports is the sum of rx_frames, but for ports that were attached
+ * again (their counters begin at 0).
+ */
+struct rvs_stats {
+	uint64_t frames;
+	uint64_t bytes;
+	uint64_t copies; /* further receivers of flooded frames */
+	uint64_t delivered;
+	uint64_t drops[RVS_DROPS];
+	uint64_t rx_frames;
+	uint64_t rx_bytes;
+	uint64_t rx_missed; /* frames for this port that found no buffers */
+};
+
+int rvs_port_stats(struct rvs *rvs, uint32_t port, struct rvs_stats *stats);
+/* One queue pair's; a direction that has no such queue counts 0. */
+int rvs_queue_stats(struct rvs *rvs, uint32_t port, uint32_t queue, struct rvs_stats *stats);
+
+struct rvs_port_info {
+	uint32_t attached;
+	uint32_t generation;
+	uint32_t features;
+	uint32_t tx_queues;
+	uint32_t rx_queues;
+	uint32_t learned;
+	uint8_t mac[6];
+};
+
+int rvs_port_info(struct rvs *rvs, uint32_t port, struct rvs_port_info *info);
+
+#endif

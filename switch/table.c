@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The forwarding table: which address is behind which port. Any number of senders read and change it
+ * at once, without a lock: an entry is one word. A port may never push out another port's address.
+ */
+#include "table.h"
+
+static uint64_t make_entry(uint64_t mac, uint32_t port, uint64_t flags)
+{
+	return mac | (uint64_t)port << RVS_ENTRY_PORT_SHIFT | flags | RVS_ENTRY_VALID;
+}
+
+static int replace(uint64_t *word, uint64_t old, uint64_t entry)
+{
+	return __atomic_compare_exchange_n(word, &old, entry, 0, __ATOMIC_SEQ_CST,
+					   __ATOMIC_RELAXED);
+}
+
+static void learned_add(struct rvs *rvs, uint32_t port, uint32_t n)
+{
+	__atomic_fetch_add(&rvs_port_at(rvs, port)->learned, n, __ATOMIC_RELAXED);
+}
+
+/* Is the address in another way of the bucket, too? Both who enter it look after they did, so at
+ * least one of them sees the other. */
+static int has_twin(const struct rvs_bucket *bucket, int way, uint64_t mac)
+{
+	for (int i = 0; i < RVS_WAYS; i++)
+		if (i != way && rvs_is_match(rvs_load64(&bucket->entry[i]), mac))
+			return 1;
+	return 0;
+}
+
+/* An entry for a new address, counted before it can be seen: a sender that stops in between
+ * leaves the count too high until rvs_table_age. */
+static void learn(struct rvs *rvs, struct rvs_bucket *bucket, uint32_t port, uint64_t mac,
+		  uint32_t now)
+{
+	struct rvs_port *p = rvs_port_at(rvs, port);
+	uint64_t entry, victim = 0;
+	uint32_t age, most = 0;
+	int way = -1;
+
+	for (int i = 0; i < RVS_WAYS; i++) {
+		entry = rvs_load64(&bucket->entry[i]);
+		if (!entry) {
+			way = i;
+			victim = 0;
+			break;
+		}
+		if (entry & RVS_ENTRY_STATIC)
+			continue;
+		age = now - rvif_load(&bucket->heard[i]);
+		if ((int32_t)age < 0)
+			age = 0;
+		if (!rvs_is_old(rvs, rvif_load(&bucket->heard[i]), now) &&
+		    rvs_entry_port(entry) != port)
+			continue;
+		if (way < 0 || age > most) {
+			way = i;
+			victim = entry;
+			most = age;
+		}
+	}
+	if (way < 0)
+		return;
+	if (!(victim && rvs_entry_port(victim) == port) && rvif_load(&p->learned) >= p->max_learned)
+		return;
+	learned_add(rvs, port, 1);
+	rvif_store(&bucket->heard[way], now);
+	entry = make_entry(mac, port, 0);
+	if (!replace(&bucket->entry[way], victim, entry)) {
+		learned_add(rvs, port, -1u);
+		return;
+	}
+	if (victim)
+		learned_add(rvs, rvs_entry_port(victim), -1u);
+	/* somebody else may have entered it at the same time, perhaps the owner for good */
+	if (has_twin(bucket, way, mac) && replace(&bucket->entry[way], entry, 0))
+		learned_add(rvs, port, -1u);
+}
+
+/* An address that another port had: it moved. */
+static void move(struct rvs *rvs, struct rvs_bucket *bucket, int way, uint64_t entry, uint32_t port,
+		 uint64_t mac, uint32_t now)
+{
+	struct rvs_port *p = rvs_port_at(rvs, port);
+
+	if (rvif_load(&p->learned) >= p->max_learned)
+		return;
+	learned_add(rvs, port, 1);
+	rvif_store(&bucket->heard[way], now);
+	if (replace(&bucket->entry[way], entry, make_entry(mac, port, 0)))
+		learned_add(rvs, rvs_entry_port(entry), -1u);
+	else
+		learned_add(rvs, port, -1u);
+}
+
+int rvs_source(struct rvs *rvs, uint32_t port, uint64_t mac, uint32_t now)
+{
+	const uint32_t flags = rvs_port_at(rvs, port)->flags;
+	struct rvs_bucket *bucket = rvs_bucket_of(rvs, mac);
+
+	for (int i = 0; i < RVS_WAYS; i++) {
+		uint64_t entry = rvs_load64(&bucket->entry[i]);
+
+		if (!rvs_is_match(entry, mac))
+			continue;
+		if (entry & RVS_ENTRY_STATIC)
+			return rvs_entry_port(entry) == port;
+		if (flags & (RVS_CHECK_SOURCE | RVS_NO_LEARNING))
+			break;
+		if (rvs_entry_port(entry) != port)
+			move(rvs, bucket, i, entry, port, mac, now);
+		else if (rvif_load(&bucket->heard[i]) != now)
+			rvif_store(&bucket->heard[i], now);
+		return 1;
+	}
+	if (flags & RVS_CHECK_SOURCE)
+		return 0;
+	if (!(flags & RVS_NO_LEARNING))
+		learn(rvs, bucket, port, mac, now);
+	return 1;
+}
+
+/* ---------------------------------------------------------------------------- control calls */
+
+/* The best way for a static entry and what is in it: the address itself, an empty one, or one that
+ * was learned, whosever it is. -1: all are static. */
+static int way_for_static(const struct rvs_bucket *bucket, uint64_t mac, uint64_t *entry)
+{
+	int way = -1;
+
+	for (int i = 0; i < RVS_WAYS; i++) {
+		uint64_t seen = rvs_load64(&bucket->entry[i]);
+
+		if (rvs_is_match(seen, mac)) {
+			*entry = seen;
+			return i;
+		}
+		if (!(seen & RVS_ENTRY_STATIC) && (way < 0 || (!seen && *entry))) {
+			*entry = seen;
+			way = i;
+		}
+	}
+	return way;
+}
+
+/* Senders may learn at the same time, so look again until the word was what it seemed to be. */
+int rvs_table_set(struct rvs *rvs, uint32_t port, uint64_t mac)
+{
+	struct rvs_bucket *bucket = rvs_bucket_of(rvs, mac);
+	uint64_t entry = 0;
+	int way;
+
+	do {
+		way = way_for_static(bucket, mac, &entry);
+		if (way < 0)
+			return -RVS_FULL;
+		if (rvs_is_match(entry, mac) && (entry & RVS_ENTRY_STATIC))
+			return rvs_entry_port(entry) == port ? 0 : -RVS_EXISTS;
+	} while (!replace(&bucket->entry[way], entry, make_entry(mac, port, RVS_ENTRY_STATIC)));
+	if (entry)
+		learned_add(rvs, rvs_entry_port(entry), -1u);
+	for (int i = 0; i < RVS_WAYS; i++) {
+		entry = rvs_load64(&bucket->entry[i]);
+		if (i != way && rvs_is_match(entry, mac) && replace(&bucket->entry[i], entry, 0))
+			learned_add(rvs, rvs_entry_port(entry), -1u);
+	}
+	return 0;
+}
+
+int rvs_static_add(struct rvs *rvs, uint32_t port, const uint8_t mac[6])
+{
+	uint64_t word = rvs_mac_word(mac);
+
+	if (port >= rvs->config.ports || !rvs_port_at(rvs, port)->attached)
+		return -RVS_BAD_PORT;
+	if (!word || (word & RVS_GROUP_BIT))
+		return -RVS_BAD_ADDRESS;
+	return rvs_table_set(rvs, port, word);
+}
+
+int rvs_static_remove(struct rvs *rvs, uint32_t port, const uint8_t mac[6])
+{
+	uint64_t word = rvs_mac_word(mac);
+	struct rvs_bucket *bucket = rvs_bucket_of(rvs, word);
+
+	if (port >= rvs->config.ports)
+		return -RVS_BAD_PORT;
+	for (int i = 0; i < RVS_WAYS; i++)
+		if (rvs_load64(&bucket->entry[i]) == make_entry(word, port, RVS_ENTRY_STATIC)) {
+			rvs_store64(&bucket->entry[i], 0);
+			return 0;
+		}
+	return -RVS_NOT_FOUND;
+}
+
+/* Removes entries of a port, or of all (RVS_FLOOD); returns how many. */
+int rvs_table_sweep(struct rvs *rvs, uint32_t port, int statics)
+{
+	int removed = 0;
+
+	for (uint64_t b = 0; b <= rvs->bucket_mask; b++) {
+		struct rvs_bucket *bucket = rvs_bucket_at(rvs, b);
+
+		for (int i = 0; i < RVS_WAYS; i++) {
+			uint64_t entry = rvs_load64(&bucket->entry[i]);
+
+			if (!entry || ((entry & RVS_ENTRY_STATIC) && !statics))
+				continue;
+			if (port != RVS_FLOOD && rvs_entry_port(entry) != port)
+				continue;
+			if (!replace(&bucket->entry[i], entry, 0))
+				continue;
+			if (!(entry & RVS_ENTRY_STATIC))
+				learned_add(rvs, rvs_entry_port(entry), -1u);
+			removed++;
+		}
+	}
+	return removed;
+}
+
+int rvs_table_flush(struct rvs *rvs, int port)
+{
+	if (port >= (int)rvs->config.ports)
+		return -RVS_BAD_PORT;
+	return rvs_table_sweep(rvs, port < 0 ? RVS_FLOOD : (uint32_t)port, 0);
+}
+
+/* Also counts anew what each port has learned: a sender that was stopped may have left a count
+ * too high. Learning goes on meanwhile, so a count may be off by what was learned during this. */
+int rvs_table_age(struct rvs *rvs, uint32_t now)
+{
+	int removed = 0;
+
+	for (uint32_t p = 0; p < rvs->config.ports; p++)
+		rvs_port_at(rvs, p)->learned_seen = 0;
+	for (uint64_t b = 0; b <= rvs->bucket_mask; b++) {
+		struct rvs_bucket *bucket = rvs_bucket_at(rvs, b);
+
+		for (int i = 0; i < RVS_WAYS; i++) {
+			uint64_t entry = rvs_load64(&bucket->entry[i]);
+
+			if (!entry || (entry & RVS_ENTRY_STATIC))
+				continue;
+			if (!rvs_is_old(rvs, rvif_load(&bucket->heard[i]), now) &&
+			    !has_twin(bucket, i, entry & RVS_MAC_MASK))
+				rvs_port_at(rvs, rvs_entry_port(entry))->learned_seen++;
+			else if (replace(&bucket->entry[i], entry, 0))
+				removed++;
+		}
+	}
+	for (uint32_t p = 0; p < rvs->config.ports; p++) {
+		struct rvs_port *port = rvs_port_at(rvs, p);
+
+		rvif_store(&port->learned, port->learned_seen);
+	}
+	return removed;
+}
+
+int rvs_table_dump(struct rvs *rvs, uint64_t *position, struct rvs_entry *entries, uint32_t room)
+{
+	const uint64_t end = ((uint64_t)rvs->bucket_mask + 1) * RVS_WAYS;
+	uint32_t n = 0;
+
+	for (; *position < end && n < room; ++*position) {
+		struct rvs_bucket *bucket = rvs_bucket_at(rvs, *position / RVS_WAYS);
+		uint64_t entry = rvs_load64(&bucket->entry[*position % RVS_WAYS]);
+
+		if (!entry)
+			continue;
+		rvs_mac_bytes(entries[n].mac, entry & RVS_MAC_MASK);
+		entries[n].port = (uint16_t)rvs_entry_port(entry);
+		entries[n].is_static = !!(entry & RVS_ENTRY_STATIC);
+		entries[n].heard = rvif_load(&bucket->heard[*position % RVS_WAYS]);
+		n++;
+	}
+	return (int)n;
+}

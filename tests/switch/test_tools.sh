@@ -1,0 +1,165 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The README's three commands, and what may go wrong with the tools: a driver that comes back, one that is
+# killed, a file that is cut short or is none, wrong usage.
+#   test_tools.sh RVS_FWD RVS_PKTGEN
+fwd=$(realpath "$1") pktgen=$(realpath "$2") status=0
+directory=$(mktemp -d)
+cd "$directory" || exit 1
+trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$directory"' EXIT
+
+check()
+{
+	local name=$1
+	shift
+	if "$@"; then
+		echo "ok: $name"
+	else
+		echo "FAILED: $name"
+		status=1
+	fi
+}
+
+# appears FILE: within 5 seconds
+appears()
+{
+	for _ in $(seq 250); do
+		[ -e "$1" ] && return
+		sleep 0.02
+	done
+	return 1
+}
+
+# number FILE KEY: of the last line of JSON
+number()
+{
+	tail -n 1 "$1" | grep -oE "\"$2\":[0-9]+" | head -n 1 | cut -d: -f2
+}
+
+# port_number VNIC KEY: of a port in the switch's last line
+port_number()
+{
+	tail -n 1 fwd.json | grep -oE "\"vnic\":\"$1\"[^}]*" | grep -oE "\"$2\":[0-9]+" | head -n 1 |
+		cut -d: -f2
+}
+
+sums()
+{
+	local sent received lost got
+	sent=$(number tx.json sent) received=$(number rx.json received) lost=$(number rx.json lost)
+	got=$(($(port_number a.vnic delivered) + $(port_number a.vnic full)))
+	echo "sent $sent, received $received, lost $lost; the switch: delivered and full $got"
+	[ "$sent" -gt 1000 ] && [ "$received" -gt 1000 ] && [ "$sent" = "$got" ] &&
+		[ "$(number rx.json disordered)" = 0 ] && [ "$(number rx.json foreign)" = 0 ] &&
+		[ "$received" = "$(port_number a.vnic delivered)" ]
+}
+
+three_commands()
+{
+	"$fwd" --json --interval 0 a.vnic b.vnic >fwd.json &
+	local switch=$! receiver
+	"$pktgen" rx --json b.vnic >rx.json &
+	receiver=$!
+	appears b.vnic || return 1
+	sleep 0.1
+	"$pktgen" tx --json --time 1 --wait 10 a.vnic >tx.json || return 1
+	sleep 0.3
+	kill -INT $receiver
+	wait $receiver || return 1
+	kill -TERM $switch
+	wait $switch || return 1
+	sums
+}
+
+ping_pong()
+{
+	"$fwd" --quiet a.vnic b.vnic &
+	local switch=$!
+	"$pktgen" pong --interval 0 b.vnic >/dev/null &
+	local ponger=$!
+	appears b.vnic || return 1
+	sleep 0.1
+	timeout 20 "$pktgen" ping --json --count 200 --time 10 a.vnic >ping.json || return 1
+	kill -INT $ponger
+	wait $ponger || return 1
+	# the driver comes back, as another epoch of another file
+	timeout 20 "$pktgen" tx --count 100 --wait 10 --size imix --interval 0 a.vnic >/dev/null || return 1
+	timeout 20 "$pktgen" tx --count 100 --wait 10 --size 9000 --interval 0 a.vnic >/dev/null || return 1
+	kill -TERM $switch
+	wait $switch || return 1
+	cat ping.json
+	[ "$(number ping.json answers)" -ge 200 ] && [ "$(number ping.json p50)" -gt 0 ]
+}
+
+cut_short_and_killed()
+{
+	"$fwd" --quiet a.vnic b.vnic 2>fwd.err &
+	local switch=$! sender result
+	"$pktgen" tx --interval 0 a.vnic >/dev/null &
+	sender=$!
+	sleep 0.4
+	truncate -s 8192 a.vnic
+	sleep 0.2
+	kill -KILL $sender 2>/dev/null # if it did not touch what is gone
+	wait $sender 2>/dev/null
+	"$pktgen" tx --interval 0 b.vnic >/dev/null &
+	sender=$!
+	sleep 0.3
+	kill -KILL $sender
+	wait $sender 2>/dev/null
+	[ -e b.vnic ] || return 1 # is left behind, and replaced:
+	timeout 20 "$pktgen" tx --count 100 --wait 10 --interval 0 b.vnic >/dev/null || return 1
+	timeout 20 "$pktgen" tx --count 100 --wait 10 --interval 0 a.vnic >/dev/null || return 1
+	kill -TERM $switch
+	wait $switch
+	result=$?
+	cat fwd.err
+	return $result
+}
+
+in_use()
+{
+	"$pktgen" rx --interval 0 a.vnic >/dev/null &
+	local receiver=$!
+	appears a.vnic || return 1
+	"$pktgen" rx a.vnic 2>err
+	local result=$?
+	kill -INT $receiver
+	wait $receiver
+	[ $result = 1 ] && grep -q 'another driver uses it' err
+}
+
+not_a_vnic()
+{
+	head -c 100000 /dev/zero >zero.vnic
+	timeout -s INT 1 "$fwd" --quiet zero.vnic . /dev/null missing.vnic
+	[ $? -le 124 ]
+}
+
+usage()
+{
+	local arguments result
+	for arguments in "" "tx" "tx a b" "jump a" "tx --size 1 a" "tx --mac 1:2 a" "tx --rate x a" "rx --what a"; do
+		# shellcheck disable=SC2086
+		"$pktgen" $arguments >/dev/null 2>err
+		result=$?
+		[ $result = 2 ] && [ -s err ] || { echo "rvs-pktgen $arguments: $result"; return 1; }
+	done
+	for arguments in "" "--interval x a" "--what a" "--max-age -1 a"; do
+		# shellcheck disable=SC2086
+		"$fwd" $arguments >/dev/null 2>err
+		result=$?
+		[ $result = 2 ] && [ -s err ] || { echo "rvs-fwd $arguments: $result"; return 1; }
+	done
+	"$fwd" --help | grep -q '^Usage' && "$pktgen" --help | grep -q '^Usage' &&
+		"$pktgen" rx --help | grep -q '^Usage'
+}
+
+check "three commands" three_commands
+check "ping and pong, and a driver that comes back" ping_pong
+check "a file cut short, a driver killed" cut_short_and_killed
+check "a vNIC in use" in_use
+check "files that are no vNICs" not_a_vnic
+check "wrong usage" usage
+check "nothing left behind" [ -z "$(find . -name '*.vnic*' ! -name zero.vnic)" ]
+exit $status

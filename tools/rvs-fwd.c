@@ -1,0 +1,546 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The switch in a process of its own, over vNICs that are files. A driver's file may come, go, be replaced
+ * or be cut short at any time; that must never stop the other ports.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <json-c/json.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include <rvif/driver.h>
+#include <rvs.h>
+
+enum {
+	MAX_PATHS = 256,
+	QUEUES = 16,
+	BURST = 256,
+	LOOK_EVERY_US = 2000, /* at files and drivers' states */
+	IDLE_ROUNDS = 2000,   /* before it begins to sleep between rounds */
+	IDLE_SLEEP_US = 50,
+};
+
+struct port {
+	const char *path;
+	uint8_t *region; /* NULL: no file is mapped */
+	size_t size;
+	dev_t device;
+	ino_t inode;
+	bool attached;
+	bool refused;		 /* said so for this epoch */
+	uint32_t epoch;		 /* of the driver that is attached or was refused */
+	uint32_t queues;	 /* to transmit */
+	struct rvs_stats before; /* of the last report */
+};
+
+static const char usage_text[] =
+	"Usage: rvs-fwd [OPTION]... VNIC...\n"
+	"\n"
+	"Switches frames between vNICs, each of which is a file that its driver makes (rvs-pktgen,\n"
+	"DPDK's net_rvif). Files may be there already or come later. Ends with SIGINT or SIGTERM.\n"
+	"\n"
+	"  --interval SECONDS  print statistics of each port this often (default 1; 0: only at the\n"
+	"                      end)\n"
+	"  --json              print statistics as JSON, an object a line\n"
+	"  --quiet             print no statistics\n"
+	"  --check-source      drop what a port sends from other addresses than its own\n"
+	"  --max-age SECONDS   forget a learned address after this time (default 300)\n"
+	"  --max-learned N     addresses that a port may teach (default 1024)\n"
+	"  --no-offload        grant neither checksum nor segmentation offload\n"
+	"  --poll              never sleep, also when nothing comes\n"
+	"  --help              this text\n"
+	"\n"
+	"Exit status: 0 ended by a signal; 1 failed; 2 wrong usage.\n";
+
+static struct rvs *rvs;
+static struct port ports[MAX_PATHS];
+static uint32_t port_count;
+static struct rvs_policy policy = {.features = RVIF_F_ALL, .max_learned = 1024, .mbps = 100000};
+static bool json, quiet, poll_always;
+static double interval = 1;
+static volatile sig_atomic_t stop;
+
+/* A file that was cut short: the access fails with SIGBUS at an address of one region. */
+static sigjmp_buf cut_short;
+static volatile sig_atomic_t may_jump;
+static uint8_t *volatile fault_at;
+
+static void say(const struct port *port, const char *what)
+{
+	fprintf(stderr, "rvs-fwd: %s: %s\n", port->path, what);
+}
+
+static double monotonic(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void on_stop(int signal)
+{
+	(void)signal;
+	stop = 1;
+}
+
+static void on_bus_error(int signal, siginfo_t *info, void *context)
+{
+	(void)context;
+	if (!may_jump) {
+		struct sigaction fatal = {.sa_handler = SIG_DFL};
+
+		sigaction(signal, &fatal, NULL);
+		return; /* and again */
+	}
+	fault_at = info->si_addr;
+	siglongjmp(cut_short, 1);
+}
+
+/* ------------------------------------------------------------------------------------- ports */
+
+static void unmap(struct port *port)
+{
+	munmap(port->region, port->size);
+	port->region = NULL;
+	port->attached = false;
+}
+
+/* There is one sender, and it is here, so nobody is inside. */
+static void detach(struct port *port)
+{
+	if (port->attached && rvs_port_detach(rvs, (uint32_t)(port - ports)) < 0)
+		say(port, "detaching failed");
+	port->attached = false;
+}
+
+/* The memory is not there any more. Zeroes take its place, so that detaching has something to write to. */
+static void drop_cut_short(void)
+{
+	for (uint32_t i = 0; i < port_count; i++) {
+		struct port *port = &ports[i];
+
+		if (!port->region || fault_at < port->region ||
+		    fault_at >= port->region + port->size)
+			continue;
+		say(port, "the file was cut short; dropped");
+		if (mmap(port->region, port->size, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
+			 0) == MAP_FAILED)
+			abort();
+		rvs_sender_gone(rvs, 0);
+		rvs_port_detach(rvs, i); /* it may have been in the middle of attaching */
+		unmap(port);
+		return;
+	}
+	rvs_sender_gone(rvs, 0);
+}
+
+static void map_file(struct port *port)
+{
+	struct stat st;
+	int fd = open(port->path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size < RVIF_HEADER_SIZE ||
+	    (uint64_t)st.st_size > RVIF_MAX_REGION) {
+		close(fd);
+		return;
+	}
+	port->size = (size_t)st.st_size;
+	port->region = mmap(NULL, port->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	if (port->region == MAP_FAILED) {
+		port->region = NULL;
+		return;
+	}
+	port->device = st.st_dev;
+	port->inode = st.st_ino;
+	port->refused = false;
+}
+
+/* Another file, or none, at the path. */
+static bool was_replaced(const struct port *port)
+{
+	struct stat st;
+
+	return stat(port->path, &st) < 0 || st.st_dev != port->device || st.st_ino != port->inode ||
+	       (uint64_t)st.st_size < port->size;
+}
+
+static void attach(struct port *port, uint32_t epoch)
+{
+	int error =
+		rvs_port_attach(rvs, (uint32_t)(port - ports), port->region, port->size, &policy);
+	struct rvs_port_info info;
+
+	if (port->refused && port->epoch == epoch && error)
+		return;
+	port->epoch = epoch;
+	port->refused = error != 0;
+	if (error) {
+		say(port, rvif_strreason(-error));
+		return;
+	}
+	port->attached = true;
+	rvs_port_info(rvs, (uint32_t)(port - ports), &info);
+	port->queues = info.tx_queues;
+	memset(&port->before, 0, sizeof(port->before));
+}
+
+/* The file and the driver as they are now. */
+static void look_at(struct port *port)
+{
+	const struct rvif_header *header;
+	uint32_t state, epoch;
+
+	if (port->region && was_replaced(port)) {
+		detach(port);
+		unmap(port);
+	}
+	if (!port->region)
+		map_file(port);
+	if (!port->region)
+		return;
+	header = (const struct rvif_header *)(const void *)port->region;
+	state = rvif_load_acquire(&header->driver.state);
+	epoch = rvif_load(&header->driver.epoch);
+	if (port->attached && (state != RVIF_DRIVER_UP || epoch != port->epoch))
+		detach(port);
+	if (!port->attached && state == RVIF_DRIVER_UP)
+		attach(port, epoch);
+}
+
+/* -------------------------------------------------------------------------------- statistics */
+
+static uint64_t all_drops(const struct rvs_stats *stats)
+{
+	uint64_t sum = 0;
+
+	for (int reason = 0; reason < RVS_DROPS; reason++)
+		sum += stats->drops[reason];
+	return sum;
+}
+
+static const char *const drop_names[RVS_DROPS] = {
+	[RVS_DROP_BAD_DESC] = "bad_desc",
+	[RVS_DROP_BAD_LENGTH] = "bad_length",
+	[RVS_DROP_BAD_CHAIN] = "bad_chain",
+	[RVS_DROP_BAD_OFFLOAD] = "bad_offload",
+	[RVS_DROP_BAD_SOURCE] = "bad_source",
+	[RVS_DROP_SPOOFED] = "spoofed",
+	[RVS_DROP_SAME_PORT] = "same_port",
+	[RVS_DROP_NO_RECEIVER] = "no_receiver",
+	[RVS_DROP_DETACHED] = "detached",
+	[RVS_DROP_BUSY] = "busy",
+	[RVS_DROP_FULL] = "full",
+	[RVS_DROP_TOO_LONG] = "too_long",
+	[RVS_DROP_NO_GSO] = "no_gso",
+	[RVS_DROP_BAD_BUFFER] = "bad_buffer",
+	[RVS_DROP_ABANDONED] = "abandoned",
+};
+
+static void add_number(struct json_object *object, const char *key, uint64_t value)
+{
+	json_object_object_add(object, key, json_object_new_uint64(value));
+}
+
+static struct json_object *port_as_json(const struct port *port, const struct rvs_stats *stats,
+					double seconds)
+{
+	struct json_object *object = json_object_new_object(), *drops = json_object_new_object();
+	struct rvs_port_info info;
+	char mac[18];
+
+	rvs_port_info(rvs, (uint32_t)(port - ports), &info);
+	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", info.mac[0], info.mac[1],
+		 info.mac[2], info.mac[3], info.mac[4], info.mac[5]);
+	json_object_object_add(object, "vnic", json_object_new_string(port->path));
+	json_object_object_add(object, "attached", json_object_new_boolean(port->attached));
+	json_object_object_add(object, "mac", json_object_new_string(mac));
+	add_number(object, "learned", info.learned);
+	add_number(object, "sent", stats->frames);
+	add_number(object, "sent_bytes", stats->bytes);
+	add_number(object, "copies", stats->copies);
+	add_number(object, "delivered", stats->delivered);
+	add_number(object, "received", stats->rx_frames);
+	add_number(object, "received_bytes", stats->rx_bytes);
+	add_number(object, "missed", stats->rx_missed);
+	add_number(object, "sent_per_second",
+		   (uint64_t)((double)(stats->frames - port->before.frames) / seconds));
+	add_number(object, "received_per_second",
+		   (uint64_t)((double)(stats->rx_frames - port->before.rx_frames) / seconds));
+	for (int reason = 0; reason < RVS_DROPS; reason++)
+		if (stats->drops[reason])
+			add_number(drops, drop_names[reason], stats->drops[reason]);
+	json_object_object_add(object, "drops", drops);
+	return object;
+}
+
+static void print_drops(const struct rvs_stats *stats)
+{
+	for (int reason = 0; reason < RVS_DROPS; reason++)
+		if (stats->drops[reason])
+			printf(" %s=%llu", drop_names[reason],
+			       (unsigned long long)stats->drops[reason]);
+	putchar('\n');
+}
+
+static void report(double seconds)
+{
+	struct json_object *list = json ? json_object_new_array() : NULL;
+
+	if (!json)
+		printf("%-32s %12s %12s %12s %12s  %s\n", "vnic", "sent/s", "received/s", "sent",
+		       "received", "drops");
+	for (uint32_t i = 0; i < port_count; i++) {
+		struct port *port = &ports[i];
+		struct rvs_stats stats;
+
+		rvs_port_stats(rvs, i, &stats);
+		if (json) {
+			json_object_array_add(list, port_as_json(port, &stats, seconds));
+		} else {
+			printf("%-32s %12.0f %12.0f %12llu %12llu  %llu", port->path,
+			       (double)(stats.frames - port->before.frames) / seconds,
+			       (double)(stats.rx_frames - port->before.rx_frames) / seconds,
+			       (unsigned long long)stats.frames,
+			       (unsigned long long)stats.rx_frames,
+			       (unsigned long long)all_drops(&stats));
+			print_drops(&stats);
+		}
+		port->before = stats;
+	}
+	if (json) {
+		struct json_object *object = json_object_new_object();
+
+		json_object_object_add(object, "seconds", json_object_new_double(seconds));
+		json_object_object_add(object, "ports", list);
+		puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
+		json_object_put(object);
+	}
+	fflush(stdout);
+}
+
+/* --------------------------------------------------------------------------------- switching */
+
+/* Whoever sleeps does so on "completed" of its queue; see rvif_shared_file. */
+static void wake(uint32_t number, uint32_t queue)
+{
+	const struct port *port = &ports[number];
+	const struct rvif_header *header = (const struct rvif_header *)(const void *)port->region;
+	struct rvif_config config = header->config; /* its own affair if this changed */
+	struct rvif_layout layout;
+
+	if (!port->attached || rvif_layout(&config, &layout) || queue >= config.rx_queues ||
+	    layout.buffers > port->size)
+		return;
+	syscall(SYS_futex, &rvif_rx_queue(port->region, &layout, queue)->completed, FUTEX_WAKE,
+		INT_MAX, NULL, NULL, 0);
+}
+
+static void wake_all(void)
+{
+	for (uint32_t i = 0; i < port_count; i++)
+		for (uint32_t queue = 0; ports[i].attached && queue < QUEUES; queue++)
+			wake(i, queue);
+}
+
+/* Once over all queues. Returns frames moved. */
+static uint32_t forward_round(uint32_t now)
+{
+	struct rvs_result result;
+	uint32_t frames = 0;
+
+	for (uint32_t i = 0; i < port_count; i++)
+		for (uint32_t queue = 0; ports[i].attached && queue < ports[i].queues; queue++) {
+			if (rvs_forward(rvs, 0, i, queue, BURST, now, &result))
+				continue;
+			frames += result.frames;
+			for (uint32_t w = 0; w < result.wakes; w++)
+				wake(result.wake[w].port, result.wake[w].queue);
+			if (result.more_wakes)
+				wake_all();
+		}
+	return frames;
+}
+
+static void run(void)
+{
+	const struct timespec nap = {.tv_nsec = IDLE_SLEEP_US * 1000};
+	static double last_report, last_look, last_age, began;
+	static uint32_t idle, rounds;
+
+	began = last_report = last_age = monotonic();
+	last_look = 0;
+	if (sigsetjmp(cut_short, 1)) {
+		may_jump = 0;
+		drop_cut_short();
+		wake_all();
+	}
+	may_jump = 1;
+	while (!stop) {
+		double now;
+
+		/* the clock costs more than an empty round */
+		if (forward_round((uint32_t)last_look) || poll_always)
+			idle = 0;
+		else
+			idle++;
+		if (++rounds % 64 && idle < IDLE_ROUNDS)
+			continue;
+		now = monotonic();
+		if (now - last_look > LOOK_EVERY_US * 1e-6) {
+			last_look = now;
+			for (uint32_t i = 0; i < port_count; i++)
+				look_at(&ports[i]);
+		}
+		if (now - last_age > 1) {
+			last_age = now;
+			rvs_table_age(rvs, (uint32_t)now);
+		}
+		if (interval > 0 && !quiet && now - last_report >= interval) {
+			report(now - last_report);
+			last_report = now;
+		}
+		if (idle >= IDLE_ROUNDS)
+			nanosleep(&nap, NULL);
+	}
+	if (!quiet)
+		report(interval > 0 ? monotonic() - last_report : monotonic() - began);
+	for (uint32_t i = 0; i < port_count; i++) {
+		detach(&ports[i]);
+		if (ports[i].region)
+			unmap(&ports[i]);
+	}
+	may_jump = 0;
+}
+
+/* ------------------------------------------------------------------------------------ options */
+
+static int usage_error(const char *what, const char *value)
+{
+	fprintf(stderr, "rvs-fwd: %s: %s; see rvs-fwd --help\n", what, value);
+	return 2;
+}
+
+static int make_switch(uint32_t max_age)
+{
+	struct rvs_config config = {.ports = port_count,
+				    .senders = 1,
+				    .queues = QUEUES,
+				    .buckets = 4096,
+				    .max_age = max_age};
+	uint64_t size;
+
+	if (getrandom(&config.seed, sizeof(config.seed), 0) != sizeof(config.seed))
+		return -errno;
+	size = rvs_size(&config);
+	rvs = aligned_alloc(4096, (size + 4095) & ~4095ull);
+	if (!rvs)
+		return -ENOMEM;
+	return rvs_init(rvs, size, &config);
+}
+
+static void catch_signals(void)
+{
+	struct sigaction end = {.sa_handler = on_stop};
+	struct sigaction bus = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
+
+	sigaction(SIGINT, &end, NULL);
+	sigaction(SIGTERM, &end, NULL);
+	sigaction(SIGBUS, &bus, NULL);
+}
+
+static bool to_number(const char *text, double max, double *value)
+{
+	char *end;
+
+	*value = strtod(text, &end);
+	return end != text && !*end && *value >= 0 && *value <= max;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"interval", required_argument, NULL, 'i'},
+		{"json", no_argument, NULL, 'j'},
+		{"quiet", no_argument, NULL, 'q'},
+		{"check-source", no_argument, NULL, 'c'},
+		{"max-age", required_argument, NULL, 'a'},
+		{"max-learned", required_argument, NULL, 'l'},
+		{"no-offload", no_argument, NULL, 'o'},
+		{"poll", no_argument, NULL, 'p'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	double max_age = 300, number;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case 'i':
+			if (!to_number(optarg, 1e6, &interval))
+				return usage_error("no number of seconds", optarg);
+			break;
+		case 'j':
+			json = true;
+			break;
+		case 'q':
+			quiet = true;
+			break;
+		case 'c':
+			policy.flags |= RVS_CHECK_SOURCE;
+			break;
+		case 'a':
+			if (!to_number(optarg, 1e9, &max_age))
+				return usage_error("no number of seconds", optarg);
+			break;
+		case 'l':
+			if (!to_number(optarg, 1e6, &number))
+				return usage_error("no number of addresses", optarg);
+			policy.max_learned = (uint32_t)number;
+			break;
+		case 'o':
+			policy.features &= ~(RVIF_F_CSUM | RVIF_F_TSO4 | RVIF_F_TSO6);
+			break;
+		case 'p':
+			poll_always = true;
+			break;
+		case 'h':
+			fputs(usage_text, stdout);
+			return 0;
+		default:
+			fputs("see rvs-fwd --help\n", stderr);
+			return 2;
+		}
+	}
+	if (optind == argc)
+		return usage_error("no vNIC", "give the paths of their files");
+	if (argc - optind > MAX_PATHS)
+		return usage_error("too many vNICs, at most 256", argv[optind + MAX_PATHS]);
+	for (; optind < argc; optind++)
+		ports[port_count++].path = argv[optind];
+	if (make_switch((uint32_t)max_age)) {
+		fputs("rvs-fwd: no memory for the switch\n", stderr);
+		return 1;
+	}
+	catch_signals();
+	run();
+	free(rvs);
+	return 0;
+}
