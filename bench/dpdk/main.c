@@ -14,8 +14,8 @@
 #include <string.h>
 
 #define MAX_REPEATS 101
-#define KINDS 4
-#define BURSTS 3
+#define KINDS	    4
+#define BURSTS	    3
 
 const char *bench_folder;
 
@@ -25,7 +25,7 @@ static const struct path_kind *const kinds[KINDS] = {
 	&vhost_kind,
 	&memif_zero_copy_kind,
 };
-static const unsigned int bursts[BURSTS] = { 1, 8, 32 };
+static const unsigned int bursts[BURSTS] = {1, 8, 32};
 
 static unsigned int repeats = 11;
 static unsigned int packets = 40000;
@@ -47,7 +47,7 @@ static int measure_size(struct path *paths, unsigned int count, struct rte_mempo
 	for (unsigned int p = 0; p < count; p++)
 		failed |= path_verify(&paths[p], pool, size);
 	for (unsigned int b = 0; b < BURSTS; b++) {
-		bool lost[KINDS] = { false };
+		bool lost[KINDS] = {false};
 
 		for (unsigned int r = 0; r < repeats; r++)
 			for (unsigned int p = 0; p < count; p++) {
@@ -73,7 +73,7 @@ static int measure_size(struct path *paths, unsigned int count, struct rte_mempo
 
 /* The sizes that fit a pool, over all paths that take frames of that size. */
 static int measure_pool(const char *name, uint16_t room, const unsigned int *sizes,
-			unsigned int size_count)
+			unsigned int size_count, unsigned int kind_count)
 {
 	unsigned int largest = sizes[size_count - 1], count = 0;
 	struct rte_mempool *pool;
@@ -86,8 +86,8 @@ static int measure_pool(const char *name, uint16_t room, const unsigned int *siz
 		fprintf(stderr, "no memory for %s\n", name);
 		return -1;
 	}
-	for (unsigned int k = 0; k < KINDS; k++) {
-		paths[count] = (struct path){ .name = kinds[k]->name };
+	for (unsigned int k = 0; k < kind_count; k++) {
+		paths[count] = (struct path){.name = kinds[k]->name};
 		open[count] = kinds[k];
 		if (kinds[k]->open(&paths[count], pool, largest))
 			failed = -1;
@@ -105,10 +105,10 @@ static int measure_pool(const char *name, uint16_t room, const unsigned int *siz
 static int parse(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "repeats", required_argument, NULL, 'r' },
-		{ "packets", required_argument, NULL, 'p' },
-		{ "folder", required_argument, NULL, 'f' },
-		{ 0 },
+		{"repeats", required_argument, NULL, 'r'},
+		{"packets", required_argument, NULL, 'p'},
+		{"folder", required_argument, NULL, 'f'},
+		{0},
 	};
 	int option;
 
@@ -129,7 +129,7 @@ static int parse(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	static const unsigned int small[] = { 64, 512, 1514 }, jumbo[] = { 9000 };
+	static const unsigned int small[] = {64, 512, 1514}, jumbo[] = {9000};
 	int eal = rte_eal_init(argc, argv), failed;
 
 	if (eal < 0 || parse(argc - eal, argv + eal)) {
@@ -138,8 +138,9 @@ int main(int argc, char **argv)
 				"FOLDER is for sockets and shared files and has to exist.\n");
 		return 2;
 	}
-	failed = measure_pool("small", RTE_MBUF_DEFAULT_BUF_SIZE, small, RTE_DIM(small));
-	failed |= measure_pool("jumbo", RTE_PKTMBUF_HEADROOM + 9216, jumbo, RTE_DIM(jumbo));
+	/* zero-copy memif comes last: it closes files of DPDK's memory, so nothing can be opened then */
+	failed = measure_pool("jumbo", RTE_PKTMBUF_HEADROOM + 9216, jumbo, RTE_DIM(jumbo), KINDS - 1);
+	failed |= measure_pool("small", RTE_MBUF_DEFAULT_BUF_SIZE, small, RTE_DIM(small), KINDS);
 	rte_eal_cleanup();
 	return failed ? 1 : 0;
 }

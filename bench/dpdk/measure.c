@@ -13,8 +13,8 @@
 #define PATIENCE 100000
 
 static const struct rte_ether_hdr header = {
-	.dst_addr.addr_bytes = { 0x02, 0, 0, 0, 0, 2 },
-	.src_addr.addr_bytes = { 0x02, 0, 0, 0, 0, 1 },
+	.dst_addr.addr_bytes = {0x02, 0, 0, 0, 0, 2},
+	.src_addr.addr_bytes = {0x02, 0, 0, 0, 0, 1},
 	.ether_type = RTE_BE16(0x88b5),
 };
 
@@ -75,8 +75,8 @@ int path_verify(struct path *path, struct rte_mempool *pool, unsigned int size)
 	rte_pktmbuf_free_bulk(received, in);
 	if (in == MAX_BURST && !wrong)
 		return 0;
-	fprintf(stderr, "%s: %u of %u frames of %u bytes arrived, %u of them changed\n",
-		path->name, in, MAX_BURST, size, wrong);
+	fprintf(stderr, "%s: %u of %u frames of %u bytes arrived, %u of them changed\n", path->name,
+		in, MAX_BURST, size, wrong);
 	return -1;
 }
 

@@ -17,7 +17,7 @@
 int port_open(const char *device, const char *arguments, struct rte_mempool *pool,
 	      unsigned int frame)
 {
-	struct rte_eth_conf config = { 0 };
+	struct rte_eth_conf config = {0};
 	struct rte_eth_dev_info info;
 	uint16_t port, descriptors_rx = 0, descriptors_tx = 0;
 	int error;
@@ -176,6 +176,6 @@ static void close_vhost(struct path *path)
 	port_close(path->hop_tx);
 }
 
-const struct path_kind memif_kind = { "memif", open_memif_copy, close_memif };
-const struct path_kind memif_zero_copy_kind = { "memif_zero_copy", open_memif_zero, close_memif };
-const struct path_kind vhost_kind = { "vhost", open_vhost, close_vhost };
+const struct path_kind memif_kind = {"memif", open_memif_copy, close_memif};
+const struct path_kind memif_zero_copy_kind = {"memif_zero_copy", open_memif_zero, close_memif};
+const struct path_kind vhost_kind = {"vhost", open_vhost, close_vhost};
