@@ -46,6 +46,8 @@ int port_wait_link(uint16_t port);
 
 /* Send one burst whose bytes are known and look at what arrives: 0, or -1 after a message. */
 int path_verify(struct path *path, struct rte_mempool *pool, unsigned int size);
+/* Gives every buffer of the pool the same header, so that the timed loop need not write one. */
+void path_prepare(struct rte_mempool *pool);
 /* Cycles a packet over a run of so many packets, or a negative number if packets got lost. */
 double path_measure(struct path *path, struct rte_mempool *pool, unsigned int size,
 		    unsigned int burst, unsigned int packets);

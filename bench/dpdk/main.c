@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_REPEATS 101
+#define MAX_REPEATS 2001
 #define KINDS	    4
 #define BURSTS	    3
 
@@ -27,8 +27,8 @@ static const struct path_kind *const kinds[KINDS] = {
 };
 static const unsigned int bursts[BURSTS] = {1, 8, 32};
 
-static unsigned int repeats = 11;
-static unsigned int packets = 40000;
+static unsigned int repeats = 201;
+static unsigned int packets = 4096;
 
 static int compare(const void *a, const void *b)
 {
@@ -46,6 +46,7 @@ static int measure_size(struct path *paths, unsigned int count, struct rte_mempo
 
 	for (unsigned int p = 0; p < count; p++)
 		failed |= path_verify(&paths[p], pool, size);
+	path_prepare(pool);
 	for (unsigned int b = 0; b < BURSTS; b++) {
 		bool lost[KINDS] = {false};
 

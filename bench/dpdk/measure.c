@@ -18,8 +18,7 @@ static const struct rte_ether_hdr header = {
 	.ether_type = RTE_BE16(0x88b5),
 };
 
-/* Every buffer of the pool gets the same header, so that the timed loop need not write one. */
-static void prepare(struct rte_mempool *pool, void *arg, void *object, unsigned int index)
+static void write_header(struct rte_mempool *pool, void *arg, void *object, unsigned int index)
 {
 	struct rte_mbuf *m = object;
 
@@ -80,18 +79,25 @@ int path_verify(struct path *path, struct rte_mempool *pool, unsigned int size)
 	return -1;
 }
 
+void path_prepare(struct rte_mempool *pool)
+{
+	rte_mempool_obj_iter(pool, write_header, NULL);
+}
+
 double path_measure(struct path *path, struct rte_mempool *pool, unsigned int size,
 		    unsigned int burst, unsigned int packets)
 {
 	struct rte_mbuf *sent[MAX_BURST], *received[MAX_BURST];
-	unsigned int done = 0;
-	uint64_t start;
+	unsigned int done = 0, warm = packets / 4;
+	uint64_t start = 0;
 
-	rte_mempool_obj_iter(pool, prepare, NULL);
-	start = rte_rdtsc_precise();
-	while (done < packets) {
+	while (done < warm + packets) {
 		unsigned int in;
 
+		if (done >= warm && !start) {
+			warm = done;
+			start = rte_rdtsc_precise();
+		}
 		if (rte_pktmbuf_alloc_bulk(pool, sent, burst))
 			return -1;
 		for (unsigned int i = 0; i < burst; i++) {
@@ -104,5 +110,5 @@ double path_measure(struct path *path, struct rte_mempool *pool, unsigned int si
 			return -1;
 		done += burst;
 	}
-	return (double)(rte_rdtsc_precise() - start) / done;
+	return (double)(rte_rdtsc_precise() - start) / (done - warm);
 }
