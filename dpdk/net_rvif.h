@@ -72,19 +72,23 @@ struct net_rvif_rxq {
 	uint16_t descriptors;
 };
 
-/* The buffers that were free last are used first: few of them are touched, so they stay in the cache. */
+/*
+ * Frames lie one behind the other in an area that is used as a ring of bytes, each at a cache line of
+ * its own; it begins anew whenever nothing is in flight, so that few lines and pages stay in use.
+ */
 struct net_rvif_txq {
 	struct rvif_ring ring;
-	uint32_t *slots; /* offset of the buffer of each descriptor that is out */
+	uint32_t *ends; /* where the data of each descriptor that is out ends */
 	uint32_t slot_mask;
-	uint32_t *stack; /* offsets of free buffers */
-	uint32_t free;
+	uint8_t *area;
+	uint32_t area_offset; /* of the area, in the region */
+	uint32_t area_size;
+	uint32_t head; /* where the next frame goes */
+	uint32_t tail; /* where the oldest one in flight is */
 	uint32_t reclaim_at;
-	uint32_t buffer_size;
 	uint32_t max_frame;
 	bool kick;
 	uint16_t index;
-	uint8_t *region;
 	struct net_rvif_port *port;
 	struct net_rvif_tx_stats stats;
 
@@ -117,6 +121,33 @@ static inline void net_rvif_rearm(struct rte_mbuf *m, const struct net_rvif_rxq 
 	memcpy((char *)m + offsetof(struct rte_mbuf, rearm_data), &queue->rearm,
 	       sizeof(queue->rearm));
 	m->ol_flags = queue->mbuf_flags;
+}
+
+/* Room for a frame in the area: true, and where it begins. It is taken by net_rvif_tx_post. */
+static inline bool net_rvif_tx_room(const struct net_rvif_txq *queue, uint32_t length, uint32_t *at)
+{
+	if (rvif_distance(queue->ring.posted, queue->ring.reaped) >= queue->descriptors)
+		return false;
+	*at = queue->head;
+	if (queue->head < queue->tail)
+		return queue->tail - queue->head > RTE_CACHE_LINE_ROUNDUP(length);
+	if (queue->area_size - queue->head >= RTE_CACHE_LINE_ROUNDUP(length))
+		return true;
+	*at = 0;
+	return queue->tail > RTE_CACHE_LINE_ROUNDUP(length);
+}
+
+/* Fills in the next descriptor; words: its offload fields, see struct rvif_desc. */
+static inline void net_rvif_tx_post(struct net_rvif_txq *queue, uint32_t at, uint32_t length,
+				    uint16_t flags, uint64_t words)
+{
+	uint64_t *desc = (uint64_t *)(void *)rvif_ring_desc(&queue->ring, queue->ring.posted);
+
+	queue->head = at + RTE_CACHE_LINE_ROUNDUP(length);
+	queue->ends[queue->ring.posted & queue->slot_mask] = queue->head;
+	desc[0] = (queue->area_offset + at) | (uint64_t)length << 32 | (uint64_t)flags << 48;
+	desc[1] = words;
+	queue->ring.posted++;
 }
 
 /* devargs.c: 0, or -errno after a message; the options have to be freed in any case. */

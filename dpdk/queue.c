@@ -82,13 +82,11 @@ int net_rvif_tx_queue_setup(struct rte_eth_dev *dev, uint16_t index, uint16_t de
 			     dev->data->port_id, config->tx_free_thresh, descriptors);
 		return -EINVAL;
 	}
-	queue = rte_zmalloc_socket("net_rvif_txq",
-				   sizeof(*queue) + (slots + descriptors) * sizeof(uint32_t),
+	queue = rte_zmalloc_socket("net_rvif_txq", sizeof(*queue) + slots * sizeof(uint32_t),
 				   RTE_CACHE_LINE_SIZE, (int)socket);
 	if (!queue)
 		return -ENOMEM;
-	queue->slots = (uint32_t *)(queue + 1);
-	queue->stack = queue->slots + slots;
+	queue->ends = (uint32_t *)(queue + 1);
 	queue->slot_mask = slots - 1;
 	queue->index = index;
 	queue->descriptors = descriptors;

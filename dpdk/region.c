@@ -20,10 +20,14 @@ static uint32_t stride(uint32_t size)
 	return (lines | 1) * RTE_CACHE_LINE_SIZE;
 }
 
-/* One buffer for a frame; a frame to be segmented takes as many as a chain may have. */
-static uint32_t tx_buffer(uint32_t max_frame)
+/* Room for a ring full of the longest frames, and for two of the longest to be segmented. */
+static uint32_t tx_area(const struct rvif_config *config)
 {
-	return RTE_MAX(max_frame, (uint32_t)NET_RVIF_DEFAULT_BUFFER);
+	uint32_t size = config->tx_ring * stride(config->max_frame);
+
+	if (config->features & (RVIF_F_TSO4 | RVIF_F_TSO6))
+		size = RTE_MAX(size, 2u * (RVIF_MAX_FRAME + 1));
+	return size;
 }
 
 static uint32_t ring_size(uint32_t descriptors)
@@ -70,8 +74,7 @@ static int configure(const struct net_rvif_port *port, const struct rte_eth_dev_
 	memcpy(config->mac, data->mac_addrs, sizeof(config->mac));
 
 	bytes = (uint64_t)config->rx_queues * config->rx_ring * stride(config->buffer_size) +
-		(uint64_t)config->tx_queues * config->tx_ring *
-			stride(tx_buffer(config->max_frame));
+		(uint64_t)config->tx_queues * tx_area(config);
 	error = rvif_configure(config, bytes);
 	if (!error)
 		return 0;
@@ -137,15 +140,14 @@ static void place_queues(struct net_rvif_port *port, const struct rte_eth_dev_da
 
 		rvif_tx_ring_init(&queue->ring, &port->vnic, i);
 		queue->port = port;
-		queue->region = port->vnic.region;
-		queue->buffer_size = tx_buffer(config->max_frame);
+		queue->area = port->vnic.region + at;
+		queue->area_offset = at;
+		queue->area_size = tx_area(config);
+		queue->head = queue->tail = 0;
 		queue->max_frame = config->max_frame;
 		queue->reclaim_at = 0;
 		queue->kick = false;
-		queue->free = 0;
-		for (uint32_t k = 0; k < config->tx_ring; k++, at += stride(queue->buffer_size))
-			if (k < queue->descriptors)
-				queue->stack[queue->free++] = at;
+		at += queue->area_size;
 	}
 }
 

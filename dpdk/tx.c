@@ -10,7 +10,7 @@
 #define SLOW_FLAGS (RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG)
 
 /*
- * Takes back the buffers of what the switch completed. Its line is read for each burst only if it runs
+ * Takes back the room of what the switch completed. Its line is read for each burst only if it runs
  * when called, in this thread, or is not there yet; a switch that polls on another CPU writes that
  * line all the time.
  */
@@ -22,9 +22,11 @@ static void reclaim(struct net_rvif_txq *queue)
 	queue->kick = rvif_load(&ring->control->kick_wanted) != 0;
 	queue->reclaim_at =
 		!queue->kick && rvif_attached(&queue->port->vnic) == 1 ? queue->threshold : 0;
-	for (uint32_t i = done; i--;)
-		queue->stack[queue->free++] = queue->slots[(ring->reaped + i) & queue->slot_mask];
 	ring->reaped += done;
+	if (ring->reaped == ring->posted)
+		queue->head = queue->tail = 0;
+	else if (done)
+		queue->tail = queue->ends[(ring->reaped - 1) & queue->slot_mask];
 }
 
 /* Back to the pool: at once if nobody else holds any of them and they are of one pool. */
@@ -40,16 +42,16 @@ uint16_t BURST(net_rvif_tx)(void *opaque, struct rte_mbuf **frames, uint16_t cou
 {
 	struct net_rvif_txq *queue = opaque;
 	struct rvif_ring *ring = &queue->ring;
-	uint32_t sent, lost = 0, posted = ring->posted;
+	uint32_t sent, out, lost = 0, posted = ring->posted;
 	uint64_t bytes = 0;
 	bool plain = true;
 
-	if (rvif_distance(ring->posted, ring->reaped) >= queue->reclaim_at || queue->free < count)
+	out = rvif_distance(ring->posted, ring->reaped);
+	if (out >= queue->reclaim_at || out + count > queue->descriptors)
 		reclaim(queue);
 	for (sent = 0; sent < count; sent++) {
 		struct rte_mbuf *m = frames[sent];
-		uint32_t length = m->data_len, offset;
-		uint64_t *words;
+		uint32_t length = m->data_len, at;
 
 		if (unlikely(m->nb_segs != 1 || m->ol_flags & SLOW_FLAGS ||
 			     length < RVIF_MIN_FRAME || length > queue->max_frame)) {
@@ -64,14 +66,10 @@ uint16_t BURST(net_rvif_tx)(void *opaque, struct rte_mbuf **frames, uint16_t cou
 				bytes += m->pkt_len;
 			continue;
 		}
-		if (unlikely(!queue->free))
+		if (unlikely(!net_rvif_tx_room(queue, length, &at)))
 			break;
-		offset = queue->stack[--queue->free];
-		queue->slots[ring->posted & queue->slot_mask] = offset;
-		net_rvif_copy(queue->region + offset, rte_pktmbuf_mtod(m, const uint8_t *), length);
-		words = (uint64_t *)(void *)rvif_ring_desc(ring, ring->posted++);
-		words[0] = offset | (uint64_t)length << 32;
-		words[1] = 0;
+		net_rvif_copy(queue->area + at, rte_pktmbuf_mtod(m, const uint8_t *), length);
+		net_rvif_tx_post(queue, at, length, 0, 0);
 		bytes += length;
 		plain = plain && m->pool == frames[0]->pool && RTE_MBUF_DIRECT(m) &&
 			rte_mbuf_refcnt_read(m) == 1;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Transmitting what is not one plain segment: chains on either side and offloads. What the switch did not
+ * Transmitting what is not one plain segment: chains of mbufs and offloads. What the switch did not
  * grant is done here (checksums) or counted and dropped (segmentation). It must never post a frame in
  * part.
  */
@@ -67,45 +67,10 @@ static uint16_t pseudo_with_length(const struct rte_mbuf *m, const struct rvif_d
 	return (uint16_t)((sum & 0xffff) + (sum >> 16));
 }
 
-/* Copies all of the frame into the buffers of count slots from ring.posted on; returns where in the
- * region it begins. */
-static uint32_t post(struct net_rvif_txq *queue, const struct rte_mbuf *m,
-		     const struct rvif_desc *first, uint32_t count)
+static void gather(uint8_t *to, const struct rte_mbuf *m)
 {
-	struct rvif_ring *ring = &queue->ring;
-	const struct rte_mbuf *segment = m;
-	uint32_t taken = 0, left = m->pkt_len, start = queue->stack[queue->free - 1];
-
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t offset = queue->stack[--queue->free], filled = 0;
-		uint32_t length = RTE_MIN(left, queue->buffer_size);
-		struct rvif_desc desc = {0};
-
-		while (filled < length) {
-			uint32_t part = RTE_MIN(length - filled, segment->data_len - taken);
-
-			net_rvif_copy(queue->region + offset + filled,
-				      rte_pktmbuf_mtod_offset(segment, const uint8_t *, taken),
-				      part);
-			filled += part;
-			taken += part;
-			if (taken == segment->data_len) {
-				segment = segment->next;
-				taken = 0;
-			}
-		}
-		if (!i)
-			desc = *first;
-		desc.offset = offset;
-		desc.length = (uint16_t)length;
-		left -= length;
-		if (left)
-			desc.flags |= RVIF_MORE;
-		queue->slots[ring->posted & queue->slot_mask] = offset;
-		*rvif_ring_desc(ring, ring->posted) = desc;
-		ring->posted++;
-	}
-	return start;
+	for (; m; to += m->data_len, m = m->next)
+		net_rvif_copy(to, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);
 }
 
 /* Do the segments hold what the frame says? Other than a driver's loop, an application may be wrong. */
@@ -121,9 +86,9 @@ static bool consistent(const struct rte_mbuf *m)
 int net_rvif_tx_slow(struct net_rvif_txq *queue, struct rte_mbuf *m)
 {
 	uint32_t features = rvif_load(&rvif_header(&queue->port->vnic)->sw.features);
-	uint32_t count = (m->pkt_len + queue->buffer_size - 1) / queue->buffer_size;
-	struct rvif_desc desc, plain = {0};
-	uint32_t start;
+	struct rvif_desc desc;
+	uint64_t words = 0;
+	uint32_t at;
 	uint16_t sum = 0;
 	bool cut, software;
 
@@ -133,8 +98,7 @@ int net_rvif_tx_slow(struct net_rvif_txq *queue, struct rte_mbuf *m)
 	}
 	cut = desc.flags & (RVIF_GSO_TCP4 | RVIF_GSO_TCP6);
 	if (m->pkt_len < RVIF_MIN_FRAME ||
-	    m->pkt_len > (cut ? (uint32_t)RVIF_MAX_FRAME : queue->max_frame) ||
-	    count > RVIF_MAX_CHAIN || count > queue->descriptors) {
+	    m->pkt_len > (cut ? (uint32_t)RVIF_MAX_FRAME : queue->max_frame)) {
 		queue->stats.bad++;
 		return -1;
 	}
@@ -143,7 +107,7 @@ int net_rvif_tx_slow(struct net_rvif_txq *queue, struct rte_mbuf *m)
 		queue->stats.unsupported++;
 		return -1;
 	}
-	if (queue->free < count)
+	if (!net_rvif_tx_room(queue, m->pkt_len, &at))
 		return 0;
 
 	software = desc.flags && !(features & RVIF_F_CSUM);
@@ -153,10 +117,14 @@ int net_rvif_tx_slow(struct net_rvif_txq *queue, struct rte_mbuf *m)
 	} else if (cut) {
 		sum = pseudo_with_length(m, &desc);
 	}
-	start = post(queue, m, software ? &plain : &desc, count);
+	gather(queue->area + at, m);
 	if (software || cut)
-		memcpy(queue->region + start + desc.csum_start + desc.csum_offset, &sum,
-		       sizeof(sum));
+		memcpy(queue->area + at + desc.csum_start + desc.csum_offset, &sum, sizeof(sum));
+	if (software)
+		desc.flags = 0;
+	else
+		memcpy(&words, &desc.csum_start, sizeof(words));
+	net_rvif_tx_post(queue, at, m->pkt_len, desc.flags, words);
 	return 1;
 }
 

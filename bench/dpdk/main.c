@@ -29,6 +29,7 @@ static const unsigned int bursts[BURSTS] = {1, 8, 32};
 
 static unsigned int repeats = 201;
 static unsigned int packets = 4096;
+static const char *only;
 
 static int compare(const void *a, const void *b)
 {
@@ -88,6 +89,8 @@ static int measure_pool(const char *name, uint16_t room, const unsigned int *siz
 		return -1;
 	}
 	for (unsigned int k = 0; k < kind_count; k++) {
+		if (only && strcmp(only, kinds[k]->name))
+			continue;
 		paths[count] = (struct path){.name = kinds[k]->name};
 		open[count] = kinds[k];
 		if (kinds[k]->open(&paths[count], pool, largest))
@@ -109,6 +112,7 @@ static int parse(int argc, char **argv)
 		{"repeats", required_argument, NULL, 'r'},
 		{"packets", required_argument, NULL, 'p'},
 		{"folder", required_argument, NULL, 'f'},
+		{"only", required_argument, NULL, 'o'},
 		{0},
 	};
 	int option;
@@ -122,6 +126,8 @@ static int parse(int argc, char **argv)
 			packets = (unsigned int)value;
 		else if (option == 'f')
 			bench_folder = optarg;
+		else if (option == 'o')
+			only = optarg;
 		else
 			return -1;
 	}
@@ -135,7 +141,7 @@ int main(int argc, char **argv)
 
 	if (eal < 0 || parse(argc - eal, argv + eal)) {
 		fprintf(stderr, "usage: bench-dpdk EAL-OPTIONS -- --folder FOLDER [--repeats N] "
-				"[--packets N]\n"
+				"[--packets N] [--only DRIVER]\n"
 				"FOLDER is for sockets and shared files and has to exist.\n");
 		return 2;
 	}

@@ -32,7 +32,7 @@ static void hop(struct path *path)
 static int attach(struct bench_switch *sw, uint32_t port, const char *file)
 {
 	const struct rvs_policy policy = {
-		.flags = RVS_CHECK_SOURCE,
+		.flags = RVS_CHECK_SOURCE | RVS_KICK,
 		.features = RVIF_F_CSUM,
 		.max_learned = 16,
 		.mbps = 100000,
