@@ -58,7 +58,8 @@ struct net_rvif_rxq {
 	uint32_t stride;
 	uint32_t buffer_size;
 	uint32_t max_frame;
-	uint16_t room; /* bytes of an mbuf */
+	uint32_t limit; /* what the fast path takes: a frame, a buffer, an mbuf */
+	uint16_t room;	/* bytes of an mbuf */
 	bool scatter;
 	bool want_csum; /* the application reads checksum flags */
 	uint32_t features;

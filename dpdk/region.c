@@ -129,6 +129,8 @@ static void place_queues(struct net_rvif_port *port, const struct rte_eth_dev_da
 		queue->stride = stride(config->buffer_size);
 		queue->buffer_size = config->buffer_size;
 		queue->max_frame = config->max_frame;
+		queue->limit = RTE_MIN(RTE_MIN(config->max_frame, config->buffer_size),
+				       (uint32_t)queue->room);
 		queue->features = config->features;
 		queue->buffers = port->vnic.region + at;
 		queue->missed_seen = 0;

@@ -30,20 +30,19 @@ uint16_t BURST(net_rvif_rx)(void *opaque, struct rte_mbuf **frames, uint16_t cou
 {
 	struct net_rvif_rxq *queue = opaque;
 	struct rvif_ring *ring = &queue->ring;
-	uint32_t ready = rvif_ring_completed(ring), got = 0, mbufs, limit;
+	uint32_t ready = rvif_ring_completed(ring), got = 0, mbufs;
 	uint64_t bytes = 0;
 
 	if (!ready)
 		return 0;
 	mbufs = get_mbufs(queue, frames, RTE_MIN(ready, (uint32_t)count));
-	limit = RTE_MIN(queue->buffer_size, (uint32_t)queue->room);
 	while (ready && got < mbufs) {
 		uint32_t slot = ring->reaped & ring->mask, used = 1;
 		uint64_t word = __atomic_load_n((uint64_t *)&ring->descs[slot], __ATOMIC_RELAXED);
 		uint16_t length = (uint16_t)(word >> 32), flags = (uint16_t)(word >> 48);
 		struct rte_mbuf *m = frames[got];
 
-		if (likely(!flags && length >= RVIF_MIN_FRAME && length <= limit)) {
+		if (likely(!flags && length >= RVIF_MIN_FRAME && length <= queue->limit)) {
 			start_mbuf(m, queue, length);
 			net_rvif_copy((uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM,
 				      queue->buffers + (size_t)slot * queue->stride, length);
