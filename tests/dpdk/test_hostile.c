@@ -8,9 +8,11 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#define BURST  32
-#define ROUNDS 60000
+#define BURST	 32
+#define ROUNDS	 60000
+#define MAX_WAIT 60 /* seconds, for a machine that does not let both threads run */
 
 static struct rvif_header *header_of(struct world *world, unsigned int port)
 {
@@ -143,8 +145,10 @@ static void *scribble(void *opaque)
 		struct rvif_queue *rx = rvif_rx_queue(region, &layout, 0);
 		uint32_t at = (uint32_t)rand_r(&seed) % (layout.buffers / 4);
 
-		__atomic_store_n((uint32_t *)(void *)region + at, (uint32_t)rand_r(&seed),
-				 __ATOMIC_RELAXED);
+		/* posted is spared: it tells below what is believable */
+		if ((uint32_t *)(void *)region + at != &rx->posted)
+			__atomic_store_n((uint32_t *)(void *)region + at, (uint32_t)rand_r(&seed),
+					 __ATOMIC_RELAXED);
 		/* mostly a number that the driver has to believe */
 		rvif_store(&rx->completed, rvif_load(&rx->posted) - (uint32_t)rand_r(&seed) % 66);
 		at = layout.rx_rings + 4 + (uint32_t)rand_r(&seed) % 64 * 16;
@@ -171,6 +175,7 @@ static void test_scribbling(void **state)
 	struct rte_eth_stats stats;
 	struct world world;
 	pthread_t thread;
+	time_t start = time(NULL);
 
 	(void)state;
 	world_open(&world, 1, "tso=1");
@@ -178,7 +183,8 @@ static void test_scribbling(void **state)
 	assert_int_equal(rvif_layout(&header_of(&world, 0)->config, &layout), RVIF_OK);
 	finished = false;
 	assert_int_equal(pthread_create(&thread, NULL, scribble, &world), 0);
-	for (unsigned int i = 0; i < ROUNDS; i++) {
+	memset(&stats, 0, sizeof(stats));
+	for (unsigned int i = 0; i < ROUNDS || stats.ierrors < 1000 || stats.ipackets < 1000; i++) {
 		struct rte_mbuf *m;
 
 		take_anything(world.ids[0]);
@@ -193,14 +199,12 @@ static void test_scribbling(void **state)
 		if (i % 1000 == 0) {
 			link_up(world.ids[0]);
 			rte_eth_stats_get(world.ids[0], &stats);
+			assert_true(time(NULL) - start < MAX_WAIT);
 		}
 	}
 	__atomic_store_n(&finished, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
 	assert_int_equal(rte_mempool_in_use_count(setup.pool), 0);
-	assert_int_equal(rte_eth_stats_get(world.ids[0], &stats), 0);
-	assert_true(stats.ierrors > 100);
-	assert_true(stats.ipackets > 100);
 	/* the switch's state is garbage, too: stop without it */
 	world.peer.ports[0].attached = false;
 	assert_int_equal(rte_eth_dev_stop(world.ids[0]), 0);
