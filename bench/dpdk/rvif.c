@@ -85,7 +85,7 @@ static int open_rvif(struct path *path, struct rte_mempool *pool, unsigned int f
 	};
 	uint64_t size = rvs_size(&config);
 	struct bench_switch *sw = rte_zmalloc(NULL, sizeof(*sw), 0);
-	char arguments[256], file[2][200];
+	char arguments[512], file[2][200];
 	int port[2] = { -1, -1 };
 
 	if (!sw)
