@@ -18,7 +18,9 @@
 #define NET_RVIF_DEFAULT_RING	256
 #define NET_RVIF_MAX_RING	4096
 #define NET_RVIF_DEFAULT_BUFFER 2048
-#define NET_RVIF_RECLAIM	32 /* frames in flight before the switch's index is read again */
+#define NET_RVIF_RECLAIM	32   /* frames in flight before the switch's index is read again */
+#define NET_RVIF_RECLAIM_BYTES	8192 /* the same in bytes of the area */
+#define NET_RVIF_PUBLISH	32   /* receive buffers that are given back at once */
 
 /* Ethernet header and one VLAN tag; rvif counts no FCS. */
 #define NET_RVIF_OVERHEAD	(RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN)
@@ -54,6 +56,8 @@ struct net_rvif_tx_stats {
 /* Slot i of the ring always stands for buffer i: to post is to move the index. */
 struct net_rvif_rxq {
 	struct rvif_ring ring;
+	uint32_t published; /* what the switch was told of ring.posted */
+	uint32_t publish_at;
 	uint8_t *buffers;
 	uint32_t stride;
 	uint32_t buffer_size;

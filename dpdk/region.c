@@ -133,6 +133,7 @@ static void place_queues(struct net_rvif_port *port, const struct rte_eth_dev_da
 				       (uint32_t)queue->room);
 		queue->features = config->features;
 		queue->buffers = port->vnic.region + at;
+		queue->publish_at = RTE_MIN(queue->descriptors / 8u, (uint32_t)NET_RVIF_PUBLISH);
 		queue->missed_seen = 0;
 		for (uint32_t k = 0; k < config->rx_ring; k++, at += queue->stride)
 			*rvif_ring_desc(&queue->ring, k) = (struct rvif_desc){.offset = at};
@@ -191,7 +192,7 @@ int net_rvif_up(struct net_rvif_port *port, const struct rte_eth_dev_data *data)
 	for (uint16_t i = 0; i < data->nb_rx_queues; i++) {
 		struct net_rvif_rxq *queue = data->rx_queues[i];
 
-		queue->ring.posted = queue->descriptors;
+		queue->ring.posted = queue->published = queue->descriptors;
 		rvif_ring_publish(&queue->ring);
 	}
 	port->up = true;

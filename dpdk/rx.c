@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The receive burst: frames of one descriptor that fit an mbuf, copied out of the region; all others go
- * to rx_slow.c. One load of the switch's index and one store of ours for each burst. Built twice, with
+ * to rx_slow.c. One load of the switch's index and at most one store of ours for each burst. Built twice, with
  * BURST naming the result.
  */
 #include "copy.h"
@@ -26,6 +26,15 @@ static uint32_t get_mbufs(struct net_rvif_rxq *queue, struct rte_mbuf **mbufs, u
 	return count;
 }
 
+/* Buffers go back a few at a time, and all of them when there is nothing else to do. */
+static inline void publish(struct net_rvif_rxq *queue)
+{
+	if (queue->published == queue->ring.posted)
+		return;
+	queue->published = queue->ring.posted;
+	rvif_ring_publish(&queue->ring);
+}
+
 uint16_t BURST(net_rvif_rx)(void *opaque, struct rte_mbuf **frames, uint16_t count)
 {
 	struct net_rvif_rxq *queue = opaque;
@@ -33,8 +42,10 @@ uint16_t BURST(net_rvif_rx)(void *opaque, struct rte_mbuf **frames, uint16_t cou
 	uint32_t ready = rvif_ring_completed(ring), got = 0, mbufs;
 	uint64_t bytes = 0;
 
-	if (!ready)
+	if (!ready) {
+		publish(queue);
 		return 0;
+	}
 	mbufs = get_mbufs(queue, frames, RTE_MIN(ready, (uint32_t)count));
 	while (ready && got < mbufs) {
 		uint32_t slot = ring->reaped & ring->mask, used = 1;
@@ -61,7 +72,8 @@ uint16_t BURST(net_rvif_rx)(void *opaque, struct rte_mbuf **frames, uint16_t cou
 		ready -= used;
 		ring->posted += used;
 	}
-	rvif_ring_publish(ring);
+	if (rvif_distance(ring->posted, queue->published) >= queue->publish_at)
+		publish(queue);
 	if (got < mbufs)
 		rte_mempool_put_bulk(queue->pool, (void **)frames + got, mbufs - got);
 	queue->stats.packets += got;

@@ -10,9 +10,9 @@
 #define SLOW_FLAGS (RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG)
 
 /*
- * Takes back the room of what the switch completed. Its line is read for each burst only if it runs
- * when called, in this thread, or is not there yet; a switch that polls on another CPU writes that
- * line all the time.
+ * Takes back the room of what the switch completed. Its line is not read for every burst, because it is in another
+ * CPU's cache, or has just been written here; but often enough that what is in use stays in the
+ * first-level cache. Until the switch is there it is, for it may want to be kicked.
  */
 static void reclaim(struct net_rvif_txq *queue)
 {
@@ -20,8 +20,7 @@ static void reclaim(struct net_rvif_txq *queue)
 	uint32_t done = rvif_ring_completed(ring);
 
 	queue->kick = rvif_load(&ring->control->kick_wanted) != 0;
-	queue->reclaim_at =
-		!queue->kick && rvif_attached(&queue->port->vnic) == 1 ? queue->threshold : 0;
+	queue->reclaim_at = rvif_attached(&queue->port->vnic) == 1 ? queue->threshold : 0;
 	ring->reaped += done;
 	if (ring->reaped == ring->posted)
 		queue->head = queue->tail = 0;
@@ -47,7 +46,8 @@ uint16_t BURST(net_rvif_tx)(void *opaque, struct rte_mbuf **frames, uint16_t cou
 	bool plain = true;
 
 	out = rvif_distance(ring->posted, ring->reaped);
-	if (out >= queue->reclaim_at || out + count > queue->descriptors)
+	if (out >= queue->reclaim_at || queue->head >= NET_RVIF_RECLAIM_BYTES ||
+	    out + count > queue->descriptors)
 		reclaim(queue);
 	for (sent = 0; sent < count; sent++) {
 		struct rte_mbuf *m = frames[sent];
