@@ -146,7 +146,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	/* zero-copy memif comes last: it closes files of DPDK's memory, so nothing can be opened then */
-	failed = measure_pool("jumbo", RTE_PKTMBUF_HEADROOM + 9216, jumbo, RTE_DIM(jumbo), KINDS - 1);
+	failed = measure_pool("jumbo", RTE_PKTMBUF_HEADROOM + 9216, jumbo, RTE_DIM(jumbo),
+			      KINDS - 1);
 	failed |= measure_pool("small", RTE_MBUF_DEFAULT_BUF_SIZE, small, RTE_DIM(small), KINDS);
 	rte_eal_cleanup();
 	return failed ? 1 : 0;

@@ -86,7 +86,7 @@ static int open_rvif(struct path *path, struct rte_mempool *pool, unsigned int f
 	uint64_t size = rvs_size(&config);
 	struct bench_switch *sw = rte_zmalloc(NULL, sizeof(*sw), 0);
 	char arguments[512], file[2][200];
-	int port[2] = { -1, -1 };
+	int port[2] = {-1, -1};
 
 	if (!sw)
 		return -1;
@@ -101,9 +101,8 @@ static int open_rvif(struct path *path, struct rte_mempool *pool, unsigned int f
 		const char *name = i ? "net_rvif_rx" : "net_rvif_tx";
 
 		snprintf(file[i], sizeof(file[i]), "%s/rvif%u", bench_folder, i);
-		snprintf(arguments, sizeof(arguments),
-			 "path=%s,mac=02:00:00:00:00:0%u,buffer=%u", file[i], i + 1,
-			 frame > 2048 ? 9216 : 2048);
+		snprintf(arguments, sizeof(arguments), "path=%s,mac=02:00:00:00:00:0%u,buffer=%u",
+			 file[i], i + 1, frame > 2048 ? 9216 : 2048);
 		port[i] = port_open(name, arguments, pool, frame);
 		if (port[i] < 0)
 			break;
@@ -119,4 +118,4 @@ static int open_rvif(struct path *path, struct rte_mempool *pool, unsigned int f
 	return -1;
 }
 
-const struct path_kind rvif_kind = { "rvif", open_rvif, close_rvif };
+const struct path_kind rvif_kind = {"rvif", open_rvif, close_rvif};
