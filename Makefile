@@ -5,6 +5,7 @@
 #   make              kernel modules, libraries, tools, examples
 #   make demo         three VMs on an emulated host
 #   make test         all tests
+#   make soak         ten minutes of random traffic through net_rvif and the switch
 #   make bench        what a call costs, beside VMCALL and a system call
 #   make bench-switch  what the switch costs, beside a bare copy; makes docs/bench-switch.png
 #   make check        static analysis, sanitizers, formatting
@@ -28,8 +29,14 @@ modules: kernels
 	for kernel in $(KERNELS); do \
 		$(MAKE) -C host KERNEL=$$kernel && $(MAKE) -C guest KERNEL=$$kernel || exit 1; done
 
-user: deps
+# without them net_rvif is left out, and "make test" says so
+dpdk-headers: deps
+	dpdk/fetch-headers || echo "== net_rvif will NOT be built"
+
+user: dpdk-headers
 	[ -d build/user ] || meson setup build/user
+	! dpdk/fetch-headers --where >/dev/null 2>&1 || [ -e build/user/dpdk/librte_net_rvif.so ] || \
+		meson setup --reconfigure build/user
 	ninja -C build/user
 
 demo: all
@@ -44,6 +51,10 @@ bench: all
 bench-switch: user
 	bench/switch/run
 
+# SECONDS=60 for a shorter one
+soak: user
+	tests/dpdk/soak build/user/dpdk/librte_net_rvif.so build/user/tools/rvs-fwd $(SECONDS)
+
 check: all
 	tests/check
 
@@ -53,4 +64,4 @@ format:
 clean:
 	rm -rf build/user* build/host-* build/guest-* build/gate build/machine-tests build/logs
 
-.PHONY: all deps kernels gate modules user demo test bench bench-switch check format clean
+.PHONY: all deps dpdk-headers kernels gate modules user demo test soak bench bench-switch check format clean

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The device's arguments. Each value is checked here, and the message says which value was wrong and what
+ * would be right; nothing is guessed or cut to fit.
+ */
+#include "net_rvif.h"
+
+#include <errno.h>
+#include <rte_kvargs.h>
+#include <stdlib.h>
+
+struct range {
+	const char *name;
+	unsigned long min;
+	unsigned long max;
+};
+
+static int parse_number(const struct range *range, const char *value, unsigned long *number)
+{
+	char *end;
+
+	errno = 0;
+	*number = strtoul(value, &end, 10);
+	if (!errno && *value >= '0' && *value <= '9' && !*end && *number >= range->min &&
+	    *number <= range->max)
+		return 0;
+	NET_RVIF_LOG(ERR, "%s='%s' is not a number from %lu to %lu", range->name, value, range->min,
+		     range->max);
+	return -EINVAL;
+}
+
+static int parse_queues(const char *key, const char *value, void *opaque)
+{
+	struct net_rvif_options *options = opaque;
+	unsigned long number;
+	int error = parse_number(&(struct range){key, 1, RVIF_MAX_QUEUES}, value, &number);
+
+	if (!error)
+		options->queues = (uint32_t)number;
+	return error;
+}
+
+static int parse_buffer(const char *key, const char *value, void *opaque)
+{
+	struct net_rvif_options *options = opaque;
+	unsigned long number;
+	int error = parse_number(&(struct range){key, RVIF_MIN_BUFFER, RVIF_MAX_BUFFER}, value,
+				 &number);
+
+	if (!error)
+		options->buffer_size = (uint32_t)number;
+	return error;
+}
+
+static int parse_switch(const char *key, const char *value, void *opaque)
+{
+	unsigned long number;
+	int error = parse_number(&(struct range){key, 0, 1}, value, &number);
+
+	if (!error)
+		*(bool *)opaque = number;
+	return error;
+}
+
+static int parse_path(const char *key, const char *value, void *opaque)
+{
+	struct net_rvif_options *options = opaque;
+
+	if (!*value || options->path) {
+		NET_RVIF_LOG(ERR, "%s=%s", key, *value ? " is given twice" : " names no file");
+		return -EINVAL;
+	}
+	options->path = strdup(value);
+	return options->path ? 0 : -ENOMEM;
+}
+
+static int parse_mac(const char *key, const char *value, void *opaque)
+{
+	struct net_rvif_options *options = opaque;
+
+	if (rte_ether_unformat_addr(value, &options->mac)) {
+		NET_RVIF_LOG(ERR, "%s='%s' is not a MAC address such as 02:00:00:00:00:01", key,
+			     value);
+		return -EINVAL;
+	}
+	if (!rte_is_valid_assigned_ether_addr(&options->mac)) {
+		NET_RVIF_LOG(ERR, "%s='%s' is all zeroes or a group's address", key, value);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int net_rvif_parse(const char *arguments, struct net_rvif_options *options)
+{
+	static const char *const known[] = {"path", "mac", "queues", "buffer", "csum", "tso", NULL};
+	struct rte_kvargs *list;
+	int error;
+
+	*options = (struct net_rvif_options){
+		.queues = 1,
+		.buffer_size = NET_RVIF_DEFAULT_BUFFER,
+		.csum = true,
+	};
+	list = rte_kvargs_parse(arguments ? arguments : "", known);
+	if (!list) {
+		NET_RVIF_LOG(ERR,
+			     "arguments '%s': only path=, mac=, queues=, buffer=, csum= and "
+			     "tso= are known",
+			     arguments ? arguments : "");
+		return -EINVAL;
+	}
+	error = rte_kvargs_process(list, "path", parse_path, options);
+	if (!error)
+		error = rte_kvargs_process(list, "mac", parse_mac, options);
+	if (!error)
+		error = rte_kvargs_process(list, "queues", parse_queues, options);
+	if (!error)
+		error = rte_kvargs_process(list, "buffer", parse_buffer, options);
+	if (!error)
+		error = rte_kvargs_process(list, "csum", parse_switch, &options->csum);
+	if (!error)
+		error = rte_kvargs_process(list, "tso", parse_switch, &options->tso);
+	rte_kvargs_free(list);
+	if (!error && !options->path) {
+		NET_RVIF_LOG(ERR, "path= is missing: the file that is shared with the switch");
+		error = -EINVAL;
+	}
+	if (!error && options->tso && !options->csum) {
+		NET_RVIF_LOG(ERR, "tso=1 needs csum=1");
+		error = -EINVAL;
+	}
+	return error ? -EINVAL : 0;
+}
+
+void net_rvif_free_options(struct net_rvif_options *options)
+{
+	free(options->path);
+	options->path = NULL;
+}

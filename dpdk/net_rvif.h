@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * net_rvif, the DPDK driver of an rvif vNIC: what its files share. The region is shared with a switch that
+ * need not be trusted: nothing that is read from it may become an address, a length or an index before
+ * it was checked, and each word is read once.
+ */
+#ifndef NET_RVIF_H
+#define NET_RVIF_H
+
+#include <rvif/driver.h>
+
+#include <ethdev_driver.h>
+#include <rte_ether.h>
+#include <rte_log.h>
+#include <rte_mbuf.h>
+#include <string.h>
+
+#define NET_RVIF_DEFAULT_RING	256
+#define NET_RVIF_MAX_RING	4096
+#define NET_RVIF_DEFAULT_BUFFER 2048
+#define NET_RVIF_RECLAIM	32   /* frames in flight before the switch's index is read again */
+#define NET_RVIF_RECLAIM_BYTES	8192 /* the same in bytes of the area */
+#define NET_RVIF_PUBLISH	32   /* receive buffers that are given back at once */
+
+/* Ethernet header and one VLAN tag; rvif counts no FCS. */
+#define NET_RVIF_OVERHEAD	(RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN)
+
+struct net_rvif_options {
+	char *path;
+	struct rte_ether_addr mac; /* all 0: not given */
+	uint32_t queues;
+	uint32_t buffer_size;
+	bool csum;
+	bool tso;
+};
+
+struct net_rvif_rx_stats {
+	uint64_t packets;
+	uint64_t bytes;
+	uint64_t no_mbuf;
+	uint64_t bad;	   /* the switch wrote what it must not */
+	uint64_t too_long; /* does not fit one mbuf, and scattering is off */
+	uint64_t checksums;
+};
+
+struct net_rvif_tx_stats {
+	uint64_t packets;
+	uint64_t bytes;
+	uint64_t bad;	      /* too short, too long, too many segments */
+	uint64_t unsupported; /* an offload that the switch did not grant */
+	uint64_t full;	      /* bursts that were cut short by a full ring */
+	uint64_t kicks;
+	uint64_t checksums;
+};
+
+/* Slot i of the ring always stands for buffer i: to post is to move the index. */
+struct net_rvif_rxq {
+	struct rvif_ring ring;
+	uint32_t published; /* what the switch was told of ring.posted */
+	uint32_t publish_at;
+	uint8_t *buffers;
+	uint32_t stride;
+	uint32_t buffer_size;
+	uint32_t max_frame;
+	uint32_t limit; /* what the fast path takes: a frame, a buffer, an mbuf */
+	uint16_t room;	/* bytes of an mbuf */
+	bool scatter;
+	bool want_csum; /* the application reads checksum flags */
+	uint32_t features;
+	uint64_t rearm;	     /* an mbuf's data_off, refcnt, nb_segs, port */
+	uint64_t mbuf_flags; /* of a fresh mbuf of the pool */
+	struct rte_mempool *pool;
+	struct net_rvif_rx_stats stats;
+
+	uint64_t missed;      /* frames that found no buffer */
+	uint64_t missed_seen; /* what the switch's counter was then */
+	uint16_t descriptors;
+};
+
+/*
+ * Frames lie one behind the other in an area that is used as a ring of bytes, each at a cache line of
+ * its own; it begins anew whenever nothing is in flight, so that few lines and pages stay in use.
+ */
+struct net_rvif_txq {
+	struct rvif_ring ring;
+	uint32_t *ends; /* where the data of each descriptor that is out ends */
+	uint32_t slot_mask;
+	uint8_t *area;
+	uint32_t area_offset; /* of the area, in the region */
+	uint32_t area_size;
+	uint32_t head; /* where the next frame goes */
+	uint32_t tail; /* where the oldest one in flight is */
+	uint32_t reclaim_at;
+	uint32_t max_frame;
+	bool kick;
+	uint16_t index;
+	struct net_rvif_port *port;
+	struct net_rvif_tx_stats stats;
+
+	uint16_t descriptors;
+	uint16_t threshold;
+};
+
+struct net_rvif_port {
+	struct rvif_vnic vnic;
+	struct net_rvif_options options;
+	uint64_t region_size; /* what is mapped */
+	bool up;	      /* rvif_start was called */
+	bool stale; /* a switch did not let go of the region: the next start makes a new one */
+	uint32_t refused; /* the epoch whose refusal was reported */
+};
+
+extern int net_rvif_logtype;
+
+#define NET_RVIF_LOG(level, format, ...) \
+	rte_log(RTE_LOG_##level, net_rvif_logtype, "net_rvif: " format "\n", ##__VA_ARGS__)
+
+static inline struct net_rvif_port *net_rvif_port(const struct rte_eth_dev *dev)
+{
+	return dev->data->dev_private;
+}
+
+/* What every received segment begins with. */
+static inline void net_rvif_rearm(struct rte_mbuf *m, const struct net_rvif_rxq *queue)
+{
+	memcpy((char *)m + offsetof(struct rte_mbuf, rearm_data), &queue->rearm,
+	       sizeof(queue->rearm));
+	m->ol_flags = queue->mbuf_flags;
+}
+
+/* Room for a frame in the area: true, and where it begins. It is taken by net_rvif_tx_post. */
+static inline bool net_rvif_tx_room(const struct net_rvif_txq *queue, uint32_t length, uint32_t *at)
+{
+	if (rvif_distance(queue->ring.posted, queue->ring.reaped) >= queue->descriptors)
+		return false;
+	*at = queue->head;
+	if (queue->head < queue->tail)
+		return queue->tail - queue->head > RTE_CACHE_LINE_ROUNDUP(length);
+	if (queue->area_size - queue->head >= RTE_CACHE_LINE_ROUNDUP(length))
+		return true;
+	*at = 0;
+	return queue->tail > RTE_CACHE_LINE_ROUNDUP(length);
+}
+
+/* Fills in the next descriptor; words: its offload fields, see struct rvif_desc. */
+static inline void net_rvif_tx_post(struct net_rvif_txq *queue, uint32_t at, uint32_t length,
+				    uint16_t flags, uint64_t words)
+{
+	uint64_t *desc = (uint64_t *)(void *)rvif_ring_desc(&queue->ring, queue->ring.posted);
+
+	queue->head = at + RTE_CACHE_LINE_ROUNDUP(length);
+	queue->ends[queue->ring.posted & queue->slot_mask] = queue->head;
+	desc[0] = (queue->area_offset + at) | (uint64_t)length << 32 | (uint64_t)flags << 48;
+	desc[1] = words;
+	queue->ring.posted++;
+}
+
+/* devargs.c: 0, or -errno after a message; the options have to be freed in any case. */
+int net_rvif_parse(const char *arguments, struct net_rvif_options *options);
+void net_rvif_free_options(struct net_rvif_options *options);
+
+/* region.c: the region by what the application configured, and the way up and down */
+int net_rvif_region_open(struct net_rvif_port *port, const struct rte_eth_dev_data *data);
+int net_rvif_up(struct net_rvif_port *port, const struct rte_eth_dev_data *data);
+void net_rvif_down(struct net_rvif_port *port);
+void net_rvif_region_close(struct net_rvif_port *port);
+void net_rvif_set_rx_mode(struct net_rvif_port *port, uint8_t promiscuous, uint8_t all_multicast);
+
+/* queue.c */
+int net_rvif_rx_queue_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t descriptors,
+			    unsigned int socket, const struct rte_eth_rxconf *config,
+			    struct rte_mempool *pool);
+int net_rvif_tx_queue_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t descriptors,
+			    unsigned int socket, const struct rte_eth_txconf *config);
+void net_rvif_rx_queue_release(struct rte_eth_dev *dev, uint16_t queue);
+void net_rvif_tx_queue_release(struct rte_eth_dev *dev, uint16_t queue);
+void net_rvif_rxq_info(struct rte_eth_dev *dev, uint16_t queue, struct rte_eth_rxq_info *info);
+void net_rvif_txq_info(struct rte_eth_dev *dev, uint16_t queue, struct rte_eth_txq_info *info);
+/* Are frames of this length possible with the queues' pools? 0, or -EINVAL after a message. */
+int net_rvif_check_frame(const struct rte_eth_dev_data *data, const struct net_rvif_rxq *queue,
+			 uint32_t frame);
+
+/* link.c */
+int net_rvif_link_update(struct rte_eth_dev *dev, int wait);
+int net_rvif_link_watch(struct rte_eth_dev *dev);
+void net_rvif_link_unwatch(struct rte_eth_dev *dev);
+
+/* stats.c */
+int net_rvif_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats);
+int net_rvif_stats_reset(struct rte_eth_dev *dev);
+int net_rvif_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int n);
+int net_rvif_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names,
+			      unsigned int n);
+/* Adds what the switch counted since the last time. */
+void net_rvif_count_missed(struct net_rvif_rxq *queue);
+
+/* rx.c and tx.c, built once for any x86-64 and once for AVX2 */
+uint16_t net_rvif_rx_sse2(void *queue, struct rte_mbuf **frames, uint16_t count);
+uint16_t net_rvif_rx_avx2(void *queue, struct rte_mbuf **frames, uint16_t count);
+uint16_t net_rvif_tx_sse2(void *queue, struct rte_mbuf **frames, uint16_t count);
+uint16_t net_rvif_tx_avx2(void *queue, struct rte_mbuf **frames, uint16_t count);
+
+/* rx_slow.c, tx_slow.c: everything but single frames that fit one buffer. */
+
+/* Takes one frame that begins at ring.reaped, of at most available descriptors. first: an mbuf,
+ * used or left. Returns the frame (then the mbuf is used) or NULL; *used: descriptors that are done with,
+ * 0 if there are no mbufs. */
+struct rte_mbuf *net_rvif_rx_slow(struct net_rvif_rxq *queue, struct rte_mbuf *first,
+				  uint32_t available, uint32_t *used);
+/* Posts a frame of any kind: 1 posted, 0 no room now, -1 counted as lost. The mbuf stays the caller's. */
+int net_rvif_tx_slow(struct net_rvif_txq *queue, struct rte_mbuf *frame);
+uint16_t net_rvif_tx_prepare(void *queue, struct rte_mbuf **frames, uint16_t count);
+
+#endif

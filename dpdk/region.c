@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The memory that is shared with the switch: how large, what lies where, up and down. Buffers are laid out by
+ * this side alone. While a switch may still write to a region, it must not be used for another layout.
+ */
+#include "net_rvif.h"
+
+#include <string.h>
+
+#define STOP_TIMEOUT_US 500000
+
+/*
+ * Bytes from one buffer to the next: an odd number of cache lines, or the first lines of all buffers, the
+ * only ones that short frames touch, would fall into a few sets of the cache.
+ */
+static uint32_t stride(uint32_t size)
+{
+	uint32_t lines = (size + RTE_CACHE_LINE_SIZE - 1) / RTE_CACHE_LINE_SIZE;
+
+	return (lines | 1) * RTE_CACHE_LINE_SIZE;
+}
+
+/* Room for a ring full of the longest frames, and for two of the longest to be segmented. */
+static uint32_t tx_area(const struct rvif_config *config)
+{
+	uint32_t size = config->tx_ring * stride(config->max_frame);
+
+	if (config->features & (RVIF_F_TSO4 | RVIF_F_TSO6))
+		size = RTE_MAX(size, 2u * (RVIF_MAX_FRAME + 1));
+	return size;
+}
+
+static uint32_t ring_size(uint32_t descriptors)
+{
+	return rte_align32pow2(RTE_MAX(descriptors, (uint32_t)RVIF_MIN_RING));
+}
+
+/* What the application configured; before it did, what the arguments say. */
+static int configure(const struct net_rvif_port *port, const struct rte_eth_dev_data *data,
+		     struct rvif_config *config)
+{
+	uint64_t rx_offloads = data->dev_conf.rxmode.offloads;
+	uint64_t tx_offloads = data->dev_conf.txmode.offloads;
+	uint32_t queues = data->dev_configured ? 1 : port->options.queues;
+	uint32_t rx_descriptors = 0, tx_descriptors = 0;
+	uint64_t bytes;
+	int error;
+
+	for (uint16_t i = 0; i < data->nb_rx_queues; i++) {
+		const struct net_rvif_rxq *queue = data->rx_queues[i];
+
+		rx_descriptors = RTE_MAX(rx_descriptors, queue ? queue->descriptors : 0u);
+	}
+	for (uint16_t i = 0; i < data->nb_tx_queues; i++) {
+		const struct net_rvif_txq *queue = data->tx_queues[i];
+
+		tx_descriptors = RTE_MAX(tx_descriptors, queue ? queue->descriptors : 0u);
+	}
+	*config = (struct rvif_config){
+		.tx_queues = (uint16_t)RTE_MAX(data->nb_tx_queues, queues),
+		.rx_queues = (uint16_t)RTE_MAX(data->nb_rx_queues, queues),
+		.tx_ring = ring_size(tx_descriptors ? tx_descriptors : NET_RVIF_DEFAULT_RING),
+		.rx_ring = ring_size(rx_descriptors ? rx_descriptors : NET_RVIF_DEFAULT_RING),
+		.buffer_size = port->options.buffer_size,
+		.max_frame = (uint32_t)data->mtu + NET_RVIF_OVERHEAD,
+	};
+	if (port->options.csum &&
+	    (rx_offloads & (RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM) ||
+	     tx_offloads & (RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM |
+			    RTE_ETH_TX_OFFLOAD_TCP_TSO)))
+		config->features |= RVIF_F_CSUM;
+	if (tx_offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO)
+		config->features |= RVIF_F_TSO4 | RVIF_F_TSO6;
+	memcpy(config->mac, data->mac_addrs, sizeof(config->mac));
+
+	bytes = (uint64_t)config->rx_queues * config->rx_ring * stride(config->buffer_size) +
+		(uint64_t)config->tx_queues * tx_area(config);
+	error = rvif_configure(config, bytes);
+	if (!error)
+		return 0;
+	NET_RVIF_LOG(ERR, "%s: %u and %u queues, rings of %u and %u, buffers of %u, MTU %u: %s",
+		     port->options.path, config->rx_queues, config->tx_queues, config->rx_ring,
+		     config->tx_ring, config->buffer_size, data->mtu, rvif_strreason(-error));
+	return -EINVAL;
+}
+
+static int open_region(struct net_rvif_port *port, const struct rvif_config *config)
+{
+	int error = rvif_open(&port->vnic, &rvif_shared_file, port->options.path, config);
+
+	if (error) {
+		NET_RVIF_LOG(ERR, "cannot create '%s' (%" PRIu64 " bytes): %s%s",
+			     port->options.path, config->region_size, strerror(-error),
+			     error == -EBUSY ? "; another driver uses it" : "");
+		port->region_size = 0;
+		return error;
+	}
+	port->region_size = config->region_size;
+	port->stale = false;
+	return 0;
+}
+
+int net_rvif_region_open(struct net_rvif_port *port, const struct rte_eth_dev_data *data)
+{
+	struct rvif_config config;
+	int error = configure(port, data, &config);
+
+	return error ? error : open_region(port, &config);
+}
+
+void net_rvif_region_close(struct net_rvif_port *port)
+{
+	if (!port->region_size)
+		return;
+	rvif_close(&port->vnic);
+	port->region_size = 0;
+}
+
+/* Sizes and memory of the queues. */
+static void place_queues(struct net_rvif_port *port, const struct rte_eth_dev_data *data)
+{
+	const struct rvif_config *config = &port->vnic.config;
+	uint32_t at = port->vnic.layout.buffers;
+
+	for (uint16_t i = 0; i < data->nb_rx_queues; i++) {
+		struct net_rvif_rxq *queue = data->rx_queues[i];
+
+		rvif_rx_ring_init(&queue->ring, &port->vnic, i);
+		queue->stride = stride(config->buffer_size);
+		queue->buffer_size = config->buffer_size;
+		queue->max_frame = config->max_frame;
+		queue->limit = RTE_MIN(RTE_MIN(config->max_frame, config->buffer_size),
+				       (uint32_t)queue->room);
+		queue->features = config->features;
+		queue->buffers = port->vnic.region + at;
+		queue->publish_at = RTE_MIN(queue->descriptors / 8u, (uint32_t)NET_RVIF_PUBLISH);
+		queue->missed_seen = 0;
+		for (uint32_t k = 0; k < config->rx_ring; k++, at += queue->stride)
+			*rvif_ring_desc(&queue->ring, k) = (struct rvif_desc){.offset = at};
+	}
+	for (uint16_t i = 0; i < data->nb_tx_queues; i++) {
+		struct net_rvif_txq *queue = data->tx_queues[i];
+
+		rvif_tx_ring_init(&queue->ring, &port->vnic, i);
+		queue->port = port;
+		queue->area = port->vnic.region + at;
+		queue->area_offset = at;
+		queue->area_size = tx_area(config);
+		queue->head = queue->tail = 0;
+		queue->max_frame = config->max_frame;
+		queue->reclaim_at = 0;
+		queue->kick = false;
+		at += queue->area_size;
+	}
+}
+
+void net_rvif_set_rx_mode(struct net_rvif_port *port, uint8_t promiscuous, uint8_t all_multicast)
+{
+	uint32_t mode = 0;
+
+	if (promiscuous)
+		mode |= RVIF_RX_PROMISCUOUS | RVIF_RX_ALLMULTI;
+	if (all_multicast)
+		mode |= RVIF_RX_ALLMULTI;
+	if (port->region_size)
+		rvif_store(&rvif_header(&port->vnic)->driver.rx_mode, mode);
+}
+
+int net_rvif_up(struct net_rvif_port *port, const struct rte_eth_dev_data *data)
+{
+	struct rvif_config config;
+	int error = configure(port, data, &config);
+
+	if (error)
+		return error;
+	if (port->region_size && !port->stale && config.region_size <= port->region_size) {
+		config.region_size = port->region_size;
+		error = rvif_reconfigure(&port->vnic, &config);
+		if (error) {
+			NET_RVIF_LOG(ERR, "%s: %s", port->options.path, rvif_strreason(-error));
+			return -EINVAL;
+		}
+	} else {
+		net_rvif_region_close(port);
+		error = open_region(port, &config);
+		if (error)
+			return error;
+	}
+	net_rvif_set_rx_mode(port, data->promiscuous, data->all_multicast);
+	place_queues(port, data);
+	rvif_start(&port->vnic);
+	for (uint16_t i = 0; i < data->nb_rx_queues; i++) {
+		struct net_rvif_rxq *queue = data->rx_queues[i];
+
+		queue->ring.posted = queue->published = queue->descriptors;
+		rvif_ring_publish(&queue->ring);
+	}
+	port->up = true;
+	return 0;
+}
+
+void net_rvif_down(struct net_rvif_port *port)
+{
+	if (!port->up)
+		return;
+	port->up = false;
+	if (!rvif_stop(&port->vnic, STOP_TIMEOUT_US))
+		return;
+	NET_RVIF_LOG(WARNING,
+		     "%s: the switch did not let go within %u ms; the next start makes a new file",
+		     port->options.path, STOP_TIMEOUT_US / 1000);
+	port->stale = true;
+}

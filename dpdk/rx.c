@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The receive burst: frames of one descriptor that fit an mbuf, copied out of the region; all others go
+ * to rx_slow.c. One load of the switch's index and at most one store of ours for each burst. Built twice, with
+ * BURST naming the result.
+ */
+#include "copy.h"
+#include "net_rvif.h"
+
+static inline void start_mbuf(struct rte_mbuf *m, const struct net_rvif_rxq *queue, uint16_t length)
+{
+	net_rvif_rearm(m, queue);
+	m->packet_type = 0;
+	m->pkt_len = length;
+	m->data_len = length;
+	m->vlan_tci = 0;
+}
+
+/* As many mbufs as there are, up to count. */
+static uint32_t get_mbufs(struct net_rvif_rxq *queue, struct rte_mbuf **mbufs, uint32_t count)
+{
+	while (count && rte_mempool_get_bulk(queue->pool, (void **)mbufs, count) < 0) {
+		queue->stats.no_mbuf++;
+		count /= 2;
+	}
+	return count;
+}
+
+/* Buffers go back a few at a time, and all of them when there is nothing else to do. */
+static inline void publish(struct net_rvif_rxq *queue)
+{
+	if (queue->published == queue->ring.posted)
+		return;
+	queue->published = queue->ring.posted;
+	rvif_ring_publish(&queue->ring);
+}
+
+uint16_t BURST(net_rvif_rx)(void *opaque, struct rte_mbuf **frames, uint16_t count)
+{
+	struct net_rvif_rxq *queue = opaque;
+	struct rvif_ring *ring = &queue->ring;
+	uint32_t ready = rvif_ring_completed(ring), got = 0, mbufs;
+	uint64_t bytes = 0;
+
+	if (!ready) {
+		publish(queue);
+		return 0;
+	}
+	mbufs = get_mbufs(queue, frames, RTE_MIN(ready, (uint32_t)count));
+	while (ready && got < mbufs) {
+		uint32_t slot = ring->reaped & ring->mask, used = 1;
+		uint64_t word = __atomic_load_n((uint64_t *)&ring->descs[slot], __ATOMIC_RELAXED);
+		uint16_t length = (uint16_t)(word >> 32), flags = (uint16_t)(word >> 48);
+		struct rte_mbuf *m = frames[got];
+
+		if (likely(!flags && length >= RVIF_MIN_FRAME && length <= queue->limit)) {
+			start_mbuf(m, queue, length);
+			net_rvif_copy((uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM,
+				      queue->buffers + (size_t)slot * queue->stride, length);
+			bytes += length;
+			got++;
+		} else {
+			m = net_rvif_rx_slow(queue, m, ready, &used);
+			if (!used)
+				break;
+			if (m) {
+				bytes += m->pkt_len;
+				frames[got++] = m;
+			}
+		}
+		ring->reaped += used;
+		ready -= used;
+		ring->posted += used;
+	}
+	if (rvif_distance(ring->posted, queue->published) >= queue->publish_at)
+		publish(queue);
+	if (got < mbufs)
+		rte_mempool_put_bulk(queue->pool, (void **)frames + got, mbufs - got);
+	queue->stats.packets += got;
+	queue->stats.bytes += bytes;
+	return (uint16_t)got;
+}
