@@ -37,78 +37,84 @@ static long ioctl_revoke(void __user *arg)
 	return elisa_grant_remove(revoke.id);
 }
 
-/* ---- lists: record n of a kind into @out, or false if there is none. Under elisa_lock. */
+/* ---- lists: all records of a kind, in one walk under elisa_lock */
 
-static bool list_vm(u32 n, void *out)
+#define LIST_ROOM 65536
+
+/* What a walk fills: records that do not fit are counted only. */
+struct records {
+	u8 *to;
+	u32 size, room, count;
+};
+
+static void add_record(struct records *records, const void *record)
 {
-	struct elisa_host_vm *record = out;
+	if (records->count < records->room)
+		memcpy(records->to + (size_t)records->count * records->size, record, records->size);
+	records->count++;
+}
+
+static void list_vms(struct records *records)
+{
 	struct elisa_export *export;
 	struct elisa_vcpu *vcpu;
 	struct elisa_vm *vm;
 	int i;
 
 	list_for_each_entry(vm, &elisa_vms, node) {
-		if (n--)
-			continue;
-		*record = (struct elisa_host_vm){
+		struct elisa_host_vm record = {
 			.id = vm->id, .pid = vm->pid, .pages = atomic64_read(&vm->pages)};
+
 		list_for_each_entry(vcpu, &vm->vcpus, node)
-			record->vcpus++;
+			record.vcpus++;
 		list_for_each_entry(export, &vm->exports, node)
-			record->exports++;
+			record.exports++;
 		for (i = 0; i < ELISA_SLOTS; i++)
-			record->attachments += !!vm->slots[i];
-		return true;
+			record.attachments += !!vm->slots[i];
+		add_record(records, &record);
 	}
-	return false;
 }
 
-static bool list_grant(u32 n, void *out)
+static void list_grants(struct records *records)
 {
-	struct elisa_host_grant_info *record = out;
 	struct elisa_grant *grant;
 
 	list_for_each_entry(grant, &elisa_grants, node) {
-		if (n--)
-			continue;
-		*record = (struct elisa_host_grant_info){.id = grant->id,
-							 .pid = grant->pid,
-							 .rights = grant->rights,
-							 .max_pages = grant->max_pages};
-		memcpy(record->name, grant->name, ELISA_NAME_SIZE);
-		return true;
+		struct elisa_host_grant_info record = {.id = grant->id,
+						       .pid = grant->pid,
+						       .rights = grant->rights,
+						       .max_pages = grant->max_pages};
+
+		memcpy(record.name, grant->name, ELISA_NAME_SIZE);
+		add_record(records, &record);
 	}
-	return false;
 }
 
-static bool list_export(u32 n, void *out)
+static void list_exports(struct records *records)
 {
-	struct elisa_host_export *record = out;
 	struct elisa_attachment *attachment;
 	struct elisa_export *export;
 
 	list_for_each_entry(export, &elisa_exports, all) {
-		if (n--)
-			continue;
-		*record = (struct elisa_host_export){.id = export->id,
-						     .vm = export->vm->id,
-						     .flags = export->flags,
-						     .state = export->state,
-						     .pages = export->pages,
-						     .limit_us = export->limit_us};
-		list_for_each_entry(attachment, &export->attachments, node) {
-			record->attachments++;
-			record->aborts += atomic64_read(&attachment->aborts);
-		}
-		memcpy(record->name, export->name, ELISA_NAME_SIZE);
-		return true;
+		struct elisa_host_export record = {
+			.id = export->id,
+			.vm = export->vm->id,
+			.flags = export->flags,
+			.state = export->state,
+			.pages = export->pages,
+			.limit_us = export->limit_us,
+			.aborts = atomic64_read(&export->aborts),
+		};
+
+		list_for_each_entry(attachment, &export->attachments, node)
+			record.attachments++;
+		memcpy(record.name, export->name, ELISA_NAME_SIZE);
+		add_record(records, &record);
 	}
-	return false;
 }
 
-static bool list_attachment(u32 n, void *out)
+static void list_attachments(struct records *records)
 {
-	struct elisa_host_attachment *record = out;
 	struct elisa_attachment *attachment;
 	struct elisa_context *context;
 	struct elisa_vm *vm;
@@ -116,58 +122,56 @@ static bool list_attachment(u32 n, void *out)
 
 	list_for_each_entry(vm, &elisa_vms, node)
 		for (i = 0; i < ELISA_SLOTS; i++) {
+			struct elisa_host_attachment record = {
+				.vm = vm->id, .slot = i, .pages = elisa_context_pages() + 1};
+
 			attachment = vm->slots[i];
-			if (!attachment || n--)
+			if (!attachment)
 				continue;
-			*record = (struct elisa_host_attachment){
-				.vm = vm->id,
-				.slot = i,
-				.export_id = attachment->export ? attachment->export_id : 0,
-				.mode = attachment->mode,
-				.pages = elisa_context_pages() + 1,
-				.aborts = atomic64_read(&attachment->aborts),
-			};
+			record.export_id = attachment->export ? attachment->export_id : 0;
+			record.mode = attachment->mode;
+			record.aborts = atomic64_read(&attachment->aborts);
 			list_for_each_entry(context, &attachment->contexts, node)
-				record->vcpus++;
-			memcpy(record->name, attachment->name, ELISA_NAME_SIZE);
-			return true;
+				record.vcpus++;
+			memcpy(record.name, attachment->name, ELISA_NAME_SIZE);
+			add_record(records, &record);
 		}
-	return false;
 }
 
 static const struct {
-	bool (*next)(u32 n, void *out);
+	void (*walk)(struct records *records);
 	u32 size;
 } kinds[] = {
-	[ELISA_HOST_VMS] = {list_vm, sizeof(struct elisa_host_vm)},
-	[ELISA_HOST_GRANTS] = {list_grant, sizeof(struct elisa_host_grant_info)},
-	[ELISA_HOST_EXPORTS] = {list_export, sizeof(struct elisa_host_export)},
-	[ELISA_HOST_ATTACHMENTS] = {list_attachment, sizeof(struct elisa_host_attachment)},
+	[ELISA_HOST_VMS] = {list_vms, sizeof(struct elisa_host_vm)},
+	[ELISA_HOST_GRANTS] = {list_grants, sizeof(struct elisa_host_grant_info)},
+	[ELISA_HOST_EXPORTS] = {list_exports, sizeof(struct elisa_host_export)},
+	[ELISA_HOST_ATTACHMENTS] = {list_attachments, sizeof(struct elisa_host_attachment)},
 };
 
 static long ioctl_list(void __user *arg)
 {
+	struct records records = {};
 	struct elisa_host_list list;
-	u8 record[128];
 	long r = 0;
 
-	BUILD_BUG_ON(sizeof(struct elisa_host_export) > sizeof(record));
-	BUILD_BUG_ON(sizeof(struct elisa_host_attachment) > sizeof(record));
 	if (copy_from_user(&list, arg, sizeof(list)))
 		return -EFAULT;
 	if (!list.kind || list.kind >= ARRAY_SIZE(kinds) || list.size != kinds[list.kind].size)
 		return -EINVAL;
+	records.size = list.size;
+	records.room = min_t(u32, list.room, LIST_ROOM);
+	records.to = kvcalloc(records.room, records.size, GFP_KERNEL);
+	if (!records.to)
+		return -ENOMEM;
 	mutex_lock(&elisa_lock);
-	for (list.count = 0; kinds[list.kind].next(list.count, record); list.count++)
-		if (list.count < list.room &&
-		    copy_to_user(u64_to_user_ptr(list.records) + (u64)list.count * list.size,
-				 record, list.size)) {
-			r = -EFAULT;
-			break;
-		}
+	kinds[list.kind].walk(&records);
 	mutex_unlock(&elisa_lock);
-	if (!r && copy_to_user(arg, &list, sizeof(list)))
+	list.count = records.count;
+	if (copy_to_user(u64_to_user_ptr(list.records), records.to,
+			 (size_t)min(records.count, records.room) * records.size) ||
+	    copy_to_user(arg, &list, sizeof(list)))
 		r = -EFAULT;
+	kvfree(records.to);
 	return r;
 }
 

@@ -2,10 +2,9 @@
 /*
  * Attachments: a process of a guest VM may enter one export, on every vCPU that has been
  * set up for it. The order of ending is always: mark the contexts revoked, make every
- * CPU leave, wait for vCPUs that were inside, and only then free.
+ * CPU leave and forget, and only then free.
  */
 #include <linux/bitops.h>
-#include <linux/delay.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/timex.h>
@@ -31,17 +30,25 @@ static int check_request(struct elisa_hc_attach *in, u32 *why, u64 *value)
 }
 
 static void reap(struct work_struct *work);
-static DECLARE_WORK(reap_work, reap);
+static DECLARE_DELAYED_WORK(reap_work, reap);
 
-static void attachment_release(struct elisa_attachment *a)
+static void attachment_release(struct kref *ref)
+{
+	struct elisa_attachment *a = container_of(ref, struct elisa_attachment, ref);
+
+	elisa_events_put(a->events);
+	kfree(a);
+}
+
+/* The slot's share: the tables and the exchange buffer, which no CPU can reach any more. */
+static void attachment_put(struct elisa_attachment *a)
 {
 	elisa_attachment_tables_free(a);
 	if (a->exchange)
 		elisa_guest_unpin(a->exchange, a->exchange_pages, a->vm->mm);
 	atomic64_sub(a->exchange_pages, &a->vm->pages);
 	kfree(a->exchange);
-	elisa_events_put(a->events);
-	kfree(a);
+	kref_put(&a->ref, attachment_release);
 }
 
 static int slot_for(struct elisa_vm *vm, struct elisa_export *export, u64 root, u32 *slot)
@@ -150,6 +157,7 @@ int elisa_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc
 	a = kzalloc(sizeof(*a), GFP_KERNEL_ACCOUNT);
 	if (!a)
 		return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
+	kref_init(&a->ref);
 	a->vm = vm;
 	a->root = in->root;
 	a->user_cs = in->user_cs;
@@ -174,56 +182,30 @@ int elisa_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc
 	r = attach_locked(a, in, why, value);
 	mutex_unlock(&elisa_lock);
 	if (r)
-		attachment_release(a);
+		attachment_put(a);
 	return r;
 }
 
-/* From its next exit on the vCPU cannot enter; an interrupted call will not go on. */
-static u64 context_shut(struct elisa_context *c)
-{
-	struct elisa_vcpu *vcpu = c->vcpu;
-	unsigned long flags;
-	u64 entry = 0;
-
-	raw_spin_lock_irqsave(&vcpu->lock, flags);
-	c->revoked = true;
-	vcpu->stale = true;
-	if (vcpu->inside)
-		entry = vcpu->entries;
-	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
-	return entry;
-}
-
-/* Has the vCPU passed a hook since the entry numbered @entry? */
-static bool vcpu_passed(struct elisa_vcpu *vcpu, u64 entry)
-{
-	unsigned long flags;
-	bool passed;
-
-	raw_spin_lock_irqsave(&vcpu->lock, flags);
-	passed = !vcpu->inside || vcpu->entries != entry;
-	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
-	return passed;
-}
-
-/* After this no CPU runs, resumes or remembers any of the attachment's contexts. */
+/*
+ * After this no CPU runs, resumes or remembers any of the attachment's contexts: the IPI
+ * made those that ran in one exit, and every entry hook from now on sees `revoked`. A vCPU
+ * may still be on its way from such an exit to its exit hook: see context_end().
+ */
 static void attachment_quiesce(struct elisa_attachment *a)
 {
 	struct elisa_context *c;
+	unsigned long flags;
 
-	list_for_each_entry(c, &a->contexts, node)
-		context_shut(c);
-	elisa_flush_vm(a->vm);
-	/*
-	 * The IPI made every CPU exit; a vCPU that was inside gets to its exit hook (or
-	 * to the entry hook once more), where it sees `revoked`.
-	 */
 	list_for_each_entry(c, &a->contexts, node) {
-		u64 entry = context_shut(c);
+		struct elisa_vcpu *vcpu = c->vcpu;
 
-		while (entry && !vcpu_passed(c->vcpu, entry))
-			usleep_range(50, 200);
+		raw_spin_lock_irqsave(&vcpu->lock, flags);
+		c->revoked = true;
+		c->entry = vcpu->inside ? vcpu->entries : 0;
+		vcpu->stale = true;
+		raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 	}
+	elisa_flush_vm(a->vm);
 }
 
 /* The export is gone: its pages are let go, but callers get an error, not a fault. */
@@ -249,15 +231,51 @@ static void context_unlink(struct elisa_context *c)
 {
 	struct elisa_vcpu *vcpu = c->vcpu;
 	u32 slot = c->attachment->slot;
-	unsigned long flags;
 
-	raw_spin_lock_irqsave(&vcpu->lock, flags);
 	clear_bit(slot, vcpu->used);
 	vcpu->slots[slot] = NULL;
 	elisa_stash_orphan(vcpu, c);
 	vcpu->stale = true;
+}
+
+static void context_free(struct elisa_context *c)
+{
+	kref_put(&c->attachment->ref, attachment_release);
+	elisa_context_free(c);
+}
+
+/*
+ * Ends a context that was shut. If its vCPU exited in it and has not come to its exit hook
+ * yet (its thread may not get a CPU for long, and nobody shall wait for that), the context
+ * stays in its place, dead, and bury() ends it. Under elisa_lock.
+ */
+static void context_end(struct elisa_context *c)
+{
+	struct elisa_vcpu *vcpu = c->vcpu;
+	unsigned long flags;
+
+	list_del_init(&c->node);
+	raw_spin_lock_irqsave(&vcpu->lock, flags);
+	c->dead = vcpu->inside && vcpu->entries == c->entry;
+	if (!c->dead)
+		context_unlink(c);
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
-	list_del(&c->node);
+	if (!c->dead)
+		context_free(c);
+}
+
+/* Ends the vCPU's dead contexts. True: it still is on its way out of one. Under elisa_lock. */
+static bool bury(struct elisa_vcpu *vcpu)
+{
+	bool left = false;
+	int slot;
+
+	for_each_set_bit(slot, vcpu->used, ELISA_SLOTS) {
+		if (vcpu->slots[slot]->dead)
+			context_end(vcpu->slots[slot]);
+		left |= !!vcpu->slots[slot] && vcpu->slots[slot]->dead;
+	}
+	return left;
 }
 
 /* Ends an attachment for good. Under elisa_lock. */
@@ -271,14 +289,12 @@ void elisa_attachment_free(struct elisa_attachment *a)
 		list_del(&a->node);
 		elisa_event(a->events, ELISA_EVENT_DETACH, a->export_id, a->number, 0);
 	}
-	list_for_each_entry_safe(c, next, &a->contexts, node) {
-		context_unlink(c);
-		elisa_context_free(c);
-	}
+	list_for_each_entry_safe(c, next, &a->contexts, node)
+		context_end(c);
 	a->vm->slots[a->slot] = NULL;
 	update_pcid(a->vm);
-	attachment_release(a);
-	schedule_work(&reap_work);
+	attachment_put(a);
+	mod_delayed_work(system_wq, &reap_work, 0);
 }
 
 int elisa_detach(struct elisa_vm *vm, u32 slot, u32 *why, u64 *value)
@@ -289,40 +305,44 @@ int elisa_detach(struct elisa_vm *vm, u32 slot, u32 *why, u64 *value)
 	return 0;
 }
 
-/* The vCPU is freed. */
+/* The vCPU is freed: it does not run, and its contexts go with it, dead or alive. */
 void elisa_vcpu_drop_contexts(struct elisa_vcpu *vcpu)
 {
 	struct elisa_context *c;
+	unsigned long flags;
 	int slot;
 
 	lockdep_assert_held(&elisa_lock);
 	for_each_set_bit(slot, vcpu->used, ELISA_SLOTS) {
 		c = vcpu->slots[slot];
+		list_del_init(&c->node);
+		raw_spin_lock_irqsave(&vcpu->lock, flags);
 		context_unlink(c);
+		raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 		elisa_flush_vm(vcpu->vm);
-		elisa_context_free(c);
+		context_free(c);
 	}
 }
 
-/* Sets this vCPU up for all attachments of its VM. Its own thread, under elisa_lock. */
-int elisa_vcpu_sync(struct elisa_vcpu *vcpu, u32 *why, u64 *value)
+static bool vm_is_attached(struct elisa_vm *vm)
+{
+	int slot;
+
+	for (slot = 0; slot < ELISA_SLOTS; slot++)
+		if (vm->slots[slot] && vm->slots[slot]->export)
+			return true;
+	return false;
+}
+
+static int sync_locked(struct elisa_vcpu *vcpu, u32 *why, u64 *value)
 {
 	struct elisa_vm *vm = vcpu->vm;
 	struct elisa_context *c;
 	unsigned long flags;
 	int slot;
 
-	lockdep_assert_held(&elisa_lock);
-	for (slot = 0; slot < ELISA_SLOTS; slot++)
-		if (vm->slots[slot] && vm->slots[slot]->export)
-			break;
-	if (slot == ELISA_SLOTS)
-		return 0; /* nothing to set up: no cost for anybody */
-	if (!vcpu->counted) {
-		if (elisa_hooks_arm())
-			return elisa_fail(-EBUSY, why, ELISA_WHY_HOOK, value, 0);
-		elisa_vcpu_set_up(vcpu, true);
-	}
+	/* the vCPU's own thread is here, so it is inside of nothing */
+	bury(vcpu);
 	if (!vcpu->list) {
 		u64 *list = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 
@@ -339,9 +359,10 @@ int elisa_vcpu_sync(struct elisa_vcpu *vcpu, u32 *why, u64 *value)
 		if (!c)
 			return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
 		c->attachment = vm->slots[slot];
+		kref_get(&c->attachment->ref);
 		c->vcpu = vcpu;
 		if (elisa_context_build(c)) {
-			elisa_context_free(c);
+			context_free(c);
 			return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
 		}
 		list_add_tail(&c->node, &c->attachment->contexts);
@@ -359,20 +380,46 @@ int elisa_vcpu_sync(struct elisa_vcpu *vcpu, u32 *why, u64 *value)
 }
 
 /*
- * vCPUs whose VMFUNC the entry hook has switched off for lack of attachments give back
- * their list page and their share of the hooks.
+ * Sets this vCPU up for all attachments of its VM, if there are any: otherwise nobody pays
+ * for hooks. Its own thread, without elisa_lock: putting hooks in place takes long.
+ */
+int elisa_vcpu_sync(struct elisa_vcpu *vcpu, u32 *why, u64 *value)
+{
+	int r = 0;
+
+	mutex_lock(&elisa_lock);
+	/* without the lock all attachments may end, and with them the vCPU's share of the hooks */
+	while (vm_is_attached(vcpu->vm) && !vcpu->counted) {
+		mutex_unlock(&elisa_lock);
+		if (elisa_hooks_arm())
+			return elisa_fail(-EBUSY, why, ELISA_WHY_HOOK, value, 0);
+		mutex_lock(&elisa_lock);
+		elisa_vcpu_set_up(vcpu, true);
+	}
+	if (vm_is_attached(vcpu->vm))
+		r = sync_locked(vcpu, why, value);
+	else if (vcpu->counted)
+		elisa_vcpu_idle(vcpu);
+	mutex_unlock(&elisa_lock);
+	return r;
+}
+
+/*
+ * Dead contexts are ended; vCPUs whose VMFUNC the entry hook has switched off for lack of
+ * attachments give back their list page and their share of the hooks.
  */
 static void reap(struct work_struct *work)
 {
 	struct elisa_vcpu *vcpu;
 	struct elisa_vm *vm;
 	unsigned long flags;
-	bool idle;
+	bool idle, left = false;
 	u64 *list;
 
 	mutex_lock(&elisa_lock);
 	list_for_each_entry(vm, &elisa_vms, node)
 		list_for_each_entry(vcpu, &vm->vcpus, node) {
+			left |= bury(vcpu);
 			raw_spin_lock_irqsave(&vcpu->lock, flags);
 			list = NULL;
 			idle = vcpu->counted && !vcpu->controls &&
@@ -391,6 +438,8 @@ static void reap(struct work_struct *work)
 			}
 		}
 	mutex_unlock(&elisa_lock);
+	if (left)
+		schedule_delayed_work(&reap_work, HZ / 10);
 }
 
 /* A call was aborted in an export that lets nobody in after that: tell all its vCPUs. */
@@ -416,11 +465,11 @@ void elisa_export_was_poisoned(void)
 /* From the entry hook, IRQs off. */
 void elisa_vcpu_idle(struct elisa_vcpu *vcpu)
 {
-	schedule_work(&reap_work);
+	mod_delayed_work(system_wq, &reap_work, 0);
 }
 
 void elisa_attach_exit(void)
 {
-	flush_work(&reap_work);
+	cancel_delayed_work_sync(&reap_work);
 	flush_work(&poison_work);
 }

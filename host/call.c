@@ -188,11 +188,16 @@ void elisa_call_aborted(struct elisa_context *c, enum elisa_call_error error)
 	case ELISA_CALL_REVOKED:
 		elisa_count(ELISA_COUNT_REVOKED);
 		break;
-	default:
+	case ELISA_CALL_VMM:
 		elisa_count(ELISA_COUNT_VMM_ENDED);
+		break;
+	default:
+		break; /* ELISA_CALL_CLOSED: counted when VMFUNC was shut off */
 	}
 	atomic64_inc(&a->aborts);
 	/* the export is not freed before its contexts are revoked, under this lock */
+	if (!c->revoked)
+		atomic64_inc(&a->export->aborts);
 	if ((a->export_flags & ELISA_EXPORT_POISON) && !c->revoked) {
 		WRITE_ONCE(a->export->poisoned, true);
 		atomic_inc(&elisa_poisonings);

@@ -73,6 +73,22 @@ enum elisa_hook_id {
 #define ELISA_SITE_OFFSET 0
 #endif
 
+/* CPU bugs by which data outlives the context it was used in. Two are known since 6.1.44
+ * and 6.1.82 only; an older kernel cannot tell. */
+#ifdef X86_BUG_GDS
+#define ELISA_BUG_GDS X86_BUG_GDS,
+#else
+#define ELISA_BUG_GDS
+#endif
+#ifdef X86_BUG_RFDS
+#define ELISA_BUG_RFDS X86_BUG_RFDS,
+#else
+#define ELISA_BUG_RFDS
+#endif
+#define ELISA_LEAKY_BUGS                                                 \
+	X86_BUG_L1TF, X86_BUG_MDS, X86_BUG_TAA, X86_BUG_MMIO_STALE_DATA, \
+		ELISA_BUG_GDS ELISA_BUG_RFDS
+
 /* Sealed functions have something else in its place (objtool's .ibt_endbr_seal). */
 static inline bool elisa_lacks_endbr(unsigned long function)
 {

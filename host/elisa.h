@@ -6,7 +6,7 @@
  * Three locks:
  *   elisa_lock (mutex)  the control plane: VMs, grants, exports, attachments, tables.
  *                       Never held while a page of a VM is faulted in.
- *   hooks_lock (mutex)  which hooks are in place; in hook.c, inside elisa_lock.
+ *   hooks_lock (mutex)  which hooks are in place; in hook.c, never with elisa_lock held.
  *   vcpu->lock (raw spin, IRQs off)  what the entry and exit hooks of one vCPU use.
  *                       Nests inside elisa_lock; nothing nests inside it but the
  *                       event queues' locks.
@@ -81,8 +81,8 @@ struct elisa_mapping {
 struct elisa_export {
 	struct list_head node; /* in vm->exports; elisa_lock, as all below */
 	struct list_head all;  /* in elisa_exports */
-	struct elisa_vm *vm;   /* NULL once the manager is gone */
-	struct mm_struct *mm;  /* the manager's VMM, for pinned_vm; grabbed */
+	struct elisa_vm *vm;
+	struct mm_struct *mm; /* the manager's VMM, for pinned_vm; grabbed */
 	struct elisa_events *events;
 	u32 id, flags, limit_us, state;
 	u32 rights; /* of the grant it was published under */
@@ -99,8 +99,10 @@ struct elisa_export {
 	atomic64_t aborts;
 };
 
-/* A process of a guest VM that may enter one export. Owner: its VM's slot. */
+/* A process of a guest VM that may enter one export. Owner: its VM's slot, and contexts that
+ * outlive it because their vCPU has not passed a hook yet. */
 struct elisa_attachment {
+	struct kref ref;
 	struct list_head node; /* in export->attachments; elisa_lock, as all not const */
 	struct elisa_vm *vm;
 	struct elisa_export *export; /* NULL once revoked */
@@ -143,6 +145,8 @@ struct elisa_context {
 	u8 *stack[ELISA_STACK_PAGES];
 	u64 eptp[ELISA_ROOTS];
 	bool revoked; /* vcpu->lock: VMFUNC gets ELISA_CALL_REVOKED */
+	bool dead;    /* vcpu->lock: detached, and the vCPU has not passed a hook since */
+	u64 entry;    /* elisa_lock: the vCPU's entry when this was shut; 0: it was not inside */
 };
 
 /* A call that an asynchronous exit interrupted. KVM and the VMM see `shown` instead. */
@@ -175,7 +179,7 @@ struct elisa_vcpu {
 	bool synced;		   /* set up by ELISA_HC_VCPU_SYNC and still in long mode */
 	bool enabled;		   /* VMFUNC is on in the VMCS: the list page is in use */
 	bool controls;		   /* the exits that go with it may be on */
-	bool inside;		   /* between the entry hook and the exit hook */
+	bool inside;		   /* between the entry hook and the end of the exit hook's work */
 	u64 entries;		   /* times the entry hook ran */
 	bool trap;		   /* list[0] is invalid: the return exits */
 	u64 default_eptp;	   /* KVM's root, as of the last entry */

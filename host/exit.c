@@ -51,8 +51,9 @@ static void shut_open_subs(struct elisa_vcpu *vcpu)
 }
 
 /*
- * First thing after an exit, preemption off. True: elisa_exit_handle() has to handle it
- * in the place of KVM's handler.
+ * First thing KVM does about an exit; the thread may be preempted before and after. True:
+ * elisa_exit_handle() has to handle it in the place of KVM's handler. Until then the vCPU
+ * counts as inside, so that nobody frees the context it is in.
  */
 bool elisa_exit(struct elisa_vcpu *vcpu)
 {
@@ -66,7 +67,6 @@ bool elisa_exit(struct elisa_vcpu *vcpu)
 	if (!vcpu->inside)
 		return false; /* nested guest mode, or never set up */
 	raw_spin_lock_irqsave(&vcpu->lock, flags);
-	vcpu->inside = false;
 	failed = vmcs_get(VM_EXIT_REASON) & EXIT_FAILED_ENTRY;
 	reason = vmcs_get(VM_EXIT_REASON) & EXIT_BASIC;
 	if (reason < ELISA_EXIT_REASONS)
@@ -104,6 +104,7 @@ bool elisa_exit(struct elisa_vcpu *vcpu)
 	else
 		elisa_stash_call(vcpu, c, where, eptp, vmcs_get(GUEST_RIP), vmcs_get(GUEST_RFLAGS));
 out:
+	vcpu->inside = ours;
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 	return ours;
 }
@@ -223,7 +224,7 @@ static bool vmfunc_in_default(struct elisa_vcpu *vcpu)
 	if (slot >= ELISA_SLOTS || (u32)kvm_vcpu->arch.regs[VCPU_REGS_RAX])
 		return false;
 	c = vcpu->slots[slot];
-	if (!c || !elisa_page_root_is(c, vmcs_get(GUEST_CR3)) || !elisa_in_ring3())
+	if (!c || c->dead || !elisa_page_root_is(c, vmcs_get(GUEST_CR3)) || !elisa_in_ring3())
 		return false;
 	at = vmcs_get(GUEST_RIP) - elisa_code_address(c) + 3;
 	if (at != ELISA_STRICT_ENTRY(slot) && at != ELISA_TRUSTED_ENTRY(slot))
@@ -262,6 +263,7 @@ int elisa_exit_handle(struct kvm_vcpu *kvm_vcpu, unsigned long fastpath)
 		c = elisa_context_of(vcpu, eptp, &where);
 		exit_in_context(vcpu, c, where, reason, eptp, &undefined);
 	}
+	vcpu->inside = false;
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 	if (emulate) {
 		elisa_count(ELISA_COUNT_DESC_EXITS);

@@ -237,8 +237,7 @@ static void mapping_free(struct elisa_export *export, struct elisa_mapping *mapp
 {
 	list_del(&mapping->node);
 	export->pages -= mapping->count;
-	if (export->vm)
-		atomic64_sub(mapping->count, &export->vm->pages);
+	atomic64_sub(mapping->count, &export->vm->pages);
 	elisa_guest_unpin(mapping->pages, mapping->count, export->mm);
 	kvfree(mapping);
 }

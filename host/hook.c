@@ -22,10 +22,10 @@
 static const char *const names[] = ELISA_HOOK_NAMES;
 static unsigned long sites[ELISA_HOOKS]; /* where ftrace calls; const after init */
 static struct file *kvm_device;		 /* open, so that kvm_intel stays loaded */
-static DEFINE_MUTEX(hooks_lock);	 /* inside elisa_lock; the two below */
-static unsigned int armed;		 /* shares of the exit-path hooks */
-static bool registered;
-static atomic_t replacing; /* threads in one of our replacements */
+static DEFINE_MUTEX(hooks_lock);	 /* never with elisa_lock held */
+static bool registered;			 /* hooks_lock: the exit-path hooks are in place */
+static atomic_t armed;			 /* shares of them; taken under hooks_lock */
+static atomic_t replacing;		 /* threads in one of our replacements */
 
 static int (*kvm_emulate)(struct kvm_vcpu *kvm_vcpu, int type);
 static void (*kvm_queue)(struct kvm_vcpu *kvm_vcpu, unsigned int vector);
@@ -243,7 +243,7 @@ static void unregister_path(void)
 	unregister_ftrace_function(&path_ops);
 }
 
-/* Takes a share of the exit-path hooks. Under elisa_lock. */
+/* Takes a share of the exit-path hooks. It waits for grace periods: not under elisa_lock. */
 int elisa_hooks_arm(void)
 {
 	int r = 0;
@@ -256,21 +256,18 @@ int elisa_hooks_arm(void)
 		       r, names[ELISA_HOOK_RUN]);
 	} else {
 		registered = true;
-		armed++;
+		atomic_inc(&armed);
 		__module_get(THIS_MODULE);
 	}
 	mutex_unlock(&hooks_lock);
 	return r;
 }
 
-/*
- * Unhooking waits for grace periods: not under elisa_lock, and not at the pace of a guest
- * that attaches and detaches in a loop.
- */
+/* Not at the pace of a guest that attaches and detaches in a loop. */
 static void unhook(struct work_struct *work)
 {
 	mutex_lock(&hooks_lock);
-	if (registered && !armed) {
+	if (registered && !atomic_read(&armed)) {
 		unregister_path();
 		registered = false;
 	}
@@ -279,12 +276,11 @@ static void unhook(struct work_struct *work)
 
 static DECLARE_DELAYED_WORK(unhook_work, unhook);
 
+/* Gives one back. Does not sleep. */
 void elisa_hooks_disarm(void)
 {
-	mutex_lock(&hooks_lock);
-	if (!--armed)
+	if (atomic_dec_and_test(&armed))
 		schedule_delayed_work(&unhook_work, 2 * HZ);
-	mutex_unlock(&hooks_lock);
 	module_put(THIS_MODULE);
 }
 

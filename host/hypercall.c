@@ -55,8 +55,6 @@ static int dispatch_locked(struct call *call)
 			return elisa_fail(-EINVAL, &p->why, ELISA_WHY_FIELD, &p->value,
 					  p->destroy.pad);
 		return elisa_export_destroy(call->vm, p->destroy.id, &p->why, &p->value);
-	case ELISA_HC_VCPU_SYNC:
-		return elisa_vcpu_sync(call->vcpu, &p->why, &p->value);
 	case ELISA_HC_DETACH:
 		if (p->detach.pad)
 			return elisa_fail(-EINVAL, &p->why, ELISA_WHY_FIELD, &p->value,
@@ -92,15 +90,20 @@ static int dispatch(struct call *call)
 	}
 	/* lives as long as this vCPU does, that is, longer than this hypercall */
 	call->vm = call->vcpu->vm;
-	if (p->call != ELISA_HC_EXPORT_MAP && p->call != ELISA_HC_ATTACH) {
-		r = dispatch_locked(call);
+	switch (p->call) {
+	case ELISA_HC_EXPORT_MAP:
 		mutex_unlock(&elisa_lock);
-		return r;
-	}
-	mutex_unlock(&elisa_lock);
-	if (p->call == ELISA_HC_EXPORT_MAP)
 		return elisa_export_map(call->vm, call->kvm_vcpu, &p->map, &p->why, &p->value);
-	return elisa_attach(call->vm, call->kvm_vcpu, &p->attach, &p->why, &p->value);
+	case ELISA_HC_ATTACH:
+		mutex_unlock(&elisa_lock);
+		return elisa_attach(call->vm, call->kvm_vcpu, &p->attach, &p->why, &p->value);
+	case ELISA_HC_VCPU_SYNC:
+		mutex_unlock(&elisa_lock);
+		return elisa_vcpu_sync(call->vcpu, &p->why, &p->value);
+	}
+	r = dispatch_locked(call);
+	mutex_unlock(&elisa_lock);
+	return r;
 }
 
 static int hypercall(struct kvm_vcpu *kvm_vcpu)

@@ -10,6 +10,7 @@
 #include <asm/msr.h>
 #include <asm/vmx.h>
 
+#include "compat.h"
 #include "elisa.h"
 
 unsigned int elisa_default_limit_us = 5000;
@@ -36,10 +37,7 @@ atomic64_t elisa_counters[ELISA_COUNT_COUNT];
 
 bool elisa_cpu_leaks(void)
 {
-	static const u32 bugs[] = {
-		X86_BUG_L1TF, X86_BUG_MDS,  X86_BUG_TAA, X86_BUG_MMIO_STALE_DATA,
-		X86_BUG_GDS,  X86_BUG_RFDS,
-	};
+	static const u32 bugs[] = {ELISA_LEAKY_BUGS};
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(bugs); i++)

@@ -108,20 +108,16 @@ void schedule_work(struct work_struct *work)
 
 void shim_run_work(void)
 {
-	struct work_struct *work;
+	struct work_struct *work, *next = pending;
 
 	shim_assert(!shim_mutex_depth);
-	while ((work = pending)) {
-		pending = work->next;
+	/* what is asked for meanwhile waits for the next time */
+	pending = NULL;
+	while ((work = next)) {
+		next = work->next;
 		work->pending = false;
 		work->function(work);
 	}
-}
-
-void usleep_range(unsigned long least, unsigned long most)
-{
-	(void)least, (void)most;
-	shim_bug(__FILE__, __LINE__, "waits for a vCPU that does not run");
 }
 
 u64 ktime_get_mono_fast_ns(void)

@@ -120,6 +120,11 @@ static inline void list_del(struct list_head *entry)
 	entry->prev->next = entry->next;
 	entry->next = entry->prev = NULL;
 }
+static inline void list_del_init(struct list_head *entry)
+{
+	list_del(entry);
+	entry->next = entry->prev = entry;
+}
 static inline void list_move(struct list_head *entry, struct list_head *list)
 {
 	list_del(entry);
@@ -240,7 +245,16 @@ struct work_struct {
 #define DECLARE_WORK(name, f) struct work_struct name = {.function = f}
 void schedule_work(struct work_struct *work);
 #define flush_work(work) shim_run_work()
-void usleep_range(unsigned long least, unsigned long most);
+
+/* a delay is over when somebody lets the work run */
+struct delayed_work {
+	struct work_struct work;
+};
+#define DECLARE_DELAYED_WORK(name, f)		struct delayed_work name = {.work.function = f}
+#define HZ					250
+#define mod_delayed_work(queue, delayed, delay) schedule_work(&(delayed)->work)
+#define schedule_delayed_work(delayed, delay)	schedule_work(&(delayed)->work)
+#define cancel_delayed_work_sync(delayed)	shim_run_work()
 u64 ktime_get_mono_fast_ns(void);
 extern unsigned int tsc_khz;
 

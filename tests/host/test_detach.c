@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A detach while a vCPU is on its way from an exit in the context to its exit hook: nobody waits
+ * for it, the process's pages are let go at once, and the context is freed when it has passed. */
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "host.h"
+
+#define ROOT 0x7654000ULL
+
+static int start(void **state)
+{
+	(void)state;
+	host_start();
+	host_grant(MANAGER, ELISA_GRANT_EXPORT, "*", 0);
+	host_grant(GUEST, ELISA_GRANT_ATTACH, "*", 0);
+	host_publish("shop");
+	assert_int_equal(host_attach("shop", ROOT, 2), 0);
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	host_end();
+	return 0;
+}
+
+/* The guest's vCPU as it is between an exit in a context and its exit hook. */
+static void goes_in(struct elisa_vcpu *vcpu)
+{
+	vcpu->entries++;
+	vcpu->inside = true;
+}
+
+static void sync(void)
+{
+	struct elisa_hc_page page = {0};
+
+	assert_int_equal(host_call(GUEST, ELISA_HC_VCPU_SYNC, &page), 0);
+}
+
+/* By another vCPU of the VM. */
+static void detach(void)
+{
+	u32 why;
+	u64 value;
+
+	mutex_lock(&elisa_lock);
+	assert_int_equal(elisa_detach(host_vm(GUEST), 0, &why, &value), 0);
+	mutex_unlock(&elisa_lock);
+}
+
+static void the_context_outlives_the_detach(void **state)
+{
+	struct elisa_context *c;
+	struct elisa_vcpu *vcpu;
+
+	(void)state;
+	sync();
+	vcpu = host_vcpu(GUEST);
+	c = vcpu->slots[0];
+	vcpu->controls = true;
+	goes_in(vcpu);
+	detach();
+	assert_null(host_vm(GUEST)->slots[0]);
+	assert_int_equal(atomic64_read(&machines[GUEST].mm.pinned_vm), 0);
+	shim_run_work();
+	assert_ptr_equal(vcpu->slots[0], c);
+	assert_true(c->revoked && c->dead);
+	/* the exit hook needs them */
+	assert_int_equal(c->attachment->root, ROOT);
+
+	vcpu->inside = false;
+	shim_run_work();
+	assert_null(vcpu->slots[0]);
+	assert_int_equal(hooks_armed, 1);
+	vcpu->controls = false;
+	elisa_vcpu_idle(vcpu);
+	shim_run_work();
+	assert_int_equal(hooks_armed, 0);
+}
+
+static void a_fast_path_passes_the_entry_hook(void **state)
+{
+	struct elisa_vcpu *vcpu;
+
+	(void)state;
+	sync();
+	vcpu = host_vcpu(GUEST);
+	goes_in(vcpu);
+	detach();
+	goes_in(vcpu);
+	shim_run_work();
+	assert_null(vcpu->slots[0]);
+}
+
+static void the_slot_is_taken_again(void **state)
+{
+	struct elisa_vcpu *vcpu;
+
+	(void)state;
+	sync();
+	vcpu = host_vcpu(GUEST);
+	goes_in(vcpu);
+	detach();
+	vcpu->inside = false;
+	assert_int_equal(host_attach("shop", ROOT + PAGE_SIZE, 0), 0);
+	sync();
+	assert_non_null(vcpu->slots[0]);
+	assert_int_equal(vcpu->slots[0]->attachment->root, ROOT + PAGE_SIZE);
+	assert_false(vcpu->slots[0]->dead);
+}
+
+static void the_vcpu_is_freed_first(void **state)
+{
+	struct elisa_vcpu *vcpu;
+
+	(void)state;
+	sync();
+	vcpu = host_vcpu(GUEST);
+	goes_in(vcpu);
+	detach();
+	/* end() frees the vCPU, and looks whether all memory is back */
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, start, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(the_context_outlives_the_detach),
+		TEST(a_fast_path_passes_the_entry_hook),
+		TEST(the_slot_is_taken_again),
+		TEST(the_vcpu_is_freed_first),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
