@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The host's administrator and his tools while calls are made: ftrace switched off, kprobes and
- * the function tracer on the hooked functions, modules asked to go, a hypercall that sleeps. */
+/* The host's administrator and his tools while calls are made: ftrace switched off,
+ * kprobes on the hooked functions, modules asked to go, a hypercall that sleeps. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -86,11 +86,6 @@ static void probes(void)
 		sprintf(text, "-:attack%d", i);
 		put(TRACING "kprobe_events", text);
 	}
-	put(TRACING "set_ftrace_filter", "vmx_vcpu_run");
-	put(TRACING "set_ftrace_filter", "vmx_handle_exit");
-	put(TRACING "current_tracer", "function");
-	attack_try(isolation_works(), "with the function tracer");
-	put(TRACING "current_tracer", "nop");
 }
 
 /* A probe that is there first: attach is refused before VMFUNC is on, or both work. */
