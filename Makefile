@@ -5,6 +5,8 @@
 #   make              kernel modules (both series), libraries, tools, examples
 #   make demo         three VMs on an emulated host; KERNEL=6.12 for the other kernel
 #   make test         all tests; KERNEL=6.12 or KERNEL=all
+#   make attack       all attacks and mutations, up to an hour; a part is in "make test"
+#   make mutations    each defence taken away: does its test notice?
 #   make bench        what a call costs, beside VMCALL and a system call
 #   make check        static analysis, sanitizers, formatting
 #   make clean        build/ without the downloaded kernels
@@ -37,6 +39,12 @@ demo: all
 test: all
 	tests/run $(KERNELS)
 
+attack: all
+	tests/attack/run $(KERNELS)
+
+mutations: all
+	tests/attack/mutations/run
+
 bench: all
 	bench/run $(KERNELS)
 
@@ -47,6 +55,6 @@ format:
 	git ls-files '*.c' '*.h' | xargs clang-format -i
 
 clean:
-	rm -rf build/user* build/host-* build/guest-* build/gate build/machine-tests build/logs
+	rm -rf build/user* build/host-* build/guest-* build/gate build/machine-tests build/attacks build/mutations build/logs
 
-.PHONY: all deps kernels gate modules user demo test bench check format clean
+.PHONY: all deps kernels gate modules user demo test attack mutations bench check format clean
