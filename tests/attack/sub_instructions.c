@@ -203,6 +203,23 @@ static void run_case(const struct pair *pair, unsigned int i)
 	attack_try(attack_pair_works(pair), "%s: no call afterwards", cases[i].name);
 }
 
+#define FLAGS_ALL 0x4cd7 /* that a caller can set, but AC, TF and IF */
+#define FLAGS_BAD 0x44500
+
+/* The flags that the caller has, the function has not. */
+static void callers_flags(const struct pair *pair)
+{
+	struct kvm_regs regs = {
+		.rdi = DO_FLAGS, .r11 = stub_entry(pair->slot), .rflags = 0x200 | FLAGS_ALL};
+	struct outcome out = run_at(pair->guest, 0, 3, user_code(user_call), &regs);
+
+	attack_try(!out.exit && !out.error && !(out.value & FLAGS_BAD),
+		   "the caller's flags: exit %#x, error %ld, flags %#lx", out.exit, out.error,
+		   out.value);
+	attack_try((out.regs.rflags & FLAGS_ALL) == FLAGS_ALL, "the caller's flags are gone: %#llx",
+		   (unsigned long long)out.regs.rflags);
+}
+
 int main(void)
 {
 	struct pair pair = attack_pair("t.instructions", 0, 10000,
@@ -215,6 +232,7 @@ int main(void)
 	CHECK_EQ(set_sregs(pair.guest, 0, &sregs), 0);
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		run_case(&pair, i);
+	callers_flags(&pair);
 	attack_try(!seen(pair.guest)->interrupts && !seen(pair.guest)->nmis,
 		   "something was delivered to the guest");
 	return 0;

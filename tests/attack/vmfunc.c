@@ -136,6 +136,13 @@ int main(void)
 	attack_try(out.exit == FAULT(PF), "VMFUNC 0 from sub: exit %#x", out.exit);
 	attack_try(attack_pair_works(&pair), "after VMFUNC 0 from sub");
 
+	/* sub's entry is shut, too, after a call that ended in the middle and the list was written */
+	PLACE(guest, ATTACK_USER, sweep);
+	set_gate(guest, UD, ATTACK_KERNEL + 0x100, 0);
+	CHECK_EQ(call(guest, 0, pair.slot, DO_UD, 0, 0).error, ELISA_CALL_FAULT);
+	sweep_default(3, 0, sub, sub + 1);
+	set_gate(guest, UD, kernel_code(isr_fault) + 16 * UD, 0);
+
 	/* the guest's kernel in gate-in: whatever becomes of it, it is not sub */
 	*vm_u64(guest, ATTACK_KERNEL + 0x200) = 0xd4010f; /* vmfunc */
 	out = run_at(guest, 0, 0, ATTACK_KERNEL + 0x200, &regs);

@@ -30,11 +30,17 @@ int main(void)
 	struct pair pair =
 		attack_pair("t.vmfunc0", ELISA_EXPORT_GENERAL_REGS, 0, ELISA_STUB_TRUSTING, 0, 1);
 	const unsigned int first = functions_end - functions, step = 100 / attack_scale(100);
+	const struct kvm_regs to_sub = {.rcx = ELISA_INDEX_SUB(pair.slot), .rflags = 0x200};
 	unsigned int offset;
 
 	/* where the functions themselves are, the copy under attack would be spoilt */
 	for (offset = first; offset < PAGE_SIZE - 2; offset += step) {
 		leave_at(&pair, offset);
+		/* the exit has shut sub's entry, which nobody has disarmed */
+		if (offset % 32 < step)
+			attack_try(run_at(pair.guest, 0, 3, user_code(user_vmfunc), &to_sub).exit ==
+					   FAULT(UD),
+				   "sub is open after %#x", offset);
 		if (offset % 32 < step)
 			attack_try(attack_pair_works(&pair), "no call after %#x", offset);
 	}
