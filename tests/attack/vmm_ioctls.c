@@ -182,9 +182,14 @@ static void dirty_fields(void)
 
 int main(void)
 {
+	struct kvm_userspace_memory_region memory = {.slot = 1 << 16, .memory_size = MEMORY_SIZE};
 	int i;
 
 	pair = attack_pair("t.ioctls", 0, 1000000, ELISA_STUB_XSAVE, 0, 1);
+	/* an SMI finds memory and an RSM: without, KVM ends the VM */
+	memory.userspace_addr = (uintptr_t)pair.guest->memory;
+	CHECK(!ioctl(pair.guest->fd, KVM_SET_USER_MEMORY_REGION, &memory));
+	memcpy(pair.guest->memory + 0x38000, "\x0f\xaa", 2);
 	for (i = 0; i < IOCTLS; i++)
 		in_sub(i);
 	anywhere(attack_scale(1000));
