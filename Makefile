@@ -5,6 +5,8 @@
 #   make              kernel modules, libraries, tools, examples
 #   make demo         three VMs on an emulated host
 #   make test         all tests
+#   make attack       all attacks and mutations, up to an hour; a part is in "make test"
+#   make mutations    each defence taken away: does its test notice?
 #   make soak         ten minutes of random traffic through net_rvif and the switch
 #   make bench        what a call costs, beside VMCALL and a system call
 #   make bench-switch  what the switch costs, beside a bare copy; makes docs/bench-switch.png
@@ -45,6 +47,12 @@ demo: all
 test: all
 	tests/run $(KERNELS)
 
+attack: all
+	tests/attack/run $(KERNELS)
+
+mutations: all
+	tests/attack/mutations/run
+
 bench: all
 	bench/run $(KERNELS)
 
@@ -62,6 +70,7 @@ format:
 	git ls-files '*.c' '*.h' | xargs clang-format -i
 
 clean:
-	rm -rf build/user* build/host-* build/guest-* build/gate build/machine-tests build/logs
+	rm -rf build/user* build/host-* build/guest-* build/gate build/machine-tests build/attacks build/mutations build/logs
 
-.PHONY: all deps dpdk-headers kernels gate modules user demo test soak bench bench-switch check format clean
+.PHONY: all deps dpdk-headers kernels gate modules user demo test attack mutations soak bench bench-switch \
+	check format clean

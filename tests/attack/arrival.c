@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * An interrupt or NMI that arrives at each instruction of a call: delivered exactly once,
+ * at an instruction of the default context, with the call's result intact. A host timer stops
+ * the vCPU wherever it is; what is to arrive is sent then. Where that was KVM's tracepoint tells.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include "attack.h"
+
+#define TRACING "/sys/kernel/tracing/"
+#define EVENT	TRACING "events/kvm/kvm_exit/"
+
+static struct pair pair;
+static unsigned long sent[2];
+static uint64_t delivered_at[4096]; /* offsets in the code page */
+static unsigned long early;
+
+static void write_file(const char *name, const char *text)
+{
+	int fd = open(name, O_WRONLY | O_TRUNC);
+
+	CHECK(fd >= 0);
+	CHECK_EQ(write(fd, text, strlen(text)), (long)strlen(text));
+	close(fd);
+}
+
+static uint64_t delivered(int kind)
+{
+	return kind ? seen(pair.guest)->nmis : seen(pair.guest)->interrupts;
+}
+
+/* Where may it have been delivered? In default, the code page is the stub alone. */
+static bool in_default(uint64_t rip)
+{
+	uint64_t offset = rip - code_page(pair.slot);
+
+	if (rip >= USER_CODE && rip < USER_CODE + 0x10000)
+		return true;
+	if (offset >= 4096)
+		return false;
+	delivered_at[offset]++;
+	return offset <= ELISA_STRICT_ENTRY(pair.slot) - 3 ||
+	       offset >= ELISA_STRICT_RETURN(pair.slot);
+}
+
+static int kind_now;
+
+/* The vCPU has been stopped: send the next one if the one before has been delivered. */
+static void send_next(struct vm *vm, int vcpu)
+{
+	static const int modes[] = {0x40, 4 << 8}; /* vector, delivery mode NMI */
+
+	if (delivered(kind_now) != sent[kind_now])
+		return;
+	if (sent[kind_now])
+		early += !in_default(kind_now ? seen(vm)->nmi_rip : seen(vm)->rip);
+	sent[kind_now]++;
+	msi(vm, vcpu, modes[kind_now]);
+}
+
+/*
+ * Breakpoints that are armed, at no address that is reached, keep the emulator from looking
+ * at interrupts between blocks of instructions only.
+ */
+static void look_at_each_instruction(void)
+{
+	struct kvm_debugregs debug = {.dr6 = 0xffff0ff0, .dr7 = 0x402, .db = {0x123000}};
+
+	CHECK(!ioctl(pair.guest->vcpu[0], KVM_SET_DEBUGREGS, &debug));
+}
+
+static void storm(int kind, unsigned long count)
+{
+	uint64_t before = *object_data(pair.manager), calls = 0;
+	unsigned long first = sent[kind], lost;
+	struct outcome out;
+	long pause = 0;
+
+	kind_now = kind;
+	on_signal = send_next;
+	while (sent[kind] - first < count) {
+		/* another phase of the loop each time */
+		timer(200 + pause++ % 37, 301);
+		out = call_loop(pair.guest, 0, pair.slot, DO_COUNT, 4000, NULL);
+		calls += 4000;
+		timer(0, 0);
+		if (out.exit || out.error) {
+			attack_try(false, "kind %d: exit %#x, error %ld", kind, out.exit,
+				   out.error);
+			break;
+		}
+	}
+	on_signal = NULL;
+	for (; delivered(kind) != sent[kind] && calls % 4000 < 10; calls++)
+		call(pair.guest, 0, pair.slot, DO_COUNT, 0, 0);
+	lost = sent[kind] - delivered(kind);
+	attack_tries(sent[kind] - first, lost + early, "arrivals, lost or delivered elsewhere");
+	attack_try(*object_data(pair.manager) == before + calls, "calls were lost");
+	early = 0;
+}
+
+/* What of the slot's code page, and of the function, have exits interrupted? */
+static void coverage(void)
+{
+	static char line[512];
+	static uint8_t page[4096], function[4096];
+	FILE *f = fopen(TRACING "trace", "r");
+	unsigned int i, at, stub = 0, gate_in = 0, sub = 0, gate_out = 0, in_function = 0;
+	const uint32_t slot = pair.slot;
+	uint64_t rip;
+	char *text;
+
+	CHECK(f);
+	while (fgets(line, sizeof(line), f)) {
+		text = strstr(line, " rip 0x");
+		if (!text || !strstr(line, "EXTERNAL_INTERRUPT") ||
+		    sscanf(text, " rip %lx", &rip) != 1)
+			continue;
+		if (rip - code_page(slot) < 4096)
+			page[rip - code_page(slot)] = 1;
+		if (rip - ELISA_OBJECT_BASE < 4096)
+			function[rip - ELISA_OBJECT_BASE] = 1;
+	}
+	fclose(f);
+	for (i = 0; i < 4096; i++) {
+		at = page[i] ? i : 0;
+		stub += at && (at < ELISA_STRICT_ENTRY(slot) || at >= ELISA_STRICT_RETURN(slot));
+		gate_in += at >= ELISA_STRICT_ENTRY(slot) && at < ELISA_SUB_ENTRY(slot);
+		sub += at >= ELISA_SUB_ENTRY(slot) && at < ELISA_GATE_OUT_ENTRY(slot);
+		gate_out += at >= ELISA_GATE_OUT_ENTRY(slot) && at < ELISA_STRICT_RETURN(slot);
+		in_function += function[i];
+	}
+	printf("arrival: exits at %u instructions of the stub, %u of gate-in, %u of sub's stub, %u of "
+	       "the function, %u of gate-out\n",
+	       stub, gate_in, sub, in_function, gate_out);
+	/* docs/gate.md: 6, 15 and 6 instructions */
+	attack_try(gate_in >= 5 && sub >= 12 && gate_out >= 5, "too few instructions were hit");
+}
+
+int main(void)
+{
+	unsigned long count = attack_scale(4000);
+
+	pair = attack_pair("t.arrival", ELISA_EXPORT_GENERAL_REGS, 1000000, ELISA_STUB_TRUSTING, 0,
+			   1);
+	write_file(TRACING "buffer_size_kb", "4096");
+	write_file(EVENT "filter", "guest_rip >= 0x600000000000 && guest_rip < 0x608000000000");
+	write_file(EVENT "enable", "1");
+	look_at_each_instruction();
+	storm(0, count);
+	storm(1, count / 2);
+	write_file(EVENT "enable", "0");
+	coverage();
+	attack_try(attack_pair_works(&pair), "no call afterwards");
+	return 0;
+}

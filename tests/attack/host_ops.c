@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The host's administrator and his tools while calls are made: ftrace switched off,
+ * kprobes on the hooked functions, modules asked to go, a hypercall that sleeps. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "attack.h"
+
+#define TRACING	  "/sys/kernel/tracing/"
+#define SLEEP_GPA (64ULL << 20)
+
+static const char *const hooked[] = {
+	"kvm:kvm_sched_yield",
+	"kvm_intel:vmx_vcpu_free",
+	"kvm_intel:vmx_vcpu_run",
+	"kvm_intel:vmx_handle_exit",
+	"kvm_intel:vmx_interrupt_allowed",
+	"kvm_intel:vmx_nmi_allowed",
+	"kvm_intel:vmx_enable_irq_window",
+	"kvm_intel:vmx_vcpu_reset",
+	"kvm:kvm_vcpu_ioctl",
+};
+#define HOOKED (int)(sizeof(hooked) / sizeof(hooked[0]))
+
+static struct pair pair;
+
+static int put(const char *name, const char *text)
+{
+	int fd = open(name, O_WRONLY | O_APPEND), r;
+
+	CHECK(fd >= 0);
+	r = write(fd, text, strlen(text)) < 0 ? -errno : 0;
+	close(fd);
+	return r;
+}
+
+/* Calls still work, and what is refused still is. */
+static bool isolation_works(void)
+{
+	struct kvm_regs regs = {.rcx = ELISA_INDEX_SUB(pair.slot), .rflags = 0x200};
+	struct outcome out;
+
+	out = call(pair.guest, 0, pair.slot, DO_CPUID, 0, 0);
+	if (out.exit || out.error != ELISA_CALL_FORBIDDEN)
+		return false;
+	wait_in_sub(pair.guest, 0, pair.slot, pair.manager);
+	(void)get_sregs(pair.guest, 0);
+	let_go(pair.manager);
+	if (finish(pair.guest, 0).error != ELISA_CALL_VMM)
+		return false;
+	return attack_pair_works(&pair) &&
+	       run_at(pair.guest, 0, 3, user_code(user_vmfunc), &regs).exit == FAULT(UD);
+}
+
+static void ftrace_off(void)
+{
+	attack_try(put("/proc/sys/kernel/ftrace_enabled", "0") < 0, "ftrace was switched off");
+	attack_try(isolation_works(), "after ftrace_enabled=0");
+}
+
+/* With the hooks in place: the probe is refused, or both work. */
+static void probes(void)
+{
+	char text[80];
+	int i, r;
+
+	for (i = 0; i < HOOKED; i++) {
+		sprintf(text, "p:attack%d %s", i, hooked[i]);
+		r = put(TRACING "kprobe_events", text);
+		attack_try(!r, "%s: no probe (%d)", hooked[i], r);
+		if (r)
+			continue;
+		sprintf(text, TRACING "events/kprobes/attack%d/enable", i);
+		r = put(text, "1");
+		attack_try(isolation_works(), "with a probe on %s (%d)", hooked[i], r);
+		put(text, "0");
+		sprintf(text, "-:attack%d", i);
+		put(TRACING "kprobe_events", text);
+	}
+}
+
+/* A probe that is there first: attach is refused before VMFUNC is on, or both work. */
+static void probe_first(const char *function)
+{
+	uint64_t failed;
+	char text[80];
+	int i, r;
+
+	CHECK_EQ(detach(pair.guest, 0, pair.slot), 0);
+	for (i = 0; i < 100 && host_flags() & ELISA_HOST_ARMED; i++) {
+		call(pair.guest, 0, pair.slot, DO_ADD, 1, 2); /* the vCPU lets go of the hooks */
+		usleep(100000);
+	}
+	CHECK(!(host_flags() & ELISA_HOST_ARMED));
+	sprintf(text, "p:first %s", function);
+	CHECK_EQ(put(TRACING "kprobe_events", text), 0);
+	CHECK_EQ(put(TRACING "events/kprobes/first/enable", "1"), 0);
+	CHECK_EQ(attach_try(pair.guest, "t.host", 0), 0);
+	r = hypercall(pair.guest, 0, ELISA_HC_VCPU_SYNC);
+	attack_try(!r || (r == -EBUSY && pair.guest->page->why == ELISA_WHY_HOOK),
+		   "%s: sync gives %d", function, r);
+	failed = *object_data(pair.manager);
+	if (r) {
+		attack_try(call(pair.guest, 0, pair.slot, DO_COUNT, 0, 0).exit == FAULT(UD),
+			   "VMFUNC is on without hooks");
+		attack_try(*object_data(pair.manager) == failed, "the function ran");
+	} else {
+		attack_try(isolation_works(), "with an older probe on %s", function);
+	}
+	CHECK_EQ(put(TRACING "events/kprobes/first/enable", "0"), 0);
+	put(TRACING "kprobe_events", "-:first");
+	if (r)
+		CHECK_EQ(hypercall(pair.guest, 0, ELISA_HC_VCPU_SYNC), 0);
+	attack_try(isolation_works(), "after the probe on %s", function);
+}
+
+static int remove_module(const char *name)
+{
+	return syscall(SYS_delete_module, name, O_NONBLOCK) ? -errno : 0;
+}
+
+static struct vm *sleeper;
+
+static void *hypercall_that_sleeps(void *answer)
+{
+	*(int *)answer = hypercall_raw(sleeper, 0, 0, SLEEP_GPA, NULL);
+	return NULL;
+}
+
+static int user_fault(void *memory)
+{
+	struct uffdio_api api = {.api = UFFD_API};
+	struct uffdio_register range = {.range = {(uintptr_t)memory, PAGE_SIZE},
+					.mode = UFFDIO_REGISTER_MODE_MISSING};
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	CHECK(fd >= 0);
+	CHECK(!ioctl(fd, UFFDIO_API, &api));
+	CHECK(!ioctl(fd, UFFDIO_REGISTER, &range));
+	return fd;
+}
+
+static void *sleeping_page(struct vm *vm)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = 1, .guest_phys_addr = SLEEP_GPA, .memory_size = PAGE_SIZE};
+	void *memory =
+		mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
+
+	CHECK(memory != MAP_FAILED);
+	region.userspace_addr = (uintptr_t)memory;
+	CHECK(!ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region));
+	return memory;
+}
+
+/* Its page is on userfaultfd: others go on, the module stays, it can be killed. */
+static void sleeping(void)
+{
+	struct elisa_hc_page page = {.call = ELISA_HC_HELLO, .hello.abi = ELISA_ABI_VERSION};
+	struct uffdio_copy copy = {.len = PAGE_SIZE, .src = (uintptr_t)&page};
+	pthread_t thread;
+	int answer = 1, fd, status;
+	void *memory;
+	pid_t child;
+
+	sleeper = vm_new(1);
+	memory = sleeping_page(sleeper);
+	fd = user_fault(memory);
+	CHECK(!pthread_create(&thread, NULL, hypercall_that_sleeps, &answer));
+	usleep(50000);
+	attack_try(isolation_works(), "while a hypercall sleeps");
+	attack_try(hypercall(pair.manager, 0, ELISA_HC_RESET + 1) == -ENOSYS, "hypercalls wait");
+	attack_try(remove_module("elisa") == -EAGAIN, "unloaded with a hypercall in it");
+	attack_try(answer == 1, "it did not sleep");
+	copy.dst = (uintptr_t)memory;
+	CHECK(!ioctl(fd, UFFDIO_COPY, &copy));
+	pthread_join(thread, NULL);
+	attack_try(answer == 0, "it ended with %d", answer);
+	close(fd);
+
+	child = fork();
+	if (!child) {
+		struct vm *vm = vm_new(1);
+
+		user_fault(sleeping_page(vm));
+		hypercall_raw(vm, 0, 0, SLEEP_GPA, NULL);
+		_exit(0);
+	}
+	usleep(100000);
+	attack_try(waitpid(child, &status, WNOHANG) == 0, "it did not sleep");
+	CHECK(!kill(child, SIGKILL));
+	attack_try(waitpid(child, &status, 0) == child && WIFSIGNALED(status), "cannot be killed");
+	attack_try(isolation_works(), "after a hypercall was killed");
+}
+
+int main(void)
+{
+	pair = attack_pair("t.host", ELISA_EXPORT_GENERAL_REGS, 1000000, ELISA_STUB_TRUSTING, 0, 1);
+	attack_try(isolation_works(), "at the start");
+	ftrace_off();
+	probes();
+	sleeping();
+	attack_try(remove_module("elisa") == -EAGAIN, "elisa was unloaded");
+	attack_try(remove_module("kvm_intel") < 0, "kvm_intel was unloaded");
+	probe_first("kvm_intel:vmx_handle_exit");
+	probe_first("kvm:kvm_vcpu_ioctl");
+	vm_free(pair.guest);
+	vm_free(pair.manager);
+	vm_free(sleeper);
+	/* no VM is left, elisa.ko is */
+	attack_try(remove_module("kvm_intel") < 0, "kvm_intel was unloaded under elisa");
+	return 0;
+}
