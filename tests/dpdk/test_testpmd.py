@@ -3,7 +3,8 @@
 # net_rvif under dpdk-testpmd, with rvs-fwd between the ports. Whatever one side sent has to be received or counted
 # as lost by the other, to the last packet.
 #
-#   usage: test_testpmd.py PLUGIN RVS-FWD [TEST...]
+#   usage: with-plugin PLUGIN test_testpmd.py RVS-FWD [TEST...]
+import os
 import subprocess
 import sys
 import time
@@ -178,13 +179,13 @@ def test_wrong_devargs(bench):
 
 
 def main():
-    plugin, switch, *names = sys.argv[1:]
+    switch, *names = sys.argv[1:]
     tests = {name[5:]: test for name, test in globals().items() if name.startswith('test_')}
     failed = 0
     for name in names or tests:
         start = time.monotonic()
         try:
-            with Bench(plugin, switch) as bench:
+            with Bench(os.environ['NET_RVIF_PLUGIN'], switch) as bench:
                 tests[name](bench)
             verdict = 'ok'
         except (Failure, subprocess.TimeoutExpired) as failure:
