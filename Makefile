@@ -61,7 +61,7 @@ bench-switch: user
 
 # SECONDS=60 for a shorter one
 soak: user
-	tests/dpdk/with-plugin build/user/dpdk/librte_net_rvif.so tests/dpdk/soak build/user/tools/rvs-fwd $(SECONDS)
+	dpdk/with-plugin build/user/dpdk/librte_net_rvif.so tests/dpdk/soak build/user/tools/rvs-fwd $(SECONDS)
 
 check: all
 	tests/check
