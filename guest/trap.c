@@ -54,8 +54,10 @@ static int trap(struct notifier_block *block, unsigned long event, void *data)
 	return NOTIFY_STOP;
 }
 
+/* Before uprobes, which take every INT3 of a process that has one. */
 static struct notifier_block trap_block = {
 	.notifier_call = trap,
+	.priority = INT_MAX,
 };
 
 int elisa_trap_init(void)

@@ -71,12 +71,22 @@ static vm_fault_t window_fault(struct vm_fault *vmf)
 	return ret;
 }
 
+/*
+ * Maps nothing; but without it a kernel with locks of single mappings tries a fault twice, and
+ * goes back to user space in between if a signal is pending: before window_fault() has its say.
+ */
+static vm_fault_t window_map_pages(struct vm_fault *vmf, pgoff_t first, pgoff_t last)
+{
+	return 0;
+}
+
 static const struct vm_operations_struct window_vm_ops = {
 	.close = window_unmapped,
 	.may_split = window_may_split,
 	.mremap = window_mremap,
 	.mprotect = window_mprotect,
 	.fault = window_fault,
+	.map_pages = window_map_pages,
 };
 
 /*

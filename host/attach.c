@@ -470,7 +470,7 @@ void elisa_export_was_poisoned(void)
 /* From the entry hook, IRQs off. */
 void elisa_vcpu_idle(struct elisa_vcpu *vcpu)
 {
-	mod_delayed_work(system_wq, &reap_work, 0);
+	schedule_delayed_work(&reap_work, 0);
 }
 
 void elisa_attach_exit(void)
