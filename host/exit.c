@@ -6,6 +6,7 @@
 #include <linux/nospec.h>
 #include <asm/kvm_vcpu_regs.h>
 
+#include <gate/gate_page.h>
 #include "switch.h"
 
 #define EXIT_FAILED_ENTRY (1u << 31)
@@ -48,15 +49,28 @@ static bool is_debug_exception(u32 reason)
 }
 
 /*
+ * Is the vCPU where a VMFUNC 0 of sub ends, and in the attached process? That is in the object
+ * area, or in the code page after the VMFUNC of sub's stub or one in the entry pointer, whose
+ * bytes the manager chooses. Other threads of the process may run the rest of that page.
+ */
+static bool has_landed(struct elisa_context *c)
+{
+	u64 rip = vmcs_get(GUEST_RIP), at = rip - elisa_code_address(c);
+	u32 slot = c->attachment->slot;
+
+	return elisa_in_user64() && elisa_page_root_is(c, vmcs_get(GUEST_CR3)) &&
+	       (rip - ELISA_OBJECT_BASE < ELISA_OBJECT_SIZE || at == ELISA_GATE_OUT_ENTRY(slot) ||
+		(at >= ELISA_ENTRY_POINTER + 3 && at <= ELISA_ENTRY_POINTER + 8));
+}
+
+/*
  * A function that left by VMFUNC 0 of its own instead of by the gate left its entry armed: it
- * is shut. If the vCPU still is where such a VMFUNC ends, in the window and in the attached
- * process, no event may be delivered on the stack that the function chose: returns its
- * context, whose call has to be ended. Usually the guest has seen its fault already.
+ * is shut. If the vCPU still is where such a VMFUNC ends, no event may be delivered on the
+ * stack that the function chose: returns its context, whose call has to be ended. Usually the
+ * guest has seen its fault already.
  */
 static struct elisa_context *shut_open_subs(struct elisa_vcpu *vcpu, enum elisa_where *where)
 {
-	bool landed = elisa_in_user64() &&
-		      vmcs_get(GUEST_RIP) - ELISA_WINDOW_BASE < ELISA_WINDOW_SIZE;
 	struct elisa_context *c, *left = NULL;
 	bool open = false;
 	int slot;
@@ -66,7 +80,7 @@ static struct elisa_context *shut_open_subs(struct elisa_vcpu *vcpu, enum elisa_
 			continue;
 		open = true;
 		c = vcpu->slots[slot];
-		if (landed && elisa_page_root_is(c, vmcs_get(GUEST_CR3))) {
+		if (has_landed(c)) {
 			/* of two nobody knows whose stack it was */
 			*where = left ? ELISA_IN_DOUBT : ELISA_IN_SUB;
 			left = c;
