@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The second pass: copy the frames of a batch to the receivers, one receive queue after the other.
- * It touches a receiver's memory only while it holds that queue's lock, holds one such lock at a
- * time, and never waits for it without end.
+ * It touches a receiver's memory only while it holds that queue's lock.
  */
-#include "internal.h"
-#include "copy.h"
+#include "receiver.h"
 
 static const uint8_t in_order[RVS_BATCH] = {
 	0,  1,	2,  3,	4,  5,	6,  7,	8,  9,	10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
@@ -13,25 +11,13 @@ static const uint8_t in_order[RVS_BATCH] = {
 	44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63,
 };
 
-/* A receive queue that is being filled; its lock is held. */
-struct receiver {
-	struct rvs_port *port;
-	struct rvs_rxq *rxq;
-	struct rvif_queue *control;
-	struct rvif_desc *ring;
-	uint32_t next;
-	uint32_t room;
-	uint32_t frames;
-	uint64_t bytes;
-};
-
-static inline uint32_t desc_offset(const struct receiver *r, uint32_t index)
+static inline uint32_t desc_offset(const struct rvs_receiver *r, uint32_t index)
 {
 	return rvif_load(&r->ring[index & r->port->rx_mask].offset);
 }
 
 /* The offset stays as it was read. */
-static inline void fill_desc(const struct receiver *r, uint32_t index, uint32_t offset,
+static inline void fill_desc(const struct rvs_receiver *r, uint32_t index, uint32_t offset,
 			     uint32_t length, uint32_t flags)
 {
 	rvif_desc_set(&r->ring[index & r->port->rx_mask], offset, (uint16_t)length,
@@ -43,15 +29,8 @@ static inline void put_offload(struct rvif_desc *desc, uint64_t offload)
 	rvs_store64((uint64_t *)(void *)desc + 1, offload);
 }
 
-/* The head is what was checked, whatever the sender has put there since. */
-static inline void put_head(uint8_t *to, const struct rvs_frame *frame)
-{
-	rvs_put(to, frame->head_dst | frame->head_rest << 48);
-	rvs_put(to + 6, frame->head_rest);
-}
-
 /* An unusable buffer goes back empty. */
-static void return_buffers(struct receiver *r, uint32_t n)
+static void return_buffers(struct rvs_receiver *r, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
 		fill_desc(r, r->next + i, desc_offset(r, r->next + i), 0, 0);
@@ -93,7 +72,7 @@ static void copy_parts(const struct rvs_frame *frame, uint32_t first, const stru
 
 /* A frame with several parts, for several buffers, or with offloads. Returns RVS_DROPS if it went
  * out, else why not. */
-static __attribute__((noinline)) uint32_t give_special(struct rvs_sender *s, struct receiver *r,
+static __attribute__((noinline)) uint32_t give_special(struct rvs_sender *s, struct rvs_receiver *r,
 						       uint32_t number)
 {
 	const struct rvs_port *port = r->port;
@@ -126,7 +105,7 @@ static __attribute__((noinline)) uint32_t give_special(struct rvs_sender *s, str
 	}
 	copy_parts(frame, rvs_first_length(s, number), parts ? &s->parts[extra->first_part] : NULL,
 		   s->buffers);
-	put_head(s->buffers[0].data, frame);
+	rvs_put_head(s->buffers[0].data, frame->head_dst, frame->head_rest);
 	if (!(port->features & RVIF_F_CSUM)) {
 		if (flags & RVIF_CSUM_NEEDED)
 			rvs_checksum(s->buffers, n, extra->offload & 0xffff,
@@ -144,10 +123,8 @@ static __attribute__((noinline)) uint32_t give_special(struct rvs_sender *s, str
 	return RVS_DROPS;
 }
 
-static void add_wake(struct rvs_sender *s, uint32_t port, uint32_t queue)
+void rvs_add_wake(struct rvs_result *result, uint32_t port, uint32_t queue)
 {
-	struct rvs_result *result = s->result;
-
 	for (uint32_t i = 0; i < result->wakes; i++)
 		if (result->wake[i].port == port && result->wake[i].queue == queue)
 			return;
@@ -160,76 +137,20 @@ static void add_wake(struct rvs_sender *s, uint32_t port, uint32_t queue)
 	result->wakes++;
 }
 
-/* Makes what was given count and be seen: the record by one store, then what follows from it. If
- * the sender stops in between, rvs_sender_gone does the rest. */
-static inline void finish(struct rvs_sender *s, struct receiver *r, uint32_t number, uint32_t queue)
-{
-	struct rvs_rxq *rxq = r->rxq;
-	const struct rvs_given *now = rvs_given_now(rxq);
-	struct rvs_given *next = &rxq->given[(rxq->current & 1) ^ 1];
-	const uint64_t delivered = s->txq->delivered + r->frames;
-
-	rvs_store64(&next->frames, now->frames + r->frames);
-	rvs_store64(&next->bytes, now->bytes + r->bytes);
-	next->delivered_after = delivered;
-	next->from = s->txq_number;
-	next->from_generation = s->port->generation;
-	next->next = r->next;
-	rvs_commit(&rxq->current);
-	rvs_store64(&s->txq->delivered, delivered);
-	s->result->delivered += r->frames;
-	if (rvs_likely(!(r->port->features & RVIF_F_NOTIFY))) {
-		rvif_publish(&r->control->completed, r->next);
-		return;
-	}
-	__atomic_exchange_n(&r->control->completed, r->next, __ATOMIC_SEQ_CST);
-	if (rvif_load(&r->control->need_notify))
-		add_wake(s, number, queue);
-}
-
-/* Waits a little for other senders. RVS_DROPS: locked. */
-static inline uint32_t lock_receiver(struct rvs_sender *s, struct rvs_rxq *rxq)
-{
-	for (uint32_t spins = 0;; spins++) {
-		uint32_t holder;
-
-		if (rvs_likely(rvs_lock_try(&rxq->lock, s->number + 1)))
-			return RVS_DROPS;
-		holder = rvif_load(&rxq->lock);
-		if (holder == RVS_LOCK_DEAD)
-			return RVS_DROP_DETACHED;
-		/* this sender's own: from a call that was stopped and is not yet cleaned up */
-		if (holder == s->number + 1 || spins == RVS_SPINS)
-			return RVS_DROP_BUSY;
-		__builtin_ia32_pause();
-	}
-}
-
-static inline void open_receiver(struct receiver *r, struct rvs_port *port, struct rvs_rxq *rxq)
-{
-	r->port = port;
-	r->rxq = rxq;
-	r->control = rxq->control;
-	r->ring = rxq->ring;
-	r->next = rvs_given_now(rxq)->next;
-	r->room = rvs_posted(r->control, r->next, port->rx_mask);
-}
-
 /*
  * These frames into the queue, whose lock is held and given back. One part into one buffer is the case
  * that has to be fast: all that it needs is in variables.
  */
-static inline __attribute__((always_inline)) void give_all(struct rvs_sender *s, struct receiver *r,
-							   uint32_t number, uint32_t queue,
-							   const uint8_t *order, uint32_t count)
+static inline __attribute__((always_inline)) void give_all(struct rvs_sender *s,
+							   struct rvs_receiver *r, uint32_t number,
+							   uint32_t queue, const uint8_t *order,
+							   uint32_t count)
 {
 	const struct rvs_port *const port = r->port;
 	struct rvif_desc *const ring = r->ring;
 	uint8_t *const region = port->region;
 	const uint32_t mask = port->rx_mask, buffers = port->layout.buffers;
-	const uint64_t highest = port->size - port->buffer_size;
-	const uint32_t longest = port->max_frame < port->buffer_size ? port->max_frame :
-								       port->buffer_size;
+	const uint32_t last = port->last_buffer, longest = port->plain_frame;
 	uint32_t next = r->next, end = next + r->room, given = 0, missed = 0;
 	uint64_t bytes = 0;
 
@@ -239,14 +160,14 @@ static inline __attribute__((always_inline)) void give_all(struct rvs_sender *s,
 
 		if (rvs_likely(!frame->flags && frame->total <= longest && next != end)) {
 			offset = rvif_load(&ring[next & mask].offset);
-			if (rvs_likely(offset >= buffers && offset <= highest)) {
+			if (rvs_likely(offset >= buffers && offset <= last)) {
 				uint8_t *to = region + offset;
 				uint32_t soon = rvif_load(&ring[(next + RVS_AHEAD) & mask].offset);
 
-				if (soon <= highest)
+				if (soon <= last)
 					__builtin_prefetch(region + soon, 1);
 				rvs_copy(to, frame->data, frame->total);
-				put_head(to, frame);
+				rvs_put_head(to, frame->head_dst, frame->head_rest);
 				rvif_desc_set(&ring[next & mask], offset, (uint16_t)frame->total,
 					      0);
 				next++;
@@ -274,7 +195,7 @@ static inline __attribute__((always_inline)) void give_all(struct rvs_sender *s,
 		rvs_count(&r->rxq->missed, missed);
 		rvs_store64(&r->control->missed, r->rxq->missed);
 	}
-	finish(s, r, number, queue);
+	rvs_receiver_finish(s, r, number, queue);
 	rvs_unlock(&r->rxq->lock);
 }
 
@@ -282,15 +203,17 @@ static inline void give_group(struct rvs_sender *s, const struct rvs_group *grou
 			      const uint8_t *order, uint32_t count)
 {
 	struct rvs *rvs = s->rvs;
-	struct rvs_rxq *rxq = rvs_rxq_at(rvs, group->port * rvs->config.queues + group->queue);
-	uint32_t outcome = lock_receiver(s, rxq);
-	struct receiver r;
+	struct rvs_receiver r = {
+		.port = rvs_port_at(rvs, group->port),
+		.rxq = rvs_rxq_at(rvs, group->port * rvs->config.queues + group->queue),
+	};
+	uint32_t outcome = rvs_receiver_lock(s, r.rxq);
 
 	if (rvs_unlikely(outcome != RVS_DROPS)) {
 		rvs_drop(s, outcome, count);
 		return;
 	}
-	open_receiver(&r, rvs_port_at(rvs, group->port), rxq);
+	rvs_receiver_open(&r);
 	give_all(s, &r, group->port, group->queue, order, count);
 }
 
@@ -326,23 +249,24 @@ static uint32_t choose_wanted(struct rvs_sender *s, uint32_t queue, uint32_t que
 static void flood_queue(struct rvs_sender *s, uint32_t number, uint32_t queue)
 {
 	struct rvs *rvs = s->rvs;
-	struct rvs_port *port = rvs_port_at(rvs, number);
-	struct rvs_rxq *rxq = rvs_rxq_at(rvs, number * rvs->config.queues + queue);
 	const uint32_t everything = RVIF_RX_ALLMULTI | RVIF_RX_PROMISCUOUS;
-	uint32_t outcome = lock_receiver(s, rxq), queues, wanted;
-	struct receiver r;
+	struct rvs_receiver r = {
+		.port = rvs_port_at(rvs, number),
+		.rxq = rvs_rxq_at(rvs, number * rvs->config.queues + queue),
+	};
+	uint32_t outcome = rvs_receiver_lock(s, r.rxq), queues, wanted;
 
 	if (outcome == RVS_DROP_DETACHED)
 		return;
-	queues = rvif_load(&port->rx_queues);
+	queues = rvif_load(&r.port->rx_queues);
 	if (outcome != RVS_DROPS) {
 		rvs_drop(s, outcome, choose_wanted(s, queue, queues, everything));
 		return;
 	}
-	open_receiver(&r, port, rxq);
+	rvs_receiver_open(&r);
 	wanted = choose_wanted(
 		s, queue, queues,
-		rvif_load(&((struct rvif_header *)(void *)port->region)->driver.rx_mode));
+		rvif_load(&((struct rvif_header *)(void *)r.port->region)->driver.rx_mode));
 	give_all(s, &r, number, queue, s->wanted, wanted);
 }
 

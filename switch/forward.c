@@ -3,7 +3,7 @@
  * Forwarding, and cleaning up after a sender that was stopped in it. A sender works under the lock of
  * the queue that it empties; the lock word names it, and that is all it takes to undo it.
  */
-#include "internal.h"
+#include "run.h"
 
 /* What pass one threw away; not before it was counted as taken. */
 static __attribute__((noinline)) void count_bad(struct rvs_sender *s)
@@ -11,17 +11,6 @@ static __attribute__((noinline)) void count_bad(struct rvs_sender *s)
 	for (uint32_t i = 0; i < s->bad_count; i++)
 		rvs_drop(s, s->bad[i], 1);
 	s->bad_count = 0;
-}
-
-static void commit_taken(struct rvs_txq *txq, uint32_t frames, uint64_t bytes, uint32_t descs)
-{
-	const struct rvs_taken *now = rvs_taken_now(txq);
-	struct rvs_taken *next = &txq->taken[(txq->current & 1) ^ 1];
-
-	rvs_store64(&next->frames, now->frames + frames);
-	rvs_store64(&next->bytes, now->bytes + bytes);
-	next->next = now->next + descs;
-	rvs_commit(&txq->current);
 }
 
 static int lock_sender(struct rvs *rvs, struct rvs_txq *txq, uint32_t sender, uint32_t port)
@@ -46,12 +35,29 @@ static void begin(struct rvs_sender *s, struct rvs *rvs, struct rvs_result *resu
 	result->more_wakes = 0;
 }
 
+/* The way for all kinds of frames: take a batch, then deliver it. Returns how many descriptors it had. */
+static __attribute__((noinline)) uint32_t move_batch(struct rvs_sender *s, uint32_t next,
+						     uint32_t posted, uint32_t limit)
+{
+	uint32_t frames, used;
+	uint64_t bytes;
+
+	used = rvs_take(s, next, posted, limit, &frames, &bytes);
+	rvs_commit_taken(s->txq, frames, bytes, used);
+	if (rvs_unlikely(s->bad_count))
+		count_bad(s);
+	rvs_deliver(s);
+	s->result->frames += frames;
+	return used;
+}
+
 int rvs_forward(struct rvs *rvs, uint32_t sender, uint32_t port, uint32_t queue, uint32_t budget,
 		uint32_t now, struct rvs_result *result)
 {
 	struct rvs_sender *s;
 	struct rvs_txq *txq;
 	struct rvif_queue *control;
+	uint32_t next, posted;
 	int error;
 
 	if (rvs_unlikely(sender >= rvs->config.senders))
@@ -73,23 +79,21 @@ int rvs_forward(struct rvs *rvs, uint32_t sender, uint32_t port, uint32_t queue,
 		return error;
 
 	control = txq->control;
-	while (result->frames < budget) {
-		const uint32_t next = rvs_taken_now(txq)->next;
-		const uint32_t posted = rvs_posted(control, next, s->port->tx_mask);
-		uint32_t frames, used;
-		uint64_t bytes;
+	next = rvs_taken_now(txq)->next;
+	posted = rvs_posted(control, next, s->port->tx_mask);
+	while (posted && result->frames < budget) {
+		const uint32_t limit = budget - result->frames;
+		uint32_t used = rvs_run(s, next, rvs_min(posted, limit));
 
-		if (!posted)
-			break;
-		used = rvs_take(s, next, posted, budget - result->frames, &frames, &bytes);
-		commit_taken(txq, frames, bytes, used);
-		if (rvs_unlikely(s->bad_count))
-			count_bad(s);
-		rvs_deliver(s);
-		rvif_publish(&control->completed, next + used);
-		result->frames += frames;
-		result->pending = posted - used;
+		if (rvs_likely(used))
+			result->frames += used;
+		else
+			used = move_batch(s, next, posted, limit);
+		next += used;
+		posted -= used;
+		rvif_publish(&control->completed, next);
 	}
+	result->pending = posted;
 	rvs_unlock(&txq->lock);
 	return 0;
 }

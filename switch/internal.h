@@ -46,17 +46,17 @@ struct rvs_bucket {
 	uint32_t unused;
 } rvs_aligned(64);
 
-/* What a transmit queue has taken: of two records, "current" tells which one counts. */
+/* What a transmit queue has taken: of two records "current" tells which one counts. */
 struct rvs_taken {
 	uint64_t frames;
 	uint64_t bytes;
 	uint32_t next; /* descriptor */
-	uint32_t unused;
+	uint32_t unused[3];
 };
 
 struct rvs_txq {
 	uint32_t lock;
-	uint32_t current;
+	uint32_t current; /* +1 at each commit; the lowest bit tells the record */
 	struct rvs_taken taken[2];
 	uint64_t copies;
 	uint64_t delivered;
@@ -79,7 +79,7 @@ struct rvs_given {
 
 struct rvs_rxq {
 	uint32_t lock;
-	uint32_t current;
+	uint32_t current; /* +1 at each commit; the lowest bit tells the record */
 	struct rvs_given given[2];
 	uint64_t missed;
 	struct rvif_queue *control;
@@ -99,7 +99,9 @@ struct rvs_port {
 	uint32_t tx_queues;
 	uint32_t rx_queues;
 	struct rvif_layout layout;
-	uint32_t attached; /* the owner's */
+	uint32_t plain_frame; /* longest one that one buffer takes */
+	uint32_t last_buffer; /* last offset at which a buffer is inside */
+	uint32_t attached;    /* the owner's */
 	uint32_t generation;
 	uint32_t max_learned;
 	uint32_t learned_seen;			     /* by rvs_table_age */
@@ -208,6 +210,11 @@ static inline struct rvs_bucket *rvs_bucket_at(struct rvs *rvs, uint64_t number)
 	return (struct rvs_bucket *)((uint8_t *)rvs + rvs->buckets_at) + number;
 }
 
+static inline uint32_t rvs_min(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
 static inline uint64_t rvs_load64(const uint64_t *word)
 {
 	return __atomic_load_n(word, __ATOMIC_RELAXED);
@@ -255,17 +262,37 @@ static inline struct rvs_given *rvs_given_now(struct rvs_rxq *rxq)
 }
 
 /* The compiler must not move what comes before or after across this: the sender may stop here. */
-static inline void rvs_commit(uint32_t *current)
+static inline void rvs_commit(uint32_t *current, uint32_t value)
 {
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	__atomic_store_n(current, *current ^ 1, __ATOMIC_RELEASE);
+	__atomic_store_n(current, value, __ATOMIC_RELEASE);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+/* These count as taken from now on. */
+static inline void rvs_commit_taken(struct rvs_txq *txq, uint32_t frames, uint64_t bytes,
+				    uint32_t descs)
+{
+	const uint32_t current = txq->current;
+	const struct rvs_taken *now = &txq->taken[current & 1];
+	struct rvs_taken *next = &txq->taken[~current & 1];
+
+	rvs_store64(&next->frames, now->frames + frames);
+	rvs_store64(&next->bytes, now->bytes + bytes);
+	next->next = now->next + descs;
+	rvs_commit(&txq->current, current + 1);
 }
 
 /* Of length bytes at offset, do all lie in the port's data area? */
 static inline int rvs_in_data(const struct rvs_port *port, uint32_t offset, uint32_t length)
 {
 	return offset >= port->layout.buffers && (uint64_t)offset + length <= port->size;
+}
+
+/* The first word of a descriptor that a driver wrote, read once. */
+static inline uint64_t rvs_desc_word(const struct rvif_desc *ring, uint32_t index, uint32_t mask)
+{
+	return rvs_load64((const uint64_t *)(const void *)&ring[index & mask]);
 }
 
 /* What is posted and not yet completed; nothing, as long as the driver claims more than its ring. */

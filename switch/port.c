@@ -166,6 +166,8 @@ static enum rvif_reason attach(struct rvs *rvs, uint32_t number, uint64_t size,
 	port->max_frame = config.max_frame;
 	port->tx_mask = config.tx_ring - 1;
 	port->rx_mask = config.rx_ring - 1;
+	port->plain_frame = rvs_min(port->max_frame, port->buffer_size);
+	port->last_buffer = (uint32_t)(port->size - port->buffer_size);
 	reason = resume_queues(rvs, number, port, &config);
 	if (reason)
 		return reason;

@@ -23,11 +23,6 @@ static inline uint32_t flags_of(uint64_t word)
 	return (uint32_t)(word >> 48);
 }
 
-static inline const uint64_t *desc_at(const struct rvif_desc *ring, uint32_t index, uint32_t mask)
-{
-	return (const uint64_t *)(const void *)&ring[index & mask];
-}
-
 static __attribute__((noinline)) void bad(struct rvs_sender *s, uint32_t reason)
 {
 	s->bad[s->bad_count++] = (uint8_t)reason;
@@ -68,7 +63,8 @@ static __attribute__((noinline)) uint32_t take_special(struct rvs_sender *s, uin
 	uint32_t used = 1, total = length_of(word);
 
 	*reason = RVS_DROPS;
-	extra->offload = rvs_load64(desc_at(ring, index, port->tx_mask) + 1);
+	extra->offload =
+		rvs_load64((const uint64_t *)(const void *)&ring[index & port->tx_mask] + 1);
 	extra->length = (uint16_t)total;
 	if (!rvs_in_data(port, offset_of(word), total) || (flags & ~(uint32_t)RVIF_DESC_FLAGS))
 		*reason = RVS_DROP_BAD_DESC;
@@ -80,7 +76,7 @@ static __attribute__((noinline)) uint32_t take_special(struct rvs_sender *s, uin
 			*reason = RVS_DROP_BAD_CHAIN;
 			break;
 		}
-		word = rvs_load64(desc_at(ring, index + used++, port->tx_mask));
+		word = rvs_desc_word(ring, index + used++, port->tx_mask);
 		length = length_of(word);
 		total += length;
 		if (!length)
@@ -200,7 +196,7 @@ uint32_t rvs_take(struct rvs_sender *s, uint32_t next, uint32_t posted, uint32_t
 		limit = RVS_BATCH;
 	stop = posted < RVS_PARTS - RVIF_MAX_CHAIN + 1 ? posted : RVS_PARTS - RVIF_MAX_CHAIN + 1;
 	while (taken < limit && used < stop) {
-		const uint64_t word = rvs_load64(desc_at(ring, next + used, mask));
+		const uint64_t word = rvs_desc_word(ring, next + used, mask);
 		struct rvs_frame *frame = &s->frames[n];
 		uint32_t length = length_of(word), reason;
 		uint8_t *data = region + offset_of(word);

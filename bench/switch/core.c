@@ -178,19 +178,20 @@ static void tear_down(void)
 static inline uint32_t drain(struct station *station)
 {
 	struct rvif_ring *rx = &station->rx;
-	uint32_t ready = rvif_ring_completed(rx), bytes = 0;
+	const uint32_t ready = rvif_ring_completed(rx), end = rx->reaped + ready;
+	uint32_t bytes = 0;
 
-	for (uint32_t i = 0; i < ready; i++) {
-		struct rvif_desc *desc = rvif_ring_desc(rx, rx->reaped + i);
-
-		bytes += desc->length;
-		desc->offset = rx_buffer(station, rx->reaped + i);
-	}
 	if (!ready)
 		return 0;
+	for (uint32_t i = rx->reaped; i != end; i++) {
+		struct rvif_desc *desc = rvif_ring_desc(rx, i);
+
+		bytes += desc->length;
+		desc->offset = rx_buffer(station, i);
+	}
 	if (bytes < 64 * ready)
 		fail("frames are too short", (int)bytes);
-	rx->reaped += ready;
+	rx->reaped = end;
 	rx->posted += ready;
 	rvif_ring_publish(rx);
 	return ready;
@@ -200,14 +201,14 @@ static inline void fill(struct station *station, uint32_t batch)
 {
 	struct rvif_ring *tx = &station->tx;
 
+	const uint32_t first = tx->posted, sent = station->sent;
+
 	tx->reaped += rvif_ring_completed(tx);
-	for (uint32_t i = 0; i < batch; i++) {
-		rvif_desc_set(rvif_ring_desc(tx, tx->posted + i),
-			      tx_buffer(station, tx->posted + i),
-			      (uint16_t)frame_size(station->sent + i), 0);
-	}
-	station->sent += batch;
-	tx->posted += batch;
+	for (uint32_t i = 0; i < batch; i++)
+		rvif_desc_set(rvif_ring_desc(tx, first + i), tx_buffer(station, first + i),
+			      (uint16_t)frame_size(sent + i), 0);
+	station->sent = sent + batch;
+	tx->posted = first + batch;
 	rvif_ring_publish(tx);
 }
 
@@ -251,6 +252,8 @@ static double run(uint64_t (*batch)(uint32_t))
 	uint64_t packets = 0;
 	double start, end;
 
+	const uint32_t rounds = 256 * 4 / now->batch + 4;
+
 	memcpy(before, stations, now->active * sizeof(before[0]));
 	/* each ring once or more, to bring back what others took from the caches */
 	for (uint32_t i = 0, from = 0; i < 2 * RING / now->batch * senders; i++) {
@@ -259,7 +262,7 @@ static double run(uint64_t (*batch)(uint32_t))
 	}
 	start = seconds(CLOCK_THREAD_CPUTIME_ID);
 	do {
-		for (uint32_t i = 0, from = 0; i < 256 * 4 / now->batch + 4; i++) {
+		for (uint32_t i = 0, from = 0; i < rounds; i++) {
 			packets += batch(from);
 			from = from + 1 == senders ? 0 : from + 1;
 		}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A receive queue that is being filled: lock it, fill it, make what was given count. A sender holds
+ * one such lock at a time, and never waits for it without end.
+ */
+#ifndef RVS_RECEIVER_H
+#define RVS_RECEIVER_H
+
+#include "internal.h"
+#include "copy.h"
+
+/* Its lock is held. */
+struct rvs_receiver {
+	struct rvs_port *port;
+	struct rvs_rxq *rxq;
+	struct rvif_queue *control;
+	struct rvif_desc *ring;
+	uint32_t next;
+	uint32_t room;
+	uint32_t frames;
+	uint64_t bytes;
+};
+
+/* Waits a little for other senders. RVS_DROPS: locked. */
+static inline uint32_t rvs_receiver_lock(const struct rvs_sender *s, struct rvs_rxq *rxq)
+{
+	for (uint32_t spins = 0;; spins++) {
+		uint32_t holder;
+
+		if (rvs_likely(rvs_lock_try(&rxq->lock, s->number + 1)))
+			return RVS_DROPS;
+		holder = rvif_load(&rxq->lock);
+		if (holder == RVS_LOCK_DEAD)
+			return RVS_DROP_DETACHED;
+		/* this sender's own: from a call that was stopped and is not yet cleaned up */
+		if (holder == s->number + 1 || spins == RVS_SPINS)
+			return RVS_DROP_BUSY;
+		__builtin_ia32_pause();
+	}
+}
+
+/* Once port and queue are set and locked. */
+static inline void rvs_receiver_open(struct rvs_receiver *r)
+{
+	r->control = r->rxq->control;
+	r->ring = r->rxq->ring;
+	r->next = rvs_given_now(r->rxq)->next;
+	r->room = rvs_posted(r->control, r->next, r->port->rx_mask);
+}
+
+/* The head of a frame is what was checked, whatever the sender has put there since. dst: its first 6
+ * bytes, rest: the following 8. */
+static inline void rvs_put_head(uint8_t *to, uint64_t dst, uint64_t rest)
+{
+	rvs_put(to, dst | rest << 48);
+	rvs_put(to + 6, rest);
+}
+
+/* deliver.c: notes in the result whom to wake */
+void rvs_add_wake(struct rvs_result *result, uint32_t port, uint32_t queue);
+
+/* Makes what was given count and be seen: the record by one store, then what follows from it. If
+ * the sender stops in between, rvs_sender_gone does the rest. */
+static inline void rvs_receiver_finish(const struct rvs_sender *s, struct rvs_receiver *r,
+				       uint32_t number, uint32_t queue)
+{
+	struct rvs_rxq *rxq = r->rxq;
+	const uint32_t current = rxq->current;
+	const struct rvs_given *now = &rxq->given[current & 1];
+	struct rvs_given *next = &rxq->given[~current & 1];
+	const uint64_t delivered = s->txq->delivered + r->frames;
+
+	rvs_store64(&next->frames, now->frames + r->frames);
+	rvs_store64(&next->bytes, now->bytes + r->bytes);
+	next->delivered_after = delivered;
+	next->from = s->txq_number;
+	next->from_generation = s->port->generation;
+	next->next = r->next;
+	rvs_commit(&rxq->current, current + 1);
+	rvs_store64(&s->txq->delivered, delivered);
+	s->result->delivered += r->frames;
+	if (rvs_likely(!(r->port->features & RVIF_F_NOTIFY))) {
+		rvif_publish(&r->control->completed, r->next);
+		return;
+	}
+	__atomic_exchange_n(&r->control->completed, r->next, __ATOMIC_SEQ_CST);
+	if (rvif_load(&r->control->need_notify))
+		rvs_add_wake(s->result, number, queue);
+}
+
+#endif
