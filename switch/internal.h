@@ -46,6 +46,12 @@ struct rvs_bucket {
 	uint32_t unused;
 } rvs_aligned(64);
 
+/* Of an entry in the table: always of one, whatever it holds by now. */
+struct rvs_place {
+	uint32_t bucket;
+	uint32_t way;
+};
+
 /* What a transmit queue has taken: of two records "current" tells which one counts. */
 struct rvs_taken {
 	uint64_t frames;
@@ -63,6 +69,7 @@ struct rvs_txq {
 	uint64_t drops[RVS_DROPS];
 	struct rvif_queue *control; /* in the vNIC, where the layout says; as the ring */
 	const struct rvif_desc *ring;
+	struct rvs_place last; /* where the last run's receiver was found */
 } rvs_aligned(RVS_ALIGNMENT);
 
 /* What a receive queue was given. delivered_after: what the count of the sender's queue ("from") became

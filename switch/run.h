@@ -32,7 +32,7 @@ static inline uint32_t rvs_run_to(struct rvs_sender *s, uint64_t dst, uint64_t s
 	    ((source & RVS_GROUP_BIT) || !source ||
 	     !rvs_source(s->rvs, s->port_number, source, s->now)))
 		return RVS_FLOOD;
-	to = rvs_lookup(s->rvs, dst, s->now);
+	to = rvs_lookup_again(s->rvs, dst, s->now, &s->txq->last);
 	if (rvs_unlikely(to == RVS_FLOOD || to == s->port_number ||
 			 rvif_load(&rvs_port_at(s->rvs, to)->rx_queues) != 1))
 		return RVS_FLOOD;

@@ -30,22 +30,46 @@ static inline int rvs_is_old(const struct rvs *rvs, uint32_t heard, uint32_t now
 	return (int32_t)(now - heard) > (int32_t)rvs->config.max_age;
 }
 
-/* The port of an address, or RVS_FLOOD. */
-static inline uint32_t rvs_lookup(struct rvs *rvs, uint64_t mac, uint32_t now)
+/* The port of an address that this entry is for; RVS_FLOOD if it is too old. */
+static inline uint32_t rvs_entry_use(const struct rvs *rvs, const struct rvs_bucket *bucket,
+				     uint32_t way, uint64_t entry, uint32_t now)
 {
-	struct rvs_bucket *bucket = rvs_bucket_of(rvs, mac);
+	if (!(entry & RVS_ENTRY_STATIC) && rvs_is_old(rvs, rvif_load(&bucket->heard[way]), now))
+		return RVS_FLOOD;
+	return rvs_entry_port(entry);
+}
 
-	for (int i = 0; i < RVS_WAYS; i++) {
-		uint64_t entry = rvs_load64(&bucket->entry[i]);
+/* The port of an address, or RVS_FLOOD. *place: where it was found. */
+static inline uint32_t rvs_lookup(struct rvs *rvs, uint64_t mac, uint32_t now,
+				  struct rvs_place *place)
+{
+	const struct rvs_bucket *bucket = rvs_bucket_of(rvs, mac);
+
+	for (uint32_t way = 0; way < RVS_WAYS; way++) {
+		uint64_t entry = rvs_load64(&bucket->entry[way]);
 
 		if (!rvs_is_match(entry, mac))
 			continue;
-		if (!(entry & RVS_ENTRY_STATIC) &&
-		    rvs_is_old(rvs, rvif_load(&bucket->heard[i]), now))
-			return RVS_FLOOD;
-		return rvs_entry_port(entry);
+		place->bucket = (uint32_t)(bucket - rvs_bucket_at(rvs, 0));
+		place->way = way;
+		return rvs_entry_use(rvs, bucket, way, entry, now);
 	}
 	return RVS_FLOOD;
+}
+
+/*
+ * The same if the address is likely to be at *place, where the last one was found: then nothing has to wait
+ * for the hash. An address has an entry in its own bucket only, so one that matches is the one.
+ */
+static inline uint32_t rvs_lookup_again(struct rvs *rvs, uint64_t mac, uint32_t now,
+					struct rvs_place *place)
+{
+	const struct rvs_bucket *bucket = rvs_bucket_at(rvs, place->bucket);
+	const uint64_t entry = rvs_load64(&bucket->entry[place->way]);
+
+	if (rvs_likely(rvs_is_match(entry, mac)))
+		return rvs_entry_use(rvs, bucket, place->way, entry, now);
+	return rvs_lookup(rvs, mac, now, place);
 }
 
 #endif

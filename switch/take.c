@@ -190,6 +190,7 @@ uint32_t rvs_take(struct rvs_sender *s, uint32_t next, uint32_t posted, uint32_t
 	uint64_t last_dst = 0, last_source = own ? own : UINT64_MAX, sum = 0;
 	uint32_t last_port = RVS_FLOOD, last_group = RVS_NO_GROUP;
 	uint32_t used = 0, n = 0, taken = 0, stop;
+	struct rvs_place place;
 
 	s->group_count = s->flood_count = s->part_count = 0;
 	if (limit > RVS_BATCH)
@@ -240,7 +241,8 @@ uint32_t rvs_take(struct rvs_sender *s, uint32_t next, uint32_t posted, uint32_t
 		if (dst != last_dst || last_group == RVS_NO_GROUP) {
 			last_dst = dst;
 			last_group = RVS_NO_GROUP;
-			last_port = dst & RVS_GROUP_BIT ? RVS_FLOOD : rvs_lookup(rvs, dst, s->now);
+			last_port = dst & RVS_GROUP_BIT ? RVS_FLOOD :
+							  rvs_lookup(rvs, dst, s->now, &place);
 			if (rvs_unlikely(last_port == RVS_FLOOD)) {
 				s->flood[s->flood_count++] = (uint8_t)n;
 				frame->group = RVS_NO_GROUP;

@@ -175,6 +175,7 @@ static void tear_down(void)
 
 /* ---------------------------------------------------------------------- one batch of packets */
 
+/* Slot i of the ring always stands for the same buffer, so that to post it again is to move the index. */
 static inline uint32_t drain(struct station *station)
 {
 	struct rvif_ring *rx = &station->rx;
@@ -183,12 +184,8 @@ static inline uint32_t drain(struct station *station)
 
 	if (!ready)
 		return 0;
-	for (uint32_t i = rx->reaped; i != end; i++) {
-		struct rvif_desc *desc = rvif_ring_desc(rx, i);
-
-		bytes += desc->length;
-		desc->offset = rx_buffer(station, i);
-	}
+	for (uint32_t i = rx->reaped; i != end; i++)
+		bytes += rvif_ring_desc(rx, i)->length;
 	if (bytes < 64 * ready)
 		fail("frames are too short", (int)bytes);
 	rx->reaped = end;
@@ -215,14 +212,15 @@ static inline void fill(struct station *station, uint32_t batch)
 /* One sender, all receivers of its batch. Returns packets that arrived. */
 static uint64_t switch_batch(uint32_t from)
 {
+	const uint32_t batch = now->batch, first = stations[from].tx.posted;
+	const uint32_t receivers = now->active - 1 < batch ? now->active - 1 : batch;
 	struct rvs_result result;
 	uint64_t arrived = 0;
-	uint32_t first = stations[from].tx.posted;
 
-	fill(&stations[from], now->batch);
-	if (rvs_forward(rvs, 0, from, 0, now->batch, 0, &result) || result.delivered != now->batch)
+	fill(&stations[from], batch);
+	if (rvs_forward(rvs, 0, from, 0, batch, 0, &result) || result.delivered != batch)
 		fail("not all delivered", (int)result.delivered);
-	for (uint32_t i = 0; i < now->batch && i < now->active - 1; i++)
+	for (uint32_t i = 0; i < receivers; i++)
 		arrived += drain(&stations[receiver(from, (first + i) % RING)]);
 	return arrived;
 }
