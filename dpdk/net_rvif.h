@@ -104,8 +104,7 @@ struct net_rvif_txq {
 struct net_rvif_port {
 	struct rvif_vnic vnic;
 	struct net_rvif_options options;
-	uint64_t region_size; /* what is mapped */
-	bool up;	      /* rvif_start was called */
+	bool up;    /* rvif_start was called */
 	bool stale; /* a switch did not let go of the region: the next start makes a new one */
 	uint32_t refused; /* the epoch whose refusal was reported */
 };

@@ -92,10 +92,8 @@ static int open_region(struct net_rvif_port *port, const struct rvif_config *con
 		NET_RVIF_LOG(ERR, "cannot create '%s' (%" PRIu64 " bytes): %s%s",
 			     port->options.path, config->region_size, strerror(-error),
 			     error == -EBUSY ? "; another driver uses it" : "");
-		port->region_size = 0;
 		return error;
 	}
-	port->region_size = config->region_size;
 	port->stale = false;
 	return 0;
 }
@@ -110,10 +108,7 @@ int net_rvif_region_open(struct net_rvif_port *port, const struct rte_eth_dev_da
 
 void net_rvif_region_close(struct net_rvif_port *port)
 {
-	if (!port->region_size)
-		return;
 	rvif_close(&port->vnic);
-	port->region_size = 0;
 }
 
 /* Sizes and memory of the queues. */
@@ -162,7 +157,7 @@ void net_rvif_set_rx_mode(struct net_rvif_port *port, uint8_t promiscuous, uint8
 		mode |= RVIF_RX_PROMISCUOUS | RVIF_RX_ALLMULTI;
 	if (all_multicast)
 		mode |= RVIF_RX_ALLMULTI;
-	if (port->region_size)
+	if (port->vnic.region)
 		rvif_store(&rvif_header(&port->vnic)->driver.rx_mode, mode);
 }
 
@@ -173,8 +168,7 @@ int net_rvif_up(struct net_rvif_port *port, const struct rte_eth_dev_data *data)
 
 	if (error)
 		return error;
-	if (port->region_size && !port->stale && config.region_size <= port->region_size) {
-		config.region_size = port->region_size;
+	if (port->vnic.region && !port->stale && config.region_size <= port->vnic.size) {
 		error = rvif_reconfigure(&port->vnic, &config);
 		if (error) {
 			NET_RVIF_LOG(ERR, "%s: %s", port->options.path, rvif_strreason(-error));

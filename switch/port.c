@@ -212,6 +212,14 @@ int rvs_port_attach(struct rvs *rvs, uint32_t number, void *region, uint64_t siz
 		return -RVIF_NO_PORT;
 	port = rvs_port_at(rvs, number);
 	epoch = rvif_load_acquire(&header->driver.epoch);
+	/* From here on a driver that goes down waits for us. One that went down before has the region for itself. */
+	rvif_store(&header->sw.state, RVIF_SWITCH_ATTACHING);
+	rvif_full_barrier();
+	if (rvif_load(&header->driver.state) != RVIF_DRIVER_UP ||
+	    rvif_load(&header->driver.epoch) != epoch) {
+		rvif_publish(&header->sw.state, RVIF_SWITCH_DETACHED);
+		return -RVIF_NOT_UP;
+	}
 	port->region = region;
 	reason = attach(rvs, number, size, policy);
 	rvif_store(&header->sw.reason, reason);

@@ -188,7 +188,7 @@ static void attach(struct port *port, uint32_t epoch)
 		rvs_port_attach(rvs, (uint32_t)(port - ports), port->region, port->size, &policy);
 	struct rvs_port_info info;
 
-	if (port->refused && port->epoch == epoch && error)
+	if (error == -RVIF_NOT_UP || (port->refused && port->epoch == epoch && error))
 		return;
 	port->epoch = epoch;
 	port->refused = error != 0;

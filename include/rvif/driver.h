@@ -21,7 +21,7 @@ struct rvif_vnic;
  */
 struct rvif_transport {
 	const char *name;
-	/* Makes vnic->config.region_size bytes of zeroes at vnic->region. */
+	/* Makes vnic->size bytes of zeroes at vnic->region. */
 	int (*open)(struct rvif_vnic *vnic, const char *where);
 	/* Lets others find the region; its header is complete. */
 	int (*announce)(struct rvif_vnic *vnic);
@@ -44,6 +44,7 @@ struct rvif_vnic {
 	struct rvif_config config;
 	struct rvif_layout layout;
 	uint8_t *region;
+	uint64_t size;	    /* bytes of it; a configuration may use less */
 	void *private_data; /* the transport's */
 };
 
@@ -68,7 +69,7 @@ int rvif_open(struct rvif_vnic *vnic, const struct rvif_transport *transport, co
 /* rvif_stop first. */
 void rvif_close(struct rvif_vnic *vnic);
 
-/* While down: rings may change, region_size may not grow. Returns 0 or -enum rvif_reason. */
+/* While down: all may change, but region_size has to fit what was opened. Returns 0 or -enum rvif_reason. */
 int rvif_reconfigure(struct rvif_vnic *vnic, const struct rvif_config *config);
 
 /* Sets all indexes to 0 and goes up. Receive buffers may be posted before or after the switch

@@ -71,7 +71,8 @@ struct rvif_driver_line {
 enum rvif_switch_state {
 	RVIF_SWITCH_DETACHED,
 	RVIF_SWITCH_ATTACHED,
-	RVIF_SWITCH_REFUSED, /* reason says why */
+	RVIF_SWITCH_REFUSED,   /* reason says why */
+	RVIF_SWITCH_ATTACHING, /* uses the region already; ATTACHED or REFUSED follows */
 };
 
 /* Why a vNIC was refused. */
@@ -95,6 +96,7 @@ enum rvif_reason {
 	RVIF_MAC_IN_USE,      /* another port has this address */
 	RVIF_MAC_NOT_ALLOWED, /* the owner gave this port another address */
 	RVIF_NO_TABLE_ROOM,   /* the forwarding table has no place for the address */
+	RVIF_NOT_UP,	      /* the driver is down, or was started anew in the meantime */
 	RVIF_REASONS,
 };
 

@@ -11,13 +11,13 @@
 
 static int private_open(struct rvif_vnic *vnic, const char *where)
 {
-	const size_t size = vnic->config.region_size + 2 * GUARD;
+	const size_t size = vnic->size + 2 * GUARD;
 	uint8_t *map = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	(void)where;
 	if (map == MAP_FAILED)
 		return -errno;
-	if (mprotect(map + GUARD, vnic->config.region_size, PROT_READ | PROT_WRITE) < 0) {
+	if (mprotect(map + GUARD, vnic->size, PROT_READ | PROT_WRITE) < 0) {
 		int error = -errno;
 
 		munmap(map, size);
@@ -51,7 +51,7 @@ static int private_wait(struct rvif_vnic *vnic, uint32_t queue, uint32_t seen, u
 
 static void private_close(struct rvif_vnic *vnic)
 {
-	munmap(vnic->region - GUARD, vnic->config.region_size + 2 * GUARD);
+	munmap(vnic->region - GUARD, vnic->size + 2 * GUARD);
 	vnic->region = NULL;
 }
 

@@ -30,7 +30,7 @@ static void shared_file_close(struct rvif_vnic *vnic)
 	struct shared_file *file = vnic->private_data;
 
 	if (vnic->region)
-		munmap(vnic->region, vnic->config.region_size);
+		munmap(vnic->region, vnic->size);
 	vnic->region = NULL;
 	if (file->fd >= 0) {
 		unlink(file->announced ? file->path : file->temporary);
@@ -78,11 +78,11 @@ static int shared_file_open(struct rvif_vnic *vnic, const char *where)
 		goto err;
 	}
 	/* all of it now: a full disk must not become a signal later */
-	error = -posix_fallocate(file->fd, 0, (off_t)vnic->config.region_size);
+	error = -posix_fallocate(file->fd, 0, (off_t)vnic->size);
 	if (error)
 		goto err;
-	vnic->region = mmap(NULL, vnic->config.region_size, PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_POPULATE, file->fd, 0);
+	vnic->region = mmap(NULL, vnic->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+			    file->fd, 0);
 	if (vnic->region == MAP_FAILED) {
 		vnic->region = NULL;
 		error = -errno;

@@ -33,6 +33,7 @@ int rvif_open(struct rvif_vnic *vnic, const struct rvif_transport *transport, co
 	memset(vnic, 0, sizeof(*vnic));
 	vnic->transport = transport;
 	vnic->config = *config;
+	vnic->size = config->region_size;
 	if (rvif_layout(&vnic->config, &vnic->layout))
 		return -EINVAL;
 	error = transport->open(vnic, where);
@@ -58,7 +59,7 @@ int rvif_reconfigure(struct rvif_vnic *vnic, const struct rvif_config *config)
 	struct rvif_layout layout;
 	enum rvif_reason reason = rvif_layout(config, &layout);
 
-	if (!reason && config->region_size > vnic->config.region_size)
+	if (!reason && config->region_size > vnic->size)
 		reason = RVIF_BAD_SIZE;
 	if (reason)
 		return -(int)reason;
@@ -97,7 +98,9 @@ int rvif_stop(struct rvif_vnic *vnic, uint32_t timeout_us)
 	rvif_publish(&header->driver.state, RVIF_DRIVER_DOWN);
 	rvif_full_barrier();
 	for (uint32_t waited = 0;; waited += 100) {
-		if (rvif_load_acquire(&header->sw.state) != RVIF_SWITCH_ATTACHED)
+		const uint32_t state = rvif_load_acquire(&header->sw.state);
+
+		if (state != RVIF_SWITCH_ATTACHED && state != RVIF_SWITCH_ATTACHING)
 			return 0;
 		if (waited >= timeout_us)
 			return -ETIMEDOUT;

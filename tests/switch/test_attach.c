@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Attaching and detaching: each configuration that must be refused, by its reason; coming back. */
+#include <errno.h>
+#include <sys/mman.h>
 #include "net.h"
 
 /* Changes the configuration of a vNIC before it is attached as port 0. */
@@ -97,6 +99,78 @@ static void region_not_aligned(void **state)
 	(void)state;
 	assert_int_equal(rvs_port_attach(net->rvs, 0, memory + 64, 4096, &options.policy),
 			 -RVIF_BAD_ALIGNMENT);
+	net_free(net);
+}
+
+/* A switch that comes while the driver goes must not use the region afterwards. */
+static void driver_goes_down_first(void **state)
+{
+	struct net_options options = net_defaults();
+	struct net *net = net_new();
+	struct rvif_vnic *vnic = &net->port[0].vnic;
+	struct rvif_header *header;
+
+	(void)state;
+	net_open(net, 0, &options);
+	header = rvif_header(vnic);
+	assert_int_equal(rvif_stop(vnic, 0), 0);
+	header->sw.features = header->sw.reason = 77;
+	assert_int_equal(rvs_port_attach(net->rvs, 0, vnic->region, vnic->size, &options.policy),
+			 -RVIF_NOT_UP);
+	assert_int_equal(header->sw.state, RVIF_SWITCH_DETACHED);
+	assert_int_equal(header->sw.features, 77);
+	assert_int_equal(header->sw.reason, 77);
+	/* and the port is still free */
+	rvif_start(vnic);
+	assert_int_equal(rvs_port_attach(net->rvs, 0, vnic->region, vnic->size, &options.policy),
+			 0);
+	net_free(net);
+}
+
+static void driver_waits_for_a_switch_that_attaches(void **state)
+{
+	struct net_options options = net_defaults();
+	struct net *net = net_new();
+	struct rvif_vnic *vnic = &net->port[0].vnic;
+
+	(void)state;
+	net_open(net, 0, &options);
+	rvif_header(vnic)->sw.state = RVIF_SWITCH_ATTACHING;
+	assert_int_equal(rvif_stop(vnic, 1000), -ETIMEDOUT);
+	rvif_header(vnic)->sw.state = RVIF_SWITCH_DETACHED;
+	assert_int_equal(rvif_stop(vnic, 0), 0);
+	net_free(net);
+}
+
+/* A region that is used by half goes as a whole. */
+static void smaller_configuration(void **state)
+{
+	struct net_options options = net_defaults();
+	struct net *net = net_new();
+	struct rvif_vnic *vnic = &net->port[0].vnic;
+	struct rvif_config config;
+	unsigned char in_core;
+	uint64_t size;
+	uint8_t *end;
+
+	(void)state;
+	net_open(net, 0, &options);
+	size = vnic->size;
+	end = vnic->region + size - 4096;
+	config = vnic->config;
+	config.region_size -= 4096;
+	assert_int_equal(rvif_reconfigure(vnic, &config), 0);
+	config.region_size = size + 4096;
+	assert_int_equal(rvif_reconfigure(vnic, &config), -RVIF_BAD_SIZE);
+	config.region_size = size;
+	assert_int_equal(rvif_reconfigure(vnic, &config), 0);
+	config.region_size -= 4096;
+	assert_int_equal(rvif_reconfigure(vnic, &config), 0);
+	assert_int_equal(mincore(end, 4096, &in_core), 0);
+	rvif_close(vnic);
+	assert_int_equal(mincore(end, 4096, &in_core), -1);
+	assert_int_equal(errno, ENOMEM);
+	net->port[0].open = 0;
 	net_free(net);
 }
 
@@ -347,6 +421,9 @@ int main(void)
 		cmocka_unit_test(receive_index_behind),
 		cmocka_unit_test(region_shorter_than_the_header),
 		cmocka_unit_test(region_not_aligned),
+		cmocka_unit_test(driver_goes_down_first),
+		cmocka_unit_test(driver_waits_for_a_switch_that_attaches),
+		cmocka_unit_test(smaller_configuration),
 		cmocka_unit_test(ports_there_are_not),
 		cmocka_unit_test(addresses_of_the_policy),
 		cmocka_unit_test(what_the_driver_is_told),
