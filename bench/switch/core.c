@@ -376,7 +376,8 @@ static void print(const char *impl, double ns, double copy, double alone)
 /* All take turns, so that what else goes on in the machine meets all of them. */
 static void measure(const struct setup *setup)
 {
-	double switched[MAX_REPEATS], copied[MAX_REPEATS], alone[MAX_REPEATS], copy;
+	double switched[MAX_REPEATS] = {0}, copied[MAX_REPEATS] = {0}, alone[MAX_REPEATS] = {0};
+	double copy;
 
 	set_up(setup);
 	run(switch_batch);
