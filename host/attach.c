@@ -16,8 +16,8 @@
 
 static int check_request(struct elisa_hc_attach *in, u32 *why, u64 *value)
 {
-	if (in->flags)
-		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->flags);
+	if (in->flags || in->pad)
+		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->flags | in->pad);
 	if (strnlen(in->name, ELISA_NAME_SIZE) == ELISA_NAME_SIZE)
 		return elisa_fail(-EINVAL, why, ELISA_WHY_NAME, value, ELISA_NAME_SIZE);
 	if (!in->root || !PAGE_ALIGNED(in->root) || in->root >= elisa_root_limit())
@@ -84,11 +84,13 @@ static void update_pcid(struct elisa_vm *vm)
 static int attach_locked(struct elisa_attachment *a, struct elisa_hc_attach *in, u32 *why,
 			 u64 *value)
 {
-	struct elisa_export *export = elisa_export_find(in->name, in->ticket);
 	struct elisa_vm *vm = a->vm;
+	struct elisa_export *export;
 	struct elisa_grant *grant;
+	u32 place;
 	int r;
 
+	export = elisa_export_find(in->name, in->ticket, &place);
 	if (!export && memchr_inv(in->ticket, 0, ELISA_TICKET_SIZE))
 		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, 0);
 	/* a ticket selects, a grant allows: the name is the export's own */
@@ -118,8 +120,13 @@ static int attach_locked(struct elisa_attachment *a, struct elisa_hc_attach *in,
 		r = elisa_attachment_build(a, ELISA_OBJECT_BASE + export->entry);
 	if (r)
 		return elisa_fail(r, why, ELISA_WHY_NO_MEMORY, value, 0);
+	r = elisa_place_take(a, export, place);
+	if (r)
+		return elisa_fail(r, why, ELISA_WHY_NO_PLACE, value, place);
 	a->export = export;
 	a->number = ++export->next_attachment;
+	a->self->attachment = a->number;
+	a->self->place = a->place;
 	kref_get(&export->events->ref);
 	a->events = export->events;
 	list_add_tail(&a->node, &export->attachments);
@@ -128,7 +135,8 @@ static int attach_locked(struct elisa_attachment *a, struct elisa_hc_attach *in,
 	in->slot = a->slot;
 	in->mode = a->mode;
 	in->export_flags = a->export_flags;
-	elisa_event(a->events, ELISA_EVENT_ATTACH, a->export_id, a->number, 0);
+	in->place = a->place;
+	elisa_event(a->events, ELISA_EVENT_ATTACH, a->export_id, a->number, (int)a->place);
 	return 0;
 }
 
@@ -222,6 +230,7 @@ void elisa_attachment_revoke(struct elisa_attachment *a)
 	list_for_each_entry(c, &a->contexts, node)
 		for (i = 0; i < 512; i++)
 			c->pdpt[ELISA_IN_SUB][i] = 0;
+	elisa_donations_end(a);
 	list_del(&a->node);
 	a->export = NULL;
 	update_pcid(a->vm);
@@ -287,6 +296,7 @@ void elisa_attachment_free(struct elisa_attachment *a)
 	lockdep_assert_held(&elisa_lock);
 	if (a->export) {
 		attachment_quiesce(a);
+		elisa_donations_end(a);
 		list_del(&a->node);
 		elisa_event(a->events, ELISA_EVENT_DETACH, a->export_id, a->number, 0);
 	}

@@ -60,6 +60,10 @@ static int dispatch_locked(struct call *call)
 			return elisa_fail(-EINVAL, &p->why, ELISA_WHY_FIELD, &p->value,
 					  p->detach.pad);
 		return elisa_detach(call->vm, p->detach.slot, &p->why, &p->value);
+	case ELISA_HC_EXPORT_PLACES:
+		return elisa_places_create(call->vm, &p->places, &p->why, &p->value);
+	case ELISA_HC_EXPORT_TICKET:
+		return elisa_place_ticket(call->vm, &p->ticket, &p->why, &p->value);
 	case ELISA_HC_EVENTS:
 		p->events.count =
 			elisa_events_take(call->vm->events, p->events.event, ELISA_HC_EVENTS_MAX);
@@ -97,6 +101,9 @@ static int dispatch(struct call *call)
 	case ELISA_HC_ATTACH:
 		mutex_unlock(&elisa_lock);
 		return elisa_attach(call->vm, call->kvm_vcpu, &p->attach, &p->why, &p->value);
+	case ELISA_HC_DONATE:
+		mutex_unlock(&elisa_lock);
+		return elisa_donate(call->vm, call->kvm_vcpu, &p->donate, &p->why, &p->value);
 	case ELISA_HC_VCPU_SYNC:
 		mutex_unlock(&elisa_lock);
 		return elisa_vcpu_sync(call->vcpu, &p->why, &p->value);

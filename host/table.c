@@ -150,14 +150,22 @@ static u64 *object_pt(struct elisa_export *export, u64 offset, bool make)
 }
 
 /* Maps one page of the object for all attachments at once. Under elisa_lock. */
-int elisa_export_table_set(struct elisa_export *export, u64 offset, struct page *page, u32 prot)
+int elisa_export_table_set(struct elisa_export *export, u64 offset, u64 physical, u32 prot)
 {
 	u64 *pt = object_pt(export, offset, true);
 
 	if (!pt)
 		return -ENOMEM;
-	WRITE_ONCE(pt[level_index(offset, 1)], ept_leaf(page_to_phys(page), ept_rights(prot)));
+	WRITE_ONCE(pt[level_index(offset, 1)], ept_leaf(physical, ept_rights(prot)));
 	return 0;
+}
+
+/* The EPT entry of one page of the object, 0 if there is none. Under elisa_lock. */
+u64 elisa_export_table_get(struct elisa_export *export, u64 offset)
+{
+	u64 *pt = object_pt(export, offset, false);
+
+	return pt ? pt[level_index(offset, 1)] : 0;
 }
 
 /* Unmaps one; the caller flushes before the page may be used for anything else. */
@@ -202,6 +210,13 @@ int elisa_attachment_build(struct elisa_attachment *a, u64 entry)
 	a->sub_pd = page_new();
 	a->sub_pt = page_new();
 	a->sub_stub = page_new();
+	a->self_pd = page_new();
+	a->self_pt = page_new();
+	a->self = page_new();
+	if (!a->self_pd || !a->self_pt || !a->self)
+		return -ENOMEM;
+	a->self_pt[level_index(ELISA_GPA_SELF_LEAF, 1)] = ept_leaf(__pa(a->self), EPT_READ);
+	a->self_pd[level_index(ELISA_GPA_SELF_LEAF, 2)] = ept_table(__pa(a->self_pt));
 	if (!a->root_pd || !a->root_pt || !a->sub_pd || !a->sub_pt || !a->sub_stub)
 		return -ENOMEM;
 	a->root_pt[level_index(a->root, 1)] = ept_leaf(__pa(s->apt[ELISA_APT_PML4]), EPT_READ);
@@ -239,6 +254,9 @@ void elisa_attachment_tables_free(struct elisa_attachment *a)
 	page_free(a->sub_stub);
 	page_free(a->exchange_pd);
 	page_free(a->exchange_pt);
+	page_free(a->self_pd);
+	page_free(a->self_pt);
+	page_free(a->self);
 }
 
 /* Shows the export's GiB @gib to a sub context that was built before it existed. */
@@ -289,6 +307,7 @@ static void context_root(struct elisa_context *c, enum elisa_where where)
 		pdpt[gib + ELISA_GPA_PRIVATE / GIB] = ept_table(__pa(c->sub_pd));
 		if (a->exchange_pd)
 			pdpt[gib + ELISA_GPA_EXCHANGE / GIB] = ept_table(__pa(a->exchange_pd));
+		pdpt[gib + ELISA_GPA_SELF / GIB] = ept_table(__pa(a->self_pd));
 		for (i = 0; i < ELISA_OBJECT_GIB; i++)
 			elisa_context_link_object(c, i);
 	} else {
