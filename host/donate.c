@@ -11,6 +11,7 @@
 
 #include "elisa.h"
 
+/* Once in an export's life. Attachments that exist have no place. */
 int elisa_places_create(struct elisa_vm *vm, struct elisa_hc_places *in, u32 *why, u64 *value)
 {
 	struct elisa_export *export = elisa_export_of(vm, in->id);
@@ -26,8 +27,8 @@ int elisa_places_create(struct elisa_vm *vm, struct elisa_hc_places *in, u32 *wh
 	r = elisa_check_range(in->offset, in->size * in->count, why, value);
 	if (r)
 		return r;
-	if (export->state == ELISA_EXPORT_LIVE || export->place_count)
-		return elisa_fail(-EBUSY, why, ELISA_WHY_PUBLISHED, value, in->id);
+	if (export->place_count)
+		return elisa_fail(-EBUSY, why, ELISA_WHY_NO_PLACE, value, export->place_count);
 	if (elisa_export_is_mapped(export, in->offset, in->size * in->count * PAGE_SIZE))
 		return elisa_fail(-EEXIST, why, ELISA_WHY_OVERLAP, value, in->offset);
 	export->places = kcalloc(in->count, sizeof(*export->places), GFP_KERNEL_ACCOUNT);

@@ -193,16 +193,16 @@ struct elisa_hc_destroy {
 };
 
 /*
- * Before it is published: room in the object area for memory that guests donate. Each attachment
+ * Once: room in the object area for memory that guests donate. Each attachment made from then on
  * takes one place for as long as it lives; what its VM donates appears from the place's start
- * on, in all attachments of the export. The size of a place: pages.
+ * on, in all attachments of the export.
  */
 #define ELISA_MAX_PLACES 256
 struct elisa_hc_places {
 	__u32 id;
 	__u32 count;  /* 1 .. ELISA_MAX_PLACES */
 	__u64 offset; /* in the object area, page aligned */
-	__u64 size;   /* pages of each */
+	__u64 size;   /* of each, pages */
 };
 
 /* Whoever attaches with this ticket gets this place, and nobody else does. All 0: whoever attaches

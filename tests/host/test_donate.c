@@ -319,6 +319,7 @@ static void places_that_cannot_be(void **state)
 	assert_int_equal(machines[MANAGER].why, ELISA_WHY_OVERLAP);
 	assert_int_equal(create_places(2, PLACES, 1), 0);
 	assert_int_equal(create_places(2, PLACES * 2, 1), -EBUSY);
+	assert_int_equal(machines[MANAGER].why, ELISA_WHY_NO_PLACE);
 	/* nothing of the manager's may lie where guests' memory will */
 	request_map(&page, id, PLACES + PAGE_SIZE, 1, ELISA_PROT_READ | ELISA_PROT_EXEC);
 	assert_int_equal(host_call(MANAGER, ELISA_HC_EXPORT_MAP, &page), -EEXIST);
@@ -326,7 +327,6 @@ static void places_that_cannot_be(void **state)
 	request_map(&page, id, PLACES + 2 * PAGE_SIZE, 1, ELISA_PROT_READ | ELISA_PROT_EXEC);
 	assert_int_equal(host_call(MANAGER, ELISA_HC_EXPORT_MAP, &page), 0);
 	publish();
-	assert_int_equal(create_places(2, PLACES * 3, 1), -EBUSY);
 	/* nor are they another VM's to make */
 	page = (struct elisa_hc_page){.places = {id, 1, PLACES * 3, 1}};
 	assert_int_equal(host_call(GUEST, ELISA_HC_EXPORT_PLACES, &page), -ENOENT);
@@ -334,7 +334,7 @@ static void places_that_cannot_be(void **state)
 
 static void without_places(void **state)
 {
-	u32 a, place;
+	u32 a, b, place;
 
 	(void)state;
 	publish();
@@ -343,6 +343,41 @@ static void without_places(void **state)
 	assert_int_equal(self(a)->place, ELISA_NO_PLACE);
 	assert_int_equal(donate(a, 1, 10), -EINVAL);
 	assert_int_equal(machines[GUEST].why, ELISA_WHY_NO_PLACE);
+	/* those that come later have places */
+	assert_int_equal(create_places(1, PLACES, 1), 0);
+	assert_int_equal(donate(a, 1, 10), -EINVAL);
+	assert_int_equal(attach(OTHER_ROOT, 0, &b, &place), 0);
+	assert_int_equal(place, 0);
+	assert_int_equal(donate(b, 1, 10), 0);
+}
+
+/* A request that fails for lack of memory leaves nothing pinned or mapped. */
+static void every_allocation_may_fail(void **state)
+{
+	u32 a, place;
+	long n;
+	int r;
+
+	(void)state;
+	for (r = -ENOMEM, n = 0; r; n++) {
+		shim_fail_after = n;
+		r = create_places(2, PLACES, PLACE_PAGES);
+		shim_fail_after = -1;
+		assert_true(!r || r == -ENOMEM);
+	}
+	publish();
+	assert_int_equal(attach(ROOT, 0, &a, &place), 0);
+	for (r = -ENOMEM, n = 0; r; n++) {
+		shim_fail_after = n;
+		r = donate(a, 3, 10);
+		shim_fail_after = -1;
+		assert_true(!r || r == -ENOMEM);
+		if (r) {
+			assert_int_equal(atomic64_read(&machines[GUEST].mm.pinned_vm), 0);
+			assert_int_equal(self(a)->donated, 0);
+		}
+	}
+	assert_int_equal(leaf(a, 0, 2), leaf_of_page(12));
 }
 
 int main(void)
@@ -357,6 +392,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(memory_that_is_none, start, end),
 		cmocka_unit_test_setup_teardown(places_that_cannot_be, start, end),
 		cmocka_unit_test_setup_teardown(without_places, start, end),
+		cmocka_unit_test_setup_teardown(every_allocation_may_fail, start, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
