@@ -52,6 +52,14 @@ static void attachment_put(struct elisa_attachment *a)
 	kref_put(&a->ref, attachment_release);
 }
 
+static void tell(struct elisa_attachment *a, u32 type, s64 value)
+{
+	elisa_event(a->events, (struct elisa_event){.type = type,
+						    .export_id = a->export_id,
+						    .attachment = a->number,
+						    .value = value});
+}
+
 static int slot_for(struct elisa_vm *vm, struct elisa_export *export, u64 root, u32 *slot)
 {
 	int i, free = -1;
@@ -125,8 +133,6 @@ static int attach_locked(struct elisa_attachment *a, struct elisa_hc_attach *in,
 		return elisa_fail(r, why, ELISA_WHY_NO_PLACE, value, place);
 	a->export = export;
 	a->number = ++export->next_attachment;
-	a->self->attachment = a->number;
-	a->self->place = a->place;
 	kref_get(&export->events->ref);
 	a->events = export->events;
 	list_add_tail(&a->node, &export->attachments);
@@ -136,7 +142,7 @@ static int attach_locked(struct elisa_attachment *a, struct elisa_hc_attach *in,
 	in->mode = a->mode;
 	in->export_flags = a->export_flags;
 	in->place = a->place;
-	elisa_event(a->events, ELISA_EVENT_ATTACH, a->export_id, a->number, (int)a->place);
+	tell(a, ELISA_EVENT_ATTACH, (int)a->place);
 	return 0;
 }
 
@@ -234,7 +240,7 @@ void elisa_attachment_revoke(struct elisa_attachment *a)
 	list_del(&a->node);
 	a->export = NULL;
 	update_pcid(a->vm);
-	elisa_event(a->events, ELISA_EVENT_DETACH, a->export_id, a->number, 0);
+	tell(a, ELISA_EVENT_DETACH, 0);
 }
 
 static void context_unlink(struct elisa_context *c)
@@ -298,7 +304,7 @@ void elisa_attachment_free(struct elisa_attachment *a)
 		attachment_quiesce(a);
 		elisa_donations_end(a);
 		list_del(&a->node);
-		elisa_event(a->events, ELISA_EVENT_DETACH, a->export_id, a->number, 0);
+		tell(a, ELISA_EVENT_DETACH, 0);
 	}
 	list_for_each_entry_safe(c, next, &a->contexts, node)
 		context_end(c);

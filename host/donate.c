@@ -123,7 +123,7 @@ static struct elisa_attachment *donor(struct elisa_vm *vm, struct elisa_hc_donat
 		*error = elisa_fail(-EINVAL, why, ELISA_WHY_NO_PLACE, value, a->place);
 		return NULL;
 	}
-	pages = a->self->donated / PAGE_SIZE;
+	pages = a->donated / PAGE_SIZE;
 	if (in->count > a->export->place_pages - pages) {
 		*error = elisa_fail(-ENOSPC, why, ELISA_WHY_RANGE, value,
 				    a->export->place_pages - pages);
@@ -185,6 +185,7 @@ static int donate_pinned(struct elisa_vm *vm, struct elisa_hc_donate *in, struct
 {
 	struct elisa_attachment *a;
 	struct elisa_export *export;
+	struct elisa_context *c;
 	int r = 0;
 
 	a = donor(vm, in, why, value, &r);
@@ -192,14 +193,15 @@ static int donate_pinned(struct elisa_vm *vm, struct elisa_hc_donate *in, struct
 		return r;
 	export = a->export;
 	d->attachment = a;
-	d->offset = export->places_offset + a->place * export->place_pages * PAGE_SIZE +
-		    a->self->donated;
+	d->offset = export->places_offset + a->place * export->place_pages * PAGE_SIZE + a->donated;
 	if (show_donation(export, d))
 		return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
 	list_add_tail(&d->node, &export->donations);
 	atomic64_add(d->count, &vm->pages);
-	WRITE_ONCE(a->self->donated, a->self->donated + (u64)d->count * PAGE_SIZE);
-	in->donated = a->self->donated / PAGE_SIZE;
+	a->donated += (u64)d->count * PAGE_SIZE;
+	list_for_each_entry(c, &a->contexts, node)
+		WRITE_ONCE(c->self->donated, a->donated);
+	in->donated = a->donated / PAGE_SIZE;
 	return 0;
 }
 

@@ -64,6 +64,7 @@ struct elisa_vm {
 	cpumask_var_t cpus; /* where its vCPUs have entered; bits are only ever set */
 	struct elisa_attachment *slots[ELISA_SLOTS];
 	struct elisa_events *events;
+	bool events_lost; /* aborts among them may not have been told of */
 	atomic64_t pages; /* pinned */
 	bool allow_pcid;  /* all its attachments' grants allow it; READ_ONCE'd by hooks */
 };
@@ -140,10 +141,9 @@ struct elisa_attachment {
 	u64 *root_pdpt, *root_pd, *root_pt; /* EPT: the root answers with the APT */
 	u64 *sub_pd, *sub_pt;		    /* EPT: the sub stub */
 	u64 *exchange_pd, *exchange_pt;	    /* EPT: the exchange buffer */
-	u64 *self_pd, *self_pt;		    /* EPT: who is calling */
-	struct elisa_self *self;	    /* a page of its own; elisa_lock */
 	u8 *sub_stub;
 	u32 exchange_pages;
+	u64 donated;		   /* bytes */
 	struct page **exchange;	   /* pinned in vm->mm */
 	struct list_head contexts; /* of the vCPUs */
 	atomic64_t aborts;
@@ -164,12 +164,15 @@ struct elisa_context {
 	struct elisa_vcpu *vcpu;
 	u64 *pml4[ELISA_ROOTS], *pdpt[ELISA_ROOTS];
 	u64 *gate_pd, *gate_pt, *sub_pd, *sub_pt; /* private pages' tables */
-	u8 *data;				  /* holds the caller's RSP */
+	u64 *self_pd, *self_pt;			  /* EPT: who is calling */
+	struct elisa_self *self; /* a page; aborts: vcpu->lock, the rest: elisa_lock */
+	u8 *data;		 /* holds the caller's RSP */
 	u8 *stack[ELISA_STACK_PAGES];
 	u64 eptp[ELISA_ROOTS];
 	bool revoked; /* vcpu->lock: VMFUNC gets ELISA_CALL_REVOKED */
 	bool dead;    /* vcpu->lock: detached, and the vCPU has not passed a hook since */
 	u64 entry;    /* elisa_lock: the vCPU's entry when this was shut; 0: it was not inside */
+	u64 reported; /* no lock: of self->aborts, the last that is or was in the event queue */
 };
 
 /* A call that an asynchronous exit interrupted. KVM and the VMM see `shown` instead. */
@@ -290,6 +293,7 @@ int elisa_export_unmap(struct elisa_vm *vm, struct elisa_hc_unmap *in, u32 *why,
 int elisa_export_publish(struct elisa_vm *vm, struct elisa_hc_publish *in, u32 *why, u64 *value);
 int elisa_export_destroy(struct elisa_vm *vm, u32 id, u32 *why, u64 *value);
 struct elisa_export *elisa_export_of(struct elisa_vm *vm, u32 id);
+u32 elisa_exports_lost_aborts(struct elisa_vm *vm, struct elisa_event *out, u32 room);
 bool elisa_export_is_mapped(struct elisa_export *export, u64 offset, u64 length);
 int elisa_check_range(u64 offset, u64 pages, u32 *why, u64 *value);
 bool elisa_ticket_is_set(const u8 *ticket);
@@ -324,7 +328,7 @@ void elisa_export_was_poisoned(void);
 /* ---- event.c */
 struct elisa_events *elisa_events_new(void);
 void elisa_events_put(struct elisa_events *events);
-void elisa_event(struct elisa_events *events, u32 type, u32 export_id, u64 attachment, s64 value);
+bool elisa_event(struct elisa_events *events, struct elisa_event event);
 void elisa_events_clear(struct elisa_events *events);
 u32 elisa_events_take(struct elisa_events *events, struct elisa_event *out, u32 room);
 

@@ -328,6 +328,38 @@ found:
 	return 0;
 }
 
+/*
+ * Aborts that the full event queue lost, the last one of each vCPU and attachment: who runs code in
+ * a guest's call has to learn of every call that did not come back. The value is not known
+ * any more. Under elisa_lock.
+ */
+u32 elisa_exports_lost_aborts(struct elisa_vm *vm, struct elisa_event *out, u32 room)
+{
+	struct elisa_attachment *a;
+	struct elisa_export *export;
+	struct elisa_context *c;
+	u64 aborts;
+	u32 n = 0;
+
+	list_for_each_entry(export, &vm->exports, node)
+		list_for_each_entry(a, &export->attachments, node)
+			list_for_each_entry(c, &a->contexts, node) {
+				aborts = READ_ONCE(c->self->aborts);
+				if (READ_ONCE(c->reported) == aborts || n == room)
+					continue;
+				WRITE_ONCE(c->reported, aborts);
+				out[n++] = (struct elisa_event){
+					.type = ELISA_EVENT_ABORT,
+					.export_id = export->id,
+					.attachment = a->number,
+					.value = ELISA_CALL_FAULT,
+					.aborts = aborts,
+					.vcpu = c->self->vcpu,
+				};
+			}
+	return n;
+}
+
 /* Lets all attached vCPUs look again whether they may call. Under elisa_lock. */
 void elisa_export_refresh(struct elisa_export *export)
 {

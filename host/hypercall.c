@@ -36,6 +36,18 @@ static int hello(struct call *call)
 	return 0;
 }
 
+static void events(struct elisa_vm *vm, struct elisa_hc_events *out)
+{
+	u32 n = elisa_events_take(vm->events, out->event, ELISA_HC_EVENTS_MAX);
+
+	vm->events_lost |= n && out->event[n - 1].type == ELISA_EVENT_LOST;
+	if (vm->events_lost) {
+		n += elisa_exports_lost_aborts(vm, out->event + n, ELISA_HC_EVENTS_MAX - n);
+		vm->events_lost = n == ELISA_HC_EVENTS_MAX;
+	}
+	out->count = n;
+}
+
 /* Calls that only use tables and lists: under elisa_lock from here. */
 static int dispatch_locked(struct call *call)
 {
@@ -65,8 +77,7 @@ static int dispatch_locked(struct call *call)
 	case ELISA_HC_EXPORT_TICKET:
 		return elisa_place_ticket(call->vm, &p->ticket, &p->why, &p->value);
 	case ELISA_HC_EVENTS:
-		p->events.count =
-			elisa_events_take(call->vm->events, p->events.event, ELISA_HC_EVENTS_MAX);
+		events(call->vm, &p->events);
 		return 0;
 	case ELISA_HC_RESET:
 		elisa_vm_reset(call->vm);

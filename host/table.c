@@ -210,13 +210,6 @@ int elisa_attachment_build(struct elisa_attachment *a, u64 entry)
 	a->sub_pd = page_new();
 	a->sub_pt = page_new();
 	a->sub_stub = page_new();
-	a->self_pd = page_new();
-	a->self_pt = page_new();
-	a->self = page_new();
-	if (!a->self_pd || !a->self_pt || !a->self)
-		return -ENOMEM;
-	a->self_pt[level_index(ELISA_GPA_SELF_LEAF, 1)] = ept_leaf(__pa(a->self), EPT_READ);
-	a->self_pd[level_index(ELISA_GPA_SELF_LEAF, 2)] = ept_table(__pa(a->self_pt));
 	if (!a->root_pd || !a->root_pt || !a->sub_pd || !a->sub_pt || !a->sub_stub)
 		return -ENOMEM;
 	a->root_pt[level_index(a->root, 1)] = ept_leaf(__pa(s->apt[ELISA_APT_PML4]), EPT_READ);
@@ -254,9 +247,6 @@ void elisa_attachment_tables_free(struct elisa_attachment *a)
 	page_free(a->sub_stub);
 	page_free(a->exchange_pd);
 	page_free(a->exchange_pt);
-	page_free(a->self_pd);
-	page_free(a->self_pt);
-	page_free(a->self);
 }
 
 /* Shows the export's GiB @gib to a sub context that was built before it existed. */
@@ -286,6 +276,12 @@ static void context_private(struct elisa_context *c)
 		c->sub_pt[level_index(ELISA_GPA_LIST, 1)] =
 			ept_leaf(__pa(c->vcpu->list), EPT_READ | EPT_WRITE);
 	c->sub_pd[level_index(ELISA_GPA_STACK, 2)] = ept_table(__pa(c->sub_pt));
+	c->self_pt[level_index(ELISA_GPA_SELF_LEAF, 1)] = ept_leaf(__pa(c->self), EPT_READ);
+	c->self_pd[level_index(ELISA_GPA_SELF_LEAF, 2)] = ept_table(__pa(c->self_pt));
+	c->self->attachment = c->attachment->number;
+	c->self->donated = c->attachment->donated;
+	c->self->place = c->attachment->place;
+	c->self->vcpu = c->vcpu->kvm_vcpu->vcpu_idx;
 }
 
 /* One root: the process's page-table root, and the GiBs of this context. */
@@ -307,7 +303,7 @@ static void context_root(struct elisa_context *c, enum elisa_where where)
 		pdpt[gib + ELISA_GPA_PRIVATE / GIB] = ept_table(__pa(c->sub_pd));
 		if (a->exchange_pd)
 			pdpt[gib + ELISA_GPA_EXCHANGE / GIB] = ept_table(__pa(a->exchange_pd));
-		pdpt[gib + ELISA_GPA_SELF / GIB] = ept_table(__pa(a->self_pd));
+		pdpt[gib + ELISA_GPA_SELF / GIB] = ept_table(__pa(c->self_pd));
 		for (i = 0; i < ELISA_OBJECT_GIB; i++)
 			elisa_context_link_object(c, i);
 	} else {
@@ -331,6 +327,9 @@ int elisa_context_build(struct elisa_context *c)
 	ok &= !!(c->gate_pt = page_new());
 	ok &= !!(c->sub_pd = page_new());
 	ok &= !!(c->sub_pt = page_new());
+	ok &= !!(c->self_pd = page_new());
+	ok &= !!(c->self_pt = page_new());
+	ok &= !!(c->self = page_new());
 	ok &= !!(c->data = page_new());
 	for (i = 0; i < ELISA_STACK_PAGES; i++)
 		ok &= !!(c->stack[i] = page_new());
@@ -345,7 +344,7 @@ int elisa_context_build(struct elisa_context *c)
 /* Pages of host memory per attachment and vCPU, without the vCPU's one list page. */
 u32 elisa_context_pages(void)
 {
-	return 2 * ELISA_ROOTS + 4 + 1 + ELISA_STACK_PAGES;
+	return 2 * ELISA_ROOTS + 6 + 2 + ELISA_STACK_PAGES;
 }
 
 void elisa_context_free(struct elisa_context *c)
@@ -360,6 +359,9 @@ void elisa_context_free(struct elisa_context *c)
 	page_free(c->gate_pt);
 	page_free(c->sub_pd);
 	page_free(c->sub_pt);
+	page_free(c->self_pd);
+	page_free(c->self_pt);
+	page_free(c->self);
 	page_free(c->data);
 	for (i = 0; i < ELISA_STACK_PAGES; i++)
 		page_free(c->stack[i]);

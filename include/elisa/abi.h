@@ -253,12 +253,14 @@ struct elisa_hc_donate {
 	__u64 gpa[ELISA_HC_DONATE_PAGES];
 };
 
-/* Read-only in sub, at ELISA_SELF_ADDRESS: which attachment is calling, by the host's word. */
+/* Read-only in sub, at ELISA_SELF_ADDRESS: who is calling, by the host's word. A vCPU is in one
+ * call of an attachment at a time. */
 struct elisa_self {
 	__u64 attachment; /* its number, as in events */
 	__u64 donated;	  /* bytes, from its place's start on */
 	__u32 place;	  /* or ELISA_NO_PLACE */
-	__u32 pad;
+	__u32 vcpu;	  /* counted from 0 in its VM */
+	__u64 aborts;	  /* calls of this vCPU and attachment that did not come to their end */
 };
 
 enum elisa_event_type {
@@ -269,14 +271,20 @@ enum elisa_event_type {
 	ELISA_EVENT_LOST,  /* the queue was full: value events are missing */
 };
 
-/* `attachment` numbers an export's attachments from 1; it names no VM. The value of ATTACH is the
- * place, or -1. */
+/*
+ * `attachment` numbers an export's attachments from 1; it names no VM. The value of ATTACH is the
+ * place, or -1. ABORT and EVICT say whose call it was: the vCPU, and what the caller's
+ * struct elisa_self has as `aborts` since.
+ */
 struct elisa_event {
 	__u32 type;
 	__u32 export_id;
 	__u64 attachment;
 	__s64 value;
 	__u64 time_ns; /* host's CLOCK_MONOTONIC */
+	__u64 aborts;
+	__u32 vcpu;
+	__u32 pad;
 };
 
 #define ELISA_HC_EVENTS_MAX 64

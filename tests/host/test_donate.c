@@ -152,6 +152,8 @@ static void all_attachments_see_it(void **state)
 	assert_int_equal(self(b)->place, 1);
 	assert_int_equal(self(b)->donated, 2 * PAGE_SIZE);
 	assert_int_equal(self(b)->attachment, 2);
+	assert_int_equal(self(b)->vcpu, 0);
+	assert_int_equal(self(b)->aborts, 0);
 	assert_int_equal(atomic64_read(&machines[GUEST].mm.pinned_vm), 6);
 }
 

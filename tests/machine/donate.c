@@ -75,8 +75,12 @@ static void who_calls(uint32_t slot, uint32_t other_slot)
 		 reads(other, other_slot, SELF(attachment)));
 	CHECK_EQ(reads(donor, slot, SELF(donated)), 4 * PAGE_SIZE);
 	CHECK_EQ(reads(other, other_slot, SELF(donated)), 0);
+	CHECK_EQ(reads(other, other_slot, SELF(aborts)), 0);
 	faults(other, other_slot, DO_WRITE, SELF(place));
 	CHECK_EQ((uint32_t)reads(other, other_slot, SELF(place)), 1);
+	CHECK_EQ(reads(other, other_slot, SELF(aborts)), 1);
+	CHECK_EQ(reads(donor, slot, SELF(aborts)), 0);
+	CHECK_EQ((uint32_t)reads(other, other_slot, SELF(vcpu)), 0);
 }
 
 static void both_see_it(uint32_t slot, uint32_t other_slot)

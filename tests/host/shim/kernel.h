@@ -387,6 +387,7 @@ struct kvm {
 	struct kvm_memory_slot slots[SHIM_MEMSLOTS];
 };
 struct kvm_vcpu {
+	int vcpu_idx;
 	struct kvm *kvm;
 	struct {
 		unsigned long regs[SHIM_REGS], cr4;
