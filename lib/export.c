@@ -226,26 +226,25 @@ ELISA_PUBLIC int elisa_export_places(struct elisa_export *export_, uint64_t offs
 }
 
 ELISA_PUBLIC int elisa_export_place_ticket(struct elisa_export *export_, uint32_t place,
-					   uint8_t ticket[ELISA_TICKET_SIZE])
+					   const uint8_t ticket[ELISA_TICKET_SIZE])
 {
 	static const char doing[] = "keep a place in export";
+	static const uint8_t none[ELISA_TICKET_SIZE];
 	struct elisa_ioc_ticket request = {.place = place};
 	int ret;
 
 	if (!export_)
 		return no_export(doing);
-	if (ticket) {
-		ret = draw_ticket(export_->handle, export_->name, ticket);
-		if (ret < 0)
-			return ret;
+	if (ticket && !memcmp(ticket, none, sizeof(none)))
+		return elisa_fail_text(export_->handle, EINVAL,
+				       "%s '%s': the ticket is all 0; draw %d random bytes", doing,
+				       export_->name, ELISA_TICKET_SIZE);
+	if (ticket)
 		memcpy(request.ticket, ticket, sizeof(request.ticket));
-	}
 	request.id = export_->id;
 	ret = elisa_request(export_->handle, ELISA_IOC_TICKET, &request.status, doing,
 			    export_->name);
 	explicit_bzero(request.ticket, sizeof(request.ticket));
-	if (ret < 0 && ticket)
-		explicit_bzero(ticket, ELISA_TICKET_SIZE);
 	return ret;
 }
 

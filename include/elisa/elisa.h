@@ -131,12 +131,13 @@ int elisa_export_publish(struct elisa_export *export_, uint64_t entry);
 int elisa_export_places(struct elisa_export *export_, uint64_t offset, uint32_t count, size_t size);
 
 /*
- * Keep a place for whoever attaches with a ticket of its own, which the library draws into ticket
- * (out, ELISA_TICKET_SIZE bytes). Who has the place keeps it. ticket NULL: the place is for
- * everybody again. Errors: -EINVAL (no such place), -ENOENT, -EINTR.
+ * Keep a place for whoever attaches with this ticket (ELISA_TICKET_SIZE random bytes, from getrandom(2);
+ * they may be kept for the next time). Who has the place keeps it. ticket NULL: the place is for
+ * everybody again. Errors: -EINVAL (no such place, all bytes are 0), -EEXIST (another place or export has
+ * this ticket), -ENOENT, -EINTR.
  */
 int elisa_export_place_ticket(struct elisa_export *export_, uint32_t place,
-			      uint8_t ticket[ELISA_TICKET_SIZE]);
+			      const uint8_t ticket[ELISA_TICKET_SIZE]);
 
 /*
  * End the export: calls in it end with ELISA_CALL_REVOKED, its pages are released. An export that
