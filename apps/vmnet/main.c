@@ -17,9 +17,9 @@
 
 #define EVENTS	  64
 #define BUCKETS	  4096
-#define BUSY_MS	  20   /* between looks, for a while after something changed */
-#define QUIET_MS  1000 /* at other times */
-#define BUSY_LONG 3    /* seconds */
+#define BUSY_MS	  20  /* between looks, for a while after something changed */
+#define QUIET_MS  200 /* at other times: a driver that stops waits for us */
+#define BUSY_LONG 3   /* seconds */
 
 static volatile sig_atomic_t stop, reload;
 

@@ -3,12 +3,14 @@
 . /testbed/lib.sh
 export LD_LIBRARY_PATH=/lib
 modload elisa-guest || exit 1
+echo "driver loaded"
 # a command of rvs-pktgen, again until the grant and the switch are there
 port()
 {
 	until rvs-pktgen "$@" elisa:vmnet 2>/tmp/error; do
+		cat /tmp/error
 		grep -q -e "not granted\|Operation not permitted\|No such file" /tmp/error || { cat /tmp/error; return 1; }
-		usleep 100000
+		sleep 1
 	done
 }
 case $(sed -n 's/.*vmnet=\([a-z]*\).*/\1/p' /proc/cmdline) in
@@ -18,7 +20,7 @@ manager)
 	 "queues": 2, "port_mib": 8}
 	END
 	until elisa-vmnet --config /config.json --switch /vmnet_switch.so --report /report.json; do
-		usleep 100000
+		sleep 1
 	done
 	;;
 sender)
