@@ -8,8 +8,7 @@ echo "driver loaded"
 port()
 {
 	until rvs-pktgen "$@" elisa:vmnet 2>/tmp/error; do
-		cat /tmp/error
-		grep -q -e "not granted\|Operation not permitted\|No such file" /tmp/error || { cat /tmp/error; return 1; }
+		grep -q -e "Operation not permitted\|No such file or directory$" /tmp/error || { cat /tmp/error; return 1; }
 		sleep 1
 	done
 }
