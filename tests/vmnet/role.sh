@@ -3,7 +3,6 @@
 . /testbed/lib.sh
 export LD_LIBRARY_PATH=/lib
 modload elisa-guest || exit 1
-echo "driver loaded"
 # a command of rvs-pktgen, again until the grant and the switch are there
 port()
 {
@@ -23,11 +22,11 @@ manager)
 	done
 	;;
 sender)
-	port tx --count 20000 --rate 4000 --interval 0 --json
-	port ping --count 200 --interval 0 --json
+	port tx --count 5000 --rate 2000 --interval 0 --json
+	port ping --count 50 --interval 0 --json
 	;;
 receiver)
-	port rx --count 20000 --interval 0 --json
-	port pong --mac 02:00:00:00:00:02 --count 200 --interval 0 --json
+	port rx --count 5000 --interval 0 --json
+	port pong --mac 02:00:00:00:00:02 --count 50 --interval 0 --json
 	;;
 esac
