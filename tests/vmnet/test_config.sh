@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # The configuration of elisa-vmnet: what it takes, and what it says of mistakes.   test_config.sh ELISA-VMNET
 vmnet=$1
@@ -35,7 +35,7 @@ bad 'there are no "ports"' '{}'
 bad 'holds no object' '[]'
 bad 'unknown key "port"' '{"port": []}'
 bad 'no list of 1 to 127 ports' '{"ports": []}'
-bad 'no list of 1 to 127 ports' "{\"ports\": [{}$(printf ',{}%.0s' {1..127})]}"
+bad 'no list of 1 to 127 ports' "{\"ports\": [{}$(printf ",{}%.0s" $(seq 127))]}"
 bad 'unknown key "adress" of a port' '{"ports": [{"adress": 1}]}'
 bad '"queues": 129 is no number from 1 to 128' '{"queues": 129, "ports": [{}]}'
 bad '"queues": "8" is no number' '{"queues": "8", "ports": [{}]}'
