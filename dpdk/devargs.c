@@ -5,6 +5,8 @@
  */
 #include "net_rvif.h"
 
+#include <rvif/elisa.h>
+
 #include <errno.h>
 #include <rte_kvargs.h>
 #include <stdlib.h>
@@ -62,16 +64,27 @@ static int parse_switch(const char *key, const char *value, void *opaque)
 	return error;
 }
 
-static int parse_path(const char *key, const char *value, void *opaque)
+static int parse_where(const char *key, const char *value, struct net_rvif_options *options,
+		       const struct rvif_transport *transport)
 {
-	struct net_rvif_options *options = opaque;
-
 	if (!*value || options->path) {
-		NET_RVIF_LOG(ERR, "%s=%s", key, *value ? " is given twice" : " names no file");
+		NET_RVIF_LOG(ERR, "%s=%s", key,
+			     *value ? ": there is a path= or elisa= before it" : " names nothing");
 		return -EINVAL;
 	}
+	options->transport = transport;
 	options->path = strdup(value);
 	return options->path ? 0 : -ENOMEM;
+}
+
+static int parse_path(const char *key, const char *value, void *options)
+{
+	return parse_where(key, value, options, &rvif_shared_file);
+}
+
+static int parse_elisa(const char *key, const char *value, void *options)
+{
+	return parse_where(key, value, options, &rvif_over_elisa);
 }
 
 static int parse_mac(const char *key, const char *value, void *opaque)
@@ -92,7 +105,8 @@ static int parse_mac(const char *key, const char *value, void *opaque)
 
 int net_rvif_parse(const char *arguments, struct net_rvif_options *options)
 {
-	static const char *const known[] = {"path", "mac", "queues", "buffer", "csum", "tso", NULL};
+	static const char *const known[] = {"path",   "elisa", "mac", "queues",
+					    "buffer", "csum",  "tso", NULL};
 	struct rte_kvargs *list;
 	int error;
 
@@ -103,13 +117,16 @@ int net_rvif_parse(const char *arguments, struct net_rvif_options *options)
 	};
 	list = rte_kvargs_parse(arguments ? arguments : "", known);
 	if (!list) {
-		NET_RVIF_LOG(ERR,
-			     "arguments '%s': only path=, mac=, queues=, buffer=, csum= and "
-			     "tso= are known",
-			     arguments ? arguments : "");
+		NET_RVIF_LOG(
+			ERR,
+			"arguments '%s': only path=, elisa=, mac=, queues=, buffer=, csum= and "
+			"tso= are known",
+			arguments ? arguments : "");
 		return -EINVAL;
 	}
 	error = rte_kvargs_process(list, "path", parse_path, options);
+	if (!error)
+		error = rte_kvargs_process(list, "elisa", parse_elisa, options);
 	if (!error)
 		error = rte_kvargs_process(list, "mac", parse_mac, options);
 	if (!error)
@@ -122,7 +139,9 @@ int net_rvif_parse(const char *arguments, struct net_rvif_options *options)
 		error = rte_kvargs_process(list, "tso", parse_switch, &options->tso);
 	rte_kvargs_free(list);
 	if (!error && !options->path) {
-		NET_RVIF_LOG(ERR, "path= is missing: the file that is shared with the switch");
+		NET_RVIF_LOG(ERR,
+			     "path= is missing: the file that is shared with the switch; or, in a "
+			     "VM, elisa=: the export of elisa-vmnet, or the file with a ticket");
 		error = -EINVAL;
 	}
 	if (!error && options->tso && !options->csum) {

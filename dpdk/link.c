@@ -25,7 +25,7 @@ static void read_link(struct rte_eth_dev *dev, struct rte_eth_link *link)
 		.link_autoneg = RTE_ETH_LINK_FIXED,
 		.link_status = RTE_ETH_LINK_DOWN,
 	};
-	if (!port->up)
+	if (!port->up || port->lost)
 		return;
 	header = rvif_header(&port->vnic);
 	attached = rvif_attached(&port->vnic);

@@ -26,7 +26,8 @@
 #define NET_RVIF_OVERHEAD	(RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN)
 
 struct net_rvif_options {
-	char *path;
+	const struct rvif_transport *transport;
+	char *path;		   /* for the transport: a file, or an export */
 	struct rte_ether_addr mac; /* all 0: not given */
 	uint32_t queues;
 	uint32_t buffer_size;
@@ -106,6 +107,7 @@ struct net_rvif_port {
 	struct net_rvif_options options;
 	bool up;    /* rvif_start was called */
 	bool stale; /* a switch did not let go of the region: the next start makes a new one */
+	bool lost;  /* the switch is gone, said a kick; as stale. Set by any sender */
 	uint32_t refused; /* the epoch whose refusal was reported */
 };
 
@@ -208,6 +210,7 @@ struct rte_mbuf *net_rvif_rx_slow(struct net_rvif_rxq *queue, struct rte_mbuf *f
 				  uint32_t available, uint32_t *used);
 /* Posts a frame of any kind: 1 posted, 0 no room now, -1 counted as lost. The mbuf stays the caller's. */
 int net_rvif_tx_slow(struct net_rvif_txq *queue, struct rte_mbuf *frame);
+void net_rvif_kick(struct net_rvif_txq *queue);
 uint16_t net_rvif_tx_prepare(void *queue, struct rte_mbuf **frames, uint16_t count);
 
 #endif

@@ -86,7 +86,7 @@ static int configure(const struct net_rvif_port *port, const struct rte_eth_dev_
 
 static int open_region(struct net_rvif_port *port, const struct rvif_config *config)
 {
-	int error = rvif_open(&port->vnic, &rvif_shared_file, port->options.path, config);
+	int error = rvif_open(&port->vnic, port->options.transport, port->options.path, config);
 
 	if (error) {
 		NET_RVIF_LOG(ERR, "cannot create '%s' (%" PRIu64 " bytes): %s%s",
@@ -94,7 +94,7 @@ static int open_region(struct net_rvif_port *port, const struct rvif_config *con
 			     error == -EBUSY ? "; another driver uses it" : "");
 		return error;
 	}
-	port->stale = false;
+	port->stale = port->lost = false;
 	return 0;
 }
 
@@ -168,7 +168,8 @@ int net_rvif_up(struct net_rvif_port *port, const struct rte_eth_dev_data *data)
 
 	if (error)
 		return error;
-	if (port->vnic.region && !port->stale && config.region_size <= port->vnic.size) {
+	if (port->vnic.region && !port->stale && !port->lost &&
+	    config.region_size <= port->vnic.size) {
 		error = rvif_reconfigure(&port->vnic, &config);
 		if (error) {
 			NET_RVIF_LOG(ERR, "%s: %s", port->options.path, rvif_strreason(-error));

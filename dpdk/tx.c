@@ -80,10 +80,8 @@ uint16_t BURST(net_rvif_tx)(void *opaque, struct rte_mbuf **frames, uint16_t cou
 		return 0;
 	if (likely(ring->posted != posted)) {
 		rvif_ring_publish(ring);
-		if (queue->kick) {
-			queue->stats.kicks++;
-			queue->port->vnic.transport->kick(&queue->port->vnic, queue->index);
-		}
+		if (queue->kick)
+			net_rvif_kick(queue);
 	}
 	release(frames, sent, plain);
 	queue->stats.packets += sent - lost;

@@ -7,6 +7,8 @@
 #include "copy.h"
 #include "net_rvif.h"
 
+#include <errno.h>
+
 #include <rte_errno.h>
 #include <rte_ip.h>
 #include <rte_net.h>
@@ -152,4 +154,14 @@ uint16_t net_rvif_tx_prepare(void *opaque, struct rte_mbuf **frames, uint16_t co
 		}
 	}
 	return count;
+}
+
+/* What is posted stays so if the switch cannot take it now; the next kick tries again. */
+void net_rvif_kick(struct net_rvif_txq *queue)
+{
+	struct net_rvif_port *port = queue->port;
+
+	queue->stats.kicks++;
+	if (port->vnic.transport->kick(&port->vnic, queue->index) == -ENOTCONN)
+		port->lost = true;
 }

@@ -46,11 +46,28 @@ static bool host_lets_go(struct elisa_process *process, u32 slot)
 	return false;
 }
 
+/* The donated pages: let go, or left as they are. */
+static void donations_end(struct elisa_process *process, struct elisa_attachment *attachment,
+			  bool unpin)
+{
+	struct elisa_donation *donation, *next;
+
+	list_for_each_entry_safe(donation, next, &attachment->donations, node) {
+		if (unpin)
+			elisa_unpin(process->mm, donation->pages, donation->count);
+		list_del(&donation->node);
+		kvfree(donation);
+	}
+}
+
 /* Cannot fail: what the host could not let go of stays pinned for ever. */
 static void attachment_end(struct elisa_process *process, struct elisa_attachment *attachment)
 {
-	if (host_lets_go(process, attachment->slot))
+	bool gone = host_lets_go(process, attachment->slot);
+
+	if (gone)
 		elisa_unpin(process->mm, attachment->pages, attachment->count);
+	donations_end(process, attachment, gone);
 	elisa_vcpus_release();
 	list_del(&attachment->node);
 	kvfree(attachment);
@@ -68,6 +85,17 @@ void elisa_detach_all(struct elisa_process *process, struct elisa_file *file)
 	mutex_unlock(&process->lock);
 }
 
+static struct elisa_attachment *attachment_of(struct elisa_process *process,
+					      struct elisa_file *file, u32 slot)
+{
+	struct elisa_attachment *attachment;
+
+	list_for_each_entry(attachment, &process->attachments, node)
+		if (attachment->slot == slot && attachment->file == file)
+			return attachment;
+	return NULL;
+}
+
 int elisa_detach(struct elisa_file *file, struct elisa_ioc_detach *arg)
 {
 	struct elisa_process *process = READ_ONCE(file->process);
@@ -79,12 +107,10 @@ int elisa_detach(struct elisa_file *file, struct elisa_ioc_detach *arg)
 	if (!process)
 		return ret;
 	mutex_lock(&process->lock);
-	list_for_each_entry(attachment, &process->attachments, node) {
-		if (attachment->slot == arg->slot && attachment->file == file) {
-			attachment_end(process, attachment);
-			ret = elisa_fail(&arg->status, ELISA_OK, 0, 0);
-			break;
-		}
+	attachment = attachment_of(process, file, arg->slot);
+	if (attachment) {
+		attachment_end(process, attachment);
+		ret = elisa_fail(&arg->status, ELISA_OK, 0, 0);
 	}
 	mutex_unlock(&process->lock);
 	return ret;
@@ -101,8 +127,8 @@ static int attach_check(const struct elisa_ioc_attach *arg, struct elisa_status 
 	if (!(arg->flags & ELISA_ATTACH_TRUST_MANAGER) &&
 	    (cr4 & (X86_CR4_FSGSBASE | X86_CR4_OSXSAVE)) != (X86_CR4_FSGSBASE | X86_CR4_OSXSAVE))
 		return elisa_fail(status, ELISA_WHY_VCPU_STATE, cr4, -EOPNOTSUPP);
-	if (arg->flags & ~ELISA_ATTACH_TRUST_MANAGER)
-		return elisa_fail(status, ELISA_WHY_FIELD, arg->flags, -EINVAL);
+	if ((arg->flags & ~ELISA_ATTACH_TRUST_MANAGER) || arg->pad)
+		return elisa_fail(status, ELISA_WHY_FIELD, arg->flags | arg->pad, -EINVAL);
 	if (!PAGE_ALIGNED(arg->exchange) || !arg->exchange != !arg->exchange_length)
 		return elisa_fail(status, ELISA_WHY_ADDRESS, arg->exchange, -EINVAL);
 	if (!PAGE_ALIGNED(arg->exchange_length) ||
@@ -141,6 +167,7 @@ static int host_attach(struct elisa_attachment *attachment, struct mm_struct *mm
 	arg->slot = page->attach.slot;
 	arg->mode = page->attach.mode;
 	arg->export_flags = page->attach.export_flags;
+	arg->place = page->attach.place;
 	elisa_page_put(page);
 	if (!ret && WARN_ON_ONCE(attachment->slot >= ELISA_SLOTS))
 		ret = -EPROTO;
@@ -199,6 +226,7 @@ static struct elisa_attachment *attachment_new(struct elisa_file *file, u32 coun
 
 	attachment = kvzalloc(struct_size(attachment, pages, count), GFP_KERNEL_ACCOUNT);
 	if (attachment) {
+		INIT_LIST_HEAD(&attachment->donations);
 		attachment->file = file;
 		attachment->count = count;
 	}
@@ -272,5 +300,88 @@ err_stub:
 	free_page((unsigned long)stub);
 err_unlock:
 	mutex_unlock(&process->attach_lock);
+	return ret;
+}
+
+static int host_donate(u32 slot, struct elisa_donation *donation, struct elisa_ioc_donate *arg)
+{
+	struct elisa_hc_page *page = elisa_page_get(ELISA_HC_DONATE);
+	u32 i;
+	int ret;
+
+	page->donate.slot = slot;
+	page->donate.count = donation->count;
+	for (i = 0; i < donation->count; i++)
+		page->donate.gpa[i] = page_to_phys(donation->pages[i]);
+	ret = elisa_hypercall(page, &arg->status);
+	if (!ret)
+		arg->donated = page->donate.donated << PAGE_SHIFT;
+	elisa_page_put(page);
+	return ret;
+}
+
+/*
+ * One hypercall's worth. Pinned first, for that may wait; then the attachment is looked for under
+ * the lock that ends it, so that the slot cannot be somebody else's by then.
+ */
+static int donate_run(struct elisa_process *process, struct elisa_file *file, u64 address,
+		      u32 count, struct elisa_ioc_donate *arg)
+{
+	struct elisa_attachment *attachment;
+	struct elisa_donation *donation;
+	int ret;
+
+	donation = kvmalloc(struct_size(donation, pages, count), GFP_KERNEL_ACCOUNT);
+	if (!donation)
+		return -ENOMEM;
+	donation->count = count;
+	ret = elisa_pin(process->mm, address, count, donation->pages, &arg->status);
+	if (ret)
+		goto err_free;
+	mutex_lock(&process->lock);
+	attachment = attachment_of(process, file, arg->slot);
+	if (attachment)
+		ret = host_donate(arg->slot, donation, arg);
+	else
+		ret = elisa_fail(&arg->status, ELISA_WHY_NO_ATTACHMENT, arg->slot, -ENOENT);
+	if (!ret)
+		list_add_tail(&donation->node, &attachment->donations);
+	mutex_unlock(&process->lock);
+	if (!ret)
+		return 0;
+	elisa_unpin(process->mm, donation->pages, count);
+err_free:
+	kvfree(donation);
+	return ret;
+}
+
+/* What was donated before a failure stays donated, and says so: it goes with the attachment. */
+int elisa_donate(struct elisa_file *file, struct elisa_ioc_donate *arg)
+{
+	struct elisa_process *process = READ_ONCE(file->process);
+	u64 done = 0;
+	int ret = 0;
+
+	if (arg->pad)
+		return elisa_fail(&arg->status, ELISA_WHY_FIELD, arg->pad, -EINVAL);
+	if (!arg->length)
+		return elisa_fail(&arg->status, ELISA_WHY_NO_PAGES, 0, -EINVAL);
+	if (!PAGE_ALIGNED(arg->address))
+		return elisa_fail(&arg->status, ELISA_WHY_ADDRESS, arg->address, -EINVAL);
+	if (!PAGE_ALIGNED(arg->length) || arg->length > ELISA_OBJECT_SIZE)
+		return elisa_fail(&arg->status, ELISA_WHY_RANGE, arg->length, -EINVAL);
+	if (arg->address > TASK_SIZE_MAX || arg->length > TASK_SIZE_MAX - arg->address)
+		return elisa_fail(&arg->status, ELISA_WHY_ADDRESS, arg->address, -EFAULT);
+	if (!process)
+		return elisa_fail(&arg->status, ELISA_WHY_NO_ATTACHMENT, arg->slot, -ENOENT);
+	while (!ret && done < arg->length) {
+		u32 count = min_t(u64, (arg->length - done) >> PAGE_SHIFT, ELISA_HC_DONATE_PAGES);
+
+		ret = donate_run(process, file, arg->address + done, count, arg);
+		done += (u64)count << PAGE_SHIFT;
+		if (!ret && fatal_signal_pending(current))
+			ret = -EINTR;
+		cond_resched();
+	}
 	return ret;
 }

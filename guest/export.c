@@ -278,6 +278,53 @@ out:
 	return ret;
 }
 
+int elisa_export_places(struct elisa_file *file, struct elisa_ioc_places *arg)
+{
+	struct elisa_hc_page *page;
+	int ret;
+
+	if (!PAGE_ALIGNED(arg->size))
+		return elisa_fail(&arg->status, ELISA_WHY_RANGE, arg->size, -EINVAL);
+	if (mutex_lock_killable(&file->lock))
+		return -EINTR;
+	if (!export_find(file, arg->id)) {
+		ret = elisa_fail(&arg->status, ELISA_WHY_NO_EXPORT, arg->id, -ENOENT);
+		goto out;
+	}
+	page = elisa_page_get(ELISA_HC_EXPORT_PLACES);
+	page->places.id = arg->id;
+	page->places.count = arg->count;
+	page->places.offset = arg->offset;
+	page->places.size = arg->size >> PAGE_SHIFT;
+	ret = elisa_hypercall(page, &arg->status);
+	elisa_page_put(page);
+out:
+	mutex_unlock(&file->lock);
+	return ret;
+}
+
+int elisa_export_ticket(struct elisa_file *file, struct elisa_ioc_ticket *arg)
+{
+	struct elisa_hc_page *page;
+	int ret;
+
+	if (mutex_lock_killable(&file->lock))
+		return -EINTR;
+	if (!export_find(file, arg->id)) {
+		ret = elisa_fail(&arg->status, ELISA_WHY_NO_EXPORT, arg->id, -ENOENT);
+		goto out;
+	}
+	page = elisa_page_get(ELISA_HC_EXPORT_TICKET);
+	page->ticket.id = arg->id;
+	page->ticket.place = arg->place;
+	memcpy(page->ticket.ticket, arg->ticket, sizeof(arg->ticket));
+	ret = elisa_hypercall(page, &arg->status);
+	elisa_page_put(page);
+out:
+	mutex_unlock(&file->lock);
+	return ret;
+}
+
 /*
  * Cannot fail: an export that the host does not know has no pages there, and if the host
  * could not let go of them they stay pinned for ever.

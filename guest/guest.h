@@ -85,9 +85,17 @@ struct elisa_process {
 	u32 entry[ELISA_SLOTS];	       /* where the stub's VMFUNC ends; 0: none. Read by the trap */
 };
 
+/* Pages that a process donated, pinned: as many as go into one hypercall. */
+struct elisa_donation {
+	struct list_head node; /* in attachment->donations; process->lock */
+	u32 count;
+	struct page *pages[];
+};
+
 struct elisa_attachment {
 	struct list_head node; /* in process->attachments; process->lock, as all below */
 	struct elisa_file *file;
+	struct list_head donations;
 	u32 slot;
 	u32 count; /* pages of the exchange buffer */
 	struct page *pages[];
@@ -125,6 +133,8 @@ int elisa_export_map(struct elisa_file *file, struct elisa_ioc_map *arg);
 int elisa_export_unmap(struct elisa_file *file, struct elisa_ioc_unmap *arg);
 int elisa_export_publish(struct elisa_file *file, struct elisa_ioc_publish *arg);
 int elisa_export_destroy(struct elisa_file *file, struct elisa_ioc_destroy *arg);
+int elisa_export_places(struct elisa_file *file, struct elisa_ioc_places *arg);
+int elisa_export_ticket(struct elisa_file *file, struct elisa_ioc_ticket *arg);
 void elisa_exports_release(struct elisa_file *file);
 
 /* ---- process.c */
@@ -137,6 +147,7 @@ bool elisa_process_has_window(struct mm_struct *mm);
 /* ---- attach.c */
 int elisa_attach(struct elisa_file *file, struct elisa_ioc_attach *arg);
 int elisa_detach(struct elisa_file *file, struct elisa_ioc_detach *arg);
+int elisa_donate(struct elisa_file *file, struct elisa_ioc_donate *arg);
 void elisa_detach_all(struct elisa_process *process, struct elisa_file *file);
 
 /* ---- window.c */

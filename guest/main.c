@@ -111,6 +111,9 @@ union elisa_ioc {
 	struct elisa_ioc_destroy destroy;
 	struct elisa_ioc_attach attach;
 	struct elisa_ioc_detach detach;
+	struct elisa_ioc_places places;
+	struct elisa_ioc_ticket ticket;
+	struct elisa_ioc_donate donate;
 };
 
 static int dispatch(struct elisa_file *file, unsigned int command, union elisa_ioc *arg)
@@ -133,6 +136,12 @@ static int dispatch(struct elisa_file *file, unsigned int command, union elisa_i
 		return elisa_export_publish(file, &arg->publish);
 	case ELISA_IOC_EXPORT_DESTROY:
 		return elisa_export_destroy(file, &arg->destroy);
+	case ELISA_IOC_PLACES:
+		return elisa_export_places(file, &arg->places);
+	case ELISA_IOC_TICKET:
+		return elisa_export_ticket(file, &arg->ticket);
+	case ELISA_IOC_DONATE:
+		return elisa_donate(file, &arg->donate);
 	case ELISA_IOC_ATTACH:
 		return elisa_attach(file, &arg->attach);
 	default:
@@ -171,6 +180,9 @@ static long elisa_ioctl(struct file *filp, unsigned int command, unsigned long a
 	case ELISA_IOC_EXPORT_DESTROY:
 	case ELISA_IOC_ATTACH:
 	case ELISA_IOC_DETACH:
+	case ELISA_IOC_PLACES:
+	case ELISA_IOC_TICKET:
+	case ELISA_IOC_DONATE:
 		break;
 	default:
 		return -ENOTTY;

@@ -16,8 +16,8 @@
 
 static int check_request(struct elisa_hc_attach *in, u32 *why, u64 *value)
 {
-	if (in->flags)
-		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->flags);
+	if (in->flags || in->pad)
+		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->flags | in->pad);
 	if (strnlen(in->name, ELISA_NAME_SIZE) == ELISA_NAME_SIZE)
 		return elisa_fail(-EINVAL, why, ELISA_WHY_NAME, value, ELISA_NAME_SIZE);
 	if (!in->root || !PAGE_ALIGNED(in->root) || in->root >= elisa_root_limit())
@@ -52,6 +52,14 @@ static void attachment_put(struct elisa_attachment *a)
 	kref_put(&a->ref, attachment_release);
 }
 
+static void tell(struct elisa_attachment *a, u32 type, s64 value)
+{
+	elisa_event(a->events, (struct elisa_event){.type = type,
+						    .export_id = a->export_id,
+						    .attachment = a->number,
+						    .value = value});
+}
+
 static int slot_for(struct elisa_vm *vm, struct elisa_export *export, u64 root, u32 *slot)
 {
 	int i, free = -1;
@@ -84,11 +92,13 @@ static void update_pcid(struct elisa_vm *vm)
 static int attach_locked(struct elisa_attachment *a, struct elisa_hc_attach *in, u32 *why,
 			 u64 *value)
 {
-	struct elisa_export *export = elisa_export_find(in->name, in->ticket);
 	struct elisa_vm *vm = a->vm;
+	struct elisa_export *export;
 	struct elisa_grant *grant;
+	u32 place;
 	int r;
 
+	export = elisa_export_find(in->name, in->ticket, &place);
 	if (!export && memchr_inv(in->ticket, 0, ELISA_TICKET_SIZE))
 		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, 0);
 	/* a ticket selects, a grant allows: the name is the export's own */
@@ -118,6 +128,9 @@ static int attach_locked(struct elisa_attachment *a, struct elisa_hc_attach *in,
 		r = elisa_attachment_build(a, ELISA_OBJECT_BASE + export->entry);
 	if (r)
 		return elisa_fail(r, why, ELISA_WHY_NO_MEMORY, value, 0);
+	r = elisa_place_take(a, export, place);
+	if (r)
+		return elisa_fail(r, why, ELISA_WHY_NO_PLACE, value, place);
 	a->export = export;
 	a->number = ++export->next_attachment;
 	kref_get(&export->events->ref);
@@ -128,7 +141,8 @@ static int attach_locked(struct elisa_attachment *a, struct elisa_hc_attach *in,
 	in->slot = a->slot;
 	in->mode = a->mode;
 	in->export_flags = a->export_flags;
-	elisa_event(a->events, ELISA_EVENT_ATTACH, a->export_id, a->number, 0);
+	in->place = a->place;
+	tell(a, ELISA_EVENT_ATTACH, (int)a->place);
 	return 0;
 }
 
@@ -222,10 +236,11 @@ void elisa_attachment_revoke(struct elisa_attachment *a)
 	list_for_each_entry(c, &a->contexts, node)
 		for (i = 0; i < 512; i++)
 			c->pdpt[ELISA_IN_SUB][i] = 0;
+	elisa_donations_end(a);
 	list_del(&a->node);
 	a->export = NULL;
 	update_pcid(a->vm);
-	elisa_event(a->events, ELISA_EVENT_DETACH, a->export_id, a->number, 0);
+	tell(a, ELISA_EVENT_DETACH, 0);
 }
 
 static void context_unlink(struct elisa_context *c)
@@ -287,8 +302,9 @@ void elisa_attachment_free(struct elisa_attachment *a)
 	lockdep_assert_held(&elisa_lock);
 	if (a->export) {
 		attachment_quiesce(a);
+		elisa_donations_end(a);
 		list_del(&a->node);
-		elisa_event(a->events, ELISA_EVENT_DETACH, a->export_id, a->number, 0);
+		tell(a, ELISA_EVENT_DETACH, 0);
 	}
 	list_for_each_entry_safe(c, next, &a->contexts, node)
 		context_end(c);

@@ -191,6 +191,13 @@ void elisa_call_aborted(struct elisa_context *c, enum elisa_call_error error)
 {
 	struct elisa_attachment *a = c->attachment;
 	bool evicted = error == ELISA_CALL_TIMEOUT || error == ELISA_CALL_REVOKED;
+	struct elisa_event event = {
+		.type = evicted ? ELISA_EVENT_EVICT : ELISA_EVENT_ABORT,
+		.export_id = a->export_id,
+		.attachment = a->number,
+		.value = error,
+		.vcpu = c->self->vcpu,
+	};
 
 	switch (error) {
 	case ELISA_CALL_FAULT:
@@ -223,8 +230,11 @@ void elisa_call_aborted(struct elisa_context *c, enum elisa_call_error error)
 			elisa_export_was_poisoned();
 		}
 	}
-	elisa_event(a->events, evicted ? ELISA_EVENT_EVICT : ELISA_EVENT_ABORT, a->export_id,
-		    a->number, error);
+	/* before the vCPU runs again */
+	WRITE_ONCE(c->self->aborts, c->self->aborts + 1);
+	event.aborts = c->self->aborts;
+	if (elisa_event(a->events, event))
+		WRITE_ONCE(c->reported, event.aborts);
 }
 
 /* A call has come to its end: the next one has all its time. */

@@ -64,6 +64,7 @@ struct elisa_vm {
 	cpumask_var_t cpus; /* where its vCPUs have entered; bits are only ever set */
 	struct elisa_attachment *slots[ELISA_SLOTS];
 	struct elisa_events *events;
+	bool events_lost; /* aborts among them may not have been told of */
 	atomic64_t pages; /* pinned */
 	bool allow_pcid;  /* all its attachments' grants allow it; READ_ONCE'd by hooks */
 };
@@ -74,6 +75,20 @@ struct elisa_mapping {
 	u64 offset;
 	u32 prot, count;
 	struct page *pages[];
+};
+
+/* A run of a guest's pages in an export. Owner: export->donations (elisa_lock). */
+struct elisa_donation {
+	struct list_head node;
+	struct elisa_attachment *attachment; /* the donor's */
+	u64 offset;			     /* in the object area */
+	u32 count;
+	struct page *pages[];
+};
+
+struct elisa_place {
+	struct elisa_attachment *attachment; /* NULL: free */
+	u8 ticket[ELISA_TICKET_SIZE];	     /* all 0: for anybody */
 };
 
 #define ELISA_OBJECT_GIB (ELISA_OBJECT_SIZE >> 30)
@@ -92,6 +107,11 @@ struct elisa_export {
 	u64 entry; /* offset in the object area */
 	u64 pages;
 	u64 next_attachment;
+	u64 places_offset, place_pages;
+	u32 place_count; /* 0: no donations */
+	struct elisa_place *places;
+	void *sink; /* a page, where donated ones were */
+	struct list_head donations;
 	/* no lock; hooks of attached vCPUs that are not revoked look at and set them */
 	bool poisoned, poison_is_new;
 	struct list_head mappings;
@@ -112,6 +132,7 @@ struct elisa_attachment {
 	u32 slot, mode, export_flags;	    /* const */
 	u64 number;			    /* const, among the export's attachments */
 	u64 root;			    /* const: the process's page-table root */
+	u32 place;			    /* const: ELISA_NO_PLACE or index in export->places */
 	u16 user_cs, user_ss;		    /* const */
 	bool allow_pcid;		    /* const: of the grant */
 	u64 limit_cycles;		    /* const */
@@ -122,6 +143,7 @@ struct elisa_attachment {
 	u64 *exchange_pd, *exchange_pt;	    /* EPT: the exchange buffer */
 	u8 *sub_stub;
 	u32 exchange_pages;
+	u64 donated;		   /* bytes */
 	struct page **exchange;	   /* pinned in vm->mm */
 	struct list_head contexts; /* of the vCPUs */
 	atomic64_t aborts;
@@ -142,12 +164,15 @@ struct elisa_context {
 	struct elisa_vcpu *vcpu;
 	u64 *pml4[ELISA_ROOTS], *pdpt[ELISA_ROOTS];
 	u64 *gate_pd, *gate_pt, *sub_pd, *sub_pt; /* private pages' tables */
-	u8 *data;				  /* holds the caller's RSP */
+	u64 *self_pd, *self_pt;			  /* EPT: who is calling */
+	struct elisa_self *self; /* a page; aborts: vcpu->lock, the rest: elisa_lock */
+	u8 *data;		 /* holds the caller's RSP */
 	u8 *stack[ELISA_STACK_PAGES];
 	u64 eptp[ELISA_ROOTS];
 	bool revoked; /* vcpu->lock: VMFUNC gets ELISA_CALL_REVOKED */
 	bool dead;    /* vcpu->lock: detached, and the vCPU has not passed a hook since */
 	u64 entry;    /* elisa_lock: the vCPU's entry when this was shut; 0: it was not inside */
+	u64 reported; /* no lock: of self->aborts, the last that is or was in the event queue */
 };
 
 /* A call that an asynchronous exit interrupted. KVM and the VMM see `shown` instead. */
@@ -247,7 +272,8 @@ int elisa_tables_init(void);
 void elisa_tables_exit(void);
 u64 elisa_root_limit(void);
 int elisa_slot_prepare(u32 slot);
-int elisa_export_table_set(struct elisa_export *export, u64 offset, struct page *page, u32 prot);
+int elisa_export_table_set(struct elisa_export *export, u64 offset, u64 physical, u32 prot);
+u64 elisa_export_table_get(struct elisa_export *export, u64 offset);
 void elisa_export_table_clear(struct elisa_export *export, u64 offset);
 void elisa_export_table_free(struct elisa_export *export);
 int elisa_attachment_build(struct elisa_attachment *attachment, u64 entry);
@@ -266,9 +292,26 @@ int elisa_export_map(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elis
 int elisa_export_unmap(struct elisa_vm *vm, struct elisa_hc_unmap *in, u32 *why, u64 *value);
 int elisa_export_publish(struct elisa_vm *vm, struct elisa_hc_publish *in, u32 *why, u64 *value);
 int elisa_export_destroy(struct elisa_vm *vm, u32 id, u32 *why, u64 *value);
-struct elisa_export *elisa_export_find(const char *name, const u8 *ticket);
+struct elisa_export *elisa_export_of(struct elisa_vm *vm, u32 id);
+u32 elisa_exports_lost_aborts(struct elisa_vm *vm, struct elisa_event *out, u32 room);
+bool elisa_export_is_mapped(struct elisa_export *export, u64 offset, u64 length);
+int elisa_check_range(u64 offset, u64 pages, u32 *why, u64 *value);
+bool elisa_ticket_is_set(const u8 *ticket);
+bool elisa_ticket_matches(const u8 *a, const u8 *b);
+struct elisa_export *elisa_export_find(const char *name, const u8 *ticket, u32 *place);
 void elisa_export_kill(struct elisa_export *export);
 void elisa_export_refresh(struct elisa_export *export);
+
+/* ---- donate.c */
+int elisa_places_create(struct elisa_vm *vm, struct elisa_hc_places *in, u32 *why, u64 *value);
+int elisa_place_ticket(struct elisa_vm *vm, struct elisa_hc_ticket *in, u32 *why, u64 *value);
+int elisa_place_take(struct elisa_attachment *attachment, struct elisa_export *export, u32 place);
+bool elisa_place_by_ticket(struct elisa_export *export, const u8 *ticket, u32 *place);
+int elisa_donate(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_donate *in,
+		 u32 *why, u64 *value);
+void elisa_donations_end(struct elisa_attachment *attachment);
+void elisa_donations_free(struct list_head *donations);
+void elisa_places_free(struct elisa_export *export);
 
 /* ---- attach.c */
 int elisa_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_attach *in,
@@ -285,7 +328,7 @@ void elisa_export_was_poisoned(void);
 /* ---- event.c */
 struct elisa_events *elisa_events_new(void);
 void elisa_events_put(struct elisa_events *events);
-void elisa_event(struct elisa_events *events, u32 type, u32 export_id, u64 attachment, s64 value);
+bool elisa_event(struct elisa_events *events, struct elisa_event event);
 void elisa_events_clear(struct elisa_events *events);
 u32 elisa_events_take(struct elisa_events *events, struct elisa_event *out, u32 room);
 

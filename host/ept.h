@@ -9,6 +9,7 @@
  *   base +  0 GiB  APT pages and the code page
  *   base +  1 GiB  this vCPU's pages: list and data (gate), stack (sub)
  *   base +  2 GiB  the exchange buffer (sub)
+ *   base +  3 GiB  who is calling (sub)
  *   base + 64 GiB  the object (sub), in the order of the object area
  *
  * The APT maps the window to these addresses with all rights; what may really be
@@ -24,6 +25,7 @@
 #define ELISA_GPA_SPAN		(128 * GIB)
 #define ELISA_GPA_PRIVATE	(1 * GIB)
 #define ELISA_GPA_EXCHANGE	(2 * GIB)
+#define ELISA_GPA_SELF		(3 * GIB)
 #define ELISA_GPA_OBJECT	(64 * GIB)
 
 /*
@@ -38,6 +40,7 @@
 #define ELISA_GPA_DATA		(ELISA_GPA_PRIVATE + 0x14000ULL)
 #define ELISA_GPA_STACK		(ELISA_GPA_PRIVATE + 0x20000ULL)
 #define ELISA_GPA_EXCHANGE_LEAF (ELISA_GPA_EXCHANGE + 0x100000ULL)
+#define ELISA_GPA_SELF_LEAF	(ELISA_GPA_SELF + ELISA_SELF_ADDRESS % GIB)
 
 /* The pages of a slot's APT, in the order of their guest-physical addresses. */
 enum elisa_apt {
@@ -121,6 +124,8 @@ static inline void apt_fill(__u64 *pages[ELISA_APT_PAGES], unsigned int slot, __
 	for (i = 0; i < ELISA_OBJECT_SIZE / GIB; i++)
 		pages[ELISA_APT_PDPT][level_index(ELISA_OBJECT_BASE, 3) + i] =
 			(base + ELISA_GPA_OBJECT + i * GIB) | APT_PAGE;
+	pages[ELISA_APT_PDPT][level_index(ELISA_SELF_ADDRESS, 3)] = (base + ELISA_GPA_SELF) |
+								    APT_PAGE;
 	pages[ELISA_APT_PD][level_index(ELISA_CODE_OFFSET, 2)] =
 		(apt + ELISA_APT_PT_CODE * ELISA_PAGE_SIZE) | APT_TABLE;
 	pages[ELISA_APT_PD][level_index(region, 2)] =

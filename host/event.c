@@ -30,23 +30,21 @@ void elisa_events_put(struct elisa_events *events)
 		kref_put(&events->ref, events_release);
 }
 
-void elisa_event(struct elisa_events *events, u32 type, u32 export_id, u64 attachment, s64 value)
+/* False: the queue is full, and the event is lost. */
+bool elisa_event(struct elisa_events *events, struct elisa_event event)
 {
-	struct elisa_event event = {
-		.type = type,
-		.export_id = export_id,
-		.attachment = attachment,
-		.value = value,
-		.time_ns = ktime_get_mono_fast_ns(),
-	};
 	unsigned long flags;
+	bool room;
 
+	event.time_ns = ktime_get_mono_fast_ns();
 	raw_spin_lock_irqsave(&events->lock, flags);
-	if (events->count == ELISA_EVENT_RING)
-		events->lost++;
-	else
+	room = events->count < ELISA_EVENT_RING;
+	if (room)
 		events->ring[(events->head + events->count++) % ELISA_EVENT_RING] = event;
+	else
+		events->lost++;
 	raw_spin_unlock_irqrestore(&events->lock, flags);
+	return room;
 }
 
 /* A new driver must not read of what an older one had exported. */

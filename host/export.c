@@ -28,7 +28,7 @@ static bool name_is_good(const char *name)
 	return !memchr_inv(name + length, 0, ELISA_NAME_SIZE - length);
 }
 
-static struct elisa_export *export_of(struct elisa_vm *vm, u32 id)
+struct elisa_export *elisa_export_of(struct elisa_vm *vm, u32 id)
 {
 	struct elisa_export *export;
 
@@ -38,13 +38,13 @@ static struct elisa_export *export_of(struct elisa_vm *vm, u32 id)
 	return NULL;
 }
 
-static bool is_private(const u8 *ticket)
+bool elisa_ticket_is_set(const u8 *ticket)
 {
 	return memchr_inv(ticket, 0, ELISA_TICKET_SIZE);
 }
 
 /* A ticket decides alone; the time to compare it must not tell how much of it fits. */
-static bool ticket_matches(const u8 *a, const u8 *b)
+bool elisa_ticket_matches(const u8 *a, const u8 *b)
 {
 	u8 difference = 0;
 	int i;
@@ -54,17 +54,22 @@ static bool ticket_matches(const u8 *a, const u8 *b)
 	return !difference;
 }
 
-/* By ticket if there is one, else the public export of this name. Under elisa_lock. */
-struct elisa_export *elisa_export_find(const char *name, const u8 *ticket)
+/* By ticket if there is one (*place: the place that it is for), else the public export of
+ * this name. Under elisa_lock. */
+struct elisa_export *elisa_export_find(const char *name, const u8 *ticket, u32 *place)
 {
 	struct elisa_export *export;
 
 	lockdep_assert_held(&elisa_lock);
+	*place = ELISA_NO_PLACE;
 	list_for_each_entry(export, &elisa_exports, all) {
+		if (elisa_place_by_ticket(export, ticket, place))
+			return export;
 		if (export->flags & ELISA_EXPORT_PRIVATE) {
-			if (is_private(ticket) && ticket_matches(export->ticket, ticket))
+			if (elisa_ticket_is_set(ticket) &&
+			    elisa_ticket_matches(export->ticket, ticket))
 				return export;
-		} else if (!is_private(ticket) && !strcmp(export->name, name)) {
+		} else if (!elisa_ticket_is_set(ticket) && !strcmp(export->name, name)) {
 			return export;
 		}
 	}
@@ -76,6 +81,7 @@ int elisa_export_create(struct elisa_vm *vm, struct elisa_hc_export *in, u32 *wh
 	const u32 known = ELISA_EXPORT_GENERAL_REGS | ELISA_EXPORT_PRIVATE | ELISA_EXPORT_POISON;
 	struct elisa_export *export;
 	struct elisa_grant *grant;
+	u32 place;
 
 	lockdep_assert_held(&elisa_lock);
 	if ((in->flags & ~known) || in->pad)
@@ -85,14 +91,14 @@ int elisa_export_create(struct elisa_vm *vm, struct elisa_hc_export *in, u32 *wh
 	if (!name_is_good(in->name))
 		return elisa_fail(-EINVAL, why, ELISA_WHY_NAME, value,
 				  strnlen(in->name, ELISA_NAME_SIZE));
-	if (!!(in->flags & ELISA_EXPORT_PRIVATE) != is_private(in->ticket))
+	if (!!(in->flags & ELISA_EXPORT_PRIVATE) != elisa_ticket_is_set(in->ticket))
 		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->flags);
 	grant = elisa_grant_find(vm->mm, ELISA_GRANT_EXPORT, in->name);
 	if (!grant)
 		return elisa_fail(-EPERM, why, ELISA_WHY_NO_GRANT, value, 0);
 	if (vm->export_count >= ELISA_EXPORTS_PER_VM)
 		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, ELISA_EXPORTS_PER_VM);
-	if (elisa_export_find(in->name, in->ticket))
+	if (elisa_export_find(in->name, in->ticket, &place))
 		return elisa_fail(-EEXIST, why, ELISA_WHY_NAME_TAKEN, value, 0);
 	export = kzalloc(sizeof(*export), GFP_KERNEL_ACCOUNT);
 	if (!export)
@@ -111,6 +117,7 @@ int elisa_export_create(struct elisa_vm *vm, struct elisa_hc_export *in, u32 *wh
 	memcpy(export->ticket, in->ticket, ELISA_TICKET_SIZE);
 	INIT_LIST_HEAD(&export->mappings);
 	INIT_LIST_HEAD(&export->attachments);
+	INIT_LIST_HEAD(&export->donations);
 	list_add_tail(&export->node, &vm->exports);
 	vm->export_count++;
 	list_add_tail(&export->all, &elisa_exports);
@@ -118,10 +125,14 @@ int elisa_export_create(struct elisa_vm *vm, struct elisa_hc_export *in, u32 *wh
 	return 0;
 }
 
-static bool overlaps(struct elisa_export *export, u64 offset, u64 length)
+/* Is any of it taken by a mapping or by the places? */
+bool elisa_export_is_mapped(struct elisa_export *export, u64 offset, u64 length)
 {
+	u64 places = export->place_count * export->place_pages * PAGE_SIZE;
 	struct elisa_mapping *mapping;
 
+	if (offset < export->places_offset + places && export->places_offset < offset + length)
+		return true;
 	list_for_each_entry(mapping, &export->mappings, node)
 		if (offset < mapping->offset + (u64)mapping->count * PAGE_SIZE &&
 		    mapping->offset < offset + length)
@@ -129,7 +140,7 @@ static bool overlaps(struct elisa_export *export, u64 offset, u64 length)
 	return false;
 }
 
-static int check_range(u64 offset, u64 pages, u32 *why, u64 *value)
+int elisa_check_range(u64 offset, u64 pages, u32 *why, u64 *value)
 {
 	if (!pages)
 		return elisa_fail(-EINVAL, why, ELISA_WHY_NO_PAGES, value, 0);
@@ -153,19 +164,19 @@ static u64 max_pages(struct elisa_export *export)
 static int map_pinned(struct elisa_vm *vm, struct elisa_hc_map *in, struct elisa_mapping *mapping,
 		      u32 *why, u64 *value)
 {
-	struct elisa_export *export = export_of(vm, in->id);
+	struct elisa_export *export = elisa_export_of(vm, in->id);
 	u32 i;
 	int r;
 
 	if (!export)
 		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, in->id);
-	if (overlaps(export, in->offset, (u64)in->count * PAGE_SIZE))
+	if (elisa_export_is_mapped(export, in->offset, (u64)in->count * PAGE_SIZE))
 		return elisa_fail(-EEXIST, why, ELISA_WHY_OVERLAP, value, in->offset);
 	if (elisa_pages_of(vm->mm) + in->count > max_pages(export))
 		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, max_pages(export));
 	for (i = 0; i < in->count; i++) {
-		r = elisa_export_table_set(export, in->offset + i * PAGE_SIZE, mapping->pages[i],
-					   in->prot);
+		r = elisa_export_table_set(export, in->offset + i * PAGE_SIZE,
+					   page_to_phys(mapping->pages[i]), in->prot);
 		if (r)
 			goto undo;
 	}
@@ -192,7 +203,7 @@ int elisa_export_map(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elis
 		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->pad);
 	if (in->count > ELISA_HC_MAP_PAGES)
 		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->count);
-	r = check_range(in->offset, in->count, why, value);
+	r = elisa_check_range(in->offset, in->count, why, value);
 	if (r)
 		return r;
 	if (in->prot != ELISA_PROT_READ && in->prot != (ELISA_PROT_READ | ELISA_PROT_WRITE) &&
@@ -207,7 +218,7 @@ int elisa_export_map(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elis
 
 	/* refuse what is over the limit before memory is pinned for it */
 	mutex_lock(&elisa_lock);
-	export = export_of(vm, in->id);
+	export = elisa_export_of(vm, in->id);
 	if (!(elisa_grant_rights(vm->mm) & ELISA_GRANT_EXPORT))
 		r = elisa_fail(-EPERM, why, ELISA_WHY_NO_GRANT, value, 0);
 	else if (!export)
@@ -248,7 +259,7 @@ static void mapping_free(struct elisa_export *export, struct elisa_mapping *mapp
  */
 int elisa_export_unmap(struct elisa_vm *vm, struct elisa_hc_unmap *in, u32 *why, u64 *value)
 {
-	struct elisa_export *export = export_of(vm, in->id);
+	struct elisa_export *export = elisa_export_of(vm, in->id);
 	struct elisa_mapping *mapping, *next;
 	u64 end, found = 0;
 	LIST_HEAD(gone);
@@ -260,7 +271,7 @@ int elisa_export_unmap(struct elisa_vm *vm, struct elisa_hc_unmap *in, u32 *why,
 		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->pad);
 	if (!export)
 		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, in->id);
-	r = check_range(in->offset, in->count, why, value);
+	r = elisa_check_range(in->offset, in->count, why, value);
 	if (r)
 		return r;
 	end = in->offset + in->count * PAGE_SIZE;
@@ -290,7 +301,7 @@ int elisa_export_unmap(struct elisa_vm *vm, struct elisa_hc_unmap *in, u32 *why,
 
 int elisa_export_publish(struct elisa_vm *vm, struct elisa_hc_publish *in, u32 *why, u64 *value)
 {
-	struct elisa_export *export = export_of(vm, in->id);
+	struct elisa_export *export = elisa_export_of(vm, in->id);
 	struct elisa_mapping *mapping;
 
 	lockdep_assert_held(&elisa_lock);
@@ -317,6 +328,38 @@ found:
 	return 0;
 }
 
+/*
+ * Aborts that the full event queue lost, the last one of each vCPU and attachment: who runs code in
+ * a guest's call has to learn of every call that did not come back. The value is not known
+ * any more. Under elisa_lock.
+ */
+u32 elisa_exports_lost_aborts(struct elisa_vm *vm, struct elisa_event *out, u32 room)
+{
+	struct elisa_attachment *a;
+	struct elisa_export *export;
+	struct elisa_context *c;
+	u64 aborts;
+	u32 n = 0;
+
+	list_for_each_entry(export, &vm->exports, node)
+		list_for_each_entry(a, &export->attachments, node)
+			list_for_each_entry(c, &a->contexts, node) {
+				aborts = READ_ONCE(c->self->aborts);
+				if (READ_ONCE(c->reported) == aborts || n == room)
+					continue;
+				WRITE_ONCE(c->reported, aborts);
+				out[n++] = (struct elisa_event){
+					.type = ELISA_EVENT_ABORT,
+					.export_id = export->id,
+					.attachment = a->number,
+					.value = ELISA_CALL_FAULT,
+					.aborts = aborts,
+					.vcpu = c->self->vcpu,
+				};
+			}
+	return n;
+}
+
 /* Lets all attached vCPUs look again whether they may call. Under elisa_lock. */
 void elisa_export_refresh(struct elisa_export *export)
 {
@@ -338,14 +381,19 @@ void elisa_export_kill(struct elisa_export *export)
 {
 	struct elisa_attachment *attachment, *next;
 	struct elisa_mapping *mapping, *m;
+	LIST_HEAD(donations);
 
 	lockdep_assert_held(&elisa_lock);
+	/* all attachments end, so that there is nobody for whom to put something in their place */
+	list_splice_init(&export->donations, &donations);
 	list_for_each_entry_safe(attachment, next, &export->attachments, node)
 		elisa_attachment_revoke(attachment);
 	/* no context shows these tables any more, and no CPU remembers them */
 	elisa_export_table_free(export);
 	list_for_each_entry_safe(mapping, m, &export->mappings, node)
 		mapping_free(export, mapping);
+	elisa_donations_free(&donations);
+	elisa_places_free(export);
 	export->vm->export_count--;
 	list_del(&export->node);
 	list_del(&export->all);
@@ -357,7 +405,7 @@ void elisa_export_kill(struct elisa_export *export)
 
 int elisa_export_destroy(struct elisa_vm *vm, u32 id, u32 *why, u64 *value)
 {
-	struct elisa_export *export = export_of(vm, id);
+	struct elisa_export *export = elisa_export_of(vm, id);
 
 	if (!export)
 		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, id);

@@ -36,6 +36,18 @@ static int hello(struct call *call)
 	return 0;
 }
 
+static void events(struct elisa_vm *vm, struct elisa_hc_events *out)
+{
+	u32 n = elisa_events_take(vm->events, out->event, ELISA_HC_EVENTS_MAX);
+
+	vm->events_lost |= n && out->event[n - 1].type == ELISA_EVENT_LOST;
+	if (vm->events_lost) {
+		n += elisa_exports_lost_aborts(vm, out->event + n, ELISA_HC_EVENTS_MAX - n);
+		vm->events_lost = n == ELISA_HC_EVENTS_MAX;
+	}
+	out->count = n;
+}
+
 /* Calls that only use tables and lists: under elisa_lock from here. */
 static int dispatch_locked(struct call *call)
 {
@@ -60,9 +72,12 @@ static int dispatch_locked(struct call *call)
 			return elisa_fail(-EINVAL, &p->why, ELISA_WHY_FIELD, &p->value,
 					  p->detach.pad);
 		return elisa_detach(call->vm, p->detach.slot, &p->why, &p->value);
+	case ELISA_HC_EXPORT_PLACES:
+		return elisa_places_create(call->vm, &p->places, &p->why, &p->value);
+	case ELISA_HC_EXPORT_TICKET:
+		return elisa_place_ticket(call->vm, &p->ticket, &p->why, &p->value);
 	case ELISA_HC_EVENTS:
-		p->events.count =
-			elisa_events_take(call->vm->events, p->events.event, ELISA_HC_EVENTS_MAX);
+		events(call->vm, &p->events);
 		return 0;
 	case ELISA_HC_RESET:
 		elisa_vm_reset(call->vm);
@@ -97,6 +112,9 @@ static int dispatch(struct call *call)
 	case ELISA_HC_ATTACH:
 		mutex_unlock(&elisa_lock);
 		return elisa_attach(call->vm, call->kvm_vcpu, &p->attach, &p->why, &p->value);
+	case ELISA_HC_DONATE:
+		mutex_unlock(&elisa_lock);
+		return elisa_donate(call->vm, call->kvm_vcpu, &p->donate, &p->why, &p->value);
 	case ELISA_HC_VCPU_SYNC:
 		mutex_unlock(&elisa_lock);
 		return elisa_vcpu_sync(call->vcpu, &p->why, &p->value);

@@ -150,14 +150,22 @@ static u64 *object_pt(struct elisa_export *export, u64 offset, bool make)
 }
 
 /* Maps one page of the object for all attachments at once. Under elisa_lock. */
-int elisa_export_table_set(struct elisa_export *export, u64 offset, struct page *page, u32 prot)
+int elisa_export_table_set(struct elisa_export *export, u64 offset, u64 physical, u32 prot)
 {
 	u64 *pt = object_pt(export, offset, true);
 
 	if (!pt)
 		return -ENOMEM;
-	WRITE_ONCE(pt[level_index(offset, 1)], ept_leaf(page_to_phys(page), ept_rights(prot)));
+	WRITE_ONCE(pt[level_index(offset, 1)], ept_leaf(physical, ept_rights(prot)));
 	return 0;
+}
+
+/* The EPT entry of one page of the object, 0 if there is none. Under elisa_lock. */
+u64 elisa_export_table_get(struct elisa_export *export, u64 offset)
+{
+	u64 *pt = object_pt(export, offset, false);
+
+	return pt ? pt[level_index(offset, 1)] : 0;
 }
 
 /* Unmaps one; the caller flushes before the page may be used for anything else. */
@@ -268,6 +276,12 @@ static void context_private(struct elisa_context *c)
 		c->sub_pt[level_index(ELISA_GPA_LIST, 1)] =
 			ept_leaf(__pa(c->vcpu->list), EPT_READ | EPT_WRITE);
 	c->sub_pd[level_index(ELISA_GPA_STACK, 2)] = ept_table(__pa(c->sub_pt));
+	c->self_pt[level_index(ELISA_GPA_SELF_LEAF, 1)] = ept_leaf(__pa(c->self), EPT_READ);
+	c->self_pd[level_index(ELISA_GPA_SELF_LEAF, 2)] = ept_table(__pa(c->self_pt));
+	c->self->attachment = c->attachment->number;
+	c->self->donated = c->attachment->donated;
+	c->self->place = c->attachment->place;
+	c->self->vcpu = c->vcpu->kvm_vcpu->vcpu_idx;
 }
 
 /* One root: the process's page-table root, and the GiBs of this context. */
@@ -289,6 +303,7 @@ static void context_root(struct elisa_context *c, enum elisa_where where)
 		pdpt[gib + ELISA_GPA_PRIVATE / GIB] = ept_table(__pa(c->sub_pd));
 		if (a->exchange_pd)
 			pdpt[gib + ELISA_GPA_EXCHANGE / GIB] = ept_table(__pa(a->exchange_pd));
+		pdpt[gib + ELISA_GPA_SELF / GIB] = ept_table(__pa(c->self_pd));
 		for (i = 0; i < ELISA_OBJECT_GIB; i++)
 			elisa_context_link_object(c, i);
 	} else {
@@ -312,6 +327,9 @@ int elisa_context_build(struct elisa_context *c)
 	ok &= !!(c->gate_pt = page_new());
 	ok &= !!(c->sub_pd = page_new());
 	ok &= !!(c->sub_pt = page_new());
+	ok &= !!(c->self_pd = page_new());
+	ok &= !!(c->self_pt = page_new());
+	ok &= !!(c->self = page_new());
 	ok &= !!(c->data = page_new());
 	for (i = 0; i < ELISA_STACK_PAGES; i++)
 		ok &= !!(c->stack[i] = page_new());
@@ -326,7 +344,7 @@ int elisa_context_build(struct elisa_context *c)
 /* Pages of host memory per attachment and vCPU, without the vCPU's one list page. */
 u32 elisa_context_pages(void)
 {
-	return 2 * ELISA_ROOTS + 4 + 1 + ELISA_STACK_PAGES;
+	return 2 * ELISA_ROOTS + 6 + 2 + ELISA_STACK_PAGES;
 }
 
 void elisa_context_free(struct elisa_context *c)
@@ -341,6 +359,9 @@ void elisa_context_free(struct elisa_context *c)
 	page_free(c->gate_pt);
 	page_free(c->sub_pd);
 	page_free(c->sub_pt);
+	page_free(c->self_pd);
+	page_free(c->self_pt);
+	page_free(c->self);
 	page_free(c->data);
 	for (i = 0; i < ELISA_STACK_PAGES; i++)
 		page_free(c->stack[i]);

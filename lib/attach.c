@@ -18,6 +18,7 @@ struct attachment {
 	uint32_t flags;
 	uint32_t mode;
 	uint32_t export_flags;
+	uint32_t place;
 	char subject[ELISA_NAME_SIZE]; /* for texts: the name, or what a ticket is called */
 };
 
@@ -65,6 +66,7 @@ static int attach(struct elisa *handle, struct elisa_ioc_attach *request, const 
 	attachment->flags = request->flags;
 	attachment->mode = request->mode;
 	attachment->export_flags = request->export_flags;
+	attachment->place = request->place;
 	strncpy(attachment->subject, subject, sizeof(attachment->subject) - 1);
 	elisa_count(handle, 1);
 	*made = &attachment->public;
@@ -133,6 +135,39 @@ ELISA_PUBLIC int elisa_detach(struct elisa_attachment *attachment)
 	elisa_count(ended->handle, -1);
 	free(ended);
 	return 0;
+}
+
+ELISA_PUBLIC int elisa_donate(struct elisa_attachment *attachment, void *address, size_t length,
+			      uint64_t *donated)
+{
+	static const char doing[] = "donate memory to";
+	struct elisa_ioc_donate request = {.address = (uintptr_t)address, .length = length};
+	struct attachment *donor = own(attachment);
+	int ret;
+
+	if (!attachment)
+		return elisa_fail_text(NULL, EINVAL, "%s: the attachment is NULL; attach first",
+				       doing);
+	if (!length)
+		return elisa_fail(donor->handle, EINVAL, ELISA_WHY_NO_PAGES, 0, doing,
+				  donor->subject);
+	if (length % ELISA_PAGE_SIZE)
+		return elisa_fail(donor->handle, EINVAL, ELISA_WHY_RANGE, length, doing,
+				  donor->subject);
+	if (!address || request.address % ELISA_PAGE_SIZE)
+		return elisa_fail(donor->handle, EINVAL, ELISA_WHY_ADDRESS, request.address, doing,
+				  donor->subject);
+	request.slot = donor->slot;
+	ret = elisa_request(donor->handle, ELISA_IOC_DONATE, &request.status, doing,
+			    donor->subject);
+	if (!ret && donated)
+		*donated = request.donated;
+	return ret;
+}
+
+ELISA_PUBLIC uint32_t elisa_attachment_place(const struct elisa_attachment *attachment)
+{
+	return own(attachment)->place;
 }
 
 ELISA_PUBLIC struct elisa *elisa_attachment_handle(const struct elisa_attachment *attachment)

@@ -123,6 +123,10 @@ static const struct reason reasons[ELISA_WHY_COUNT] = {
 			    NO_VALUE},
 	[ELISA_WHY_NO_MEMORY] = {"the host is out of memory", "free memory on the host", NULL,
 				 NO_VALUE},
+	[ELISA_WHY_NO_PLACE] = {"there is no such place, it or all of them are taken, or the "
+				"export has its places already",
+				"detach whoever has it, or let the export's manager make more",
+				"place", DECIMAL},
 	[ELISA_WHY_NO_HOST] = {"no ELISA host module answers",
 			       "on the host run: modprobe elisa (elisactl check tells more)", NULL,
 			       NO_VALUE},

@@ -202,6 +202,52 @@ ELISA_PUBLIC int elisa_export_publish(struct elisa_export *export_, uint64_t ent
 			     export_->name);
 }
 
+ELISA_PUBLIC int elisa_export_places(struct elisa_export *export_, uint64_t offset, uint32_t count,
+				     size_t size)
+{
+	static const char doing[] = "make places in export";
+	struct elisa_ioc_places request = {.count = count, .offset = offset, .size = size};
+	int ret;
+
+	if (!export_)
+		return no_export(doing);
+	if (!count || count > ELISA_MAX_PLACES)
+		return elisa_fail(export_->handle, EINVAL, ELISA_WHY_FIELD, count, doing,
+				  export_->name);
+	if (size % ELISA_PAGE_SIZE || size > ELISA_OBJECT_SIZE / count)
+		return elisa_fail(export_->handle, EINVAL, ELISA_WHY_RANGE, size, doing,
+				  export_->name);
+	ret = check_range(export_, offset, size * count, doing);
+	if (ret < 0)
+		return ret;
+	request.id = export_->id;
+	return elisa_request(export_->handle, ELISA_IOC_PLACES, &request.status, doing,
+			     export_->name);
+}
+
+ELISA_PUBLIC int elisa_export_place_ticket(struct elisa_export *export_, uint32_t place,
+					   const uint8_t ticket[ELISA_TICKET_SIZE])
+{
+	static const char doing[] = "keep a place in export";
+	static const uint8_t none[ELISA_TICKET_SIZE];
+	struct elisa_ioc_ticket request = {.place = place};
+	int ret;
+
+	if (!export_)
+		return no_export(doing);
+	if (ticket && !memcmp(ticket, none, sizeof(none)))
+		return elisa_fail_text(export_->handle, EINVAL,
+				       "%s '%s': the ticket is all 0; draw %d random bytes", doing,
+				       export_->name, ELISA_TICKET_SIZE);
+	if (ticket)
+		memcpy(request.ticket, ticket, sizeof(request.ticket));
+	request.id = export_->id;
+	ret = elisa_request(export_->handle, ELISA_IOC_TICKET, &request.status, doing,
+			    export_->name);
+	explicit_bzero(request.ticket, sizeof(request.ticket));
+	return ret;
+}
+
 ELISA_PUBLIC int elisa_export_destroy(struct elisa_export *export_)
 {
 	struct elisa_ioc_destroy request = {0};

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 #include <rvif/driver.h>
+#include <rvif/elisa.h>
 
 enum {
 	RING = 512,
@@ -41,7 +42,8 @@ struct test_frame {
 static const char usage_text[] =
 	"Usage: rvs-pktgen COMMAND [OPTION]... VNIC\n"
 	"\n"
-	"Makes the vNIC VNIC, a file, and waits until a switch (rvs-fwd) attaches it.\n"
+	"Makes the vNIC VNIC, a file, and waits until a switch (rvs-fwd) attaches it. In a VM,\n"
+	"VNIC may be elisa:EXPORT or elisa:/PATH/OF/TICKET: a port of elisa-vmnet.\n"
 	"\n"
 	"  tx    send frames\n"
 	"  rx    receive, count, find losses\n"
@@ -144,7 +146,9 @@ static int make_vnic(void)
 		fprintf(stderr, "rvs-pktgen: %s\n", rvif_strreason(-error));
 		return -1;
 	}
-	error = rvif_open(&vnic, &rvif_shared_file, path, &config);
+	error = !strncmp(path, "elisa:", 6) ?
+			rvif_open(&vnic, &rvif_over_elisa, path + 6, &config) :
+			rvif_open(&vnic, &rvif_shared_file, path, &config);
 	if (error) {
 		fprintf(stderr, "rvs-pktgen: %s: %s\n", path,
 			error == -EBUSY ? "another driver uses it" : strerrordesc_np(-error));
@@ -234,9 +238,17 @@ static void put_frame(uint64_t sequence)
 
 static void publish_tx(void)
 {
+	int error;
+
 	rvif_ring_publish(&tx);
-	if (rvif_ring_kick_wanted(&tx, rvif_header(&vnic)->sw.features))
-		vnic.transport->kick(&vnic, 0);
+	if (!rvif_ring_kick_wanted(&tx, rvif_header(&vnic)->sw.features))
+		return;
+	error = vnic.transport->kick(&vnic, 0);
+	if (error && error != -EAGAIN) {
+		fprintf(stderr, "rvs-pktgen: %s: the switch is gone: %s\n", path,
+			strerrordesc_np(-error));
+		stop = 1;
+	}
 }
 
 /* Calls with each whole frame that came; gives the buffers back. Returns how many. */

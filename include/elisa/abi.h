@@ -20,6 +20,7 @@
  *   base + slot * 1 GiB    the slot's own pages, distinct for every slot
  *   base + 64 GiB          the object area, the same address in every slot: pointers
  *                          inside an object hold in every attachment
+ *   base + 128 GiB         in sub: struct elisa_self, who is calling
  */
 #define ELISA_WINDOW_BASE	 0x600000000000ULL
 #define ELISA_WINDOW_SIZE	 0x8000000000ULL
@@ -27,6 +28,7 @@
 #define ELISA_SLOT_SIZE		 0x40000000ULL
 #define ELISA_OBJECT_BASE	 (ELISA_WINDOW_BASE + ELISA_SLOTS * ELISA_SLOT_SIZE)
 #define ELISA_OBJECT_SIZE	 0x1000000000ULL
+#define ELISA_SELF_ADDRESS	 (ELISA_OBJECT_BASE + ELISA_OBJECT_SIZE + 0x180000ULL)
 
 /* Offsets in a slot. The code page is the guest's stub in the default context, the
  * host's gate code in the gate contexts and the host's entry stub in the sub context. */
@@ -66,6 +68,9 @@ enum elisa_hc {
 	ELISA_HC_DETACH,	 /* struct elisa_hc_detach */
 	ELISA_HC_EVENTS,	 /* struct elisa_hc_events */
 	ELISA_HC_RESET,		 /* no body: the driver starts; drop all that this VM had */
+	ELISA_HC_EXPORT_PLACES,	 /* struct elisa_hc_places */
+	ELISA_HC_EXPORT_TICKET,	 /* struct elisa_hc_ticket */
+	ELISA_HC_DONATE,	 /* struct elisa_hc_donate */
 };
 
 /* What was wrong, next to the errno; `value` holds the offending value. */
@@ -102,10 +107,11 @@ enum elisa_why {
 	ELISA_WHY_CPU_BUG,	 /* the host's CPU leaks L1D/buffers (module parameter) */
 	ELISA_WHY_HOOK,		 /* a KVM function is taken by somebody else on the host */
 	ELISA_WHY_NO_MEMORY,	 /* the host is out of memory */
-	ELISA_WHY_NO_HOST,	 /* guest driver only: no host module answered */
-	ELISA_WHY_ADDRESS,	 /* guest driver only: bad user address (value: address) */
-	ELISA_WHY_WINDOW,	 /* guest driver only: the window's addresses are taken (value) */
-	ELISA_WHY_STATE,	 /* guest driver only: the file is another process's */
+	ELISA_WHY_NO_PLACE, /* all places are taken, or this one is, or there is none (value) */
+	ELISA_WHY_NO_HOST,  /* guest driver only: no host module answered */
+	ELISA_WHY_ADDRESS,  /* guest driver only: bad user address (value: address) */
+	ELISA_WHY_WINDOW,   /* guest driver only: the window's addresses are taken (value) */
+	ELISA_WHY_STATE,    /* guest driver only: the file is another process's */
 	ELISA_WHY_COUNT
 };
 
@@ -186,6 +192,29 @@ struct elisa_hc_destroy {
 	__u32 pad;
 };
 
+/*
+ * Once: room in the object area for memory that guests donate. Each attachment made from then on
+ * takes one place for as long as it lives; what its VM donates appears from the place's start
+ * on, in all attachments of the export.
+ */
+#define ELISA_MAX_PLACES 256
+struct elisa_hc_places {
+	__u32 id;
+	__u32 count;  /* 1 .. ELISA_MAX_PLACES */
+	__u64 offset; /* in the object area, page aligned */
+	__u64 size;   /* of each, pages */
+};
+
+/* Whoever attaches with this ticket gets this place, and nobody else does. All 0: whoever attaches
+ * by the export's own name or ticket may get it (the state at the beginning). */
+struct elisa_hc_ticket {
+	__u32 id;
+	__u32 place;
+	__u8 ticket[ELISA_TICKET_SIZE];
+};
+
+#define ELISA_NO_PLACE 0xffffffffu
+
 struct elisa_hc_attach {
 	char name[ELISA_NAME_SIZE];
 	__u8 ticket[ELISA_TICKET_SIZE]; /* all 0: by name */
@@ -196,6 +225,8 @@ struct elisa_hc_attach {
 	__u32 slot;			/* out */
 	__u32 mode;			/* out: enum elisa_mode */
 	__u32 export_flags;		/* out: ELISA_EXPORT_* */
+	__u32 place;			/* out: or ELISA_NO_PLACE */
+	__u32 pad;
 	__u64 exchange[ELISA_EXCHANGE_MAX_PAGES]; /* in: guest-physical pages */
 };
 enum elisa_mode {
@@ -208,6 +239,30 @@ struct elisa_hc_detach {
 	__u32 pad;
 };
 
+/*
+ * Adds pages to what the attachment has donated. They can be read and written in every attachment of
+ * the export, from its place's start + all that was donated before, until this attachment ends.
+ * Afterwards one page of the host's takes the place of them all: a call that is under way
+ * does not fault.
+ */
+#define ELISA_HC_DONATE_PAGES 448
+struct elisa_hc_donate {
+	__u32 slot;
+	__u32 count;   /* 1 .. ELISA_HC_DONATE_PAGES */
+	__u64 donated; /* out: pages in all */
+	__u64 gpa[ELISA_HC_DONATE_PAGES];
+};
+
+/* Read-only in sub, at ELISA_SELF_ADDRESS: who is calling, by the host's word. A vCPU is in one
+ * call of an attachment at a time. */
+struct elisa_self {
+	__u64 attachment; /* its number, as in events */
+	__u64 donated;	  /* bytes, from its place's start on */
+	__u32 place;	  /* or ELISA_NO_PLACE */
+	__u32 vcpu;	  /* counted from 0 in its VM */
+	__u64 aborts;	  /* calls of this vCPU and attachment that did not come to their end */
+};
+
 enum elisa_event_type {
 	ELISA_EVENT_ATTACH = 1,
 	ELISA_EVENT_DETACH,
@@ -216,13 +271,20 @@ enum elisa_event_type {
 	ELISA_EVENT_LOST,  /* the queue was full: value events are missing */
 };
 
-/* `attachment` numbers an export's attachments from 1; it names no VM. */
+/*
+ * `attachment` numbers an export's attachments from 1; it names no VM. The value of ATTACH is the
+ * place, or -1. ABORT and EVICT say whose call it was: the vCPU, and what the caller's
+ * struct elisa_self has as `aborts` since.
+ */
 struct elisa_event {
 	__u32 type;
 	__u32 export_id;
 	__u64 attachment;
 	__s64 value;
 	__u64 time_ns; /* host's CLOCK_MONOTONIC */
+	__u64 aborts;
+	__u32 vcpu;
+	__u32 pad;
 };
 
 #define ELISA_HC_EVENTS_MAX 64
@@ -245,6 +307,9 @@ struct elisa_hc_page {
 		struct elisa_hc_destroy destroy;
 		struct elisa_hc_attach attach;
 		struct elisa_hc_detach detach;
+		struct elisa_hc_places places;
+		struct elisa_hc_ticket ticket;
+		struct elisa_hc_donate donate;
 		struct elisa_hc_events events;
 		__u8 page[ELISA_PAGE_SIZE - 16];
 	};

@@ -120,6 +120,26 @@ int elisa_export_unmap(struct elisa_export *export_, uint64_t offset, size_t len
 int elisa_export_publish(struct elisa_export *export_, uint64_t entry);
 
 /*
+ * Make room in the object area for memory that attachers donate (elisa_donate()): count places (1 to
+ * ELISA_MAX_PLACES) of size bytes each, one behind the other from offset on; offset and size are
+ * multiples of ELISA_PAGE_SIZE. Each attachment made from then on takes a place until it ends; when
+ * none is free, attaching fails. Once for an export. The function learns its caller's place
+ * from struct elisa_self, the manager from the value of ELISA_EVENT_ATTACH.
+ * Errors: -EINVAL (range), -EEXIST (something is mapped there), -EBUSY (made already), -ENOENT,
+ * -ENOMEM, -EINTR.
+ */
+int elisa_export_places(struct elisa_export *export_, uint64_t offset, uint32_t count, size_t size);
+
+/*
+ * Keep a place for whoever attaches with this ticket (ELISA_TICKET_SIZE random bytes, from getrandom(2);
+ * they may be kept for the next time). Who has the place keeps it. ticket NULL: the place is for
+ * everybody again. Errors: -EINVAL (no such place, all bytes are 0), -EEXIST (another place or export has
+ * this ticket), -ENOENT, -EINTR.
+ */
+int elisa_export_place_ticket(struct elisa_export *export_, uint32_t place,
+			      const uint8_t ticket[ELISA_TICKET_SIZE]);
+
+/*
  * End the export: calls in it end with ELISA_CALL_REVOKED, its pages are released. An export that
  * is gone already is no error. On failure (-EINTR, ...) the object stays valid. NULL is allowed.
  */
@@ -167,6 +187,21 @@ int elisa_attach_private(struct elisa *handle, const uint8_t ticket[ELISA_TICKET
  * already is no error. On failure (-EINTR, ...) the object stays valid. NULL is allowed.
  */
 int elisa_detach(struct elisa_attachment *attachment);
+
+/*
+ * Give memory of this process to the export: its code can read and write it in every attachment, at the
+ * attachment's place behind all that was given before, until this attachment ends or is revoked. What
+ * is read there afterwards is nothing of this process's. Same kinds of memory as elisa_export_map();
+ * address and length are multiples of ELISA_PAGE_SIZE. donated, if not NULL: out, bytes in all. After a
+ * failure a part of it may have been given: detach.
+ * Errors: -EINVAL (arguments, memory, no place), -ENOSPC (more than the place holds), -EDQUOT (grant),
+ * -ENOENT (the attachment is gone), -EFAULT, -ENOMEM, -EINTR.
+ */
+int elisa_donate(struct elisa_attachment *attachment, void *address, size_t length,
+		 uint64_t *donated);
+
+/* The attachment's place, or ELISA_NO_PLACE. */
+uint32_t elisa_attachment_place(const struct elisa_attachment *attachment);
 
 struct elisa *elisa_attachment_handle(const struct elisa_attachment *attachment);
 uint32_t elisa_attachment_slot(const struct elisa_attachment *attachment);

@@ -80,12 +80,38 @@ struct elisa_ioc_attach {
 	__u64 exchange_in_sub;		/* out: where the function sees the buffer */
 	__u32 mode;			/* out: enum elisa_mode */
 	__u32 export_flags;		/* out: ELISA_EXPORT_* */
+	__u32 place;			/* out: or ELISA_NO_PLACE */
+	__u32 pad;
 };
 
 struct elisa_ioc_detach {
 	struct elisa_status status;
 	__u32 slot;
 	__u32 pad;
+};
+
+struct elisa_ioc_places {
+	struct elisa_status status;
+	__u32 id;
+	__u32 count;
+	__u64 offset; /* in the object area, bytes, page aligned */
+	__u64 size;   /* of each, bytes, multiple of the page size */
+};
+
+struct elisa_ioc_ticket {
+	struct elisa_status status;
+	__u32 id;
+	__u32 place;
+	__u8 ticket[ELISA_TICKET_SIZE];
+};
+
+struct elisa_ioc_donate {
+	struct elisa_status status;
+	__u32 slot;
+	__u32 pad;
+	__u64 address; /* in the caller's memory, page aligned */
+	__u64 length;  /* bytes, multiple of the page size */
+	__u64 donated; /* out: bytes in all */
 };
 
 #define ELISA_IOC_INFO		 _IOWR(0xe5, 0, struct elisa_ioc_info)
@@ -96,6 +122,9 @@ struct elisa_ioc_detach {
 #define ELISA_IOC_EXPORT_DESTROY _IOWR(0xe5, 5, struct elisa_ioc_destroy)
 #define ELISA_IOC_ATTACH	 _IOWR(0xe5, 6, struct elisa_ioc_attach)
 #define ELISA_IOC_DETACH	 _IOWR(0xe5, 7, struct elisa_ioc_detach)
+#define ELISA_IOC_PLACES	 _IOWR(0xe5, 8, struct elisa_ioc_places)
+#define ELISA_IOC_TICKET	 _IOWR(0xe5, 9, struct elisa_ioc_ticket)
+#define ELISA_IOC_DONATE	 _IOWR(0xe5, 10, struct elisa_ioc_donate)
 /* read(2) gives struct elisa_event records of this VM's exports to the process that
  * created them; poll(2) works. */
 

@@ -35,6 +35,9 @@ static void test_wrong_values(void **state)
 	refused("path=", -EINVAL);
 	refused("path=" FOLDER "/a,path=" FOLDER "/b", -EINVAL);
 	refused("path=" FOLDER "/a,unknown=1", -EINVAL);
+	refused("elisa=", -EINVAL);
+	refused("path=" FOLDER "/a,elisa=vmnet", -EINVAL);
+	refused("elisa=a,elisa=b", -EINVAL);
 	refused("path=" FOLDER "/a,mac=", -EINVAL);
 	refused("path=" FOLDER "/a,mac=02:00:00:00:00", -EINVAL);
 	refused("path=" FOLDER "/a,mac=01:00:00:00:00:01", -EINVAL);

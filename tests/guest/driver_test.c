@@ -290,6 +290,47 @@ static void test_attach(void)
 	munmap(p, 65536);
 }
 
+static struct elisa_ioc_donate last_gift;
+
+static int donate(int fd, int slot, void *address, uint64_t length)
+{
+	last_gift = (struct elisa_ioc_donate){
+		.slot = slot, .address = (uintptr_t)address, .length = length};
+	return ioctl(fd, ELISA_IOC_DONATE, &last_gift);
+}
+
+static void test_donate(void)
+{
+	char *p = memory(8 << 20);
+	int fd = device(), other = device();
+
+	CHECK(donate(fd, 0, p, 4096) && last_gift.status.why == ELISA_WHY_NO_ATTACHMENT);
+	CHECK(!attach(fd, 0, NULL, 0) && last.place == 5);
+	CHECK(donate(fd, last.slot, p, 0) && last_gift.status.why == ELISA_WHY_NO_PAGES);
+	CHECK(donate(fd, last.slot, p + 1, 4096) && last_gift.status.why == ELISA_WHY_ADDRESS);
+	CHECK(donate(fd, last.slot, p, 4097) && last_gift.status.why == ELISA_WHY_RANGE);
+	CHECK(donate(fd, last.slot, (void *)0x1000, 4096) && errno == EFAULT);
+	CHECK(donate(fd, last.slot + 1, p, 4096) && errno == ENOENT);
+	CHECK(donate(other, last.slot, p, 4096) && errno == ENOENT && get("donated") == 0);
+	CHECK(pinned() == 0);
+	/* more than one hypercall's worth, and more of it */
+	CHECK(!donate(fd, last.slot, p, 4 << 20) && last_gift.donated == 4 << 20);
+	CHECK(!donate(fd, last.slot, p + (4 << 20), 4096) && get("donated") == 1025);
+	CHECK(pinned() == 4100);
+	/* what came before a failure stays, until the attachment goes */
+	set("fail_after", 1);
+	set("fail_call", ELISA_HC_DONATE);
+	CHECK(donate(fd, last.slot, p + (5 << 20), 2 << 20) && last_gift.status.value == 4711);
+	CHECK(get("donated") == 1025 + ELISA_HC_DONATE_PAGES);
+	CHECK(pinned() == 4 * (1025 + ELISA_HC_DONATE_PAGES));
+	CHECK(!detach(fd, last.slot) && pinned() == 0 && get("donated") == 0);
+	CHECK(!attach(fd, 0, NULL, 0) && !donate(fd, last.slot, p, 1 << 20));
+	close(fd);
+	CHECK(pinned() == 0 && get("attachments") == 0);
+	close(other);
+	munmap(p, 8 << 20);
+}
+
 static void test_attach_failures(void)
 {
 	char *p = memory(65536);
@@ -641,6 +682,7 @@ int main(void)
 	RUN(test_export_failures());
 	RUN(test_device_memory());
 	RUN(test_attach());
+	RUN(test_donate());
 	RUN(test_attach_failures());
 	RUN(test_window());
 	RUN(test_escape());

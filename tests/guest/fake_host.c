@@ -14,7 +14,7 @@
 static DEFINE_SPINLOCK(lock); /* all below; taken with IRQs off by VCPU_SYNC */
 static u32 next_id = 1;
 static u64 slots;
-static int exports, pages, attachments, syncs, resets;
+static int exports, pages, attachments, donated, syncs, resets;
 static struct elisa_event events[256];
 static int event_head, event_count;
 
@@ -22,6 +22,7 @@ static int event_head, event_count;
 module_param(exports, int, 0444);
 module_param(pages, int, 0444);
 module_param(attachments, int, 0444);
+module_param(donated, int, 0444);
 module_param(syncs, int, 0444);
 module_param(resets, int, 0444);
 static int fail_call, fail_after, mode, export_flags, flood, abi = ELISA_ABI_VERSION;
@@ -87,6 +88,7 @@ static int attach(struct elisa_hc_attach *attach)
 	attachments++;
 	attach->mode = mode;
 	attach->export_flags = export_flags;
+	attach->place = 5;
 	add_event(ELISA_EVENT_ATTACH, next_id - 1);
 	return 0;
 }
@@ -132,6 +134,14 @@ static int answer(struct elisa_hc_page *page, struct elisa_status *status)
 					  -ENOENT);
 		slots &= ~BIT_ULL(page->detach.slot);
 		attachments--;
+		donated = 0;
+		return 0;
+	case ELISA_HC_DONATE:
+		for (i = 0; i < page->donate.count; i++)
+			if (!page->donate.gpa[i] || !PAGE_ALIGNED(page->donate.gpa[i]))
+				return -EINVAL;
+		donated += page->donate.count;
+		page->donate.donated = donated;
 		return 0;
 	case ELISA_HC_EVENTS:
 		return take_events(&page->events);

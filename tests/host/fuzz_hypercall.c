@@ -103,6 +103,22 @@ static void fill(struct input *input, struct elisa_hc_page *page, u32 call, u32 
 		fill_gpas(input, page->attach.exchange, ELISA_EXCHANGE_MAX_PAGES,
 			  page->attach.exchange_pages);
 		break;
+	case ELISA_HC_EXPORT_PLACES:
+		page->places.id = id;
+		page->places.count = CHOOSE(input, counts);
+		page->places.offset = CHOOSE(input, offsets);
+		page->places.size = CHOOSE(input, counts);
+		break;
+	case ELISA_HC_EXPORT_TICKET:
+		page->ticket.id = id;
+		page->ticket.place = CHOOSE(input, small);
+		page->ticket.ticket[31] = take(input, 1) % 4;
+		break;
+	case ELISA_HC_DONATE:
+		page->donate.slot = CHOOSE(input, small);
+		page->donate.count = CHOOSE(input, counts);
+		fill_gpas(input, page->donate.gpa, ELISA_HC_DONATE_PAGES, page->donate.count);
+		break;
 	case ELISA_HC_DETACH:
 		page->detach.slot = CHOOSE(input, small);
 		break;

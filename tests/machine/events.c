@@ -49,6 +49,21 @@ int main(void)
 	CHECK_EQ(taken->event[1].type, ELISA_EVENT_LOST);
 	CHECK_EQ(taken->event[1].value, MORE);
 	CHECK_EQ(events(manager, ELISA_EVENT_LOST, 0), 0);
+	/* the call that ended last is among the lost: it is told of nevertheless, and only once */
+	for (i = 0; i < RING + 1; i++)
+		CHECK_EQ(call(guest, 0, slot, DO_UD, 0, 0).exit, 0);
+	for (i = 0; i < RING; i += ELISA_HC_EVENTS_MAX)
+		CHECK_EQ(hypercall(manager, 0, ELISA_HC_EVENTS), 0);
+	CHECK_EQ(hypercall(manager, 0, ELISA_HC_EVENTS), 0);
+	CHECK_EQ(taken->count, 2);
+	CHECK_EQ(taken->event[0].type, ELISA_EVENT_LOST);
+	CHECK_EQ(taken->event[1].type, ELISA_EVENT_ABORT);
+	CHECK_EQ(taken->event[1].export_id, id);
+	CHECK_EQ(taken->event[1].attachment, 2);
+	CHECK_EQ(taken->event[1].aborts, RING + MORE + 1 + RING + 1);
+	CHECK_EQ(taken->event[1].vcpu, 0);
+	CHECK_EQ(hypercall(manager, 0, ELISA_HC_EVENTS), 0);
+	CHECK_EQ(taken->count, 0);
 	printf("events: who attaches; the oldest %d kept and %d counted\n", RING, MORE);
 	return 0;
 }

@@ -46,6 +46,10 @@ static void answer(struct fake *fake, unsigned long request, void *argument)
 		attach->exchange_in_sub = 0x60012f300000;
 		attach->mode = ELISA_MODE_TRUSTED;
 		attach->export_flags = fake->export_flags;
+		attach->place = 3;
+		break;
+	case ELISA_IOC_DONATE:
+		((struct elisa_ioc_donate *)argument)->donated = 0x5000;
 		break;
 	}
 }

@@ -31,6 +31,9 @@ struct fake {
 		struct elisa_ioc_destroy destroy;
 		struct elisa_ioc_attach attach;
 		struct elisa_ioc_detach detach;
+		struct elisa_ioc_places places;
+		struct elisa_ioc_ticket ticket;
+		struct elisa_ioc_donate donate;
 	} last;
 	struct elisa_ioc_map map[16]; /* the first ones */
 };

@@ -36,8 +36,9 @@ symbols()
 
 symbols libelisa.so lib/libelisa.map
 symbols libelisa-extra.so lib/extra/libelisa-extra.map
+symbols librvif-elisa.so lib/rvif/librvif-elisa.map
 
-headers=$(dirname "$(find "$root/there" -name elisa.h)")
+headers=$(dirname "$(find "$root/there" -path '*/elisa/elisa.h')")
 for header in "$source"/include/elisa/*.h; do
 	[ -f "$headers/${header##*/}" ] || fail "${header##*/} is not installed"
 done

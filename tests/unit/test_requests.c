@@ -259,6 +259,59 @@ static void private_attach_sends_the_ticket_alone(void **state)
 	assert_int_equal(elisa_detach(attachment), 0);
 }
 
+static void places_and_their_tickets(void **state)
+{
+	static const uint8_t none[ELISA_TICKET_SIZE];
+	const uint8_t ticket[ELISA_TICKET_SIZE] = {1, 2, 3};
+
+	(void)state;
+	assert_int_equal(elisa_export_places(export_, 0x40000000, 3, 0x5000), 0);
+	assert_int_equal(fake.last.places.id, 7);
+	assert_int_equal(fake.last.places.offset, 0x40000000);
+	assert_int_equal(fake.last.places.count, 3);
+	assert_int_equal(fake.last.places.size, 0x5000);
+	assert_int_equal(elisa_export_places(export_, 0, 0, 4096), -EINVAL);
+	assert_int_equal(elisa_export_places(export_, 0, ELISA_MAX_PLACES + 1, 4096), -EINVAL);
+	assert_int_equal(elisa_export_places(export_, 0, 1, 0), -EINVAL);
+	assert_int_equal(elisa_export_places(export_, 0, 1, 4097), -EINVAL);
+	assert_int_equal(elisa_export_places(export_, 1, 1, 4096), -EINVAL);
+	assert_int_equal(elisa_export_places(export_, 0, 2, SIZE_MAX / 2 + 1), -EINVAL);
+	assert_int_equal(elisa_export_places(NULL, 0, 1, 4096), -EINVAL);
+
+	assert_int_equal(elisa_export_place_ticket(export_, 2, ticket), 0);
+	assert_int_equal(fake.last.ticket.place, 2);
+	assert_memory_equal(fake.last.ticket.ticket, ticket, sizeof(ticket));
+	assert_int_equal(elisa_export_place_ticket(export_, 2, NULL), 0);
+	assert_memory_equal(fake.last.ticket.ticket, none, sizeof(none));
+	assert_int_equal(elisa_export_place_ticket(export_, 2, none), -EINVAL);
+	assert_int_equal(elisa_export_place_ticket(NULL, 2, ticket), -EINVAL);
+	fake.error = ENOENT;
+	assert_int_equal(elisa_export_place_ticket(export_, 1, ticket), -ENOENT);
+	fake.error = 0;
+}
+
+static void donations_are_sent(void **state)
+{
+	struct elisa_attachment *attachment;
+	uint64_t donated = 0;
+
+	(void)state;
+	assert_int_equal(elisa_attach(handle, "table", 0, NULL, 0, &attachment), 0);
+	assert_int_equal(elisa_attachment_place(attachment), 3);
+	assert_int_equal(elisa_donate(attachment, pages, sizeof(pages), &donated), 0);
+	assert_int_equal(fake.last.donate.slot, 5);
+	assert_int_equal(fake.last.donate.address, (uintptr_t)pages);
+	assert_int_equal(fake.last.donate.length, sizeof(pages));
+	assert_int_equal(donated, 0x5000);
+	assert_int_equal(elisa_donate(attachment, pages, sizeof(pages), NULL), 0);
+	assert_int_equal(elisa_donate(attachment, pages, 0, NULL), -EINVAL);
+	assert_int_equal(elisa_donate(attachment, pages, 4097, NULL), -EINVAL);
+	assert_int_equal(elisa_donate(attachment, pages + 1, 4096, NULL), -EINVAL);
+	assert_int_equal(elisa_donate(attachment, NULL, 4096, NULL), -EINVAL);
+	assert_int_equal(elisa_donate(NULL, pages, 4096, NULL), -EINVAL);
+	assert_int_equal(elisa_detach(attachment), 0);
+}
+
 static void a_handle_in_use_cannot_be_closed(void **state)
 {
 	(void)state;
@@ -335,6 +388,8 @@ int main(void)
 		TEST(general_calls_need_trust_and_the_flag),
 		TEST(bad_exchange_buffers_are_refused),
 		TEST(private_attach_sends_the_ticket_alone),
+		TEST(places_and_their_tickets),
+		TEST(donations_are_sent),
 		TEST(a_handle_in_use_cannot_be_closed),
 		TEST(what_is_gone_is_no_error),
 		TEST(events_are_whole_records),

@@ -128,6 +128,17 @@ static inline void list_del_init(struct list_head *entry)
 	list_del(entry);
 	entry->next = entry->prev = entry;
 }
+/* To the end, as the module's one use of it finds an empty list. */
+static inline void list_splice_init(struct list_head *from, struct list_head *to)
+{
+	while (from->next != from) {
+		struct list_head *entry = from->next;
+
+		list_del(entry);
+		list_add_tail(entry, to);
+	}
+}
+
 static inline void list_move(struct list_head *entry, struct list_head *list)
 {
 	list_del(entry);
@@ -376,6 +387,7 @@ struct kvm {
 	struct kvm_memory_slot slots[SHIM_MEMSLOTS];
 };
 struct kvm_vcpu {
+	int vcpu_idx;
 	struct kvm *kvm;
 	struct {
 		unsigned long regs[SHIM_REGS], cr4;

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configuration file, JSON: see elisa-vmnet(8). An unknown key is an error, so that a misspelt
+ * limit is not taken for none.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+#include "daemon.h"
+
+static const char *reading;
+
+static int wrong(const char *format, ...)
+{
+	va_list arguments;
+
+	fprintf(stderr, "elisa-vmnet: %s: ", reading);
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+	return -1;
+}
+
+static int get_number(const char *key, json_object *value, uint32_t least, uint32_t most,
+		      uint32_t *to)
+{
+	int64_t number = json_object_get_int64(value);
+
+	if (!json_object_is_type(value, json_type_int) || number < least || number > most)
+		return wrong("\"%s\": %s is no number from %u to %u", key,
+			     json_object_to_json_string(value), least, most);
+	*to = (uint32_t)number;
+	return 0;
+}
+
+static int get_flag(const char *key, json_object *value, uint32_t flag, bool when, uint32_t *flags)
+{
+	if (!json_object_is_type(value, json_type_boolean))
+		return wrong("\"%s\": %s is neither true nor false", key,
+			     json_object_to_json_string(value));
+	if ((bool)json_object_get_boolean(value) == when)
+		*flags |= flag;
+	else
+		*flags &= ~flag;
+	return 0;
+}
+
+static int get_text(const char *key, json_object *value, char *to, size_t size)
+{
+	const char *text = json_object_get_string(value);
+
+	if (!json_object_is_type(value, json_type_string) || !*text || strlen(text) >= size)
+		return wrong("\"%s\": %s is no text of 1 to %zu bytes", key,
+			     json_object_to_json_string(value), size - 1);
+	strcpy(to, text);
+	return 0;
+}
+
+static int get_mac(const char *key, json_object *value, uint8_t mac[6])
+{
+	const char *text = json_object_get_string(value);
+	int used = 0;
+
+	if (json_object_is_type(value, json_type_string) &&
+	    sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac[0], &mac[1], &mac[2],
+		   &mac[3], &mac[4], &mac[5], &used) == 6 &&
+	    !text[used] && used == 17 && !(mac[0] & 1))
+		return 0;
+	return wrong("\"%s\": %s is no address of a station, as 02:00:00:00:00:01", key,
+		     json_object_to_json_string(value));
+}
+
+static int get_statics(json_object *value, struct port_config *port)
+{
+	size_t count = json_object_is_type(value, json_type_array) ?
+			       json_object_array_length(value) :
+			       MAX_STATICS + 1;
+
+	if (count > MAX_STATICS)
+		return wrong("\"static\": %s is no list of up to %d addresses",
+			     json_object_to_json_string(value), MAX_STATICS);
+	port->static_count = (uint32_t)count;
+	for (size_t i = 0; i < count; i++)
+		if (get_mac("static", json_object_array_get_idx(value, i), port->statics[i]))
+			return -1;
+	return 0;
+}
+
+static int read_port(json_object *object, struct port_config *port)
+{
+	struct rvs_policy *policy = &port->policy;
+	int error = 0;
+
+	*policy = (struct rvs_policy){
+		.flags = RVS_CHECK_SOURCE | RVS_KICK,
+		.features = RVIF_F_CSUM | RVIF_F_TSO4 | RVIF_F_TSO6,
+		.max_learned = 16,
+	};
+	if (!json_object_is_type(object, json_type_object))
+		return wrong("a port is no object: %s", json_object_to_json_string(object));
+	json_object_object_foreach(object, key, value)
+	{
+		if (error)
+			break;
+		if (!strcmp(key, "name"))
+			error = get_text(key, value, port->name, sizeof(port->name));
+		else if (!strcmp(key, "ticket_file"))
+			error = get_text(key, value, port->ticket_file, sizeof(port->ticket_file));
+		else if (!strcmp(key, "mac"))
+			error = get_mac(key, value, policy->mac);
+		else if (!strcmp(key, "check_source"))
+			error = get_flag(key, value, RVS_CHECK_SOURCE, true, &policy->flags);
+		else if (!strcmp(key, "learning"))
+			error = get_flag(key, value, RVS_NO_LEARNING, false, &policy->flags);
+		else if (!strcmp(key, "offloads"))
+			error = get_flag(key, value, RVIF_F_CSUM | RVIF_F_TSO4 | RVIF_F_TSO6, true,
+					 &policy->features);
+		else if (!strcmp(key, "max_learned"))
+			error = get_number(key, value, 0, 1000000, &policy->max_learned);
+		else if (!strcmp(key, "mbps"))
+			error = get_number(key, value, 0, 10000000, &policy->mbps);
+		else if (!strcmp(key, "static"))
+			error = get_statics(value, port);
+		else
+			error = wrong("unknown key \"%s\" of a port", key);
+	}
+	return error;
+}
+
+static int read_ports(json_object *array, struct config *config)
+{
+	size_t count =
+		json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
+
+	if (!count || count > MAX_PORTS)
+		return wrong("\"ports\" is no list of 1 to %d ports", MAX_PORTS);
+	config->port_count = (uint32_t)count;
+	for (size_t i = 0; i < count; i++) {
+		struct port_config *port = &config->port[i];
+
+		snprintf(port->name, sizeof(port->name), "%zu", i + 1);
+		if (read_port(json_object_array_get_idx(array, i), port))
+			return -1;
+		for (size_t k = 0; k < i; k++)
+			if (!strcmp(port->name, config->port[k].name))
+				return wrong("two ports are called \"%s\"", port->name);
+	}
+	return 0;
+}
+
+static int read_all(json_object *root, struct config *config)
+{
+	int error = 0;
+
+	if (!json_object_is_type(root, json_type_object))
+		return wrong("it holds no object");
+	json_object_object_foreach(root, key, value)
+	{
+		if (error)
+			break;
+		if (!strcmp(key, "export"))
+			error = get_text(key, value, config->export_name,
+					 sizeof(config->export_name));
+		else if (!strcmp(key, "queues"))
+			error = get_number(key, value, 1, RVIF_MAX_QUEUES, &config->queues);
+		else if (!strcmp(key, "port_mib"))
+			error = get_number(key, value, 1, 256, &config->port_mib);
+		else if (!strcmp(key, "max_age"))
+			error = get_number(key, value, 1, 1000000, &config->max_age);
+		else if (!strcmp(key, "limit_us"))
+			error = get_number(key, value, 100, 10000000, &config->limit_us);
+		else if (!strcmp(key, "ports"))
+			error = read_ports(value, config);
+		else
+			error = wrong("unknown key \"%s\"", key);
+	}
+	if (!error && !config->port_count)
+		error = wrong("there are no \"ports\"");
+	return error;
+}
+
+int config_read(const char *file, struct config *config)
+{
+	json_object *root;
+	int error;
+
+	*config = (struct config){
+		.export_name = "vmnet",
+		.queues = 8,
+		.port_mib = 64,
+		.max_age = 300,
+		.limit_us = 20000,
+	};
+	reading = file;
+	root = json_object_from_file(file);
+	if (!root)
+		return wrong("%s", json_util_get_last_err());
+	error = read_all(root, config);
+	json_object_put(root);
+	return error;
+}
+
+static int write_ticket(const char *file, const uint8_t ticket[ELISA_TICKET_SIZE])
+{
+	int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return wrong("%s", strerror(errno));
+	for (int i = 0; i < ELISA_TICKET_SIZE; i++)
+		dprintf(fd, "%02x", ticket[i]);
+	if (dprintf(fd, "\n") != 1 || close(fd))
+		return wrong("cannot be written");
+	return 0;
+}
+
+int config_ticket(const struct port_config *port, uint8_t ticket[ELISA_TICKET_SIZE])
+{
+	FILE *file = fopen(port->ticket_file, "re");
+
+	reading = port->ticket_file;
+	if (!file && errno != ENOENT)
+		return wrong("%s", strerror(errno));
+	if (!file) {
+		if (getrandom(ticket, ELISA_TICKET_SIZE, 0) != ELISA_TICKET_SIZE)
+			return wrong("no random bytes: %s", strerror(errno));
+		return write_ticket(port->ticket_file, ticket);
+	}
+	for (int i = 0; i < ELISA_TICKET_SIZE; i++)
+		if (fscanf(file, "%2hhx", &ticket[i]) != 1) {
+			fclose(file);
+			return wrong("it does not hold %d hexadecimal digits",
+				     2 * ELISA_TICKET_SIZE);
+		}
+	fclose(file);
+	return 0;
+}

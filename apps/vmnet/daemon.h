@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * elisa-vmnet, the manager's daemon: what its files share. One thread; everything here is its own, but for
+ * struct vmnet_state, which guests' calls change meanwhile.
+ */
+#ifndef VMNET_DAEMON_H
+#define VMNET_DAEMON_H
+
+#include <stdbool.h>
+#include <elisa/extra.h>
+#include "vmnet.h"
+
+#define MAX_PORTS   127 /* and the manager's own place */
+#define MAX_STATICS 16
+#define MAX_NAME    32
+
+struct port_config {
+	char name[MAX_NAME];
+	char ticket_file[256]; /* "": for whoever may attach */
+	struct rvs_policy policy;
+	uint8_t statics[MAX_STATICS][6];
+	uint32_t static_count;
+};
+
+struct config {
+	char export_name[ELISA_NAME_SIZE];
+	uint32_t queues;
+	uint32_t port_mib; /* most memory of a vNIC */
+	uint32_t max_age;  /* seconds */
+	uint32_t limit_us; /* run time of a call */
+	uint32_t port_count;
+	struct port_config port[MAX_PORTS]; /* place n + 1 */
+};
+
+/* What the daemon knows of a place. */
+struct port {
+	uint64_t attachment; /* 0: none */
+	enum vmnet_link link;
+	uint32_t static_count; /* of the configuration's, those that were added */
+};
+
+struct daemon {
+	struct config config;
+	struct elisa *elisa;
+	struct elisa_export *export_;
+	struct elisa_extra_image *code;
+	struct elisa_attachment *own; /* to our own export, for calls that manage the switch */
+	struct vmnet_state *state;
+	struct rvs *rvs;
+	size_t size; /* of both */
+	struct port port[MAX_PORTS + 1];
+	uint64_t lost_events;
+};
+
+/* config.c: 0, or -1 after a message that names the file and what is wrong. */
+int config_read(const char *file, struct config *config);
+/* The ticket in a port's file; drawn and written if there is none. 0, or -1 after a message. */
+int config_ticket(const struct port_config *port, uint8_t ticket[ELISA_TICKET_SIZE]);
+
+/* ports.c */
+int ports_manage(struct daemon *d, long op, long a1, long a2, long a3, long a4, long *value);
+void ports_event(struct daemon *d, const struct elisa_event *event);
+/* Looks at all of them. 0, or -1 after a message: the export is of no use any more. */
+int ports_look(struct daemon *d);
+/* Another configuration of the same ports, without a pause for those that stay the same. */
+void ports_reconfigure(struct daemon *d, const struct config *config);
+
+/* report.c: the state of all ports as JSON, into a file that appears whole. */
+int report_write(const struct daemon *d, const char *file);
+/* Prints such a file as a table. */
+int report_show(const char *file);
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ports of the switch: whose they are, by the host's events; whether they are attached, by looking
+ * at their vNICs. All that touches a vNIC's memory is done by calls, in the sub context.
+ */
+#include <stdio.h>
+#include <string.h>
+#include "daemon.h"
+
+int ports_manage(struct daemon *d, long op, long a1, long a2, long a3, long a4, long *value)
+{
+	struct elisa_result result = elisa_call_general(d->own, op, a1, a2, a3, a4, 0);
+
+	*value = result.value;
+	if (!result.error)
+		return 0;
+	fprintf(stderr, "elisa-vmnet: operation %ld of port %ld: %s\n", op, a1,
+		elisa_call_strerror(result.error));
+	return -1;
+}
+
+static const char *name_of(const struct daemon *d, uint32_t place)
+{
+	return d->config.port[place - 1].name;
+}
+
+static uint32_t place_of(const struct daemon *d, uint64_t attachment)
+{
+	uint32_t place;
+
+	for (place = 1; place <= d->config.port_count; place++)
+		if (d->port[place].attachment == attachment)
+			return place;
+	return 0;
+}
+
+static long mac_word(const uint8_t mac[6])
+{
+	uint64_t word = 0;
+
+	memcpy(&word, mac, 6);
+	return (long)word;
+}
+
+/* They go when the port is detached, so they are added each time it comes up. */
+static void add_statics(struct daemon *d, uint32_t place)
+{
+	const struct port_config *config = &d->config.port[place - 1];
+	long value;
+
+	for (uint32_t i = 0; i < config->static_count; i++)
+		if (ports_manage(d, VMNET_STATIC, place, mac_word(config->statics[i]), 1, 0,
+				 &value) ||
+		    value)
+			fprintf(stderr, "elisa-vmnet: port %s: static address %u refused (%ld)\n",
+				config->name, i + 1, value);
+}
+
+static void gone(struct daemon *d, uint32_t place)
+{
+	long value;
+
+	ports_manage(d, VMNET_GONE, place, (long)d->port[place].attachment, 0, 0, &value);
+	printf("port %s: attachment %llu is gone\n", name_of(d, place),
+	       (unsigned long long)d->port[place].attachment);
+	d->port[place].attachment = 0;
+	d->port[place].link = VMNET_DOWN;
+}
+
+void ports_event(struct daemon *d, const struct elisa_event *event)
+{
+	uint32_t place = place_of(d, event->attachment);
+	long value;
+
+	switch (event->type) {
+	case ELISA_EVENT_ATTACH:
+		if (event->value < 1 || event->value > d->config.port_count)
+			return;
+		place = (uint32_t)event->value;
+		if (d->port[place].attachment)
+			gone(d, place); /* its event was lost */
+		d->port[place].attachment = event->attachment;
+		printf("port %s: attachment %llu\n", name_of(d, place),
+		       (unsigned long long)event->attachment);
+		break;
+	case ELISA_EVENT_DETACH:
+		if (place)
+			gone(d, place);
+		break;
+	case ELISA_EVENT_ABORT:
+	case ELISA_EVENT_EVICT:
+		if (place && !ports_manage(d, VMNET_ABORTED, place, event->vcpu,
+					   (long)event->aborts, (long)event->attachment, &value))
+			printf("port %s: a call was aborted (%s); it held %ld queues\n",
+			       name_of(d, place), elisa_call_strerror((long)event->value), value);
+		break;
+	case ELISA_EVENT_LOST:
+		d->lost_events += (uint64_t)event->value;
+		break;
+	}
+}
+
+int ports_look(struct daemon *d)
+{
+	for (uint32_t place = 1; place <= d->config.port_count; place++) {
+		struct port *port = &d->port[place];
+		long link;
+
+		if (!port->attachment)
+			continue;
+		if (ports_manage(d, VMNET_LOOK, place, 0, 0, 0, &link))
+			return -1;
+		if (link == VMNET_WENT_UP) {
+			add_statics(d, place);
+			printf("port %s: up\n", name_of(d, place));
+		} else if (link == VMNET_WENT_DOWN) {
+			printf("port %s: down\n", name_of(d, place));
+		} else if ((link & 0xff) == VMNET_REFUSED) {
+			printf("port %s: refused, reason %ld (see <rvif/rvif.h>)\n",
+			       name_of(d, place), link >> 8);
+		}
+		port->link = link == VMNET_UP || link == VMNET_WENT_UP ? VMNET_UP : VMNET_DOWN;
+	}
+	return 0;
+}
+
+static bool same_port(const struct port_config *a, const struct port_config *b)
+{
+	return !memcmp(&a->policy, &b->policy, sizeof(a->policy)) &&
+	       a->static_count == b->static_count &&
+	       !memcmp(a->statics, b->statics, a->static_count * sizeof(a->statics[0]));
+}
+
+void ports_reconfigure(struct daemon *d, const struct config *config)
+{
+	for (uint32_t place = 1; place <= d->config.port_count; place++) {
+		struct port_config *old = &d->config.port[place - 1];
+		const struct port_config *new = &config->port[place - 1];
+		struct vmnet_port *shared = &d->state->port[place];
+
+		if (same_port(old, new))
+			continue;
+		printf("port %s: new configuration\n", old->name);
+		__atomic_store_n(&shared->enabled, 0, __ATOMIC_RELAXED);
+		ports_look(d);
+		old->policy = shared->policy = new->policy;
+		memcpy(old->statics, new->statics, sizeof(old->statics));
+		old->static_count = new->static_count;
+		__atomic_store_n(&shared->enabled, 1, __ATOMIC_RELEASE);
+	}
+	ports_look(d);
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The code of the export: the switch, called by guests for their own port and by the manager for all. A
+ * call may be stopped for ever at any instruction; what it held is then released by the manager,
+ * who learns of it from the host. No argument may become an address.
+ */
+#include "vmnet.h"
+
+__attribute__((visibility("default"))) long entry_function(long op, long a1, long a2, long a3,
+							   long a4, long a5);
+
+static const struct elisa_self *self(void)
+{
+	return (const struct elisa_self *)ELISA_SELF_ADDRESS;
+}
+
+static struct vmnet_state *state(void)
+{
+	return (struct vmnet_state *)(ELISA_OBJECT_BASE + VMNET_SWITCH_OFFSET);
+}
+
+static struct rvs *the_switch(void)
+{
+	return (struct rvs *)((uint8_t *)state() + state()->switch_offset);
+}
+
+static uint8_t *region_of(uint32_t port)
+{
+	return (uint8_t *)(ELISA_OBJECT_BASE + VMNET_PLACES_OFFSET) + port * state()->place_size;
+}
+
+static uint32_t sender_number(uint32_t port, uint32_t vcpu)
+{
+	return port * VMNET_VCPUS + vcpu;
+}
+
+/* ----------------------------------------------------------------------------------- guests */
+
+/* The old vNIC of this place is served until the manager has seen its end: "serving" says whose. */
+static long join(struct vmnet_port *port)
+{
+	if (!self()->donated)
+		return -VMNET_NOTHING_DONATED;
+	__atomic_store_n(&port->donated, self()->donated, __ATOMIC_RELAXED);
+	__atomic_store_n(&port->joined, self()->attachment, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static long forward(struct vmnet_port *port, uint32_t number, uint32_t queue)
+{
+	struct vmnet_sender *sender;
+	struct rvs_result result;
+	long error;
+
+	if (__atomic_load_n(&port->serving, __ATOMIC_ACQUIRE) != self()->attachment)
+		return -VMNET_NOT_SERVED;
+	if (self()->vcpu >= VMNET_VCPUS)
+		return -VMNET_TOO_MANY_VCPUS;
+	sender = &port->sender[self()->vcpu];
+	if (sender->inside)
+		return -VMNET_STOPPED;
+	sender->aborts = self()->aborts;
+	__atomic_store_n(&sender->inside, 1, __ATOMIC_RELAXED);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	error = rvs_forward(the_switch(), sender_number(number, self()->vcpu), number, queue,
+			    VMNET_BUDGET, state()->now, &result);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	__atomic_store_n(&sender->inside, 0, __ATOMIC_RELAXED);
+	return error ? error : result.pending;
+}
+
+static long guest_op(long op, long a1)
+{
+	const uint32_t number = self()->place;
+	struct vmnet_port *port;
+
+	if (number >= state()->ports)
+		return -VMNET_NOT_SERVED;
+	port = &state()->port[number];
+	switch (op) {
+	case VMNET_JOIN:
+		return join(port);
+	case VMNET_FORWARD:
+		return forward(port, number, (uint32_t)a1);
+	}
+	return -VMNET_BAD_OP;
+}
+
+/* ----------------------------------------------------------------------------- the manager */
+
+static long detach(struct vmnet_port *port, uint32_t number)
+{
+	if (!port->attached)
+		return 0;
+	if (rvs_port_detach(the_switch(), number) == -RVS_BUSY)
+		return -RVS_BUSY;
+	port->attached = 0;
+	return 0;
+}
+
+static long attach(struct vmnet_port *port, uint32_t number, uint32_t epoch)
+{
+	int reason;
+
+	if (port->refused && port->epoch == epoch)
+		return VMNET_DOWN;
+	reason = -rvs_port_attach(the_switch(), number, region_of(number), port->donated,
+				  &port->policy);
+	if (reason == RVIF_NOT_UP)
+		return VMNET_DOWN;
+	port->epoch = epoch;
+	port->refused = reason != 0;
+	port->attached = !reason;
+	return reason ? VMNET_REFUSED + (reason << 8) : VMNET_WENT_UP;
+}
+
+/* Whoever joined is served once the one before is gone; then its driver decides. */
+static long look(struct vmnet_port *port, uint32_t number)
+{
+	const struct rvif_header *header = (const struct rvif_header *)(void *)region_of(number);
+	uint64_t joined = __atomic_load_n(&port->joined, __ATOMIC_ACQUIRE);
+	uint32_t epoch, up;
+
+	if (!port->serving) {
+		if (!joined || !port->enabled || detach(port, number))
+			return VMNET_DOWN;
+		port->refused = 0;
+		__atomic_store_n(&port->serving, joined, __ATOMIC_RELEASE);
+	}
+	if (port->serving != joined || port->donated < RVIF_HEADER_SIZE)
+		return VMNET_DOWN;
+	up = rvif_load_acquire(&header->driver.state) == RVIF_DRIVER_UP && port->enabled;
+	epoch = rvif_load(&header->driver.epoch);
+	if (port->attached && (!up || epoch != port->epoch))
+		return detach(port, number) ? VMNET_UP : VMNET_WENT_DOWN;
+	if (port->attached)
+		return VMNET_UP;
+	return up ? attach(port, number, epoch) : VMNET_DOWN;
+}
+
+/* Nobody of that attachment is inside any more, and no vNIC is served until the next look. */
+static long gone(struct vmnet_port *port, uint32_t number, uint64_t attachment)
+{
+	uint64_t was = attachment;
+	uint32_t vcpu;
+
+	/* another one may have joined already */
+	__atomic_compare_exchange_n(&port->joined, &was, 0, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+	if (port->serving != attachment)
+		return 0;
+	__atomic_store_n(&port->serving, 0, __ATOMIC_RELEASE);
+	for (vcpu = 0; vcpu < VMNET_VCPUS; vcpu++) {
+		if (port->sender[vcpu].inside)
+			rvs_sender_gone(the_switch(), sender_number(number, vcpu));
+		port->sender[vcpu].inside = 0;
+	}
+	return detach(port, number);
+}
+
+/* Only if it is that call which is still inside: later ones have seen more aborts. */
+static long aborted(struct vmnet_port *port, uint32_t number, uint32_t vcpu, uint64_t aborts,
+		    uint64_t attachment)
+{
+	struct vmnet_sender *sender;
+	long held;
+
+	if (vcpu >= VMNET_VCPUS || port->serving != attachment)
+		return 0;
+	sender = &port->sender[vcpu];
+	if (!__atomic_load_n(&sender->inside, __ATOMIC_ACQUIRE) || sender->aborts >= aborts)
+		return 0;
+	held = rvs_sender_gone(the_switch(), sender_number(number, vcpu));
+	__atomic_store_n(&sender->inside, 0, __ATOMIC_RELEASE);
+	return held;
+}
+
+static long set_static(uint32_t number, uint64_t mac, long add)
+{
+	const uint8_t *bytes = (const uint8_t *)&mac;
+
+	return add ? rvs_static_add(the_switch(), number, bytes) :
+		     rvs_static_remove(the_switch(), number, bytes);
+}
+
+static long manager_op(long op, long a1, long a2, long a3, long a4)
+{
+	const uint32_t number = (uint32_t)a1;
+	struct vmnet_port *port = &state()->port[number];
+
+	if (op == VMNET_AGE)
+		return rvs_table_age(the_switch(), state()->now);
+	if (number >= state()->ports)
+		return -RVS_BAD_PORT;
+	switch (op) {
+	case VMNET_LOOK:
+		return look(port, number);
+	case VMNET_GONE:
+		return gone(port, number, (uint64_t)a2);
+	case VMNET_ABORTED:
+		return aborted(port, number, (uint32_t)a2, (uint64_t)a3, (uint64_t)a4);
+	case VMNET_STATIC:
+		return set_static(number, (uint64_t)a2, a3);
+	}
+	return -VMNET_BAD_OP;
+}
+
+long entry_function(long op, long a1, long a2, long a3, long a4, long a5)
+{
+	(void)a5;
+	if (op < VMNET_OPS_OF_GUESTS)
+		return guest_op(op, a1);
+	if (self()->place != VMNET_MANAGER)
+		return -VMNET_BAD_OP;
+	return manager_op(op, a1, a2, a3, a4);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A vNIC of a switch that runs in an ELISA sub context (elisa-vmnet). Link with librvif-elisa.
+ */
+#ifndef RVIF_ELISA_H
+#define RVIF_ELISA_H
+
+#include <rvif/driver.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Where: the export's name, or the path of a file with a port's ticket, which begins with '/'. open needs
+ * /dev/elisa and gives the errors of elisa_open(), elisa_attach() and elisa_donate(), -EINVAL for a file that
+ * holds no ticket; announce: -EPROTO if the export is no such switch. kick moves all that is posted in the
+ * queue: -ENOTCONN when the manager is gone, -EAGAIN when the switch cannot do it now, -ETIME or -EIO when
+ * the call did not come to its end. kick is thread-safe; a file of ours must not be used after fork().
+ */
+extern const struct rvif_transport rvif_over_elisa;
+
+/* What a guest may call, by the first argument. Negative results of both are enum vmnet_error or,
+ * below 0x100, the switch's own. */
+enum vmnet_op {
+	/* My vNIC is all that I have donated, from its start on: serve it. Returns 0. */
+	VMNET_JOIN,
+	/* Move what is posted in my transmit queue (second argument). Returns descriptors left. */
+	VMNET_FORWARD,
+	VMNET_OPS_OF_GUESTS,
+};
+
+enum vmnet_error {
+	VMNET_BAD_OP = 0x100,
+	VMNET_NOT_SERVED,     /* the port is not, or not any more, this attachment's: join, wait */
+	VMNET_STOPPED,	      /* an earlier call of this vCPU was aborted: wait for the manager */
+	VMNET_TOO_MANY_VCPUS, /* only the first ones of a guest may call */
+	VMNET_NOTHING_DONATED,
+};
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

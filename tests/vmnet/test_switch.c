@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The export's code in this process: the object area, the places and the host's page are mapped where a sub
+ * context has them. Who may do what, whom a port serves, and what becomes of calls that stop.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include "vmnet.h"
+
+#define PORTS	   4 /* and the manager's */
+#define PLACE_SIZE (1ull << 20)
+#define RING	   8
+
+long entry_function(long op, long a1, long a2, long a3, long a4, long a5);
+
+static struct elisa_self *self;
+static struct vmnet_state *state;
+static struct rvs *rvs;
+
+static void *map(uint64_t address, size_t size)
+{
+	void *at = mmap((void *)(uintptr_t)address, size, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	assert_ptr_equal(at, (void *)(uintptr_t)address);
+	return at;
+}
+
+static const struct rvs_config sizes = {
+	.ports = PORTS + 1,
+	.senders = (PORTS + 1) * VMNET_VCPUS,
+	.queues = 2,
+	.buckets = 64,
+	.max_age = 300,
+};
+
+static int start(void **unused)
+{
+	const uint64_t head = 65536, size = head + rvs_size(&sizes);
+
+	(void)unused;
+	self = map(ELISA_SELF_ADDRESS, 4096);
+	state = map(ELISA_OBJECT_BASE + VMNET_SWITCH_OFFSET, size);
+	map(ELISA_OBJECT_BASE + VMNET_PLACES_OFFSET, (PORTS + 1) * PLACE_SIZE);
+	rvs = (struct rvs *)(void *)((uint8_t *)state + head);
+	assert_int_equal(rvs_init(rvs, size - head, &sizes), 0);
+	state->switch_offset = head;
+	state->place_size = PLACE_SIZE;
+	state->ports = PORTS + 1;
+	for (uint32_t place = 1; place <= PORTS; place++) {
+		state->port[place].enabled = 1;
+		state->port[place].policy.flags = RVS_CHECK_SOURCE | RVS_KICK;
+	}
+	return 0;
+}
+
+static int end(void **unused)
+{
+	(void)unused;
+	munmap(self, 4096);
+	munmap(state, 65536 + rvs_size(&sizes));
+	munmap((void *)(uintptr_t)(ELISA_OBJECT_BASE + VMNET_PLACES_OFFSET),
+	       (PORTS + 1) * PLACE_SIZE);
+	return 0;
+}
+
+/* As whom the next call is made. */
+static void as(uint32_t place, uint64_t attachment, uint32_t vcpu)
+{
+	*self = (struct elisa_self){.attachment = attachment,
+				    .donated = place ? PLACE_SIZE / 2 : 0,
+				    .place = place,
+				    .vcpu = vcpu};
+}
+
+static long manager(long op, long a1, long a2, long a3, long a4)
+{
+	const struct elisa_self before = *self;
+	long value;
+
+	as(VMNET_MANAGER, 1, 0);
+	value = entry_function(op, a1, a2, a3, a4, 0);
+	*self = before;
+	return value;
+}
+
+struct nic {
+	struct rvif_vnic vnic;
+	struct rvif_ring tx, rx;
+};
+
+static uint32_t buffer(const struct nic *nic, uint32_t i)
+{
+	return nic->vnic.layout.buffers + i * 2048;
+}
+
+/* A vNIC in the place's memory, as a driver in the guest would make it, up. */
+static void make_nic(struct nic *nic, uint32_t place)
+{
+	struct rvif_config config = {.tx_queues = 1,
+				     .rx_queues = 1,
+				     .tx_ring = RING,
+				     .rx_ring = RING,
+				     .buffer_size = 2048,
+				     .max_frame = 1514,
+				     .mac = {2, 0, 0, 0, 0, (uint8_t)place}};
+
+	memset(nic, 0, sizeof(*nic));
+	assert_int_equal(rvif_configure(&config, 2 * RING * 2048), 0);
+	nic->vnic.config = config;
+	assert_int_equal(rvif_layout(&config, &nic->vnic.layout), RVIF_OK);
+	nic->vnic.region = (uint8_t *)(uintptr_t)(ELISA_OBJECT_BASE + VMNET_PLACES_OFFSET +
+						  place * PLACE_SIZE);
+	nic->vnic.size = config.region_size;
+	rvif_header(&nic->vnic)->config = config;
+	rvif_start(&nic->vnic);
+	rvif_tx_ring_init(&nic->tx, &nic->vnic, 0);
+	rvif_rx_ring_init(&nic->rx, &nic->vnic, 0);
+	for (uint32_t i = 0; i < RING; i++)
+		rvif_ring_desc(&nic->rx, i)->offset = buffer(nic, RING + i);
+	nic->rx.posted = RING;
+	rvif_ring_publish(&nic->rx);
+}
+
+static void post(struct nic *nic, uint32_t to, uint32_t from)
+{
+	const uint32_t i = nic->tx.posted++;
+	uint8_t *frame = nic->vnic.region + buffer(nic, i % RING);
+
+	memset(frame, 0, 64);
+	memcpy(frame, (uint8_t[]){2, 0, 0, 0, 0, (uint8_t)to}, 6);
+	memcpy(frame + 6, (uint8_t[]){2, 0, 0, 0, 0, (uint8_t)from}, 6);
+	rvif_desc_set(rvif_ring_desc(&nic->tx, i), buffer(nic, i % RING), 64, 0);
+	rvif_ring_publish(&nic->tx);
+}
+
+static long forward(uint32_t place, uint64_t attachment, uint32_t vcpu)
+{
+	as(place, attachment, vcpu);
+	return entry_function(VMNET_FORWARD, 0, 0, 0, 0, 0);
+}
+
+/* Attachment 10 + place, joined and up. */
+static void bring_up(struct nic *nic, uint32_t place)
+{
+	make_nic(nic, place);
+	as(place, 10 + place, 0);
+	assert_int_equal(entry_function(VMNET_JOIN, 0, 0, 0, 0, 0), 0);
+	assert_int_equal(manager(VMNET_LOOK, place, 0, 0, 0), VMNET_WENT_UP);
+	assert_int_equal(rvif_attached(&nic->vnic), 1);
+}
+
+static void frames_go_from_port_to_port(void **unused)
+{
+	struct nic a, b;
+
+	(void)unused;
+	bring_up(&a, 1);
+	bring_up(&b, 2);
+	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_UP);
+	post(&a, 2, 1);
+	post(&a, 2, 1);
+	assert_int_equal(forward(1, 11, 0), 0);
+	assert_int_equal(rvif_ring_completed(&a.tx), 2);
+	assert_int_equal(rvif_ring_completed(&b.rx), 2);
+	/* from an address that is not its own */
+	post(&a, 2, 9);
+	assert_int_equal(forward(1, 11, 0), 0);
+	assert_int_equal(rvif_ring_completed(&b.rx), 2);
+	assert_int_equal(rvif_ring_kick_wanted(&a.tx, 0), 1);
+}
+
+static void guests_manage_nothing(void **unused)
+{
+	(void)unused;
+	as(1, 11, 0);
+	for (long op = VMNET_OPS_OF_GUESTS; op < VMNET_OPS_OF_GUESTS + 8; op++)
+		assert_int_equal(entry_function(op, 1, 0, 0, 0, 0), -VMNET_BAD_OP);
+	assert_int_equal(entry_function(-1, 0, 0, 0, 0, 0), -VMNET_BAD_OP);
+	as(ELISA_NO_PLACE, 12, 0);
+	assert_int_equal(entry_function(VMNET_JOIN, 0, 0, 0, 0, 0), -VMNET_NOT_SERVED);
+	as(PORTS + 1, 12, 0);
+	assert_int_equal(entry_function(VMNET_FORWARD, 0, 0, 0, 0, 0), -VMNET_NOT_SERVED);
+	/* nor is the manager right about everything */
+	assert_int_equal(manager(VMNET_LOOK, PORTS + 1, 0, 0, 0), -RVS_BAD_PORT);
+	assert_int_equal(manager(VMNET_LOOK, -1, 0, 0, 0), -RVS_BAD_PORT);
+	assert_int_equal(manager(VMNET_STATIC + 1, 1, 0, 0, 0), -VMNET_BAD_OP);
+}
+
+static void nothing_is_served_that_was_not_donated(void **unused)
+{
+	struct nic a;
+
+	(void)unused;
+	make_nic(&a, 1);
+	as(1, 11, 0);
+	self->donated = 0;
+	assert_int_equal(entry_function(VMNET_JOIN, 0, 0, 0, 0, 0), -VMNET_NOTHING_DONATED);
+	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_DOWN);
+	/* less than its vNIC says */
+	self->donated = a.vnic.size - 4096;
+	assert_int_equal(entry_function(VMNET_JOIN, 0, 0, 0, 0, 0), 0);
+	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_REFUSED + (RVIF_BAD_SIZE << 8));
+	assert_int_equal(rvif_attached(&a.vnic), -RVIF_BAD_SIZE);
+	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_DOWN);
+}
+
+static void the_next_one_waits_for_the_end_of_the_last(void **unused)
+{
+	struct nic a, b, c;
+
+	(void)unused;
+	bring_up(&a, 1);
+	bring_up(&b, 2);
+	/* the first one's end has not been seen yet, and its place has a new owner */
+	make_nic(&c, 1);
+	as(1, 77, 0);
+	assert_int_equal(entry_function(VMNET_JOIN, 0, 0, 0, 0, 0), 0);
+	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_DOWN);
+	assert_int_equal(forward(1, 77, 0), -VMNET_NOT_SERVED);
+	assert_int_equal(manager(VMNET_GONE, 1, 11, 0, 0), 0);
+	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_WENT_UP);
+	post(&c, 2, 1);
+	assert_int_equal(forward(1, 77, 0), 0);
+	assert_int_equal(rvif_ring_completed(&b.rx), 1);
+	/* a second time it is nobody's end */
+	assert_int_equal(manager(VMNET_GONE, 1, 11, 0, 0), 0);
+	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_UP);
+	/* one that goes before it was served is not served afterwards */
+	assert_int_equal(manager(VMNET_GONE, 1, 77, 0, 0), 0);
+	as(1, 78, 0);
+	assert_int_equal(entry_function(VMNET_JOIN, 0, 0, 0, 0, 0), 0);
+	assert_int_equal(manager(VMNET_GONE, 1, 78, 0, 0), 0);
+	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_DOWN);
+}
+
+static void up_and_down_as_the_driver_says(void **unused)
+{
+	struct nic a;
+
+	(void)unused;
+	bring_up(&a, 1);
+	rvif_store(&rvif_header(&a.vnic)->driver.state, RVIF_DRIVER_DOWN);
+	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_WENT_DOWN);
+	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_DOWN);
+	rvif_start(&a.vnic);
+	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_WENT_UP);
+	rvif_start(&a.vnic); /* anew, between two looks */
+	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_WENT_DOWN);
+	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_WENT_UP);
+	state->port[1].enabled = 0;
+	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_WENT_DOWN);
+	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_DOWN);
+}
+
+static void a_call_that_stopped_is_cleaned_up_once(void **unused)
+{
+	struct vmnet_sender *sender = &state->port[1].sender[3];
+	struct nic a;
+
+	(void)unused;
+	bring_up(&a, 1);
+	/* stopped in the middle: the host has counted its abort */
+	sender->inside = 1;
+	sender->aborts = 4;
+	as(1, 11, 3);
+	self->aborts = 5;
+	assert_int_equal(entry_function(VMNET_FORWARD, 0, 0, 0, 0, 0), -VMNET_STOPPED);
+	/* other vCPUs of the guest go on */
+	assert_int_equal(forward(1, 11, 2), 0);
+	/* an older abort, another attachment's, another vCPU's: not this call */
+	assert_int_equal(manager(VMNET_ABORTED, 1, 3, 4, 11), 0);
+	assert_int_equal(manager(VMNET_ABORTED, 1, 3, 5, 10), 0);
+	assert_int_equal(manager(VMNET_ABORTED, 1, 2, 5, 11), 0);
+	assert_int_equal(manager(VMNET_ABORTED, 1, 1000, 5, 11), 0);
+	assert_int_equal(sender->inside, 1);
+	assert_int_equal(manager(VMNET_ABORTED, 1, 3, 5, 11), 0);
+	assert_int_equal(sender->inside, 0);
+	assert_int_equal(forward(1, 11, 3), 0);
+	/* a vCPU that there is no room for */
+	assert_int_equal(forward(1, 11, VMNET_VCPUS), -VMNET_TOO_MANY_VCPUS);
+}
+
+static void static_addresses(void **unused)
+{
+	const long mac = 0x7700000002; /* 02:00:00:00:77:00 */
+	struct nic a, b;
+
+	(void)unused;
+	bring_up(&a, 1);
+	bring_up(&b, 2);
+	assert_int_equal(manager(VMNET_STATIC, 2, mac, 1, 0), 0);
+	assert_int_equal(manager(VMNET_STATIC, 1, mac, 1, 0), -RVS_EXISTS);
+	assert_int_equal(manager(VMNET_STATIC, 1, mac, 0, 0), -RVS_NOT_FOUND);
+	assert_int_equal(manager(VMNET_STATIC, 2, mac, 0, 0), 0);
+	assert_int_equal(manager(VMNET_AGE, 0, 0, 0, 0), 0);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, start, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(frames_go_from_port_to_port),
+		TEST(guests_manage_nothing),
+		TEST(nothing_is_served_that_was_not_donated),
+		TEST(the_next_one_waits_for_the_end_of_the_last),
+		TEST(up_and_down_as_the_driver_says),
+		TEST(a_call_that_stopped_is_cleaned_up_once),
+		TEST(static_addresses),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
