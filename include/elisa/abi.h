@@ -106,6 +106,8 @@ enum elisa_why {
 	ELISA_WHY_ADDRESS,	 /* guest driver only: bad user address (value: address) */
 	ELISA_WHY_WINDOW,	 /* guest driver only: the window's addresses are taken (value) */
 	ELISA_WHY_STATE,	 /* guest driver only: the file is another process's */
+	ELISA_WHY_CAPABILITY,	 /* guest driver only: the process lacks one (value: CAP_*) */
+	ELISA_WHY_SYSTEM_RAM,	 /* guest driver only: the guest kernel's own memory (value) */
 	ELISA_WHY_COUNT
 };
 
