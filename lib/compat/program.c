@@ -14,6 +14,15 @@
 
 #define PAGE ((uint64_t)ELISA_PAGE_SIZE)
 
+/* malloc() takes memory of a page or more from mmap() then, and none from its old heap. */
+static void place_allocations(void)
+{
+	mallopt(M_MMAP_THRESHOLD, ELISA_PAGE_SIZE);
+	mallopt(M_TOP_PAD, 0);
+	mallopt(M_TRIM_THRESHOLD, 0);
+	malloc_trim(0);
+}
+
 /*
  * mmap() without an address takes the highest free place, or in the old layout the lowest: fill all
  * places that come before the object area, the large ones first, with nothing.
@@ -31,17 +40,14 @@ COMPAT_PUBLIC int elisa_compat_place(void)
 			if (start >= COMPAT_OBJECT_END || start + size <= ELISA_OBJECT_BASE)
 				continue;
 			munmap(at, size);
-			if (size == PAGE && start >= ELISA_OBJECT_BASE) {
-				/* so that memory of a page or more from malloc() lies there, too */
-				mallopt(M_MMAP_THRESHOLD, ELISA_PAGE_SIZE);
-				return 0;
-			}
-			break;
+			if (size > PAGE)
+				break;
+			place_allocations();
+			return 0;
 		}
 	}
 	return compat_fail(ENOMEM,
-			   "no memory can be had in the object area at %#llx; raise "
-			   "ulimit -v",
+			   "no memory can be had in the object area at %#llx; raise ulimit -v",
 			   ELISA_OBJECT_BASE);
 }
 

@@ -147,7 +147,7 @@ static int serve(struct session *session, const struct elisa_map_req *reqs, int 
 		compat_report("client lost: %s", elisa_compat_error());
 		return -1;
 	}
-	if (write(session->parent, &attached, 1) == 1)
+	if (send(session->parent, &attached, 1, MSG_NOSIGNAL) == 1)
 		wait_for_end(session);
 	return 0;
 }

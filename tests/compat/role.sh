@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # In every VM of the compatibility tests; compat=NAME on the kernel's command line says which, and
-# number=N gives it an address.
+# number=N gives it an address. Shell functions, then the VM's own script.
 . /testbed/lib.sh
 export LD_LIBRARY_PATH=/lib ELISA_APPLIB_FILE=/compat_function.so
 compat=$(sed -n 's/.*compat=\([a-z]*\).*/\1/p' /proc/cmdline)
 number=$(sed -n 's/.*number=\([0-9]*\).*/\1/p' /proc/cmdline)
 modload virtio_net
+echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad
 ip addr add "10.0.0.$number/24" dev eth0
 ip link set eth0 up
-ip -6 addr add "fd00::$number/64" dev eth0 nodad
+ip -6 addr add "fd00::$number/64" dev eth0
 mkdir -p /etc
 echo "10.0.0.1 manager" >/etc/hosts
 
@@ -34,24 +35,24 @@ client()
 {
 	timeout 60 elisa-exec -f "/compat_$1.so" -p "$2" -s "${3:-127.0.0.1}"
 }
-server()
+# counter NAME=VALUE... PORT [SERVER]
+counter()
 {
-	elisa-exec -f "/compat_$1.so" -p "$2" >"/tmp/$1-$2" 2>&1 &
-	eval "server_$2=$!"
+	_setting=$1
+	shift
+	env "$_setting" timeout 60 elisa-exec -f /compat_counter.so -p "$1" -s "${2:-127.0.0.1}"
 }
-server_fails()
+# within SECONDS COMMAND...: it succeeds at last
+within()
 {
-	timeout 20 elisa-exec -f "/compat_$1.so" -p "$2"
-}
-# until it listens, which is after it has looked for the driver and the grant
-listens()
-{
-	for _ in $(seq 1 200); do
-		netstat -ltn | grep -q ":$1 " && return
-		usleep 20000
+	_times=$(($1 * 5))
+	shift
+	while ! "$@" >/dev/null 2>&1; do
+		_times=$((_times - 1))
+		[ "$_times" -gt 0 ] || { failed "never: $*"; return 1; }
+		usleep 200000
 	done
-	failed "nobody listens on port $1"
 }
-. "/compat_$compat.sh"
+. "/$compat.sh"
 echo "$compat: status $status"
 exit $status
