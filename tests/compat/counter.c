@@ -85,7 +85,9 @@ int elisa__client_work(void)
 		printf("calling\n");
 		fflush(stdout);
 		while (CALL(COUNT, 0, 0) >= 0)
-			;
+			if (++last % 1000 == 0)
+				usleep(1000); /* others want the processor, too */
+		last = -1;
 	} else {
 		for (long i = 0; i < count; i++)
 			last = CALL(COUNT, 0, 0);
@@ -93,5 +95,5 @@ int elisa__client_work(void)
 		return 0;
 	}
 	printf("error %d: %s\n", errno, elisa_compat_error());
-	return last == -1 || errno == EPIPE ? 0 : 1;
+	return last == -1 ? 0 : 1;
 }

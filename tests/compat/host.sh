@@ -72,4 +72,5 @@ done
 guest_kill manager TERM
 guest_wait manager
 grep -q "^FAILED" /run/guest-manager/console && status=1
+tsc end
 exit $status

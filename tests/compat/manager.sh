@@ -23,7 +23,11 @@ said()
 # a child process for each client that it has
 clients_of()
 {
-	[ "$(pgrep -P "$1" | wc -l)" = "$2" ]
+	[ "$(grep -l "^PPid:.$1$" /proc/[0-9]*/status | wc -l)" = "$2" ]
+}
+no_server()
+{
+	! pidof elisa-exec
 }
 # peer PORT COMMAND...: what a stranger sends; the server must close the connection
 peer()
@@ -140,7 +144,8 @@ nc -l -p 9002 </dev/null
 nc -l -p 9003 </dev/null
 is 0 "counter: 10201" counter COUNTER_CALLS=1 7002
 within 10 clients_of "$counter" 0
-kill $(pgrep elisa-exec)
-within 10 test "$(pgrep elisa-exec | wc -l)" = 0
+kill $(pidof elisa-exec)
+wait
+within 10 no_server
 echo "nothing should be left"
 nc -l -p 9001 </dev/null
