@@ -19,8 +19,8 @@ if [ "$number" = 2 ]; then
 		-f /compat_loop.so -p 7004 -s manager
 	BAR_STORE=4711 client bar 7005 manager || failed bar
 	compat_cost manager 7004 elisa-compat-native || failed cost
-	within 60 nc -w 1 manager 7006 </dev/null
-	is 0 "error 32: call: the export" counter COUNTER_DOES=survive 7006 manager
+	within 60 nc -w 1 manager 7008 </dev/null
+	is 0 "error 32: call: the export" counter COUNTER_DOES=survive 7008 manager
 else
 	is 0 "bar: 4711" env BAR_WAIT=4711 elisa-exec -f /compat_bar.so -p 7005 -s manager
 fi

@@ -120,16 +120,18 @@ said 7001 "a client of value has gone: 4711" || failed "no exit callback"
 # --- a client is killed in a call
 echo "kills"
 ELISA_COMPAT_LIMIT_US=100000 server counter 7006
-doomed=$server
+spun=$server
 COUNTER_DOES=spin elisa-exec -f /compat_counter.so -p 7006 -s ::1 >/tmp/spin 2>&1 &
 spinning=$!
 within 20 grep -q spinning /tmp/spin
 kill -KILL "$spinning"
-within 20 clients_of "$doomed" 0
+within 20 clients_of "$spun" 0
 said 7006 "the counter is" || failed "no exit callback after a kill"
 
 # --- the server is killed during calls, those of another VM, too
-counter COUNTER_DOES=survive 7006 >/tmp/survive 2>&1 &
+server counter 7008
+doomed=$server
+counter COUNTER_DOES=survive 7008 >/tmp/survive 2>&1 &
 survivor=$!
 within 30 clients_of "$doomed" 2
 usleep 200000
