@@ -68,19 +68,14 @@ static int append(struct elisa_map_req **reqs, int *nreqs, int *capacity,
 }
 
 /*
- * Pages of a file are written once as they are: so they are this process's own memory, and what
- * is done before the first client is for all of them (memory.c).
+ * Written once as it is, a page of a file becomes this process's own memory: so what is loaded before
+ * the first client is for all of them (memory.c).
  */
-static int own_pages(uint64_t start, uint64_t end, int prot)
+static void own_page(uint64_t address)
 {
-	if (mprotect((void *)(uintptr_t)start, end - start, PROT_READ | PROT_WRITE) < 0)
-		return -1;
-	for (uint64_t at = start; at < end; at += PAGE) {
-		volatile uint8_t *byte = (void *)(uintptr_t)at;
+	volatile uint8_t *byte = (void *)(uintptr_t)address;
 
-		*byte = *byte;
-	}
-	return mprotect((void *)(uintptr_t)start, end - start, prot);
+	*byte = *byte;
 }
 
 struct program {
@@ -118,9 +113,7 @@ static int append_segment(const struct program *program, const ElfW(Phdr) * segm
 		if (writable && !constant) {
 			req.pt_flags |= PT_W;
 			req.ept_flags |= EPT_W;
-			if (own_pages(at, at + PAGE, PROT_READ | PROT_WRITE) < 0)
-				return compat_fail(errno, "load '%.200s': no memory for its data",
-						   program->file);
+			own_page(at);
 		}
 		if (append(reqs, nreqs, capacity, &req) < 0)
 			return -1;

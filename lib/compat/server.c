@@ -214,8 +214,10 @@ static bool hear_client(struct client *client)
 	return false;
 }
 
-static void watch_clients(struct server *server, const struct pollfd *wait)
+/* Whether there are such after it whose time runs. */
+static bool watch_clients(struct server *server, const struct pollfd *wait)
 {
+	bool running = false;
 	int kept = 0;
 
 	for (int i = 0; i < server->clients; i++) {
@@ -230,15 +232,17 @@ static void watch_clients(struct server *server, const struct pollfd *wait)
 			shutdown(client->sockfd, SHUT_RDWR);
 			close_socket(client);
 		}
+		running |= client->sockfd >= 0;
 		server->client[kept++] = *client;
 	}
 	server->clients = kept;
+	return running;
 }
 
 static void accept_for_ever(struct server *server)
 {
 	struct pollfd wait[LISTENERS + COMPAT_CLIENTS];
-	bool short_of_something = false;
+	bool short_of_something = false, running = false;
 
 	for (;;) {
 		int first = server->listeners, count = server->clients;
@@ -250,13 +254,16 @@ static void accept_for_ever(struct server *server)
 		for (int i = 0; i < count; i++)
 			wait[first + i] =
 				(struct pollfd){.fd = server->client[i].child, .events = POLLIN};
-		if (poll(wait, (nfds_t)(first + count), SECOND_MS) < 0)
+		if (poll(wait, (nfds_t)(first + count),
+			 running || short_of_something ? SECOND_MS : -1) < 0)
 			continue;
 		short_of_something = false;
-		watch_clients(server, wait + first);
+		running = watch_clients(server, wait + first);
 		for (int i = 0; i < first; i++)
-			if (wait[i].revents && !take_connection(server, server->listener[i]))
-				short_of_something = true;
+			if (wait[i].revents) {
+				running = true;
+				short_of_something |= !take_connection(server, server->listener[i]);
+			}
 	}
 }
 

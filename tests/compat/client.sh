@@ -11,7 +11,6 @@ echo "wants a grant"
 within 30 client value 7001 fd00::1
 is 0 "value: 1" client value 7001 fd00::1
 is 0 "counter: " counter COUNTER_CALLS=1000 7002 manager
-echo echo
 is 0 "echo: 100000 bytes" client echo 7003 manager
 if [ "$number" = 2 ]; then
 	LOOP_CALLS=10000 client loop 7004 manager || failed loop
@@ -24,6 +23,5 @@ if [ "$number" = 2 ]; then
 else
 	is 0 "bar: 4711" env BAR_WAIT=4711 elisa-exec -f /compat_bar.so -p 7005 -s manager
 fi
-echo done
 # the manager waits for this
 within 60 nc -w 1 manager "900$number" </dev/null

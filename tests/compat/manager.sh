@@ -85,11 +85,9 @@ for address in 127.0.0.1 ::1 10.0.0.1 fd00::1 manager; do
 	is 0 "value: 1" client value 7001 "$address"
 done
 is 0 "echo: 100000 bytes" client echo 7003
-echo twenty
 for _ in $(seq 1 20); do
 	is 0 "counter: " counter COUNTER_CALLS=10 7002
 done
-echo eight
 pids=
 for _ in 1 2 3 4 5 6 7 8; do
 	counter COUNTER_CALLS=1000 7002 >/dev/null &
@@ -101,7 +99,7 @@ done
 is 0 "error 14: call: the function faulted" counter COUNTER_DOES=fault 7002
 
 # --- strangers
-echo strangers
+echo "strangers"
 peer 7001 head -c 5000 /dev/urandom
 peer 7001 printf ELISAcmp
 peer 7001 true
@@ -140,13 +138,13 @@ wait "$survivor" || failed "a survivor's status"
 grep -q "error 32: call: the export or the attachment has ended" /tmp/survive ||
 	failed "the server is gone, but: $(cat /tmp/survive)"
 
-echo waits
+echo "waits for the others"
 # --- until the other VMs are content
 nc -l -p 9002 </dev/null
 nc -l -p 9003 </dev/null
 is 0 "counter: 10201" counter COUNTER_CALLS=1 7002
 within 10 clients_of "$counter" 0
-kill $(pidof elisa-exec)
+killall elisa-exec
 wait
 within 10 no_server
 echo "nothing should be left"

@@ -53,6 +53,7 @@ within()
 		usleep 200000
 	done
 }
+# shellcheck disable=SC1090 # one of the scripts beside this one
 . "/$compat.sh"
 echo "$compat: status $status"
 exit $status
