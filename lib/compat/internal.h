@@ -14,12 +14,6 @@
 #define COMPAT_CLIENTS	  256
 #define COMPAT_OBJECT_END (ELISA_OBJECT_BASE + ELISA_OBJECT_SIZE)
 
-/* The name under which both VMs need a grant; the environment may name another one. */
-#define COMPAT_NAME	  "elisa-compat"
-#define COMPAT_NAME_ENV	  "ELISA_COMPAT_NAME"
-/* Microseconds that a call may use, if the host's default does not suit. */
-#define COMPAT_LIMIT_ENV  "ELISA_COMPAT_LIMIT_US"
-
 typedef int server_callback(int sockfd, uint64_t *user, struct elisa_map_req **reqs, int *nreqs,
 			    uint64_t *entry);
 typedef int exit_callback(uint64_t *user);
@@ -59,6 +53,9 @@ int compat_memory_init(void);
 int compat_memory_map(struct elisa_export *export_, const struct compat_run *run);
 
 /* ---- session.c */
+
+/* The name under which both VMs need a grant: the environment's, or elisa-compat. */
+const char *compat_name(void);
 
 /*
  * The server's side of one client, in its child process: all of its life on this socket. parent is a

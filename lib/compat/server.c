@@ -104,7 +104,7 @@ static int check_rights(void)
 		return compat_fail(EPERM,
 				   "the host's administrator has not granted this VM to export; "
 				   "on the host run: elisactl grant --pid VMM_PID export %s",
-				   COMPAT_NAME);
+				   compat_name());
 	return 0;
 }
 

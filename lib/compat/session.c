@@ -51,9 +51,17 @@ static int hear(const struct session *session, enum wire_type type, int millisec
 	return 0;
 }
 
+const char *compat_name(void)
+{
+	const char *name = getenv("ELISA_COMPAT_NAME");
+
+	return name ? name : "elisa-compat";
+}
+
+/* What a call may use; 0: the host's default. */
 static uint32_t limit_us(void)
 {
-	const char *text = getenv(COMPAT_LIMIT_ENV);
+	const char *text = getenv("ELISA_COMPAT_LIMIT_US");
 
 	return text ? (uint32_t)strtoul(text, NULL, 10) : 0;
 }
@@ -74,12 +82,11 @@ static int map_all(struct session *session, const struct elisa_map_req *reqs, in
 static int publish(struct session *session, const struct elisa_map_req *reqs, int count,
 		   uint64_t entry)
 {
-	const char *name = getenv(COMPAT_NAME_ENV);
 	int ret = elisa_open(NULL, &session->elisa);
 
 	if (ret < 0)
 		return compat_fail_elisa(NULL, ret);
-	ret = elisa_export_create_private(session->elisa, name ? name : COMPAT_NAME, 0, limit_us(),
+	ret = elisa_export_create_private(session->elisa, compat_name(), 0, limit_us(),
 					  session->ticket, &session->export_);
 	if (ret < 0)
 		return compat_fail_elisa(session->elisa, ret);

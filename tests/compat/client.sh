@@ -10,7 +10,7 @@ is 1 "has not granted this" client value 7001 manager
 echo "wants a grant"
 within 30 client value 7001 fd00::1
 is 0 "value: 1" client value 7001 fd00::1
-is 0 "counter: " counter COUNTER_CALLS=1000 7002 manager
+COUNTER_CALLS=1000 is 0 "counter: " client counter 7002 manager
 is 0 "echo: 100000 bytes" client echo 7003 manager
 if [ "$number" = 2 ]; then
 	LOOP_CALLS=10000 client loop 7004 manager || failed loop
@@ -19,9 +19,9 @@ if [ "$number" = 2 ]; then
 	BAR_STORE=4711 client bar 7005 manager || failed bar
 	compat_cost manager 7004 elisa-compat-native || failed cost
 	within 60 nc -w 1 manager 7008 </dev/null
-	is 0 "error 32: call: the export" counter COUNTER_DOES=survive 7008 manager
+	COUNTER_DOES=survive is 0 "error 32: call: the export" client counter 7008 manager
 else
-	is 0 "bar: 4711" env BAR_WAIT=4711 elisa-exec -f /compat_bar.so -p 7005 -s manager
+	BAR_WAIT=4711 is 0 "bar: 4711" client bar 7005 manager
 fi
 # the manager waits for this
 within 60 nc -w 1 manager "900$number" </dev/null

@@ -9,16 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <libelisa.h>
-#include <libelisa_extra/map.h>
-#include "function.h"
-
-int elisa__exec_init(void);
-int elisa__server_cb(int sockfd, uint64_t *user, struct elisa_map_req **reqs, int *nreqs,
-		     uint64_t *entry);
-int elisa__server_exit_cb(uint64_t *user);
-int elisa__client_cb(int sockfd);
-int elisa__client_work(void);
+#include "example.h"
 
 static long *memory;
 
@@ -85,7 +76,7 @@ int elisa__client_work(void)
 		printf("calling\n");
 		fflush(stdout);
 		while (CALL(COUNT, 0, 0) >= 0)
-			if (++last % 1000 == 0)
+			if (++last % 100 == 0)
 				usleep(1000); /* others want the processor, too */
 		last = -1;
 	} else {

@@ -8,16 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <libelisa.h>
-#include <libelisa_extra/map.h>
-#include "function.h"
-
-int elisa__exec_init(void);
-int elisa__server_cb(int sockfd, uint64_t *user, struct elisa_map_req **reqs, int *nreqs,
-		     uint64_t *entry);
-int elisa__server_exit_cb(uint64_t *user);
-int elisa__client_cb(int sockfd);
-int elisa__client_work(void);
+#include "example.h"
 
 enum {
 	SIZE = 100000

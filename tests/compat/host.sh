@@ -32,9 +32,9 @@ vm()
 # until a VM has said something
 said()
 {
-	for _ in $(seq 1 1200); do
+	for _ in $(seq 1 400); do
 		grep -q "^$2" "/run/guest-$1/console" && return
-		usleep 100000
+		usleep 300000
 	done
 	say "FAILED: $1 never said '$2'"
 	status=1
@@ -62,8 +62,10 @@ for name in a b; do
 	said "$name" "wants a grant"
 	grant "$name" attach
 done
+tsc "the VMs are up"
 ended a
 ended b
+tsc "the clients are through"
 said manager "nothing should be left"
 for what in exports attachments; do
 	[ "$(elisactl --json "$what" | tr -d '\n')" = "[]" ] ||

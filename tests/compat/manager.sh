@@ -53,7 +53,7 @@ is 1 "has not granted this VM to export.*elisactl grant" server_fails /compat_va
 echo "wants a grant"
 until [ "$(elisa-exec manager --name elisa-compat /nowhere 2>&1 | grep -c granted)" = 0 ] &&
 	elisa-exec guest --name elisa-compat.none /nop.so 2>&1 | grep -q "no such export"; do
-	usleep 100000
+	usleep 300000
 done
 
 # --- bad usage
@@ -86,17 +86,17 @@ for address in 127.0.0.1 ::1 10.0.0.1 fd00::1 manager; do
 done
 is 0 "echo: 100000 bytes" client echo 7003
 for _ in $(seq 1 20); do
-	is 0 "counter: " counter COUNTER_CALLS=10 7002
+	COUNTER_CALLS=10 is 0 "counter: " client counter 7002
 done
 pids=
 for _ in 1 2 3 4 5 6 7 8; do
-	counter COUNTER_CALLS=1000 7002 >/dev/null &
+	COUNTER_CALLS=1000 client counter 7002 >/dev/null &
 	pids="$pids $!"
 done
 for pid in $pids; do
 	wait "$pid" || failed "one of eight at once"
 done
-is 0 "error 14: call: the function faulted" counter COUNTER_DOES=fault 7002
+COUNTER_DOES=fault is 0 "error 14: call: the function faulted" client counter 7002
 
 # --- strangers
 echo "strangers"
@@ -117,7 +117,7 @@ said 7001 "a client of value has gone: 4711" || failed "no exit callback"
 
 # --- a client is killed in a call
 echo "kills"
-ELISA_COMPAT_LIMIT_US=100000 server counter 7006
+ELISA_COMPAT_LIMIT_US=20000 server counter 7006
 spun=$server
 COUNTER_DOES=spin elisa-exec -f /compat_counter.so -p 7006 -s ::1 >/tmp/spin 2>&1 &
 spinning=$!
@@ -129,7 +129,7 @@ said 7006 "the counter is" || failed "no exit callback after a kill"
 # --- the server is killed during calls, those of another VM, too
 server counter 7008
 doomed=$server
-counter COUNTER_DOES=survive 7008 >/tmp/survive 2>&1 &
+COUNTER_DOES=survive client counter 7008 >/tmp/survive 2>&1 &
 survivor=$!
 within 30 clients_of "$doomed" 2
 usleep 200000
@@ -142,7 +142,7 @@ echo "waits for the others"
 # --- until the other VMs are content
 nc -l -p 9002 </dev/null
 nc -l -p 9003 </dev/null
-is 0 "counter: 10201" counter COUNTER_CALLS=1 7002
+COUNTER_CALLS=1 is 0 "counter: 10201" client counter 7002
 within 10 clients_of "$counter" 0
 killall elisa-exec
 wait

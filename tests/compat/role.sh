@@ -33,14 +33,7 @@ is()
 # client LIBRARY PORT [SERVER]
 client()
 {
-	timeout 60 elisa-exec -f "/compat_$1.so" -p "$2" -s "${3:-127.0.0.1}"
-}
-# counter NAME=VALUE... PORT [SERVER]
-counter()
-{
-	_setting=$1
-	shift
-	env "$_setting" timeout 60 elisa-exec -f /compat_counter.so -p "$1" -s "${2:-127.0.0.1}"
+	elisa-exec -f "/compat_$1.so" -p "$2" -s "${3:-127.0.0.1}"
 }
 # within SECONDS COMMAND...: it succeeds at last
 within()

@@ -334,15 +334,28 @@ static void clients_are_counted(void **state)
 		close(fd[i]);
 }
 
-static void the_server_takes_its_clients_with_it(void **state)
+static void kill_server(useconds_t later)
 {
 	int sockfd = elisa_client("127.0.0.1", port, ordinary);
 
-	(void)state;
 	assert_true(sockfd >= 0);
+	usleep(later);
 	kill(server, SIGKILL);
 	exit_callback_ran();
 	closed(sockfd);
+}
+
+static void the_server_takes_its_clients_with_it(void **state)
+{
+	(void)state;
+	kill_server(300000);
+}
+
+/* It may be gone before it is told that the client is attached. */
+static void a_client_outlives_no_server(void **state)
+{
+	(void)state;
+	kill_server(0);
 }
 
 /* --- a hostile server */
@@ -431,6 +444,7 @@ int main(void)
 		WITH_SERVER(strangers_hold_nobody_up),
 		WITH_SERVER(clients_are_counted),
 		WITH_SERVER(the_server_takes_its_clients_with_it),
+		WITH_SERVER(a_client_outlives_no_server),
 		cmocka_unit_test(hostile_servers_are_errors),
 		cmocka_unit_test(interrupts_are_left_alone),
 	};
