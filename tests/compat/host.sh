@@ -54,7 +54,7 @@ modload elisa allow_leaky_cpu=1 || exit 1
 GUEST_PCI=1 vm manager manager 1 \
 	-object memory-backend-memfd,id=shared,size=1M,share=on -device ivshmem-plain,memdev=shared
 vm a client 2
-vm b client 3
+GUEST_CPUS=2 vm b client 3
 said manager "wants a grant"
 grant manager export
 grant manager attach

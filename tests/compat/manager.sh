@@ -88,14 +88,7 @@ is 0 "echo: 100000 bytes" client echo 7003
 for _ in $(seq 1 20); do
 	COUNTER_CALLS=10 is 0 "counter: " client counter 7002
 done
-pids=
-for _ in 1 2 3 4 5 6 7 8; do
-	COUNTER_CALLS=1000 client counter 7002 >/dev/null &
-	pids="$pids $!"
-done
-for pid in $pids; do
-	wait "$pid" || failed "one of eight at once"
-done
+at_once 8 1000 127.0.0.1
 COUNTER_DOES=fault is 0 "error 14: call: the function faulted" client counter 7002
 
 # --- strangers

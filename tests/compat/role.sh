@@ -35,6 +35,18 @@ client()
 {
 	elisa-exec -f "/compat_$1.so" -p "$2" -s "${3:-127.0.0.1}"
 }
+# at_once N CALLS SERVER: N clients that count
+at_once()
+{
+	_pids=
+	for _ in $(seq 1 "$1"); do
+		COUNTER_CALLS=$2 client counter 7002 "$3" >/dev/null &
+		_pids="$_pids $!"
+	done
+	for _pid in $_pids; do
+		wait "$_pid" || failed "one of $1 at once"
+	done
+}
 # within SECONDS COMMAND...: it succeeds at last
 within()
 {
