@@ -56,6 +56,15 @@ until [ "$(elisa-exec manager --name elisa-compat /nowhere 2>&1 | grep -c grante
 	usleep 300000
 done
 
+# the other VMs wait for the end of a connection, which costs nothing, and so does this one
+mkfifo /tmp/hold
+nc -l -p 9001 <>/tmp/hold &
+go=$!
+nc -l -p 9002 </dev/null &
+a=$!
+nc -l -p 9003 </dev/null &
+b=$!
+
 # --- bad usage
 is 1 "cannot load the application: .*nowhere" server_fails /nowhere.so 7001
 is 1 "lacks a callback: .*elisa__exec_init" server_fails /compat_function.so 7001
@@ -122,19 +131,18 @@ said 7006 "the counter is" || failed "no exit callback after a kill"
 # --- the server is killed during calls, those of another VM, too
 server counter 7008
 doomed=$server
+kill "$go"
 COUNTER_DOES=survive client counter 7008 >/tmp/survive 2>&1 &
 survivor=$!
 within 30 clients_of "$doomed" 2
-usleep 200000
+usleep 50000
 kill -KILL "$doomed"
 wait "$survivor" || failed "a survivor's status"
 grep -q "error 32: call: the export or the attachment has ended" /tmp/survive ||
 	failed "the server is gone, but: $(cat /tmp/survive)"
 
-echo "waits for the others"
 # --- until the other VMs are content
-nc -l -p 9002 </dev/null
-nc -l -p 9003 </dev/null
+wait "$a" "$b"
 COUNTER_CALLS=1 is 0 "counter: 10201" client counter 7002
 within 10 clients_of "$counter" 0
 killall elisa-exec

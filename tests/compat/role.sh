@@ -50,12 +50,12 @@ at_once()
 # within SECONDS COMMAND...: it succeeds at last
 within()
 {
-	_times=$(($1 * 5))
+	_times=$(($1 * 10))
 	shift
 	while ! "$@" >/dev/null 2>&1; do
 		_times=$((_times - 1))
 		[ "$_times" -gt 0 ] || { failed "never: $*"; return 1; }
-		usleep 200000
+		usleep 100000
 	done
 }
 # shellcheck disable=SC1090 # one of the scripts beside this one
