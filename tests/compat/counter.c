@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * In the prototype's style: a counter in memory that the server allocates once, by malloc() as by
- * mmap(), and maps for each client. COUNTER_CALLS in the environment: how often a client counts.
+ * mmap(), and maps for each client. In the environment: how often a client counts (COUNTER_CALLS), or
+ * what else it does (COUNTER_DOES: fault, spin, survive, wait).
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -72,6 +73,8 @@ int elisa__client_work(void)
 		while (CALL(SPIN, 0, 0) == -1 && errno == ETIMEDOUT)
 			;
 		return 0;
+	} else if (what && !strcmp(what, "wait")) {
+		return pause();
 	} else if (what && !strcmp(what, "survive")) {
 		printf("calling\n");
 		fflush(stdout);

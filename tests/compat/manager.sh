@@ -89,6 +89,10 @@ ELISA_APPLIB_FILE=/nowhere.so server value 7007
 is 1 "callback refused this client" client value 7007
 echo "serves"
 
+# the host takes its hooks away with the last attachment, and the next one would wait for them
+COUNTER_DOES=wait elisa-exec -f /compat_counter.so -p 7002 -s ::1 &
+keeper=$!
+
 # --- clients in the same VM
 for address in 127.0.0.1 ::1 10.0.0.1 fd00::1 manager; do
 	is 0 "value: 1" client value 7001 "$address"
@@ -144,6 +148,7 @@ grep -q "error 32: call: the export or the attachment has ended" /tmp/survive ||
 # --- until the other VMs are content
 wait "$a" "$b"
 COUNTER_CALLS=1 is 0 "counter: 10201" client counter 7002
+kill "$keeper"
 within 10 clients_of "$counter" 0
 killall elisa-exec
 wait
