@@ -2,7 +2,7 @@
 /*
  * In the prototype's style: a counter in memory that the server allocates once, by malloc() as by
  * mmap(), and maps for each client. In the environment: how often a client counts (COUNTER_CALLS), or
- * what else it does (COUNTER_DOES: fault, spin, survive, wait).
+ * what else it does (COUNTER_DOES: fault, spin, survive, stay).
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -73,7 +73,7 @@ int elisa__client_work(void)
 		while (CALL(SPIN, 0, 0) == -1 && errno == ETIMEDOUT)
 			;
 		return 0;
-	} else if (what && !strcmp(what, "wait")) {
+	} else if (what && !strcmp(what, "stay")) {
 		return pause();
 	} else if (what && !strcmp(what, "survive")) {
 		printf("calling\n");

@@ -90,7 +90,7 @@ is 1 "callback refused this client" client value 7007
 echo "serves"
 
 # the host takes its hooks away with the last attachment, and the next one would wait for them
-COUNTER_DOES=wait elisa-exec -f /compat_counter.so -p 7002 -s ::1 &
+COUNTER_DOES=stay elisa-exec -f /compat_counter.so -p 7002 -s ::1 &
 keeper=$!
 
 # --- clients in the same VM
