@@ -3,7 +3,9 @@
  * A manager's exports. They belong to the open file that made them and end with it. A
  * page may be unpinned only after the host has let go of it.
  */
+#include <linux/capability.h>
 #include <linux/io.h>
+#include <linux/ioport.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -121,7 +123,7 @@ err:
 	return ret;
 }
 
-static int map_check(const struct elisa_ioc_map *arg, struct elisa_status *status)
+static int map_check(const struct elisa_ioc_map *arg, u64 limit, struct elisa_status *status)
 {
 	if (!arg->length)
 		return elisa_fail(status, ELISA_WHY_NO_PAGES, 0, -EINVAL);
@@ -134,9 +136,39 @@ static int map_check(const struct elisa_ioc_map *arg, struct elisa_status *statu
 	if (arg->prot != ELISA_PROT_READ && arg->prot != (ELISA_PROT_READ | ELISA_PROT_WRITE) &&
 	    arg->prot != (ELISA_PROT_READ | ELISA_PROT_EXEC))
 		return elisa_fail(status, ELISA_WHY_PROT, arg->prot, -EINVAL);
-	if (arg->address > TASK_SIZE_MAX || arg->length > TASK_SIZE_MAX - arg->address)
+	if (arg->address > limit || arg->length > limit - arg->address)
 		return elisa_fail(status, ELISA_WHY_ADDRESS, arg->address, -EFAULT);
 	return 0;
+}
+
+/* Guest-physical memory that this kernel does not manage: memory behind a PCI BAR, say. */
+static int physical_check(const struct elisa_ioc_map *arg, struct elisa_status *status)
+{
+	if (!capable(CAP_SYS_RAWIO))
+		return elisa_fail(status, ELISA_WHY_CAPABILITY, CAP_SYS_RAWIO, -EPERM);
+	if (region_intersects(arg->address, arg->length, IORESOURCE_SYSTEM_RAM, IORES_DESC_NONE) !=
+	    REGION_DISJOINT)
+		return elisa_fail(status, ELISA_WHY_SYSTEM_RAM, arg->address, -EINVAL);
+	return 0;
+}
+
+/* Nothing to pin and nothing to forget: no kernel of this VM moves that memory. */
+static int map_physical_run(struct elisa_export *export, u64 offset, u64 address, u32 count,
+			    u32 prot, struct elisa_status *status)
+{
+	struct elisa_hc_page *page = elisa_page_get(ELISA_HC_EXPORT_MAP);
+	u32 i;
+	int ret;
+
+	page->map.id = export->id;
+	page->map.prot = prot;
+	page->map.offset = offset;
+	page->map.count = count;
+	for (i = 0; i < count; i++)
+		page->map.gpa[i] = address + (u64)i * PAGE_SIZE;
+	ret = elisa_hypercall(page, status);
+	elisa_page_put(page);
+	return ret;
 }
 
 static int map_run(struct elisa_export *export, u64 offset, u64 address, u32 count, u32 prot,
@@ -192,15 +224,15 @@ static void map_undo(struct elisa_export *export, u64 offset, u64 done)
 		runs_drop(export, offset, offset + done);
 }
 
-int elisa_export_map(struct elisa_file *file, struct elisa_ioc_map *arg)
+typedef int map_function(struct elisa_export *export, u64 offset, u64 address, u32 count, u32 prot,
+			 struct elisa_status *status);
+
+static int map_runs(struct elisa_file *file, struct elisa_ioc_map *arg, map_function *map)
 {
 	struct elisa_export *export;
 	u64 done = 0;
-	int ret;
+	int ret = 0;
 
-	ret = map_check(arg, &arg->status);
-	if (ret)
-		return ret;
 	if (mutex_lock_killable(&file->lock))
 		return -EINTR;
 	export = export_find(file, arg->id);
@@ -215,8 +247,8 @@ int elisa_export_map(struct elisa_file *file, struct elisa_ioc_map *arg)
 		if (signal_pending(current))
 			ret = -EINTR;
 		else
-			ret = map_run(export, arg->offset + done, arg->address + done, count,
-				      arg->prot, &arg->status);
+			ret = map(export, arg->offset + done, arg->address + done, count, arg->prot,
+				  &arg->status);
 		if (!ret)
 			done += (u64)count << PAGE_SHIFT;
 	}
@@ -225,6 +257,22 @@ int elisa_export_map(struct elisa_file *file, struct elisa_ioc_map *arg)
 out:
 	mutex_unlock(&file->lock);
 	return ret;
+}
+
+int elisa_export_map(struct elisa_file *file, struct elisa_ioc_map *arg)
+{
+	int ret = map_check(arg, TASK_SIZE_MAX, &arg->status);
+
+	return ret ? ret : map_runs(file, arg, map_run);
+}
+
+int elisa_export_map_physical(struct elisa_file *file, struct elisa_ioc_map *arg)
+{
+	int ret = map_check(arg, 1ULL << boot_cpu_data.x86_phys_bits, &arg->status);
+
+	if (!ret)
+		ret = physical_check(arg, &arg->status);
+	return ret ? ret : map_runs(file, arg, map_physical_run);
 }
 
 int elisa_export_unmap(struct elisa_file *file, struct elisa_ioc_unmap *arg)

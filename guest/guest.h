@@ -130,6 +130,7 @@ void elisa_unpin(struct mm_struct *mm, struct page **pages, u32 count);
 /* ---- export.c */
 int elisa_export_create(struct elisa_file *file, struct elisa_ioc_export *arg);
 int elisa_export_map(struct elisa_file *file, struct elisa_ioc_map *arg);
+int elisa_export_map_physical(struct elisa_file *file, struct elisa_ioc_map *arg);
 int elisa_export_unmap(struct elisa_file *file, struct elisa_ioc_unmap *arg);
 int elisa_export_publish(struct elisa_file *file, struct elisa_ioc_publish *arg);
 int elisa_export_destroy(struct elisa_file *file, struct elisa_ioc_destroy *arg);

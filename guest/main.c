@@ -130,6 +130,8 @@ static int dispatch(struct elisa_file *file, unsigned int command, union elisa_i
 		return elisa_export_create(file, &arg->export_);
 	case ELISA_IOC_EXPORT_MAP:
 		return elisa_export_map(file, &arg->map);
+	case ELISA_IOC_EXPORT_MAP_PHYSICAL:
+		return elisa_export_map_physical(file, &arg->map);
 	case ELISA_IOC_EXPORT_UNMAP:
 		return elisa_export_unmap(file, &arg->unmap);
 	case ELISA_IOC_EXPORT_PUBLISH:
@@ -175,6 +177,7 @@ static long elisa_ioctl(struct file *filp, unsigned int command, unsigned long a
 	case ELISA_IOC_INFO:
 	case ELISA_IOC_EXPORT_CREATE:
 	case ELISA_IOC_EXPORT_MAP:
+	case ELISA_IOC_EXPORT_MAP_PHYSICAL:
 	case ELISA_IOC_EXPORT_UNMAP:
 	case ELISA_IOC_EXPORT_PUBLISH:
 	case ELISA_IOC_EXPORT_DESTROY:

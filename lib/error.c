@@ -141,6 +141,12 @@ static const struct reason reasons[ELISA_WHY_COUNT] = {
 			     "open the device, export and attach in the process that uses it: "
 			     "a child of fork() or a program after exec() has to do so anew",
 			     NULL, NO_VALUE},
+	[ELISA_WHY_CAPABILITY] = {"the process lacks the capability CAP_SYS_RAWIO",
+				  "run it as root, or give it that capability", NULL, NO_VALUE},
+	[ELISA_WHY_SYSTEM_RAM] = {"this is no memory apart from that of the VM's kernel",
+				  "give the address of memory behind a PCI BAR (the file resource "
+				  "of the device in /sys)",
+				  "guest-physical address", HEX},
 };
 
 /* For failures that come with an errno alone. */

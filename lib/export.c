@@ -139,14 +139,14 @@ static int check_range(const struct elisa_export *export_, uint64_t offset, size
 	return elisa_fail(export_->handle, EINVAL, ELISA_WHY_RANGE, bad, doing, export_->name);
 }
 
-ELISA_PUBLIC int elisa_export_map(struct elisa_export *export_, uint64_t offset,
-				  const void *address, size_t length, uint32_t prot)
+static int map(struct elisa_export *export_, unsigned long command, uint64_t offset,
+	       uint64_t address, size_t length, uint32_t prot)
 {
 	static const char doing[] = "map memory into export";
 	struct elisa_ioc_map request = {
 		.prot = prot,
 		.offset = offset,
-		.address = (uintptr_t)address,
+		.address = address,
 		.length = length,
 	};
 	int ret;
@@ -167,8 +167,19 @@ ELISA_PUBLIC int elisa_export_map(struct elisa_export *export_, uint64_t offset,
 		return elisa_fail(export_->handle, EINVAL, ELISA_WHY_RANGE, request.address, doing,
 				  export_->name);
 	request.id = export_->id;
-	return elisa_request(export_->handle, ELISA_IOC_EXPORT_MAP, &request.status, doing,
-			     export_->name);
+	return elisa_request(export_->handle, command, &request.status, doing, export_->name);
+}
+
+ELISA_PUBLIC int elisa_export_map(struct elisa_export *export_, uint64_t offset,
+				  const void *address, size_t length, uint32_t prot)
+{
+	return map(export_, ELISA_IOC_EXPORT_MAP, offset, (uintptr_t)address, length, prot);
+}
+
+ELISA_PUBLIC int elisa_export_map_physical(struct elisa_export *export_, uint64_t offset,
+					   uint64_t address, size_t length, uint32_t prot)
+{
+	return map(export_, ELISA_IOC_EXPORT_MAP_PHYSICAL, offset, address, length, prot);
 }
 
 ELISA_PUBLIC int elisa_export_unmap(struct elisa_export *export_, uint64_t offset, size_t length)

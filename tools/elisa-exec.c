@@ -17,10 +17,12 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 #include <elisa/exec.h>
+#include "elisa-exec.h"
 
 static const char usage_text[] =
 	"Usage: elisa-exec manager --name NAME [OPTION]... APP.so [ARGUMENT]...\n"
 	"       elisa-exec guest --name NAME | --ticket HEX [OPTION]... APP.so [ARGUMENT]...\n"
+	"       elisa-exec -f LIB.so -p PORT [-s SERVER]\n"
 	"\n"
 	"Runs one side of the application APP.so, which defines `elisa_app` (<elisa/exec.h>).\n"
 	"\n"
@@ -38,7 +40,12 @@ static const char usage_text[] =
 	"  --ticket HEX       the ticket of a private export instead\n"
 	"  --trust-manager    let the manager's code change this program's registers\n"
 	"\n"
-	"both:\n"
+	"programs of the research prototype (LIB.so defines elisa__server_cb and so on):\n"
+	"  -f LIB.so          the library\n"
+	"  -p PORT            TCP port of the server\n"
+	"  -s SERVER          be a client of it (address or host name); else be the server\n"
+	"\n"
+	"manager and guest:\n"
 	"  --device PATH      the driver's device (default " ELISA_DEVICE ")\n"
 	"  --help             this text\n"
 	"\n"
@@ -57,7 +64,7 @@ struct options {
 	uint64_t offset;
 };
 
-static int usage_error(const char *what, const char *value)
+int usage_error(const char *what, const char *value)
 {
 	fprintf(stderr, "elisa-exec: %s%s%s; see elisa-exec --help\n", what, value ? ": " : "",
 		value ? value : "");
@@ -100,10 +107,9 @@ static void print_ticket(const uint8_t ticket[ELISA_TICKET_SIZE])
 	fflush(stdout);
 }
 
-/* The application stays loaded until the process ends. */
-static const struct elisa_app *load_app(const char *file)
+/* It stays loaded until the process ends. */
+void *load_object(const char *file)
 {
-	const struct elisa_app *app;
 	void *object;
 	char *path = NULL;
 
@@ -112,10 +118,18 @@ static const struct elisa_app *load_app(const char *file)
 		file = path;
 	object = dlopen(file, RTLD_NOW | RTLD_LOCAL);
 	free(path);
-	if (!object) {
+	if (!object)
 		fprintf(stderr, "elisa-exec: cannot load the application: %s\n", dlerror());
+	return object;
+}
+
+static const struct elisa_app *load_app(const char *file)
+{
+	const struct elisa_app *app;
+	void *object = load_object(file);
+
+	if (!object)
 		return NULL;
-	}
 	app = dlsym(object, "elisa_app");
 	if (!app) {
 		fprintf(stderr, "elisa-exec: the application does not define elisa_app: %s\n",
@@ -398,6 +412,8 @@ int main(int argc, char **argv)
 		fputs(usage_text, stdout);
 		return 0;
 	}
+	if (argc > 1 && argv[1][0] == '-')
+		return run_prototype(argc, argv);
 	if (argc < 2 || (strcmp(argv[1], "manager") && strcmp(argv[1], "guest")))
 		return usage_error("the first argument must be manager or guest", argv[1]);
 	manager = !strcmp(argv[1], "manager");

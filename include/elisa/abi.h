@@ -107,11 +107,13 @@ enum elisa_why {
 	ELISA_WHY_CPU_BUG,	 /* the host's CPU leaks L1D/buffers (module parameter) */
 	ELISA_WHY_HOOK,		 /* a KVM function is taken by somebody else on the host */
 	ELISA_WHY_NO_MEMORY,	 /* the host is out of memory */
-	ELISA_WHY_NO_PLACE, /* all places are taken, or this one is, or there is none (value) */
-	ELISA_WHY_NO_HOST,  /* guest driver only: no host module answered */
-	ELISA_WHY_ADDRESS,  /* guest driver only: bad user address (value: address) */
-	ELISA_WHY_WINDOW,   /* guest driver only: the window's addresses are taken (value) */
-	ELISA_WHY_STATE,    /* guest driver only: the file is another process's */
+	ELISA_WHY_NO_PLACE,   /* all places are taken, or this one is, or there is none (value) */
+	ELISA_WHY_NO_HOST,    /* guest driver only: no host module answered */
+	ELISA_WHY_ADDRESS,    /* guest driver only: bad user address (value: address) */
+	ELISA_WHY_WINDOW,     /* guest driver only: the window's addresses are taken (value) */
+	ELISA_WHY_STATE,      /* guest driver only: the file is another process's */
+	ELISA_WHY_CAPABILITY, /* guest driver only: the process lacks one (value: CAP_*) */
+	ELISA_WHY_SYSTEM_RAM, /* guest driver only: the guest kernel's own memory (value) */
 	ELISA_WHY_COUNT
 };
 

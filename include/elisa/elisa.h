@@ -107,6 +107,15 @@ int elisa_export_map(struct elisa_export *export_, uint64_t offset, const void *
 		     size_t length, uint32_t prot);
 
 /*
+ * The same for guest-physical memory that is not the VM kernel's: memory behind a PCI BAR, as QEMU's
+ * ivshmem-plain gives it. Needs CAP_SYS_RAWIO. The host has to have ordinary memory there, and the
+ * device must keep its address until the memory is unmapped from the export.
+ * Errors: also -EPERM (no CAP_SYS_RAWIO), -EINVAL (the kernel's own RAM), -EFAULT (no memory).
+ */
+int elisa_export_map_physical(struct elisa_export *export_, uint64_t offset, uint64_t address,
+			      size_t length, uint32_t prot);
+
+/*
  * Take pages out again, from running attachments too; offset and length in bytes as in
  * elisa_export_map(). On return no call can reach them. Errors: -EINVAL, -ENOENT, -EINTR.
  */

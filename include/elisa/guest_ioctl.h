@@ -40,7 +40,7 @@ struct elisa_ioc_map {
 	__u32 id;
 	__u32 prot;    /* ELISA_PROT_* */
 	__u64 offset;  /* in the object area, bytes, page aligned */
-	__u64 address; /* in the caller's memory, page aligned */
+	__u64 address; /* in the caller's memory, or guest-physical; page aligned */
 	__u64 length;  /* bytes, multiple of the page size */
 };
 
@@ -114,17 +114,18 @@ struct elisa_ioc_donate {
 	__u64 donated; /* out: bytes in all */
 };
 
-#define ELISA_IOC_INFO		 _IOWR(0xe5, 0, struct elisa_ioc_info)
-#define ELISA_IOC_EXPORT_CREATE	 _IOWR(0xe5, 1, struct elisa_ioc_export)
-#define ELISA_IOC_EXPORT_MAP	 _IOWR(0xe5, 2, struct elisa_ioc_map)
-#define ELISA_IOC_EXPORT_UNMAP	 _IOWR(0xe5, 3, struct elisa_ioc_unmap)
-#define ELISA_IOC_EXPORT_PUBLISH _IOWR(0xe5, 4, struct elisa_ioc_publish)
-#define ELISA_IOC_EXPORT_DESTROY _IOWR(0xe5, 5, struct elisa_ioc_destroy)
-#define ELISA_IOC_ATTACH	 _IOWR(0xe5, 6, struct elisa_ioc_attach)
-#define ELISA_IOC_DETACH	 _IOWR(0xe5, 7, struct elisa_ioc_detach)
-#define ELISA_IOC_PLACES	 _IOWR(0xe5, 8, struct elisa_ioc_places)
-#define ELISA_IOC_TICKET	 _IOWR(0xe5, 9, struct elisa_ioc_ticket)
-#define ELISA_IOC_DONATE	 _IOWR(0xe5, 10, struct elisa_ioc_donate)
+#define ELISA_IOC_INFO		      _IOWR(0xe5, 0, struct elisa_ioc_info)
+#define ELISA_IOC_EXPORT_CREATE	      _IOWR(0xe5, 1, struct elisa_ioc_export)
+#define ELISA_IOC_EXPORT_MAP	      _IOWR(0xe5, 2, struct elisa_ioc_map)
+#define ELISA_IOC_EXPORT_UNMAP	      _IOWR(0xe5, 3, struct elisa_ioc_unmap)
+#define ELISA_IOC_EXPORT_PUBLISH      _IOWR(0xe5, 4, struct elisa_ioc_publish)
+#define ELISA_IOC_EXPORT_DESTROY      _IOWR(0xe5, 5, struct elisa_ioc_destroy)
+#define ELISA_IOC_ATTACH	      _IOWR(0xe5, 6, struct elisa_ioc_attach)
+#define ELISA_IOC_DETACH	      _IOWR(0xe5, 7, struct elisa_ioc_detach)
+#define ELISA_IOC_EXPORT_MAP_PHYSICAL _IOWR(0xe5, 8, struct elisa_ioc_map)
+#define ELISA_IOC_PLACES	      _IOWR(0xe5, 9, struct elisa_ioc_places)
+#define ELISA_IOC_TICKET	      _IOWR(0xe5, 10, struct elisa_ioc_ticket)
+#define ELISA_IOC_DONATE	      _IOWR(0xe5, 11, struct elisa_ioc_donate)
 /* read(2) gives struct elisa_event records of this VM's exports to the process that
  * created them; poll(2) works. */
 

@@ -10,7 +10,7 @@
 #
 # Variables, read by guest_start: GUEST_MEM (MiB), GUEST_CPUS, GUEST_CPU (-cpu), GUEST_PROFILE
 # (fast or default), GUEST_CMDLINE (more kernel options), GUEST_INITRD, GUEST_KERNEL, GUEST_UID
-# (run QEMU as this user and group).
+# (run QEMU as this user and group), GUEST_PCI (not empty: with a PCI bus).
 
 . /testbed/lib.sh
 
@@ -21,6 +21,11 @@ guest_start()
 	_dir=/run/guest-$_guest
 	mkdir -p "$_dir"
 	_append="console=ttyS0 $(cat /testbed/guest-cmdline-"${GUEST_PROFILE:-fast}")"
+	_machine=microvm,pit=off,pic=off,rtc=on,ioapic2=off
+	if [ -n "${GUEST_PCI:-}" ]; then
+		_append=$(echo "$_append" | sed 's/ pci=off//')
+		_machine=$_machine,pcie=on
+	fi
 	_append="$_append role=$_role token=$(cat /testbed/guest-token) ${GUEST_CMDLINE:-}"
 	_as=
 	if [ -n "${GUEST_UID:-}" ]; then
@@ -33,7 +38,7 @@ guest_start()
 		$_as qemu-system-x86_64 \
 			-name "$_guest" -pidfile "$_dir/pid" \
 			-L /usr/share/qemu -bios qboot.rom \
-			-M microvm,pit=off,pic=off,rtc=on,ioapic2=off -accel kvm \
+			-M "$_machine" -accel kvm \
 			-cpu "${GUEST_CPU:-host,-pcid}" -smp "${GUEST_CPUS:-1}" \
 			-m "${GUEST_MEM:-128}" \
 			-nodefaults -no-user-config -display none -no-reboot \

@@ -102,14 +102,22 @@ static int export_create(int fd)
 
 static struct elisa_ioc_map last_map;
 
+static int map_by(unsigned long command, int fd, int id, uint64_t offset, uint64_t address,
+		  uint64_t length, int prot)
+{
+	last_map = (struct elisa_ioc_map){
+		.id = id, .prot = prot, .offset = offset, .address = address, .length = length};
+	return ioctl(fd, command, &last_map);
+}
+
 static int map(int fd, int id, uint64_t offset, const void *address, uint64_t length, int prot)
 {
-	last_map = (struct elisa_ioc_map){.id = id,
-					  .prot = prot,
-					  .offset = offset,
-					  .address = (uintptr_t)address,
-					  .length = length};
-	return ioctl(fd, ELISA_IOC_EXPORT_MAP, &last_map);
+	return map_by(ELISA_IOC_EXPORT_MAP, fd, id, offset, (uintptr_t)address, length, prot);
+}
+
+static int map_physical(int fd, int id, uint64_t address, uint64_t length, int prot)
+{
+	return map_by(ELISA_IOC_EXPORT_MAP_PHYSICAL, fd, id, 0, address, length, prot);
 }
 
 static struct elisa_ioc_attach last;
@@ -248,6 +256,39 @@ static void test_device_memory(void)
 	CHECK(get("pages") == before && pinned() == 0);
 	munmap(rom, 4096);
 	close(mem);
+	close(fd);
+}
+
+/* By physical address: the firmware's area, which no kernel manages, but not the kernel's RAM. */
+static void test_physical_memory(void)
+{
+	int fd = device(), id = export_create(fd), before = get("pages");
+
+	CHECK(map_physical(fd, id, 1 << 20, 4096, 3) && errno == EINVAL);
+	CHECK(last_map.status.why == ELISA_WHY_SYSTEM_RAM && last_map.status.value == 1 << 20);
+	CHECK(map_physical(fd, id, 0xff000, 8192, 3) &&
+	      last_map.status.why == ELISA_WHY_SYSTEM_RAM);
+	CHECK(map_physical(fd, id, 0, 2 << 20, 3) && last_map.status.why == ELISA_WHY_SYSTEM_RAM);
+	CHECK(map_physical(fd, id, 0xd0001, 4096, 3) && errno == EINVAL);
+	CHECK(map_physical(fd, id, 0xd0000, 4096, 7) && last_map.status.why == ELISA_WHY_PROT);
+	CHECK(map_physical(fd, id, 1ULL << 52, 4096, 3) &&
+	      last_map.status.why == ELISA_WHY_ADDRESS);
+	CHECK(map_physical(fd, id, -8192ULL, 8192, 3) && last_map.status.why == ELISA_WHY_ADDRESS);
+	CHECK(get("pages") == before);
+
+	CHECK(!seteuid(1000));
+	CHECK(map_physical(fd, id, 0xd0000, 4096, 3) && errno == EPERM);
+	CHECK(last_map.status.why == ELISA_WHY_CAPABILITY);
+	CHECK(!seteuid(0));
+
+	set("fail_after", 0);
+	set("fail_call", ELISA_HC_EXPORT_MAP);
+	CHECK(map_physical(fd, id, 0xd0000, 4096, 3) && errno == ENOMEM);
+	CHECK(!map_physical(fd, id, 0xd0000, 8192, 3) && get("pages") == before + 2);
+	CHECK(pinned() == 0);
+	struct elisa_ioc_unmap un = {.id = id, .length = 8192};
+
+	CHECK(!ioctl(fd, ELISA_IOC_EXPORT_UNMAP, &un) && get("pages") == before);
 	close(fd);
 }
 
@@ -681,6 +722,7 @@ int main(void)
 	RUN(test_export());
 	RUN(test_export_failures());
 	RUN(test_device_memory());
+	RUN(test_physical_memory());
 	RUN(test_attach());
 	RUN(test_donate());
 	RUN(test_attach_failures());

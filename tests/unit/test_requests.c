@@ -183,6 +183,24 @@ static void bad_maps_are_refused(void **state)
 	assert_int_equal(fake.requests, before);
 }
 
+static void physical_memory_has_a_request_of_its_own(void **state)
+{
+	(void)state;
+	assert_int_equal(elisa_export_map_physical(export_, 0x4000, 0xc000000000, 8192, 3), 0);
+	assert_int_equal(fake.request, ELISA_IOC_EXPORT_MAP_PHYSICAL);
+	assert_int_equal(fake.last.map.id, 7);
+	assert_int_equal(fake.last.map.offset, 0x4000);
+	assert_int_equal(fake.last.map.address, 0xc000000000);
+	assert_int_equal(fake.last.map.length, 8192);
+	assert_int_equal(fake.last.map.prot, 3);
+	assert_int_equal(elisa_export_map_physical(export_, 0, 0xc000000001, 4096, 3), -EINVAL);
+	assert_int_equal(elisa_export_map_physical(NULL, 0, 0xc000000000, 4096, 3), -EINVAL);
+	fake.error = EPERM;
+	fake.why = ELISA_WHY_CAPABILITY;
+	assert_int_equal(elisa_export_map_physical(export_, 0, 0xc000000000, 4096, 3), -EPERM);
+	assert_non_null(strstr(elisa_error(handle), "CAP_SYS_RAWIO"));
+}
+
 static void publish_sends_the_entry(void **state)
 {
 	(void)state;
@@ -383,6 +401,7 @@ int main(void)
 		TEST(tickets_are_fresh_and_sent),
 		TEST(map_sends_what_was_asked),
 		TEST(bad_maps_are_refused),
+		TEST(physical_memory_has_a_request_of_its_own),
 		TEST(publish_sends_the_entry),
 		TEST(attach_gives_what_the_driver_says),
 		TEST(general_calls_need_trust_and_the_flag),

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libelisa-compat: the calls of the research prototype's libelisa, on libelisa. Programs written for
+ * the prototype are compiled again, unchanged; docs/migrating.md says what each call does now, and
+ * how the same is written with <elisa/elisa.h>.
+ *
+ * Nothing in the library exits (but a server's child for one client, when that client has gone),
+ * prints or asserts. What fails sets errno and a text, see elisa_compat_error().
+ */
+#ifndef LIBELISA_H
+#define LIBELISA_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <elisa/elisa.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* struct elisa_map_req.pt_flags: the page-table entry */
+#define PT_P			    (1UL << 0)
+#define PT_W			    (1UL << 1)
+#define PT_U			    (1UL << 2)
+#define PT_WT			    (1UL << 3)
+#define PT_CD			    (1UL << 4)
+#define PT_PS			    (1UL << 7)
+#define PT_NX			    (1UL << 63)
+
+/* struct elisa_map_req.ept_flags: the EPT entry */
+#define EPT_R			    (1UL << 0)
+#define EPT_W			    (1UL << 1)
+#define EPT_X			    (1UL << 2)
+#define EPT_MT			    (6UL << 3) /* write-back */
+#define EPT_A			    (1UL << 8)
+#define EPT_U			    (1UL << 10)
+
+/* struct elisa_map_req.flags: src_gxa is guest-physical, which needs CAP_SYS_RAWIO */
+#define ELISA_MAP_REQ_FLAGS_SRC_GPA (1UL << 1)
+
+/*
+ * One page that a client's calls see. What of the flags can be had: EPT_R with PT_P and PT_U, and
+ * with it writable (EPT_W and PT_W) or executable (EPT_X without PT_NX). A page that asks for both
+ * becomes executable if the server itself may execute it, else writable. Memory is write-back
+ * always. dst_gpa, EPT_A and EPT_U have no meaning any more.
+ */
+struct elisa_map_req {
+	uint64_t flags;	    /* ELISA_MAP_REQ_FLAGS_* */
+	uint64_t src_gxa;   /* address in this process, or guest-physical; page aligned */
+	uint64_t dst_gva;   /* where the function sees it: inside the object area (<elisa/abi.h>) */
+	uint64_t dst_gpa;   /* not used */
+	uint64_t pt_flags;  /* PT_* */
+	uint64_t ept_flags; /* EPT_* */
+	int level;	    /* 1: a page of 4096 bytes */
+};
+
+/*
+ * Serve clients on a TCP port (1 to 65535) of all IPv4 and IPv6 addresses, for ever: one child
+ * process for each, up to 256. Returns only if it cannot, with errno set: EPERM (no grant),
+ * EADDRINUSE, EINVAL, those of elisa_open(), socket(2) and bind(2).
+ *
+ * server_cb runs in the child, while the client's callback runs on the other end of sockfd, which
+ * belongs to the two until both return. It gives the requests and the entry function's address as
+ * the function's side sees it; not 0: the client is refused. *user is for the callbacks. exit_cb runs
+ * when a client whose server_cb returned 0 has gone. A client has 60 seconds to become attached.
+ *
+ * Requests whose pages the callback allocated or wrote are this client's own. Pages that it still
+ * has in common with the process that called elisa_server() are shared by all clients.
+ */
+void elisa_server(const int port,
+		  int (*server_cb)(int sockfd, uint64_t *user, struct elisa_map_req **reqs,
+				   int *nreqs, uint64_t *entry),
+		  int (*exit_cb)(uint64_t *user));
+
+/*
+ * Attach this process to a server (IPv4 or IPv6 address, or host name). cb exchanges the
+ * application's data; not 0: nothing is attached. Returns the connected socket: the attachment
+ * lives until it is closed. All threads of the process may call then, on any vCPU. A thread that
+ * attached itself goes on with its own attachment, all others with the process's last.
+ * -1 with errno: ECONNREFUSED (no server), ETIMEDOUT, EPROTO (not a server of this kind), EBUSY (it
+ * has 256 clients), ECONNABORTED (it refused, or failed), ECANCELED (cb failed), ENOENT (no such
+ * host), those of elisa_open() and elisa_attach_private(). Thread-safe.
+ */
+int elisa_client(const char *server_ip, const int port, int (*cb)(int sockfd));
+
+/*
+ * Text of the calling thread's last failure in this library, a failed elisa_gate_entry() included:
+ * what was being done, what was wrong, what to do. Never NULL; lasts until the next failure.
+ */
+const char *elisa_compat_error(void);
+
+/*
+ * Where servers tell what goes wrong with single clients, since elisa_server() does not return for
+ * that. The function gets one line without its newline; it runs in the server and its children.
+ * Set it before elisa_server(); NULL, which it is at first: nowhere.
+ */
+void elisa_compat_report(void (*report)(const char *line));
+
+/*
+ * Let the memory that this process maps from now on lie in the object area, so that it can have the
+ * same address for the function (dst_gva = src_gxa). elisa_server() and
+ * elisa_create_program_map_req() do it; a server that maps memory before calls it first. Such a
+ * process cannot be a client. 0, or -1 with errno: ENOMEM (no room, ulimit -v).
+ */
+int elisa_compat_place(void);
+
+/* --- the call */
+
+extern __thread struct elisa_attachment elisa_compat_gate
+	__attribute__((tls_model("initial-exec")));
+
+long elisa_compat_call_failed(long error);
+
+/*
+ * Call the entry function as f(a0, a1, a2, index, a4, a5); index was the number of the gate and is
+ * 511 by custom. Returns its result. A call that ELISA ended gives -1 and sets errno: EFAULT (the
+ * function faulted), EPERM (it did what it may not), ETIMEDOUT (too long), EPIPE (the server or the
+ * connection has gone), ENOTCONN (this process is not attached), EAGAIN (the VMM or the vCPU's
+ * state). Set errno to 0 before to tell that from a function that returns -1.
+ */
+static inline __attribute__((always_inline)) long elisa_gate_entry(long a0, long a1, long a2,
+								   long index, long a4, long a5)
+{
+	struct elisa_result result = elisa_call(&elisa_compat_gate, a0, a1, a2, index, a4, a5);
+
+	if (__builtin_expect(result.error != ELISA_CALL_OK, 0))
+		return elisa_compat_call_failed(result.error);
+	return result.value;
+}
+
+/*
+ * Interrupts need not be off around a call any more, and a guest's process cannot switch them off:
+ * these have no effect. vmcall_rflags() gives the calling thread's RFLAGS, where IF is set.
+ */
+void vmcall_cli(void);
+void vmcall_sti(void);
+long vmcall_rflags(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

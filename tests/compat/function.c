@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs in the sub context. The server sets its variables by dlsym(). */
+#include "function.h"
+
+long entry_function(long what, long a1, long a2, long a3, long a4, long a5);
+
+extern long *shared, mark;
+long *shared;
+long mark;
+static long own;
+
+long entry_function(long what, long a1, long a2, long a3, long a4, long a5)
+{
+	switch (what) {
+	case VALUE:
+		return 1;
+	case COUNT:
+		return __atomic_add_fetch(shared, 1, __ATOMIC_RELAXED);
+	case OWN_COUNT:
+		return ++own;
+	case LOAD:
+		return shared[a1];
+	case STORE:
+		return shared[a1] = a2;
+	case ARGUMENTS:
+		return a1 + 10 * a2 + 100 * a3 + 100000 * a4 + 1000000 * a5;
+	case SPIN:
+		for (;;)
+			__asm__ volatile("");
+	case FAULT:
+		return *(volatile long *)0;
+	case MARK:
+		return mark;
+	}
+	return -2;
+}

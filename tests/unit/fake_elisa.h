@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The public functions of libelisa that libelisa-compat uses, without a driver: exports keep nothing,
+ * and an attachment's stub is a function here that returns the sum of its arguments.
+ */
+#ifndef ELISA_TEST_FAKE_ELISA_H
+#define ELISA_TEST_FAKE_ELISA_H
+
+#include <elisa/elisa.h>
+
+struct fake_elisa {
+	int open_error, attach_error, map_error;
+	uint32_t rights;
+	long call_error; /* that calls end with */
+	unsigned int attached, detached, maps;
+	uint64_t address, offset, physical; /* of the last map */
+	uint32_t prot;
+};
+
+extern struct fake_elisa fake_elisa;
+
+#endif
