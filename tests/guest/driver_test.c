@@ -622,14 +622,14 @@ static void test_events(void)
 	CHECK(first > 0 && id > first);
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	CHECK(read(fd, e, sizeof(e)) == -1 && errno == EAGAIN);
-	CHECK(read(fd, e, 31) == -1 && errno == EINVAL);
+	CHECK(read(fd, e, sizeof(*e) - 1) == -1 && errno == EINVAL);
 	CHECK(poll(&p, 1, 100) == 0);
 	CHECK(!attach(guest, 0, NULL, 0));
 	CHECK(poll(&p, 1, 1000) == 1 && p.revents == POLLIN);
-	CHECK(read(fd, e, sizeof(e)) == 32 && e[0].type == ELISA_EVENT_ATTACH);
+	CHECK(read(fd, e, sizeof(e)) == sizeof(*e) && e[0].type == ELISA_EVENT_ATTACH);
 	CHECK((int)e[0].export_id == id);
 	set("flood", 250);
-	n = read(fd, e, sizeof(e)) / 32;
+	n = read(fd, e, sizeof(e)) / (int)sizeof(*e);
 	CHECK(n == 129 && e[0].type == ELISA_EVENT_ABORT);
 	CHECK(n == 129 && e[128].type == ELISA_EVENT_LOST && e[128].value == 122);
 	fcntl(other, F_SETFL, O_NONBLOCK);
@@ -640,7 +640,7 @@ static void test_events(void)
 		set("flood", 1);
 		_exit(0);
 	}
-	CHECK(read(fd, e, sizeof(e)) == 32); /* waits for it */
+	CHECK(read(fd, e, sizeof(e)) == sizeof(*e)); /* waits for it */
 	wait(NULL);
 	p.fd = fd;
 	if (!fork()) {
@@ -648,7 +648,8 @@ static void test_events(void)
 		set("flood", 2);
 		_exit(0);
 	}
-	CHECK(poll(&p, 1, 5000) == 1 && read(fd, e, 32) == 32 && read(fd, e, 3200) == 32);
+	CHECK(poll(&p, 1, 5000) == 1 && read(fd, e, sizeof(*e)) == sizeof(*e) &&
+	      read(fd, e, sizeof(e)) == sizeof(*e));
 	wait(NULL);
 	close(guest);
 	close(other);
