@@ -72,6 +72,7 @@ as_designed 4 2 2
 says twice "boot 2" 1
 guest_wait twice || problem "the second boot did not end well"
 as_designed 3 2 1
+grep -a FAILED /run/guest-*/console && problem "a process failed"
 kill_vm again
 kill_vm keeper
 guest_wait steady || problem "the survivor did not end well"
