@@ -7,7 +7,8 @@
 #   make test         all tests
 #   make attack       all attacks and mutations, up to an hour; a part is in "make test"
 #   make mutations    each defence taken away: does its test notice?
-#   make soak         ten minutes of random traffic through net_rvif and the switch
+#   make soak         10,000 lives and deaths of VMs and processes in calls, then ten minutes of random
+#                     traffic through net_rvif and the switch
 #   make bench        what a call costs, beside VMCALL and a system call
 #   make bench-switch  what the switch costs, beside a bare copy; makes docs/bench-switch.png
 #   make check        static analysis, sanitizers, formatting
@@ -59,9 +60,9 @@ bench: all
 bench-switch: user
 	bench/switch/run
 
-# SECONDS=60 for a shorter one
-soak: user
-	dpdk/with-plugin build/user/dpdk/librte_net_rvif.so tests/dpdk/soak build/user/tools/rvs-fwd $(SECONDS)
+# CYCLES=1000 QEMU_CYCLES=2 SECONDS_OF_TRAFFIC=60 for a shorter one
+soak: all
+	tests/soak/run $(KERNELS)
 
 check: all
 	tests/check
@@ -70,7 +71,7 @@ format:
 	git ls-files '*.c' '*.h' | xargs clang-format -i
 
 clean:
-	rm -rf build/user* build/host-* build/guest-* build/gate build/machine-tests build/attacks build/mutations build/logs
+	rm -rf build/user* build/host-* build/guest-* build/gate build/machine-tests build/attacks build/livepatch-* build/mutations build/logs
 
 .PHONY: all deps dpdk-headers kernels gate modules user demo test attack mutations soak bench bench-switch \
 	check format clean

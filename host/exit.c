@@ -119,10 +119,11 @@ bool elisa_exit(struct elisa_vcpu *vcpu)
 		elisa_forget_time(vcpu);
 		ours = is_ours_in_default(reason);
 		c = shut_open_subs(vcpu, &where);
-		if (c && (is_debug_exception(reason) || is_asynchronous(reason))) {
+		/* whatever it is about: an interrupt may have come when KVM is done with it */
+		if (c && !ours && !failed) {
 			elisa_drop_events(vcpu->kvm_vcpu);
 			elisa_end_call(vcpu, c, where, ELISA_CALL_FORBIDDEN);
-			ours = is_debug_exception(reason);
+			ours = !is_asynchronous(reason);
 		}
 		goto out;
 	}

@@ -23,18 +23,6 @@ static void *caller(void *unused)
 	return unused;
 }
 
-static int grant_to(pid_t pid, uint32_t rights, const char *name)
-{
-	struct elisa_host_grant request = {.pid = pid, .rights = rights};
-	int r, fd = open("/dev/elisa", O_RDWR);
-
-	CHECK(fd >= 0);
-	strcpy(request.name, name);
-	r = ioctl(fd, ELISA_HOST_IOC_GRANT, &request);
-	close(fd);
-	return r;
-}
-
 /* The manager's process: says when its export is there, and when somebody is in it. */
 static void manage(int from_parent, int to_parent)
 {
@@ -67,7 +55,7 @@ static void killed(void)
 		manage(to_child[0], to_parent[1]);
 		_exit(1);
 	}
-	CHECK_EQ(grant_to(pid, ELISA_GRANT_EXPORT, "t.killed"), 0);
+	CHECK(grant_to(pid, ELISA_GRANT_EXPORT, "t.killed", 0) > 0);
 	CHECK_EQ(write(to_child[1], "g", 1), 1);
 	CHECK_EQ(read(to_parent[0], &byte, 1), 1);
 	slot = attach(guest, "t.killed", ELISA_STUB_XSAVE, 2);

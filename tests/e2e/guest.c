@@ -5,6 +5,7 @@
  *   survivor  calls until the manager is gone, and must get an error then
  *   pcid      attaching must be refused, for this VM has PCIDs
  *   nodriver  the device must be missing
+ *   stranger  what a process that was attached executes: VMFUNC is refused
  *   private   a private export is reached by its ticket, the second argument, alone
  */
 #include <errno.h>
@@ -17,7 +18,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <ucontext.h>
 #include <elisa/elisa.h>
+#include <elisa/gate_layout.h>
 
 #include "check.h"
 #include "function.h"
@@ -191,12 +194,35 @@ static struct elisa_attachment *own(void)
 
 static void attach_and_exec(void)
 {
-	static char program[] = "true";
-	char *const arguments[] = {program, NULL};
+	static char program[] = "e2e_guest", what[] = "stranger";
+	char *const arguments[] = {program, what, NULL};
 
 	CHECK_EQ(CALL(own(), E2E_ADD, 1, 1).value, 2);
-	execv("/bin/true", arguments);
+	execv("/proc/self/exe", arguments);
 	failures++;
+}
+
+static volatile int undefined;
+
+static void skip_vmfunc(int signal, siginfo_t *info, void *context)
+{
+	(void)signal, (void)info;
+	((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP] += 3;
+	undefined++;
+}
+
+/* The program that takes the place of one that was attached: no gate is its own. */
+static int stranger(void)
+{
+	struct sigaction action = {.sa_sigaction = skip_vmfunc, .sa_flags = SA_SIGINFO};
+
+	sigaction(SIGILL, &action, NULL);
+	for (unsigned int slot = 0; slot < ELISA_SLOTS; slot++) {
+		__asm__ volatile("vmfunc" : : "a"(0), "c"(ELISA_INDEX_GATE_IN(slot)));
+		__asm__ volatile("vmfunc" : : "a"(0), "c"(ELISA_INDEX_SUB(slot)));
+	}
+	CHECK_EQ(undefined, 2 * ELISA_SLOTS);
+	return failures != 0;
 }
 
 static void attach_and_die(void)
@@ -343,6 +369,8 @@ int main(int argc, char **argv)
 	int r;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (!strcmp(what, "stranger"))
+		return stranger();
 	r = elisa_open(NULL, &elisa);
 	if (!strcmp(what, "nodriver")) {
 		CHECK_EQ(r < 0, 1);

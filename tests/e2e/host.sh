@@ -98,6 +98,12 @@ events()
 	grep -q 'lost=[1-9]' /run/guest-manager/console && { say "FAILED: lost events"; status=1; }
 }
 
+pins()
+{
+	cat /proc/sys/vm/stat_refresh
+	awk '/^nr_foll_pin_acquired/ { n += $2 } /^nr_foll_pin_released/ { n -= $2 } END { print n }' /proc/vmstat
+}
+
 say "without KVM below, and without the host's module"
 modload elisa-guest 2>/dev/null && { say "FAILED: the driver loads on bare metal"; status=1; }
 dmesg | grep -q "elisa-guest: this is not a guest of KVM" || { say "FAILED: no reason given"; status=1; }
@@ -106,6 +112,7 @@ ended nodriver
 refuses "/dev/elisa: .*load the module: modprobe elisa" elisactl vms
 
 modload elisa allow_leaky_cpu=1 max_limit_us=10000000 || exit 1
+before=$(pins)
 refuses "Permission denied; run it as root (CAP_SYS_ADMIN)" runas 1000 elisactl vms
 say "a manager, and guests: default kernel options, with PCID"
 vm manager
@@ -138,5 +145,7 @@ guest_wait manager
 grep -q "manager is ready, 0 failures" /run/guest-manager/console || { say "FAILED manager"; status=1; }
 shows '^vmm_ended' elisactl stats
 [ "$(elisactl --json vms | tr -d '\n')" = "[]" ] || { say "FAILED: VMs are left"; status=1; }
+leaks=$(($(pins) - before))
+[ $leaks = 0 ] || { say "FAILED: $leaks more pages are pinned"; status=1; }
 rmmod elisa || { say "FAILED: rmmod after use"; status=1; }
 exit $status

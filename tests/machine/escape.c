@@ -3,19 +3,21 @@
  * event on that stack that the host can see, and the way back into sub is shut. */
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include "../../gate/gate_page.h"
 #include "harness.h"
 
 /* xor eax, eax; xor ecx, ecx; push TF; popfq; vmfunc; hlt */
 static const uint8_t single_step[] = {0x31, 0xc0, 0x31, 0xc9, 0x68, 0x02, 0x01,
 				      0x00, 0x00, 0x9d, 0x0f, 0x01, 0xd4, 0xf4};
-/* xor eax, eax; xor ecx, ecx; mov rsp, rdx; jmp *rsi */
+/* xor eax, eax; xor ecx, ecx; mov rsp, rdx; vmfunc; hlt, or jmp *rsi */
+static const uint8_t escape[] = {0x31, 0xc0, 0x31, 0xc9, 0x48, 0x89, 0xd4, 0x0f, 0x01, 0xd4, 0xf4};
 static const uint8_t jump[] = {0x31, 0xc0, 0x31, 0xc9, 0x48, 0x89, 0xd4, 0xff, 0xe6};
 
 int main(void)
 {
 	struct vm *manager = vm_new(1), *guest = vm_new(1);
-	struct kvm_regs regs = {.rflags = 0x202};
+	struct kvm_regs regs = {.rcx = ELISA_INDEX_SUB(63), .rflags = 0x202};
 	struct outcome out;
 	uint32_t slot;
 
@@ -31,6 +33,18 @@ int main(void)
 	CHECK_EQ(out.regs.rsp, USER_STACK);
 	CHECK_EQ(seen(guest)->debugs, 0);
 
+	/* the landing place is to be found in page tables that the host has to bring first: while
+	 * it does, an interrupt may come */
+	map_user(guest, ELISA_OBJECT_BASE + PAGE_SIZE, USER_DATA);
+	CHECK(!madvise(guest->memory + guest->tables - PAGE_SIZE, PAGE_SIZE, MADV_DONTNEED));
+	memcpy(manager->memory + OBJECT, escape, sizeof(escape));
+	out = call(guest, 0, slot, 0, 0, 0x12345678);
+	CHECK_EQ(out.exit, 0);
+	CHECK_EQ(out.error, ELISA_CALL_FORBIDDEN);
+	CHECK_EQ(out.regs.rsp, USER_STACK);
+
+	/* what an exception needs is in the EPT already, so that the next one makes no exit */
+	CHECK_EQ(run_at(guest, 0, 3, user_code(user_vmfunc), &regs).exit, FAULT(UD));
 	/* a jump to the sub stub's VMFUNC ends at an INT3 of the guest's stub: its kernel's affair */
 	memcpy(manager->memory + OBJECT, jump, sizeof(jump));
 	out = call(guest, 0, slot, 0, code_page(slot) + ELISA_GATE_OUT_ENTRY(slot) - 3, 0x12345678);

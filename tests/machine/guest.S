@@ -157,7 +157,7 @@ table:
 	.long f_spin-table, f_hlt-table, f_syscall-table, f_int3-table, f_divide-table
 	.long f_registers-table, f_pause-table, f_wait-table, f_flags-table, f_attack-table
 	.long f_spoil-table, f_sysenter-table, f_int-table, f_secret-table, f_many-table
-	.long f_control-table, f_hold-table, f_watch-table
+	.long f_control-table, f_hold-table, f_watch-table, f_stay-table
 f_add:	lea (%rsi,%rdx), %rax
 	ret
 f_count:
@@ -312,5 +312,8 @@ f_watch:	/* reads at a1 for ever and counts it in data[1] */
 	mov (%rsi), %rax
 	incq functions+0x1008(%rip)
 	jmp f_watch
+f_stay:	/* counts at a1 for ever */
+	incq (%rsi)
+	jmp f_stay
 functions_end:
 	.section .note.GNU-stack, "", @progbits

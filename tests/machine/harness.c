@@ -357,17 +357,21 @@ int in_both_modes(void (*test)(void))
 	return 0;
 }
 
-int grant(uint32_t rights, const char *name, uint64_t max_pages)
+int grant_to(pid_t pid, uint32_t rights, const char *name, uint64_t max_pages)
 {
-	struct elisa_host_grant request = {
-		.pid = getpid(), .rights = rights, .max_pages = max_pages};
+	struct elisa_host_grant request = {.pid = pid, .rights = rights, .max_pages = max_pages};
 
-	if (trusted && (rights & ELISA_GRANT_EXPORT))
-		request.rights |= ELISA_GRANT_TRUSTED_MANAGER;
 	strncpy(request.name, name, sizeof(request.name) - 1);
 	if (ioctl(admin_fd(), ELISA_HOST_IOC_GRANT, &request))
 		return -errno;
 	return request.id;
+}
+
+int grant(uint32_t rights, const char *name, uint64_t max_pages)
+{
+	if (trusted && (rights & ELISA_GRANT_EXPORT))
+		rights |= ELISA_GRANT_TRUSTED_MANAGER;
+	return grant_to(getpid(), rights, name, max_pages);
 }
 
 int revoke_grant(uint32_t id)

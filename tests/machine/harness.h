@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/types.h>
 #include <linux/kvm.h>
 
 #include <elisa/abi.h>
@@ -134,6 +135,7 @@ extern bool trusted;
 
 /* Host's administrator. */
 int grant(uint32_t rights, const char *name, uint64_t max_pages);
+int grant_to(pid_t pid, uint32_t rights, const char *name, uint64_t max_pages);
 int revoke_grant(uint32_t id);
 uint64_t counter(enum elisa_counter which);
 uint32_t host_flags(void); /* ELISA_HOST_* */
@@ -219,6 +221,7 @@ enum {
 	DO_CONTROL, /* MXCSR | x87 control word << 32 */
 	DO_HOLD,    /* as DO_SPIN, with a secret in registers */
 	DO_WATCH,   /* read at a1 for ever; data[1] counts */
+	DO_STAY,    /* count at a1 for ever */
 };
 #define SECRET 0x5ec2e75ec2e75ec2LL
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The machine tests: each program in /tests against the real module, one after another.
 # ELISA_TESTS=a,b on the kernel's command line names some of them; a failure of one does not
-# keep the others from running. No test at all is a failure. The module is named on the command line: see the Makefile.
+# keep the others from running; ELISA_TEST_TIMEOUT is their limit in seconds. No test at all is a failure. The module is named on the command line: see the Makefile.
 #
 #machine: --file build/machine-tests:/tests
 . /testbed/lib.sh
@@ -10,7 +10,7 @@ modload elisa allow_leaky_cpu=1 max_limit_us=60000000 || exit 1
 failed=0 passed=0
 for test in $(echo "${ELISA_TESTS:-$(ls /tests)}" | tr , ' '); do
 	tsc "$test"
-	if timeout 60 "/tests/$test"; then
+	if timeout "${ELISA_TEST_TIMEOUT:-60}" "/tests/$test"; then
 		passed=$((passed + 1))
 		say "ok $test"
 	else

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+# QEMU killed with -9 in each phase of a guest's and a manager's life, and VMs that reset themselves
+# in a call: each time nothing of them is left, and two other VMs go on.
+#
+#machine: --with-qemu --mem 1024 --file build/user/tools/elisactl:/bin/elisactl
+#machine: --file tests/soak/vms.sh:/vms.sh --role vm=tests/soak/role.sh
+#machine: --guest-file build/user/tests/soak/soak_vm:/bin/soak_vm
+#machine: --guest-file build/user/tests/e2e/e2e_function.so:/e2e_function.so
+#machine: --guest-file build/user/lib/libelisa.so.1:/lib/libelisa.so.1
+#machine: --guest-file build/user/lib/libelisa-extra.so.1:/lib/libelisa-extra.so.1
+trouble=0 leaks=0
+. /vms.sh
+
+tries=0
+# as_designed VMS EXPORTS ATTACHMENTS: the survivors go on, and the host knows these
+as_designed()
+{
+	tries=$((tries + 1))
+	there "$@"
+	says steady steady $(($(said steady steady) + 1))
+}
+
+modload elisa allow_leaky_cpu=1 max_limit_us=10000000 || exit 1
+before=$(pins)
+vm keeper manager soak.steady
+vm steady steady soak.steady
+says steady steady 1
+
+# a guest: before its driver, with it, waiting for an export, in a call, after its export went
+vm early spin soak.spin
+kill_vm early
+as_designed 2 1 1
+vm booting spin soak.spin
+says booting "before the driver" 1
+kill_vm booting
+as_designed 2 1 1
+vm waiting spin soak.spin
+says waiting "driver is there" 1
+usleep 300000
+kill_vm waiting
+as_designed 2 1 1
+
+# a manager: before its driver, when it has published, in a guest's call
+vm young manager soak.spin
+says young "before the driver" 1
+kill_vm young
+as_designed 2 1 1
+vm idle manager soak.spin
+says idle published 1
+as_designed 3 2 1
+kill_vm idle
+as_designed 2 1 1
+
+# in the midst of a guest's call; then the guest, which waits for another one
+vm manager manager soak.spin
+says manager published 1
+GUEST_CPUS=2 vm caller spin soak.spin
+says caller "in a call" 1
+as_designed 4 2 2
+kill_vm manager
+says caller revoked 1
+as_designed 3 1 1
+kill_vm caller
+as_designed 2 1 1
+
+# a guest that resets itself in a call: its old attachments are gone, the second boot attaches anew
+vm again manager soak.twice
+says again published 1
+GUEST_CPUS=2 vm twice spin soak.twice twice=1
+says twice "in a call" 1
+as_designed 4 2 2
+says twice "boot 2" 1
+guest_wait twice || problem "the second boot did not end well"
+as_designed 3 2 1
+grep -a FAILED /run/guest-*/console && problem "a process failed"
+kill_vm again
+kill_vm keeper
+guest_wait steady || problem "the survivor did not end well"
+tries=$((tries + 1))
+leaks "$before"
+echo "attack qemu tries=$tries unexpected=$((trouble + leaks))"
+[ $trouble = 0 ] && [ $leaks = 0 ]
