@@ -218,7 +218,7 @@ static void the_grant_goes_first(void **state)
 	attach(OTHER_ROOT, 0, &b, &place);
 	assert_int_equal(donate(a, 3, 10), 0);
 	assert_int_equal(donate(b, 3, 20), 0);
-	for (u32 grant = 1; grant <= other; grant++)
+	for (u32 grant = other - 1; grant <= other; grant++) /* the manager keeps its own */
 		elisa_grant_remove(grant);
 	assert_int_equal(atomic64_read(&machines[GUEST].mm.pinned_vm), 0);
 }
