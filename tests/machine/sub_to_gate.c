@@ -67,6 +67,7 @@ static uint32_t plant(const char *name)
 
 int main(void)
 {
+	const struct kvm_regs undefined = {.rcx = ELISA_INDEX_SUB(63), .rflags = 0x202};
 	static const uint64_t stacks[] = {HOSTILE_STACK, CALLERS_STACK, 0, 1ULL << 60};
 	uint32_t slot, other, planted, s;
 	uint64_t free_vmfunc, stub_vmfunc, rsp;
@@ -86,6 +87,8 @@ int main(void)
 	memcpy(manager->memory + OBJECT + 0xf00, "\x0f\x01\xd4\xf4", 4);
 	free_vmfunc = ELISA_OBJECT_BASE + 0xf00;
 	stub_vmfunc = code_page(slot) + ELISA_GATE_OUT_ENTRY(slot) - 3;
+	/* what an exception needs is in the EPT already, so that none below makes an exit */
+	CHECK_EQ(run_at(guest, 0, 3, user_code(user_vmfunc), &undefined).exit, FAULT(UD));
 	for (i = 0; i < 4; i++) {
 		rsp = stacks[i];
 		/* its own gate-in, which would save another RSP: shut */

@@ -12,7 +12,9 @@ echo 1 >/proc/sys/kernel/printk
 for entry in $(echo "$ELISA_MUTATIONS" | tr , ' '); do
 	name=${entry%:*} test=${entry#*:}
 	echo "mutation $name begins"
-	insmod "/mutations/${name%%.*}.ko" allow_leaky_cpu=1 max_limit_us=60000000 || exit 1
+	# also for tests that load the module again
+	cp "/mutations/${name%%.*}.ko" /modules/elisa.ko
+	insmod /modules/elisa.ko allow_leaky_cpu=1 max_limit_us=60000000 || exit 1
 	timeout -s KILL 20 "/attacks/$test"
 	echo "mutation $name done $?"
 	rmmod elisa || exit 0
