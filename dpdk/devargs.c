@@ -65,11 +65,15 @@ static int parse_switch(const char *key, const char *value, void *opaque)
 }
 
 static int parse_where(const char *key, const char *value, struct net_rvif_options *options,
-		       const struct rvif_transport *transport)
+		       const struct rvif_transport *transport, const char *what)
 {
-	if (!*value || options->path) {
-		NET_RVIF_LOG(ERR, "%s=%s", key,
-			     *value ? ": there is a path= or elisa= before it" : " names nothing");
+	if (!*value) {
+		NET_RVIF_LOG(ERR, "%s= names no %s", key, what);
+		return -EINVAL;
+	}
+	if (options->path) {
+		NET_RVIF_LOG(ERR, "%s='%s': there is a path= or elisa= already, '%s'", key, value,
+			     options->path);
 		return -EINVAL;
 	}
 	options->transport = transport;
@@ -79,12 +83,12 @@ static int parse_where(const char *key, const char *value, struct net_rvif_optio
 
 static int parse_path(const char *key, const char *value, void *options)
 {
-	return parse_where(key, value, options, &rvif_shared_file);
+	return parse_where(key, value, options, &rvif_shared_file, "file");
 }
 
 static int parse_elisa(const char *key, const char *value, void *options)
 {
-	return parse_where(key, value, options, &rvif_over_elisa);
+	return parse_where(key, value, options, &rvif_over_elisa, "export");
 }
 
 static int parse_mac(const char *key, const char *value, void *opaque)

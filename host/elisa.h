@@ -164,7 +164,6 @@ struct elisa_context {
 	struct elisa_vcpu *vcpu;
 	u64 *pml4[ELISA_ROOTS], *pdpt[ELISA_ROOTS];
 	u64 *gate_pd, *gate_pt, *sub_pd, *sub_pt; /* private pages' tables */
-	u64 *self_pd, *self_pt;			  /* EPT: who is calling */
 	struct elisa_self *self; /* a page; aborts: vcpu->lock, the rest: elisa_lock */
 	u8 *data;		 /* holds the caller's RSP */
 	u8 *stack[ELISA_STACK_PAGES];

@@ -7,9 +7,8 @@
  * of what the CPU can address (the same for all slots and VMs):
  *
  *   base +  0 GiB  APT pages and the code page
- *   base +  1 GiB  this vCPU's pages: list and data (gate), stack (sub)
+ *   base +  1 GiB  this vCPU's pages: list and data (gate), stack and who is calling (sub)
  *   base +  2 GiB  the exchange buffer (sub)
- *   base +  3 GiB  who is calling (sub)
  *   base + 64 GiB  the object (sub), in the order of the object area
  *
  * The APT maps the window to these addresses with all rights; what may really be
@@ -25,7 +24,6 @@
 #define ELISA_GPA_SPAN		(128 * GIB)
 #define ELISA_GPA_PRIVATE	(1 * GIB)
 #define ELISA_GPA_EXCHANGE	(2 * GIB)
-#define ELISA_GPA_SELF		(3 * GIB)
 #define ELISA_GPA_OBJECT	(64 * GIB)
 
 /*
@@ -39,8 +37,8 @@
 #define ELISA_GPA_LIST		(ELISA_GPA_PRIVATE + 0x10000ULL)
 #define ELISA_GPA_DATA		(ELISA_GPA_PRIVATE + 0x14000ULL)
 #define ELISA_GPA_STACK		(ELISA_GPA_PRIVATE + 0x20000ULL)
+#define ELISA_GPA_SELF		(ELISA_GPA_PRIVATE + 0x30000ULL)
 #define ELISA_GPA_EXCHANGE_LEAF (ELISA_GPA_EXCHANGE + 0x100000ULL)
-#define ELISA_GPA_SELF_LEAF	(ELISA_GPA_SELF + ELISA_SELF_ADDRESS % GIB)
 
 /* The pages of a slot's APT, in the order of their guest-physical addresses. */
 enum elisa_apt {
@@ -50,6 +48,8 @@ enum elisa_apt {
 	ELISA_APT_PT_CODE,
 	ELISA_APT_PT_PRIVATE,
 	ELISA_APT_PT_EXCHANGE,
+	ELISA_APT_PD_SELF,
+	ELISA_APT_PT_SELF,
 	ELISA_APT_PAGES
 };
 
@@ -124,8 +124,13 @@ static inline void apt_fill(__u64 *pages[ELISA_APT_PAGES], unsigned int slot, __
 	for (i = 0; i < ELISA_OBJECT_SIZE / GIB; i++)
 		pages[ELISA_APT_PDPT][level_index(ELISA_OBJECT_BASE, 3) + i] =
 			(base + ELISA_GPA_OBJECT + i * GIB) | APT_PAGE;
-	pages[ELISA_APT_PDPT][level_index(ELISA_SELF_ADDRESS, 3)] = (base + ELISA_GPA_SELF) |
-								    APT_PAGE;
+	/* a table of its own: the slots' would show their list and data pages there, too */
+	pages[ELISA_APT_PDPT][level_index(ELISA_SELF_ADDRESS, 3)] =
+		(apt + ELISA_APT_PD_SELF * ELISA_PAGE_SIZE) | APT_TABLE;
+	pages[ELISA_APT_PD_SELF][level_index(ELISA_SELF_ADDRESS, 2)] =
+		(apt + ELISA_APT_PT_SELF * ELISA_PAGE_SIZE) | APT_TABLE;
+	pages[ELISA_APT_PT_SELF][level_index(ELISA_SELF_ADDRESS, 1)] = (base + ELISA_GPA_SELF) |
+								       APT_PAGE;
 	pages[ELISA_APT_PD][level_index(ELISA_CODE_OFFSET, 2)] =
 		(apt + ELISA_APT_PT_CODE * ELISA_PAGE_SIZE) | APT_TABLE;
 	pages[ELISA_APT_PD][level_index(region, 2)] =

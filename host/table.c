@@ -276,8 +276,7 @@ static void context_private(struct elisa_context *c)
 		c->sub_pt[level_index(ELISA_GPA_LIST, 1)] =
 			ept_leaf(__pa(c->vcpu->list), EPT_READ | EPT_WRITE);
 	c->sub_pd[level_index(ELISA_GPA_STACK, 2)] = ept_table(__pa(c->sub_pt));
-	c->self_pt[level_index(ELISA_GPA_SELF_LEAF, 1)] = ept_leaf(__pa(c->self), EPT_READ);
-	c->self_pd[level_index(ELISA_GPA_SELF_LEAF, 2)] = ept_table(__pa(c->self_pt));
+	c->sub_pt[level_index(ELISA_GPA_SELF, 1)] = ept_leaf(__pa(c->self), EPT_READ);
 	c->self->attachment = c->attachment->number;
 	c->self->donated = c->attachment->donated;
 	c->self->place = c->attachment->place;
@@ -303,7 +302,6 @@ static void context_root(struct elisa_context *c, enum elisa_where where)
 		pdpt[gib + ELISA_GPA_PRIVATE / GIB] = ept_table(__pa(c->sub_pd));
 		if (a->exchange_pd)
 			pdpt[gib + ELISA_GPA_EXCHANGE / GIB] = ept_table(__pa(a->exchange_pd));
-		pdpt[gib + ELISA_GPA_SELF / GIB] = ept_table(__pa(c->self_pd));
 		for (i = 0; i < ELISA_OBJECT_GIB; i++)
 			elisa_context_link_object(c, i);
 	} else {
@@ -327,8 +325,6 @@ int elisa_context_build(struct elisa_context *c)
 	ok &= !!(c->gate_pt = page_new());
 	ok &= !!(c->sub_pd = page_new());
 	ok &= !!(c->sub_pt = page_new());
-	ok &= !!(c->self_pd = page_new());
-	ok &= !!(c->self_pt = page_new());
 	ok &= !!(c->self = page_new());
 	ok &= !!(c->data = page_new());
 	for (i = 0; i < ELISA_STACK_PAGES; i++)
@@ -344,7 +340,7 @@ int elisa_context_build(struct elisa_context *c)
 /* Pages of host memory per attachment and vCPU, without the vCPU's one list page. */
 u32 elisa_context_pages(void)
 {
-	return 2 * ELISA_ROOTS + 6 + 2 + ELISA_STACK_PAGES;
+	return 2 * ELISA_ROOTS + 4 + 2 + ELISA_STACK_PAGES;
 }
 
 void elisa_context_free(struct elisa_context *c)
@@ -359,8 +355,6 @@ void elisa_context_free(struct elisa_context *c)
 	page_free(c->gate_pt);
 	page_free(c->sub_pd);
 	page_free(c->sub_pt);
-	page_free(c->self_pd);
-	page_free(c->self_pt);
 	page_free(c->self);
 	page_free(c->data);
 	for (i = 0; i < ELISA_STACK_PAGES; i++)

@@ -118,11 +118,11 @@ static u64 leaf_of_page(u32 number)
 static const struct elisa_self *self(u32 slot)
 {
 	const struct elisa_context *c = host_vcpu(GUEST)->slots[slot];
-	u64 found = ept_find(c->eptp[ELISA_IN_SUB], elisa_root_limit() + ELISA_GPA_SELF_LEAF);
+	u64 found = ept_find(c->eptp[ELISA_IN_SUB], elisa_root_limit() + ELISA_GPA_SELF);
 
 	assert_int_equal(found & 7, EPT_READ);
-	assert_int_equal(
-		ept_find(c->eptp[ELISA_IN_GATE_IN], elisa_root_limit() + ELISA_GPA_SELF_LEAF), 0);
+	assert_int_equal(ept_find(c->eptp[ELISA_IN_GATE_IN], elisa_root_limit() + ELISA_GPA_SELF),
+			 0);
 	return __va(found & EPT_ADDRESS);
 }
 

@@ -54,7 +54,7 @@ static void check_slot(struct apt *apt, unsigned int slot, const struct space *s
 		expect(ELISA_OBJECT_BASE + (i + 1) * GIB - PAGE_SIZE,
 		       base + ELISA_GPA_OBJECT + (i + 1) * GIB - PAGE_SIZE, GIB);
 	}
-	expect(ELISA_SELF_ADDRESS, base + ELISA_GPA_SELF_LEAF, GIB);
+	expect(ELISA_SELF_ADDRESS, base + ELISA_GPA_SELF, PAGE_SIZE);
 	/* the enumeration sees all 48 bits of addresses: there is nothing more */
 	assert_int_equal(found.count, 4 + ELISA_STACK_PAGES + ELISA_EXCHANGE_MAX_PAGES +
 					      ELISA_OBJECT_SIZE / GIB);

@@ -86,7 +86,7 @@ static void check_sub(struct elisa_context *c)
 		take(base + ELISA_GPA_STACK + i * PAGE_SIZE, c->stack[i], RW);
 	for (i = 0; i < a->exchange_pages; i++)
 		take(base + ELISA_GPA_EXCHANGE_LEAF + i * PAGE_SIZE, a->exchange[i]->data, RW);
-	take(base + ELISA_GPA_SELF_LEAF, c->self, EPT_READ);
+	take(base + ELISA_GPA_SELF, c->self, EPT_READ);
 	if (a->mode == ELISA_MODE_TRUSTED)
 		take(base + ELISA_GPA_LIST, c->vcpu->list, RW);
 	list_for_each_entry(mapping, &a->export->mappings, node)
