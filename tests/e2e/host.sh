@@ -12,6 +12,7 @@
 #machine: --guest-file build/user/apps/nop/nop_function.so:/nop_function.so
 #machine: --guest-file build/user/lib/libelisa.so.1:/lib/libelisa.so.1
 #machine: --guest-file build/user/lib/libelisa-extra.so.1:/lib/libelisa-extra.so.1
+#machine: --guest-file build/user/lib/libelisa-compat.so.1:/lib/libelisa-compat.so.1
 . /testbed/guest.sh
 
 status=0
