@@ -96,16 +96,6 @@ int elisa_place_take(struct elisa_attachment *a, struct elisa_export *export, u3
 	return 0;
 }
 
-static u64 max_pages_of(u32 grant_id)
-{
-	struct elisa_grant *grant;
-
-	list_for_each_entry(grant, &elisa_grants, node)
-		if (grant->id == grant_id)
-			return grant->max_pages;
-	return 0;
-}
-
 /* The attachment that may donate so much more, or why not. Under elisa_lock. */
 static struct elisa_attachment *donor(struct elisa_vm *vm, struct elisa_hc_donate *in, u32 *why,
 				      u64 *value, int *error)
@@ -129,9 +119,9 @@ static struct elisa_attachment *donor(struct elisa_vm *vm, struct elisa_hc_donat
 				    a->export->place_pages - pages);
 		return NULL;
 	}
-	if (elisa_pages_of(vm->mm) + in->count > max_pages_of(a->grant_id)) {
-		*error =
-			elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, max_pages_of(a->grant_id));
+	if (elisa_pages_of(vm->mm) + in->count > elisa_grant_max_pages(a->grant_id)) {
+		*error = elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value,
+				    elisa_grant_max_pages(a->grant_id));
 		return NULL;
 	}
 	return a;

@@ -256,6 +256,7 @@ u64 elisa_pages_of(struct mm_struct *mm);
 /* ---- grant.c */
 struct elisa_grant *elisa_grant_find(struct mm_struct *mm, u32 right, const char *name);
 u32 elisa_grant_rights(struct mm_struct *mm);
+u64 elisa_grant_max_pages(u32 id);
 int elisa_grant_add(struct elisa_host_grant *request);
 int elisa_grant_remove(u32 id);
 void elisa_grants_free(void);

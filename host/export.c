@@ -150,16 +150,6 @@ int elisa_check_range(u64 offset, u64 pages, u32 *why, u64 *value)
 	return 0;
 }
 
-static u64 max_pages(struct elisa_export *export)
-{
-	struct elisa_grant *grant;
-
-	list_for_each_entry(grant, &elisa_grants, node)
-		if (grant->id == export->grant_id)
-			return grant->max_pages;
-	return 0;
-}
-
 /* With the pages pinned: into the tables and the list, or not at all. */
 static int map_pinned(struct elisa_vm *vm, struct elisa_hc_map *in, struct elisa_mapping *mapping,
 		      u32 *why, u64 *value)
@@ -172,8 +162,9 @@ static int map_pinned(struct elisa_vm *vm, struct elisa_hc_map *in, struct elisa
 		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, in->id);
 	if (elisa_export_is_mapped(export, in->offset, (u64)in->count * PAGE_SIZE))
 		return elisa_fail(-EEXIST, why, ELISA_WHY_OVERLAP, value, in->offset);
-	if (elisa_pages_of(vm->mm) + in->count > max_pages(export))
-		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, max_pages(export));
+	if (elisa_pages_of(vm->mm) + in->count > elisa_grant_max_pages(export->grant_id))
+		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value,
+				  elisa_grant_max_pages(export->grant_id));
 	for (i = 0; i < in->count; i++) {
 		r = elisa_export_table_set(export, in->offset + i * PAGE_SIZE,
 					   page_to_phys(mapping->pages[i]), in->prot);
@@ -223,8 +214,9 @@ int elisa_export_map(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elis
 		r = elisa_fail(-EPERM, why, ELISA_WHY_NO_GRANT, value, 0);
 	else if (!export)
 		r = elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, in->id);
-	else if (elisa_pages_of(vm->mm) + in->count > max_pages(export))
-		r = elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, max_pages(export));
+	else if (elisa_pages_of(vm->mm) + in->count > elisa_grant_max_pages(export->grant_id))
+		r = elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value,
+			       elisa_grant_max_pages(export->grant_id));
 	else
 		r = 0;
 	mutex_unlock(&elisa_lock);

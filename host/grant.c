@@ -93,6 +93,17 @@ static void drop_stale(void)
 		}
 }
 
+/* The limit of a grant; 0 if it is gone. Under elisa_lock. */
+u64 elisa_grant_max_pages(u32 id)
+{
+	struct elisa_grant *grant;
+
+	list_for_each_entry(grant, &elisa_grants, node)
+		if (grant->id == id)
+			return grant->max_pages;
+	return 0;
+}
+
 int elisa_grant_add(struct elisa_host_grant *request)
 {
 	const u32 known = ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH | ELISA_GRANT_TRUSTED_MANAGER |

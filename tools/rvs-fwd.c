@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <rvif/driver.h>
-#include <rvs.h>
+#include <rvs_drop_names.h>
 
 enum {
 	MAX_PATHS = 256,
@@ -236,24 +236,6 @@ static uint64_t all_drops(const struct rvs_stats *stats)
 	return sum;
 }
 
-static const char *const drop_names[RVS_DROPS] = {
-	[RVS_DROP_BAD_DESC] = "bad_desc",
-	[RVS_DROP_BAD_LENGTH] = "bad_length",
-	[RVS_DROP_BAD_CHAIN] = "bad_chain",
-	[RVS_DROP_BAD_OFFLOAD] = "bad_offload",
-	[RVS_DROP_BAD_SOURCE] = "bad_source",
-	[RVS_DROP_SPOOFED] = "spoofed",
-	[RVS_DROP_SAME_PORT] = "same_port",
-	[RVS_DROP_NO_RECEIVER] = "no_receiver",
-	[RVS_DROP_DETACHED] = "detached",
-	[RVS_DROP_BUSY] = "busy",
-	[RVS_DROP_FULL] = "full",
-	[RVS_DROP_TOO_LONG] = "too_long",
-	[RVS_DROP_NO_GSO] = "no_gso",
-	[RVS_DROP_BAD_BUFFER] = "bad_buffer",
-	[RVS_DROP_ABANDONED] = "abandoned",
-};
-
 static void add_number(struct json_object *object, const char *key, uint64_t value)
 {
 	json_object_object_add(object, key, json_object_new_uint64(value));
@@ -286,7 +268,7 @@ static struct json_object *port_as_json(const struct port *port, const struct rv
 		   (uint64_t)((double)(stats->rx_frames - port->before.rx_frames) / seconds));
 	for (int reason = 0; reason < RVS_DROPS; reason++)
 		if (stats->drops[reason])
-			add_number(drops, drop_names[reason], stats->drops[reason]);
+			add_number(drops, rvs_drop_names[reason], stats->drops[reason]);
 	json_object_object_add(object, "drops", drops);
 	return object;
 }
@@ -295,7 +277,7 @@ static void print_drops(const struct rvs_stats *stats)
 {
 	for (int reason = 0; reason < RVS_DROPS; reason++)
 		if (stats->drops[reason])
-			printf(" %s=%llu", drop_names[reason],
+			printf(" %s=%llu", rvs_drop_names[reason],
 			       (unsigned long long)stats->drops[reason]);
 	putchar('\n');
 }

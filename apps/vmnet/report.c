@@ -7,26 +7,9 @@
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
+#include <rvs_drop_names.h>
 #include <unistd.h>
 #include "daemon.h"
-
-static const char *const reasons[RVS_DROPS] = {
-	[RVS_DROP_BAD_DESC] = "bad_descriptor",
-	[RVS_DROP_BAD_LENGTH] = "bad_length",
-	[RVS_DROP_BAD_CHAIN] = "bad_chain",
-	[RVS_DROP_BAD_OFFLOAD] = "bad_offload",
-	[RVS_DROP_BAD_SOURCE] = "bad_source",
-	[RVS_DROP_SPOOFED] = "spoofed",
-	[RVS_DROP_SAME_PORT] = "same_port",
-	[RVS_DROP_NO_RECEIVER] = "no_receiver",
-	[RVS_DROP_DETACHED] = "detached",
-	[RVS_DROP_BUSY] = "busy",
-	[RVS_DROP_FULL] = "full",
-	[RVS_DROP_TOO_LONG] = "too_long",
-	[RVS_DROP_NO_GSO] = "no_gso",
-	[RVS_DROP_BAD_BUFFER] = "bad_buffer",
-	[RVS_DROP_ABANDONED] = "abandoned",
-};
 
 static void add(json_object *to, const char *key, uint64_t value)
 {
@@ -52,7 +35,7 @@ static json_object *port_report(const struct daemon *d, uint32_t place)
 	add(port, "missed", stats.rx_missed);
 	for (int reason = 0; reason < RVS_DROPS; reason++)
 		if (stats.drops[reason])
-			add(drops, reasons[reason], stats.drops[reason]);
+			add(drops, rvs_drop_names[reason], stats.drops[reason]);
 	json_object_object_add(port, "drops", drops);
 	return port;
 }

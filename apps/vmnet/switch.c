@@ -185,12 +185,13 @@ static long set_static(uint32_t number, uint64_t mac, long add)
 static long manager_op(long op, long a1, long a2, long a3, long a4)
 {
 	const uint32_t number = (uint32_t)a1;
-	struct vmnet_port *port = &state()->port[number];
+	struct vmnet_port *port;
 
 	if (op == VMNET_AGE)
 		return rvs_table_age(the_switch(), state()->now);
 	if (number >= state()->ports)
 		return -RVS_BAD_PORT;
+	port = &state()->port[number];
 	switch (op) {
 	case VMNET_LOOK:
 		return look(port, number);
