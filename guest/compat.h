@@ -6,6 +6,7 @@
 #ifndef ELISA_GUEST_COMPAT_H
 #define ELISA_GUEST_COMPAT_H
 
+#include <linux/eventfd.h>
 #include <linux/mm.h>
 #include <linux/version.h>
 
@@ -20,6 +21,16 @@ static inline void elisa_vma_flags_set(struct vm_area_struct *vma, unsigned long
 	vm_flags_set(vma, flags);
 #else
 	vma->vm_flags |= flags;
+#endif
+}
+
+/* From any context. */
+static inline void elisa_eventfd_signal(struct eventfd_ctx *eventfd)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+	eventfd_signal(eventfd);
+#else
+	eventfd_signal(eventfd, 1);
 #endif
 }
 

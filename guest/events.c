@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What happens to this VM's exports. The host has one queue for the VM and no interrupt:
- * while somebody waits it is asked every 20 ms, and not at all if nobody does. An event
- * goes to the file that owns its export and must never be seen through another.
+ * What happens to this VM's exports. The host has one queue for the VM and rings the doorbell
+ * when something comes into it; without a doorbell it is asked every 20 ms while somebody
+ * waits. An event goes to the file that owns its export and must never be seen through another.
  */
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
@@ -179,13 +179,21 @@ static bool somebody_waits(void)
 static void ask_host(struct work_struct *work)
 {
 	fetch();
-	if (somebody_waits())
+	if (!elisa_doorbell_works() && somebody_waits())
 		queue_delayed_work(system_wq, &asking, POLL_INTERVAL);
+}
+
+/* In an interrupt: there may be events. */
+void elisa_events_rang(void)
+{
+	if (!xa_empty(&exports))
+		mod_delayed_work(system_wq, &asking, 0);
 }
 
 static void ask_host_later(void)
 {
-	queue_delayed_work(system_wq, &asking, POLL_INTERVAL);
+	if (!elisa_doorbell_works())
+		queue_delayed_work(system_wq, &asking, POLL_INTERVAL);
 }
 
 /* Waits for an event; somebody else of this file may be quicker to take it. */

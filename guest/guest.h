@@ -12,6 +12,7 @@
  *                         take it, so nothing that takes mmap_lock runs under it
  *   elisa_events_lock     the open files and the exports by id
  *   file->queue_lock      (spin) the events that a file has not read yet
+ *   bells_lock            (spin, IRQs off; in doorbell.c) who is to be signalled
  */
 #ifndef ELISA_GUEST_H
 #define ELISA_GUEST_H
@@ -36,6 +37,7 @@
 #define pr_fmt(fmt)	  "elisa-guest: " fmt
 
 #define ELISA_FILE_EVENTS 128 /* a power of 2 */
+#define ELISA_FILE_BELLS  256
 
 /* An open /dev/elisa. Owner: the kernel's struct file; freed by its release. */
 struct elisa_file {
@@ -49,6 +51,7 @@ struct elisa_file {
 	spinlock_t queue_lock; /* the two below */
 	DECLARE_KFIFO(queue, struct elisa_event, ELISA_FILE_EVENTS);
 	u64 lost;
+	u32 bells; /* eventfds to signal; bells_lock */
 };
 
 struct elisa_export {
@@ -168,5 +171,13 @@ int elisa_events_add_export(struct elisa_export *export);
 bool elisa_events_remove_export(struct elisa_export *export);
 ssize_t elisa_events_read(struct file *filp, char __user *buffer, size_t size, loff_t *pos);
 __poll_t elisa_events_poll(struct file *filp, poll_table *wait);
+void elisa_events_rang(void);
+
+/* ---- doorbell.c */
+void elisa_doorbell_init(void);
+void elisa_doorbell_exit(void);
+bool elisa_doorbell_works(void);
+int elisa_doorbell_add(struct elisa_file *file, struct elisa_ioc_doorbell *arg);
+void elisa_doorbell_release(struct elisa_file *file);
 
 #endif

@@ -60,6 +60,7 @@ static int elisa_release(struct inode *inode, struct file *filp)
 	}
 	elisa_exports_release(file);
 	elisa_events_release(file);
+	elisa_doorbell_release(file);
 	if (file->mm)
 		mmdrop(file->mm);
 	kfree(file);
@@ -114,6 +115,7 @@ union elisa_ioc {
 	struct elisa_ioc_places places;
 	struct elisa_ioc_ticket ticket;
 	struct elisa_ioc_donate donate;
+	struct elisa_ioc_doorbell doorbell;
 };
 
 static int dispatch(struct elisa_file *file, unsigned int command, union elisa_ioc *arg)
@@ -144,6 +146,8 @@ static int dispatch(struct elisa_file *file, unsigned int command, union elisa_i
 		return elisa_export_ticket(file, &arg->ticket);
 	case ELISA_IOC_DONATE:
 		return elisa_donate(file, &arg->donate);
+	case ELISA_IOC_DOORBELL:
+		return elisa_doorbell_add(file, &arg->doorbell);
 	case ELISA_IOC_ATTACH:
 		return elisa_attach(file, &arg->attach);
 	default:
@@ -186,6 +190,7 @@ static long elisa_ioctl(struct file *filp, unsigned int command, unsigned long a
 	case ELISA_IOC_PLACES:
 	case ELISA_IOC_TICKET:
 	case ELISA_IOC_DONATE:
+	case ELISA_IOC_DOORBELL:
 		break;
 	default:
 		return -ENOTTY;
@@ -271,12 +276,14 @@ static int __init elisa_init(void)
 	ret = register_reboot_notifier(&reboot_block);
 	if (ret)
 		goto err_trap;
+	elisa_doorbell_init();
 	ret = misc_register(&elisa_device);
 	if (ret)
-		goto err_reboot;
+		goto err_doorbell;
 	return 0;
 
-err_reboot:
+err_doorbell:
+	elisa_doorbell_exit();
 	unregister_reboot_notifier(&reboot_block);
 err_trap:
 	elisa_trap_exit();
@@ -291,6 +298,7 @@ err_hypercall:
 static void __exit elisa_exit(void)
 {
 	misc_deregister(&elisa_device);
+	elisa_doorbell_exit();
 	elisa_events_exit();
 	elisa_processes_exit();
 	unregister_reboot_notifier(&reboot_block);

@@ -241,6 +241,8 @@ void elisa_attachment_revoke(struct elisa_attachment *a)
 	a->export = NULL;
 	update_pcid(a->vm);
 	tell(a, ELISA_EVENT_DETACH, 0);
+	/* whoever sleeps until it is rung may see it */
+	elisa_ring(&a->vm->rung);
 }
 
 static void context_unlink(struct elisa_context *c)

@@ -35,6 +35,7 @@
 /* A manager VM's events. Outlives the VM while an export of it is still attached. */
 struct elisa_events {
 	struct kref ref;
+	bool rung;	     /* no lock: the doorbell has to ring for what came in */
 	raw_spinlock_t lock; /* all below */
 	unsigned int head, count;
 	u64 lost;
@@ -65,6 +66,8 @@ struct elisa_vm {
 	struct elisa_attachment *slots[ELISA_SLOTS];
 	struct elisa_events *events;
 	bool events_lost; /* aborts among them may not have been told of */
+	u32 pin;	  /* of its doorbell, or ELISA_NO_DOORBELL */
+	bool rung;	  /* its doorbell has to ring */
 	atomic64_t pages; /* pinned */
 	bool allow_pcid;  /* all its attachments' grants allow it; READ_ONCE'd by hooks */
 };
@@ -114,6 +117,7 @@ struct elisa_export {
 	struct list_head donations;
 	/* no lock; hooks of attached vCPUs that are not revoked look at and set them */
 	bool poisoned, poison_is_new;
+	DECLARE_BITMAP(rung, ELISA_MAX_PLACES); /* places that a function rang */
 	struct list_head mappings;
 	struct list_head attachments;
 	u64 *pd[ELISA_OBJECT_GIB]; /* EPT page directories of the object, built once */
@@ -313,6 +317,12 @@ void elisa_donations_end(struct elisa_attachment *attachment);
 void elisa_donations_free(struct list_head *donations);
 void elisa_places_free(struct elisa_export *export);
 
+/* ---- doorbell.c */
+int elisa_doorbell_set(struct elisa_vm *vm, struct elisa_hc_doorbell *in, u32 *why, u64 *value);
+void elisa_ring_place(struct elisa_export *export, u64 place);
+void elisa_ring(bool *rung);
+void elisa_doorbell_exit(void);
+
 /* ---- attach.c */
 int elisa_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_attach *in,
 		 u32 *why, u64 *value);
@@ -368,6 +378,9 @@ int elisa_kvm_exit_handled(struct kvm_vcpu *kvm_vcpu);
 int elisa_kvm_emulate(struct kvm_vcpu *kvm_vcpu);
 void elisa_kvm_queue_ud(struct kvm_vcpu *kvm_vcpu);
 void elisa_kvm_mark_dirty(struct kvm_vcpu *kvm_vcpu, u64 gpa);
+bool elisa_kvm_get(struct kvm *kvm);
+void elisa_kvm_put(struct kvm *kvm);
+void elisa_kvm_interrupt(struct kvm *kvm, u32 pin);
 
 /* ---- admin.c */
 int elisa_admin_init(void);

@@ -34,16 +34,19 @@ void elisa_events_put(struct elisa_events *events)
 bool elisa_event(struct elisa_events *events, struct elisa_event event)
 {
 	unsigned long flags;
-	bool room;
+	bool room, first;
 
 	event.time_ns = ktime_get_mono_fast_ns();
 	raw_spin_lock_irqsave(&events->lock, flags);
+	first = !events->count;
 	room = events->count < ELISA_EVENT_RING;
 	if (room)
 		events->ring[(events->head + events->count++) % ELISA_EVENT_RING] = event;
 	else
 		events->lost++;
 	raw_spin_unlock_irqrestore(&events->lock, flags);
+	if (first)
+		elisa_ring(&events->rung);
 	return room;
 }
 

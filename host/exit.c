@@ -194,8 +194,17 @@ static void refuse_foreign(struct elisa_vcpu *vcpu)
 	elisa_count(ELISA_COUNT_FOREIGN_ROOT);
 }
 
+/* The function rings a place of its export. */
+static bool is_ring(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa_where where,
+		    u32 reason)
+{
+	/* not revoked, under vcpu->lock: the export lives */
+	return reason == EXIT_REASON_VMCALL && where == ELISA_IN_SUB && !c->revoked &&
+	       vcpu->kvm_vcpu->arch.regs[VCPU_REGS_RAX] == ELISA_RING;
+}
+
 /* The call goes on after #DB (a guest must not stop a function at an instruction of its
- * choice) and after PAUSE-loop exits. */
+ * choice), after PAUSE-loop exits and after a ring. */
 static bool goes_on(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa_where where,
 		    u32 reason, u64 eptp)
 {
@@ -203,7 +212,10 @@ static bool goes_on(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa
 
 	if (!elisa_in_user64() || atomic_read(&vcpu->prying))
 		return false;
-	if (reason == EXIT_REASON_PAUSE_INSTRUCTION) {
+	if (is_ring(vcpu, c, where, reason)) {
+		elisa_ring_place(c->attachment->export, vcpu->kvm_vcpu->arch.regs[VCPU_REGS_RCX]);
+		rip += vmcs_get(VM_EXIT_INSTRUCTION_LEN);
+	} else if (reason == EXIT_REASON_PAUSE_INSTRUCTION) {
 		rip += vmcs_get(VM_EXIT_INSTRUCTION_LEN);
 	} else if (is_debug_exception(reason)) {
 		rflags = (rflags | X86_EFLAGS_RF) & ~(u64)X86_EFLAGS_TF;

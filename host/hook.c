@@ -31,6 +31,10 @@ static atomic_t replacing;		 /* threads in one of our replacements */
 static int (*kvm_emulate)(struct kvm_vcpu *kvm_vcpu, int type);
 static void (*kvm_queue)(struct kvm_vcpu *kvm_vcpu, unsigned int vector);
 static void (*kvm_mark_dirty)(struct kvm_vcpu *kvm_vcpu, gfn_t gfn);
+static bool (*kvm_get)(struct kvm *kvm);
+static void (*kvm_put)(struct kvm *kvm);
+static int (*kvm_ioapic)(struct kvm_kernel_irq_routing_entry *entry, struct kvm *kvm, int source,
+			 int level, bool line_status);
 
 /* KVM's own function, from its first byte; ftrace lets calls from this module pass. */
 #define ORIGINAL(id, type) ((type)(sites[id] - ELISA_SITE_OFFSET))
@@ -313,6 +317,27 @@ void elisa_kvm_mark_dirty(struct kvm_vcpu *kvm_vcpu, u64 gpa)
 	kvm_mark_dirty(kvm_vcpu, gpa >> PAGE_SHIFT);
 }
 
+/* False: nobody uses this VM any more. Its memory must be there still. */
+bool elisa_kvm_get(struct kvm *kvm)
+{
+	return kvm_get(kvm);
+}
+
+/* Perhaps the last reference: sleeps, and takes elisa_lock. */
+void elisa_kvm_put(struct kvm *kvm)
+{
+	kvm_put(kvm);
+}
+
+/* An edge at a pin of the VM's IOAPIC: both exist. */
+void elisa_kvm_interrupt(struct kvm *kvm, u32 pin)
+{
+	struct kvm_kernel_irq_routing_entry entry = {.irqchip.pin = pin};
+
+	kvm_ioapic(&entry, kvm, KVM_USERSPACE_IRQ_SOURCE_ID, 1, false);
+	kvm_ioapic(&entry, kvm, KVM_USERSPACE_IRQ_SOURCE_ID, 0, false);
+}
+
 /*
  * KVM's functions that are hooked or called, by "module:name". Kprobes that are never armed
  * find them; they are let go together, which takes one grace period.
@@ -361,8 +386,9 @@ static void *function_at(unsigned long site, const char *name)
 
 static int find_functions(void)
 {
-	static const char *const called[] = {ELISA_KVM_EMULATE, ELISA_KVM_QUEUE_EXCEPTION,
-					     ELISA_KVM_MARK_DIRTY};
+	static const char *const called[] = {ELISA_KVM_EMULATE,	   ELISA_KVM_QUEUE_EXCEPTION,
+					     ELISA_KVM_MARK_DIRTY, ELISA_KVM_GET,
+					     ELISA_KVM_PUT,	   ELISA_KVM_IOAPIC};
 	unsigned long at[ARRAY_SIZE(called)];
 	int r;
 
@@ -374,7 +400,12 @@ static int find_functions(void)
 	kvm_emulate = function_at(at[0], called[0]);
 	kvm_queue = function_at(at[1], called[1]);
 	kvm_mark_dirty = function_at(at[2], called[2]);
-	return kvm_emulate && kvm_queue && kvm_mark_dirty ? 0 : -ENOENT;
+	kvm_get = function_at(at[3], called[3]);
+	kvm_put = function_at(at[4], called[4]);
+	kvm_ioapic = function_at(at[5], called[5]);
+	return kvm_emulate && kvm_queue && kvm_mark_dirty && kvm_get && kvm_put && kvm_ioapic ?
+		       0 :
+		       -ENOENT;
 }
 
 static void free_path_filters(void)

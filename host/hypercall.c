@@ -76,6 +76,8 @@ static int dispatch_locked(struct call *call)
 		return elisa_places_create(call->vm, &p->places, &p->why, &p->value);
 	case ELISA_HC_EXPORT_TICKET:
 		return elisa_place_ticket(call->vm, &p->ticket, &p->why, &p->value);
+	case ELISA_HC_DOORBELL:
+		return elisa_doorbell_set(call->vm, &p->doorbell, &p->why, &p->value);
 	case ELISA_HC_EVENTS:
 		events(call->vm, &p->events);
 		return 0;

@@ -132,6 +132,7 @@ err_tables:
 static void __exit elisa_exit_module(void)
 {
 	elisa_admin_exit();
+	elisa_doorbell_exit();
 	elisa_hooks_exit();
 	elisa_attach_exit();
 	elisa_vms_free();

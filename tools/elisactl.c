@@ -345,6 +345,8 @@ static const char *const counters[] = {
 	[ELISA_COUNT_CLOSED] = "closed",
 	[ELISA_COUNT_DESC_EXITS] = "desc_exits",
 	[ELISA_COUNT_DEBUG_SUPPRESSED] = "debug_suppressed",
+	[ELISA_COUNT_RINGS] = "rings",
+	[ELISA_COUNT_INTERRUPTS] = "interrupts",
 };
 _Static_assert(sizeof(counters) / sizeof(counters[0]) == ELISA_COUNT_COUNT, "a name is missing");
 

@@ -71,6 +71,8 @@ enum elisa_hc {
 	ELISA_HC_EXPORT_PLACES,	 /* struct elisa_hc_places */
 	ELISA_HC_EXPORT_TICKET,	 /* struct elisa_hc_ticket */
 	ELISA_HC_DONATE,	 /* struct elisa_hc_donate */
+	ELISA_HC_DOORBELL,	 /* struct elisa_hc_doorbell */
+	ELISA_HC_COUNT
 };
 
 /* What was wrong, next to the errno; `value` holds the offending value. */
@@ -107,11 +109,12 @@ enum elisa_why {
 	ELISA_WHY_CPU_BUG,	 /* the host's CPU leaks L1D/buffers (module parameter) */
 	ELISA_WHY_HOOK,		 /* a KVM function is taken by somebody else on the host */
 	ELISA_WHY_NO_MEMORY,	 /* the host is out of memory */
-	ELISA_WHY_NO_PLACE,   /* all places are taken, or this one is, or there is none (value) */
-	ELISA_WHY_NO_HOST,    /* guest driver only: no host module answered */
-	ELISA_WHY_ADDRESS,    /* guest driver only: bad user address (value: address) */
-	ELISA_WHY_WINDOW,     /* guest driver only: the window's addresses are taken (value) */
-	ELISA_WHY_STATE,      /* guest driver only: the file is another process's */
+	ELISA_WHY_NO_PLACE, /* all places are taken, or this one is, or there is none (value) */
+	ELISA_WHY_DOORBELL, /* the host's KVM has no IOAPIC for this VM, or it no such pin (value) */
+	ELISA_WHY_NO_HOST,  /* guest driver only: no host module answered */
+	ELISA_WHY_ADDRESS,  /* guest driver only: bad user address (value: address) */
+	ELISA_WHY_WINDOW,   /* guest driver only: the window's addresses are taken (value) */
+	ELISA_WHY_STATE,    /* guest driver only: the file is another process's */
 	ELISA_WHY_CAPABILITY, /* guest driver only: the process lacks one (value: CAP_*) */
 	ELISA_WHY_SYSTEM_RAM, /* guest driver only: the guest kernel's own memory (value) */
 	ELISA_WHY_COUNT
@@ -265,6 +268,24 @@ struct elisa_self {
 	__u64 aborts;	  /* calls of this vCPU and attachment that did not come to their end */
 };
 
+/*
+ * The pin of the VM's IOAPIC that gets an edge, low to high, when
+ * one of its attachments is rung or revoked, or when an event has come into the VM's empty queue.
+ * ELISA_NO_DOORBELL, as after ELISA_HC_RESET: none.
+ */
+struct elisa_hc_doorbell {
+	__u32 pin; /* 0 .. 23 */
+	__u32 pad;
+};
+#define ELISA_NO_DOORBELL 0xffffffffu
+
+/*
+ * A function rings by VMCALL, in sub: RAX = ELISA_RING, RCX = a place of its export. Whoever has the
+ * place now learns that there is something to look at, not what. It goes on with the next instruction,
+ * all registers as before. Any other VMCALL ends the call (ELISA_CALL_FORBIDDEN).
+ */
+#define ELISA_RING	  0x454c4953414e4731ULL
+
 enum elisa_event_type {
 	ELISA_EVENT_ATTACH = 1,
 	ELISA_EVENT_DETACH,
@@ -312,6 +333,7 @@ struct elisa_hc_page {
 		struct elisa_hc_places places;
 		struct elisa_hc_ticket ticket;
 		struct elisa_hc_donate donate;
+		struct elisa_hc_doorbell doorbell;
 		struct elisa_hc_events events;
 		__u8 page[ELISA_PAGE_SIZE - 16];
 	};

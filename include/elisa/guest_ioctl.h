@@ -114,6 +114,16 @@ struct elisa_ioc_donate {
 	__u64 donated; /* out: bytes in all */
 };
 
+/*
+ * Signal this eventfd(2) whenever this VM's doorbell has rung: for one of its attachments, whosever it is,
+ * or for an event. It stays so until the device's file is closed.
+ */
+struct elisa_ioc_doorbell {
+	struct elisa_status status;
+	__s32 fd;
+	__u32 pad;
+};
+
 #define ELISA_IOC_INFO		      _IOWR(0xe5, 0, struct elisa_ioc_info)
 #define ELISA_IOC_EXPORT_CREATE	      _IOWR(0xe5, 1, struct elisa_ioc_export)
 #define ELISA_IOC_EXPORT_MAP	      _IOWR(0xe5, 2, struct elisa_ioc_map)
@@ -126,6 +136,7 @@ struct elisa_ioc_donate {
 #define ELISA_IOC_PLACES	      _IOWR(0xe5, 9, struct elisa_ioc_places)
 #define ELISA_IOC_TICKET	      _IOWR(0xe5, 10, struct elisa_ioc_ticket)
 #define ELISA_IOC_DONATE	      _IOWR(0xe5, 11, struct elisa_ioc_donate)
+#define ELISA_IOC_DOORBELL	      _IOWR(0xe5, 12, struct elisa_ioc_doorbell)
 /* read(2) gives struct elisa_event records of this VM's exports to the process that
  * created them; poll(2) works. */
 

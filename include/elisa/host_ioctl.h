@@ -111,6 +111,8 @@ enum elisa_counter {
 	ELISA_COUNT_CLOSED,	      /* the entry predicate shut VMFUNC off */
 	ELISA_COUNT_DESC_EXITS,	      /* LIDT, LGDT, ... of attached vCPUs */
 	ELISA_COUNT_DEBUG_SUPPRESSED, /* #DB in gate or sub */
+	ELISA_COUNT_RINGS,	      /* doorbells, by functions in sub */
+	ELISA_COUNT_INTERRUPTS,	      /* raised for a doorbell, an event or a revocation */
 	ELISA_COUNT_COUNT
 };
 

@@ -178,7 +178,7 @@ static void sleeping(void)
 	CHECK(!pthread_create(&thread, NULL, hypercall_that_sleeps, &answer));
 	usleep(50000);
 	attack_try(isolation_works(), "while a hypercall sleeps");
-	attack_try(hypercall(pair.manager, 0, ELISA_HC_DONATE + 1) == -ENOSYS, "hypercalls wait");
+	attack_try(hypercall(pair.manager, 0, ELISA_HC_COUNT) == -ENOSYS, "hypercalls wait");
 	attack_try(remove_module("elisa") == -EAGAIN, "unloaded with a hypercall in it");
 	attack_try(answer == 1, "it did not sleep");
 	copy.dst = (uintptr_t)memory;

@@ -119,6 +119,9 @@ static void fill(struct input *input, struct elisa_hc_page *page, u32 call, u32 
 		page->donate.count = CHOOSE(input, counts);
 		fill_gpas(input, page->donate.gpa, ELISA_HC_DONATE_PAGES, page->donate.count);
 		break;
+	case ELISA_HC_DOORBELL:
+		page->doorbell.pin = take(input, 1) % 32;
+		break;
 	case ELISA_HC_DETACH:
 		page->detach.slot = CHOOSE(input, small);
 		break;
@@ -146,10 +149,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				       i < 2 ? "a*" : "*", 500);
 	}
 	while (input.left) {
-		u32 what = take(&input, 1), call = what % 16;
-		int machine = what & 16 ? GUEST : MANAGER;
+		u32 what = take(&input, 1), call = take(&input, 1) % (ELISA_HC_COUNT + 1);
+		int machine = what & 1 ? GUEST : MANAGER;
 
-		if (call == 15) {
+		if (call == ELISA_HC_COUNT) {
 			u64 n = take(&input, 1);
 
 			if (n < 4)

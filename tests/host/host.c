@@ -41,6 +41,30 @@ void elisa_kvm_mark_dirty(struct kvm_vcpu *kvm_vcpu, u64 gpa)
 	shim_assert(slot && !(slot->flags & KVM_MEM_READONLY));
 }
 
+static struct machine *machine_of(struct kvm *kvm)
+{
+	return container_of(kvm, struct machine, kvm);
+}
+
+bool elisa_kvm_get(struct kvm *kvm)
+{
+	shim_assert(elisa_lock.held);
+	machine_of(kvm)->references += !machine_of(kvm)->dying;
+	return !machine_of(kvm)->dying;
+}
+
+void elisa_kvm_put(struct kvm *kvm)
+{
+	shim_assert(!elisa_lock.held);
+	machine_of(kvm)->references--;
+}
+
+void elisa_kvm_interrupt(struct kvm *kvm, u32 pin)
+{
+	shim_assert(kvm->arch.vioapic && machine_of(kvm)->references == 1);
+	machine_of(kvm)->edges[pin]++;
+}
+
 void elisa_list_reset(struct elisa_vcpu *vcpu)
 {
 	shim_assert(vcpu->lock.held);
@@ -96,6 +120,7 @@ static void machine_start(int i)
 	m->mm.vma[5].vm_file = &device_file;
 
 	m->kvm.mm = &m->mm;
+	m->kvm.arch.vioapic = m;
 	m->kvm.slots[0] = slot_of(m, 0, READ_ONLY, 0, 0);
 	m->kvm.slots[1] = slot_of(m, READ_ONLY, 1, KVM_MEM_READONLY, 1);
 	m->kvm.slots[2] = slot_of(m, DIRTY_LOG, 1, KVM_MEM_LOG_DIRTY_PAGES, 2);
@@ -140,6 +165,7 @@ static void machine_end(struct machine *m)
 {
 	for (unsigned int i = 0; i < RAM_PAGES; i++)
 		shim_assert(!m->mm.pages[i].pins);
+	shim_assert(!m->references);
 	shim_assert(m->mm.mm_count == 1 && m->mm.mm_users.counter == 1);
 	shim_assert(!atomic64_read(&m->mm.pinned_vm));
 }

@@ -28,6 +28,9 @@ struct machine {
 	struct kvm kvm;
 	struct kvm_vcpu vcpu;
 	struct mm_struct mm;
+	bool dying;	 /* nobody uses the VM any more */
+	long references; /* the module's */
+	long edges[KVM_IOAPIC_NUM_PINS];
 	u32 why;
 	u64 value;
 };

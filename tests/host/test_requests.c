@@ -548,7 +548,7 @@ static void calls_refused(void **state)
 	shim_fail_after = -1;
 	memset(&page, 0, sizeof(page));
 	expect(MANAGER, 0, -ENOSYS, ELISA_WHY_CALL, 0);
-	expect(MANAGER, ELISA_HC_DONATE + 1, -ENOSYS, ELISA_WHY_CALL, ELISA_HC_DONATE + 1);
+	expect(MANAGER, ELISA_HC_COUNT, -ENOSYS, ELISA_WHY_CALL, ELISA_HC_COUNT);
 	expect(MANAGER, ~0u, -ENOSYS, ELISA_WHY_CALL, ~0u);
 	page.hello.abi = 2;
 	expect(MANAGER, ELISA_HC_HELLO, -EPROTO, ELISA_WHY_ABI, ELISA_ABI_VERSION);

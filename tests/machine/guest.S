@@ -158,6 +158,7 @@ table:
 	.long f_registers-table, f_pause-table, f_wait-table, f_flags-table, f_attack-table
 	.long f_spoil-table, f_sysenter-table, f_int-table, f_secret-table, f_many-table
 	.long f_control-table, f_hold-table, f_watch-table, f_stay-table
+	.long f_ring-table, f_rings-table
 f_add:	lea (%rsi,%rdx), %rax
 	ret
 f_count:
@@ -315,5 +316,36 @@ f_watch:	/* reads at a1 for ever and counts it in data[1] */
 f_stay:	/* counts at a1 for ever */
 	incq (%rsi)
 	jmp f_stay
+f_ring:	/* rings place a1; a2 if all other registers are as they were */
+	mov %rdx, %r10
+	movabs $0x454c4953414e4731, %rax
+	mov %rsi, %rcx
+	mov %rax, %r8
+	mov %rsi, %r9
+	mov $77, %edi
+	std
+	vmcall
+	pushfq
+	pop %r11
+	cld
+	cmp %rax, %r8
+	jne 1f
+	cmp %rcx, %r9
+	jne 1f
+	cmp %rsi, %r9
+	jne 1f
+	cmp $77, %rdi
+	jne 1f
+	bt $10, %r11
+	jnc 1f
+	mov %r10, %rax
+	ret
+1:	mov $-1, %rax
+	ret
+f_rings: /* rings place a1 for ever */
+	movabs $0x454c4953414e4731, %rax
+	mov %rsi, %rcx
+1:	vmcall
+	jmp 1b
 functions_end:
 	.section .note.GNU-stack, "", @progbits

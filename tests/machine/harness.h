@@ -222,6 +222,8 @@ enum {
 	DO_HOLD,    /* as DO_SPIN, with a secret in registers */
 	DO_WATCH,   /* read at a1 for ever; data[1] counts */
 	DO_STAY,    /* count at a1 for ever */
+	DO_RING,    /* place a1; returns a2, all registers as they were */
+	DO_RINGS,   /* place a1 for ever */
 };
 #define SECRET 0x5ec2e75ec2e75ec2LL
 

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The doorbell: an interrupt by which the host says that one of this VM's attachments was rung, or that an event
+ * waits. No device has it: it is a pin of the IOAPIC that nothing else uses. The host gives one edge when it is told
+ * the pin, and only a pin where that arrives is taken.
+ */
+#include <linux/acpi.h>
+#include <linux/completion.h>
+#include <linux/interrupt.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "guest.h"
+
+#define NO_PIN ELISA_NO_DOORBELL
+
+static int doorbell = -1;
+module_param(doorbell, int, 0444);
+MODULE_PARM_DESC(doorbell, "pin of the IOAPIC for the doorbell; -1: a free one, -2: none");
+
+struct bell {
+	struct list_head node;
+	struct elisa_file *file;
+	struct eventfd_ctx *eventfd;
+};
+
+static LIST_HEAD(bells);
+static DEFINE_SPINLOCK(bells_lock);
+static DECLARE_COMPLETION(first_ring);
+static u32 pin = NO_PIN; /* set by init only, as the next one */
+static int irq;
+
+static irqreturn_t rang(int number, void *data)
+{
+	struct bell *bell;
+	unsigned long flags;
+
+	complete(&first_ring);
+	spin_lock_irqsave(&bells_lock, flags);
+	list_for_each_entry(bell, &bells, node)
+		elisa_eventfd_signal(bell->eventfd);
+	spin_unlock_irqrestore(&bells_lock, flags);
+	elisa_events_rang();
+	return IRQ_HANDLED;
+}
+
+static int tell_host(u32 which)
+{
+	struct elisa_hc_page *page = elisa_page_get(ELISA_HC_DOORBELL);
+	struct elisa_status status;
+	int ret;
+
+	page->doorbell.pin = which;
+	ret = elisa_hypercall(page, &status);
+	elisa_page_put(page);
+	return ret;
+}
+
+/* 0: the host's edge came. -ENODEV: there will not be one with any pin. */
+static int try_pin(u32 which)
+{
+	int ret;
+
+	irq = acpi_register_gsi(NULL, which, ACPI_EDGE_SENSITIVE, ACPI_ACTIVE_HIGH);
+	if (irq <= 0)
+		return -EBUSY;
+	ret = request_irq(irq, rang, 0, "elisa", &bells);
+	if (ret)
+		goto err_gsi;
+	reinit_completion(&first_ring);
+	ret = tell_host(which) ? -ENODEV : 0;
+	if (!ret && !wait_for_completion_timeout(&first_ring, HZ / 5)) {
+		tell_host(NO_PIN);
+		ret = -EIO;
+	}
+	if (!ret)
+		return 0;
+	free_irq(irq, &bells);
+err_gsi:
+	acpi_unregister_gsi(which);
+	return ret;
+}
+
+/* Without one there are no interrupts, and everybody has to look. */
+void elisa_doorbell_init(void)
+{
+	/* unused by the chipsets that QEMU has, then what PCI devices may share */
+	static const u8 pins[] = {5, 7, 3, 23, 22, 21, 20, 19, 18, 17, 16};
+	unsigned int i;
+	int ret = -EIO;
+
+	if (doorbell >= 0 && !try_pin(doorbell))
+		pin = doorbell;
+	for (i = 0; doorbell == -1 && pin == NO_PIN && ret != -ENODEV && i < ARRAY_SIZE(pins);
+	     i++) {
+		ret = try_pin(pins[i]);
+		if (!ret)
+			pin = pins[i];
+	}
+	if (pin == NO_PIN && doorbell != -2)
+		pr_warn("no interrupt for a doorbell: who waits has to poll (QEMU: kernel-irqchip=on)\n");
+}
+
+void elisa_doorbell_exit(void)
+{
+	if (pin == NO_PIN)
+		return;
+	tell_host(NO_PIN);
+	free_irq(irq, &bells);
+	acpi_unregister_gsi(pin);
+}
+
+bool elisa_doorbell_works(void)
+{
+	return pin != NO_PIN;
+}
+
+static void bell_free(struct bell *bell)
+{
+	eventfd_ctx_put(bell->eventfd);
+	kfree(bell);
+}
+
+int elisa_doorbell_add(struct elisa_file *file, struct elisa_ioc_doorbell *arg)
+{
+	struct bell *bell;
+	bool full;
+
+	if (arg->pad)
+		return elisa_fail(&arg->status, ELISA_WHY_FIELD, arg->pad, -EINVAL);
+	if (!elisa_doorbell_works())
+		return elisa_fail(&arg->status, ELISA_WHY_DOORBELL, doorbell, -EOPNOTSUPP);
+	bell = kzalloc(sizeof(*bell), GFP_KERNEL_ACCOUNT);
+	if (!bell)
+		return -ENOMEM;
+	bell->file = file;
+	bell->eventfd = eventfd_ctx_fdget(arg->fd);
+	if (IS_ERR(bell->eventfd)) {
+		kfree(bell);
+		return elisa_fail(&arg->status, ELISA_WHY_FIELD, arg->fd, -EBADF);
+	}
+	spin_lock_irq(&bells_lock);
+	full = file->bells == ELISA_FILE_BELLS;
+	if (!full) {
+		file->bells++;
+		list_add_tail(&bell->node, &bells);
+	}
+	spin_unlock_irq(&bells_lock);
+	if (!full)
+		return 0;
+	bell_free(bell);
+	return elisa_fail(&arg->status, ELISA_WHY_QUOTA, ELISA_FILE_BELLS, -EDQUOT);
+}
+
+/* Nobody adds to this file any more. */
+void elisa_doorbell_release(struct elisa_file *file)
+{
+	struct bell *bell, *next;
+	LIST_HEAD(gone);
+
+	spin_lock_irq(&bells_lock);
+	list_for_each_entry_safe(bell, next, &bells, node)
+		if (bell->file == file)
+			list_move(&bell->node, &gone);
+	spin_unlock_irq(&bells_lock);
+	list_for_each_entry_safe(bell, next, &gone, node)
+		bell_free(bell);
+}
