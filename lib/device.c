@@ -159,6 +159,16 @@ ELISA_PUBLIC int elisa_vcpu_exits(struct elisa *handle, uint64_t exits[ELISA_EXI
 	return 0;
 }
 
+ELISA_PUBLIC int elisa_doorbell(struct elisa *handle, int eventfd)
+{
+	struct elisa_ioc_doorbell request = {.fd = eventfd};
+
+	if (!handle)
+		return elisa_fail_text(NULL, EINVAL, "doorbell: the handle is NULL; open first");
+	return elisa_request(handle, ELISA_IOC_DOORBELL, &request.status, "be signalled by",
+			     "the doorbell");
+}
+
 ELISA_PUBLIC int elisa_fd(const struct elisa *handle)
 {
 	return handle->fd;

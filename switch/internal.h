@@ -89,6 +89,7 @@ struct rvs_rxq {
 	uint32_t current; /* +1 at each commit; the lowest bit tells the record */
 	struct rvs_given given[2];
 	uint64_t missed;
+	uint32_t notified; /* need_notify, when its driver was notified last */
 	struct rvif_queue *control;
 	struct rvif_desc *ring;
 } rvs_aligned(RVS_ALIGNMENT);

@@ -93,6 +93,7 @@ static void clear_counts(struct rvs *rvs, uint32_t number)
 		rxq->current = 0;
 		rxq->given[0] = (struct rvs_given){.frames = 0};
 		rxq->missed = 0;
+		rxq->notified = 0;
 	}
 }
 

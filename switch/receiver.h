@@ -69,6 +69,7 @@ static inline void rvs_receiver_finish(const struct rvs_sender *s, struct rvs_re
 	const struct rvs_given *now = &rxq->given[current & 1];
 	struct rvs_given *next = &rxq->given[~current & 1];
 	const uint64_t delivered = s->txq->delivered + r->frames;
+	uint32_t sleep;
 
 	rvs_store64(&next->frames, now->frames + r->frames);
 	rvs_store64(&next->bytes, now->bytes + r->bytes);
@@ -84,8 +85,11 @@ static inline void rvs_receiver_finish(const struct rvs_sender *s, struct rvs_re
 		return;
 	}
 	__atomic_exchange_n(&r->control->completed, r->next, __ATOMIC_SEQ_CST);
-	if (rvif_load(&r->control->need_notify))
+	sleep = rvif_load(&r->control->need_notify);
+	if (sleep && sleep != rxq->notified) {
+		rxq->notified = sleep;
 		rvs_add_wake(s->result, number, queue);
+	}
 }
 
 #endif

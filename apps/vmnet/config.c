@@ -99,7 +99,7 @@ static int read_port(json_object *object, struct port_config *port)
 
 	*policy = (struct rvs_policy){
 		.flags = RVS_CHECK_SOURCE | RVS_KICK,
-		.features = RVIF_F_CSUM | RVIF_F_TSO4 | RVIF_F_TSO6,
+		.features = RVIF_F_ALL,
 		.max_learned = 16,
 	};
 	if (!json_object_is_type(object, json_type_object))

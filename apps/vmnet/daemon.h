@@ -50,6 +50,7 @@ struct daemon {
 	size_t size; /* of both */
 	struct port port[MAX_PORTS + 1];
 	uint64_t lost_events;
+	int bell; /* an eventfd: a guest wants us to look; -1: this VM has no doorbell */
 };
 
 /* config.c: 0, or -1 after a message that names the file and what is wrong. */

@@ -10,16 +10,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 #include "daemon.h"
 
 #define EVENTS	  64
 #define BUCKETS	  4096
-#define BUSY_MS	  20  /* between looks, for a while after something changed */
-#define QUIET_MS  200 /* at other times: a driver that stops waits for us */
-#define BUSY_LONG 3   /* seconds */
+#define BUSY_MS	  20   /* between looks, for a while after something changed */
+#define IDLE_MS	  1000 /* at other times, if guests can ring */
+#define QUIET_MS  200  /* if they cannot: a driver that stops waits for us */
+#define BUSY_LONG 0.2  /* seconds */
+#define REST_MS	  5    /* however often they ring */
 
 static volatile sig_atomic_t stop, reload;
 
@@ -101,13 +105,27 @@ static int make_places(struct daemon *d, uint8_t own[ELISA_TICKET_SIZE])
 	return 0;
 }
 
+/* Without one we look more often. */
+static void make_bell(struct daemon *d)
+{
+	d->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (d->bell >= 0 && !elisa_doorbell(d->elisa, d->bell))
+		return;
+	fprintf(stderr, "elisa-vmnet: doorbell: %s\n", elisa_error(d->elisa));
+	if (d->bell >= 0)
+		close(d->bell);
+	d->bell = -1;
+}
+
 static int set_up(struct daemon *d, const char *code)
 {
 	uint8_t own[ELISA_TICKET_SIZE];
 	int error;
 
+	d->bell = -1;
 	if (elisa_open(NULL, &d->elisa))
 		return failed(d, "/dev/elisa");
+	make_bell(d);
 	if (make_switch(d)) {
 		fprintf(stderr, "elisa-vmnet: no memory for the switch\n");
 		return -1;
@@ -135,6 +153,8 @@ static void tear_down(struct daemon *d)
 	elisa_extra_unload(d->code);
 	elisa_export_destroy(d->export_);
 	elisa_close(d->elisa);
+	if (d->bell >= 0)
+		close(d->bell);
 	if (d->state && d->state != MAP_FAILED)
 		munmap(d->state, d->size);
 }
@@ -173,17 +193,32 @@ static void read_again(struct daemon *d, const char *file)
 	ports_reconfigure(d, &config);
 }
 
+/* True: somebody rang. A guest that rings all the time makes us look no more than so often. */
+static bool wait_for_work(struct daemon *d, int timeout_ms)
+{
+	struct pollfd wait[] = {
+		{.fd = elisa_fd(d->elisa), .events = POLLIN},
+		{.fd = d->bell, .events = POLLIN},
+	};
+	const struct timespec rest = {.tv_nsec = REST_MS * 1000000l};
+	uint64_t times;
+
+	if (poll(wait, 2, timeout_ms) > 0)
+		nanosleep(&rest, NULL);
+	return d->bell >= 0 && read(d->bell, &times, sizeof(times)) == sizeof(times);
+}
+
 static int run(struct daemon *d, const char *config, const char *report)
 {
-	struct pollfd wait = {.fd = elisa_fd(d->elisa), .events = POLLIN};
+	const int idle_ms = d->bell >= 0 ? IDLE_MS : QUIET_MS;
 	double busy_until = 0, aged = seconds(), now;
 	long removed;
 
 	while (!stop) {
+		bool changed = wait_for_work(d, seconds() < busy_until ? BUSY_MS : idle_ms);
+
 		now = seconds();
-		poll(&wait, 1, now < busy_until ? BUSY_MS : QUIET_MS);
-		now = seconds();
-		if (take_events(d))
+		if (take_events(d) || changed)
 			busy_until = now + BUSY_LONG;
 		if (reload) {
 			read_again(d, config);

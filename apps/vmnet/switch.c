@@ -4,15 +4,11 @@
  * call may be stopped for ever at any instruction; what it held is then released by the manager,
  * who learns of it from the host. No argument may become an address.
  */
+#include <elisa/function.h>
 #include "vmnet.h"
 
 __attribute__((visibility("default"))) long entry_function(long op, long a1, long a2, long a3,
 							   long a4, long a5);
-
-static const struct elisa_self *self(void)
-{
-	return (const struct elisa_self *)ELISA_SELF_ADDRESS;
-}
 
 static struct vmnet_state *state(void)
 {
@@ -39,11 +35,35 @@ static uint32_t sender_number(uint32_t port, uint32_t vcpu)
 /* The old vNIC of this place is served until the manager has seen its end: "serving" says whose. */
 static long join(struct vmnet_port *port)
 {
-	if (!self()->donated)
+	if (!elisa_self()->donated)
 		return -VMNET_NOTHING_DONATED;
-	__atomic_store_n(&port->donated, self()->donated, __ATOMIC_RELAXED);
-	__atomic_store_n(&port->joined, self()->attachment, __ATOMIC_RELEASE);
+	if (__atomic_load_n(&port->joined, __ATOMIC_RELAXED) == elisa_self()->attachment)
+		return 0; /* it only wants to know whether we are there */
+	__atomic_store_n(&port->donated, elisa_self()->donated, __ATOMIC_RELAXED);
+	__atomic_store_n(&port->joined, elisa_self()->attachment, __ATOMIC_RELEASE);
+	elisa_ring(VMNET_MANAGER);
 	return 0;
+}
+
+static void wake_all(void)
+{
+	for (uint32_t port = VMNET_MANAGER + 1; port < state()->ports; port++)
+		if (state()->port[port].attached)
+			elisa_ring(port);
+}
+
+/* A port has one doorbell for all its queues. */
+static void wake(const struct rvs_result *result)
+{
+	uint32_t i;
+
+	if (result->more_wakes) {
+		wake_all();
+		return;
+	}
+	for (i = 0; i < result->wakes; i++)
+		if (!i || result->wake[i].port != result->wake[i - 1].port)
+			elisa_ring(result->wake[i].port);
 }
 
 static long forward(struct vmnet_port *port, uint32_t number, uint32_t queue)
@@ -52,18 +72,20 @@ static long forward(struct vmnet_port *port, uint32_t number, uint32_t queue)
 	struct rvs_result result;
 	long error;
 
-	if (__atomic_load_n(&port->serving, __ATOMIC_ACQUIRE) != self()->attachment)
+	if (__atomic_load_n(&port->serving, __ATOMIC_ACQUIRE) != elisa_self()->attachment)
 		return -VMNET_NOT_SERVED;
-	if (self()->vcpu >= VMNET_VCPUS)
+	if (elisa_self()->vcpu >= VMNET_VCPUS)
 		return -VMNET_TOO_MANY_VCPUS;
-	sender = &port->sender[self()->vcpu];
+	sender = &port->sender[elisa_self()->vcpu];
 	if (sender->inside)
 		return -VMNET_STOPPED;
-	sender->aborts = self()->aborts;
+	sender->aborts = elisa_self()->aborts;
 	__atomic_store_n(&sender->inside, 1, __ATOMIC_RELAXED);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	error = rvs_forward(the_switch(), sender_number(number, self()->vcpu), number, queue,
+	error = rvs_forward(the_switch(), sender_number(number, elisa_self()->vcpu), number, queue,
 			    VMNET_BUDGET, state()->now, &result);
+	if (!error)
+		wake(&result);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	__atomic_store_n(&sender->inside, 0, __ATOMIC_RELAXED);
 	return error ? error : result.pending;
@@ -71,7 +93,7 @@ static long forward(struct vmnet_port *port, uint32_t number, uint32_t queue)
 
 static long guest_op(long op, long a1)
 {
-	const uint32_t number = self()->place;
+	const uint32_t number = elisa_self()->place;
 	struct vmnet_port *port;
 
 	if (number >= state()->ports)
@@ -82,6 +104,9 @@ static long guest_op(long op, long a1)
 		return join(port);
 	case VMNET_FORWARD:
 		return forward(port, number, (uint32_t)a1);
+	case VMNET_CHANGED:
+		elisa_ring(VMNET_MANAGER);
+		return 0;
 	}
 	return -VMNET_BAD_OP;
 }
@@ -154,6 +179,7 @@ static long gone(struct vmnet_port *port, uint32_t number, uint64_t attachment)
 			rvs_sender_gone(the_switch(), sender_number(number, vcpu));
 		port->sender[vcpu].inside = 0;
 	}
+	wake_all();
 	return detach(port, number);
 }
 
@@ -171,6 +197,8 @@ static long aborted(struct vmnet_port *port, uint32_t number, uint32_t vcpu, uin
 		return 0;
 	held = rvs_sender_gone(the_switch(), sender_number(number, vcpu));
 	__atomic_store_n(&sender->inside, 0, __ATOMIC_RELEASE);
+	/* it may have given frames to sleepers and not have come to ring */
+	wake_all();
 	return held;
 }
 
@@ -210,7 +238,7 @@ long entry_function(long op, long a1, long a2, long a3, long a4, long a5)
 	(void)a5;
 	if (op < VMNET_OPS_OF_GUESTS)
 		return guest_op(op, a1);
-	if (self()->place != VMNET_MANAGER)
+	if (elisa_self()->place != VMNET_MANAGER)
 		return -VMNET_BAD_OP;
 	return manager_op(op, a1, a2, a3, a4);
 }

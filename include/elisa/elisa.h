@@ -63,6 +63,14 @@ int elisa_vcpu_exits(struct elisa *handle, uint64_t exits[ELISA_EXIT_REASONS],
 int elisa_fd(const struct elisa *handle);
 
 /*
+ * Signal an eventfd(2) whenever this VM's doorbell has rung: the code of an export rang the place of an
+ * attachment of this VM, an attachment was revoked, or an event came. It tells nothing more: look, and be prepared
+ * to find nothing. It stays so until elisa_close(); up to 256 for a handle.
+ * Errors: -EOPNOTSUPP (this VM has no doorbell), -EBADF (no eventfd), -EDQUOT, -ENOMEM.
+ */
+int elisa_doorbell(struct elisa *handle, int eventfd);
+
+/*
  * The last failure on this handle: what was being done, what was wrong with which value, and what to
  * do about it. With NULL: the last failure in this thread that had no handle (elisa_open). Never
  * NULL; "no error" if nothing failed. Thread-safe: the text is a copy that lasts until the calling

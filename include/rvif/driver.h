@@ -27,8 +27,14 @@ struct rvif_transport {
 	int (*announce)(struct rvif_vnic *vnic);
 	/* Transmit queue has work. For the driver that found kick_wanted set. */
 	int (*kick)(struct rvif_vnic *vnic, uint32_t queue);
-	/* Sleeps while receive queue's completed is seen; -ETIMEDOUT after timeout_us. */
+	/* Sleeps while receive queue's completed is seen; -ETIMEDOUT after timeout_us, -ENOTCONN when
+	 * the switch is gone. */
 	int (*wait)(struct rvif_vnic *vnic, uint32_t queue, uint32_t seen, uint32_t timeout_us);
+	/* driver.state was written: the switch has to look. -ENOTCONN: there is none, and nobody uses
+	 * the region. NULL: it sees by itself. */
+	int (*changed)(struct rvif_vnic *vnic);
+	/* See rvif_reconnect(). NULL: another switch finds the region by itself. */
+	int (*reconnect)(struct rvif_vnic *vnic);
 	void (*close)(struct rvif_vnic *vnic);
 };
 
@@ -55,6 +61,7 @@ struct rvif_ring {
 	uint32_t mask;
 	uint32_t posted; /* published or about to be */
 	uint32_t reaped;
+	uint32_t sleeps;
 };
 
 /* What to set in a configuration that is to have room for data_bytes of buffers; fills in
@@ -83,6 +90,13 @@ int rvif_attached(const struct rvif_vnic *vnic);
  * -ETIMEDOUT: it did not, and may still write to the region. */
 int rvif_stop(struct rvif_vnic *vnic, uint32_t timeout_us);
 
+/*
+ * If the switch is gone for good, goes to its successor: the region and all indexes stay, what is posted will be
+ * served, and the queues' threads just go on. Thread-safe with what they do. 0: nothing to do; 1: another
+ * switch has the region, rvif_attached() says when it is ready; -errno: there is none yet, call again.
+ */
+int rvif_reconnect(struct rvif_vnic *vnic);
+
 /* What a reason of enum rvif_reason means, for people. */
 const char *rvif_strreason(int reason);
 
@@ -98,7 +112,7 @@ static inline void rvif_tx_ring_init(struct rvif_ring *ring, const struct rvif_v
 	ring->control = rvif_tx_queue(vnic->region, &vnic->layout, queue);
 	ring->descs = rvif_tx_ring(vnic->region, &vnic->layout, vnic->config.tx_ring, queue);
 	ring->mask = vnic->config.tx_ring - 1;
-	ring->posted = ring->reaped = 0;
+	ring->posted = ring->reaped = ring->sleeps = 0;
 }
 
 static inline void rvif_rx_ring_init(struct rvif_ring *ring, const struct rvif_vnic *vnic,
@@ -107,7 +121,7 @@ static inline void rvif_rx_ring_init(struct rvif_ring *ring, const struct rvif_v
 	ring->control = rvif_rx_queue(vnic->region, &vnic->layout, queue);
 	ring->descs = rvif_rx_ring(vnic->region, &vnic->layout, vnic->config.rx_ring, queue);
 	ring->mask = vnic->config.rx_ring - 1;
-	ring->posted = ring->reaped = 0;
+	ring->posted = ring->reaped = ring->sleeps = 0;
 }
 
 /* Descriptors that can be posted. */
@@ -149,7 +163,8 @@ static inline int rvif_ring_kick_wanted(const struct rvif_ring *ring, uint32_t f
  * else *seen is what to give to the transport's wait. rvif_ring_awake afterwards. */
 static inline int rvif_ring_may_sleep(struct rvif_ring *ring, uint32_t *seen)
 {
-	rvif_store(&ring->control->need_notify, 1);
+	ring->sleeps += ring->sleeps == UINT32_MAX ? 2 : 1; /* never 0 */
+	rvif_store(&ring->control->need_notify, ring->sleeps);
 	rvif_full_barrier();
 	*seen = rvif_load_acquire(&ring->control->completed);
 	return *seen == ring->reaped;

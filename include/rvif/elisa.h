@@ -16,7 +16,8 @@ extern "C" {
  * /dev/elisa and gives the errors of elisa_open(), elisa_attach() and elisa_donate(), -EINVAL for a file that
  * holds no ticket; announce: -EPROTO if the export is no such switch. kick moves all that is posted in the
  * queue: -ENOTCONN when the manager is gone, -EAGAIN when the switch cannot do it now, -ETIME or -EIO when
- * the call did not come to its end. kick is thread-safe; a file of ours must not be used after fork().
+ * the call did not come to its end. One thread at a time a queue; not after fork(). A receiver sleeps until the
+ * VM's doorbell rings, or, in a VM without one, looks now and then. reconnect: the errors of open.
  */
 extern const struct rvif_transport rvif_over_elisa;
 
@@ -27,6 +28,8 @@ enum vmnet_op {
 	VMNET_JOIN,
 	/* Move what is posted in my transmit queue (second argument). Returns descriptors left. */
 	VMNET_FORWARD,
+	/* My driver went up or down: the manager looks soon. Returns 0. */
+	VMNET_CHANGED,
 	VMNET_OPS_OF_GUESTS,
 };
 

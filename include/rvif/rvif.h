@@ -128,7 +128,8 @@ struct rvif_header {
 struct rvif_queue {
 	/* the driver's line */
 	uint32_t posted;      /* descriptors posted so far */
-	uint32_t need_notify; /* receive: 1 when the driver is about to sleep */
+	uint32_t need_notify; /* receive: not 0 when the driver is about to sleep, and each time
+				 another number: it is notified once for each */
 	uint32_t driver_reserved[30];
 	/* the switch's line */
 	uint32_t completed;   /* transmit: taken and copied; receive: filled */

@@ -2,24 +2,49 @@
 /*
  * The transport over ELISA: the region is this process's memory, donated to the export in whose sub
  * context the switch runs; a kick is a call into it. There is nobody else who could take what was
- * posted, so the switch asks for kicks always.
+ * posted, so the switch asks for kicks always. A receiver sleeps until this VM's doorbell rings.
+ *
+ * Queues' threads call while another one may change the attachment for its successor: who calls says so in a
+ * line of its own, and whoever changes makes all of them see that with one membarrier(2), so that
+ * a call pays two plain stores for it.
  */
 #include <errno.h>
+#include <linux/membarrier.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 #include <elisa/elisa.h>
 #include <rvif/elisa.h>
 
 #define HUGE_PAGE (2ull << 20)
 #define NAP_NS	  100000
 
+/* Who calls: a transmit queue's thread, a receive queue's, or whoever has the lock. */
+#define OF_RX	  RVIF_MAX_QUEUES
+#define OF_LOCK	  (2 * RVIF_MAX_QUEUES)
+#define CALLERS	  (2 * RVIF_MAX_QUEUES + 1)
+
+struct caller {
+	uint32_t inside;
+} __attribute__((aligned(64)));
+
 struct over_elisa {
+	pthread_mutex_t lock; /* one at a time changes the attachment or calls for itself */
 	struct elisa *handle;
-	struct elisa_attachment *attachment;
-	size_t mapped; /* bytes at vnic->region */
+	struct elisa_attachment *attachment; /* NULL: none */
+	char *where;
+	size_t mapped;		      /* bytes at vnic->region */
+	int bells[RVIF_MAX_QUEUES];   /* eventfds of the receive queues; -1: none */
+	uint32_t connected;	      /* the next one may be used */
+	struct elisa_attachment stub; /* a copy: outlives the attachment */
+	struct caller caller[CALLERS];
 };
 
 static int digit(char c)
@@ -51,75 +76,18 @@ static int read_ticket(const char *path, uint8_t ticket[ELISA_TICKET_SIZE])
 	return 0;
 }
 
-static int attach(struct over_elisa *over, const char *where)
+/* ----------------------------------------------------------------------------------- calls */
+
+static int call(struct over_elisa *over, uint32_t who, long op, long argument, long *value)
 {
-	uint8_t ticket[ELISA_TICKET_SIZE];
-	int error;
+	struct caller *caller = &over->caller[who];
+	struct elisa_result result = {.error = ELISA_CALL_NOT_ATTACHED};
 
-	if (where[0] != '/')
-		return elisa_attach(over->handle, where, 0, NULL, 0, &over->attachment);
-	error = read_ticket(where, ticket);
-	if (!error)
-		error = elisa_attach_private(over->handle, ticket, 0, NULL, 0, &over->attachment);
-	explicit_bzero(ticket, sizeof(ticket));
-	return error;
-}
-
-static void over_elisa_close(struct rvif_vnic *vnic)
-{
-	struct over_elisa *over = vnic->private_data;
-
-	/* its end is when nobody has the region any more */
-	elisa_detach(over->attachment);
-	elisa_close(over->handle);
-	if (vnic->region)
-		munmap(vnic->region, over->mapped);
-	vnic->region = NULL;
-	free(over);
-	vnic->private_data = NULL;
-}
-
-static int over_elisa_open(struct rvif_vnic *vnic, const char *where)
-{
-	struct over_elisa *over = calloc(1, sizeof(*over));
-	int error;
-
-	if (!over)
-		return -ENOMEM;
-	vnic->private_data = over;
-	error = elisa_open(NULL, &over->handle);
-	if (!error)
-		error = attach(over, where);
-	if (error)
-		goto err;
-	/* in huge pages, where the kernel has them: fewer entries in the TLBs of all */
-	over->mapped = (vnic->size + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
-	vnic->region = mmap(NULL, over->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			    -1, 0);
-	if (vnic->region == MAP_FAILED) {
-		vnic->region = NULL;
-		error = -errno;
-		goto err;
-	}
-	madvise(vnic->region, over->mapped, MADV_HUGEPAGE);
-	/* a child of fork() must not make copies of pages that others write to */
-	if (madvise(vnic->region, over->mapped, MADV_DONTFORK)) {
-		error = -errno;
-		goto err;
-	}
-	error = elisa_donate(over->attachment, vnic->region, (vnic->size + 4095) & ~UINT64_C(4095),
-			     NULL);
-	if (!error)
-		return 0;
-err:
-	over_elisa_close(vnic);
-	return error;
-}
-
-static int call(const struct over_elisa *over, long op, long argument, long *value)
-{
-	struct elisa_result result = elisa_call(over->attachment, op, argument, 0, 0, 0, 0);
-
+	__atomic_store_n(&caller->inside, 1, __ATOMIC_RELAXED);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&over->connected, __ATOMIC_ACQUIRE))
+		result = elisa_call(&over->stub, op, argument, 0, 0, 0, 0);
+	__atomic_store_n(&caller->inside, 0, __ATOMIC_RELEASE);
 	*value = result.value;
 	switch (result.error) {
 	case ELISA_CALL_OK:
@@ -133,14 +101,165 @@ static int call(const struct over_elisa *over, long op, long argument, long *val
 	return -EIO;
 }
 
-static int over_elisa_announce(struct rvif_vnic *vnic)
+static int join(struct over_elisa *over, uint32_t who)
 {
 	long value;
-	int error = call(vnic->private_data, VMNET_JOIN, 0, &value);
+	int error = call(over, who, VMNET_JOIN, 0, &value);
 
 	if (error)
 		return error;
 	return value ? -EPROTO : 0;
+}
+
+/* ------------------------------------------------------------------------------ attachment */
+
+static int attach(struct over_elisa *over)
+{
+	uint8_t ticket[ELISA_TICKET_SIZE];
+	int error;
+
+	if (over->where[0] != '/')
+		return elisa_attach(over->handle, over->where, 0, NULL, 0, &over->attachment);
+	error = read_ticket(over->where, ticket);
+	if (!error)
+		error = elisa_attach_private(over->handle, ticket, 0, NULL, 0, &over->attachment);
+	explicit_bzero(ticket, sizeof(ticket));
+	return error;
+}
+
+/* Nobody calls any more when this returns: a call ends with its export's limit at the latest. */
+static void disconnect(struct over_elisa *over)
+{
+	const struct timespec nap = {.tv_nsec = NAP_NS};
+
+	__atomic_store_n(&over->connected, 0, __ATOMIC_RELAXED);
+	syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+	for (uint32_t i = 0; i < CALLERS; i++)
+		while (__atomic_load_n(&over->caller[i].inside, __ATOMIC_ACQUIRE))
+			nanosleep(&nap, NULL);
+}
+
+static int detach(struct over_elisa *over)
+{
+	int error = over->attachment ? elisa_detach(over->attachment) : 0;
+
+	if (!error)
+		over->attachment = NULL;
+	return error;
+}
+
+static int connect(struct rvif_vnic *vnic)
+{
+	struct over_elisa *over = vnic->private_data;
+	int error = attach(over);
+
+	if (error)
+		return error;
+	error = elisa_donate(over->attachment, vnic->region, (vnic->size + 4095) & ~UINT64_C(4095),
+			     NULL);
+	if (error) {
+		detach(over);
+		return error;
+	}
+	over->stub = *over->attachment;
+	__atomic_store_n(&over->connected, 1, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------- transport */
+
+static void close_bells(struct over_elisa *over)
+{
+	for (uint32_t i = 0; i < RVIF_MAX_QUEUES; i++)
+		if (over->bells[i] >= 0)
+			close(over->bells[i]);
+}
+
+static void over_elisa_close(struct rvif_vnic *vnic)
+{
+	struct over_elisa *over = vnic->private_data;
+
+	/* its end is when nobody has the region any more */
+	detach(over);
+	elisa_close(over->handle);
+	close_bells(over);
+	if (vnic->region)
+		munmap(vnic->region, over->mapped);
+	vnic->region = NULL;
+	pthread_mutex_destroy(&over->lock);
+	free(over->where);
+	free(over);
+	vnic->private_data = NULL;
+}
+
+/* A VM without a doorbell has none. */
+static int open_bells(struct over_elisa *over, uint32_t count)
+{
+	int error = 0;
+
+	for (uint32_t i = 0; i < count && !error; i++) {
+		over->bells[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+		if (over->bells[i] < 0)
+			return -errno;
+		error = elisa_doorbell(over->handle, over->bells[i]);
+	}
+	if (error != -EOPNOTSUPP)
+		return error;
+	close(over->bells[0]);
+	over->bells[0] = -1;
+	return 0;
+}
+
+static int map_region(struct rvif_vnic *vnic, struct over_elisa *over)
+{
+	/* in huge pages, where the kernel has them: fewer entries in the TLBs of all */
+	over->mapped = (vnic->size + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+	vnic->region = mmap(NULL, over->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			    -1, 0);
+	if (vnic->region == MAP_FAILED) {
+		vnic->region = NULL;
+		return -errno;
+	}
+	madvise(vnic->region, over->mapped, MADV_HUGEPAGE);
+	/* a child of fork() must not make copies of pages that others write to */
+	return madvise(vnic->region, over->mapped, MADV_DONTFORK) ? -errno : 0;
+}
+
+static int over_elisa_open(struct rvif_vnic *vnic, const char *where)
+{
+	struct over_elisa *over = NULL;
+	int error;
+
+	if (posix_memalign((void **)&over, 64, sizeof(*over)))
+		return -ENOMEM;
+	memset(over, 0, sizeof(*over));
+	memset(over->bells, 0xff, sizeof(over->bells));
+	pthread_mutex_init(&over->lock, NULL);
+	vnic->private_data = over;
+	over->where = strdup(where);
+	error = over->where ? elisa_open(NULL, &over->handle) : -ENOMEM;
+	if (!error && syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0))
+		error = -errno;
+	if (!error)
+		error = open_bells(over, vnic->config.rx_queues);
+	if (!error)
+		error = map_region(vnic, over);
+	if (!error)
+		error = connect(vnic);
+	if (error)
+		over_elisa_close(vnic);
+	return error;
+}
+
+static int over_elisa_announce(struct rvif_vnic *vnic)
+{
+	struct over_elisa *over = vnic->private_data;
+	int error;
+
+	pthread_mutex_lock(&over->lock);
+	error = join(over, OF_LOCK);
+	pthread_mutex_unlock(&over->lock);
+	return error;
 }
 
 /* Everything that is posted; what the switch cannot take now is taken with the next kick. */
@@ -150,7 +269,7 @@ static int over_elisa_kick(struct rvif_vnic *vnic, uint32_t queue)
 	int error;
 
 	for (;;) {
-		error = call(vnic->private_data, VMNET_FORWARD, queue, &left);
+		error = call(vnic->private_data, queue, VMNET_FORWARD, queue, &left);
 		if (error)
 			return error;
 		if (left <= 0 || left == before)
@@ -161,19 +280,82 @@ static int over_elisa_kick(struct rvif_vnic *vnic, uint32_t queue)
 	return left >= 0 || left == -VMNET_NOT_SERVED ? 0 : -EAGAIN;
 }
 
-/* Nobody can wake a receiver yet: looks now and then. */
+static uint64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* The doorbell is the VM's: it may have been for others, or for the end of the attachment. */
 static int over_elisa_wait(struct rvif_vnic *vnic, uint32_t queue, uint32_t seen,
 			   uint32_t timeout_us)
 {
+	struct over_elisa *over = vnic->private_data;
 	const struct rvif_queue *control = rvif_rx_queue(vnic->region, &vnic->layout, queue);
 	const struct timespec nap = {.tv_nsec = NAP_NS};
+	struct pollfd bell = {.fd = over->bells[queue], .events = POLLIN};
+	const uint64_t until = now_us() + timeout_us;
+	uint64_t now, times;
+	int error;
 
-	for (uint64_t waited = 0; waited < timeout_us; waited += NAP_NS / 1000) {
+	while (rvif_load_acquire(&control->completed) == seen) {
+		now = now_us();
+		if (now >= until)
+			return -ETIMEDOUT;
+		if (bell.fd < 0) {
+			nanosleep(&nap, NULL);
+			continue;
+		}
+		if (poll(&bell, 1, (int)((until - now + 999) / 1000)) < 0 && errno != EINTR)
+			return -errno;
+		if (read(bell.fd, &times, sizeof(times)) < 0)
+			continue;
 		if (rvif_load_acquire(&control->completed) != seen)
-			return 0;
-		nanosleep(&nap, NULL);
+			break;
+		error = join(over, OF_RX + queue);
+		if (error)
+			return error;
 	}
-	return rvif_load_acquire(&control->completed) != seen ? 0 : -ETIMEDOUT;
+	return 0;
+}
+
+static int over_elisa_changed(struct rvif_vnic *vnic)
+{
+	struct over_elisa *over = vnic->private_data;
+	long value;
+	int error;
+
+	pthread_mutex_lock(&over->lock);
+	error = call(over, OF_LOCK, VMNET_CHANGED, 0, &value);
+	pthread_mutex_unlock(&over->lock);
+	return error;
+}
+
+static int over_elisa_reconnect(struct rvif_vnic *vnic)
+{
+	struct over_elisa *over = vnic->private_data;
+	int error;
+
+	pthread_mutex_lock(&over->lock);
+	error = join(over, OF_LOCK);
+	if (error != -ENOTCONN)
+		goto out;
+	disconnect(over);
+	error = detach(over);
+	if (error)
+		goto out;
+	/* nobody else has the region now */
+	rvif_store(&rvif_header(vnic)->sw.state, RVIF_SWITCH_DETACHED);
+	error = connect(vnic);
+	if (!error)
+		error = join(over, OF_LOCK);
+	if (!error)
+		error = 1;
+out:
+	pthread_mutex_unlock(&over->lock);
+	return error;
 }
 
 const struct rvif_transport rvif_over_elisa = {
@@ -182,5 +364,7 @@ const struct rvif_transport rvif_over_elisa = {
 	.announce = over_elisa_announce,
 	.kick = over_elisa_kick,
 	.wait = over_elisa_wait,
+	.changed = over_elisa_changed,
+	.reconnect = over_elisa_reconnect,
 	.close = over_elisa_close,
 };

@@ -69,6 +69,11 @@ int rvif_reconfigure(struct rvif_vnic *vnic, const struct rvif_config *config)
 	return 0;
 }
 
+static int changed(struct rvif_vnic *vnic)
+{
+	return vnic->transport->changed ? vnic->transport->changed(vnic) : 0;
+}
+
 void rvif_start(struct rvif_vnic *vnic)
 {
 	struct rvif_header *header = rvif_header(vnic);
@@ -76,6 +81,7 @@ void rvif_start(struct rvif_vnic *vnic)
 	memset(vnic->region + RVIF_HEADER_SIZE, 0, vnic->layout.tx_rings - RVIF_HEADER_SIZE);
 	rvif_store(&header->driver.epoch, header->driver.epoch + 1);
 	rvif_publish(&header->driver.state, RVIF_DRIVER_UP);
+	changed(vnic);
 }
 
 int rvif_attached(const struct rvif_vnic *vnic)
@@ -97,6 +103,10 @@ int rvif_stop(struct rvif_vnic *vnic, uint32_t timeout_us)
 
 	rvif_publish(&header->driver.state, RVIF_DRIVER_DOWN);
 	rvif_full_barrier();
+	if (changed(vnic) == -ENOTCONN) {
+		rvif_store(&header->sw.state, RVIF_SWITCH_DETACHED);
+		return 0;
+	}
 	for (uint32_t waited = 0;; waited += 100) {
 		const uint32_t state = rvif_load_acquire(&header->sw.state);
 
@@ -106,4 +116,9 @@ int rvif_stop(struct rvif_vnic *vnic, uint32_t timeout_us)
 			return -ETIMEDOUT;
 		nanosleep(&nap, NULL);
 	}
+}
+
+int rvif_reconnect(struct rvif_vnic *vnic)
+{
+	return vnic->transport->reconnect ? vnic->transport->reconnect(vnic) : 0;
 }

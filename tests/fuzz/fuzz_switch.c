@@ -204,7 +204,7 @@ static void post(uint32_t port, uint32_t queue, uint32_t n, uint32_t kind)
 	rx = rvif_rx_queue(vnic->region, &vnic->layout, queue);
 	if (kind)
 		fill(port, queue, kind);
-	rvif_store(&rx->need_notify, kind & 1);
+	rvif_store(&rx->need_notify, kind & 3);
 	rvif_publish(&tx->posted, rvif_load(&tx->completed) + n % (vnic->config.tx_ring + 1));
 	rvif_publish(&rx->posted, rvif_load(&rx->completed) + vnic->config.rx_ring);
 }

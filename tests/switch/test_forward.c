@@ -484,9 +484,18 @@ static void wakes(void **state)
 	assert_int_equal(net->result.wake[0].port, 9);
 	assert_int_equal(net->result.wake[0].queue, 0);
 	assert_int_not_equal(rvif_load(&net->port[9].rx[0].control->completed), seen);
-	rvif_ring_awake(&net->port[9].rx[0]);
+	/* once is enough, until it sleeps again */
 	net_send(net, 0, 9, 64, 3);
 	assert_int_equal(net->result.wakes, 0);
+	rvif_ring_awake(&net->port[9].rx[0]);
+	net_send(net, 0, 9, 64, 4);
+	assert_int_equal(net->result.wakes, 0);
+	net_expect(net, 0, 9, 64, 2);
+	net_expect(net, 0, 9, 64, 3);
+	net_expect(net, 0, 9, 64, 4);
+	assert_true(rvif_ring_may_sleep(&net->port[9].rx[0], &seen));
+	net_send(net, 0, 9, 64, 5);
+	assert_int_equal(net->result.wakes, 1);
 	/* a port that was not granted it is not asked */
 	rvif_ring_may_sleep(&net->port[1].rx[0], &seen);
 	net_send(net, 0, 1, 64, 2);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <elisa/function.h>
 #include "vmnet.h"
 
 #define PORTS	   4 /* and the manager's */
@@ -22,6 +23,15 @@ long entry_function(long op, long a1, long a2, long a3, long a4, long a5);
 static struct elisa_self *self;
 static struct vmnet_state *state;
 static struct rvs *rvs;
+
+static uint32_t rung[PORTS + 1]; /* how often */
+static uint32_t wanted;		 /* features of the vNICs that are made */
+
+void elisa_ring(uint32_t place)
+{
+	assert_in_range(place, 0, PORTS);
+	rung[place]++;
+}
 
 static void *map(uint64_t address, size_t size)
 {
@@ -109,9 +119,11 @@ static void make_nic(struct nic *nic, uint32_t place)
 				     .rx_ring = RING,
 				     .buffer_size = 2048,
 				     .max_frame = 1514,
+				     .features = wanted,
 				     .mac = {2, 0, 0, 0, 0, (uint8_t)place}};
 
 	memset(nic, 0, sizeof(*nic));
+	nic->vnic.transport = &rvif_private_memory;
 	assert_int_equal(rvif_configure(&config, 2 * RING * 2048), 0);
 	nic->vnic.config = config;
 	assert_int_equal(rvif_layout(&config, &nic->vnic.layout), RVIF_OK);
@@ -287,6 +299,46 @@ static void a_call_that_stopped_is_cleaned_up_once(void **unused)
 	assert_int_equal(forward(1, 11, VMNET_VCPUS), -VMNET_TOO_MANY_VCPUS);
 }
 
+/* Sleepers are rung once, the manager when somebody joins or changes, all when a call was stopped. */
+static void who_is_rung(void **unused)
+{
+	struct nic a, b;
+	uint32_t seen;
+
+	(void)unused;
+	for (uint32_t place = 1; place <= PORTS; place++)
+		state->port[place].policy.features = RVIF_F_NOTIFY;
+	memset(rung, 0, sizeof(rung));
+	wanted = RVIF_F_NOTIFY;
+	bring_up(&a, 1);
+	bring_up(&b, 2);
+	wanted = 0;
+	assert_int_equal(rung[VMNET_MANAGER], 2);
+	as(1, 11, 0);
+	assert_int_equal(entry_function(VMNET_JOIN, 0, 0, 0, 0, 0), 0);
+	assert_int_equal(rung[VMNET_MANAGER], 2);
+	assert_int_equal(entry_function(VMNET_CHANGED, 0, 0, 0, 0, 0), 0);
+	assert_int_equal(rung[VMNET_MANAGER], 3);
+	post(&a, 2, 1);
+	assert_int_equal(forward(1, 11, 0), 0);
+	assert_int_equal(rung[2], 0);
+	b.rx.reaped = 1;
+	assert_true(rvif_ring_may_sleep(&b.rx, &seen));
+	for (int i = 0; i < 3; i++) {
+		post(&a, 2, 1);
+		assert_int_equal(forward(1, 11, 0), 0);
+		assert_int_equal(rung[2], 1);
+	}
+	/* whoever was stopped may not have come to ring */
+	state->port[1].sender[3].inside = 1;
+	assert_int_equal(manager(VMNET_ABORTED, 1, 3, 1, 11), 0);
+	assert_int_equal(rung[1], 1);
+	assert_int_equal(rung[2], 2);
+	assert_int_equal(rung[3], 0);
+	assert_int_equal(manager(VMNET_GONE, 1, 11, 0, 0), 0);
+	assert_int_equal(rung[2], 3);
+}
+
 static void static_addresses(void **unused)
 {
 	const long mac = 0x7700000002; /* 02:00:00:00:77:00 */
@@ -313,6 +365,7 @@ int main(void)
 		TEST(the_next_one_waits_for_the_end_of_the_last),
 		TEST(up_and_down_as_the_driver_says),
 		TEST(a_call_that_stopped_is_cleaned_up_once),
+		TEST(who_is_rung),
 		TEST(static_addresses),
 	};
 
