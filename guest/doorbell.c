@@ -2,7 +2,7 @@
 /*
  * The doorbell: an interrupt by which the host says that one of this VM's attachments was rung, or that an event
  * waits. No device has it: it is a pin of the IOAPIC that nothing else uses. The host gives one edge when it is told
- * the pin, and only a pin where that arrives is taken.
+ * which, and only one that arrives is taken.
  */
 #include <linux/acpi.h>
 #include <linux/completion.h>
@@ -12,11 +12,11 @@
 
 #include "guest.h"
 
-#define NO_PIN ELISA_NO_DOORBELL
+#define NONE ELISA_NO_DOORBELL
 
 static int doorbell = -1;
 module_param(doorbell, int, 0444);
-MODULE_PARM_DESC(doorbell, "pin of the IOAPIC for the doorbell; -1: a free one, -2: none");
+MODULE_PARM_DESC(doorbell, "interrupt (GSI, 0 to 23) for the doorbell; -1: a free one, -2: none");
 
 struct bell {
 	struct list_head node;
@@ -27,7 +27,7 @@ struct bell {
 static LIST_HEAD(bells);
 static DEFINE_SPINLOCK(bells_lock);
 static DECLARE_COMPLETION(first_ring);
-static u32 pin = NO_PIN; /* set by init only, as the next one */
+static u32 gsi = NONE; /* set by init only, as the next one */
 static int irq;
 
 static irqreturn_t rang(int number, void *data)
@@ -50,14 +50,14 @@ static int tell_host(u32 which)
 	struct elisa_status status;
 	int ret;
 
-	page->doorbell.pin = which;
+	page->doorbell.gsi = which;
 	ret = elisa_hypercall(page, &status);
 	elisa_page_put(page);
 	return ret;
 }
 
-/* 0: the host's edge came. -ENODEV: there will not be one with any pin. */
-static int try_pin(u32 which)
+/* 0: the host's edge came. -ENODEV: there will be none, whichever it is. */
+static int try_gsi(u32 which)
 {
 	int ret;
 
@@ -70,7 +70,7 @@ static int try_pin(u32 which)
 	reinit_completion(&first_ring);
 	ret = tell_host(which) ? -ENODEV : 0;
 	if (!ret && !wait_for_completion_timeout(&first_ring, HZ / 5)) {
-		tell_host(NO_PIN);
+		tell_host(NONE);
 		ret = -EIO;
 	}
 	if (!ret)
@@ -85,34 +85,34 @@ err_gsi:
 void elisa_doorbell_init(void)
 {
 	/* unused by the chipsets that QEMU has, then what PCI devices may share */
-	static const u8 pins[] = {5, 7, 3, 23, 22, 21, 20, 19, 18, 17, 16};
+	static const u8 candidates[] = {5, 7, 3, 23, 22, 21, 20, 19, 18, 17, 16};
 	unsigned int i;
 	int ret = -EIO;
 
-	if (doorbell >= 0 && !try_pin(doorbell))
-		pin = doorbell;
-	for (i = 0; doorbell == -1 && pin == NO_PIN && ret != -ENODEV && i < ARRAY_SIZE(pins);
+	if (doorbell >= 0 && !try_gsi(doorbell))
+		gsi = doorbell;
+	for (i = 0; doorbell == -1 && gsi == NONE && ret != -ENODEV && i < ARRAY_SIZE(candidates);
 	     i++) {
-		ret = try_pin(pins[i]);
+		ret = try_gsi(candidates[i]);
 		if (!ret)
-			pin = pins[i];
+			gsi = candidates[i];
 	}
-	if (pin == NO_PIN && doorbell != -2)
-		pr_warn("no interrupt for a doorbell: who waits has to poll (QEMU: kernel-irqchip=on)\n");
+	if (gsi == NONE && doorbell != -2)
+		pr_warn("no interrupt for a doorbell: who waits has to poll (does the VMM use KVM's interrupt controllers?)\n");
 }
 
 void elisa_doorbell_exit(void)
 {
-	if (pin == NO_PIN)
+	if (gsi == NONE)
 		return;
-	tell_host(NO_PIN);
+	tell_host(NONE);
 	free_irq(irq, &bells);
-	acpi_unregister_gsi(pin);
+	acpi_unregister_gsi(gsi);
 }
 
 bool elisa_doorbell_works(void)
 {
-	return pin != NO_PIN;
+	return gsi != NONE;
 }
 
 static void bell_free(struct bell *bell)

@@ -2,7 +2,7 @@
 /*
  * Doorbells: a function in sub rings a place of its export, and the VM that has the place gets an
  * interrupt; so does a VM whose attachment is revoked, and a manager's when an event waits for it. It is an
- * edge at a pin of the VM's own IOAPIC, which its driver chose. Whoever rings leaves a mark only:
+ * edge of an interrupt of the VM's own that its driver chose. Whoever rings leaves a mark only:
  * the reference that keeps a dying VM from being torn down meanwhile may be its last one, and the thread of
  * a vCPU is no place to do that.
  */
@@ -15,17 +15,15 @@
 static void answer(struct work_struct *work);
 static DECLARE_WORK(answering, answer);
 
-/* The pin of this VM's doorbell, or ELISA_NO_DOORBELL. Under elisa_lock, in a vCPU's thread. */
+/* The interrupt that is this VM's doorbell, or ELISA_NO_DOORBELL. Under elisa_lock, in a vCPU's thread. */
 int elisa_doorbell_set(struct elisa_vm *vm, struct elisa_hc_doorbell *in, u32 *why, u64 *value)
 {
 	lockdep_assert_held(&elisa_lock);
 	if (in->pad)
 		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->pad);
-	/* made before the first vCPU and gone after the last: what is there now stays */
-	if (in->pin != ELISA_NO_DOORBELL &&
-	    (in->pin >= KVM_IOAPIC_NUM_PINS || !vm->kvm->arch.vioapic))
-		return elisa_fail(-EINVAL, why, ELISA_WHY_DOORBELL, value, in->pin);
-	vm->pin = in->pin;
+	if (in->gsi != ELISA_NO_DOORBELL && in->gsi > ELISA_MAX_GSI)
+		return elisa_fail(-EINVAL, why, ELISA_WHY_DOORBELL, value, in->gsi);
+	vm->gsi = in->gsi;
 	/* the first ring is for its driver to see that it works */
 	elisa_ring(&vm->rung);
 	return 0;
@@ -68,7 +66,7 @@ static void collect(void)
 }
 
 /* One VM that was rung, with a reference to it. NULL: no more. */
-static struct kvm *next_rung(u32 *pin)
+static struct kvm *next_rung(u32 *gsi)
 {
 	struct elisa_vm *vm;
 
@@ -76,8 +74,8 @@ static struct kvm *next_rung(u32 *pin)
 		if (!vm->rung)
 			continue;
 		vm->rung = false;
-		*pin = vm->pin;
-		if (vm->pin != ELISA_NO_DOORBELL && elisa_kvm_get(vm->kvm))
+		*gsi = vm->gsi;
+		if (vm->gsi != ELISA_NO_DOORBELL && elisa_kvm_get(vm->kvm))
 			return vm->kvm;
 	}
 	return NULL;
@@ -86,14 +84,14 @@ static struct kvm *next_rung(u32 *pin)
 static void answer(struct work_struct *work)
 {
 	struct kvm *kvm;
-	u32 pin;
+	u32 gsi;
 
 	mutex_lock(&elisa_lock);
 	collect();
-	while ((kvm = next_rung(&pin))) {
+	while ((kvm = next_rung(&gsi))) {
 		mutex_unlock(&elisa_lock);
 		elisa_count(ELISA_COUNT_INTERRUPTS);
-		elisa_kvm_interrupt(kvm, pin);
+		elisa_kvm_interrupt(kvm, gsi);
 		elisa_kvm_put(kvm);
 		mutex_lock(&elisa_lock);
 	}

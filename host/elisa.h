@@ -66,7 +66,7 @@ struct elisa_vm {
 	struct elisa_attachment *slots[ELISA_SLOTS];
 	struct elisa_events *events;
 	bool events_lost; /* aborts among them may not have been told of */
-	u32 pin;	  /* of its doorbell, or ELISA_NO_DOORBELL */
+	u32 gsi;	  /* its doorbell, or ELISA_NO_DOORBELL */
 	bool rung;	  /* its doorbell has to ring */
 	atomic64_t pages; /* pinned */
 	bool allow_pcid;  /* all its attachments' grants allow it; READ_ONCE'd by hooks */
@@ -380,7 +380,7 @@ void elisa_kvm_queue_ud(struct kvm_vcpu *kvm_vcpu);
 void elisa_kvm_mark_dirty(struct kvm_vcpu *kvm_vcpu, u64 gpa);
 bool elisa_kvm_get(struct kvm *kvm);
 void elisa_kvm_put(struct kvm *kvm);
-void elisa_kvm_interrupt(struct kvm *kvm, u32 pin);
+void elisa_kvm_interrupt(struct kvm *kvm, u32 gsi);
 
 /* ---- admin.c */
 int elisa_admin_init(void);

@@ -33,8 +33,6 @@ static void (*kvm_queue)(struct kvm_vcpu *kvm_vcpu, unsigned int vector);
 static void (*kvm_mark_dirty)(struct kvm_vcpu *kvm_vcpu, gfn_t gfn);
 static bool (*kvm_get)(struct kvm *kvm);
 static void (*kvm_put)(struct kvm *kvm);
-static int (*kvm_ioapic)(struct kvm_kernel_irq_routing_entry *entry, struct kvm *kvm, int source,
-			 int level, bool line_status);
 
 /* KVM's own function, from its first byte; ftrace lets calls from this module pass. */
 #define ORIGINAL(id, type) ((type)(sites[id] - ELISA_SITE_OFFSET))
@@ -329,13 +327,28 @@ void elisa_kvm_put(struct kvm *kvm)
 	kvm_put(kvm);
 }
 
-/* An edge at a pin of the VM's IOAPIC: both exist. */
-void elisa_kvm_interrupt(struct kvm *kvm, u32 pin)
+static void set_gsi(struct kvm *kvm, u32 gsi, int level)
 {
-	struct kvm_kernel_irq_routing_entry entry = {.irqchip.pin = pin};
+	struct kvm_irq_routing_table *table = srcu_dereference(kvm->irq_routing, &kvm->irq_srcu);
+	struct kvm_kernel_irq_routing_entry *entry;
 
-	kvm_ioapic(&entry, kvm, KVM_USERSPACE_IRQ_SOURCE_ID, 1, false);
-	kvm_ioapic(&entry, kvm, KVM_USERSPACE_IRQ_SOURCE_ID, 0, false);
+	if (!table || gsi >= table->nr_rt_entries)
+		return;
+	hlist_for_each_entry(entry, &table->map[gsi], link)
+		entry->set(entry, kvm, KVM_USERSPACE_IRQ_SOURCE_ID, level, false);
+}
+
+/*
+ * An edge at what the VMM has connected to this GSI: a pin of KVM's IOAPIC, or the MSI that one of the VMM's
+ * has there. As kvm_set_irq() does, which cannot be called by its address where IBT is on.
+ */
+void elisa_kvm_interrupt(struct kvm *kvm, u32 gsi)
+{
+	int index = srcu_read_lock(&kvm->irq_srcu);
+
+	set_gsi(kvm, gsi, 1);
+	set_gsi(kvm, gsi, 0);
+	srcu_read_unlock(&kvm->irq_srcu, index);
 }
 
 /*
@@ -386,9 +399,8 @@ static void *function_at(unsigned long site, const char *name)
 
 static int find_functions(void)
 {
-	static const char *const called[] = {ELISA_KVM_EMULATE,	   ELISA_KVM_QUEUE_EXCEPTION,
-					     ELISA_KVM_MARK_DIRTY, ELISA_KVM_GET,
-					     ELISA_KVM_PUT,	   ELISA_KVM_IOAPIC};
+	static const char *const called[] = {ELISA_KVM_EMULATE, ELISA_KVM_QUEUE_EXCEPTION,
+					     ELISA_KVM_MARK_DIRTY, ELISA_KVM_GET, ELISA_KVM_PUT};
 	unsigned long at[ARRAY_SIZE(called)];
 	int r;
 
@@ -402,10 +414,7 @@ static int find_functions(void)
 	kvm_mark_dirty = function_at(at[2], called[2]);
 	kvm_get = function_at(at[3], called[3]);
 	kvm_put = function_at(at[4], called[4]);
-	kvm_ioapic = function_at(at[5], called[5]);
-	return kvm_emulate && kvm_queue && kvm_mark_dirty && kvm_get && kvm_put && kvm_ioapic ?
-		       0 :
-		       -ENOENT;
+	return kvm_emulate && kvm_queue && kvm_mark_dirty && kvm_get && kvm_put ? 0 : -ENOENT;
 }
 
 static void free_path_filters(void)

@@ -66,7 +66,7 @@ static struct elisa_vm *vm_get(struct kvm *kvm)
 	mmgrab(vm->mm);
 	vm->pid = task_tgid_nr(current);
 	vm->id = next_vm++;
-	vm->pin = ELISA_NO_DOORBELL;
+	vm->gsi = ELISA_NO_DOORBELL;
 	INIT_LIST_HEAD(&vm->vcpus);
 	INIT_LIST_HEAD(&vm->exports);
 	list_add_tail(&vm->node, &elisa_vms);
@@ -99,7 +99,7 @@ void elisa_vm_reset(struct elisa_vm *vm)
 	list_for_each_entry_safe(export, next, &vm->exports, node)
 		elisa_export_kill(export);
 	elisa_events_clear(vm->events);
-	vm->pin = ELISA_NO_DOORBELL;
+	vm->gsi = ELISA_NO_DOORBELL;
 }
 
 static void vm_free(struct elisa_vm *vm)

@@ -109,12 +109,12 @@ enum elisa_why {
 	ELISA_WHY_CPU_BUG,	 /* the host's CPU leaks L1D/buffers (module parameter) */
 	ELISA_WHY_HOOK,		 /* a KVM function is taken by somebody else on the host */
 	ELISA_WHY_NO_MEMORY,	 /* the host is out of memory */
-	ELISA_WHY_NO_PLACE, /* all places are taken, or this one is, or there is none (value) */
-	ELISA_WHY_DOORBELL, /* the host's KVM has no IOAPIC for this VM, or it no such pin (value) */
-	ELISA_WHY_NO_HOST,  /* guest driver only: no host module answered */
-	ELISA_WHY_ADDRESS,  /* guest driver only: bad user address (value: address) */
-	ELISA_WHY_WINDOW,   /* guest driver only: the window's addresses are taken (value) */
-	ELISA_WHY_STATE,    /* guest driver only: the file is another process's */
+	ELISA_WHY_NO_PLACE,   /* all places are taken, or this one is, or there is none (value) */
+	ELISA_WHY_DOORBELL,   /* there is no such interrupt, or none for a doorbell (value) */
+	ELISA_WHY_NO_HOST,    /* guest driver only: no host module answered */
+	ELISA_WHY_ADDRESS,    /* guest driver only: bad user address (value: address) */
+	ELISA_WHY_WINDOW,     /* guest driver only: the window's addresses are taken (value) */
+	ELISA_WHY_STATE,      /* guest driver only: the file is another process's */
 	ELISA_WHY_CAPABILITY, /* guest driver only: the process lacks one (value: CAP_*) */
 	ELISA_WHY_SYSTEM_RAM, /* guest driver only: the guest kernel's own memory (value) */
 	ELISA_WHY_COUNT
@@ -269,15 +269,16 @@ struct elisa_self {
 };
 
 /*
- * The pin of the VM's IOAPIC that gets an edge, low to high, when
- * one of its attachments is rung or revoked, or when an event has come into the VM's empty queue.
+ * The global system interrupt (of the VM's first IOAPIC: its pin) that gets an edge, low to high, when one of its
+ * attachments is rung or revoked, or when an event has come into the VM's empty queue; and once now.
  * ELISA_NO_DOORBELL, as after ELISA_HC_RESET: none.
  */
 struct elisa_hc_doorbell {
-	__u32 pin; /* 0 .. 23 */
+	__u32 gsi; /* 0 .. ELISA_MAX_GSI */
 	__u32 pad;
 };
 #define ELISA_NO_DOORBELL 0xffffffffu
+#define ELISA_MAX_GSI	  23
 
 /*
  * A function rings by VMCALL, in sub: RAX = ELISA_RING, RCX = a place of its export. Whoever has the

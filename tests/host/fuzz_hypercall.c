@@ -120,7 +120,7 @@ static void fill(struct input *input, struct elisa_hc_page *page, u32 call, u32 
 		fill_gpas(input, page->donate.gpa, ELISA_HC_DONATE_PAGES, page->donate.count);
 		break;
 	case ELISA_HC_DOORBELL:
-		page->doorbell.pin = take(input, 1) % 32;
+		page->doorbell.gsi = take(input, 1) % 32;
 		break;
 	case ELISA_HC_DETACH:
 		page->detach.slot = CHOOSE(input, small);

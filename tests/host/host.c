@@ -59,10 +59,10 @@ void elisa_kvm_put(struct kvm *kvm)
 	machine_of(kvm)->references--;
 }
 
-void elisa_kvm_interrupt(struct kvm *kvm, u32 pin)
+void elisa_kvm_interrupt(struct kvm *kvm, u32 gsi)
 {
-	shim_assert(kvm->arch.vioapic && machine_of(kvm)->references == 1);
-	machine_of(kvm)->edges[pin]++;
+	shim_assert(machine_of(kvm)->references == 1);
+	machine_of(kvm)->edges[gsi]++;
 }
 
 void elisa_list_reset(struct elisa_vcpu *vcpu)
@@ -120,7 +120,6 @@ static void machine_start(int i)
 	m->mm.vma[5].vm_file = &device_file;
 
 	m->kvm.mm = &m->mm;
-	m->kvm.arch.vioapic = m;
 	m->kvm.slots[0] = slot_of(m, 0, READ_ONLY, 0, 0);
 	m->kvm.slots[1] = slot_of(m, READ_ONLY, 1, KVM_MEM_READONLY, 1);
 	m->kvm.slots[2] = slot_of(m, DIRTY_LOG, 1, KVM_MEM_LOG_DIRTY_PAGES, 2);

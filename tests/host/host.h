@@ -30,7 +30,7 @@ struct machine {
 	struct mm_struct mm;
 	bool dying;	 /* nobody uses the VM any more */
 	long references; /* the module's */
-	long edges[KVM_IOAPIC_NUM_PINS];
+	long edges[ELISA_MAX_GSI + 1];
 	u32 why;
 	u64 value;
 };

@@ -8,7 +8,7 @@
 #include "harness.h"
 
 #define PLACES (1ULL << 30)
-#define PIN    5
+#define GSI    5
 #define VECTOR 0x45
 #define RINGS  200
 
@@ -21,20 +21,20 @@ static void quiet(struct vm *vm)
 	CHECK_EQ(run_at(vm, 0, 3, user_code(user_spin), &regs).exit, 0);
 }
 
-/* The pin gives an edge to the first vCPU, as a guest's kernel would have set it up. */
+/* The interrupt is an edge to the first vCPU, as a guest's kernel would have set it up. */
 static void open_pin(struct vm *vm)
 {
 	struct kvm_irqchip chip = {.chip_id = KVM_IRQCHIP_IOAPIC};
 	struct kvm_lapic_state lapic;
 
 	CHECK(!ioctl(vm->fd, KVM_GET_IRQCHIP, &chip));
-	chip.chip.ioapic.redirtbl[PIN].bits = VECTOR;
+	chip.chip.ioapic.redirtbl[GSI].bits = VECTOR;
 	CHECK(!ioctl(vm->fd, KVM_SET_IRQCHIP, &chip));
 	CHECK(!ioctl(vm->vcpu[0], KVM_GET_LAPIC, &lapic));
 	lapic.regs[0xf1] |= 1; /* enabled, SDM vol. 3 11.9 */
 	CHECK(!ioctl(vm->vcpu[0], KVM_SET_LAPIC, &lapic));
 	memset(vm->page, 0, PAGE_SIZE);
-	vm->page->doorbell.pin = PIN;
+	vm->page->doorbell.gsi = GSI;
 	CHECK_EQ(hypercall(vm, 0, ELISA_HC_DOORBELL), 0);
 }
 
@@ -70,7 +70,7 @@ static void test(void)
 	manager->page->places = (struct elisa_hc_places){id, 4, PLACES, 1};
 	CHECK_EQ(hypercall(manager, 0, ELISA_HC_EXPORT_PLACES), 0);
 	memset(sleeper->page, 0, PAGE_SIZE);
-	sleeper->page->doorbell.pin = 24;
+	sleeper->page->doorbell.gsi = 24;
 	CHECK_EQ(hypercall(sleeper, 0, ELISA_HC_DOORBELL), -EINVAL);
 	CHECK_EQ(sleeper->page->why, ELISA_WHY_DOORBELL);
 

@@ -382,12 +382,8 @@ struct kvm_memory_slot {
 	u32 flags;
 	int id;
 };
-#define KVM_IOAPIC_NUM_PINS 24
 struct kvm {
 	struct mm_struct *mm;
-	struct {
-		void *vioapic;
-	} arch;
 	struct kvm_memory_slot slots[SHIM_MEMSLOTS];
 };
 struct kvm_vcpu {
