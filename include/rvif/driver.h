@@ -27,7 +27,7 @@ struct rvif_transport {
 	int (*announce)(struct rvif_vnic *vnic);
 	/* Transmit queue has work. For the driver that found kick_wanted set. */
 	int (*kick)(struct rvif_vnic *vnic, uint32_t queue);
-	/* Sleeps while receive queue's completed is seen; -ETIMEDOUT after timeout_us. */
+	/* Sleeps while receive queue's completed is seen; -ETIMEDOUT after timeout_us, -EINTR: a signal. */
 	int (*wait)(struct rvif_vnic *vnic, uint32_t queue, uint32_t seen, uint32_t timeout_us);
 	void (*close)(struct rvif_vnic *vnic);
 };

@@ -171,7 +171,8 @@ static int over_elisa_wait(struct rvif_vnic *vnic, uint32_t queue, uint32_t seen
 	for (uint64_t waited = 0; waited < timeout_us; waited += NAP_NS / 1000) {
 		if (rvif_load_acquire(&control->completed) != seen)
 			return 0;
-		nanosleep(&nap, NULL);
+		if (nanosleep(&nap, NULL) < 0)
+			return -errno;
 	}
 	return rvif_load_acquire(&control->completed) != seen ? 0 : -ETIMEDOUT;
 }
