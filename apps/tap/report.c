@@ -66,9 +66,9 @@ static void report_json(const struct daemon *d)
 
 	json_object_object_add(root, "interface", json_object_new_string(d->options.name));
 	json_object_object_add(root, "carrier", json_object_new_boolean(d->carrier));
-	json_object_object_add(root, "csum", json_object_new_boolean(granted & RVIF_F_CSUM));
-	json_object_object_add(root, "tso4", json_object_new_boolean(granted & RVIF_F_TSO4));
-	json_object_object_add(root, "tso6", json_object_new_boolean(granted & RVIF_F_TSO6));
+	json_object_object_add(root, "csum", json_object_new_boolean(!!(granted & RVIF_F_CSUM)));
+	json_object_object_add(root, "tso4", json_object_new_boolean(!!(granted & RVIF_F_TSO4)));
+	json_object_object_add(root, "tso6", json_object_new_boolean(!!(granted & RVIF_F_TSO6)));
 	for (uint32_t i = 0; i < d->options.queues; i++) {
 		json_object *queue = json_object_new_object();
 		json_object *received = as_json(&d->queues[i], received_fields);
