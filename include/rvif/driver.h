@@ -27,8 +27,8 @@ struct rvif_transport {
 	int (*announce)(struct rvif_vnic *vnic);
 	/* Transmit queue has work. For the driver that found kick_wanted set. */
 	int (*kick)(struct rvif_vnic *vnic, uint32_t queue);
-	/* Sleeps while receive queue's completed is seen; -ETIMEDOUT after timeout_us, -ENOTCONN when
-	 * the switch is gone. */
+	/* Sleeps while receive queue's completed is seen; -ETIMEDOUT after timeout_us, -ENOTCONN: the
+	 * switch is gone, -EINTR: a signal. */
 	int (*wait)(struct rvif_vnic *vnic, uint32_t queue, uint32_t seen, uint32_t timeout_us);
 	/* driver.state was written: the switch has to look. -ENOTCONN: there is none, and nobody uses
 	 * the region. NULL: it sees by itself. */

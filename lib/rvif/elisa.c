@@ -305,10 +305,11 @@ static int over_elisa_wait(struct rvif_vnic *vnic, uint32_t queue, uint32_t seen
 		if (now >= until)
 			return -ETIMEDOUT;
 		if (bell.fd < 0) {
-			nanosleep(&nap, NULL);
+			if (nanosleep(&nap, NULL) < 0)
+				return -errno;
 			continue;
 		}
-		if (poll(&bell, 1, (int)((until - now + 999) / 1000)) < 0 && errno != EINTR)
+		if (poll(&bell, 1, (int)((until - now + 999) / 1000)) < 0)
 			return -errno;
 		if (read(bell.fd, &times, sizeof(times)) < 0)
 			continue;

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rvif-tap's life: interface and vNIC, threads at the first attach, then the carrier follows the switch
+ * until a signal comes. The interface and the vNIC never outlive the process.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+#include <rvif/elisa.h>
+#include "tap.h"
+
+enum {
+	LOOK_EVERY_MS = 5000, /* nobody tells that a switch detached */
+	LOOK_WITHOUT_CARRIER_MS = 100,
+	RECONNECT_MS = 500,
+	JOIN_EVERY_MS = 10,
+	STOP_US = 1000000,
+	INTERRUPT = SIGUSR2, /* gets a thread out of its sleep */
+};
+
+void tell(struct daemon *d, bool *flag)
+{
+	const uint64_t one = 1;
+
+	if (flag)
+		__atomic_store_n(flag, true, __ATOMIC_RELAXED);
+	/* a full counter wakes as well */
+	if (write(d->wake, &one, sizeof(one)) < 0)
+		return;
+}
+
+static void on_interrupt(int number)
+{
+	(void)number;
+}
+
+/* All that a thread must not get; returns a file to read those from that we wait for. */
+static int catch_signals(void)
+{
+	struct sigaction interrupt = {.sa_handler = on_interrupt};
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
+	if (sigaction(INTERRUPT, &interrupt, NULL) < 0 || sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -1;
+	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+/* -------------------------------------------------------------------------------- the vNIC */
+
+static int open_vnic(struct daemon *d)
+{
+	const struct options *options = &d->options;
+	const bool over_elisa = !strncmp(options->where, "elisa:", 6);
+	struct rvif_config config = {
+		.tx_queues = (uint16_t)options->queues,
+		.rx_queues = (uint16_t)options->queues,
+		.tx_ring = RING,
+		.rx_ring = RING,
+		.buffer_size = BUFFER,
+		.max_frame = options->mtu + ETHER_OVERHEAD,
+		.features = RVIF_F_NOTIFY | (options->no_csum ? 0 : RVIF_F_CSUM) |
+			    (options->no_tso ? 0 : RVIF_F_TSO4 | RVIF_F_TSO6),
+	};
+	int error;
+
+	memcpy(config.mac, options->mac, 6);
+	error = rvif_configure(&config, 2ull * options->queues * RING * STRIDE);
+	if (error) {
+		fprintf(stderr, "rvif-tap: %s\n", rvif_strreason(-error));
+		return -1;
+	}
+	error = rvif_open(&d->vnic, over_elisa ? &rvif_over_elisa : &rvif_shared_file,
+			  options->where + (over_elisa ? 6 : 0), &config);
+	if (error) {
+		fprintf(stderr, "rvif-tap: %s: %s\n", options->where,
+			error == -EBUSY ? "another driver uses it" : strerrordesc_np(-error));
+		return -1;
+	}
+	rvif_start(&d->vnic);
+	rvif_store(&rvif_header(&d->vnic)->driver.rx_mode,
+		   RVIF_RX_ALLMULTI | (options->promiscuous ? RVIF_RX_PROMISCUOUS : 0));
+	for (uint32_t i = 0; i < options->queues; i++) {
+		rvif_tx_ring_init(&d->queues[i].tx, &d->vnic, i);
+		rvif_rx_ring_init(&d->queues[i].rx, &d->vnic, i);
+		receive_post_all(&d->queues[i]);
+	}
+	return 0;
+}
+
+static void close_vnic(struct daemon *d)
+{
+	if (!d->vnic.region)
+		return;
+	if (rvif_attached(&d->vnic) == 1 && !is_set(&d->lost) && rvif_stop(&d->vnic, STOP_US))
+		fprintf(stderr, "rvif-tap: %s: the switch did not let go\n", d->options.where);
+	rvif_close(&d->vnic);
+}
+
+/* --------------------------------------------------------------------------------- threads */
+
+static int start_thread(struct queue *queue, void *(*work)(void *), pthread_t *thread, bool *runs)
+{
+	int error = pthread_create(thread, NULL, work, queue);
+
+	*runs = !error;
+	if (error)
+		fprintf(stderr, "rvif-tap: no thread for queue %u: %s\n", queue->number,
+			strerrordesc_np(error));
+	return error ? -1 : 0;
+}
+
+static int start_threads(struct daemon *d)
+{
+	d->started = true;
+	for (uint32_t i = 0; i < d->options.queues; i++) {
+		struct queue *queue = &d->queues[i];
+
+		if (start_thread(queue, receive, &queue->receiver, &queue->receives) ||
+		    start_thread(queue, transmit, &queue->transmitter, &queue->transmits))
+			return -1;
+	}
+	return 0;
+}
+
+/* It may look at "stop" and then fall asleep: interrupted again and again. */
+static void join(pthread_t thread)
+{
+	struct timespec until;
+
+	do {
+		pthread_kill(thread, INTERRUPT);
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += JOIN_EVERY_MS * 1000000;
+		until.tv_sec += until.tv_nsec / 1000000000;
+		until.tv_nsec %= 1000000000;
+	} while (pthread_timedjoin_np(thread, NULL, &until));
+}
+
+static void stop_threads(struct daemon *d)
+{
+	__atomic_store_n(&d->stop, true, __ATOMIC_RELAXED);
+	for (uint32_t i = 0; i < d->options.queues; i++) {
+		if (d->queues[i].transmits)
+			join(d->queues[i].transmitter);
+		if (d->queues[i].receives)
+			join(d->queues[i].receiver);
+	}
+}
+
+/* ------------------------------------------------------------------------------ the switch */
+
+/* The switch's answer to a start or to its own: features and address. */
+static int take_answer(struct daemon *d)
+{
+	const struct rvif_switch_line *answer = &rvif_header(&d->vnic)->sw;
+	const uint32_t generation = rvif_load_acquire(&answer->generation);
+	const uint32_t features = rvif_load(&answer->features) & d->vnic.config.features;
+	static const uint8_t any[6];
+	uint8_t mac[6];
+
+	if (d->started && generation == d->generation)
+		return 0;
+	d->generation = generation;
+	memcpy(mac, answer->mac, 6);
+	if (interface_set_features(d, features))
+		return -1;
+	rvif_store(&d->granted, features);
+	if (memcmp(mac, any, 6) && memcmp(mac, d->mac, 6)) {
+		if (interface_set_mac(d, mac))
+			return -1;
+		memcpy(d->mac, mac, 6);
+	}
+	return d->started ? 0 : start_threads(d);
+}
+
+/* To the successor of a switch that is gone. The queues' threads go on where they were. */
+static void reconnect(struct daemon *d)
+{
+	struct timespec now;
+	uint64_t now_ms;
+	int result;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	if (now_ms < d->next_try_ms)
+		return;
+	d->next_try_ms = now_ms + RECONNECT_MS;
+	result = rvif_reconnect(&d->vnic);
+	if (result < 0 && result != d->why_not)
+		fprintf(stderr, "rvif-tap: %s: the switch is gone, trying again: %s\n",
+			d->options.where, strerrordesc_np(-result));
+	d->why_not = result;
+	if (result < 0)
+		return;
+	d->generation = UINT32_MAX; /* its answers are new ones */
+	__atomic_store_n(&d->lost, false, __ATOMIC_RELAXED);
+}
+
+/* 0, or -1 after a message: this cannot go on. */
+static int look(struct daemon *d)
+{
+	const int attached = rvif_attached(&d->vnic);
+	bool on;
+
+	if (attached < 0) {
+		fprintf(stderr, "rvif-tap: %s: the switch refused it: %s\n", d->options.where,
+			rvif_strreason(-attached));
+		return -1;
+	}
+	if (attached && take_answer(d))
+		return -1;
+	if (is_set(&d->lost))
+		reconnect(d);
+	on = attached && !is_set(&d->lost) && rvif_load(&rvif_header(&d->vnic)->sw.link);
+	if (on == d->carrier)
+		return 0;
+	d->carrier = on;
+	return interface_set_carrier(d, on);
+}
+
+static int next_look_ms(const struct daemon *d)
+{
+	if (d->carrier)
+		return LOOK_EVERY_MS;
+	return is_set(&d->lost) ? RECONNECT_MS : LOOK_WITHOUT_CARRIER_MS;
+}
+
+/* 0 after a signal, -1 after a message. */
+static int run(struct daemon *d, int signals)
+{
+	struct pollfd wait[] = {{.fd = signals, .events = POLLIN},
+				{.fd = d->wake, .events = POLLIN}};
+	struct signalfd_siginfo info;
+	uint64_t wakes;
+
+	while (!is_set(&d->gone)) {
+		if (look(d))
+			return -1;
+		poll(wait, 2, next_look_ms(d));
+		if (read(d->wake, &wakes, sizeof(wakes)) < 0 && errno != EAGAIN)
+			return -1;
+		while (read(signals, &info, sizeof(info)) == sizeof(info)) {
+			if (info.ssi_signo != SIGUSR1)
+				return 0;
+			report(d);
+		}
+	}
+	fprintf(stderr, "rvif-tap: %s: somebody removed the interface\n", d->options.name);
+	return -1;
+}
+
+static int set_up(struct daemon *d)
+{
+	const size_t size = d->options.queues * sizeof(*d->queues);
+
+	d->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	d->queues = aligned_alloc(RVIF_LINE, size);
+	if (d->wake < 0 || !d->queues) {
+		fputs("rvif-tap: no memory\n", stderr);
+		return -1;
+	}
+	memset(d->queues, 0, size);
+	for (uint32_t i = 0; i < d->options.queues; i++) {
+		d->queues[i].daemon = d;
+		d->queues[i].number = i;
+		d->queues[i].fd = -1;
+		d->queues[i].random = i + 1;
+	}
+	return interface_open(d) || open_vnic(d) ? -1 : 0;
+}
+
+static void tear_down(struct daemon *d)
+{
+	if (d->queues) {
+		stop_threads(d);
+		if (d->options.stats && d->vnic.region)
+			report(d);
+		close_vnic(d);
+		interface_close(d);
+	}
+	free(d->queues);
+	if (d->wake >= 0)
+		close(d->wake);
+}
+
+int main(int argc, char **argv)
+{
+	static struct daemon d;
+	int error = options_read(&d.options, argc, argv), signals;
+
+	if (error)
+		return error > 0 ? 0 : -error;
+	signals = catch_signals();
+	if (signals < 0) {
+		fprintf(stderr, "rvif-tap: no signals: %s\n", strerrordesc_np(errno));
+		return 1;
+	}
+	error = set_up(&d);
+	if (!error)
+		error = run(&d, signals);
+	tear_down(&d);
+	close(signals);
+	return error ? 1 : 0;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Statistics, as text or as a line of JSON. They are read while the threads go on counting. */
+#include <json-c/json.h>
+#include <stdio.h>
+#include "tap.h"
+
+struct field {
+	const char *name;
+	size_t offset; /* of a uint64_t in struct queue */
+};
+
+#define SENT(name)                                       \
+	{                                                \
+#name, offsetof(struct queue, sent.name) \
+	}
+#define RECEIVED(name)                                       \
+	{                                                    \
+#name, offsetof(struct queue, received.name) \
+	}
+
+static const struct field sent_fields[] = {
+	SENT(frames), SENT(bytes),	 SENT(gso),    SENT(dropped_length), SENT(dropped_offload),
+	SENT(kicks),  SENT(kick_errors), SENT(sleeps), SENT(full),	     {NULL, 0},
+};
+
+static const struct field received_fields[] = {
+	RECEIVED(frames),
+	RECEIVED(bytes),
+	RECEIVED(gso),
+	RECEIVED(dropped_bad),
+	RECEIVED(dropped_down),
+	RECEIVED(dropped_refused),
+	RECEIVED(dropped_on_purpose),
+	RECEIVED(sleeps),
+	RECEIVED(wakeups),
+	{NULL, 0},
+};
+
+static uint64_t value_of(const struct queue *queue, const struct field *field)
+{
+	return __atomic_load_n(
+		(const uint64_t *)(const void *)((const uint8_t *)queue + field->offset),
+		__ATOMIC_RELAXED);
+}
+
+/* Counted by the switch. */
+static uint64_t missed(const struct queue *queue)
+{
+	return __atomic_load_n(&queue->rx.control->missed, __ATOMIC_RELAXED);
+}
+
+static json_object *as_json(const struct queue *queue, const struct field *fields)
+{
+	json_object *object = json_object_new_object();
+
+	for (; fields->name; fields++)
+		json_object_object_add(object, fields->name,
+				       json_object_new_uint64(value_of(queue, fields)));
+	return object;
+}
+
+static void report_json(const struct daemon *d)
+{
+	json_object *root = json_object_new_object(), *queues = json_object_new_array();
+	const uint32_t granted = rvif_load(&d->granted);
+
+	json_object_object_add(root, "interface", json_object_new_string(d->options.name));
+	json_object_object_add(root, "carrier", json_object_new_boolean(d->carrier));
+	json_object_object_add(root, "csum", json_object_new_boolean(!!(granted & RVIF_F_CSUM)));
+	json_object_object_add(root, "tso4", json_object_new_boolean(!!(granted & RVIF_F_TSO4)));
+	json_object_object_add(root, "tso6", json_object_new_boolean(!!(granted & RVIF_F_TSO6)));
+	for (uint32_t i = 0; i < d->options.queues; i++) {
+		json_object *queue = json_object_new_object();
+		json_object *received = as_json(&d->queues[i], received_fields);
+
+		json_object_object_add(received, "missed",
+				       json_object_new_uint64(missed(&d->queues[i])));
+		json_object_object_add(queue, "sent", as_json(&d->queues[i], sent_fields));
+		json_object_object_add(queue, "received", received);
+		json_object_array_add(queues, queue);
+	}
+	json_object_object_add(root, "queues", queues);
+	puts(json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN));
+	json_object_put(root);
+}
+
+static void print(const struct queue *queue, const char *direction, const struct field *fields)
+{
+	printf("  queue %u %s:", queue->number, direction);
+	for (; fields->name; fields++)
+		printf(" %s=%llu", fields->name, (unsigned long long)value_of(queue, fields));
+}
+
+void report(const struct daemon *d)
+{
+	const uint32_t granted = rvif_load(&d->granted);
+
+	if (d->options.json) {
+		report_json(d);
+	} else {
+		printf("%s: carrier %s, offloads:%s%s%s\n", d->options.name,
+		       d->carrier ? "on" : "off", granted & RVIF_F_CSUM ? " csum" : "",
+		       granted & RVIF_F_TSO4 ? " tso4" : "", granted & RVIF_F_TSO6 ? " tso6" : "");
+		for (uint32_t i = 0; i < d->options.queues; i++) {
+			print(&d->queues[i], "sent", sent_fields);
+			putchar('\n');
+			print(&d->queues[i], "received", received_fields);
+			printf(" missed=%llu\n", (unsigned long long)missed(&d->queues[i]));
+		}
+	}
+	fflush(stdout);
+}

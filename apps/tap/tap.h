@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rvif-tap: an rvif vNIC as a network interface of Linux. The main thread follows the switch's state;
+ * two threads a queue move frames. A word that more than one thread writes or reads is atomic.
+ */
+#ifndef RVIF_TAP_H
+#define RVIF_TAP_H
+
+#include <net/if.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <rvif/driver.h>
+#include "offload.h"
+
+enum {
+	RING = 512,
+	BUFFER = 4096,
+	STRIDE = BUFFER + 64, /* else all buffers' beginnings share a few sets of the cache */
+	BATCH = 64,	      /* frames between two publications */
+	ETHER_OVERHEAD = 14 + 4,
+	MIN_MTU = 68,
+	MAX_MTU = RVIF_MAX_FRAME - ETHER_OVERHEAD,
+	FRAME_BUFFERS = (RVIF_MAX_FRAME + BUFFER - 1) / BUFFER, /* of the longest frame */
+	RETRY_MS = 100,
+};
+
+struct options {
+	const char *where;
+	char name[IFNAMSIZ];
+	uint32_t queues;
+	uint32_t mtu;
+	uint8_t mac[6]; /* all 0: none */
+	bool no_csum, no_tso, promiscuous;
+	uint32_t drop; /* of 1000 received frames */
+	bool stats, json;
+};
+
+/* Counters; each is written by one thread. report.c has their names. */
+struct sent_stats {
+	uint64_t frames, bytes, gso, kicks, kick_errors, sleeps, full;
+	uint64_t dropped_length, dropped_offload;
+};
+
+struct received_stats {
+	uint64_t frames, bytes, gso, sleeps, wakeups;
+	uint64_t dropped_bad, dropped_down, dropped_refused, dropped_on_purpose;
+};
+
+struct daemon;
+
+struct __attribute__((aligned(RVIF_LINE))) queue {
+	struct daemon *daemon;
+	uint32_t number;
+	int fd; /* the interface's */
+	pthread_t transmitter, receiver;
+	bool transmits, receives; /* there are such threads */
+
+	struct rvif_ring tx __attribute__((aligned(RVIF_LINE)));
+	struct sent_stats sent;
+
+	struct rvif_ring rx __attribute__((aligned(RVIF_LINE)));
+	struct received_stats received;
+	uint64_t random;
+};
+
+struct daemon {
+	struct options options;
+	struct rvif_vnic vnic;
+	struct queue *queues;
+	int wake;	  /* an eventfd: the main thread is to look */
+	uint32_t granted; /* features, of the last attach */
+	bool lost;	  /* a kick said that the switch is gone */
+	bool gone;	  /* the interface is */
+	bool stop;
+	/* the main thread's own */
+	bool started, carrier;
+	uint32_t generation;  /* of the attach whose features the interface has */
+	uint8_t mac[6];	      /* that the switch named and the interface has */
+	uint64_t next_try_ms; /* to reconnect */
+	int why_not;	      /* it failed the last time */
+};
+
+/* options.c: 0, 1 for --help, or -exit status after a message. */
+int options_read(struct options *options, int argc, char **argv);
+
+/* interface.c: 0, or -1 after a message. */
+int interface_open(struct daemon *d);
+void interface_close(struct daemon *d);
+/* Asks the kernel for frames that need what the switch granted. */
+int interface_set_features(const struct daemon *d, uint32_t features);
+int interface_set_mac(const struct daemon *d, const uint8_t mac[6]);
+int interface_set_carrier(const struct daemon *d, bool on);
+
+/* transmit.c and receive.c: threads; argument: their queue. */
+void *transmit(void *queue);
+void *receive(void *queue);
+void receive_post_all(struct queue *queue);
+
+/* report.c: to the standard output. */
+void report(const struct daemon *d);
+
+static inline void count(uint64_t *counter, uint64_t more)
+{
+	__atomic_store_n(counter, *counter + more, __ATOMIC_RELAXED);
+}
+
+static inline bool is_set(const bool *flag)
+{
+	return __atomic_load_n(flag, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t tx_offset(const struct queue *queue, uint32_t index)
+{
+	return queue->daemon->vnic.layout.buffers +
+	       (2 * queue->number * RING + (index & (RING - 1))) * (uint64_t)STRIDE;
+}
+
+static inline uint64_t rx_offset(const struct queue *queue, uint32_t index)
+{
+	return tx_offset(queue, index) + RING * (uint64_t)STRIDE;
+}
+
+/* main.c: sets the flag and wakes the main thread. */
+void tell(struct daemon *d, bool *flag);
+
+#endif

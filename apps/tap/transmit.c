@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the interface to the switch: the kernel writes frames right into the vNIC's buffers. A frame is
+ * posted as a whole or not at all. Whatever state the switch is in, this neither spins nor hangs.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <sys/uio.h>
+#include <time.h>
+#include "tap.h"
+
+#define FIRST_PAUSE_US 20
+
+/* Where a frame from the interface goes. */
+struct place {
+	struct virtio_net_hdr header;
+	uint8_t spill; /* a frame that comes to here is too long */
+	struct iovec parts[FRAME_BUFFERS + 2];
+};
+
+static uint8_t *buffer(const struct queue *queue, uint32_t index)
+{
+	return queue->daemon->vnic.region + tx_offset(queue, index);
+}
+
+static bool has_room(struct queue *queue)
+{
+	if (rvif_ring_room(&queue->tx) < FRAME_BUFFERS)
+		queue->tx.reaped += rvif_ring_completed(&queue->tx);
+	return rvif_ring_room(&queue->tx) >= FRAME_BUFFERS;
+}
+
+/* The buffers of the next descriptors: RVIF_MAX_FRAME bytes. */
+static void aim(const struct queue *queue, struct place *place)
+{
+	uint32_t left = RVIF_MAX_FRAME, i;
+
+	place->parts[0] =
+		(struct iovec){.iov_base = &place->header, .iov_len = sizeof(place->header)};
+	for (i = 0; i < FRAME_BUFFERS; i++) {
+		const uint32_t length = left < BUFFER ? left : BUFFER;
+
+		place->parts[i + 1] = (struct iovec){
+			.iov_base = buffer(queue, queue->tx.posted + i),
+			.iov_len = length,
+		};
+		left -= length;
+	}
+	place->parts[i + 1] = (struct iovec){.iov_base = &place->spill, .iov_len = 1};
+}
+
+/* Fills in the descriptors of a frame that is in their buffers. */
+static void put(struct queue *queue, const struct rvif_desc *first, uint32_t length)
+{
+	struct rvif_desc *desc = rvif_ring_desc(&queue->tx, queue->tx.posted);
+	uint32_t left = length, flags = first->flags;
+
+	desc->csum_start = first->csum_start;
+	desc->csum_offset = first->csum_offset;
+	desc->gso_size = first->gso_size;
+	desc->header_length = first->header_length;
+	while (left) {
+		const uint32_t part = left < BUFFER ? left : BUFFER;
+
+		left -= part;
+		rvif_desc_set(rvif_ring_desc(&queue->tx, queue->tx.posted),
+			      (uint32_t)tx_offset(queue, queue->tx.posted), (uint16_t)part,
+			      (uint16_t)(flags | (left ? RVIF_MORE : 0)));
+		queue->tx.posted++;
+		flags = 0;
+	}
+}
+
+/* A frame of so many bytes is in the next buffers; post it if the switch can take it. */
+static void take(struct queue *queue, const struct place *place, uint32_t length)
+{
+	const struct daemon *d = queue->daemon;
+	const uint32_t features = rvif_load(&d->granted);
+	const uint32_t head = length < BUFFER ? length : BUFFER;
+	struct rvif_desc desc;
+
+	if (length < RVIF_MIN_FRAME || length > RVIF_MAX_FRAME ||
+	    (!place->header.gso_type && length > d->vnic.config.max_frame)) {
+		count(&queue->sent.dropped_length, 1);
+		return;
+	}
+	if (offload_to_rvif(&place->header, buffer(queue, queue->tx.posted), head, length, features,
+			    &desc)) {
+		count(&queue->sent.dropped_offload, 1);
+		return;
+	}
+	put(queue, &desc, length);
+	count(&queue->sent.frames, 1);
+	count(&queue->sent.bytes, length);
+	if (place->header.gso_type)
+		count(&queue->sent.gso, 1);
+}
+
+/* Up to a batch of frames; *empty: the interface has no more. */
+static void fill(struct queue *queue, bool *empty)
+{
+	struct place place;
+	ssize_t length;
+
+	*empty = false;
+	for (int i = 0; i < BATCH && has_room(queue); i++) {
+		aim(queue, &place);
+		length = readv(queue->fd, place.parts, FRAME_BUFFERS + 2);
+		if (length < (ssize_t)sizeof(place.header)) {
+			*empty = true;
+			if (length < 0 && errno == EBADFD)
+				tell(queue->daemon, &queue->daemon->gone);
+			return;
+		}
+		take(queue, &place, (uint32_t)length - (uint32_t)sizeof(place.header));
+	}
+}
+
+/* Returns whether it has to be tried again. */
+static bool kick(struct queue *queue)
+{
+	struct daemon *d = queue->daemon;
+	int error;
+
+	if (!rvif_ring_kick_wanted(&queue->tx, rvif_load(&d->granted)))
+		return false;
+	count(&queue->sent.kicks, 1);
+	error = d->vnic.transport->kick(&d->vnic, queue->number);
+	if (!error)
+		return false;
+	count(&queue->sent.kick_errors, 1);
+	if (error == -ENOTCONN)
+		tell(d, &d->lost);
+	return true;
+}
+
+/* Until the interface has frames; with a kick that failed, not longer than until the next try. */
+static void sleep_for_frames(struct queue *queue, bool retry)
+{
+	struct pollfd wait = {.fd = queue->fd, .events = POLLIN};
+
+	count(&queue->sent.sleeps, 1);
+	if (poll(&wait, 1, retry ? RETRY_MS : -1) > 0 && wait.revents & (POLLERR | POLLNVAL))
+		tell(queue->daemon, &queue->daemon->gone);
+}
+
+/* Nobody wakes a sender: looks again, ever later. */
+static uint32_t sleep_for_room(struct queue *queue, uint32_t pause_us)
+{
+	const struct timespec pause = {.tv_nsec = pause_us * 1000L};
+
+	count(&queue->sent.full, 1);
+	nanosleep(&pause, NULL);
+	return pause_us * 2 < RETRY_MS * 1000 ? pause_us * 2 : RETRY_MS * 1000;
+}
+
+void *transmit(void *argument)
+{
+	struct queue *queue = argument;
+	uint32_t pause_us = FIRST_PAUSE_US, published = queue->tx.posted;
+	bool retry = false, empty;
+
+	while (!is_set(&queue->daemon->stop) && !is_set(&queue->daemon->gone)) {
+		fill(queue, &empty);
+		if (queue->tx.posted != published || retry) {
+			rvif_ring_publish(&queue->tx);
+			published = queue->tx.posted;
+			retry = kick(queue);
+		}
+		if (empty)
+			sleep_for_frames(queue, retry);
+		if (has_room(queue))
+			pause_us = FIRST_PAUSE_US;
+		else
+			pause_us = sleep_for_room(queue, pause_us);
+	}
+	return NULL;
+}
