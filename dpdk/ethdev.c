@@ -107,7 +107,7 @@ static int dev_start(struct rte_eth_dev *dev)
 	error = net_rvif_up(port, dev->data);
 	if (error)
 		return error;
-	if (dev->data->dev_conf.intr_conf.lsc) {
+	if (dev->data->dev_conf.intr_conf.lsc || port->vnic.transport->reconnect) {
 		error = net_rvif_link_watch(dev);
 		if (error) {
 			NET_RVIF_LOG(ERR, "port %u: no timer for the link: %s", dev->data->port_id,

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Link state: up while the switch is attached to what this driver started and says so. The switch has no
- * way to interrupt an application, so a timer looks ten times a second if the application wants events.
+ * way to interrupt an application, so a timer looks ten times a second if the application wants events, or if the
+ * switch may have gone for good: then it goes to the successor, while the queues are in use.
  */
 #include "net_rvif.h"
 
 #include <rte_alarm.h>
+#include <rte_errno.h>
 #include <string.h>
 
 #define WATCH_US     100000
@@ -57,9 +59,23 @@ int net_rvif_link_update(struct rte_eth_dev *dev, int wait)
 	return rte_eth_linkstatus_set(dev, &link);
 }
 
+static void reconnect(struct net_rvif_port *port)
+{
+	int result = port->up ? rvif_reconnect(&port->vnic) : 0;
+
+	if (result < 0 && !port->lost)
+		NET_RVIF_LOG(WARNING, "%s: the switch is gone: %s", port->options.path,
+			     rte_strerror(-result));
+	if (result > 0)
+		NET_RVIF_LOG(NOTICE, "%s: there is a switch again", port->options.path);
+	port->lost = result < 0;
+}
+
 static void watch(void *opaque)
 {
 	struct rte_eth_dev *dev = opaque;
+
+	reconnect(net_rvif_port(dev));
 
 	if (!net_rvif_link_update(dev, 0))
 		rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_INTR_LSC, NULL);

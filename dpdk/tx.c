@@ -74,8 +74,12 @@ uint16_t BURST(net_rvif_tx)(void *opaque, struct rte_mbuf **frames, uint16_t cou
 		plain = plain && m->pool == frames[0]->pool && RTE_MBUF_DIRECT(m) &&
 			rte_mbuf_refcnt_read(m) == 1;
 	}
-	if (unlikely(sent < count))
+	if (unlikely(sent < count)) {
 		queue->stats.full++;
+		/* what an earlier kick could not move may be all that is in the way */
+		if (!sent && queue->kick)
+			net_rvif_kick(queue);
+	}
 	if (unlikely(!sent))
 		return 0;
 	if (likely(ring->posted != posted)) {

@@ -1,51 +1,101 @@
 # SPDX-License-Identifier: Apache-2.0
-# A manager with the switch, and guests that exchange frames through it: all that was sent arrives, ping-pong,
-# and when everybody is gone nothing is left.
+# A manager with the switch, and two guests. First by rvs-pktgen: all that was sent arrives, ping-pong. Then with a network
+# interface in each: TCP with each combination of checksum offload, MTU and dropped frames, the interface down and up under
+# load, idle, an intruder, the manager's VM dying and coming back. When everybody is gone nothing is left.
 #
 #machine: --with-qemu --mem 1024 --file build/user/tools/elisactl:/bin/elisactl
-#machine: --role vm=tests/vmnet/role.sh
+#machine: --role vm=tests/vmnet/role.sh --guest-modules tun
 #machine: --guest-file build/user/apps/vmnet/elisa-vmnet:/bin/elisa-vmnet
 #machine: --guest-file build/user/apps/vmnet/vmnet_switch.so:/vmnet_switch.so
 #machine: --guest-file build/user/tools/rvs-pktgen:/bin/rvs-pktgen
+#machine: --guest-file build/user/apps/tap/rvif-tap:/bin/rvif-tap
+#machine: --guest-file build/user/tests/vmnet/vmnet_stream:/bin/vmnet_stream
+#machine: --guest-file build/user/tests/vmnet/vmnet_intruder:/bin/vmnet_intruder
 #machine: --guest-file build/user/lib/libelisa.so.1:/lib/libelisa.so.1
 #machine: --guest-file build/user/lib/libelisa-extra.so.1:/lib/libelisa-extra.so.1
 . /testbed/guest.sh
 
 status=0
+failed()
+{
+	say "FAILED: $*"
+	status=1
+}
+
 # vm NAME RIGHT...: a guest with these rights
 vm()
 {
 	_vm=$1
 	shift
+	rm -f "/run/guest-$_vm/pid"
 	GUEST_CMDLINE="vmnet=$_vm" guest_start "$_vm" vm
 	until [ -s "/run/guest-$_vm/pid" ]; do usleep 50000; done
 	for _right; do
-		elisactl grant --pid "$(guest_pid "$_vm")" "$_right" vmnet >/dev/null || status=1
+		elisactl grant --pid "$(guest_pid "$_vm")" "$_right" vmnet >/dev/null || failed "no grant for $_vm"
 	done
 }
+
+# says NAME TEXT: waits for it, or for the guest's end
+says()
+{
+	until grep -q -e "$2" "/run/guest-$1/console"; do
+		[ -d "/proc/$(guest_pid "$1")" ] || { failed "$1 ended before it said \"$2\""; return 1; }
+		usleep 100000
+	done
+}
+
 # has NAME TEXT: the guest said so
 has()
 {
-	grep -q -e "$2" "/run/guest-$1/console" || { say "FAILED: $1 does not say $2"; status=1; }
+	grep -q -e "$2" "/run/guest-$1/console" || failed "$1 does not say $2"
 }
 
+exits()
+{
+	cat "/sys/kernel/debug/kvm/$(guest_pid "$1")"-*/exits
+}
+
+tsc "boot"
 modload elisa allow_leaky_cpu=1 max_limit_us=10000000 || exit 1
 vm manager export attach
-vm receiver attach
-vm sender attach
-for guest in sender receiver; do
-	if guest_wait $guest; then say "ok $guest"; else say "FAILED $guest"; status=1; fi
+vm b attach
+vm a attach
+if says a "idle begins"; then
+	sleep 1
+	before_a=$(exits a) before_b=$(exits b) before_m=$(exits manager)
+	sleep 4
+	idle=$((($(exits a) - before_a) / 4))
+	idle_b=$((($(exits b) - before_b) / 4))
+	say "idle: exits a second: a $idle, b $idle_b, the manager $((($(exits manager) - before_m) / 4))"
+	[ $idle_b -le $idle ] || idle=$idle_b
+fi
+if says a "kill the manager"; then
+	guest_kill manager KILL
+	guest_wait manager >/dev/null
+	vm manager export attach
+fi
+tsc "all is said"
+for guest in a b; do
+	if guest_wait $guest; then say "ok $guest"; else failed "$guest"; fi
 done
-has sender '"sent":5000,'
-has receiver '"received":5000,"lost":0,"disordered":0,"foreign":0'
-has sender '"answers":50,'
-has manager 'port first: up'
-has manager 'port second: up'
-# their memory was given back by the time they were gone
-elisactl vms
-[ "$(elisactl --json vms | grep -o '"pid"' | wc -l)" = 1 ] || { say "FAILED: VMs are left"; status=1; }
+has a '"sent":5000,'
+has b '"received":5000,"lost":0,"disordered":0,"foreign":0'
+has a '"answers":50,'
+elisactl stats
 guest_kill manager KILL
-guest_wait manager
-[ "$(elisactl --json vms | tr -d '\n')" = "[]" ] || { say "FAILED: VMs are left"; status=1; }
-rmmod elisa || { say "FAILED: rmmod after use"; status=1; }
+guest_wait manager >/dev/null
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+	[ "$(elisactl --json vms | tr -d '\n')" = "[]" ] && break
+	usleep 100000
+done
+[ "$(elisactl --json vms | tr -d '\n')" = "[]" ] || failed "VMs are left"
+rmmod elisa || failed "rmmod after use"
+
+# ok TEXT: 1 if a said so
+ok()
+{
+	grep -c -e "^$1" /run/guest-a/console | sed 's/[1-9].*/1/'
+}
+say "result net=elisa tcp_ok=$(ok 'tcp is right') ping_ok=$(ok 'ping answers') spoof_blocked=$(ok 'spoofing is blocked') idle_exits_per_s=${idle:-unknown}"
+[ "${idle:-9999}" -le 30 ] || failed "an idle guest has ${idle:-unknown} exits a second"
 exit $status
