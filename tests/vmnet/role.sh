@@ -21,13 +21,13 @@ up()
 	while :; do
 		rvif-tap --name net0 --mac "02:00:00:00:00:0$host" "$@" --stats elisa:vmnet >/tmp/tap 2>/tmp/error &
 		tap=$!
-		until [ -e /sys/class/net/net0 ] || ! kill -0 $tap 2>/dev/null; do usleep 20000; done
+		until [ -e /sys/class/net/net0 ] || ! kill -0 "$tap" 2>/dev/null; do usleep 20000; done
 		ip link set net0 up 2>/dev/null
 		until [ "$(cat /sys/class/net/net0/carrier 2>/dev/null)" = 1 ]; do
-			kill -0 $tap 2>/dev/null || break
+			kill -0 "$tap" 2>/dev/null || break
 			usleep 20000
 		done
-		kill -0 $tap 2>/dev/null && break
+		kill -0 "$tap" 2>/dev/null && break
 		grep -q -e "not permitted\|No such file" /tmp/error || { cat /tmp/error; exit 1; }
 		sleep 1
 	done
@@ -36,8 +36,8 @@ up()
 
 down()
 {
-	kill $tap
-	wait $tap
+	kill "$tap"
+	wait "$tap"
 	cat /tmp/error
 }
 
@@ -93,7 +93,7 @@ load_with_a_pause()
 	ip link set net0 down
 	sleep 1
 	ip link set net0 up
-	wait $_stream
+	wait "$_stream"
 }
 
 spoof()
@@ -111,7 +111,7 @@ intrude()
 	ping -q -c 100 -i 0.05 -W 5 10.9.9.2 >/tmp/ping &
 	_ping=$!
 	vmnet_intruder vmnet || return 1
-	wait $_ping || { cat /tmp/ping; return 1; }
+	wait "$_ping" || { cat /tmp/ping; return 1; }
 	grep " 0% packet loss" /tmp/ping
 }
 

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+# Deaths under traffic: guests with network interfaces over ELISA; one of them is killed while it sends, while it receives,
+# while it sleeps, and the manager's VM, too; the others go on, and everybody comes back. ELISA_SOAK_NET_CYCLES deaths.
+#
+#machine: --with-qemu --mem 1280 --file build/user/tools/elisactl:/bin/elisactl
+#machine: --file tests/soak/vms.sh:/vms.sh --role vm=tests/soak/net_role.sh --guest-modules tun
+#machine: --guest-file build/user/apps/vmnet/elisa-vmnet:/bin/elisa-vmnet
+#machine: --guest-file build/user/apps/vmnet/vmnet_switch.so:/vmnet_switch.so
+#machine: --guest-file build/user/apps/tap/rvif-tap:/bin/rvif-tap
+#machine: --guest-file build/user/tests/vmnet/vmnet_stream:/bin/vmnet_stream
+#machine: --guest-file build/user/lib/libelisa.so.1:/lib/libelisa.so.1
+#machine: --guest-file build/user/lib/libelisa-extra.so.1:/lib/libelisa-extra.so.1
+trouble=0 leaks=0
+. /vms.sh
+
+cycles=${ELISA_SOAK_NET_CYCLES:-1}
+seed=${ELISA_SOAK_SEED:-1}
+say "ELISA_SOAK_SEED=$seed"
+# as much in each direction, before the first death
+bulk=1
+[ "$cycles" -lt 10 ] || bulk=50
+
+# net NAME RIGHT...: a VM with these rights
+net()
+{
+	_name=$1
+	shift
+	rm -f "/run/guest-$_name/pid" "/run/guest-$_name/console"
+	GUEST_CMDLINE="net=$_name does=${does:-nothing} bulk=$bulk" guest_start "$_name" vm
+	until [ -s "/run/guest-$_name/pid" ]; do usleep 50000; done
+	for _right; do
+		elisactl grant --pid "$(guest_pid "$_name")" "$_right" vmnet >/dev/null || problem "no grant for $_name"
+	done
+}
+
+# The survivors' own traffic goes on.
+settled()
+{
+	says a "answered" $(($(said a "answered") + 3))
+}
+
+modload elisa allow_leaky_cpu=1 max_limit_us=10000000 || exit 1
+before=$(pins)
+net manager export attach
+net a attach
+net b attach
+n=0
+while [ $n -lt "$cycles" ] && [ $trouble = 0 ]; do
+	seed=$(((seed * 1103515245 + 12345) % 2147483648))
+	case $((n % 4)) in
+	0) does=sends ;;
+	1) does=receives ;;
+	2) does=sleeps ;;
+	*) does= ;;
+	esac
+	if [ "$does" ]; then
+		net victim attach
+		says victim "is up" 1
+		[ $does = sleeps ] || says victim "MiB there and back" 1
+		usleep $((seed / 65536 % 1000 * 1000))
+		kill_vm victim
+	else
+		kill_vm manager
+		says a "no answer" $(($(said a "no answer") + 1))
+		net manager export attach
+	fi
+	settled
+	there 3 1 3
+	n=$((n + 1))
+	say "$n deaths"
+done
+# the end
+for name in a b manager; do kill_vm $name; done
+leaks "$before"
+warnings=$(dmesg -r | grep -a -c '^<[0-4]>.*\(WARNING\|BUG\)')
+say "result soak_net_cycles=$n leaks=$leaks warnings=$warnings problems=$trouble"
+[ $leaks = 0 ] && [ "$warnings" = 0 ] && [ $trouble = 0 ]
