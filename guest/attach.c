@@ -275,6 +275,7 @@ int elisa_attach(struct elisa_file *file, struct elisa_ioc_attach *arg)
 			&arg->status);
 	if (ret)
 		goto err_free;
+	elisa_doorbell_renew();
 	ret = host_attach(attachment, process->mm, arg);
 	if (ret)
 		goto err_unpin;

@@ -26,6 +26,7 @@ struct bell {
 
 static LIST_HEAD(bells);
 static DEFINE_SPINLOCK(bells_lock);
+static u32 all_bells; /* bells_lock */
 static DECLARE_COMPLETION(first_ring);
 static u32 gsi = NONE; /* set by init only, as the next one */
 static int irq;
@@ -84,8 +85,8 @@ err_gsi:
 /* Without one there are no interrupts, and everybody has to look. */
 void elisa_doorbell_init(void)
 {
-	/* unused by the chipsets that QEMU has, then what PCI devices may share */
-	static const u8 candidates[] = {5, 7, 3, 23, 22, 21, 20, 19, 18, 17, 16};
+	/* unused by the chipsets that QEMU has, and not shared by PCI devices */
+	static const u8 candidates[] = {5, 7, 3};
 	unsigned int i;
 	int ret = -EIO;
 
@@ -108,6 +109,13 @@ void elisa_doorbell_exit(void)
 	tell_host(NONE);
 	free_irq(irq, &bells);
 	acpi_unregister_gsi(gsi);
+}
+
+/* The host module may have been loaded anew, and know of no doorbell. */
+void elisa_doorbell_renew(void)
+{
+	if (gsi != NONE)
+		tell_host(gsi);
 }
 
 bool elisa_doorbell_works(void)
@@ -140,9 +148,10 @@ int elisa_doorbell_add(struct elisa_file *file, struct elisa_ioc_doorbell *arg)
 		return elisa_fail(&arg->status, ELISA_WHY_FIELD, arg->fd, -EBADF);
 	}
 	spin_lock_irq(&bells_lock);
-	full = file->bells == ELISA_FILE_BELLS;
+	full = file->bells == ELISA_FILE_BELLS || all_bells == ELISA_ALL_BELLS;
 	if (!full) {
 		file->bells++;
+		all_bells++;
 		list_add_tail(&bell->node, &bells);
 	}
 	spin_unlock_irq(&bells_lock);
@@ -160,8 +169,10 @@ void elisa_doorbell_release(struct elisa_file *file)
 
 	spin_lock_irq(&bells_lock);
 	list_for_each_entry_safe(bell, next, &bells, node)
-		if (bell->file == file)
+		if (bell->file == file) {
 			list_move(&bell->node, &gone);
+			all_bells--;
+		}
 	spin_unlock_irq(&bells_lock);
 	list_for_each_entry_safe(bell, next, &gone, node)
 		bell_free(bell);

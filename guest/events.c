@@ -12,6 +12,7 @@
 #include "guest.h"
 
 #define POLL_INTERVAL msecs_to_jiffies(20)
+#define LOOK_INTERVAL HZ /* with a doorbell, of which an interrupt may get lost */
 
 /* Also keeps the order of events: who takes them from the host hands them out. */
 DEFINE_MUTEX(elisa_events_lock);
@@ -54,6 +55,8 @@ int elisa_events_add_export(struct elisa_export *export)
 	if (old && !xa_is_err(old))
 		WRITE_ONCE(old->stale, true);
 	mutex_unlock(&elisa_events_lock);
+	/* what the host has of older ones would keep it from ringing */
+	mod_delayed_work(system_wq, &asking, 0);
 	return xa_err(old);
 }
 
@@ -176,11 +179,17 @@ static bool somebody_waits(void)
 	return waits;
 }
 
+static void ask_host_later(void)
+{
+	queue_delayed_work(system_wq, &asking,
+			   elisa_doorbell_works() ? LOOK_INTERVAL : POLL_INTERVAL);
+}
+
 static void ask_host(struct work_struct *work)
 {
 	fetch();
-	if (!elisa_doorbell_works() && somebody_waits())
-		queue_delayed_work(system_wq, &asking, POLL_INTERVAL);
+	if (somebody_waits())
+		ask_host_later();
 }
 
 /* In an interrupt: there may be events. */
@@ -188,12 +197,6 @@ void elisa_events_rang(void)
 {
 	if (!xa_empty(&exports))
 		mod_delayed_work(system_wq, &asking, 0);
-}
-
-static void ask_host_later(void)
-{
-	if (!elisa_doorbell_works())
-		queue_delayed_work(system_wq, &asking, POLL_INTERVAL);
 }
 
 /* Waits for an event; somebody else of this file may be quicker to take it. */

@@ -91,6 +91,7 @@ int elisa_export_create(struct elisa_file *file, struct elisa_ioc_export *arg)
 	INIT_LIST_HEAD(&export->runs);
 	export->file = file;
 
+	elisa_doorbell_renew();
 	page = elisa_page_get(ELISA_HC_EXPORT_CREATE);
 	memcpy(page->export_.name, arg->name, sizeof(arg->name));
 	memcpy(page->export_.ticket, arg->ticket, sizeof(arg->ticket));

@@ -38,6 +38,7 @@
 
 #define ELISA_FILE_EVENTS 128 /* a power of 2 */
 #define ELISA_FILE_BELLS  256
+#define ELISA_ALL_BELLS	  1024 /* an interrupt signals them all */
 
 /* An open /dev/elisa. Owner: the kernel's struct file; freed by its release. */
 struct elisa_file {
@@ -177,6 +178,7 @@ void elisa_events_rang(void);
 void elisa_doorbell_init(void);
 void elisa_doorbell_exit(void);
 bool elisa_doorbell_works(void);
+void elisa_doorbell_renew(void);
 int elisa_doorbell_add(struct elisa_file *file, struct elisa_ioc_doorbell *arg);
 void elisa_doorbell_release(struct elisa_file *file);
 

@@ -2,18 +2,32 @@
 /*
  * Doorbells: a function in sub rings a place of its export, and the VM that has the place gets an
  * interrupt; so does a VM whose attachment is revoked, and a manager's when an event waits for it. It is an
- * edge of an interrupt of the VM's own that its driver chose. Whoever rings leaves a mark only:
- * the reference that keeps a dying VM from being torn down meanwhile may be its last one, and the thread of
- * a vCPU is no place to do that.
+ * edge of an interrupt of the VM's own that its driver chose. Whoever rings leaves a mark only: a work
+ * raises the interrupts, of each VM at most one every RING_INTERVAL. It holds a reference to such a VM, and
+ * another work lets go of it, since the last one tears the VM down and may take its time.
  */
+#include <linux/delay.h>
 #include <linux/kvm_host.h>
 #include <linux/nospec.h>
 #include <linux/workqueue.h>
 
 #include "elisa.h"
 
+#define RING_INTERVAL_US 50
+#define LET_GO_AT_ONCE	 16
+
 static void answer(struct work_struct *work);
+static void let_go(struct work_struct *work);
 static DECLARE_WORK(answering, answer);
+static DECLARE_WORK(letting_go, let_go);
+static struct workqueue_struct *queue;
+
+int elisa_doorbell_init(void)
+{
+	/* not bound to the CPU of whoever rings, who may keep it from running there */
+	queue = alloc_workqueue("elisa", WQ_UNBOUND | WQ_HIGHPRI, 0);
+	return queue ? 0 : -ENOMEM;
+}
 
 /* The interrupt that is this VM's doorbell, or ELISA_NO_DOORBELL. Under elisa_lock, in a vCPU's thread. */
 int elisa_doorbell_set(struct elisa_vm *vm, struct elisa_hc_doorbell *in, u32 *why, u64 *value)
@@ -36,16 +50,17 @@ void elisa_ring_place(struct elisa_export *export, u64 place)
 		return;
 	set_bit(array_index_nospec(place, ELISA_MAX_PLACES), export->rung);
 	elisa_count(ELISA_COUNT_RINGS);
-	schedule_work(&answering);
+	queue_work(queue, &answering);
 }
 
 /* From exit paths, too: `rung` is of an event queue or a VM that lives. */
 void elisa_ring(bool *rung)
 {
 	WRITE_ONCE(*rung, true);
-	schedule_work(&answering);
+	queue_work(queue, &answering);
 }
 
+/* What rings now; what rings meanwhile has the work run again. */
 static void collect(void)
 {
 	struct elisa_export *export;
@@ -58,48 +73,79 @@ static void collect(void)
 			clear_bit(place, export->rung);
 			a = place < export->place_count ? export->places[place].attachment : NULL;
 			if (a)
-				a->vm->rung = true;
+				a->vm->ringing = true;
 		}
-	list_for_each_entry(vm, &elisa_vms, node)
-		if (xchg(&vm->events->rung, false))
-			vm->rung = true;
+	list_for_each_entry(vm, &elisa_vms, node) {
+		vm->ringing |= xchg(&vm->events->rung, false);
+		vm->ringing |= xchg(&vm->rung, false);
+	}
 }
 
-/* One VM that was rung, with a reference to it. NULL: no more. */
-static struct kvm *next_rung(u32 *gsi)
+/* A reference of ours, or the one that we have. False: nobody uses the VM any more. */
+static bool hold(struct elisa_vm *vm)
 {
-	struct elisa_vm *vm;
+	if (!vm->held)
+		vm->held = elisa_kvm_get(vm->kvm);
+	return vm->held;
+}
 
-	list_for_each_entry(vm, &elisa_vms, node) {
-		if (!vm->rung)
-			continue;
-		vm->rung = false;
-		*gsi = vm->gsi;
-		if (vm->gsi != ELISA_NO_DOORBELL && elisa_kvm_get(vm->kvm))
-			return vm->kvm;
-	}
-	return NULL;
+/* Returns false if it is too early for this VM. */
+static bool ring(struct elisa_vm *vm)
+{
+	u64 now = ktime_get_mono_fast_ns();
+
+	if (vm->gsi != ELISA_NO_DOORBELL && now - vm->rung_at < RING_INTERVAL_US * NSEC_PER_USEC)
+		return false;
+	vm->ringing = false;
+	if (vm->gsi == ELISA_NO_DOORBELL || !hold(vm))
+		return true;
+	vm->rung_at = now;
+	elisa_count(ELISA_COUNT_INTERRUPTS);
+	elisa_kvm_interrupt(vm->kvm, vm->gsi);
+	return true;
 }
 
 static void answer(struct work_struct *work)
 {
-	struct kvm *kvm;
-	u32 gsi;
+	struct elisa_vm *vm;
+	bool early = false;
 
 	mutex_lock(&elisa_lock);
 	collect();
-	while ((kvm = next_rung(&gsi))) {
-		mutex_unlock(&elisa_lock);
-		elisa_count(ELISA_COUNT_INTERRUPTS);
-		elisa_kvm_interrupt(kvm, gsi);
-		elisa_kvm_put(kvm);
-		mutex_lock(&elisa_lock);
-	}
+	list_for_each_entry(vm, &elisa_vms, node)
+		early |= vm->ringing && !ring(vm);
 	mutex_unlock(&elisa_lock);
+	queue_work(queue, &letting_go);
+	if (early) {
+		usleep_range(RING_INTERVAL_US, 2 * RING_INTERVAL_US);
+		queue_work(queue, &answering);
+	}
 }
 
-/* Nobody can ring any more. */
+static void let_go(struct work_struct *work)
+{
+	struct kvm *kvm[LET_GO_AT_ONCE];
+	struct elisa_vm *vm;
+	int n = 0;
+
+	mutex_lock(&elisa_lock);
+	list_for_each_entry(vm, &elisa_vms, node) {
+		if (!vm->held)
+			continue;
+		if (n == LET_GO_AT_ONCE) {
+			queue_work(queue, &letting_go);
+			break;
+		}
+		vm->held = false;
+		kvm[n++] = vm->kvm;
+	}
+	mutex_unlock(&elisa_lock);
+	while (n)
+		elisa_kvm_put(kvm[--n]);
+}
+
+/* Nobody can ring any more: nothing is attached or exported. */
 void elisa_doorbell_exit(void)
 {
-	flush_work(&answering);
+	destroy_workqueue(queue);
 }

@@ -9,7 +9,7 @@
  *   hooks_lock (mutex)  which hooks are in place; in hook.c, never with elisa_lock held.
  *   vcpu->lock (raw spin, IRQs off)  what the entry and exit hooks of one vCPU use.
  *                       Nests inside elisa_lock; nothing nests inside it but the
- *                       event queues' locks.
+ *                       event queues' locks and the workqueues'.
  */
 #ifndef ELISA_HOST_H
 #define ELISA_HOST_H
@@ -67,7 +67,10 @@ struct elisa_vm {
 	struct elisa_events *events;
 	bool events_lost; /* aborts among them may not have been told of */
 	u32 gsi;	  /* its doorbell, or ELISA_NO_DOORBELL */
-	bool rung;	  /* its doorbell has to ring */
+	bool rung;	  /* no lock: its doorbell has to ring */
+	bool ringing;	  /* ... in this run of the work */
+	bool held;	  /* the work has a reference to kvm */
+	u64 rung_at;	  /* ns */
 	atomic64_t pages; /* pinned */
 	bool allow_pcid;  /* all its attachments' grants allow it; READ_ONCE'd by hooks */
 };
@@ -321,6 +324,7 @@ void elisa_places_free(struct elisa_export *export);
 int elisa_doorbell_set(struct elisa_vm *vm, struct elisa_hc_doorbell *in, u32 *why, u64 *value);
 void elisa_ring_place(struct elisa_export *export, u64 place);
 void elisa_ring(bool *rung);
+int elisa_doorbell_init(void);
 void elisa_doorbell_exit(void);
 
 /* ---- attach.c */

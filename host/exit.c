@@ -11,6 +11,7 @@
 
 #define EXIT_FAILED_ENTRY (1u << 31)
 #define EXIT_BASIC	  0xffff
+#define RING_US		  2
 
 /* Exits that are not the call's doing: KVM handles them while the call is put aside. */
 static bool is_asynchronous(u32 reason)
@@ -209,14 +210,17 @@ static bool goes_on(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa
 		    u32 reason, u64 eptp)
 {
 	u64 rflags = vmcs_get(GUEST_RFLAGS), rip = vmcs_get(GUEST_RIP);
+	bool skip = false;
 
 	if (!elisa_in_user64() || atomic_read(&vcpu->prying))
 		return false;
 	if (is_ring(vcpu, c, where, reason)) {
 		elisa_ring_place(c->attachment->export, vcpu->kvm_vcpu->arch.regs[VCPU_REGS_RCX]);
-		rip += vmcs_get(VM_EXIT_INSTRUCTION_LEN);
+		/* most of what it costs is not run time of the guest */
+		vcpu->stash.cycles += RING_US * (u64)tsc_khz / 1000;
+		skip = true;
 	} else if (reason == EXIT_REASON_PAUSE_INSTRUCTION) {
-		rip += vmcs_get(VM_EXIT_INSTRUCTION_LEN);
+		skip = true;
 	} else if (is_debug_exception(reason)) {
 		rflags = (rflags | X86_EFLAGS_RF) & ~(u64)X86_EFLAGS_TF;
 		elisa_count(ELISA_COUNT_DEBUG_SUPPRESSED);
@@ -224,7 +228,12 @@ static bool goes_on(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa
 		return false;
 	}
 	elisa_drop_events(vcpu->kvm_vcpu);
+	if (skip)
+		rip += vmcs_get(VM_EXIT_INSTRUCTION_LEN);
 	elisa_stash_call(vcpu, c, where, eptp, rip, rflags);
+	if (skip)
+		vcpu->stash.interruptibility &=
+			~(u64)(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS);
 	return true;
 }
 

@@ -327,28 +327,29 @@ void elisa_kvm_put(struct kvm *kvm)
 	kvm_put(kvm);
 }
 
-static void set_gsi(struct kvm *kvm, u32 gsi, int level)
-{
-	struct kvm_irq_routing_table *table = srcu_dereference(kvm->irq_routing, &kvm->irq_srcu);
-	struct kvm_kernel_irq_routing_entry *entry;
-
-	if (!table || gsi >= table->nr_rt_entries)
-		return;
-	hlist_for_each_entry(entry, &table->map[gsi], link)
-		entry->set(entry, kvm, KVM_USERSPACE_IRQ_SOURCE_ID, level, false);
-}
-
 /*
- * An edge at what the VMM has connected to this GSI: a pin of KVM's IOAPIC, or the MSI that one of the VMM's
- * has there. As kvm_set_irq() does, which cannot be called by its address where IBT is on.
+ * An edge at what the VMM has connected to this GSI: a pin of KVM's IOAPIC and PIC, or the MSI that an IOAPIC of
+ * its own has there; nothing else, since Xen's event channels may wait for the VMM's memory. As
+ * kvm_set_irq() does, which cannot be called by its address where IBT is on. Does not sleep.
  */
 void elisa_kvm_interrupt(struct kvm *kvm, u32 gsi)
 {
-	int index = srcu_read_lock(&kvm->irq_srcu);
+	struct kvm_kernel_irq_routing_entry set[KVM_NR_IRQCHIPS], *entry;
+	struct kvm_irq_routing_table *table;
+	int index, n = 0;
 
-	set_gsi(kvm, gsi, 1);
-	set_gsi(kvm, gsi, 0);
+	index = srcu_read_lock(&kvm->irq_srcu);
+	table = srcu_dereference(kvm->irq_routing, &kvm->irq_srcu);
+	if (table && gsi < table->nr_rt_entries)
+		hlist_for_each_entry(entry, &table->map[gsi], link)
+			if (n < KVM_NR_IRQCHIPS && (entry->type == KVM_IRQ_ROUTING_IRQCHIP ||
+						    entry->type == KVM_IRQ_ROUTING_MSI))
+				set[n++] = *entry;
 	srcu_read_unlock(&kvm->irq_srcu, index);
+	for (index = 0; index < n; index++) {
+		set[index].set(&set[index], kvm, KVM_USERSPACE_IRQ_SOURCE_ID, 1, false);
+		set[index].set(&set[index], kvm, KVM_USERSPACE_IRQ_SOURCE_ID, 0, false);
+	}
 }
 
 /*

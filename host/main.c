@@ -110,9 +110,12 @@ static int __init elisa_init(void)
 	r = elisa_tables_init();
 	if (r)
 		return r;
-	r = elisa_hooks_init();
+	r = elisa_doorbell_init();
 	if (r)
 		goto err_tables;
+	r = elisa_hooks_init();
+	if (r)
+		goto err_doorbell;
 	r = elisa_admin_init();
 	if (r)
 		goto err_hooks;
@@ -124,6 +127,8 @@ static int __init elisa_init(void)
 
 err_hooks:
 	elisa_hooks_exit();
+err_doorbell:
+	elisa_doorbell_exit();
 err_tables:
 	elisa_tables_exit();
 	return r;

@@ -50,6 +50,7 @@ struct daemon {
 	size_t size; /* of both */
 	struct port port[MAX_PORTS + 1];
 	uint64_t lost_events;
+	bool somebody_stopped; /* calls were aborted, attachments went: sleepers are to be rung */
 	int bell; /* an eventfd: a guest wants us to look; -1: this VM has no doorbell */
 };
 

@@ -65,6 +65,7 @@ static void gone(struct daemon *d, uint32_t place)
 	       (unsigned long long)d->port[place].attachment);
 	d->port[place].attachment = 0;
 	d->port[place].link = VMNET_DOWN;
+	d->somebody_stopped = true;
 }
 
 void ports_event(struct daemon *d, const struct elisa_event *event)
@@ -89,12 +90,14 @@ void ports_event(struct daemon *d, const struct elisa_event *event)
 		break;
 	case ELISA_EVENT_ABORT:
 	case ELISA_EVENT_EVICT:
+		d->somebody_stopped = true;
 		if (place && !ports_manage(d, VMNET_ABORTED, place, event->vcpu,
 					   (long)event->aborts, (long)event->attachment, &value))
 			printf("port %s: a call was aborted (%s); it held %ld queues\n",
 			       name_of(d, place), elisa_call_strerror((long)event->value), value);
 		break;
 	case ELISA_EVENT_LOST:
+		d->somebody_stopped = true;
 		d->lost_events += (uint64_t)event->value;
 		break;
 	}
@@ -102,6 +105,11 @@ void ports_event(struct daemon *d, const struct elisa_event *event)
 
 int ports_look(struct daemon *d)
 {
+	long value;
+
+	if (d->somebody_stopped && ports_manage(d, VMNET_WAKE, 0, 0, 0, 0, &value))
+		return -1;
+	d->somebody_stopped = false;
 	for (uint32_t place = 1; place <= d->config.port_count; place++) {
 		struct port *port = &d->port[place];
 		long link;

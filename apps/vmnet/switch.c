@@ -32,6 +32,14 @@ static uint32_t sender_number(uint32_t port, uint32_t vcpu)
 
 /* ----------------------------------------------------------------------------------- guests */
 
+/* Once, until it looks: a guest must not keep it from everything else by ringing. */
+static long ask_manager(struct vmnet_port *port)
+{
+	if (!__atomic_exchange_n(&port->asked, 1, __ATOMIC_SEQ_CST))
+		elisa_ring(VMNET_MANAGER);
+	return 0;
+}
+
 /* The old vNIC of this place is served until the manager has seen its end: "serving" says whose. */
 static long join(struct vmnet_port *port)
 {
@@ -41,14 +49,16 @@ static long join(struct vmnet_port *port)
 		return 0; /* it only wants to know whether we are there */
 	__atomic_store_n(&port->donated, elisa_self()->donated, __ATOMIC_RELAXED);
 	__atomic_store_n(&port->joined, elisa_self()->attachment, __ATOMIC_RELEASE);
-	elisa_ring(VMNET_MANAGER);
-	return 0;
+	return ask_manager(port);
 }
 
 static void wake_all(void)
 {
+	struct rvs_port_info info;
+
 	for (uint32_t port = VMNET_MANAGER + 1; port < state()->ports; port++)
-		if (state()->port[port].attached)
+		if (state()->port[port].attached && !rvs_port_info(the_switch(), port, &info) &&
+		    info.features & RVIF_F_NOTIFY)
 			elisa_ring(port);
 }
 
@@ -105,8 +115,7 @@ static long guest_op(long op, long a1)
 	case VMNET_FORWARD:
 		return forward(port, number, (uint32_t)a1);
 	case VMNET_CHANGED:
-		elisa_ring(VMNET_MANAGER);
-		return 0;
+		return ask_manager(port);
 	}
 	return -VMNET_BAD_OP;
 }
@@ -143,8 +152,12 @@ static long attach(struct vmnet_port *port, uint32_t number, uint32_t epoch)
 static long look(struct vmnet_port *port, uint32_t number)
 {
 	const struct rvif_header *header = (const struct rvif_header *)(void *)region_of(number);
-	uint64_t joined = __atomic_load_n(&port->joined, __ATOMIC_ACQUIRE);
+	uint64_t joined;
 	uint32_t epoch, up;
+
+	/* before anything of the port is read */
+	__atomic_store_n(&port->asked, 0, __ATOMIC_SEQ_CST);
+	joined = __atomic_load_n(&port->joined, __ATOMIC_ACQUIRE);
 
 	if (!port->serving) {
 		if (!joined || !port->enabled || detach(port, number))
@@ -179,7 +192,6 @@ static long gone(struct vmnet_port *port, uint32_t number, uint64_t attachment)
 			rvs_sender_gone(the_switch(), sender_number(number, vcpu));
 		port->sender[vcpu].inside = 0;
 	}
-	wake_all();
 	return detach(port, number);
 }
 
@@ -197,8 +209,6 @@ static long aborted(struct vmnet_port *port, uint32_t number, uint32_t vcpu, uin
 		return 0;
 	held = rvs_sender_gone(the_switch(), sender_number(number, vcpu));
 	__atomic_store_n(&sender->inside, 0, __ATOMIC_RELEASE);
-	/* it may have given frames to sleepers and not have come to ring */
-	wake_all();
 	return held;
 }
 
@@ -217,6 +227,10 @@ static long manager_op(long op, long a1, long a2, long a3, long a4)
 
 	if (op == VMNET_AGE)
 		return rvs_table_age(the_switch(), state()->now);
+	if (op == VMNET_WAKE) {
+		wake_all();
+		return 0;
+	}
 	if (number >= state()->ports)
 		return -RVS_BAD_PORT;
 	port = &state()->port[number];

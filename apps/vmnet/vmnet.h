@@ -27,6 +27,9 @@ enum vmnet_manager_op {
 	/* A call of vCPU a2 of attachment a4, which has port a1, was aborted, its a3rd one. How many
 	 * queues it held. */
 	VMNET_ABORTED,
+	/* Rings all that may sleep, after calls were aborted or attachments went: they may have given frames and
+	 * not have come to ring. Returns 0. */
+	VMNET_WAKE,
 	/* Removes addresses not heard of for long. How many. */
 	VMNET_AGE,
 	/* Address a2 (as in memory, 6 bytes) is for good behind port a1: add if a3, else remove. */
@@ -52,6 +55,8 @@ struct vmnet_port {
 	/* by VMNET_JOIN */
 	uint64_t joined;  /* the attachment; 0: none */
 	uint64_t donated; /* bytes */
+	uint32_t asked;	  /* the manager was rung, and has not looked since; by it, too */
+	uint32_t unused;
 	/* by the manager's calls */
 	uint64_t serving; /* the attachment whose vNIC it is; 0: none */
 	uint32_t attached;

@@ -128,15 +128,18 @@ static int attach(struct over_elisa *over)
 }
 
 /* Nobody calls any more when this returns: a call ends with its export's limit at the latest. */
-static void disconnect(struct over_elisa *over)
+static int disconnect(struct over_elisa *over)
 {
 	const struct timespec nap = {.tv_nsec = NAP_NS};
 
 	__atomic_store_n(&over->connected, 0, __ATOMIC_RELAXED);
-	syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+	/* if it fails, some thread may not know yet: the caller tries again */
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0))
+		return -errno;
 	for (uint32_t i = 0; i < CALLERS; i++)
 		while (__atomic_load_n(&over->caller[i].inside, __ATOMIC_ACQUIRE))
 			nanosleep(&nap, NULL);
+	return 0;
 }
 
 static int detach(struct over_elisa *over)
@@ -272,7 +275,7 @@ static int over_elisa_kick(struct rvif_vnic *vnic, uint32_t queue)
 		error = call(vnic->private_data, queue, VMNET_FORWARD, queue, &left);
 		if (error)
 			return error;
-		if (left <= 0 || left == before)
+		if (left <= 0 || (before && left >= before))
 			break;
 		before = left;
 	}
@@ -343,8 +346,9 @@ static int over_elisa_reconnect(struct rvif_vnic *vnic)
 	error = join(over, OF_LOCK);
 	if (error != -ENOTCONN)
 		goto out;
-	disconnect(over);
-	error = detach(over);
+	error = disconnect(over);
+	if (!error)
+		error = detach(over);
 	if (error)
 		goto out;
 	/* nobody else has the region now */

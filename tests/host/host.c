@@ -48,7 +48,7 @@ static struct machine *machine_of(struct kvm *kvm)
 
 bool elisa_kvm_get(struct kvm *kvm)
 {
-	shim_assert(elisa_lock.held);
+	shim_assert(elisa_lock.held && !machine_of(kvm)->references);
 	machine_of(kvm)->references += !machine_of(kvm)->dying;
 	return !machine_of(kvm)->dying;
 }
@@ -140,12 +140,13 @@ static void start_once(void)
 	if (started)
 		return;
 	started = true;
-	shim_assert(!elisa_tables_init());
+	shim_assert(!elisa_tables_init() && !elisa_doorbell_init());
 	mutex_lock(&elisa_lock);
 	for (u32 slot = 0; slot < ELISA_SLOTS; slot++)
 		shim_assert(!elisa_slot_prepare(slot));
 	mutex_unlock(&elisa_lock);
 	atexit(elisa_tables_exit);
+	atexit(elisa_doorbell_exit);
 }
 
 void host_start(void)
@@ -169,12 +170,20 @@ static void machine_end(struct machine *m)
 	shim_assert(!atomic64_read(&m->mm.pinned_vm));
 }
 
+/* A VM that is held does not end: what is rung, early ones, then what holds them. */
+static void run_all_work(void)
+{
+	for (int i = 0; i < 4; i++)
+		shim_run_work();
+}
+
 void host_end(void)
 {
 	shim_fail_after = -1;
+	run_all_work();
 	for (int i = 0; i < MACHINES; i++) {
 		elisa_vcpu_gone(&machines[i].vcpu);
-		shim_run_work();
+		run_all_work();
 	}
 	elisa_attach_exit();
 	elisa_vms_free();

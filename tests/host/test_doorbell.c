@@ -89,6 +89,20 @@ static void whom(void **state)
 	assert_int_equal(machines[MANAGER].edges[7], 0);
 }
 
+/* A VM gets no more than so many interrupts, and others do not wait for that. */
+static void often(void **state)
+{
+	(void)state;
+	ring(0, 1);
+	shim_tick = 1;
+	elisa_ring_place(export_(), 0);
+	shim_run_work();
+	assert_int_equal(machines[GUEST].edges[5], 1);
+	shim_run_work(); /* after its sleep */
+	assert_int_equal(machines[GUEST].edges[5], 2);
+	shim_tick = 100000;
+}
+
 static void dying(void **state)
 {
 	(void)state;
@@ -144,6 +158,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(interrupts, start, end),
 		cmocka_unit_test_setup_teardown(whom, start, end),
+		cmocka_unit_test_setup_teardown(often, start, end),
 		cmocka_unit_test_setup_teardown(dying, start, end),
 		cmocka_unit_test_setup_teardown(a_new_driver, start, end),
 		cmocka_unit_test_setup_teardown(revoked, start, end),

@@ -317,7 +317,8 @@ static void who_is_rung(void **unused)
 	as(1, 11, 0);
 	assert_int_equal(entry_function(VMNET_JOIN, 0, 0, 0, 0, 0), 0);
 	assert_int_equal(rung[VMNET_MANAGER], 2);
-	assert_int_equal(entry_function(VMNET_CHANGED, 0, 0, 0, 0, 0), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(entry_function(VMNET_CHANGED, 0, 0, 0, 0, 0), 0);
 	assert_int_equal(rung[VMNET_MANAGER], 3);
 	post(&a, 2, 1);
 	assert_int_equal(forward(1, 11, 0), 0);
@@ -332,11 +333,10 @@ static void who_is_rung(void **unused)
 	/* whoever was stopped may not have come to ring */
 	state->port[1].sender[3].inside = 1;
 	assert_int_equal(manager(VMNET_ABORTED, 1, 3, 1, 11), 0);
+	assert_int_equal(manager(VMNET_WAKE, 0, 0, 0, 0), 0);
 	assert_int_equal(rung[1], 1);
 	assert_int_equal(rung[2], 2);
 	assert_int_equal(rung[3], 0);
-	assert_int_equal(manager(VMNET_GONE, 1, 11, 0, 0), 0);
-	assert_int_equal(rung[2], 3);
 }
 
 static void static_addresses(void **unused)

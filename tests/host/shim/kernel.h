@@ -258,7 +258,16 @@ struct work_struct {
 };
 #define DECLARE_WORK(name, f) struct work_struct name = {.function = f}
 void schedule_work(struct work_struct *work);
-#define flush_work(work) shim_run_work()
+struct workqueue_struct {
+	int unused;
+};
+#define WQ_UNBOUND			  0
+#define WQ_HIGHPRI			  0
+#define alloc_workqueue(name, flags, max) kzalloc(sizeof(struct workqueue_struct), 0)
+#define destroy_workqueue(queue)	  (shim_run_work(), kfree(queue))
+#define queue_work(queue, work)		  schedule_work(work)
+#define usleep_range(from, to)		  shim_sleep()
+#define flush_work(work)		  shim_run_work()
 
 /* a delay is over when somebody lets the work run */
 struct delayed_work {
@@ -270,6 +279,9 @@ struct delayed_work {
 #define schedule_delayed_work(delayed, delay)	schedule_work(&(delayed)->work)
 #define cancel_delayed_work_sync(delayed)	shim_run_work()
 u64 ktime_get_mono_fast_ns(void);
+extern u64 shim_tick;  /* ns from one look at the clock to the next */
+void shim_sleep(void); /* long enough */
+#define NSEC_PER_USEC 1000
 extern unsigned int tsc_khz;
 
 /* ---- processors */
