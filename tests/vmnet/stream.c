@@ -122,15 +122,17 @@ static int connect_to(const struct sockaddr_in *address)
 
 static int transfer(const struct sockaddr_in *address, uint64_t bytes)
 {
+	const uint64_t mib = bytes >> 20;
 	int fd = connect_to(address);
 
 	if (fd < 0 || send(fd, &bytes, sizeof(bytes), MSG_NOSIGNAL) != sizeof(bytes) ||
-	    send_all(fd, bytes) || receive_all(fd, bytes)) {
+	    send_all(fd, bytes) || receive_all(fd, bytes) || shutdown(fd, SHUT_WR) ||
+	    recv(fd, &bytes, 1, 0) != 0) { /* the other end has seen ours */
 		perror("FAILED: no connection, or it broke");
 		return 1;
 	}
 	close(fd);
-	printf("%llu MiB there and back, every byte right\n", (unsigned long long)(bytes >> 20));
+	printf("%llu MiB there and back, every byte right\n", (unsigned long long)mib);
 	return 0;
 }
 

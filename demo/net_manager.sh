@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+# In the manager's VM of the network's demo: the switch, as soon as there is a grant, and its table from time to time.
+. /testbed/lib.sh
+export LD_LIBRARY_PATH=/lib
+modload elisa-guest || exit 1
+echo '{"ports": [{"name": "first"}, {"name": "second"}, {"name": "third"}], "port_mib": 8}' >/config.json
+while sleep 2; do
+	[ ! -e /report.json ] || elisa-vmnet --show /report.json | sed 's/^/stats: /'
+done &
+until elisa-vmnet --config /config.json --switch /vmnet_switch.so --report /report.json; do sleep 1; done
