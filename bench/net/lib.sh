@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
+# Shell functions for jobs with guests that exchange frames through DPDK: through vhost-net and a bridge of
+# the host's, and through ELISA. After /testbed/guest.sh.
+#
+#   net_bridge TAP...        a bridge of these taps, vhost loaded
+#   net_guest NAME NUMBER ROLE [QEMU ARGUMENTS...]
+#                            a guest with huge pages and a virtio-net-pci device on tapNUMBER
+#                            with $net_options for netbench, and a colon for each space in them
+#   net_said NAME TEXT       waits until this guest has said it; fails if it ends before
+#   net_elisa NAME...        elisa.ko, a manager's VM with the switch, and grants for it and these guests
+#   net_meter_start          marks from a guest that has $net_marks among its arguments; prints results
+#   net_meter_stop           ... to its end
+
+net_marks="-chardev file,id=marks,path=/run/marks -device virtserialport,chardev=marks,name=marks"
+
+net_bridge()
+{
+	echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6
+	for _module in tun bridge vhost_net; do
+		modload $_module || return 1
+	done
+	brctl addbr br0
+	for _tap; do
+		tunctl -t "$_tap" >/dev/null
+		brctl addif br0 "$_tap"
+		ip link set "$_tap" up
+	done
+	ip link set br0 up
+}
+
+net_guest()
+{
+	_name=$1 _number=$2 _role=$3
+	shift 3
+	# shellcheck disable=SC2086 # options
+	GUEST_PCI=1 GUEST_MEM=256 GUEST_CMDLINE="hugepages=20 net=$_name netbench=${net_options:-}" guest_start "$_name" "$_role" \
+		-netdev "tap,id=net,ifname=tap$_number,script=no,downscript=no,vhost=on" \
+		-device "virtio-net-pci,netdev=net,mac=52:54:00:00:00:0$_number,disable-legacy=on,romfile=" "$@"
+	until [ -s "/run/guest-$_name/pid" ]; do usleep 50000; done
+}
+
+net_said()
+{
+	until grep -q -e "$2" "/run/guest-$1/console"; do
+		if grep -q "^$(cat /testbed/guest-token)-end" "/run/guest-$1/console"; then
+			say "FAILED: $1 never said '$2'"
+			return 1
+		fi
+		usleep 300000
+	done
+}
+
+net_elisa()
+{
+	modload elisa allow_leaky_cpu=1 || return 1
+	GUEST_CMDLINE="net=manager" guest_start manager manager
+	until [ -s /run/guest-manager/pid ]; do usleep 50000; done
+	elisactl grant --pid "$(guest_pid manager)" export vmnet >/dev/null || return 1
+	for _name in manager "$@"; do
+		elisactl grant --pid "$(guest_pid "$_name")" attach vmnet >/dev/null || return 1
+	done
+}
+
+net_meter_start()
+{
+	mkfifo /run/marks
+	net_meter </run/marks &
+	net_meter_pid=$!
+}
+
+net_meter_stop()
+{
+	wait "$net_meter_pid"
+}
