@@ -28,7 +28,7 @@ net_meter_start
 # shellcheck disable=SC2154,SC2086 # of net.sh; options
 net_guest a 1 netbench $net_marks
 net_guest b 2 netbench
-net_said a "virtio is measured" || exit 1
+net_measured || { say "FAILED: virtio was not measured"; exit 1; }
 tsc "virtio is measured"
 net_elisa a b || exit 1
 status=0

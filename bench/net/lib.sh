@@ -7,10 +7,10 @@
 #   net_guest NAME NUMBER ROLE [QEMU ARGUMENTS...]
 #                            a guest with huge pages and a virtio-net-pci device on tapNUMBER
 #                            with $net_options for netbench, and a colon for each space in them
-#   net_said NAME TEXT       waits until this guest has said it; fails if it ends before
 #   net_elisa NAME...        elisa.ko, a manager's VM with the switch, and grants for it and these guests
 #   net_meter_start          marks from a guest that has $net_marks among its arguments; prints results
-#   net_meter_stop           ... to its end
+#   net_measured             waits until that guest's netbench is through; fails if it never is
+#   net_meter_stop           ... to the end of that guest
 
 net_marks="-chardev file,id=marks,path=/run/marks -device virtserialport,chardev=marks,name=marks"
 
@@ -40,17 +40,6 @@ net_guest()
 	until [ -s "/run/guest-$_name/pid" ]; do usleep 50000; done
 }
 
-net_said()
-{
-	until grep -q -e "$2" "/run/guest-$1/console"; do
-		if grep -q "^$(cat /testbed/guest-token)-end" "/run/guest-$1/console"; then
-			say "FAILED: $1 never said '$2'"
-			return 1
-		fi
-		usleep 300000
-	done
-}
-
 net_elisa()
 {
 	modload elisa allow_leaky_cpu=1 || return 1
@@ -64,9 +53,15 @@ net_elisa()
 
 net_meter_start()
 {
-	mkfifo /run/marks
-	net_meter </run/marks &
+	mkfifo /run/marks /run/measured
+	net_meter /run/measured </run/marks &
 	net_meter_pid=$!
+}
+
+# emulated seconds: they pass at once if nothing is going on
+net_measured()
+{
+	timeout 300 head -n 1 /run/measured >/dev/null
 }
 
 net_meter_stop()

@@ -29,7 +29,6 @@ chmod go-w / # else the EAL loads no drivers from below
 modload uio_pci_generic || exit 1
 echo 1af4 1041 >/sys/bus/pci/drivers/uio_pci_generic/new_id || exit 1
 bench || exit 1
-echo "virtio is measured"
 until modload elisa-guest 2>/dev/null; do
 	sleep 1
 done
