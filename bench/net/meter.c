@@ -134,17 +134,25 @@ enum what {
 	BUSY,
 	EXITS, /* without the host's interrupts */
 	INTERRUPTS,
+	IN_CALLS, /* of DPDK, in both guests */
 };
 
 /* Of one batch, that is, between two sleeps. */
 static double per_batch(const struct sample *sample, enum what what)
 {
 	const struct figures *f = &sample->figures;
-	double of_window = what == BUSY	 ? f->busy * tsc_per_ns() :
-			   what == EXITS ? f->exits - f->interrupts :
-					   f->interrupts;
 
-	return of_window / sample->batches;
+	switch (what) {
+	case BUSY:
+		return f->busy * tsc_per_ns() / sample->batches;
+	case EXITS:
+		return (f->exits - f->interrupts) / sample->batches;
+	case INTERRUPTS:
+		return f->interrupts / sample->batches;
+	case IN_CALLS:
+		return (double)sample->in_calls;
+	}
+	return 0;
 }
 
 /* Of all windows of this size and batch. */
@@ -194,7 +202,7 @@ static void report_one(bool elisa, const struct sample *first)
 	double interrupts = spread_of(first->size, first->batch, INTERRUPTS).median -
 			    spread_of(0, 0, INTERRUPTS).median;
 	unsigned int sent = 0, received = 0, bad = 0;
-	double in_calls = (double)first->in_calls;
+	double in_calls = spread_of(first->size, first->batch, IN_CALLS).median;
 	struct result *result = &results[result_count];
 
 	if (result_count == MAX_RESULTS)
@@ -204,8 +212,6 @@ static void report_one(bool elisa, const struct sample *first)
 			sent += samples[i].sent;
 			received += samples[i].received;
 			bad += samples[i].bad;
-			in_calls = samples[i].in_calls < in_calls ? (double)samples[i].in_calls :
-								    in_calls;
 		}
 	lost_some |= sent != received || bad;
 	*result = (struct result){

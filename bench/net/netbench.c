@@ -28,6 +28,7 @@
 #define PATTERNS    256
 #define TYPE	    0x88b5 /* for local experiments */
 #define LIST	    8
+#define SAMPLES	    1000 /* batches of a window whose calls are looked at */
 #define QUIET	    3	 /* gaps around the batches of a window, for what is still under way */
 #define AGAIN	    20	 /* gaps until a question is asked again */
 #define PATIENCE    2000 /* gaps until nobody is there */
@@ -48,7 +49,7 @@ struct message {
 	uint32_t sequence; /* of DATA; behind it is the pattern */
 	uint32_t received; /* answer to END */
 	uint32_t bad;
-	uint32_t least;
+	uint32_t in_calls; /* median of its looks */
 } __attribute__((packed, aligned(2)));
 
 #define HEAD offsetof(struct message, received)
@@ -103,6 +104,34 @@ __attribute__((format(printf, 1, 2))) static void mark(const char *format, ...)
 	fflush(marks ? marks : stdout);
 }
 
+/* ---------------------------------------------------------------------------- medians */
+
+struct series {
+	unsigned int count;
+	uint32_t value[SAMPLES];
+};
+
+static void add(struct series *series, uint64_t value)
+{
+	if (series->count < SAMPLES)
+		series->value[series->count++] = (uint32_t)value;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static uint32_t median(struct series *series)
+{
+	if (!series->count)
+		return 0;
+	qsort(series->value, series->count, sizeof(series->value[0]), compare);
+	return series->value[series->count / 2];
+}
+
 /* ----------------------------------------------------------------------------- frames */
 
 static void fill_pattern(void)
@@ -147,7 +176,7 @@ static bool is_right(const struct rte_mbuf *frame, uint32_t number, uint32_t seq
 		       frame->pkt_len - HEAD);
 }
 
-static void tell(uint16_t kind, uint32_t number, uint32_t received, uint32_t bad, uint32_t least)
+static void tell(uint16_t kind, uint32_t number, uint32_t received, uint32_t bad, uint32_t in_calls)
 {
 	struct rte_mbuf *frame = rte_pktmbuf_alloc(pool);
 	struct message *message;
@@ -161,7 +190,7 @@ static void tell(uint16_t kind, uint32_t number, uint32_t received, uint32_t bad
 	address(message, kind, number);
 	message->received = received;
 	message->bad = bad;
-	message->least = least;
+	message->in_calls = in_calls;
 	if (!rte_eth_tx_burst(port, 0, &frame, 1))
 		rte_pktmbuf_free(frame);
 }
@@ -198,9 +227,9 @@ static int ask(uint16_t kind, uint32_t number, struct message *answer)
 	return -1;
 }
 
-/* Instructions (in Bochs) of allocating and sending go to *least if no batch before took less. */
+/* Instructions (in Bochs) of allocating and sending go to the series. */
 static unsigned int send_batch(unsigned int size, unsigned int batch, uint32_t number,
-			       uint32_t sequence, uint64_t *least)
+			       uint32_t sequence, struct series *in_calls)
 {
 	struct rte_mbuf *frames[MAX_BATCH];
 	uint64_t spent = rte_rdtsc();
@@ -212,7 +241,7 @@ static unsigned int send_batch(unsigned int size, unsigned int batch, uint32_t n
 	make(frames, batch, size, number, sequence);
 	spent -= rte_rdtsc();
 	sent = rte_eth_tx_burst(port, 0, frames, (uint16_t)batch);
-	*least = RTE_MIN(*least, rte_rdtsc() + spent);
+	add(in_calls, rte_rdtsc() + spent);
 	if (sent < batch)
 		rte_pktmbuf_free_bulk(frames + sent, batch - sent);
 	return sent;
@@ -244,24 +273,26 @@ static int window(unsigned int size, unsigned int batch)
 {
 	static uint32_t number;
 	struct message answer;
-	uint64_t least = UINT64_MAX;
+	static struct series in_calls;
 	uint32_t sent = 0;
 
 	number++;
+	in_calls.count = 0;
 	if (ask(BEGIN, number, &answer))
 		return -1;
 	mark("begin\n");
 	gaps(QUIET);
 	for (unsigned int i = 0; i < batches; i++) {
 		gap(gap_us);
-		sent += send_batch(size, batch, number, sent, &least);
+		sent += send_batch(size, batch, number, sent, &in_calls);
 	}
 	gaps(QUIET);
 	mark("end\n");
 	if (ask(END, number, &answer))
 		return -1;
-	mark("window %u %u %u %u %u %u %" PRIu64 " %" PRIu64 "\n", size, batch, batches, sent,
-	     answer.received, answer.bad, own_work(size, batch), batch ? least + answer.least : 0);
+	mark("window %u %u %u %u %u %u %" PRIu64 " %u\n", size, batch, batches, sent,
+	     answer.received, answer.bad, own_work(size, batch),
+	     median(&in_calls) + answer.in_calls);
 	return 0;
 }
 
@@ -296,11 +327,11 @@ struct counts {
 	uint32_t next;
 	uint32_t received;
 	uint32_t bad;
-	uint32_t most;	/* frames in a look */
-	uint64_t least; /* instructions (in Bochs) of such a look, and of freeing them */
 	bool greeted;
 	bool ended;
 };
+
+static struct series looks; /* that brought frames of a window, with freeing them */
 
 static void handle(struct counts *counts, const struct rte_mbuf *frame)
 {
@@ -325,11 +356,13 @@ static void handle(struct counts *counts, const struct rte_mbuf *frame)
 		next.tv_nsec -= gap_us * 500L;
 		counts->greeted = true;
 	}
-	if (message->kind == BEGIN && message->number != counts->number)
+	if (message->kind == BEGIN && message->number != counts->number) {
 		*counts = (struct counts){.number = message->number, .greeted = true};
+		looks.count = 0;
+	}
 	peer_mac = message->ethernet.src_addr;
 	tell(message->kind | ANSWER, message->number, counts->received, counts->bad,
-	     (uint32_t)counts->least);
+	     median(&looks));
 	counts->ended = message->kind == BYE;
 }
 
@@ -348,11 +381,8 @@ static uint16_t look(struct counts *counts)
 	spent -= rte_rdtsc();
 	rte_pktmbuf_free_bulk(frames, count);
 	spent += rte_rdtsc();
-	if (counts->received - before == count &&
-	    (count > counts->most || (count == counts->most && spent < counts->least))) {
-		counts->most = count;
-		counts->least = spent;
-	}
+	if (counts->received - before == count)
+		add(&looks, spent);
 	return count;
 }
 
