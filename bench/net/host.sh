@@ -25,8 +25,7 @@
 echo 0 >/sys/module/kvm/parameters/halt_poll_ns
 net_bridge tap1 tap2 || exit 1
 net_meter_start
-# shellcheck disable=SC2154,SC2086 # of net.sh; options
-net_guest a 1 netbench $net_marks
+net_sender a 1 netbench
 net_guest b 2 netbench
 net_measured || { say "FAILED: virtio was not measured"; exit 1; }
 tsc "virtio is measured"

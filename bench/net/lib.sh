@@ -7,12 +7,12 @@
 #   net_guest NAME NUMBER ROLE [QEMU ARGUMENTS...]
 #                            a guest with huge pages and a virtio-net-pci device on tapNUMBER
 #                            with $net_options for netbench, and a colon for each space in them
+#   net_sender NAME NUMBER ROLE
+#                            the same with a device for marks, after net_meter_start
 #   net_elisa NAME...        elisa.ko, a manager's VM with the switch, and grants for it and these guests
-#   net_meter_start          marks from a guest that has $net_marks among its arguments; prints results
-#   net_measured             waits until that guest's netbench is through; fails if it never is
-#   net_meter_stop           ... to the end of that guest
-
-net_marks="-chardev file,id=marks,path=/run/marks -device virtserialport,chardev=marks,name=marks"
+#   net_meter_start          reads the sender's marks and prints results
+#   net_measured             waits until a sender's netbench is through; fails if it never is
+#   net_meter_stop           ... to the end of the sender
 
 net_bridge()
 {
@@ -33,11 +33,16 @@ net_guest()
 {
 	_name=$1 _number=$2 _role=$3
 	shift 3
-	# shellcheck disable=SC2086 # options
 	GUEST_PCI=1 GUEST_MEM=256 GUEST_CMDLINE="hugepages=20 net=$_name netbench=${net_options:-}" guest_start "$_name" "$_role" \
 		-netdev "tap,id=net,ifname=tap$_number,script=no,downscript=no,vhost=on" \
 		-device "virtio-net-pci,netdev=net,mac=52:54:00:00:00:0$_number,disable-legacy=on,romfile=" "$@"
 	until [ -s "/run/guest-$_name/pid" ]; do usleep 50000; done
+}
+
+net_sender()
+{
+	net_guest "$@" -chardev file,id=marks,path=/run/marks \
+		-device virtserialport,chardev=marks,name=marks
 }
 
 net_elisa()
