@@ -11,6 +11,7 @@
 #                     traffic through net_rvif and the switch
 #   make bench        what a call costs, beside VMCALL and a system call
 #   make bench-switch  what the switch costs, beside a bare copy; makes docs/bench-switch.png
+#   make bench-net    what a packet from guest to guest costs the host, beside virtio-net and vhost-net
 #   make check        static analysis, sanitizers, formatting
 #   make clean        build/ without the downloaded kernels
 # Each for kernel 6.1; KERNEL=6.12 for the other, KERNEL=all for both.
@@ -60,6 +61,9 @@ bench: all
 bench-switch: user
 	bench/switch/run
 
+bench-net: all
+	bench/net/run $(KERNELS)
+
 # CYCLES=1000 QEMU_CYCLES=2 SECONDS_OF_TRAFFIC=60 for a shorter one
 soak: all
 	tests/soak/run $(KERNELS)
@@ -74,4 +78,4 @@ clean:
 	rm -rf build/user* build/host-* build/guest-* build/gate build/machine-tests build/attacks build/livepatch-* build/mutations build/logs
 
 .PHONY: all deps dpdk-headers kernels gate modules user demo test attack mutations soak bench bench-switch \
-	check format clean
+	bench-net check format clean

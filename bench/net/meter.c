@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * On the host beside the guests of netbench: what all of it costs. Reads the sender's marks on standard input;
+ * between "begin" and "end" it takes the time that the CPUs were not idle, by the scheduler's account, which
+ * under Bochs is a number of instructions, and KVM's exits. Windows without traffic are the zero line; the
+ * medians of the rest are printed, for each size and batch. It fails if a frame
+ * was lost or changed.
+ *
+ *   net_meter FIFO    a line goes to FIFO, if somebody waits there, when a sender is done
+ */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#define MAX_SAMPLES 100
+#define MAX_RESULTS 32
+
+struct figures {
+	double busy; /* ns */
+	double exits;
+	double interrupts; /* those of the exits that were the host's interrupts */
+};
+
+struct sample {
+	unsigned int size, batch, batches, sent, received, bad;
+	unsigned long own, in_calls;
+	struct figures figures;
+};
+
+struct result {
+	bool elisa;
+	unsigned int size, batch;
+	double net, rep_bytes;
+};
+
+static struct sample samples[MAX_SAMPLES];
+static unsigned int sample_count, result_count;
+static bool lost_some;
+static struct result results[MAX_RESULTS];
+static double start_ns, start_tsc;
+static bool fast_strings;
+
+static double now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_RAW, &now);
+	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+/* The kernel's clocks are the TSC divided by this. */
+static double tsc_per_ns(void)
+{
+	return ((double)__rdtsc() - start_tsc) / (now_ns() - start_ns);
+}
+
+/* ------------------------------------------------------------------------------ the host */
+
+static double busy(void)
+{
+	FILE *file = fopen("/proc/schedstat", "re");
+	double sum = 0;
+	char line[512];
+	uint64_t ns;
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "cpu%*u %*u %*u %*u %*u %*u %*u %" SCNu64, &ns) == 1)
+			sum += (double)ns;
+	if (file)
+		fclose(file);
+	return sum;
+}
+
+static double of_kvm(const char *name)
+{
+	char path[64];
+	double value = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%s", name);
+	file = fopen(path, "re");
+	if (!file || fscanf(file, "%lf", &value) != 1)
+		fprintf(stderr, "net_meter: cannot read %s\n", path);
+	if (file)
+		fclose(file);
+	return value;
+}
+
+static bool has_fast_strings(void)
+{
+	FILE *file = fopen("/proc/cpuinfo", "re");
+	char line[8192];
+	bool found = false;
+
+	while (file && fgets(line, sizeof(line), file))
+		found |= !strncmp(line, "flags", 5) && strstr(line, " erms");
+	if (file)
+		fclose(file);
+	return found;
+}
+
+static struct figures look(void)
+{
+	return (struct figures){busy(), of_kvm("exits"), of_kvm("irq_exits")};
+}
+
+/* --------------------------------------------------------------------------- the figures */
+
+static int compare(const void *a, const void *b)
+{
+	const double *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+struct spread {
+	double min, median, max;
+};
+
+static struct spread spread(double *values, unsigned int count)
+{
+	qsort(values, count, sizeof(*values), compare);
+	return (struct spread){values[0], (values[(count - 1) / 2] + values[count / 2]) / 2,
+			       values[count - 1]};
+}
+
+enum what {
+	BUSY,
+	EXITS, /* without the host's interrupts */
+	INTERRUPTS,
+	IN_CALLS, /* of DPDK, in both guests */
+};
+
+/* Of one batch, that is, between two sleeps. */
+static double per_batch(const struct sample *sample, enum what what)
+{
+	const struct figures *f = &sample->figures;
+
+	switch (what) {
+	case BUSY:
+		return f->busy * tsc_per_ns() / sample->batches;
+	case EXITS:
+		return (f->exits - f->interrupts) / sample->batches;
+	case INTERRUPTS:
+		return f->interrupts / sample->batches;
+	case IN_CALLS:
+		return (double)sample->in_calls;
+	}
+	return 0;
+}
+
+/* Of all windows of this size and batch. */
+static struct spread spread_of(unsigned int size, unsigned int batch, enum what what)
+{
+	double values[MAX_SAMPLES];
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < sample_count; i++)
+		if (samples[i].size == size && samples[i].batch == batch)
+			values[count++] = per_batch(&samples[i], what);
+	return count ? spread(values, count) : (struct spread){0};
+}
+
+/*
+ * Bytes that a frame's copies move with REP MOVSB, each of which the TSC of Bochs counts. The switch has one such
+ * copy, from 512 bytes on. vhost's two are the kernel's copies from and to user space: only if the kernel
+ * trusts the CPU's fast strings, which those of Bochs do not promise.
+ */
+static double rep_bytes(bool elisa, unsigned int size)
+{
+	if (elisa)
+		return size >= 512 ? size : 0;
+	return fast_strings && size >= 64 ? 2 * size : 0;
+}
+
+static void compare_nets(const struct result *elisa)
+{
+	for (unsigned int i = 0; i < result_count; i++) {
+		const struct result *other = &results[i];
+
+		if (!other->elisa && other->size == elisa->size && other->batch == elisa->batch)
+			printf("result ratio=virtio/elisa size=%u batch=%u insns=%.2f "
+			       "insns_without_rep_bytes=%.2f\n",
+			       elisa->size, elisa->batch, other->net / elisa->net,
+			       (other->net - other->rep_bytes) / (elisa->net - elisa->rep_bytes));
+	}
+}
+
+static void report_one(bool elisa, const struct sample *first)
+{
+	const double frames = first->batch;
+	struct spread zero = spread_of(0, 0, BUSY);
+	struct spread all = spread_of(first->size, first->batch, BUSY);
+	double exits =
+		spread_of(first->size, first->batch, EXITS).median - spread_of(0, 0, EXITS).median;
+	double interrupts = spread_of(first->size, first->batch, INTERRUPTS).median -
+			    spread_of(0, 0, INTERRUPTS).median;
+	unsigned int sent = 0, received = 0, bad = 0;
+	double in_calls = spread_of(first->size, first->batch, IN_CALLS).median;
+	struct result *result = &results[result_count];
+
+	if (result_count == MAX_RESULTS)
+		return;
+	for (unsigned int i = 0; i < sample_count; i++)
+		if (samples[i].size == first->size && samples[i].batch == first->batch) {
+			sent += samples[i].sent;
+			received += samples[i].received;
+			bad += samples[i].bad;
+		}
+	lost_some |= sent != received || bad;
+	*result = (struct result){
+		.elisa = elisa,
+		.size = first->size,
+		.batch = first->batch,
+		.net = (all.median - zero.median) / frames - (double)first->own,
+		.rep_bytes = rep_bytes(elisa, first->size),
+	};
+	printf("result net=%s size=%u batch=%u insns_per_packet=%.0f exits_per_packet=%.4f lost=%u "
+	       "bad=%u sent=%u min=%.0f max=%.0f own=%lu in_calls=%.0f rep_bytes=%.0f interrupts_per_packet=%.4f\n",
+	       elisa ? "elisa" : "virtio", first->size, first->batch, result->net, exits / frames,
+	       sent - received - bad, bad, sent,
+	       (all.min - zero.median) / frames - (double)first->own,
+	       (all.max - zero.median) / frames - (double)first->own, first->own, in_calls / frames,
+	       result->rep_bytes, interrupts / frames);
+	result_count++;
+	if (elisa)
+		compare_nets(result);
+}
+
+static void report(bool elisa)
+{
+	struct spread zero = spread_of(0, 0, BUSY);
+
+	printf("net=%s without traffic: %.0f instructions between two batches (%.0f to %.0f), %.2f exits, "
+	       "%.4f instructions a ns\n",
+	       elisa ? "elisa" : "virtio", zero.median, zero.min, zero.max,
+	       spread_of(0, 0, EXITS).median, tsc_per_ns());
+	for (unsigned int i = 0; i < sample_count; i++) {
+		bool first = samples[i].batch != 0;
+
+		for (unsigned int k = 0; k < i; k++)
+			first &= samples[k].size != samples[i].size ||
+				 samples[k].batch != samples[i].batch;
+		if (first)
+			report_one(elisa, &samples[i]);
+	}
+	fflush(stdout);
+}
+
+/* Whoever waits for the end of a measurement must not look for it every now and then: that would be measured. */
+static void tell(const char *fifo)
+{
+	int fd = open(fifo, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd >= 0) {
+		if (write(fd, "done\n", 5) != 5)
+			fprintf(stderr, "net_meter: cannot write to %s\n", fifo);
+		close(fd);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct figures begin = {0}, end = {0};
+	struct sample s = {0};
+	bool elisa = false;
+	char line[128];
+
+	if (argc != 2) {
+		fprintf(stderr, "usage: net_meter FIFO <MARKS\n");
+		return 2;
+	}
+	fast_strings = has_fast_strings();
+	start_ns = now_ns();
+	start_tsc = (double)__rdtsc();
+	while (fgets(line, sizeof(line), stdin)) {
+		if (!strcmp(line, "begin\n")) {
+			begin = look();
+		} else if (!strcmp(line, "end\n")) {
+			end = look();
+		} else if (!strncmp(line, "net ", 4)) {
+			elisa = strstr(line, "rvif");
+		} else if (!strcmp(line, "measure\n")) {
+			sample_count = 0;
+		} else if (!strcmp(line, "done\n")) {
+			report(elisa);
+			tell(argv[1]);
+		} else if (sscanf(line, "window %u %u %u %u %u %u %lu %lu", &s.size, &s.batch,
+				  &s.batches, &s.sent, &s.received, &s.bad, &s.own,
+				  &s.in_calls) == 8 &&
+			   s.batches && sample_count < MAX_SAMPLES) {
+			s.figures = (struct figures){
+				end.busy - begin.busy,
+				end.exits - begin.exits,
+				end.interrupts - begin.interrupts,
+			};
+			samples[sample_count++] = s;
+		}
+	}
+	return result_count && !lost_some ? 0 : 1;
+}

@@ -1,0 +1,541 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Two guests, one sends, one receives, in step: the sender's batches and the receiver's looks come at fixed
+ * times, so that a window with traffic has as many sleeps as one without. Only ethdev's API, so that it is
+ * the same program for every NIC. What was sent is accounted for, frame by frame; nothing is sent again.
+ *
+ * The sender says on --marks when a window begins and ends; who measures reads that (net_meter).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <rte_cycles.h>
+#include <rte_eal.h>
+#include <rte_ethdev.h>
+#include <rte_malloc.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MAX_BATCH   32
+#define MAX_SIZE    1514
+#define DESCRIPTORS 256
+#define BUFFERS	    1023
+#define PATTERNS    256
+#define TYPE	    0x88b5 /* for local experiments */
+#define LIST	    8
+#define SAMPLES	    1000 /* batches of a window whose calls are looked at */
+#define QUIET	    3	 /* gaps around the batches of a window, for what is still under way */
+#define AGAIN	    20	 /* gaps until a question is asked again */
+#define PATIENCE    2000 /* gaps until nobody is there */
+
+enum kind {
+	HELLO = 1,
+	BEGIN, /* window `number` */
+	DATA,
+	END,
+	BYE,
+	ANSWER = 0x80, /* to one of these */
+};
+
+struct message {
+	struct rte_ether_hdr ethernet;
+	uint16_t kind;
+	uint32_t number;
+	uint32_t sequence; /* of DATA; behind it is the pattern */
+	uint32_t received; /* answer to END */
+	uint32_t bad;
+	uint32_t in_calls; /* median of its looks */
+} __attribute__((packed, aligned(2)));
+
+#define HEAD offsetof(struct message, received)
+
+struct list {
+	unsigned int count;
+	unsigned int value[LIST];
+};
+
+static struct list sizes = {2, {64, MAX_SIZE}}, batches_of = {3, {1, 8, MAX_BATCH}};
+static unsigned int batches = 100, repeats = 5, gap_us = 10300;
+static const char *marks_path;
+static FILE *marks;
+
+static uint16_t port;
+static struct rte_mempool *pool;
+static struct rte_ether_addr own_mac, peer_mac;
+static uint8_t pattern[MAX_SIZE + PATTERNS];
+static struct timespec next;
+
+/* ------------------------------------------------------------------------------- time */
+
+static void start_gaps(void)
+{
+	clock_gettime(CLOCK_MONOTONIC, &next);
+}
+
+static void gap(unsigned int us)
+{
+	next.tv_nsec += us * 1000L;
+	while (next.tv_nsec >= 1000000000) {
+		next.tv_nsec -= 1000000000;
+		next.tv_sec++;
+	}
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL) == EINTR)
+		;
+}
+
+static void gaps(unsigned int count)
+{
+	while (count--)
+		gap(gap_us);
+}
+
+__attribute__((format(printf, 1, 2))) static void mark(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vfprintf(marks ? marks : stdout, format, arguments);
+	va_end(arguments);
+	fflush(marks ? marks : stdout);
+}
+
+/* ---------------------------------------------------------------------------- medians */
+
+struct series {
+	unsigned int count;
+	uint32_t value[SAMPLES];
+};
+
+static void add(struct series *series, uint64_t value)
+{
+	if (series->count < SAMPLES)
+		series->value[series->count++] = (uint32_t)value;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static uint32_t median(struct series *series)
+{
+	if (!series->count)
+		return 0;
+	qsort(series->value, series->count, sizeof(series->value[0]), compare);
+	return series->value[series->count / 2];
+}
+
+/* ----------------------------------------------------------------------------- frames */
+
+static void fill_pattern(void)
+{
+	uint32_t x = 1;
+
+	for (unsigned int i = 0; i < sizeof(pattern); i++) {
+		x = x * 1664525 + 1013904223;
+		pattern[i] = (uint8_t)(x >> 24);
+	}
+}
+
+static void address(struct message *message, uint16_t kind, uint32_t number)
+{
+	message->ethernet.src_addr = own_mac;
+	message->ethernet.dst_addr = peer_mac;
+	message->ethernet.ether_type = RTE_BE16(TYPE);
+	message->kind = kind;
+	message->number = number;
+}
+
+static void make(struct rte_mbuf **frames, unsigned int count, unsigned int size, uint32_t number,
+		 uint32_t sequence)
+{
+	for (unsigned int i = 0; i < count; i++, sequence++) {
+		struct message *message = rte_pktmbuf_mtod(frames[i], struct message *);
+
+		frames[i]->data_len = (uint16_t)size;
+		frames[i]->pkt_len = size;
+		address(message, DATA, number);
+		message->sequence = sequence;
+		memcpy((uint8_t *)message + HEAD, pattern + sequence % PATTERNS, size - HEAD);
+	}
+}
+
+static bool is_right(const struct rte_mbuf *frame, uint32_t number, uint32_t sequence)
+{
+	const struct message *message = rte_pktmbuf_mtod(frame, const struct message *);
+
+	return frame->nb_segs == 1 && message->number == number && message->sequence == sequence &&
+	       !memcmp((const uint8_t *)message + HEAD, pattern + sequence % PATTERNS,
+		       frame->pkt_len - HEAD);
+}
+
+static void tell(uint16_t kind, uint32_t number, uint32_t received, uint32_t bad, uint32_t in_calls)
+{
+	struct rte_mbuf *frame = rte_pktmbuf_alloc(pool);
+	struct message *message;
+
+	if (!frame)
+		return;
+	frame->data_len = 60;
+	frame->pkt_len = 60;
+	message = rte_pktmbuf_mtod(frame, struct message *);
+	memset(message, 0, 60);
+	address(message, kind, number);
+	message->received = received;
+	message->bad = bad;
+	message->in_calls = in_calls;
+	if (!rte_eth_tx_burst(port, 0, &frame, 1))
+		rte_pktmbuf_free(frame);
+}
+
+/* ----------------------------------------------------------------------------- sender */
+
+/* The receiver's answer; it is asked again if there is none. */
+static int ask(uint16_t kind, uint32_t number, struct message *answer)
+{
+	for (unsigned int tries = 0; tries < PATIENCE; tries++) {
+		struct rte_mbuf *frames[MAX_BATCH];
+		bool found = false;
+		uint16_t count;
+
+		if (tries % AGAIN == 0)
+			tell(kind, number, 0, 0, 0);
+		gap(gap_us);
+		count = rte_eth_rx_burst(port, 0, frames, MAX_BATCH);
+		for (uint16_t i = 0; i < count; i++) {
+			struct message *message = rte_pktmbuf_mtod(frames[i], struct message *);
+
+			if (frames[i]->pkt_len < sizeof(*message) ||
+			    message->ethernet.ether_type != RTE_BE16(TYPE) ||
+			    message->kind != (kind | ANSWER) || message->number != number)
+				continue;
+			*answer = *message;
+			found = true;
+		}
+		rte_pktmbuf_free_bulk(frames, count);
+		if (found)
+			return 0;
+	}
+	fprintf(stderr, "netbench: no answer to %u of window %u\n", kind, number);
+	return -1;
+}
+
+/* Instructions (in Bochs) of allocating and sending go to the series. */
+static unsigned int send_batch(unsigned int size, unsigned int batch, uint32_t number,
+			       uint32_t sequence, struct series *in_calls)
+{
+	struct rte_mbuf *frames[MAX_BATCH];
+	uint64_t spent = rte_rdtsc();
+	unsigned int sent;
+
+	if (!batch || rte_pktmbuf_alloc_bulk(pool, frames, batch))
+		return 0;
+	spent -= rte_rdtsc();
+	make(frames, batch, size, number, sequence);
+	spent -= rte_rdtsc();
+	sent = rte_eth_tx_burst(port, 0, frames, (uint16_t)batch);
+	add(in_calls, rte_rdtsc() + spent);
+	if (sent < batch)
+		rte_pktmbuf_free_bulk(frames + sent, batch - sent);
+	return sent;
+}
+
+/* Instructions (in Bochs) of this program itself for a frame: to make and to check it. */
+static uint64_t own_work(unsigned int size, unsigned int batch)
+{
+	struct rte_mbuf *frames[MAX_BATCH];
+	uint64_t least = UINT64_MAX;
+	unsigned int wrong = 0;
+
+	if (!batch || rte_pktmbuf_alloc_bulk(pool, frames, batch))
+		return 0;
+	for (unsigned int round = 0; round < 50; round++) {
+		uint64_t start = rte_rdtsc();
+
+		make(frames, batch, size, 1, round);
+		for (unsigned int i = 0; i < batch; i++)
+			wrong += !is_right(frames[i], 1, round + i);
+		least = RTE_MIN(least, rte_rdtsc() - start);
+	}
+	rte_pktmbuf_free_bulk(frames, batch);
+	return wrong ? 0 : least / batch;
+}
+
+/* size and batch 0: the same without traffic */
+static int window(unsigned int size, unsigned int batch)
+{
+	static uint32_t number;
+	struct message answer;
+	static struct series in_calls;
+	uint32_t sent = 0;
+
+	number++;
+	in_calls.count = 0;
+	if (ask(BEGIN, number, &answer))
+		return -1;
+	mark("begin\n");
+	gaps(QUIET);
+	for (unsigned int i = 0; i < batches; i++) {
+		gap(gap_us);
+		sent += send_batch(size, batch, number, sent, &in_calls);
+	}
+	gaps(QUIET);
+	mark("end\n");
+	if (ask(END, number, &answer))
+		return -1;
+	mark("window %u %u %u %u %u %u %" PRIu64 " %u\n", size, batch, batches, sent,
+	     answer.received, answer.bad, own_work(size, batch),
+	     median(&in_calls) + answer.in_calls);
+	return 0;
+}
+
+static int send_all(void)
+{
+	struct message answer;
+
+	memset(&peer_mac, 0xff, sizeof(peer_mac));
+	start_gaps();
+	if (ask(HELLO, 0, &answer))
+		return -1;
+	peer_mac = answer.ethernet.src_addr;
+	/* once for the caches of the kernels' and the switch's tables */
+	if (window(sizes.value[0], batches_of.value[0]))
+		return -1;
+	mark("measure\n");
+	for (unsigned int r = 0; r < repeats; r++)
+		for (unsigned int s = 0; s < sizes.count; s++) {
+			if (window(0, 0))
+				return -1;
+			for (unsigned int b = 0; b < batches_of.count; b++)
+				if (window(sizes.value[s], batches_of.value[b]))
+					return -1;
+		}
+	return ask(BYE, 0, &answer);
+}
+
+/* --------------------------------------------------------------------------- receiver */
+
+struct counts {
+	uint32_t number;
+	uint32_t next;
+	uint32_t received;
+	uint32_t bad;
+	bool greeted;
+	bool ended;
+};
+
+static struct series looks; /* that brought frames of a window, with freeing them */
+
+static void handle(struct counts *counts, const struct rte_mbuf *frame)
+{
+	const struct message *message = rte_pktmbuf_mtod(frame, const struct message *);
+
+	if (frame->pkt_len < sizeof(*message) || message->ethernet.ether_type != RTE_BE16(TYPE))
+		return; /* somebody else's */
+	if (message->kind == DATA) {
+		/* a gap in the sequence is a loss, going back is none */
+		if (message->sequence >= counts->next &&
+		    is_right(frame, counts->number, message->sequence)) {
+			counts->next = message->sequence + 1;
+			counts->received++;
+		} else {
+			counts->bad++;
+		}
+		return;
+	}
+	if (message->kind == HELLO) {
+		/* half a gap after the sender's batches, from now on */
+		start_gaps();
+		next.tv_nsec -= gap_us * 500L;
+		counts->greeted = true;
+	}
+	if (message->kind == BEGIN && message->number != counts->number) {
+		*counts = (struct counts){.number = message->number, .greeted = true};
+		looks.count = 0;
+	}
+	peer_mac = message->ethernet.src_addr;
+	tell(message->kind | ANSWER, message->number, counts->received, counts->bad,
+	     median(&looks));
+	counts->ended = message->kind == BYE;
+}
+
+static uint16_t look(struct counts *counts)
+{
+	struct rte_mbuf *frames[MAX_BATCH];
+	uint64_t spent = -rte_rdtsc();
+	uint16_t count = rte_eth_rx_burst(port, 0, frames, MAX_BATCH);
+	uint32_t before = counts->received;
+
+	spent += rte_rdtsc();
+	for (uint16_t i = 0; i < count; i++)
+		handle(counts, frames[i]);
+	if (!count)
+		return 0;
+	spent -= rte_rdtsc();
+	rte_pktmbuf_free_bulk(frames, count);
+	spent += rte_rdtsc();
+	if (counts->received - before == count)
+		add(&looks, spent);
+	return count;
+}
+
+static int receive_all(void)
+{
+	struct counts counts = {0};
+	unsigned int quiet = 0;
+
+	start_gaps();
+	while (!counts.ended && quiet < PATIENCE) {
+		uint16_t count;
+
+		/* until the sender is there, more often: to know when its batches come */
+		gap(counts.greeted ? gap_us : gap_us / 10);
+		quiet++;
+		do {
+			count = look(&counts);
+			if (count)
+				quiet = 0;
+		} while (count == MAX_BATCH);
+	}
+	return counts.ended ? 0 : -1;
+}
+
+/* ------------------------------------------------------------------------------- port */
+
+static int open_port(const char **driver)
+{
+	struct rte_eth_conf config = {0};
+	struct rte_eth_dev_info info;
+	struct rte_eth_link link = {0};
+	int error;
+
+	if (rte_eth_dev_count_avail() != 1) {
+		fprintf(stderr, "netbench: %u ports, not one\n", rte_eth_dev_count_avail());
+		return -1;
+	}
+	pool = rte_pktmbuf_pool_create("frames", BUFFERS, 64, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
+				       SOCKET_ID_ANY);
+	if (!pool) {
+		fprintf(stderr, "netbench: no memory for %u buffers\n", BUFFERS);
+		return -1;
+	}
+	port = (uint16_t)rte_eth_find_next_owned_by(0, RTE_ETH_DEV_NO_OWNER);
+	error = rte_eth_dev_info_get(port, &info);
+	if (!error)
+		error = rte_eth_dev_configure(port, 1, 1, &config);
+	if (!error)
+		error = rte_eth_rx_queue_setup(port, 0, DESCRIPTORS, SOCKET_ID_ANY, NULL, pool);
+	if (!error)
+		error = rte_eth_tx_queue_setup(port, 0, DESCRIPTORS, SOCKET_ID_ANY, NULL);
+	if (!error)
+		error = rte_eth_dev_start(port);
+	for (int ms = 0; !error && !link.link_status && ms < 10000; ms += 10) {
+		rte_delay_us_sleep(10000);
+		error = rte_eth_link_get_nowait(port, &link);
+	}
+	if (!error)
+		error = rte_eth_macaddr_get(port, &own_mac);
+	if (error || !link.link_status) {
+		fprintf(stderr, "netbench: %s: %s\n", info.driver_name,
+			error ? rte_strerror(-error) : "no link");
+		return -1;
+	}
+	*driver = info.driver_name;
+	return 0;
+}
+
+/* -------------------------------------------------------------------------- arguments */
+
+static bool parse_number(const char *text, unsigned int min, unsigned int max, unsigned int *number)
+{
+	unsigned long value = strtoul(text, NULL, 10);
+
+	*number = (unsigned int)value;
+	return value >= min && value <= max;
+}
+
+static bool parse_list(char *text, unsigned int min, unsigned int max, struct list *list)
+{
+	const char *word;
+
+	list->count = 0;
+	while ((word = strsep(&text, ",")))
+		if (list->count == LIST ||
+		    !parse_number(word, min, max, &list->value[list->count++]))
+			return false;
+	return true;
+}
+
+static bool parse(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"size", required_argument, NULL, 's'},
+		{"batch", required_argument, NULL, 'b'},
+		{"batches", required_argument, NULL, 'n'},
+		{"repeats", required_argument, NULL, 'r'},
+		{"gap-us", required_argument, NULL, 'g'},
+		{"marks", required_argument, NULL, 'm'},
+		{0},
+	};
+	bool right = true;
+	int option;
+
+	while (right && (option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option == 's')
+			right = parse_list(optarg, 60, MAX_SIZE, &sizes);
+		else if (option == 'b')
+			right = parse_list(optarg, 1, MAX_BATCH, &batches_of);
+		else if (option == 'n')
+			right = parse_number(optarg, 1, 1000000, &batches);
+		else if (option == 'r')
+			right = parse_number(optarg, 1, 100, &repeats);
+		else if (option == 'g')
+			right = parse_number(optarg, 100, 500000, &gap_us);
+		else if (option == 'm')
+			marks_path = optarg;
+		else
+			right = false;
+	}
+	return right && optind + 1 == argc &&
+	       (!strcmp(argv[optind], "send") || !strcmp(argv[optind], "receive"));
+}
+
+int main(int argc, char **argv)
+{
+	int eal = rte_eal_init(argc, argv), failed;
+	const char *driver;
+
+	if (eal < 0 || !parse(argc - eal, argv + eal)) {
+		fprintf(stderr, "usage: netbench EAL-OPTIONS -- (send | receive) [--size N,...] "
+				"[--batch N,...] [--batches N]\n"
+				"                [--repeats N] [--gap-us N] [--marks FILE]\n"
+				"With exactly one port. Lists have up to 8 numbers. The receiver "
+				"needs the same --gap-us.\n");
+		return 2;
+	}
+	if (marks_path && !(marks = fopen(marks_path, "we"))) {
+		fprintf(stderr, "netbench: %s: %s\n", marks_path, strerror(errno));
+		return 1;
+	}
+	fill_pattern();
+	if (open_port(&driver))
+		return 1;
+	if (!strcmp(argv[argc - 1], "send")) {
+		mark("net %s\n", driver);
+		failed = send_all();
+		mark("done\n");
+	} else {
+		failed = receive_all();
+	}
+	rte_eth_dev_stop(port);
+	rte_eth_dev_close(port);
+	rte_eal_cleanup();
+	return failed ? 1 : 0;
+}
