@@ -4,6 +4,7 @@
 #
 #   make              kernel modules, libraries, tools, examples
 #   make demo         three VMs on an emulated host
+#   make demo-net     a network between two of them, beside virtio-net
 #   make test         all tests
 #   make attack       all attacks and mutations, up to an hour; a part is in "make test"
 #   make mutations    each defence taken away: does its test notice?
@@ -46,6 +47,9 @@ user: dpdk-headers
 demo: all
 	demo/run $(KERNELS)
 
+demo-net: all
+	demo/run-net $(KERNELS)
+
 test: all
 	tests/run $(KERNELS)
 
@@ -77,5 +81,5 @@ format:
 clean:
 	rm -rf build/user* build/host-* build/guest-* build/gate build/machine-tests build/attacks build/livepatch-* build/mutations build/logs
 
-.PHONY: all deps dpdk-headers kernels gate modules user demo test attack mutations soak bench bench-switch \
+.PHONY: all deps dpdk-headers kernels gate modules user demo demo-net test attack mutations soak bench bench-switch \
 	bench-net check format clean

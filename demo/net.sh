@@ -60,8 +60,7 @@ echo 0 >/sys/module/kvm/parameters/halt_poll_ns
 say "1. Two guests with virtio-net-pci, vhost-net and a bridge on the host; ELISA is not loaded."
 net_bridge tap1 tap2 || exit 1
 net_meter_start
-# shellcheck disable=SC2154,SC2086 # of net.sh; options
-net_guest a 1 guest $net_marks
+net_sender a 1 guest
 net_guest b 2 guest
 between "virtio: a stream begins" "virtio: .* there and back"
 virtio_exits=$between

@@ -2,7 +2,7 @@
 # In the two guests of the network's demo: a starts everything, b answers.
 . /testbed/lib.sh
 . /net.sh
-who=$(option net)
+who=$(net_option net)
 [ "$who" = a ] && host=1 || host=2
 
 fail()
@@ -31,7 +31,8 @@ talk()
 
 through_virtio()
 {
-	modload virtio_pci && modload virtio_net || fail "virtio"
+	modload virtio_pci || fail "virtio_pci"
+	modload virtio_net || fail "virtio_net"
 	ip link set eth0 up
 	talk virtio 8 eth0
 	[ "$who" = b ] || vmnet_stream send 10.8.0.2 5000 1 >/dev/null
@@ -67,8 +68,7 @@ through_elisa()
 }
 
 through_virtio
-net_virtio || fail "netbench through virtio"
-until modload elisa-guest 2>/dev/null; do sleep 1; done
-net_elisa || fail "netbench through ELISA"
+net_through_virtio || fail "netbench through virtio"
+net_through_elisa || fail "netbench through ELISA"
 echo "elisa is measured"
 through_elisa

@@ -8,7 +8,7 @@
 #machine: --file build/user/bench/net/net_meter:/bin/net_meter
 #machine: --file bench/net/lib.sh:/net.sh
 #machine: --role netbench=bench/net/role.sh --role manager=bench/net/manager.sh
-#machine: --guest-modules uio_pci_generic
+#machine: --guest-modules uio_pci_generic --guest-file bench/net/guest.sh:/net.sh
 #machine: --guest-file build/user/bench/net/netbench:/bin/netbench
 #machine: --guest-file /usr/lib/x86_64-linux-gnu/dpdk/pmds-23.0/librte_mempool_ring.so:/drivers/librte_mempool_ring.so
 #machine: --guest-file /usr/lib/x86_64-linux-gnu/dpdk/pmds-23.0/librte_net_virtio.so:/drivers/librte_net_virtio.so
