@@ -73,7 +73,7 @@ net_measured || { say "FAILED: virtio was not measured"; exit 1; }
 say "2. elisa.ko is loaded, a third VM has the switch. Nothing goes before the administrator says so:"
 net_elisa a b || exit 1
 say "   elisactl grant --pid $(guest_pid manager) export vmnet; and --pid ... attach vmnet for all three"
-says "elisa is measured"
+net_measured || { say "FAILED: ELISA was not measured"; exit 1; }
 say "3. rvif-tap in both guests: an interface for ordinary programs."
 between "elisa: a stream begins" "elisa: .* there and back"
 say "   4 MiB by TCP there and back: $between VM exits"

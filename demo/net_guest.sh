@@ -70,5 +70,4 @@ through_elisa()
 through_virtio
 net_through_virtio || fail "netbench through virtio"
 net_through_elisa || fail "netbench through ELISA"
-echo "elisa is measured"
 through_elisa
