@@ -50,10 +50,8 @@ static void exchange(void)
 
 	for (i = 0; i < PAIR; i++) {
 		nic_receive(&pair[i]);
-		for (n = 0; n < 2; n++) {
-			nic_post(&pair[i], !i, 64 + random() % 1451);
-			nic_post(&pair[i], HOSTILE, 64 + random() % 1451);
-		}
+		for (n = 0; n < 8; n++) /* runs, and mixed */
+			nic_post(&pair[i], n & 2 || n == 4 ? HOSTILE : !i, 64 + random() % 1451);
 		nic_post(&pair[i], TO_ALL, 64);
 		CHECK_EQ(nic_send(&pair[i]), 0);
 		CHECK_EQ(rvif_ring_room(&pair[i].tx), usual.tx_ring);
