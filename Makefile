@@ -79,7 +79,7 @@ format:
 	git ls-files '*.c' '*.h' | xargs clang-format -i
 
 clean:
-	rm -rf build/user* build/host-* build/guest-* build/gate build/machine-tests build/attacks build/livepatch-* build/mutations build/logs
+	rm -rf build/user* build/host-* build/guest-* build/gate build/machine-tests build/switch-image build/attacks build/livepatch-* build/mutations build/logs
 
 .PHONY: all deps dpdk-headers kernels gate modules user demo demo-net test attack mutations soak bench bench-switch \
 	bench-net check format clean

@@ -600,19 +600,24 @@ int attach_root_try(struct vm *vm, const char *name, unsigned int exchange, uint
 	return hypercall(vm, 0, ELISA_HC_ATTACH);
 }
 
-uint32_t attach(struct vm *vm, const char *name, unsigned int stub_flags, unsigned int exchange)
+uint32_t attached(struct vm *vm, unsigned int stub_flags)
 {
-	uint32_t slot, mode, flags;
+	const struct elisa_hc_attach *made = &vm->page->attach;
+	uint32_t slot = made->slot;
 	int i;
 
-	CHECK_EQ(attach_try(vm, name, exchange), 0);
-	slot = vm->page->attach.slot;
-	mode = vm->page->attach.mode;
-	flags = vm->page->attach.export_flags & ELISA_EXPORT_GENERAL_REGS ? 0 : ELISA_STUB_FULL;
-	map_stub(vm, slot, mode, flags | stub_flags);
+	if (!(made->export_flags & ELISA_EXPORT_GENERAL_REGS))
+		stub_flags |= ELISA_STUB_FULL;
+	map_stub(vm, slot, made->mode, stub_flags);
 	for (i = 0; i < VCPUS && vm->vcpu[i] >= 0; i++)
 		CHECK_EQ(hypercall(vm, i, ELISA_HC_VCPU_SYNC), 0);
 	return slot;
+}
+
+uint32_t attach(struct vm *vm, const char *name, unsigned int stub_flags, unsigned int exchange)
+{
+	CHECK_EQ(attach_try(vm, name, exchange), 0);
+	return attached(vm, stub_flags);
 }
 
 int detach(struct vm *vm, int vcpu, uint32_t slot)

@@ -157,6 +157,8 @@ int events(struct vm *vm, uint32_t type, long value);
 /* Attaches, sets all vCPUs up and maps the stub; returns the slot. */
 uint32_t attach(struct vm *vm, const char *name, unsigned int stub_flags, unsigned int exchange);
 int attach_try(struct vm *vm, const char *name, unsigned int exchange);
+/* The second half of it, after ELISA_HC_ATTACH. */
+uint32_t attached(struct vm *vm, unsigned int stub_flags);
 /* The same for the process whose page-table root is @root. */
 int attach_root_try(struct vm *vm, const char *name, unsigned int exchange, uint64_t root);
 int detach(struct vm *vm, int vcpu, uint32_t slot);
