@@ -289,6 +289,7 @@ static inline void rvs_commit_taken(struct rvs_txq *txq, uint32_t frames, uint64
 	rvs_store64(&next->bytes, now->bytes + bytes);
 	next->next = now->next + descs;
 	rvs_commit(&txq->current, current + 1);
+	rvif_publish(&txq->control->taken, next->next);
 }
 
 /* Of length bytes at offset, do all lie in the port's data area? */

@@ -79,6 +79,17 @@ static enum rvif_reason resume(const struct rvif_queue *control, uint32_t ring, 
 	return rvif_distance(rvif_load(&control->posted), *next) <= ring ? RVIF_OK : RVIF_BAD_INDEX;
 }
 
+/* What an earlier switch had taken may have arrived: it does not come twice. */
+static void skip_taken(struct rvif_queue *control, uint32_t *next)
+{
+	const uint32_t taken = rvif_load(&control->taken);
+
+	if (rvif_distance(taken, *next) > rvif_distance(rvif_load(&control->posted), *next))
+		return;
+	*next = taken;
+	rvif_publish(&control->completed, taken);
+}
+
 static void clear_counts(struct rvs *rvs, uint32_t number)
 {
 	for (uint32_t q = 0; q < rvs->config.queues; q++) {
@@ -111,6 +122,7 @@ static enum rvif_reason resume_queues(struct rvs *rvs, uint32_t number, const st
 		txq->ring = rvif_tx_ring(port->region, &port->layout, config->tx_ring, q);
 		if (resume(control, config->tx_ring, &txq->taken[0].next))
 			return RVIF_BAD_INDEX;
+		skip_taken(control, &txq->taken[0].next);
 		rvif_store(&control->kick_wanted, !!(port->flags & RVS_KICK));
 	}
 	for (uint32_t q = 0; q < config->rx_queues; q++) {

@@ -135,7 +135,8 @@ struct rvif_queue {
 	uint32_t completed;   /* transmit: taken and copied; receive: filled */
 	uint32_t kick_wanted; /* transmit: 1 when a driver that posted has to kick */
 	uint64_t missed;      /* receive: frames that found no buffers, since the attach */
-	uint32_t switch_reserved[28];
+	uint32_t taken; /* transmit: by a batch that may be under way; a switch goes on there */
+	uint32_t switch_reserved[27];
 };
 
 enum rvif_desc_flag {
