@@ -35,7 +35,7 @@ through_virtio()
 	modload virtio_net || fail "virtio_net"
 	ip link set eth0 up
 	talk virtio 8 eth0
-	[ "$who" = b ] || vmnet_stream send 10.8.0.2 5000 1 >/dev/null
+	[ "$who" = b ] || { vmnet_stream send 10.8.0.2 5000 1 >/dev/null && sleep 1; }
 	ip link set eth0 down
 	_device=$(basename /sys/bus/pci/drivers/virtio-pci/0000:*)
 	echo "$_device" >/sys/bus/pci/drivers/virtio-pci/unbind
@@ -61,6 +61,7 @@ through_elisa()
 		echo "elisa: spoofing is blocked"
 		vmnet_intruder vmnet || fail "the intruder"
 		vmnet_stream send 10.9.0.2 5000 1 || fail "a stream after the intruder"
+		sleep 1
 	fi
 	kill $tap
 	wait $tap

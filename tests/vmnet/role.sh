@@ -67,7 +67,8 @@ each()
 
 send_one()
 {
-	vmnet_stream send "10.9.$1.2" 5000 4
+	# the other end may not have heard yet that all has arrived
+	vmnet_stream send "10.9.$1.2" 5000 4 && sleep 1
 }
 
 serve_one()
@@ -120,7 +121,7 @@ survive()
 	echo "kill the manager"
 	while ping -q -c 1 -W 1 10.9.9.2 >/dev/null; do usleep 100000; done
 	echo "no answer any more"
-	answers 1 120 && vmnet_stream send 10.9.9.2 5001 4
+	answers 1 120 && vmnet_stream send 10.9.9.2 5001 4 && sleep 1
 }
 
 case $(sed -n 's/.*vmnet=\([a-z]*\).*/\1/p' /proc/cmdline) in
