@@ -86,7 +86,7 @@ net_meter_stop || status=1
 say "4. Statistics on all sides. Of guest a's interface and of the switch:"
 sed -n 's/^stats: />>    /p' /run/guest-a/console
 # the last table of many
-sleep 3
+sleep 21
 awk '/^stats: port/ { table = "" } sub("^stats: ", "") { table = table ">>    " $0 "\n" } END { printf "%s", table }' \
 	/run/guest-manager/console
 guest_kill manager KILL

@@ -171,7 +171,7 @@ static void machine_end(struct machine *m)
 }
 
 /* A VM that is held does not end: what is rung, early ones, then what holds them. */
-static void run_all_work(void)
+void host_settle(void)
 {
 	for (int i = 0; i < 4; i++)
 		shim_run_work();
@@ -180,10 +180,10 @@ static void run_all_work(void)
 void host_end(void)
 {
 	shim_fail_after = -1;
-	run_all_work();
+	host_settle();
 	for (int i = 0; i < MACHINES; i++) {
 		elisa_vcpu_gone(&machines[i].vcpu);
-		run_all_work();
+		host_settle();
 	}
 	elisa_attach_exit();
 	elisa_vms_free();

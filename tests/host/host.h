@@ -49,6 +49,7 @@ u32 host_grant(int machine, u32 rights, const char *name, u64 max_pages);
 u8 *guest_memory(int machine, u64 gpa);
 /* With a page in the caller's hands at GPA(0); the answer is copied back to it. */
 int host_call(int machine, u32 call, struct elisa_hc_page *page);
+void host_settle(void); /* works are done, no VM is held */
 struct elisa_vm *host_vm(int machine);
 struct elisa_vcpu *host_vcpu(int machine);
 
