@@ -2,6 +2,8 @@
 /* A function in sub rings a place: the VM that has it gets one interrupt, the call goes on with its registers as
  * they were. Nobody else gets one, and whoever rings for ever is stopped by the export's limit. */
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include "../../gate/gate_page.h"
@@ -57,6 +59,38 @@ static void ring(uint32_t slot, long place, uint64_t interrupts)
 	CHECK_EQ(seen(sleeper)->interrupts, before + interrupts);
 }
 
+static void *ring_for_ever(void *slot)
+{
+	static struct outcome out;
+
+	out = call(ringer, 0, *(uint32_t *)slot, DO_RINGS, 1, 0);
+	return &out;
+}
+
+/* The export goes while its function rings: sometimes between the exit and what is done about it. */
+static void revoked_while_it_rings(void)
+{
+	struct outcome *out;
+	uint64_t before;
+	pthread_t thread;
+	uint32_t slot, id;
+	int i;
+
+	for (i = 0; i < 20; i++) {
+		id = export_new(manager, "t.going", ELISA_EXPORT_GENERAL_REGS, 100000);
+		slot = attach(ringer, "t.going", ELISA_STUB_TRUSTING, 0);
+		before = counter(ELISA_COUNT_RINGS);
+		CHECK(!pthread_create(&thread, NULL, ring_for_ever, &slot));
+		while (counter(ELISA_COUNT_RINGS) < before + 10)
+			sched_yield();
+		CHECK_EQ(destroy(manager, id), 0);
+		CHECK(!pthread_join(thread, (void **)&out));
+		CHECK_EQ(out->exit, 0);
+		CHECK_EQ(out->error, ELISA_CALL_REVOKED);
+		CHECK_EQ(detach(ringer, 0, slot), 0);
+	}
+}
+
 static void test(void)
 {
 	static const long nobody[] = {0, 2, 3, 4, 255, 256, -1, 1L << 32};
@@ -96,6 +130,7 @@ static void test(void)
 	for (i = 0; i < 10; i++)
 		quiet(sleeper);
 
+	revoked_while_it_rings();
 	/* whoever sleeps learns that the export is gone */
 	before = seen(sleeper)->interrupts;
 	CHECK_EQ(destroy(manager, id), 0);

@@ -16,9 +16,9 @@ trouble=0 leaks=0
 cycles=${ELISA_SOAK_NET_CYCLES:-1}
 seed=${ELISA_SOAK_SEED:-1}
 say "ELISA_SOAK_SEED=$seed"
-# as much in each direction, before the first death
+# MiB, before the first death
 bulk=1
-[ "$cycles" -lt 10 ] || bulk=50
+[ "$cycles" -lt 10 ] || bulk=100
 
 # net NAME RIGHT...: a VM with these rights
 net()
@@ -56,7 +56,7 @@ while [ $n -lt "$cycles" ] && [ $trouble = 0 ]; do
 	if [ "$does" ]; then
 		net victim attach
 		says victim "is up" 1
-		[ $does = sleeps ] || says victim "MiB there and back" 1
+		[ $does = sleeps ] || says victim "every byte right" 1
 		usleep $((seed / 65536 % 1000 * 1000))
 		kill_vm victim
 	else

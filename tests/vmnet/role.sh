@@ -88,7 +88,7 @@ answers()
 
 load_with_a_pause()
 {
-	vmnet_stream send 10.9.9.2 5000 16 &
+	vmnet_stream send 10.9.9.2 5000 8 &
 	_stream=$!
 	usleep 300000
 	ip link set net0 down
