@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # dpdk-testpmd, as Debian has it, in two guests on the manager's switch: one transmits, the other receives. All that was
-# sent was received or is in the receiver's counter of missed frames.
+# sent was received or is in the receiver's counter of missed frames; also after the manager's VM was replaced, without
+# any command to either.
 #
 #machine: --with-qemu --mem 1280 --file build/user/tools/elisactl:/bin/elisactl
 #machine: --role vm=tests/vmnet/testpmd_role.sh
@@ -41,6 +42,12 @@ wait_for exported
 vm receiver attach
 wait_for grep -e "the receiver is ready" -e "-end [0-9]" /run/guest-receiver/console
 vm sender attach
+wait_for grep -e "kill the manager" -e "-end [0-9]" /run/guest-sender/console
+guest_kill manager KILL
+guest_wait manager >/dev/null
+rm -f /run/guest-manager/pid
+wait_for grep -e "the link is down" -e "-end [0-9]" /run/guest-sender/console
+vm manager export attach
 for guest in sender receiver; do
 	if guest_wait $guest; then say "ok $guest"; else say "FAILED $guest"; status=1; fi
 	say "$(grep -e "^sent" -e "^received" /run/guest-$guest/console)"

@@ -22,24 +22,40 @@ counter()
 	_value=$(sed -n "s/.*$1: *\([0-9]*\).*/\1/p" /tmp/said | tail -n 1)
 	echo "${_value:-0}"
 }
-# all is accounted for when as many came or were missed as the sender is going to send
+# all is accounted for when as many came or were missed as the sender is going to send, before and after the manager
+# was replaced
 receive()
 {
 	printf 'set fwd rxonly\nstart\n'
 	echo "the receiver is ready" >&2
-	for _ in $(seq 1 60); do
+	for _ in $(seq 1 200); do
 		sleep 1
 		printf 'show port stats 0\n'
 		usleep 300000
 		_came=$(($(counter RX-packets) + $(counter RX-missed)))
-		[ "$_came" -lt $((BURST * BURSTS)) ] || break
+		[ "$_came" -lt $((2 * BURST * BURSTS)) ] || break
 	done
 	printf 'stop\nshow port stats 0\nquit\n'
+}
+# link STATE: testpmd has shown it last
+link()
+{
+	printf 'show port info 0\n'
+	sleep 1
+	[ "$(sed -n 's/^Link status: //p' /tmp/said | tail -n 1)" = "$1" ]
 }
 # each of the first bursts is a start of the forwarding thread: it cannot run ahead of the receiver by much
 transmit()
 {
+	until link up; do :; done
 	printf 'set fwd rxonly\nstart tx_first %s\n' $BURSTS
+	sleep 1
+	printf 'stop\n'
+	echo "kill the manager" >&2
+	until link down; do :; done
+	echo "the link is down" >&2
+	until link up; do :; done
+	printf 'start tx_first %s\n' $BURSTS
 	sleep 1
 	printf 'stop\nshow port stats 0\nquit\n'
 }
@@ -54,11 +70,11 @@ manager)
 receiver)
 	receive | testpmd 02:00:00:00:00:01 || { cat /tmp/said; exit 1; }
 	echo "received $(counter RX-packets) missed $(counter RX-missed) errors $(counter RX-errors)"
-	[ $(($(counter RX-packets) + $(counter RX-missed))) = $((BURST * BURSTS)) ]
+	[ $(($(counter RX-packets) + $(counter RX-missed))) = $((2 * BURST * BURSTS)) ]
 	;;
 sender)
 	transmit | testpmd 02:00:00:00:00:02 || { cat /tmp/said; exit 1; }
 	echo "sent $(counter TX-packets) errors $(counter TX-errors)"
-	[ "$(counter TX-packets)" = $((BURST * BURSTS)) ]
+	[ "$(counter TX-packets)" = $((2 * BURST * BURSTS)) ]
 	;;
 esac
