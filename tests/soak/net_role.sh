@@ -30,7 +30,7 @@ manager)
 a)
 	up 1
 	until ping -q -c 1 -W 1 10.9.0.2 >/dev/null; do usleep 100000; done
-	vmnet_stream send 10.9.0.2 5000 "$(option bulk)" || exit 1
+	vmnet_stream send 10.9.0.2 5001 "$(option bulk)" || exit 1
 	while :; do
 		if ping -q -c 1 -W 1 10.9.0.2 >/dev/null; then echo "answered"; else echo "no answer"; fi
 		usleep 200000
@@ -38,7 +38,7 @@ a)
 	;;
 b)
 	up 2
-	vmnet_stream serve 10.9.0.2 5000 1 || exit 1
+	vmnet_stream serve 10.9.0.2 5001 1 || exit 1
 	# nobody stays for ever at a connection whose other end is dead
 	again timeout 30 vmnet_stream serve 10.9.0.2 5000 1000 &
 	again timeout 10 vmnet_stream send 10.9.0.3 5000 1 >/dev/null 2>&1
