@@ -132,10 +132,15 @@ int ports_look(struct daemon *d)
 	return 0;
 }
 
+static bool same_policy(const struct rvs_policy *a, const struct rvs_policy *b)
+{
+	return !memcmp(a->mac, b->mac, sizeof(a->mac)) && a->flags == b->flags &&
+	       a->features == b->features && a->max_learned == b->max_learned && a->mbps == b->mbps;
+}
+
 static bool same_port(const struct port_config *a, const struct port_config *b)
 {
-	return !memcmp(&a->policy, &b->policy, sizeof(a->policy)) &&
-	       a->static_count == b->static_count &&
+	return same_policy(&a->policy, &b->policy) && a->static_count == b->static_count &&
 	       !memcmp(a->statics, b->statics, a->static_count * sizeof(a->statics[0]));
 }
 

@@ -24,7 +24,7 @@
 #define MAX_BATCH   32
 #define MAX_SIZE    1514
 #define DESCRIPTORS 256
-#define BUFFERS	    1023
+#define BUFFERS	    1023u
 #define PATTERNS    256
 #define TYPE	    0x88b5 /* for local experiments */
 #define LIST	    8
