@@ -15,7 +15,7 @@
 
 static const char *reading;
 
-static int wrong(const char *format, ...)
+static int __attribute__((format(printf, 1, 2))) wrong(const char *format, ...)
 {
 	va_list arguments;
 
