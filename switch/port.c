@@ -100,7 +100,7 @@ static void clear_counts(struct rvs *rvs, uint32_t number)
 		txq->taken[0] = (struct rvs_taken){.frames = 0};
 		txq->copies = txq->delivered = 0;
 		for (uint32_t reason = 0; reason < RVS_DROPS; reason++)
-			txq->drops[reason] = 0;
+			rvs_store64(&txq->drops[reason], 0); /* and no call of memset() */
 		rxq->current = 0;
 		rxq->given[0] = (struct rvs_given){.frames = 0};
 		rxq->missed = 0;
