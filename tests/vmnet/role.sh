@@ -22,8 +22,7 @@ up()
 		rvif-tap --name net0 --mac "02:00:00:00:00:0$host" "$@" --stats elisa:vmnet >/tmp/tap 2>/tmp/error &
 		tap=$!
 		until [ -e /sys/class/net/net0 ] || ! kill -0 "$tap" 2>/dev/null; do usleep 20000; done
-		ip link set net0 up 2>/dev/null
-		until [ "$(cat /sys/class/net/net0/carrier 2>/dev/null)" = 1 ]; do
+		until ip link set net0 up 2>/dev/null && [ "$(cat /sys/class/net/net0/carrier 2>/dev/null)" = 1 ]; do
 			kill -0 "$tap" 2>/dev/null || break
 			usleep 20000
 		done
