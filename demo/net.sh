@@ -29,7 +29,7 @@ status=0
 says()
 {
 	until grep -q -e "^$1" /run/guest-a/console; do
-		[ -d "/proc/$(guest_pid a)" ] || { say "FAILED: a ended before it said \"$1\""; exit 1; }
+		guest_runs a || { say "FAILED: a ended before it said \"$1\""; exit 1; }
 		usleep 100000
 	done
 }

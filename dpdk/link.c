@@ -76,7 +76,6 @@ static void watch(void *opaque)
 	struct rte_eth_dev *dev = opaque;
 
 	reconnect(net_rvif_port(dev));
-
 	if (!net_rvif_link_update(dev, 0))
 		rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_INTR_LSC, NULL);
 	rte_eal_alarm_set(WATCH_US, watch, dev);

@@ -132,7 +132,7 @@ static void bell_free(struct bell *bell)
 int elisa_doorbell_add(struct elisa_file *file, struct elisa_ioc_doorbell *arg)
 {
 	struct bell *bell;
-	bool full;
+	u32 limit = 0; /* that is reached */
 
 	if (arg->pad)
 		return elisa_fail(&arg->status, ELISA_WHY_FIELD, arg->pad, -EINVAL);
@@ -148,17 +148,20 @@ int elisa_doorbell_add(struct elisa_file *file, struct elisa_ioc_doorbell *arg)
 		return elisa_fail(&arg->status, ELISA_WHY_FIELD, arg->fd, -EBADF);
 	}
 	spin_lock_irq(&bells_lock);
-	full = file->bells == ELISA_FILE_BELLS || all_bells == ELISA_ALL_BELLS;
-	if (!full) {
+	if (file->bells == ELISA_FILE_BELLS)
+		limit = ELISA_FILE_BELLS;
+	else if (all_bells == ELISA_ALL_BELLS)
+		limit = ELISA_ALL_BELLS;
+	if (!limit) {
 		file->bells++;
 		all_bells++;
 		list_add_tail(&bell->node, &bells);
 	}
 	spin_unlock_irq(&bells_lock);
-	if (!full)
+	if (!limit)
 		return 0;
 	bell_free(bell);
-	return elisa_fail(&arg->status, ELISA_WHY_QUOTA, ELISA_FILE_BELLS, -EDQUOT);
+	return elisa_fail(&arg->status, ELISA_WHY_QUOTA, limit, -EDQUOT);
 }
 
 /* Nobody adds to this file any more. */

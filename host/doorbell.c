@@ -3,7 +3,7 @@
  * Doorbells: a function in sub rings a place of its export, and the VM that has the place gets an
  * interrupt; so does a VM whose attachment is revoked, and a manager's when an event waits for it. It is an
  * edge of an interrupt of the VM's own that its driver chose. Whoever rings leaves a mark only: a work
- * raises the interrupts, of each VM at most one every RING_INTERVAL. It holds a reference to such a VM, and
+ * raises the interrupts, of each VM at most one every RING_INTERVAL_US. It holds a reference to such a VM, and
  * another work lets go of it, since the last one tears the VM down and may take its time.
  */
 #include <linux/delay.h>
@@ -37,6 +37,8 @@ int elisa_doorbell_set(struct elisa_vm *vm, struct elisa_hc_doorbell *in, u32 *w
 		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->pad);
 	if (in->gsi != ELISA_NO_DOORBELL && in->gsi > ELISA_MAX_GSI)
 		return elisa_fail(-EINVAL, why, ELISA_WHY_DOORBELL, value, in->gsi);
+	if (vm->gsi == in->gsi)
+		return 0;
 	vm->gsi = in->gsi;
 	/* the first ring is for its driver to see that it works */
 	elisa_ring(&vm->rung);

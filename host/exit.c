@@ -11,7 +11,7 @@
 
 #define EXIT_FAILED_ENTRY (1u << 31)
 #define EXIT_BASIC	  0xffff
-#define RING_US		  2
+#define RING_US		  2 /* of its time that a call pays for a ring */
 
 /* Exits that are not the call's doing: KVM handles them while the call is put aside. */
 static bool is_asynchronous(u32 reason)

@@ -158,7 +158,6 @@ static long look(struct vmnet_port *port, uint32_t number)
 	/* before anything of the port is read */
 	__atomic_store_n(&port->asked, 0, __ATOMIC_SEQ_CST);
 	joined = __atomic_load_n(&port->joined, __ATOMIC_ACQUIRE);
-
 	if (!port->serving) {
 		if (!joined || !port->enabled || detach(port, number))
 			return VMNET_DOWN;

@@ -36,7 +36,6 @@ net_guest()
 	GUEST_PCI=1 GUEST_MEM=256 GUEST_CMDLINE="hugepages=20 net=$_name netbench=${net_options:-}" guest_start "$_name" "$_role" \
 		-netdev "tap,id=net,ifname=tap$_number,script=no,downscript=no,vhost=on" \
 		-device "virtio-net-pci,netdev=net,mac=52:54:00:00:00:0$_number,disable-legacy=on,romfile=" "$@"
-	until [ -s "/run/guest-$_name/pid" ]; do usleep 50000; done
 }
 
 net_sender()
@@ -49,7 +48,6 @@ net_elisa()
 {
 	modload elisa allow_leaky_cpu=1 || return 1
 	GUEST_CMDLINE="net=manager" guest_start manager manager
-	until [ -s /run/guest-manager/pid ]; do usleep 50000; done
 	elisactl grant --pid "$(guest_pid manager)" export vmnet >/dev/null || return 1
 	for _name in manager "$@"; do
 		elisactl grant --pid "$(guest_pid "$_name")" attach vmnet >/dev/null || return 1

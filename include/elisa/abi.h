@@ -270,7 +270,7 @@ struct elisa_self {
 
 /*
  * The global system interrupt (of the VM's first IOAPIC: its pin) that gets an edge, low to high, when one of its
- * attachments is rung or revoked, or when an event has come into the VM's empty queue; and once now.
+ * attachments is rung or revoked, or when an event has come into the VM's empty queue; and once now, if it is a new one.
  * ELISA_NO_DOORBELL, as after ELISA_HC_RESET: none.
  */
 struct elisa_hc_doorbell {

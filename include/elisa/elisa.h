@@ -65,7 +65,7 @@ int elisa_fd(const struct elisa *handle);
 /*
  * Signal an eventfd(2) whenever this VM's doorbell has rung: the code of an export rang the place of an
  * attachment of this VM, an attachment was revoked, or an event came. It tells nothing more: look, and be prepared
- * to find nothing. It stays so until elisa_close(); up to 256 for a handle.
+ * to find nothing. It stays so until elisa_close(); up to 256 for a handle, 1024 in a VM.
  * Errors: -EOPNOTSUPP (this VM has no doorbell), -EBADF (no eventfd), -EDQUOT, -ENOMEM.
  */
 int elisa_doorbell(struct elisa *handle, int eventfd);

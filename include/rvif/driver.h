@@ -61,7 +61,7 @@ struct rvif_ring {
 	uint32_t mask;
 	uint32_t posted; /* published or about to be */
 	uint32_t reaped;
-	uint32_t sleeps;
+	uint32_t sleeps; /* receive: need_notify of the last one */
 };
 
 /* What to set in a configuration that is to have room for data_bytes of buffers; fills in

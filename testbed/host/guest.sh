@@ -3,9 +3,11 @@
 # Shell functions for jobs that run QEMU guests. A guest's failure is returned, never hidden: whoever
 # calls guest_start must call guest_wait.
 #
-#   guest_start NAME ROLE [QEMU ARGUMENTS...]   start a guest that runs /roles/ROLE
+#   guest_start NAME ROLE [QEMU ARGUMENTS...]   start a guest that runs /roles/ROLE; returns when guest_pid
+#                                               knows its process, or when there is none any more
 #   guest_wait NAME                             wait for its end; returns the role's status
 #   guest_pid NAME                              process id of its QEMU
+#   guest_runs NAME                             it has not ended yet
 #   guest_kill NAME SIGNAL                      end its QEMU; such a guest owes no kernel log
 #
 # Variables, read by guest_start: GUEST_MEM (MiB), GUEST_CPUS, GUEST_CPU (-cpu), GUEST_PROFILE
@@ -20,6 +22,7 @@ guest_start()
 	shift 2
 	_dir=/run/guest-$_guest
 	mkdir -p "$_dir"
+	rm -f "$_dir/pid" "$_dir/qemu-status"
 	_append="console=ttyS0 $(cat /testbed/guest-cmdline-"${GUEST_PROFILE:-fast}")"
 	_machine=microvm,pit=off,pic=off,rtc=on,ioapic2=off
 	if [ -n "${GUEST_PCI:-}" ]; then
@@ -52,11 +55,17 @@ guest_start()
 		echo "$?" >"$_dir/qemu-status"
 	} | relay "[$_guest] " "$_dir/console" &
 	echo "$!" >"$_dir/relay"
+	until [ -s "$_dir/pid" ] || [ -s "$_dir/qemu-status" ]; do usleep 50000; done
 }
 
 guest_pid()
 {
 	cat "/run/guest-$1/pid"
+}
+
+guest_runs()
+{
+	[ ! -s "/run/guest-$1/qemu-status" ]
 }
 
 guest_kill()

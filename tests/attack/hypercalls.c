@@ -38,7 +38,8 @@ static void make_request(struct elisa_hc_page *page)
 	unsigned int i, n;
 
 	memset(page, 0, PAGE_SIZE);
-	page->call = ONE_OF(1, 2, 3, 3, 4, 5, 5, 6, 7, 7, 8, 9, 10, 11, 0, 12);
+	page->call = ONE_OF(1, 2, 3, 3, 4, 5, 5, 6, 7, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0,
+			    ELISA_HC_COUNT);
 	switch (page->call) {
 	case ELISA_HC_HELLO:
 		page->hello.abi = ONE_OF(ELISA_ABI_VERSION, 0);
@@ -79,6 +80,26 @@ static void make_request(struct elisa_hc_page *page)
 		page->attach.exchange_pages = ONE_OF(0, 1, 3, 256, 257);
 		for (i = 0; i < ELISA_EXCHANGE_MAX_PAGES; i++)
 			page->attach.exchange[i] = OBJECT + 0x100000 + i * PAGE_SIZE;
+		break;
+	case ELISA_HC_EXPORT_PLACES:
+		page->places.id = id;
+		page->places.count = ONE_OF(1, 4, 256, 257, 0);
+		page->places.offset = ONE_OF(1ULL << 30, 0, 0x1ff000, 0x1001, ~0xfffULL);
+		page->places.size = ONE_OF(1, 8, 0, 1ULL << 24, 1ULL << 52);
+		break;
+	case ELISA_HC_EXPORT_TICKET:
+		page->ticket.id = id;
+		page->ticket.place = ONE_OF(0, 1, 3, 4, 255, 256, ~0u);
+		page->ticket.ticket[0] = random_u64() % 3;
+		break;
+	case ELISA_HC_DONATE:
+		page->donate.slot = ONE_OF(0, 1, 63, 64);
+		page->donate.count = ONE_OF(1, 2, 448, 449, 0);
+		for (i = 0; i < ELISA_HC_DONATE_PAGES; i++)
+			page->donate.gpa[i] = OBJECT + 0x100000 + i * PAGE_SIZE;
+		break;
+	case ELISA_HC_DOORBELL:
+		page->doorbell.gsi = ONE_OF(ELISA_NO_DOORBELL, 5, 0, 23, 24, 1u << 31);
 		break;
 	case ELISA_HC_DETACH:
 		page->detach.slot = ONE_OF(0, 1, 2, 63, 64);
@@ -143,6 +164,7 @@ int main(void)
 	uint64_t canary;
 
 	vm = vm_new(1);
+	mask_pic(vm);
 	/* where calls that are ended come back to; the harness keeps one kind of stub a slot */
 	map_stub(vm, 0, ELISA_MODE_STRICT, ELISA_STUB_TRUSTING);
 	map_stub(vm, 1, ELISA_MODE_STRICT, ELISA_STUB_TRUSTING);

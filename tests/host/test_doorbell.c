@@ -70,6 +70,14 @@ static void interrupts(void **state)
 	assert_int_equal(host_call(GUEST, ELISA_HC_DOORBELL, &page), -EINVAL);
 	assert_int_equal(machines[GUEST].why, ELISA_WHY_FIELD);
 	ring(0, 1);
+	/* one that is told again rings no more than others do, a new one once */
+	machines[GUEST].edges[5] = 0;
+	assert_int_equal(set_gsi(GUEST, 5), 0);
+	shim_run_work();
+	assert_int_equal(machines[GUEST].edges[5], 0);
+	assert_int_equal(set_gsi(GUEST, 6), 0);
+	shim_run_work();
+	assert_int_equal(machines[GUEST].edges[6], 1);
 	assert_int_equal(set_gsi(GUEST, ELISA_NO_DOORBELL), 0);
 	ring(0, 0);
 }

@@ -32,10 +32,7 @@ static void open_pin(struct vm *vm)
 	CHECK(!ioctl(vm->fd, KVM_GET_IRQCHIP, &chip));
 	chip.chip.ioapic.redirtbl[GSI].bits = VECTOR;
 	CHECK(!ioctl(vm->fd, KVM_SET_IRQCHIP, &chip));
-	chip.chip_id = KVM_IRQCHIP_PIC_MASTER;
-	CHECK(!ioctl(vm->fd, KVM_GET_IRQCHIP, &chip));
-	chip.chip.pic.imr = 0xff; /* the same interrupt is wired to it, too */
-	CHECK(!ioctl(vm->fd, KVM_SET_IRQCHIP, &chip));
+	mask_pic(vm); /* the same interrupt is wired to it, too */
 	CHECK(!ioctl(vm->vcpu[0], KVM_GET_LAPIC, &lapic));
 	lapic.regs[0xf1] |= 1; /* enabled, SDM vol. 3 11.9 */
 	CHECK(!ioctl(vm->vcpu[0], KVM_SET_LAPIC, &lapic));

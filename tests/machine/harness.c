@@ -294,6 +294,15 @@ void msi(struct vm *vm, int vcpu, int vector)
 	CHECK_EQ(ioctl(vm->fd, KVM_SIGNAL_MSI, &request), 1);
 }
 
+void mask_pic(struct vm *vm)
+{
+	struct kvm_irqchip chip = {.chip_id = KVM_IRQCHIP_PIC_MASTER};
+
+	SYS(ioctl(vm->fd, KVM_GET_IRQCHIP, &chip));
+	chip.chip.pic.imr = 0xff;
+	SYS(ioctl(vm->fd, KVM_SET_IRQCHIP, &chip));
+}
+
 void nmi(struct vm *vm, int vcpu)
 {
 	SYS(ioctl(vm->vcpu[vcpu], KVM_NMI, 0));

@@ -116,6 +116,7 @@ struct outcome finish(struct vm *vm, int vcpu);
 void timer(long first, long interval);
 void msi(struct vm *vm, int vcpu, int vector);
 void nmi(struct vm *vm, int vcpu);
+void mask_pic(struct vm *vm); /* as a guest's kernel does */
 struct seen *seen(struct vm *vm);
 void set_gate(struct vm *vm, int vector, uint64_t handler, int dpl);
 /* Reads or changes system registers through the VMM's interface. */

@@ -25,9 +25,8 @@ net()
 {
 	_name=$1
 	shift
-	rm -f "/run/guest-$_name/pid" "/run/guest-$_name/console"
+	rm -f "/run/guest-$_name/console"
 	GUEST_CMDLINE="net=$_name does=${does:-nothing} bulk=$bulk" guest_start "$_name" vm
-	until [ -s "/run/guest-$_name/pid" ]; do usleep 50000; done
 	for _right; do
 		elisactl grant --pid "$(guest_pid "$_name")" "$_right" vmnet >/dev/null || problem "no grant for $_name"
 	done

@@ -14,9 +14,8 @@ problem()
 # vm NAME WHAT EXPORT [OPTIONS]: a VM that runs "soak_vm WHAT EXPORT"
 vm()
 {
-	rm -f "/run/guest-$1/pid" "/run/guest-$1/console"
+	rm -f "/run/guest-$1/console"
 	GUEST_CMDLINE="soak=$2 name=$3 ${4:-}" guest_start "$1" vm -action reboot=reset
-	until [ -s "/run/guest-$1/pid" ]; do usleep 50000; done
 	case $2 in
 	manager) elisactl grant --pid "$(guest_pid "$1")" export "$3" >/dev/null ;;
 	*) elisactl grant --pid "$(guest_pid "$1")" attach "$3" >/dev/null ;;

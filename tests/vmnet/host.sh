@@ -27,9 +27,7 @@ vm()
 {
 	_vm=$1
 	shift
-	rm -f "/run/guest-$_vm/pid"
 	GUEST_CMDLINE="vmnet=$_vm" guest_start "$_vm" vm
-	until [ -s "/run/guest-$_vm/pid" ]; do usleep 50000; done
 	for _right; do
 		elisactl grant --pid "$(guest_pid "$_vm")" "$_right" vmnet >/dev/null || failed "no grant for $_vm"
 	done
@@ -39,7 +37,7 @@ vm()
 says()
 {
 	until grep -q -e "$2" "/run/guest-$1/console"; do
-		[ -d "/proc/$(guest_pid "$1")" ] || { failed "$1 ended before it said \"$2\""; return 1; }
+		guest_runs "$1" || { failed "$1 ended before it said \"$2\""; return 1; }
 		usleep 100000
 	done
 }

@@ -21,7 +21,6 @@ vm()
 	_vm=$1
 	shift
 	GUEST_MEM=256 GUEST_CMDLINE="vmnet=$_vm" guest_start "$_vm" vm
-	until [ -s "/run/guest-$_vm/pid" ]; do usleep 50000; done
 	for _right; do
 		elisactl grant --pid "$(guest_pid "$_vm")" "$_right" vmnet >/dev/null || status=1
 	done
@@ -45,7 +44,6 @@ vm sender attach
 wait_for grep -e "kill the manager" -e "-end [0-9]" /run/guest-sender/console
 guest_kill manager KILL
 guest_wait manager >/dev/null
-rm -f /run/guest-manager/pid
 wait_for grep -e "the link is down" -e "-end [0-9]" /run/guest-sender/console
 vm manager export attach
 for guest in sender receiver; do
