@@ -10,10 +10,12 @@
 #include "../../gate/gate_page.h"
 #include "harness.h"
 
-#define ROUNDS	  20
-#define STATS	  200
-#define WORK	  (KERNEL_CODE + 0x8000)
-#define NAME_SIZE 64
+#define ROUNDS	     20
+#define STATS	     200
+#define WORK	     (KERNEL_CODE + 0x8000)
+#define NAME_SIZE    64
+/* that differ, before the test gives up */
+#define MEASUREMENTS 6
 
 /* RSI rounds of what exits, or would if somebody had switched an intercept on. */
 asm(".pushsection .rodata\n"
@@ -162,6 +164,24 @@ static int differences(const struct statistics *a, const struct statistics *b, c
 	return found;
 }
 
+/*
+ * What two measurements in a row agree on. A host interrupt between KVM's injection of an event and the
+ * entry into the VM makes KVM inject it once more, and count it twice: a single one may have more than
+ * the workload caused.
+ */
+static struct statistics settled(unsigned long rounds, void (*disturb)(void))
+{
+	struct statistics before, now = measure(rounds, disturb);
+	int tries = 0;
+
+	do {
+		CHECK(tries++ < MEASUREMENTS);
+		before = now;
+		now = measure(rounds, disturb);
+	} while (differences(&before, &now, "the same again"));
+	return now;
+}
+
 static struct vm *manager, *guest;
 static uint32_t slot;
 
@@ -182,21 +202,19 @@ int main(void)
 	int found;
 
 	CHECK_EQ(module_unload(), 0);
-	without = measure(ROUNDS, nothing);
+	without = settled(ROUNDS, nothing);
 	/* the comparison sees what it has to see: one round more */
 	more = measure(ROUNDS + 1, nothing);
 	CHECK(differences(&without, &more, "one round more (as it must be)") > 0);
-	more = measure(ROUNDS, nothing);
-	CHECK_EQ(differences(&without, &more, "again without the module"), 0);
 
 	CHECK_EQ(module_load(), 0);
-	loaded = measure(ROUNDS, nothing);
+	loaded = settled(ROUNDS, nothing);
 	manager = vm_new(1);
 	guest = vm_new(1);
 	CHECK(grant(ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH, "t.*", 0) > 0);
 	export_new(manager, "t.untouched", ELISA_EXPORT_GENERAL_REGS, 1000000);
 	slot = attach(guest, "t.untouched", ELISA_STUB_TRUSTING, 0);
-	attached = measure(ROUNDS, others_calls);
+	attached = settled(ROUNDS, others_calls);
 	found = differences(&without, &loaded, "with the module") +
 		differences(&without, &attached, "another VM attached");
 	printf("result untouched_statistics=%d differences=%d\n", without.count, found);

@@ -47,21 +47,33 @@ fail()
 	exit 1
 }
 
-# each NUMBER: the combinations, the same order in both guests
+# MTU, frames of 1000 that are dropped, checksum offload (the default) or not: in half of the combinations any two of
+# the three meet in every way
+combinations()
+{
+	echo "1500 0"
+	echo "1500 10 --no-csum"
+	echo "9000 10"
+	echo "9000 0 --no-csum"
+	grep -q -w combinations=all /proc/cmdline || return
+	echo "1500 10"
+	echo "1500 0 --no-csum"
+	echo "9000 0"
+	echo "9000 10 --no-csum"
+}
+
+# each COMMAND: with the number of each combination, the same order in both guests
 each()
 {
 	_n=0
-	for _mtu in 1500 9000; do
-		for _csum in "" --no-csum; do
-			for _drop in 0 10; do
-				_n=$((_n + 1))
-				# shellcheck disable=SC2086 # an option or none
-				up $_n --mtu $_mtu --drop $_drop $_csum
-				"$@" $_n || fail "$* with MTU $_mtu, $_drop of 1000 frames dropped $_csum"
-				down
-			done
-		done
-	done
+	combinations >/tmp/combinations
+	while read -r _mtu _drop _csum <&3; do
+		_n=$((_n + 1))
+		# shellcheck disable=SC2086 # an option or none
+		up $_n --mtu "$_mtu" --drop "$_drop" $_csum
+		"$@" $_n || fail "$* with MTU $_mtu, $_drop of 1000 frames dropped $_csum"
+		down
+	done 3</tmp/combinations
 }
 
 send_one()
@@ -138,6 +150,8 @@ a)
 	port tx --count 5000 --rate 2000
 	port ping --count 50
 	modload tun || exit 1
+	echo "without an interface, idle begins"
+	sleep 5
 	each send_one
 	echo "tcp is right"
 	up 9
