@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The guest driver with the fake host (make -C guest fake), on the machine itself: it needs no KVM.
 #
-#machine: --no-kvm --cpus 2 --file build/driver_test:/bin/driver_test --timeout 180
+#machine: --no-kvm --cpus 2 --file build/driver_test:/bin/driver_test --file build/doorbell_test:/bin/doorbell_test --timeout 180
 #machine: --allow-log 'elisa-guest: vCPU 1 stays offline'
 set -e
 . /testbed/lib.sh
@@ -9,7 +9,7 @@ set -e
 # each load of the driver makes the host forget what was before, once
 loads()
 {
-	modload elisa-guest
+	modload elisa-guest "$@"
 	[ "$(cat /sys/module/elisa_guest/parameters/resets)" = 1 ] ||
 		{ say "FAILED: the host was not reset"; exit 1; }
 }
@@ -23,6 +23,8 @@ fi
 dmesg | grep "elisa-guest: the host speaks ABI version 4711, this driver 1: use the same release"
 loads
 driver_test
+doorbell_test none
 rmmod elisa_guest
-loads
+loads rings=1
+doorbell_test rings
 rmmod elisa_guest

@@ -22,44 +22,7 @@
 
 #include <elisa/elisa.h>
 #include <elisa/gate_layout.h>
-
-static int failures;
-
-#define CHECK(condition)                                                                         \
-	do {                                                                                     \
-		if (!(condition)) {                                                              \
-			printf(">> FAIL %s:%d: %s (errno %d)\n", __func__, __LINE__, #condition, \
-			       errno);                                                           \
-			failures++;                                                              \
-		}                                                                                \
-	} while (0)
-
-static const char params[] = "/sys/module/elisa_guest/parameters/";
-
-static int get(const char *name)
-{
-	char path[128], text[32] = "";
-	int fd;
-
-	snprintf(path, sizeof(path), "%s%s", params, name);
-	fd = open(path, O_RDONLY);
-	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
-		printf(">> cannot read %s\n", path);
-	close(fd);
-	return atoi(text);
-}
-
-static void set(const char *name, int value)
-{
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s%s", params, name);
-	fd = open(path, O_WRONLY);
-	if (fd < 0 || dprintf(fd, "%d", value) < 0)
-		printf(">> cannot write %s\n", path);
-	close(fd);
-}
+#include "driver.h"
 
 /* Pinned pages of this process: VmPin in kB. */
 static int pinned(void)
@@ -75,29 +38,11 @@ static int pinned(void)
 	return kb;
 }
 
-static int device(void)
-{
-	int fd = open("/dev/elisa", O_RDWR | O_CLOEXEC);
-
-	if (fd < 0) {
-		perror("/dev/elisa");
-		exit(1);
-	}
-	return fd;
-}
-
 static void *memory(size_t size)
 {
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	return p;
-}
-
-static int export_create(int fd)
-{
-	struct elisa_ioc_export arg = {.name = "test"};
-
-	return ioctl(fd, ELISA_IOC_EXPORT_CREATE, &arg) ? -1 : (int)arg.id;
 }
 
 static struct elisa_ioc_map last_map;
@@ -707,14 +652,6 @@ static void test_memlock(void)
 	close(fd);
 	munmap(p, 1 << 20);
 }
-
-#define RUN(test)                                                                  \
-	do {                                                                       \
-		int before = failures;                                             \
-		test;                                                              \
-		printf(">> %s %s\n", before == failures ? "ok" : "FAILED", #test); \
-		fflush(stdout);                                                    \
-	} while (0)
 
 int main(void)
 {

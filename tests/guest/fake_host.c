@@ -4,10 +4,13 @@
  * hypercalls itself and counts what the driver has not given back. Calls never reach a
  * function: VMFUNC is #UD here. It must never be built into a driver that is delivered.
  */
+#include <linux/acpi.h>
+#include <linux/interrupt.h>
 #include <linux/io.h>
 #include <linux/module.h>
 #include <linux/smp.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 
 #include "guest.h"
 
@@ -33,6 +36,30 @@ module_param(mode, int, 0644);
 module_param(export_flags, int, 0644);
 module_param(flood, int, 0644); /* so many events of the newest export */
 
+/* The doorbell: its edge comes if "rings" is set, and once more for each write to "ring". */
+static u32 gsi = ELISA_NO_DOORBELL;
+static bool rings;
+module_param(gsi, uint, 0444);
+module_param(rings, bool, 0444);
+
+static void edge(struct work_struct *work)
+{
+	unsigned int irq;
+
+	if (gsi == ELISA_NO_DOORBELL || acpi_gsi_to_irq(gsi, &irq) || irq_inject_interrupt(irq))
+		pr_err("fake host: no edge of GSI %u\n", gsi);
+}
+static DECLARE_WORK(ringing, edge);
+
+static int ring(const char *text, const struct kernel_param *param)
+{
+	schedule_work(&ringing);
+	return 0;
+}
+
+static const struct kernel_param_ops ring_ops = {.set = ring};
+module_param_cb(ring, &ring_ops, NULL, 0200);
+
 int elisa_hypercall_init(void)
 {
 	return 0;
@@ -40,6 +67,7 @@ int elisa_hypercall_init(void)
 
 void elisa_hypercall_exit(void)
 {
+	cancel_work_sync(&ringing);
 }
 
 struct elisa_hc_page *elisa_page_get(enum elisa_hc call)
@@ -142,6 +170,11 @@ static int answer(struct elisa_hc_page *page, struct elisa_status *status)
 				return -EINVAL;
 		donated += page->donate.count;
 		page->donate.donated = donated;
+		return 0;
+	case ELISA_HC_DOORBELL:
+		gsi = page->doorbell.gsi;
+		if (rings && gsi != ELISA_NO_DOORBELL)
+			schedule_work(&ringing);
 		return 0;
 	case ELISA_HC_EVENTS:
 		return take_events(&page->events);
