@@ -5,6 +5,7 @@
  * waits. An event goes to the file that owns its export and must never be seen through another.
  */
 #include <linux/sched/signal.h>
+#include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
@@ -22,9 +23,14 @@ static DEFINE_XARRAY(exports); /* struct elisa_export by the host's id */
 static void ask_host(struct work_struct *work);
 static DECLARE_DELAYED_WORK(asking, ask_host);
 
+struct unread {
+	struct list_head node;
+	struct elisa_event event;
+};
+
 void elisa_events_open(struct elisa_file *file)
 {
-	INIT_KFIFO(file->queue);
+	INIT_LIST_HEAD(&file->events);
 	spin_lock_init(&file->queue_lock);
 	init_waitqueue_head(&file->wait);
 	mutex_lock(&elisa_events_lock);
@@ -32,11 +38,16 @@ void elisa_events_open(struct elisa_file *file)
 	mutex_unlock(&elisa_events_lock);
 }
 
+/* Its exports are gone. */
 void elisa_events_release(struct elisa_file *file)
 {
+	struct unread *unread, *next;
+
 	mutex_lock(&elisa_events_lock);
 	list_del(&file->node);
 	mutex_unlock(&elisa_events_lock);
+	list_for_each_entry_safe(unread, next, &file->events, node)
+		kfree(unread);
 }
 
 void elisa_events_exit(void)
@@ -73,46 +84,82 @@ bool elisa_events_remove_export(struct elisa_export *export)
 	return stale;
 }
 
-static struct elisa_event lost_event(u64 lost)
+static struct unread *unread_new(const struct elisa_event *event)
 {
-	struct elisa_event event = {
-		.type = ELISA_EVENT_LOST,
-		.value = lost,
-	};
+	struct unread *unread = kmalloc(sizeof(*unread), GFP_KERNEL | __GFP_NOFAIL);
 
-	return event;
+	unread->event = *event;
+	return unread;
 }
 
+static bool is_abort(const struct elisa_event *event)
+{
+	return event->type == ELISA_EVENT_ABORT || event->type == ELISA_EVENT_EVICT;
+}
+
+/* The last one unread of the same vCPU and attachment. */
+static struct unread *same_caller(struct elisa_file *file, const struct elisa_event *abort)
+{
+	struct unread *unread;
+
+	list_for_each_entry_reverse(unread, &file->events, node)
+		if (is_abort(&unread->event) && unread->event.export_id == abort->export_id &&
+		    unread->event.attachment == abort->attachment &&
+		    unread->event.vcpu == abort->vcpu)
+			return unread;
+	return NULL;
+}
+
+/*
+ * A full queue loses events, but an abort only for a later one of the same caller, which says all that the
+ * manager has to know: a call that held something must not be forgotten. There are no more callers than the
+ * host has vCPUs set up for an export.
+ */
 static void queue_event(struct elisa_file *file, const struct elisa_event *event)
 {
+	struct unread *unread = unread_new(event), *older = NULL;
+	bool full;
+
 	spin_lock(&file->queue_lock);
+	full = file->count >= ELISA_FILE_EVENTS;
+	if (full && is_abort(event))
+		older = same_caller(file, event);
+	if (older)
+		older->event = *event;
 	if (event->type == ELISA_EVENT_LOST) {
 		file->lost += event->value;
-	} else if (kfifo_avail(&file->queue) < (file->lost ? 2 : 1)) {
+	} else if (older || (full && !is_abort(event))) {
 		file->lost++;
 	} else {
-		if (file->lost) {
-			kfifo_put(&file->queue, lost_event(file->lost));
-			file->lost = 0;
-		}
-		kfifo_put(&file->queue, *event);
+		list_add_tail(&unread->node, &file->events);
+		file->count++;
+		unread = NULL;
 	}
 	spin_unlock(&file->queue_lock);
+	kfree(unread);
 	wake_up_interruptible(&file->wait);
 }
 
+/* What was lost is said first: the manager may have to look for it. */
 static bool take_event(struct elisa_file *file, struct elisa_event *event)
 {
-	bool have;
+	struct unread *unread = NULL;
+	bool have = true;
 
 	spin_lock(&file->queue_lock);
-	have = kfifo_get(&file->queue, event);
-	if (!have && file->lost) {
-		*event = lost_event(file->lost);
+	if (file->lost) {
+		*event = (struct elisa_event){.type = ELISA_EVENT_LOST, .value = file->lost};
 		file->lost = 0;
-		have = true;
+	} else if (file->count) {
+		unread = list_first_entry(&file->events, struct unread, node);
+		list_del(&unread->node);
+		file->count--;
+		*event = unread->event;
+	} else {
+		have = false;
 	}
 	spin_unlock(&file->queue_lock);
+	kfree(unread);
 	return have;
 }
 
@@ -121,7 +168,7 @@ static bool have_event(struct elisa_file *file)
 	bool have;
 
 	spin_lock(&file->queue_lock);
-	have = !kfifo_is_empty(&file->queue) || file->lost;
+	have = file->count || file->lost;
 	spin_unlock(&file->queue_lock);
 	return have;
 }

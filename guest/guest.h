@@ -18,7 +18,6 @@
 #define ELISA_GUEST_H
 
 #include <linux/fs.h>
-#include <linux/kfifo.h>
 #include <linux/list.h>
 #include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
@@ -36,7 +35,7 @@
 #undef pr_fmt
 #define pr_fmt(fmt)	  "elisa-guest: " fmt
 
-#define ELISA_FILE_EVENTS 128 /* a power of 2 */
+#define ELISA_FILE_EVENTS 128
 #define ELISA_FILE_BELLS  256
 #define ELISA_ALL_BELLS	  1024 /* an interrupt signals them all */
 
@@ -49,8 +48,9 @@ struct elisa_file {
 	struct list_head exports;
 	wait_queue_head_t wait;
 	atomic_t readers;      /* in a blocking read */
-	spinlock_t queue_lock; /* the two below */
-	DECLARE_KFIFO(queue, struct elisa_event, ELISA_FILE_EVENTS);
+	spinlock_t queue_lock; /* the three below */
+	struct list_head events;
+	u32 count;
 	u64 lost;
 	u32 bells; /* eventfds to signal; bells_lock */
 };

@@ -68,6 +68,16 @@ static void gone(struct daemon *d, uint32_t place)
 	d->somebody_stopped = true;
 }
 
+static void came(struct daemon *d, uint32_t place, uint64_t attachment)
+{
+	if (d->port[place].attachment == attachment)
+		return;
+	if (d->port[place].attachment)
+		gone(d, place); /* its event was lost */
+	d->port[place].attachment = attachment;
+	printf("port %s: attachment %llu\n", name_of(d, place), (unsigned long long)attachment);
+}
+
 void ports_event(struct daemon *d, const struct elisa_event *event)
 {
 	uint32_t place = place_of(d, event->attachment);
@@ -77,12 +87,7 @@ void ports_event(struct daemon *d, const struct elisa_event *event)
 	case ELISA_EVENT_ATTACH:
 		if (event->value < 1 || event->value > d->config.port_count)
 			return;
-		place = (uint32_t)event->value;
-		if (d->port[place].attachment)
-			gone(d, place); /* its event was lost */
-		d->port[place].attachment = event->attachment;
-		printf("port %s: attachment %llu\n", name_of(d, place),
-		       (unsigned long long)event->attachment);
+		came(d, (uint32_t)event->value, event->attachment);
 		break;
 	case ELISA_EVENT_DETACH:
 		if (place)
@@ -112,8 +117,12 @@ int ports_look(struct daemon *d)
 	d->somebody_stopped = false;
 	for (uint32_t place = 1; place <= d->config.port_count; place++) {
 		struct port *port = &d->port[place];
+		const uint64_t joined =
+			__atomic_load_n(&d->state->port[place].joined, __ATOMIC_ACQUIRE);
 		long link;
 
+		if (joined > port->attachment)
+			came(d, place, joined); /* the event that said so may have been lost */
 		if (!port->attachment)
 			continue;
 		if (ports_manage(d, VMNET_LOOK, place, 0, 0, 0, &link))

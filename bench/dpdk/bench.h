@@ -10,7 +10,7 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
-#define MAX_BURST 32
+#define MAX_BURST 32u
 
 struct path {
 	const char *name;

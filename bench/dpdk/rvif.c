@@ -131,7 +131,7 @@ static int open_switch(struct path *path, struct rte_mempool *pool, unsigned int
 		snprintf(name, sizeof(name), "net_rvif%u", i + 2 * own_mapping);
 		snprintf(file[i], sizeof(file[i]), "%s/%s", bench_folder, name);
 		snprintf(arguments, sizeof(arguments), "path=%s,mac=02:00:00:00:00:0%u,buffer=%u",
-			 file[i], i + 1, frame > 2048 ? 9216 : 2048);
+			 file[i], i + 1, frame > 2048 ? 9216u : 2048u);
 		port[i] = port_open(name, arguments, pool, frame);
 		if (port[i] < 0)
 			break;

@@ -35,12 +35,23 @@ static void test_no_doorbell(void)
 #define FILE_BELLS 256
 #define ALL_BELLS  1024
 
+/* One edge: how often the eventfd was signalled, until it is quiet. */
+static uint64_t ring(int bell)
+{
+	struct pollfd p = {.fd = bell, .events = POLLIN};
+	uint64_t sum = 0, count;
+
+	set("ring", 1);
+	while (poll(&p, 1, sum ? 200 : 5000) == 1 && read(bell, &count, 8) == 8)
+		sum += count;
+	return sum;
+}
+
 static void test_doorbell(void)
 {
 	int fd[ALL_BELLS / FILE_BELLS + 1], bell = eventfd(0, EFD_NONBLOCK), i;
 	struct pollfd p = {.fd = bell, .events = POLLIN};
 	struct elisa_event e;
-	uint64_t count;
 
 	for (i = 0; i <= ALL_BELLS / FILE_BELLS; i++)
 		fd[i] = device();
@@ -50,8 +61,7 @@ static void test_doorbell(void)
 	CHECK(add_bell(fd[0], bell, 1) && errno == EINVAL);
 	CHECK(!add_bell(fd[0], bell, 0));
 	CHECK(poll(&p, 1, 100) == 0);
-	set("ring", 1);
-	CHECK(poll(&p, 1, 5000) == 1 && read(bell, &count, 8) == 8 && count == 1);
+	CHECK(ring(bell) == 1);
 
 	/* limits, of a file and of all; a file's end gives back what it had */
 	for (i = 1; i < ALL_BELLS; i++)
@@ -60,8 +70,7 @@ static void test_doorbell(void)
 	      last_bell.status.why == ELISA_WHY_QUOTA && last_bell.status.value == FILE_BELLS);
 	CHECK(add_bell(fd[ALL_BELLS / FILE_BELLS], bell, 0) && errno == EDQUOT &&
 	      last_bell.status.value == ALL_BELLS);
-	set("ring", 1);
-	CHECK(poll(&p, 1, 5000) == 1 && read(bell, &count, 8) == 8 && count == ALL_BELLS);
+	CHECK(ring(bell) == ALL_BELLS);
 	close(fd[1]);
 	CHECK(!add_bell(fd[ALL_BELLS / FILE_BELLS], bell, 0));
 	close(bell);

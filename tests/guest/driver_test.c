@@ -555,6 +555,30 @@ static void test_races(void)
 	CHECK(get("attachments") == 0 && pinned() == 0);
 }
 
+/* A full queue has the last abort of each caller. */
+static void test_aborts(int fd)
+{
+	uint64_t last[200] = {0}, newest = 0;
+	struct elisa_event e[200];
+	int n, i, found = 0;
+
+	set("flood_callers", 150);
+	set("flood", 250);
+	n = read(fd, e, sizeof(e)) / (int)sizeof(*e);
+	for (i = 0; i < n; i++) {
+		if (e[i].type != ELISA_EVENT_ABORT)
+			continue;
+		found += !last[e[i].vcpu];
+		last[e[i].vcpu] = e[i].aborts;
+		newest = e[i].aborts > newest ? e[i].aborts : newest;
+	}
+	CHECK(n == 151 && e[0].type == ELISA_EVENT_LOST && e[0].value == 100);
+	CHECK(found == 150);
+	for (i = 0; i < 150; i++)
+		CHECK(last[i] > newest - 150);
+	set("flood_callers", 1);
+}
+
 static void test_events(void)
 {
 	struct elisa_event e[200];
@@ -575,8 +599,11 @@ static void test_events(void)
 	CHECK((int)e[0].export_id == id);
 	set("flood", 250);
 	n = read(fd, e, sizeof(e)) / (int)sizeof(*e);
-	CHECK(n == 129 && e[0].type == ELISA_EVENT_ABORT);
-	CHECK(n == 129 && e[128].type == ELISA_EVENT_LOST && e[128].value == 122);
+	CHECK(n == 129 && e[0].type == ELISA_EVENT_LOST && e[0].value == 122);
+	CHECK(n == 129 && e[1].type == ELISA_EVENT_ABORT && e[1].aborts == 1 &&
+	      e[127].aborts == 127);
+	CHECK(n == 129 && e[128].aborts == 250); /* the newest of the caller */
+	test_aborts(fd);
 	fcntl(other, F_SETFL, O_NONBLOCK);
 	CHECK(read(other, e, sizeof(e)) == -1 && errno == EAGAIN); /* not its export */
 	fcntl(fd, F_SETFL, 0);

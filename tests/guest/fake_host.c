@@ -20,6 +20,7 @@ static u64 slots;
 static int exports, pages, attachments, donated, syncs, resets;
 static struct elisa_event events[256];
 static int event_head, event_count;
+static u64 aborts;
 
 /* For the tests: counters to read, failures to order. */
 module_param(exports, int, 0444);
@@ -28,13 +29,15 @@ module_param(attachments, int, 0444);
 module_param(donated, int, 0444);
 module_param(syncs, int, 0444);
 module_param(resets, int, 0444);
-static int fail_call, fail_after, mode, export_flags, flood, abi = ELISA_ABI_VERSION;
+static int fail_call, fail_after, mode, export_flags, flood, flood_callers = 1,
+							     abi = ELISA_ABI_VERSION;
 module_param(fail_call, int, 0644);  /* this call fails, once... */
 module_param(fail_after, int, 0644); /* ... after so many that succeed */
 module_param(abi, int, 0444);	     /* what this host speaks */
 module_param(mode, int, 0644);
 module_param(export_flags, int, 0644);
-module_param(flood, int, 0644); /* so many events of the newest export */
+module_param(flood, int, 0644);		/* so many aborts of the newest export... */
+module_param(flood_callers, int, 0644); /* ... by so many vCPUs in turn */
 
 /* The doorbell: its edge comes if "rings" is set, and once more for each write to "ring". */
 static u32 gsi = ELISA_NO_DOORBELL;
@@ -88,6 +91,10 @@ static void add_event(u32 type, u32 id)
 {
 	struct elisa_event event = {.type = type, .export_id = id, .attachment = 1};
 
+	if (type == ELISA_EVENT_ABORT) {
+		event.vcpu = aborts % flood_callers;
+		event.aborts = ++aborts;
+	}
 	if (event_count < 256)
 		events[(event_head + event_count++) % 256] = event;
 }

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The daemon's ports without a switch: whose a port is, when the host's events come late, or were lost.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "daemon.h"
+
+#define PORTS 3
+
+/* The manager's calls, in the order they came: an operation, its port, and the attachment of GONE and ABORTED. */
+static struct {
+	long op, port, attachment;
+} calls[64];
+static unsigned int count;
+
+/* No vector registers: elisa_call_general() may keep values in them. */
+long manager_call(long op, long port, long a2, long a3, long a4);
+__attribute__((target("general-regs-only"))) long manager_call(long op, long port, long a2, long a3,
+							       long a4)
+{
+	(void)a3;
+	if (count < 64) {
+		calls[count].op = op;
+		calls[count].port = port;
+		calls[count++].attachment = op == VMNET_GONE ? a2 : a4;
+	}
+	return op == VMNET_LOOK ? VMNET_DOWN : 0;
+}
+
+void stub(void);
+__asm__("stub:\n"
+	"	push %rbp\n"
+	"	mov %rsp, %rbp\n"
+	"	and $-16, %rsp\n"
+	"	mov %r10, %rcx\n"
+	"	call manager_call\n"
+	"	leave\n"
+	"	xor %edx, %edx\n"
+	"	ret\n");
+
+static struct elisa_attachment own;
+static struct daemon *daemon;
+
+static int start(void **unused)
+{
+	(void)unused;
+	daemon = calloc(1, sizeof(*daemon));
+	assert_non_null(daemon);
+	daemon->state =
+		calloc(1, sizeof(*daemon->state) + (PORTS + 1) * sizeof(daemon->state->port[0]));
+	assert_non_null(daemon->state);
+	own.call = (uintptr_t)stub;
+	daemon->own = &own;
+	daemon->config.port_count = PORTS;
+	strcpy(daemon->config.port[0].name, "first");
+	count = 0;
+	return 0;
+}
+
+static int end(void **unused)
+{
+	(void)unused;
+	free(daemon->state);
+	free(daemon);
+	return 0;
+}
+
+static void event(uint32_t type, uint64_t attachment, int64_t value)
+{
+	const struct elisa_event event = {
+		.type = type, .attachment = attachment, .value = value, .vcpu = 2, .aborts = 1};
+
+	ports_event(daemon, &event);
+}
+
+static void joins(uint32_t place, uint64_t attachment)
+{
+	daemon->state->port[place].joined = attachment;
+}
+
+/* What the calls since the last time were. */
+static void assert_calls(const char *expected)
+{
+	static const char names[] = {
+		[VMNET_LOOK] = 'L', [VMNET_GONE] = 'G', [VMNET_ABORTED] = 'A', [VMNET_WAKE] = 'W'};
+	char said[256] = "";
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		snprintf(said + strlen(said), sizeof(said) - strlen(said), "%c%ld:%ld ",
+			 names[calls[i].op], calls[i].port, calls[i].attachment);
+	count = 0;
+	assert_string_equal(said, expected);
+}
+
+static void test_comes_and_goes(void **unused)
+{
+	(void)unused;
+	assert_int_equal(ports_look(daemon), 0);
+	assert_calls("");
+	event(ELISA_EVENT_ATTACH, 7, 2);
+	joins(2, 7);
+	assert_int_equal(ports_look(daemon), 0);
+	assert_calls("L2:0 ");
+	event(ELISA_EVENT_ABORT, 7, ELISA_CALL_FAULT);
+	assert_calls("A2:7 ");
+	event(ELISA_EVENT_DETACH, 7, 0);
+	joins(2, 0); /* as the switch does */
+	assert_int_equal(ports_look(daemon), 0);
+	assert_calls("G2:7 W0:0 ");
+}
+
+static void test_strangers(void **unused)
+{
+	(void)unused;
+	event(ELISA_EVENT_ATTACH, 7, -1); /* no place */
+	event(ELISA_EVENT_ATTACH, 8, 0);  /* the manager's own */
+	event(ELISA_EVENT_ATTACH, 9, PORTS + 1);
+	event(ELISA_EVENT_DETACH, 9, 0);
+	event(ELISA_EVENT_EVICT, 9, ELISA_CALL_FAULT);
+	daemon->somebody_stopped = false;
+	assert_int_equal(ports_look(daemon), 0);
+	assert_calls("");
+}
+
+/* The event of an attachment was lost: it is served all the same, and a late event changes nothing. */
+static void test_lost_attach(void **unused)
+{
+	(void)unused;
+	event(ELISA_EVENT_LOST, 0, 40);
+	joins(1, 7);
+	assert_int_equal(ports_look(daemon), 0);
+	assert_calls("W0:0 L1:0 ");
+	assert_int_equal(daemon->lost_events, 40);
+	assert_int_equal(daemon->port[1].attachment, 7);
+	event(ELISA_EVENT_ATTACH, 7, 1);
+	assert_calls("");
+	event(ELISA_EVENT_ABORT, 7, ELISA_CALL_FAULT);
+	assert_calls("A1:7 ");
+}
+
+/* Both were lost, that one went and that the next came. */
+static void test_lost_detach(void **unused)
+{
+	(void)unused;
+	event(ELISA_EVENT_ATTACH, 7, 1);
+	joins(1, 7);
+	joins(1, 9);
+	assert_int_equal(ports_look(daemon), 0);
+	assert_calls("G1:7 L1:0 ");
+	event(ELISA_EVENT_ATTACH, 12, 1);
+	assert_calls("G1:9 ");
+	assert_int_equal(daemon->port[1].attachment, 12);
+}
+
+/* The next one is known before it joins: who joined earlier does not come back. */
+static void test_not_backwards(void **unused)
+{
+	(void)unused;
+	event(ELISA_EVENT_ATTACH, 9, 1);
+	joins(1, 7);
+	assert_int_equal(ports_look(daemon), 0);
+	assert_calls("L1:0 ");
+	assert_int_equal(daemon->port[1].attachment, 9);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_comes_and_goes, start, end),
+		cmocka_unit_test_setup_teardown(test_strangers, start, end),
+		cmocka_unit_test_setup_teardown(test_lost_attach, start, end),
+		cmocka_unit_test_setup_teardown(test_lost_detach, start, end),
+		cmocka_unit_test_setup_teardown(test_not_backwards, start, end),
+	};
+
+	return cmocka_run_group_tests_name("vmnet: ports", tests, NULL, NULL);
+}
