@@ -254,7 +254,8 @@ static void check_module(struct check *check)
 	       "/sys/module/elisa/initstate is %s", check->module_loaded ? "there" : "missing");
 }
 
-struct json_object *check_host(const char *root, int *usable)
+/* Items of {item, ok, found, todo}; *usable is set if all are ok. Looks at files below root. */
+static struct json_object *check_host(const char *root, int *usable)
 {
 	struct check check = {.root = root, .items = json_object_new_array(), .usable = 1};
 	char line[32];
@@ -274,4 +275,29 @@ struct json_object *check_host(const char *root, int *usable)
 	free(check.cpuinfo);
 	*usable = check.usable;
 	return check.items;
+}
+
+static const char *field(struct json_object *item, const char *key)
+{
+	return json_object_get_string(json_object_object_get(item, key));
+}
+
+int run_check(const struct options *options)
+{
+	int usable;
+	struct json_object *items = check_host(options->root, &usable);
+
+	for (size_t i = 0; i < json_object_array_length(items) && !options->json; i++) {
+		struct json_object *item = json_object_array_get_idx(items, i);
+
+		if (json_object_get_boolean(json_object_object_get(item, "ok")))
+			printf("ok: %s (%s)\n", field(item, "item"), field(item, "found"));
+		else
+			printf("missing: %s (%s); do: %s\n", field(item, "item"),
+			       field(item, "found"), field(item, "todo"));
+	}
+	if (options->json)
+		print_json(items);
+	json_object_put(items);
+	return usable ? 0 : 1;
 }

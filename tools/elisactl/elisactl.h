@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of elisactl share. Everything that is shown is first built as JSON, so that the
+ * text and --json can never say different things. Functions that return an exit status have said
+ * what went wrong.
+ */
+#ifndef ELISACTL_H
+#define ELISACTL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <json-c/json.h>
+#include <elisa/host_ioctl.h>
+
+struct options {
+	const char *device;
+	const char *root;
+	bool json;
+	struct elisa_host_grant grant;
+	long pid; /* 0: none given */
+};
+
+/* main.c: 2, after a message. value: what was given, or NULL. */
+int usage_error(const char *what, const char *value);
+
+/* device.c */
+/* 1, after a message with what to do about this errno. */
+int fail(const char *doing, int error);
+/* Descriptor, or -1 after a message. */
+int open_device(const struct options *options);
+/*
+ * All records of a kind, in *records to be freed; their count, or -errno. More may come into being
+ * between two requests, so it asks until they fit.
+ */
+int list_records(int fd, uint32_t kind, size_t size, void **records);
+
+/* print.c */
+void add_number(struct json_object *to, const char *key, uint64_t value);
+/* From a field that may lack its NUL. */
+void add_name(struct json_object *to, const char name[ELISA_NAME_SIZE]);
+/* names[i] is bit i's, or NULL if it has no meaning. */
+void add_flags(struct json_object *to, const char *key, uint32_t flags, const char *const names[],
+	       size_t count);
+/* As a table shows it. */
+void cell_text(struct json_object *value, char *text, size_t size);
+/* The keys of the first record are the columns; they all have the same, at most 12. */
+void print_table(struct json_object *records);
+void print_json(struct json_object *value);
+
+/* list.c: exit status */
+int run_list(const struct options *options, const char *name);
+int run_stats(const struct options *options);
+
+/* grant.c */
+bool parse_number(const char *text, uint64_t limit, uint64_t *number);
+bool parse_pid(const char *text, long *pid);
+/* Exit status. */
+int read_pidfile(const char *file, long *pid);
+int run_grant(const struct options *options, char **arguments);
+int run_revoke(const struct options *options, char **arguments);
+
+/* check.c: exit status */
+int run_check(const struct options *options);
+
+#endif

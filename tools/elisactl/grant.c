@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Grants, and taking them back. A VM is never guessed from anything but the process that was given. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "elisactl.h"
+
+bool parse_number(const char *text, uint64_t limit, uint64_t *number)
+{
+	char *end;
+
+	errno = 0;
+	*number = strtoull(text, &end, 0);
+	return !errno && *text >= '0' && *text <= '9' && (!*end || *end == '\n') &&
+	       *number <= limit;
+}
+
+bool parse_pid(const char *text, long *pid)
+{
+	uint64_t number;
+
+	if (!parse_number(text, INT32_MAX, &number) || !number)
+		return false;
+	*pid = (long)number;
+	return true;
+}
+
+int read_pidfile(const char *file, long *pid)
+{
+	char text[32] = "";
+	FILE *from = fopen(file, "re");
+
+	if (!from) {
+		fprintf(stderr, "elisactl: %s: %m; give the file that the VMM wrote its pid to\n",
+			file);
+		return 1;
+	}
+	if (!fgets(text, sizeof(text), from) || !parse_pid(text, pid)) {
+		fclose(from);
+		fprintf(stderr,
+			"elisactl: %s: '%.*s' is no process id; give the file that the VMM "
+			"wrote its pid to\n",
+			file, (int)strcspn(text, "\n"), text);
+		return 1;
+	}
+	fclose(from);
+	return 0;
+}
+
+/* As the module matches: a name, or a prefix and '*'. */
+static bool good_pattern(const char *name)
+{
+	static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				   "0123456789._-";
+	size_t plain = strspn(name, good);
+
+	return strlen(name) > 0 && strlen(name) < ELISA_NAME_SIZE &&
+	       (!name[plain] || !strcmp(name + plain, "*"));
+}
+
+static int grant_failed(const struct options *options, int error)
+{
+	if (error == ESRCH) {
+		fprintf(stderr,
+			"elisactl: there is no process %ld; give the pid of the running VMM (its "
+			"-pidfile)\n",
+			options->pid);
+		return 1;
+	}
+	return fail("grant", error);
+}
+
+static void take_back(int fd, uint32_t id)
+{
+	struct elisa_host_revoke revoke = {.id = id};
+
+	ioctl(fd, ELISA_HOST_IOC_REVOKE, &revoke);
+}
+
+/*
+ * The module takes a number. It meant the same process all the time if a pidfd from before shows
+ * it alive afterwards; if not, the grant may be a stranger's, and is taken back. 0 or an errno.
+ */
+static int grant_by_pid(int fd, struct elisa_host_grant *grant)
+{
+	struct pollfd alive = {.events = POLLIN};
+	int ret;
+
+	alive.fd = (int)syscall(SYS_pidfd_open, (pid_t)grant->pid, 0);
+	if (alive.fd < 0)
+		return errno;
+	ret = ioctl(fd, ELISA_HOST_IOC_GRANT, grant) < 0 ? errno : 0;
+	if (!ret && poll(&alive, 1, 0) != 0) {
+		take_back(fd, grant->id);
+		ret = ESRCH;
+	}
+	close(alive.fd);
+	return ret;
+}
+
+/* Is there a name that both match? */
+static bool overlap(const char *a, const char *b)
+{
+	size_t plain_a = strcspn(a, "*");
+	size_t plain_b = strcspn(b, "*");
+
+	return (a[plain_a] || plain_a >= plain_b) && (b[plain_b] || plain_b >= plain_a) &&
+	       !strncmp(a, b, plain_a < plain_b ? plain_a : plain_b);
+}
+
+/* Of the grants that match a name the oldest decides, and it may not be the one just made. */
+static void warn_of_older(int fd, uint32_t id)
+{
+	const uint32_t rights = ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH;
+	const struct elisa_host_grant_info *grants, *made = NULL;
+	void *records;
+	int count = list_records(fd, ELISA_HOST_GRANTS, sizeof(*grants), &records);
+
+	grants = records;
+	for (int i = 0; i < count; i++)
+		if (grants[i].id == id)
+			made = &grants[i];
+	for (int i = 0; made && i < count; i++)
+		if (grants[i].id < id && grants[i].pid == made->pid &&
+		    (grants[i].rights & made->rights & rights) &&
+		    overlap(grants[i].name, made->name))
+			fprintf(stderr,
+				"elisactl: warning: grant %u (%s) is older and decides for names "
+				"that match both; revoke it if the new one is to count\n",
+				grants[i].id, grants[i].name);
+	free(records);
+}
+
+static int grant_to(const struct options *options, struct elisa_host_grant *grant)
+{
+	int fd = open_device(options);
+	int ret;
+
+	if (fd < 0)
+		return 1;
+	grant->pid = (int32_t)options->pid;
+	ret = grant_by_pid(fd, grant);
+	if (!ret)
+		warn_of_older(fd, grant->id);
+	close(fd);
+	return ret ? grant_failed(options, ret) : 0;
+}
+
+static void print_id(uint32_t id)
+{
+	struct json_object *shown = json_object_new_object();
+
+	add_number(shown, "id", id);
+	print_json(shown);
+	json_object_put(shown);
+}
+
+int run_grant(const struct options *options, char **arguments)
+{
+	struct elisa_host_grant grant = options->grant;
+	int ret;
+
+	if (!arguments[0] || !arguments[1] || arguments[2])
+		return usage_error("grant takes export or attach, and a name", NULL);
+	if (!strcmp(arguments[0], "export"))
+		grant.rights |= ELISA_GRANT_EXPORT;
+	else if (!strcmp(arguments[0], "attach"))
+		grant.rights |= ELISA_GRANT_ATTACH;
+	else
+		return usage_error("what is granted must be export or attach", arguments[0]);
+	if ((grant.rights & ELISA_GRANT_TRUSTED_MANAGER) && !(grant.rights & ELISA_GRANT_EXPORT))
+		return usage_error("--trusted-manager is for a grant to export", NULL);
+	if (!good_pattern(arguments[1]))
+		return usage_error("a name has 1 to 63 of A-Z a-z 0-9 . _ - and may end with *",
+				   arguments[1]);
+	if (!options->pid)
+		return usage_error("grant needs --pid or --pidfile", NULL);
+	strncpy(grant.name, arguments[1], sizeof(grant.name) - 1);
+
+	ret = grant_to(options, &grant);
+	if (ret)
+		return ret;
+	if (!options->json) {
+		printf("%u\n", grant.id);
+		return 0;
+	}
+	print_id(grant.id);
+	return 0;
+}
+
+int run_revoke(const struct options *options, char **arguments)
+{
+	struct elisa_host_revoke revoke = {0};
+	uint64_t id;
+	int ret;
+	int fd;
+
+	if (!arguments[0] || arguments[1] || !parse_number(arguments[0], UINT32_MAX, &id))
+		return usage_error("revoke takes the id of a grant", arguments[0]);
+	fd = open_device(options);
+	if (fd < 0)
+		return 1;
+	revoke.id = (uint32_t)id;
+	ret = ioctl(fd, ELISA_HOST_IOC_REVOKE, &revoke) < 0 ? errno : 0;
+	close(fd);
+	if (ret == ENOENT) {
+		fprintf(stderr, "elisactl: there is no grant %u; elisactl grants lists them\n",
+			revoke.id);
+		return 1;
+	}
+	if (ret)
+		return fail("revoke", ret);
+	if (options->json)
+		print_id(revoke.id);
+	return 0;
+}
