@@ -112,23 +112,22 @@ static struct unread *same_caller(struct elisa_file *file, const struct elisa_ev
 
 /*
  * A full queue loses events, but an abort only for a later one of the same caller, which says all that the
- * manager has to know: a call that held something must not be forgotten. There are no more callers than the
- * host has vCPUs set up for an export.
+ * manager has to know: a call that held something must not be forgotten. A manager that never reads must
+ * not fill the memory: callers come and go.
  */
 static void queue_event(struct elisa_file *file, const struct elisa_event *event)
 {
+	const u32 room = ELISA_FILE_EVENTS + (is_abort(event) ? ELISA_FILE_ABORTS : 0);
 	struct unread *unread = unread_new(event), *older = NULL;
-	bool full;
 
 	spin_lock(&file->queue_lock);
-	full = file->count >= ELISA_FILE_EVENTS;
-	if (full && is_abort(event))
+	if (is_abort(event) && file->count >= ELISA_FILE_EVENTS)
 		older = same_caller(file, event);
 	if (older)
 		older->event = *event;
 	if (event->type == ELISA_EVENT_LOST) {
 		file->lost += event->value;
-	} else if (older || (full && !is_abort(event))) {
+	} else if (older || file->count >= room) {
 		file->lost++;
 	} else {
 		list_add_tail(&unread->node, &file->events);

@@ -36,6 +36,7 @@
 #define pr_fmt(fmt)	  "elisa-guest: " fmt
 
 #define ELISA_FILE_EVENTS 128
+#define ELISA_FILE_ABORTS 4096 /* beyond these: a last one for each of so many callers */
 #define ELISA_FILE_BELLS  256
 #define ELISA_ALL_BELLS	  1024 /* an interrupt signals them all */
 

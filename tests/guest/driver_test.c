@@ -579,6 +579,26 @@ static void test_aborts(int fd)
 	set("flood_callers", 1);
 }
 
+/* A manager that does not read does not fill the memory. */
+static void test_many_aborts(int fd, int other)
+{
+	struct elisa_event e[64];
+	int n, i, aborts = 0, lost = 0;
+
+	set("flood_callers", 10000);
+	for (i = 0; i < 20; i++) {
+		set("flood", 250);
+		CHECK(read(other, e, sizeof(e)) == -1 && errno == EAGAIN); /* fetches them */
+	}
+	while ((n = read(fd, e, sizeof(e)) / (int)sizeof(*e)) > 0)
+		for (i = 0; i < n; i++) {
+			aborts += e[i].type == ELISA_EVENT_ABORT;
+			lost += e[i].type == ELISA_EVENT_LOST ? e[i].value : 0;
+		}
+	CHECK(aborts == 128 + 4096 && lost == 20 * 250 - aborts);
+	set("flood_callers", 1);
+}
+
 static void test_events(void)
 {
 	struct elisa_event e[200];
@@ -606,6 +626,7 @@ static void test_events(void)
 	test_aborts(fd);
 	fcntl(other, F_SETFL, O_NONBLOCK);
 	CHECK(read(other, e, sizeof(e)) == -1 && errno == EAGAIN); /* not its export */
+	test_many_aborts(fd, other);
 	fcntl(fd, F_SETFL, 0);
 	if (!fork()) {
 		usleep(200000);

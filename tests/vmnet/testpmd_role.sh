@@ -5,13 +5,13 @@ export LD_LIBRARY_PATH=/lib
 modload elisa-guest || exit 1
 mkdir -p /var/run
 chmod go-w / # else the EAL loads no drivers from below
-# testpmd MAC [OPTIONS]: commands come in on standard input
+# testpmd MAC [OPTIONS]: commands come in on standard input. Two queues each way, a forwarding thread for each.
 testpmd()
 {
 	_mac=$1
 	shift
-	dpdk-testpmd --no-huge -m 64 --lcores 0@0,1@0 --no-pci --no-shconf --no-telemetry -d /drivers \
-		--vdev "net_rvif0,elisa=vmnet,mac=$_mac" -- -i --total-num-mbufs=4096 --no-mlockall \
+	dpdk-testpmd --no-huge -m 64 --lcores 0@0,1@0,2@0 --no-pci --no-shconf --no-telemetry -d /drivers \
+		--vdev "net_rvif0,elisa=vmnet,queues=2,mac=$_mac" -- -i --rxq=2 --txq=2 --nb-cores=2 --total-num-mbufs=4096 --no-mlockall \
 		--no-lsc-interrupt --rxd=512 --txd=512 "$@" >/tmp/said
 }
 # the last value of a counter that testpmd has shown, or 0
@@ -82,7 +82,7 @@ switch()
 
 case $(sed -n 's/.*vmnet=\([a-z]*\).*/\1/p' /proc/cmdline) in
 manager)
-	echo '{"ports": [{"name": "first"}, {"name": "second"}], "port_mib": 8}' >/config.json
+	echo '{"ports": [{"name": "first"}, {"name": "second"}], "queues": 2, "port_mib": 8}' >/config.json
 	switch &
 	until sent; do sleep 2; done
 	kill -KILL $!
