@@ -2,10 +2,7 @@
 /*
  * Follows the gate's code from every byte offset, in 64-bit and in compatibility mode.
  *
- * Two decoders must agree. Ours knows a short list of instructions that touch registers
- * only, the list stores and RSP accesses of the gate, and the opcodes that have been
- * undefined in 64-bit mode since its invention; whatever is not on the list is a
- * violation, not a trap: Capstone's "invalid" alone proves nothing about a newer CPU.
+ * Two decoders must agree. Whatever is not on the list of ours (decode.h) is a violation.
  * Capstone must see the same length and the same memory operand, so that a mistake
  * in our list does not pass.
  */
@@ -16,35 +13,9 @@
 #include <string.h>
 
 #include "check.h"
+#include "decode.h"
 
 #define STEPS_MAX 64
-
-enum kind {
-	KIND_BAD,	/* not on the list */
-	KIND_TRAP,	/* int3, or undefined: the call ends */
-	KIND_REG,	/* changes registers at most */
-	KIND_LIST_AND,	/* andb $imm, list(%rip) */
-	KIND_LIST_OR,	/* orb $imm, list(%rip) */
-	KIND_RSP_STORE, /* mov %rsp or %esp to data(%rip) */
-	KIND_RSP_LOAD,
-	KIND_LOW_MEMORY, /* compatibility mode: memory below 4 GiB */
-	KIND_VMFUNC,
-};
-
-struct value {
-	bool known;
-	__u32 bits;
-};
-
-struct insn {
-	enum kind kind;
-	unsigned int length;
-	__u32 target; /* of a RIP-relative operand: offset in the slot */
-	__u8 imm;
-	unsigned int width; /* of an RSP access */
-	/* effect on EAX and ECX, for KIND_REG: */
-	struct value eax, ecx;
-};
 
 enum context {
 	IN_GATE,
@@ -73,13 +44,6 @@ struct check {
 	bool reached_sub, reached_default, rsp_stored;
 };
 
-static const struct value unknown = {false, 0};
-
-static struct value constant(__u32 bits)
-{
-	return (struct value){true, bits};
-}
-
 static int violation(struct check *check, unsigned int offset, const char *format, ...)
 {
 	va_list args;
@@ -95,192 +59,6 @@ static int violation(struct check *check, unsigned int offset, const char *forma
 	vsnprintf(check->why + n, check->size - n, format, args);
 	va_end(args);
 	return -1;
-}
-
-static __u32 le32(const __u8 *p)
-{
-	return p[0] | p[1] << 8 | p[2] << 16 | (__u32)p[3] << 24;
-}
-
-/* A register operand is written: what remains known of EAX and ECX. Byte registers 4-7
- * are AH, CH, DH, BH without REX and SPL, BPL, SIL, DIL with it: assume both. */
-static void reg_written(struct insn *insn, unsigned int reg, bool byte)
-{
-	if (reg == 0 || (byte && reg == 4))
-		insn->eax = unknown;
-	if (reg == 1 || (byte && reg == 5))
-		insn->ecx = unknown;
-}
-
-/* add, or, adc, sbb, and, sub, xor, cmp with AL or EAX and an immediate. */
-static struct value alu_eax(unsigned int op, struct value eax, __u32 imm, __u32 mask)
-{
-	__u32 result;
-
-	if (op == 7)
-		return eax;
-	if (!eax.known)
-		return unknown;
-	switch (op) {
-	case 0:
-		result = eax.bits + imm;
-		break;
-	case 1:
-		result = eax.bits | imm;
-		break;
-	case 4:
-		result = eax.bits & imm;
-		break;
-	case 5:
-		result = eax.bits - imm;
-		break;
-	case 6:
-		result = eax.bits ^ imm;
-		break;
-	default: /* adc, sbb: the carry is not known */
-		return unknown;
-	}
-	return constant((eax.bits & ~mask) | (result & mask));
-}
-
-/* mod 0, r/m 5: RIP-relative in 64-bit mode, an absolute 32-bit address else. */
-#define IS_DISP32(modrm)   (((modrm)&0xc7) == 0x05)
-#define MODRM_REG(modrm)   ((modrm) >> 3 & 7)
-#define IS_REGISTER(modrm) ((modrm) >= 0xc0)
-
-static bool decode(struct check *check, const struct state *state, const __u8 *page,
-		   struct insn *insn)
-{
-	const unsigned int offset = state->offset;
-	__u8 bytes[32];
-	unsigned int at = 0, prefixes;
-	__u8 rex = 0, opcode, modrm;
-	bool mode64 = check->long_mode;
-
-	/* What follows the page is not mapped: pad with bytes that are on no list. */
-	memset(bytes, 0xf0, sizeof(bytes));
-	memcpy(bytes, page + offset,
-	       offset + sizeof(bytes) <= ELISA_PAGE_SIZE ? sizeof(bytes) :
-							   ELISA_PAGE_SIZE - offset);
-	memset(insn, 0, sizeof(*insn));
-	insn->kind = KIND_BAD;
-	insn->eax = state->eax;
-	insn->ecx = state->ecx;
-
-	/* Segment overrides mean nothing to a register operand; all other prefixes are
-	 * not on the list. */
-	while (at < 8 && (bytes[at] == 0x26 || bytes[at] == 0x2e || bytes[at] == 0x36 ||
-			  bytes[at] == 0x3e || (mode64 && (bytes[at] & 0xf0) == 0x40))) {
-		/* REX counts only right before the opcode */
-		rex = mode64 && (bytes[at] & 0xf0) == 0x40 ? bytes[at] : 0;
-		at++;
-	}
-	prefixes = at;
-	opcode = bytes[at++];
-	modrm = bytes[at];
-
-	if (opcode == 0xcc) {
-		insn->kind = KIND_TRAP;
-	} else if (mode64 &&
-		   (opcode == 0x06 || opcode == 0x07 || opcode == 0x0e || opcode == 0x16 ||
-		    opcode == 0x17 || opcode == 0x1e || opcode == 0x1f || opcode == 0x27 ||
-		    opcode == 0x2f || opcode == 0x37 || opcode == 0x3f || opcode == 0xd4)) {
-		/* push and pop of segments, decimal adjust: #UD (SDM vol. 2, opcode map) */
-		insn->kind = KIND_TRAP;
-	} else if (opcode < 0x40 && (opcode & 7) < 4) {
-		/* ALU r/m and r */
-		at++;
-		if (!IS_REGISTER(modrm))
-			return false;
-		insn->kind = KIND_REG;
-		if (opcode >> 3 != 7)
-			reg_written(insn, opcode & 2 ? MODRM_REG(modrm) : modrm & 7, !(opcode & 1));
-	} else if (opcode < 0x40 && (opcode & 7) == 4) {
-		insn->kind = KIND_REG;
-		insn->eax = alu_eax(opcode >> 3, state->eax, bytes[at], 0xff);
-		at += 1;
-	} else if (opcode < 0x40 && (opcode & 7) == 5) {
-		insn->kind = KIND_REG;
-		insn->eax = alu_eax(opcode >> 3, state->eax, le32(bytes + at), 0xffffffff);
-		at += 4;
-	} else if (opcode == 0x80 && (IS_REGISTER(modrm) || IS_DISP32(modrm))) {
-		at++;
-		if (IS_REGISTER(modrm)) {
-			insn->kind = KIND_REG;
-			reg_written(insn, modrm & 7, true);
-			at++;
-		} else if (prefixes) {
-			return false;
-		} else {
-			at += 4;
-			insn->imm = bytes[at++];
-			insn->target = offset + at + le32(bytes + at - 5);
-			insn->kind = !mode64		   ? KIND_LOW_MEMORY :
-				     MODRM_REG(modrm) == 4 ? KIND_LIST_AND :
-				     MODRM_REG(modrm) == 1 ? KIND_LIST_OR :
-							     KIND_BAD;
-		}
-	} else if (opcode == 0x89 || opcode == 0x8b) {
-		at++;
-		if (IS_REGISTER(modrm)) {
-			insn->kind = KIND_REG;
-			reg_written(insn, opcode == 0x8b ? MODRM_REG(modrm) : modrm & 7, false);
-		} else if (IS_DISP32(modrm) && MODRM_REG(modrm) == 4 &&
-			   (prefixes == 0 || (prefixes == 1 && rex == 0x48))) {
-			at += 4;
-			insn->width = rex ? 8 : 4;
-			insn->target = offset + at + le32(bytes + at - 4);
-			insn->kind = !mode64	    ? KIND_LOW_MEMORY :
-				     opcode == 0x89 ? KIND_RSP_STORE :
-						      KIND_RSP_LOAD;
-		}
-	} else if ((opcode & 0xf8) == 0x90) {
-		insn->kind = KIND_REG;
-		if (opcode == 0x91 && !(rex & 1)) {
-			insn->eax = state->ecx;
-			insn->ecx = state->eax;
-		} else if (opcode != 0x90 || rex & 1) {
-			insn->eax = unknown;
-		}
-	} else if (opcode == 0x98 || opcode == 0x9f) { /* cwde, lahf */
-		insn->kind = KIND_REG;
-		insn->eax = unknown;
-	} else if (opcode == 0x99 || opcode == 0x9e || opcode == 0xf5 || opcode == 0xf8 ||
-		   opcode == 0xf9 || opcode == 0xfc || opcode == 0xfd) {
-		insn->kind = KIND_REG; /* cdq, sahf, flags */
-	} else if ((opcode & 0xf8) == 0xb0) {
-		insn->kind = KIND_REG;
-		if ((opcode & 7) == 0 && state->eax.known && !(rex & 1))
-			insn->eax = constant((state->eax.bits & ~0xffu) | bytes[at]);
-		else if ((opcode & 7) == 1 && state->ecx.known && !(rex & 1))
-			insn->ecx = constant((state->ecx.bits & ~0xffu) | bytes[at]);
-		else
-			reg_written(insn, opcode & 7, true);
-		at += 1;
-	} else if ((opcode & 0xf8) == 0xb8) {
-		insn->kind = KIND_REG;
-		reg_written(insn, opcode & 7, false);
-		at += rex & 8 ? 8 : 4;
-	} else if (opcode == 0x0f && bytes[at] == 0x01 && bytes[at + 1] == 0xd4) {
-		insn->kind = KIND_VMFUNC;
-		at += 2;
-	} else if (!mode64 && (opcode & 0xf0) == 0x40) { /* inc, dec */
-		insn->kind = KIND_REG;
-		if ((opcode & 7) == 0 && state->eax.known)
-			insn->eax = constant(state->eax.bits + (opcode & 8 ? -1 : 1));
-		else if ((opcode & 7) == 1 && state->ecx.known)
-			insn->ecx = constant(state->ecx.bits + (opcode & 8 ? -1 : 1));
-	} else if (!mode64 && (opcode == 0x27 || opcode == 0x2f || opcode == 0x37 ||
-			       opcode == 0x3f || opcode == 0xd4)) {
-		insn->kind = KIND_REG; /* daa, das, aaa, aas, aam */
-		insn->eax = unknown;
-		at += opcode == 0xd4;
-	} else if (!mode64 &&
-		   (opcode == 0x16 || opcode == 0x17 || opcode == 0x1e || opcode == 0x1f)) {
-		insn->kind = KIND_LOW_MEMORY; /* push, pop: the stack, too, is low */
-	}
-	insn->length = at;
-	return insn->kind != KIND_BAD && offset + at <= ELISA_PAGE_SIZE;
 }
 
 /* Capstone's opinion on the same bytes. */
@@ -446,7 +224,7 @@ static int follow(struct check *check, struct state state)
 	for (steps = 0; steps < STEPS_MAX; steps++) {
 		if (state.offset >= ELISA_PAGE_SIZE)
 			return violation(check, state.offset, "runs off the page");
-		if (!decode(check, &state, page, &insn))
+		if (!gate_decode(page, state.offset, check->long_mode, state.eax, state.ecx, &insn))
 			return violation(check, state.offset,
 					 "not on the list: %02x %02x %02x %02x %02x %02x",
 					 page[state.offset], page[(state.offset + 1) % 4096],
@@ -641,76 +419,4 @@ int gate_check(const struct gate_pages *pages, char *why, size_t size)
 		cs_close(&check.capstone);
 	}
 	return result;
-}
-
-static bool is_vmfunc(const __u8 *bytes)
-{
-	return bytes[0] == 0x0f && bytes[1] == 0x01 && bytes[2] == 0xd4;
-}
-
-/* No VMFUNC in the page but at `only`; the bytes of the entry pointer do not count. */
-static int one_vmfunc(const __u8 *page, unsigned int only, bool pointer, char *why, size_t size)
-{
-	unsigned int offset;
-	bool found = false;
-
-	for (offset = 0; offset + 3 <= ELISA_PAGE_SIZE; offset++) {
-		if (!is_vmfunc(page + offset))
-			continue;
-		found |= offset == only;
-		if (offset == only || (pointer && offset + 3 > ELISA_ENTRY_POINTER &&
-				       offset < ELISA_ENTRY_POINTER + 8))
-			continue;
-		snprintf(why, size, "a VMFUNC at %#x", offset);
-		return -1;
-	}
-	if (!found) {
-		snprintf(why, size, "no VMFUNC at %#x", only);
-		return -1;
-	}
-	return 0;
-}
-
-int sub_stub_check(const __u8 *page, unsigned int slot, unsigned int mode, char *why, size_t size)
-{
-	return one_vmfunc(page,
-			  mode == ELISA_MODE_STRICT ? ELISA_GATE_OUT_ENTRY(slot) - 3 :
-						      ELISA_TRUSTED_VMFUNC(slot),
-			  true, why, size);
-}
-
-/*
- * A manager's code can leave sub with VMFUNC 0 at the end of each VMFUNC in the sub page;
- * the entry pointer, which the manager chose, can be one. In default, those are int3.
- */
-int guest_stub_check(const __u8 *page, unsigned int slot, unsigned int mode, unsigned int call,
-		     char *why, size_t size)
-{
-	const bool strict = mode == ELISA_MODE_STRICT;
-	const unsigned int entry = strict ? ELISA_STRICT_ENTRY(slot) : ELISA_TRUSTED_ENTRY(slot);
-	const unsigned int back = strict ? ELISA_STRICT_RETURN(slot) : ELISA_TRUSTED_RETURN(slot);
-	unsigned int offset;
-
-	if (one_vmfunc(page, entry - 3, false, why, size))
-		return -1;
-	if (call < ELISA_XRSTOR_IMAGE + ELISA_XRSTOR_IMAGE_SIZE) {
-		snprintf(why, size, "the code at %#x overlaps the XRSTOR image", call);
-		return -1;
-	}
-	for (offset = ELISA_ENTRY_POINTER - 16; offset < ELISA_PAGE_SIZE; offset++)
-		if (page[offset] != 0xcc) {
-			snprintf(why, size, "not filler at %#x", offset);
-			return -1;
-		}
-	for (offset = entry; offset < back; offset++)
-		if (page[offset] != 0xcc) {
-			snprintf(why, size, "not filler at %#x", offset);
-			return -1;
-		}
-	if (page[back] == 0xcc || page[ELISA_ERROR_RETURN(slot)] == 0xcc ||
-	    page[ELISA_ERROR_RETURN(slot) - 1] != 0xcc) {
-		snprintf(why, size, "a return path is missing or overwritten");
-		return -1;
-	}
-	return 0;
 }
