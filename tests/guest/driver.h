@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the programs that test the guest driver with the fake host have in common. */
+/*
+ * What the programs that test the guest driver with the fake host have in common. Each runs as root, alone: the
+ * fake host's counters are everybody's.
+ */
 #ifndef ELISA_TEST_DRIVER_H
 #define ELISA_TEST_DRIVER_H
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <elisa/guest_ioctl.h>
@@ -38,7 +43,7 @@ static inline int get(const char *name)
 	return atoi(text);
 }
 
-static void set(const char *name, int value)
+static inline void set(const char *name, int value)
 {
 	char path[128];
 	int fd;
@@ -50,7 +55,7 @@ static void set(const char *name, int value)
 	close(fd);
 }
 
-static int device(void)
+static inline int device(void)
 {
 	int fd = open("/dev/elisa", O_RDWR | O_CLOEXEC);
 
@@ -61,11 +66,71 @@ static int device(void)
 	return fd;
 }
 
-static int export_create(int fd)
+static inline int export_create(int fd)
 {
 	struct elisa_ioc_export arg = {.name = "test"};
 
 	return ioctl(fd, ELISA_IOC_EXPORT_CREATE, &arg) ? -1 : (int)arg.id;
+}
+
+/* Pinned pages of this process: VmPin in kB. */
+static inline int pinned(void)
+{
+	char line[128];
+	FILE *f = fopen("/proc/self/status", "r");
+	int kb = -1;
+
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "VmPin: %d", &kb);
+	if (f)
+		fclose(f);
+	return kb;
+}
+
+static inline void *memory(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p;
+}
+
+static struct elisa_ioc_map last_map;
+
+static inline int map_by(unsigned long command, int fd, int id, uint64_t offset, uint64_t address,
+			 uint64_t length, int prot)
+{
+	last_map = (struct elisa_ioc_map){
+		.id = id, .prot = prot, .offset = offset, .address = address, .length = length};
+	return ioctl(fd, command, &last_map);
+}
+
+static inline int map(int fd, int id, uint64_t offset, const void *address, uint64_t length,
+		      int prot)
+{
+	return map_by(ELISA_IOC_EXPORT_MAP, fd, id, offset, (uintptr_t)address, length, prot);
+}
+
+static inline int map_physical(int fd, int id, uint64_t address, uint64_t length, int prot)
+{
+	return map_by(ELISA_IOC_EXPORT_MAP_PHYSICAL, fd, id, 0, address, length, prot);
+}
+
+static struct elisa_ioc_attach last;
+
+static inline int attach(int fd, int flags, void *exchange, uint64_t length)
+{
+	last = (struct elisa_ioc_attach){.name = "test",
+					 .flags = flags,
+					 .exchange = (uintptr_t)exchange,
+					 .exchange_length = length};
+	return ioctl(fd, ELISA_IOC_ATTACH, &last);
+}
+
+static inline int detach(int fd, int slot)
+{
+	struct elisa_ioc_detach arg = {.slot = slot};
+
+	return ioctl(fd, ELISA_IOC_DETACH, &arg);
 }
 
 #define RUN(test)                                                                  \

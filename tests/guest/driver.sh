@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The guest driver with the fake host (make -C guest fake), on the machine itself: it needs no KVM.
 #
-#machine: --no-kvm --cpus 2 --file build/driver_test:/bin/driver_test --file build/doorbell_test:/bin/doorbell_test --timeout 180
+#machine: --no-kvm --cpus 2 --file build/export_test:/bin/export_test --file build/attach_test:/bin/attach_test
+#machine: --file build/events_test:/bin/events_test --file build/doorbell_test:/bin/doorbell_test --timeout 180
 #machine: --allow-log 'elisa-guest: vCPU 1 stays offline'
 set -e
 . /testbed/lib.sh
@@ -22,7 +23,9 @@ if modload elisa-guest abi=4711 2>/dev/null; then
 fi
 dmesg | grep "elisa-guest: the host speaks ABI version 4711, this driver 1: use the same release"
 loads
-driver_test
+export_test
+attach_test
+events_test
 doorbell_test none
 rmmod elisa_guest
 loads rings=1
