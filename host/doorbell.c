@@ -21,6 +21,7 @@ static void let_go(struct work_struct *work);
 static DECLARE_WORK(answering, answer);
 static DECLARE_WORK(letting_go, let_go);
 static struct workqueue_struct *queue;
+static bool going; /* elisa_lock */
 
 int elisa_doorbell_init(void)
 {
@@ -41,7 +42,8 @@ int elisa_doorbell_set(struct elisa_vm *vm, struct elisa_hc_doorbell *in, u32 *w
 		return 0;
 	vm->gsi = in->gsi;
 	/* the first ring is for its driver to see that it works */
-	elisa_ring(&vm->rung);
+	if (!going)
+		elisa_ring(&vm->rung);
 	return 0;
 }
 
@@ -146,8 +148,14 @@ static void let_go(struct work_struct *work)
 		elisa_kvm_put(kvm[--n]);
 }
 
-/* Nobody can ring any more: nothing is attached or exported. */
+/*
+ * Nothing is attached or exported. The hooks are still in place, else a VM could end unseen while the work rings it;
+ * so a VM may still tell its doorbell if the module did not come up. One that goes answers no hypercalls.
+ */
 void elisa_doorbell_exit(void)
 {
+	mutex_lock(&elisa_lock);
+	going = true;
+	mutex_unlock(&elisa_lock);
 	destroy_workqueue(queue);
 }

@@ -100,6 +100,15 @@ static int check_cpu(void)
 	return 0;
 }
 
+/* Nothing is attached or exported; VMs may have spoken to us. */
+static void stop(void)
+{
+	elisa_doorbell_exit();
+	elisa_hooks_exit();
+	elisa_attach_exit();
+	elisa_vms_free();
+}
+
 static int __init elisa_init(void)
 {
 	int r;
@@ -117,16 +126,16 @@ static int __init elisa_init(void)
 	if (r)
 		goto err_doorbell;
 	r = elisa_admin_init();
-	if (r)
-		goto err_hooks;
+	if (r) {
+		stop();
+		goto err_tables;
+	}
 	if (elisa_cpu_leaks())
 		pr_warn("this CPU has L1TF, MDS or the like: attach is %s (parameter allow_leaky_cpu)\n",
 			allow_leaky_cpu ? "allowed nevertheless" : "refused");
 	pr_info("ready, ABI %d\n", ELISA_ABI_VERSION);
 	return 0;
 
-err_hooks:
-	elisa_hooks_exit();
 err_doorbell:
 	elisa_doorbell_exit();
 err_tables:
@@ -137,10 +146,7 @@ err_tables:
 static void __exit elisa_exit_module(void)
 {
 	elisa_admin_exit();
-	elisa_doorbell_exit();
-	elisa_hooks_exit();
-	elisa_attach_exit();
-	elisa_vms_free();
+	stop();
 	elisa_grants_free();
 	elisa_tables_exit();
 }

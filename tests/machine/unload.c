@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The module is unloaded while a VM speaks to it that was granted nothing. A hypercall that is under way keeps the
+ * module; between two of them it goes, and then the VM has KVM's answer.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+#include "harness.h"
+
+#define ROUNDS 3
+#define GSI    5
+
+static struct vm *vm;
+static bool stop;
+static unsigned long heard, unheard;
+
+static void *talk(void *unused)
+{
+	static const uint32_t calls[] = {ELISA_HC_DOORBELL, ELISA_HC_DOORBELL, ELISA_HC_EVENTS,
+					 ELISA_HC_RESET};
+	unsigned int i;
+	int r;
+
+	(void)unused;
+	for (i = 0; !__atomic_load_n(&stop, __ATOMIC_RELAXED); i++) {
+		memset(vm->page, 0, PAGE_SIZE);
+		if (calls[i % 4] == ELISA_HC_DOORBELL)
+			vm->page->doorbell.gsi = i % 2 ? GSI : ELISA_NO_DOORBELL;
+		r = hypercall(vm, 0, calls[i % 4]);
+		CHECK(!r || r == -ENODEV);
+		__atomic_fetch_add(r ? &unheard : &heard, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+static void wait_for_more(unsigned long *count)
+{
+	const unsigned long enough = __atomic_load_n(count, __ATOMIC_RELAXED) + 20;
+
+	while (__atomic_load_n(count, __ATOMIC_RELAXED) < enough)
+		usleep(1000);
+}
+
+int main(void)
+{
+	pthread_t thread;
+	int i, r, busy = 0;
+
+	vm = vm_new(1);
+	CHECK(!pthread_create(&thread, NULL, talk, NULL));
+	for (i = 0; i < ROUNDS; i++) {
+		wait_for_more(&heard);
+		while ((r = module_unload()) == -EAGAIN)
+			busy++;
+		CHECK_EQ(r, 0);
+		wait_for_more(&unheard);
+		CHECK_EQ(module_load(), 0);
+	}
+	wait_for_more(&heard);
+	stop = true;
+	CHECK(!pthread_join(thread, NULL));
+	printf("unload: %d times, %lu hypercalls answered, %lu not, %d times too busy\n", ROUNDS,
+	       heard, unheard, busy);
+	return 0;
+}
