@@ -86,7 +86,8 @@ static inline void rvs_receiver_finish(const struct rvs_sender *s, struct rvs_re
 	}
 	__atomic_exchange_n(&r->control->completed, r->next, __ATOMIC_SEQ_CST);
 	sleep = rvif_load(&r->control->need_notify);
-	if (sleep && sleep != rxq->notified) {
+	/* one that is woken for nothing goes on sleeping, and is not notified again */
+	if (sleep && sleep != rxq->notified && r->frames) {
 		rxq->notified = sleep;
 		rvs_add_wake(s->result, number, queue);
 	}

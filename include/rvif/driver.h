@@ -28,7 +28,8 @@ struct rvif_transport {
 	/* Transmit queue has work. For the driver that found kick_wanted set. */
 	int (*kick)(struct rvif_vnic *vnic, uint32_t queue);
 	/* Sleeps while receive queue's completed is seen; -ETIMEDOUT after timeout_us, -ENOTCONN: the
-	 * switch is gone, -EINTR: a signal. */
+	 * switch is gone, -EINTR: a signal, -EAGAIN: woken for somebody else; look, and ask again by
+	 * rvif_ring_may_sleep(). */
 	int (*wait)(struct rvif_vnic *vnic, uint32_t queue, uint32_t seen, uint32_t timeout_us);
 	/* driver.state was written: the switch has to look. -ENOTCONN: there is none, and nobody uses
 	 * the region. NULL: it sees by itself. */

@@ -291,7 +291,10 @@ static uint64_t now_us(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-/* The doorbell is the VM's: it may have been for others, or for the end of the attachment. */
+/*
+ * The doorbell is the VM's: it may have been for others, or for the end of the attachment. Whoever was rung asks to be
+ * woken anew, under another number: the switch rings once for each.
+ */
 static int over_elisa_wait(struct rvif_vnic *vnic, uint32_t queue, uint32_t seen,
 			   uint32_t timeout_us)
 {
@@ -319,8 +322,7 @@ static int over_elisa_wait(struct rvif_vnic *vnic, uint32_t queue, uint32_t seen
 		if (rvif_load_acquire(&control->completed) != seen)
 			break;
 		error = join(over, OF_RX + queue);
-		if (error)
-			return error;
+		return error ? error : -EAGAIN;
 	}
 	return 0;
 }

@@ -494,6 +494,10 @@ static void wakes(void **state)
 	net_expect(net, 0, 9, 64, 3);
 	net_expect(net, 0, 9, 64, 4);
 	assert_true(rvif_ring_may_sleep(&net->port[9].rx[0], &seen));
+	/* not for a frame that it does not get: it would sleep on and not be woken for the next */
+	net_send(net, 0, 9, 1515, 1);
+	assert_int_equal(net_drops(net, 0, RVS_DROP_TOO_LONG), 1);
+	assert_int_equal(net->result.wakes, 0);
 	net_send(net, 0, 9, 64, 5);
 	assert_int_equal(net->result.wakes, 1);
 	/* a port that was not granted it is not asked */
