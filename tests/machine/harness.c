@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The harness behind the machine tests: makes VMs with /dev/kvm, speaks to elisa.ko as a
- * guest's kernel and as the host's administrator would. It must not know how the module
+ * guest's kernel would; admin.c as the host's administrator. It must not know how the module
  * works inside.
  */
 #define _GNU_SOURCE
@@ -29,7 +29,7 @@ struct loop {
 
 void (*on_signal)(struct vm *vm, int vcpu);
 
-static int sys(int r, const char *what)
+int sys(int r, const char *what)
 {
 	if (r < 0) {
 		printf("FAILED %s: %s\n", what, strerror(errno));
@@ -37,7 +37,6 @@ static int sys(int r, const char *what)
 	}
 	return r;
 }
-#define SYS(call) sys((call), #call)
 
 static int kvm_fd(void)
 {
@@ -46,15 +45,6 @@ static int kvm_fd(void)
 	if (fd < 0)
 		fd = SYS(open("/dev/kvm", O_RDWR));
 	return fd;
-}
-
-static int admin = -1;
-
-static int admin_fd(void)
-{
-	if (admin < 0)
-		admin = SYS(open("/dev/elisa", O_RDWR));
-	return admin;
 }
 
 uint64_t *vm_u64(struct vm *vm, uint64_t gpa)
@@ -366,55 +356,6 @@ int in_both_modes(void (*test)(void))
 	return 0;
 }
 
-int grant_to(pid_t pid, uint32_t rights, const char *name, uint64_t max_pages)
-{
-	struct elisa_host_grant request = {.pid = pid, .rights = rights, .max_pages = max_pages};
-
-	strncpy(request.name, name, sizeof(request.name) - 1);
-	if (ioctl(admin_fd(), ELISA_HOST_IOC_GRANT, &request))
-		return -errno;
-	return request.id;
-}
-
-int grant(uint32_t rights, const char *name, uint64_t max_pages)
-{
-	if (trusted && (rights & ELISA_GRANT_EXPORT))
-		rights |= ELISA_GRANT_TRUSTED_MANAGER;
-	return grant_to(getpid(), rights, name, max_pages);
-}
-
-int revoke_grant(uint32_t id)
-{
-	struct elisa_host_revoke request = {.id = id};
-
-	return ioctl(admin_fd(), ELISA_HOST_IOC_REVOKE, &request) ? -errno : 0;
-}
-
-uint32_t host_flags(void)
-{
-	struct elisa_host_stats stats;
-
-	SYS(ioctl(admin_fd(), ELISA_HOST_IOC_STATS, &stats));
-	return stats.flags;
-}
-
-uint64_t counter(enum elisa_counter which)
-{
-	struct elisa_host_stats stats;
-
-	SYS(ioctl(admin_fd(), ELISA_HOST_IOC_STATS, &stats));
-	return stats.counter[which];
-}
-
-int admin_list(enum elisa_host_kind kind, void *records, uint32_t size, uint32_t room)
-{
-	struct elisa_host_list list = {
-		.kind = kind, .size = size, .records = (uintptr_t)records, .room = room};
-
-	SYS(ioctl(admin_fd(), ELISA_HOST_IOC_LIST, &list));
-	return list.count;
-}
-
 uint64_t vcpu_stat(struct vm *vm, int vcpu, const char *name)
 {
 	int fd = SYS(ioctl(vm->vcpu[vcpu], KVM_GET_STATS_FD, NULL));
@@ -435,25 +376,6 @@ uint64_t vcpu_stat(struct vm *vm, int vcpu, const char *name)
 	close(fd);
 	CHECK(value != ~0ULL);
 	return value;
-}
-
-int module_load(void)
-{
-	int fd = SYS(open("/modules/elisa.ko", O_RDONLY));
-	int r = syscall(SYS_finit_module, fd, "allow_leaky_cpu=1 max_limit_us=60000000", 0) ?
-			-errno :
-			0;
-
-	close(fd);
-	return r;
-}
-
-int module_unload(void)
-{
-	if (admin >= 0)
-		close(admin);
-	admin = -1;
-	return syscall(SYS_delete_module, "elisa", O_NONBLOCK) ? -errno : 0;
 }
 
 uint32_t export_at(struct vm *vm, const char *name, uint32_t flags, uint32_t limit_us, uint64_t gpa)

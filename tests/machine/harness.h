@@ -42,6 +42,10 @@
 
 #define VCPUS	       4
 
+/* Of a system call that must succeed: its result, or the test ends with what it was. */
+int sys(int r, const char *what);
+#define SYS(call) sys((call), #call)
+
 struct vm {
 	int fd, vcpu[VCPUS];
 	struct kvm_run *run[VCPUS];
