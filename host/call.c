@@ -6,6 +6,7 @@
 #include <asm/fpu/api.h>
 #include <asm/fpu/types.h>
 #include <asm/fpu/xcr.h>
+#include <asm/fpu/xstate.h>
 #include <asm/kvm_vcpu_regs.h>
 
 #include "switch.h"
@@ -118,16 +119,39 @@ void elisa_show_end(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa
 	elisa_forget_cached_registers(kvm_vcpu);
 }
 
-/* An empty XSAVE area: restoring it puts every component into its initial state. */
+/* XSTATE_BV is 0: XRSTOR puts each component into its initial state. FXRSTOR loads the same values. */
 static const struct {
-	u8 legacy[24];
+	u16 fcw;
+	u8 legacy[22];
 	u32 mxcsr;
 	u8 rest[576 - 28];
-} __aligned(64) no_vector_state = {.mxcsr = MXCSR_DEFAULT};
+} __aligned(64) initial_state = {.fcw = FCW_INITIAL, .mxcsr = MXCSR_DEFAULT};
 
-static void forget_vector_state(struct fpstate *fpstate)
+/*
+ * A function's vector, mask, tile and x87 registers must not outlive its aborted call. They may
+ * be in the CPU, in KVM's memory (guest_fpu), or in both: a thread that is preempted saves
+ * them, and takes the CPU's copy for valid if it finds it again. Two places tell which it is:
+ *
+ *   the entry hook      IRQs are off and KVM has loaded what was in memory: they are in the CPU
+ *   another ioctl       no KVM_RUN is under way, which ends with saving them: they are in memory
+ *
+ * An exit hook is neither: it leaves `scrub` to the one of the two that comes first. PKRU and
+ * supervisor state (XSS) are the guest's own: ring 3 cannot change the second, and the guarded
+ * stub puts the first back.
+ */
+void elisa_scrub_registers(struct elisa_vcpu *vcpu)
 {
-	fpstate->regs.xsave.header.xfeatures &= XFEATURE_MASK_PKRU;
+	u64 mask = xgetbv(XCR_XFEATURE_ENABLED_MASK) & ~(u64)XFEATURE_MASK_PKRU;
+
+	/* first without a mask: XCR0 may be the guest's, and legacy SSE does not ask it */
+	asm volatile("fxrstor64 %0" : : "m"(initial_state));
+	asm volatile("xrstor64 %0" : : "m"(initial_state), "a"((u32)mask), "d"((u32)(mask >> 32)));
+	vcpu->scrub = false;
+}
+
+static void scrub_memory(struct fpstate *fpstate)
+{
+	fpstate->regs.xsave.header.xfeatures &= XFEATURE_MASK_PKRU | XFEATURE_MASK_SUPERVISOR_ALL;
 	fpstate->regs.xsave.i387.mxcsr = MXCSR_DEFAULT;
 }
 
@@ -160,25 +184,6 @@ void elisa_forget_saved_state(struct kvm_vcpu *kvm_vcpu)
 	memcpy(saved, &now, offsetof(struct fxregs_state, mxcsr));
 	memcpy(saved->st_space, now.st_space, sizeof(now.st_space));
 	memcpy(saved->xmm_space, now.xmm_space, sizeof(now.xmm_space));
-}
-
-/* Clears what the function left in vector, mask, tile and x87 registers. PKRU is the
- * guest's own. The guest's registers are live, or KVM's copy will be loaded. */
-void elisa_clear_vector_state(struct kvm_vcpu *kvm_vcpu)
-{
-	struct fpstate *fpstate = kvm_vcpu->arch.guest_fpu.fpstate;
-	u64 mask = xgetbv(XCR_XFEATURE_ENABLED_MASK) & ~(u64)XFEATURE_MASK_PKRU;
-	unsigned long flags;
-
-	local_irq_save(flags);
-	if (test_thread_flag(TIF_NEED_FPU_LOAD)) {
-		forget_vector_state(fpstate);
-	} else {
-		asm volatile("xrstor64 %0"
-			     :
-			     : "m"(no_vector_state), "a"((u32)mask), "d"((u32)(mask >> 32)));
-	}
-	local_irq_restore(flags);
 }
 
 bool elisa_leaves_vector_state(struct elisa_context *c)
@@ -249,8 +254,7 @@ void elisa_end_call(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa
 		    enum elisa_call_error error)
 {
 	elisa_show_end(vcpu, c, where, error);
-	if (elisa_leaves_vector_state(c))
-		elisa_clear_vector_state(vcpu->kvm_vcpu);
+	vcpu->scrub |= elisa_leaves_vector_state(c);
 	elisa_forget_time(vcpu);
 	kvm_make_request(KVM_REQ_EVENT, vcpu->kvm_vcpu);
 	elisa_call_aborted(c, error);
@@ -323,8 +327,9 @@ void elisa_vcpu_was_reset(struct elisa_vcpu *vcpu)
 }
 
 /*
- * The VMM asks for or changes the vCPU's state: the call ends. Vector registers are in
- * KVM's memory now (the vCPU's mutex is held, so it does not run) and are cleared there.
+ * The VMM asks for or changes the vCPU's state: a suspended call ends. Vector registers are in
+ * KVM's memory (the vCPU's mutex is held, so no KVM_RUN is under way) and are cleared there.
+ * What the VMM puts there instead stays.
  */
 void elisa_vcpu_touched(struct elisa_vcpu *vcpu)
 {
@@ -334,9 +339,12 @@ void elisa_vcpu_touched(struct elisa_vcpu *vcpu)
 	raw_spin_lock_irqsave(&vcpu->lock, flags);
 	if (vcpu->stash.active) {
 		vcpu->stash.touched = true;
-		if (vcpu->stash.vector)
-			forget_vector_state(fpstate);
+		vcpu->scrub |= vcpu->stash.vector;
+		vcpu->stash.vector = false;
 	}
+	if (vcpu->scrub)
+		scrub_memory(fpstate);
+	vcpu->scrub = false;
 	forget_stale_state(fpstate);
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 }

@@ -35,6 +35,7 @@ enum elisa_hook_id {
 	/* while an attachment exists */
 	ELISA_HOOK_RUN,
 	ELISA_HOOK_HANDLE_EXIT,
+	ELISA_HOOK_VCPU_LOAD,
 	ELISA_HOOK_PATH, /* from here on by one ftrace_ops */
 	ELISA_HOOK_INTERRUPT_ALLOWED = ELISA_HOOK_PATH,
 	ELISA_HOOK_NMI_ALLOWED,
@@ -42,7 +43,6 @@ enum elisa_hook_id {
 	ELISA_HOOK_IRQ_WINDOW,
 	ELISA_HOOK_NMI_WINDOW,
 	ELISA_HOOK_VCPU_RESET,
-	ELISA_HOOK_VCPU_IOCTL,
 	ELISA_HOOKS
 };
 
@@ -52,13 +52,13 @@ enum elisa_hook_id {
 		[ELISA_HOOK_VCPU_FREE] = "kvm_intel:vmx_vcpu_free",                 \
 		[ELISA_HOOK_RUN] = "kvm_intel:vmx_vcpu_run",                        \
 		[ELISA_HOOK_HANDLE_EXIT] = "kvm_intel:vmx_handle_exit",             \
+		[ELISA_HOOK_VCPU_LOAD] = "kvm:vcpu_load",                           \
 		[ELISA_HOOK_INTERRUPT_ALLOWED] = "kvm_intel:vmx_interrupt_allowed", \
 		[ELISA_HOOK_NMI_ALLOWED] = "kvm_intel:vmx_nmi_allowed",             \
 		[ELISA_HOOK_SMI_ALLOWED] = "kvm_intel:vmx_smi_allowed",             \
 		[ELISA_HOOK_IRQ_WINDOW] = "kvm_intel:vmx_enable_irq_window",        \
 		[ELISA_HOOK_NMI_WINDOW] = "kvm_intel:vmx_enable_nmi_window",        \
 		[ELISA_HOOK_VCPU_RESET] = "kvm_intel:vmx_vcpu_reset",               \
-		[ELISA_HOOK_VCPU_IOCTL] = "kvm:kvm_vcpu_ioctl",                     \
 	}
 
 /* Functions of KVM that the module calls; exported by kvm.ko, found at load by name. */
@@ -67,6 +67,9 @@ enum elisa_hook_id {
 #define ELISA_KVM_MARK_DIRTY	  "kvm:kvm_vcpu_mark_page_dirty"
 #define ELISA_KVM_GET		  "kvm:kvm_get_kvm_safe"
 #define ELISA_KVM_PUT		  "kvm:kvm_put_kvm"
+
+/* KVM_RUN: of all callers of vcpu_load() the one that does not look at the vCPU's state. */
+#define ELISA_KVM_RUN		  "kvm:kvm_arch_vcpu_ioctl_run"
 
 /* From a function's ftrace site back to its first byte: past endbr64 on IBT kernels. */
 #ifdef CONFIG_X86_KERNEL_IBT

@@ -207,13 +207,14 @@ struct elisa_vcpu {
 	struct rcu_head rcu;
 	struct kvm_vcpu *kvm_vcpu; /* const */
 	struct elisa_vm *vm;	   /* const */
-	raw_spinlock_t lock;	   /* all below but the last two */
+	raw_spinlock_t lock;	   /* all below but the last */
 	bool synced;		   /* set up by ELISA_HC_VCPU_SYNC and still in long mode */
 	bool enabled;		   /* VMFUNC is on in the VMCS: the list page is in use */
 	bool controls;		   /* the exits that go with it may be on */
 	bool inside;		   /* between the entry hook and the end of the exit hook's work */
 	u64 entries;		   /* times the entry hook ran */
 	bool trap;		   /* list[0] is invalid: the return exits */
+	bool scrub;		   /* vector registers may still hold a function's, see call.c */
 	u64 default_eptp;	   /* KVM's root, as of the last entry */
 	u64 exit_cr3;		   /* the guest's CR3 at the last exit */
 	u64 exits[ELISA_EXIT_REASONS], return_traps;
@@ -229,8 +230,7 @@ struct elisa_vcpu {
 	DECLARE_BITMAP(used, ELISA_SLOTS);
 	struct elisa_context *slots[ELISA_SLOTS];
 	struct elisa_stash stash;
-	atomic_t prying; /* no lock: ioctls other than KVM_RUN under way */
-	bool counted;	 /* elisa_lock: holds a share of the armed hooks */
+	bool counted; /* elisa_lock: holds a share of the armed hooks */
 };
 
 extern struct mutex elisa_lock;

@@ -96,7 +96,7 @@ static void end_stashed(struct elisa_vcpu *vcpu, enum elisa_call_error error)
 	if (error != ELISA_CALL_VMM && *rdx == (unsigned long)(long)ELISA_CALL_VMM)
 		*rdx = (long)error;
 	if (stash->vector)
-		elisa_clear_vector_state(vcpu->kvm_vcpu);
+		elisa_scrub_registers(vcpu);
 	if (stash->context)
 		elisa_call_aborted(stash->context, error);
 	stash->active = false;
@@ -181,6 +181,8 @@ void elisa_enter(struct elisa_vcpu *vcpu)
 	bool open;
 
 	raw_spin_lock(&vcpu->lock);
+	if (vcpu->scrub)
+		elisa_scrub_registers(vcpu);
 	if (!vcpu->list || (kvm_vcpu->arch.hflags & HF_GUEST_MASK))
 		goto out;
 	vcpu->inside = true;

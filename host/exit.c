@@ -147,8 +147,6 @@ bool elisa_exit(struct elisa_vcpu *vcpu)
 	caller = elisa_caller_of(vcpu, c, &where);
 	if (caller != c)
 		elisa_end_call(vcpu, caller, where, ELISA_CALL_FORBIDDEN);
-	else if (atomic_read(&vcpu->prying))
-		elisa_end_call(vcpu, c, where, ELISA_CALL_VMM);
 	else
 		elisa_stash_call(vcpu, c, where, eptp, vmcs_get(GUEST_RIP), vmcs_get(GUEST_RFLAGS));
 out:
@@ -212,7 +210,7 @@ static bool goes_on(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa
 	u64 rflags = vmcs_get(GUEST_RFLAGS), rip = vmcs_get(GUEST_RIP);
 	bool skip = false;
 
-	if (!elisa_in_user64() || atomic_read(&vcpu->prying))
+	if (!elisa_in_user64())
 		return false;
 	if (is_ring(vcpu, c, where, reason)) {
 		elisa_ring_place(c->attachment->export, vcpu->kvm_vcpu->arch.regs[VCPU_REGS_RCX]);
@@ -255,9 +253,6 @@ static void exit_in_context(struct elisa_vcpu *vcpu, struct elisa_context *c,
 {
 	enum elisa_call_error error = c->revoked ? ELISA_CALL_REVOKED : error_of(reason);
 	struct elisa_context *caller;
-
-	if (atomic_read(&vcpu->prying))
-		error = ELISA_CALL_VMM;
 
 	if (reason == EXIT_REASON_VMFUNC && finish_return(vcpu, c, where))
 		return;

@@ -10,6 +10,7 @@
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/kallsyms.h>
 #include <linux/kprobes.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -27,6 +28,9 @@ static DEFINE_MUTEX(hooks_lock);	 /* never with elisa_lock held */
 static bool registered;			 /* hooks_lock: the exit-path hooks are in place */
 static atomic_t armed;			 /* shares of them; taken under hooks_lock */
 static atomic_t replacing;		 /* threads in one of our replacements */
+static struct {
+	unsigned long start, size;
+} run_ioctl; /* KVM_RUN's function; const after init */
 
 static int (*kvm_emulate)(struct kvm_vcpu *kvm_vcpu, int type);
 static void (*kvm_queue)(struct kvm_vcpu *kvm_vcpu, unsigned int vector);
@@ -89,49 +93,6 @@ static void replace_window(struct kvm_vcpu *kvm_vcpu)
 {
 }
 
-/*
- * An ioctl other than KVM_RUN, of a vCPU that has spoken to us: a call that is put aside
- * ends before it, and as long as it is under way no other call is put aside. So it never
- * sees or changes a function's registers, whoever gets the vCPU's mutex first.
- */
-static long vcpu_ioctl(struct file *file, unsigned int ioctl, unsigned long arg)
-{
-	struct kvm_vcpu *kvm_vcpu = file->private_data;
-	struct elisa_vcpu *vcpu = elisa_vcpu_find(kvm_vcpu);
-	long r = -EINTR;
-
-	if (vcpu) {
-		atomic_inc(&vcpu->prying);
-		smp_mb__after_atomic();
-	}
-	if (!mutex_lock_killable(&kvm_vcpu->mutex)) {
-		if (vcpu)
-			elisa_vcpu_touched(vcpu);
-		mutex_unlock(&kvm_vcpu->mutex);
-		r = ORIGINAL(ELISA_HOOK_VCPU_IOCTL, long (*)(struct file *, unsigned int,
-							     unsigned long))(file, ioctl, arg);
-	}
-	if (vcpu)
-		atomic_dec(&vcpu->prying);
-	return r;
-}
-
-static long replace_vcpu_ioctl(struct file *file, unsigned int ioctl, unsigned long arg)
-{
-	long r;
-
-	atomic_inc(&replacing);
-	if (try_module_get(THIS_MODULE)) {
-		r = vcpu_ioctl(file, ioctl, arg);
-		module_put(THIS_MODULE);
-	} else {
-		r = ORIGINAL(ELISA_HOOK_VCPU_IOCTL, long (*)(struct file *, unsigned int,
-							     unsigned long))(file, ioctl, arg);
-	}
-	atomic_dec(&replacing);
-	return r;
-}
-
 /* ---- callbacks: in the context of the hooked function; be quick if it is not ours */
 
 static bool call_is_put_aside(unsigned long kvm_vcpu)
@@ -154,20 +115,14 @@ static void notrace rare_callback(unsigned long ip, unsigned long parent, struct
 	}
 }
 
-/* Everything but entry and exit. */
+/* Everything but entry, exit and vcpu_load(). */
 static void notrace path_callback(unsigned long ip, unsigned long parent, struct ftrace_ops *ops,
 				  struct ftrace_regs *fregs)
 {
 	unsigned long arg = elisa_ftrace_arg(fregs, 0);
 	struct elisa_vcpu *vcpu;
 
-	if (ip == sites[ELISA_HOOK_VCPU_IOCTL]) {
-		if (within_module(parent, THIS_MODULE) || elisa_ftrace_arg(fregs, 1) == KVM_RUN)
-			return;
-		arg = (unsigned long)((struct file *)arg)->private_data;
-		if (elisa_vcpu_find((struct kvm_vcpu *)arg))
-			elisa_ftrace_redirect(fregs, replace_vcpu_ioctl);
-	} else if (ip == sites[ELISA_HOOK_VCPU_RESET]) {
+	if (ip == sites[ELISA_HOOK_VCPU_RESET]) {
 		vcpu = elisa_vcpu_find((struct kvm_vcpu *)arg);
 		if (vcpu)
 			elisa_vcpu_was_reset(vcpu);
@@ -182,6 +137,7 @@ static void notrace path_callback(unsigned long ip, unsigned long parent, struct
 /* From hook_entry.S, for vCPUs that are set up and those that hash like them. */
 void elisa_run_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on);
 void elisa_exit_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on);
+void elisa_load_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on);
 
 void notrace elisa_run_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on)
 {
@@ -200,6 +156,23 @@ void notrace elisa_exit_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on)
 }
 
 /*
+ * KVM calls vcpu_load() in each vCPU ioctl, under the vCPU's mutex and before it looks at the
+ * vCPU's state. A check at the beginning of the ioctl would come too early: the ioctl may sleep
+ * on the mutex until a call is suspended. KVM_RUN alone shows the VMM no register of a call.
+ */
+void notrace elisa_load_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on)
+{
+	struct elisa_vcpu *vcpu;
+
+	/* at a function's first byte its caller's return address is the next one on the stack */
+	if (go_on[1] - run_ioctl.start < run_ioctl.size)
+		return;
+	vcpu = elisa_vcpu_find(kvm_vcpu);
+	if (vcpu)
+		elisa_vcpu_touched(vcpu);
+}
+
+/*
  * PERMANENT: "ftrace_enabled=0" must not be able to take the isolation away silently.
  * IPMODIFY: fails if somebody else (livepatch) redirects the function already.
  */
@@ -213,9 +186,9 @@ static struct ftrace_ops path_ops = {
 };
 
 /* hook_entry.S by ftrace's direct calls; rare_ops keeps "ftrace_enabled=0" out for these */
-static struct ftrace_ops run_ops, exit_ops;
+static struct ftrace_ops run_ops, exit_ops, load_ops;
 
-extern void elisa_run_hook(void), elisa_exit_hook(void);
+extern void elisa_run_hook(void), elisa_exit_hook(void), elisa_load_hook(void);
 
 static int register_path(void)
 {
@@ -224,9 +197,12 @@ static int register_path(void)
 	r = register_ftrace_function(&path_ops);
 	if (r)
 		return r;
-	r = elisa_ftrace_direct(&exit_ops, (unsigned long)elisa_exit_hook);
+	r = elisa_ftrace_direct(&load_ops, (unsigned long)elisa_load_hook);
 	if (r)
 		goto err_path;
+	r = elisa_ftrace_direct(&exit_ops, (unsigned long)elisa_exit_hook);
+	if (r)
+		goto err_load;
 	r = elisa_ftrace_direct(&run_ops, (unsigned long)elisa_run_hook);
 	if (r)
 		goto err_exit;
@@ -234,6 +210,8 @@ static int register_path(void)
 
 err_exit:
 	elisa_ftrace_direct_end(&exit_ops, (unsigned long)elisa_exit_hook);
+err_load:
+	elisa_ftrace_direct_end(&load_ops, (unsigned long)elisa_load_hook);
 err_path:
 	unregister_ftrace_function(&path_ops);
 	return r;
@@ -243,6 +221,7 @@ static void unregister_path(void)
 {
 	elisa_ftrace_direct_end(&run_ops, (unsigned long)elisa_run_hook);
 	elisa_ftrace_direct_end(&exit_ops, (unsigned long)elisa_exit_hook);
+	elisa_ftrace_direct_end(&load_ops, (unsigned long)elisa_load_hook);
 	unregister_ftrace_function(&path_ops);
 }
 
@@ -398,6 +377,30 @@ static void *function_at(unsigned long site, const char *name)
 	return (void *)(site - ELISA_SITE_OFFSET);
 }
 
+/* sprint_symbol() ends in "+offset/size [module]", both in hexadecimal. */
+static unsigned long size_of_function(unsigned long address)
+{
+	char text[KSYM_SYMBOL_LEN], *size;
+
+	sprint_symbol(text, address);
+	size = strrchr(text, '/');
+	return size ? simple_strtoul(size + 1, NULL, 16) : 0;
+}
+
+static int find_run_ioctl(void)
+{
+	static const char *const name[] = {ELISA_KVM_RUN};
+	int r = find_sites(&run_ioctl.start, name, 1);
+
+	if (r)
+		return r;
+	run_ioctl.size = size_of_function(run_ioctl.start);
+	if (run_ioctl.size)
+		return 0;
+	pr_err("the size of \"%s\" is unknown: this kernel has no kallsyms\n", name[0]);
+	return -ENOENT;
+}
+
 static int find_functions(void)
 {
 	static const char *const called[] = {ELISA_KVM_EMULATE, ELISA_KVM_QUEUE_EXCEPTION,
@@ -408,6 +411,8 @@ static int find_functions(void)
 	r = find_sites(sites, names, ELISA_HOOKS);
 	if (!r)
 		r = find_sites(at, called, ARRAY_SIZE(called));
+	if (!r)
+		r = find_run_ioctl();
 	if (r)
 		return r;
 	kvm_emulate = function_at(at[0], called[0]);
@@ -420,6 +425,7 @@ static int find_functions(void)
 
 static void free_path_filters(void)
 {
+	ftrace_free_filter(&load_ops);
 	ftrace_free_filter(&exit_ops);
 	ftrace_free_filter(&run_ops);
 	ftrace_free_filter(&path_ops);
@@ -448,6 +454,8 @@ int elisa_hooks_init(void)
 	r = ftrace_set_filter_ip(&run_ops, sites[ELISA_HOOK_RUN], 0, 1);
 	if (!r)
 		r = ftrace_set_filter_ip(&exit_ops, sites[ELISA_HOOK_HANDLE_EXIT], 0, 1);
+	if (!r)
+		r = ftrace_set_filter_ip(&load_ops, sites[ELISA_HOOK_VCPU_LOAD], 0, 1);
 	if (r)
 		goto err_path;
 	r = register_ftrace_function(&rare_ops);

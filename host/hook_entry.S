@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The two hooks that every exit of every VM on the host passes: vmx_vcpu_run() and
- * vmx_handle_exit(), called by ftrace directly, without its register-saving trampoline.
- * For a vCPU that is not set up they must cost next to nothing: eight instructions.
+ * The hooks that every exit of every VM on the host passes (vmx_vcpu_run(), vmx_handle_exit())
+ * or every vCPU ioctl (vcpu_load()), called by ftrace directly, without its register-saving
+ * trampoline. For a vCPU that is not set up they must cost next to nothing: eight instructions.
  *
  * On entry RDI is the vCPU and the return address lies in the hooked function, past its
  * ftrace site. All registers belong to the hooked function's caller.
@@ -51,3 +51,4 @@ SYM_FUNC_END(\name)
 
 hook elisa_run_hook elisa_run_handler
 hook elisa_exit_hook elisa_exit_handler
+hook elisa_load_hook elisa_load_handler

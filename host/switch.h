@@ -48,7 +48,7 @@ struct elisa_context *elisa_caller_of(struct elisa_vcpu *vcpu, struct elisa_cont
 void elisa_drop_events(struct kvm_vcpu *kvm_vcpu);
 void elisa_show_end(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa_where where,
 		    enum elisa_call_error error);
-void elisa_clear_vector_state(struct kvm_vcpu *kvm_vcpu);
+void elisa_scrub_registers(struct elisa_vcpu *vcpu);
 void elisa_forget_saved_state(struct kvm_vcpu *kvm_vcpu);
 bool elisa_leaves_vector_state(struct elisa_context *c);
 void elisa_call_aborted(struct elisa_context *c, enum elisa_call_error error);

@@ -129,6 +129,7 @@ static void machine_start(int i)
 	m->vcpu.kvm = &m->kvm;
 	m->vcpu.arch.efer = EFER_LMA;
 	m->vcpu.arch.cr4 = X86_CR4_PAE | X86_CR4_SMEP | X86_CR4_SMAP;
+	m->vcpu.arch.xcr0 = 7;
 	shim_tasks[i] = (struct task_struct){.mm = &m->mm, .pid = 100 + i};
 }
 

@@ -83,6 +83,22 @@ static void modes_and_controls(void **state)
 	}
 }
 
+/* XRSTOR after a function leaves the XMM registers alone if XCR0 does not name them. */
+static void xcr0_names_sse(void **state)
+{
+	(void)state;
+	vcpu->arch.cr4 |= X86_CR4_OSXSAVE;
+	for (u64 xcr0 = 0; xcr0 < 16; xcr0++) {
+		vcpu->arch.xcr0 = xcr0;
+		assert_int_equal(elisa_predicate(vcpu, true),
+				 (xcr0 & 3) == 3 ? ELISA_OK : ELISA_WHY_VCPU_STATE);
+	}
+	/* without OSXSAVE, XRSTOR is #UD before the function */
+	vcpu->arch.xcr0 = 1;
+	vcpu->arch.cr4 &= ~(u64)X86_CR4_OSXSAVE;
+	assert_int_equal(elisa_predicate(vcpu, true), ELISA_OK);
+}
+
 static void kernel_tables_in_the_window(void **state)
 {
 	static const u32 field[] = {GUEST_IDTR_BASE, GUEST_GDTR_BASE, GUEST_LDTR_BASE,
@@ -119,6 +135,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(every_bit_of_cr4),
+		TEST(xcr0_names_sse),
 		TEST(modes_and_controls),
 		TEST(kernel_tables_in_the_window),
 	};

@@ -5,7 +5,7 @@
 	.balign 16
 	/* ---- ring 0, copied to KERNEL_CODE */
 	.globl kernel_start, kernel_end, do_vmcall, load_cr3, load_idt, load_gdt, kernel_call
-	.globl isr, isr_nmi, isr_debug, isr_fault, vmcall_loop
+	.globl isr, isr_nmi, isr_debug, isr_fault, vmcall_loop, sync_and_call
 kernel_start:
 do_vmcall:
 	vmcall
@@ -27,6 +27,16 @@ kernel_call:	/* r11 = stub */
 	call *%r11
 	out %al, $0x10
 	hlt
+sync_and_call:	/* when 8 bytes at r12 are set: a hypercall (rax, rbx, rcx), then ring 3's r13 with RSP r14 */
+	cmpq $0, (%r12)
+	je sync_and_call
+	vmcall
+	push $0x23
+	push %r14
+	push $0x202
+	push $0x1b
+	push %r13
+	iretq
 vmcall_loop:	/* rsi hypercalls that KVM knows nothing of; rax = instructions by TSC */
 	rdtsc
 	shl $32, %rdx

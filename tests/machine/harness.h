@@ -194,7 +194,7 @@ struct outcome call_again(struct vm *vm, int vcpu, uint32_t slot, long function,
 extern const uint8_t user_call[], user_loop[], user_vmfunc[], user_spin[], user_out[];
 extern const uint8_t user_vmcall[], kernel_call[], load_cr3[], load_idt[], load_gdt[], isr[];
 extern const uint8_t user_read[];
-extern const uint8_t isr_debug[], vmcall_loop[];
+extern const uint8_t isr_debug[], vmcall_loop[], sync_and_call[];
 uint64_t user_code(const void *symbol); /* guest address of a symbol of guest.S */
 uint64_t kernel_code(const void *symbol);
 

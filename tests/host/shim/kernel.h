@@ -386,8 +386,9 @@ enum {
 	VCPU_REGS_RBX,
 	SHIM_REGS
 };
-#define EFER_LMA    (1u << 10)
-#define HF_SMM_MASK (1u << 6)
+#define EFER_LMA	    (1u << 10)
+#define HF_SMM_MASK	    (1u << 6)
+#define XFEATURE_MASK_FPSSE 3
 struct kvm_memory_slot {
 	gfn_t base_gfn;
 	unsigned long npages, userspace_addr;
@@ -403,7 +404,7 @@ struct kvm_vcpu {
 	struct kvm *kvm;
 	struct {
 		unsigned long regs[SHIM_REGS], cr4;
-		u64 efer;
+		u64 efer, xcr0;
 		u32 hflags;
 		struct {
 			u64 pebs_enable;
