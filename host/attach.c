@@ -122,6 +122,7 @@ static int attach_locked(struct elisa_attachment *a, struct elisa_hc_attach *in,
 	a->grant_id = grant->id;
 	a->allow_pcid = grant->rights & ELISA_GRANT_ALLOW_PCID;
 	a->limit_cycles = div_u64((u64) export->limit_us * tsc_khz, 1000);
+	a->suspend_ns = (u64) export->suspend_us * NSEC_PER_USEC;
 	memcpy(a->name, export->name, ELISA_NAME_SIZE);
 	r = elisa_slot_prepare(a->slot);
 	if (!r)
@@ -243,6 +244,25 @@ void elisa_attachment_revoke(struct elisa_attachment *a)
 	tell(a, ELISA_EVENT_DETACH, 0);
 	/* whoever sleeps until it is rung may see it */
 	elisa_ring(&a->vm->rung);
+}
+
+/* The manager is done with one guest: that one's calls end, all others go on. Under elisa_lock. */
+int elisa_evict(struct elisa_vm *vm, struct elisa_hc_evict *in, u32 *why, u64 *value)
+{
+	struct elisa_export *export = elisa_export_of(vm, in->id);
+	struct elisa_attachment *a;
+
+	lockdep_assert_held(&elisa_lock);
+	if (in->pad)
+		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->pad);
+	if (!export)
+		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, in->id);
+	list_for_each_entry(a, &export->attachments, node)
+		if (a->number == in->attachment) {
+			elisa_attachment_revoke(a);
+			return 0;
+		}
+	return elisa_fail(-ENOENT, why, ELISA_WHY_NO_ATTACHMENT, value, in->attachment);
 }
 
 static void context_unlink(struct elisa_context *c)

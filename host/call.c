@@ -250,14 +250,17 @@ void elisa_forget_time(struct elisa_vcpu *vcpu)
 	vcpu->entry_tsc = 0;
 }
 
+/* Ends the call in @c with @error, or as the host has ended it already. */
 void elisa_end_call(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa_where where,
 		    enum elisa_call_error error)
 {
-	elisa_show_end(vcpu, c, where, error);
+	elisa_show_end(vcpu, c, where, c->ended ?: error);
 	vcpu->scrub |= elisa_leaves_vector_state(c);
 	elisa_forget_time(vcpu);
 	kvm_make_request(KVM_REQ_EVENT, vcpu->kvm_vcpu);
-	elisa_call_aborted(c, error);
+	if (!c->ended)
+		elisa_call_aborted(c, error);
+	c->ended = ELISA_CALL_OK;
 }
 
 void elisa_stash_shown(struct elisa_stash *stash)
@@ -299,6 +302,7 @@ void elisa_stash_call(struct elisa_vcpu *vcpu, struct elisa_context *c, enum eli
 	if (vcpu->entry_tsc)
 		stash->cycles += rdtsc() - vcpu->entry_tsc;
 	vcpu->entry_tsc = 0;
+	stash->since = ktime_get_mono_fast_ns();
 	elisa_show_end(vcpu, c, where, ELISA_CALL_VMM);
 	if (trap)
 		elisa_trap_return(vcpu); /* what was held back still is */
@@ -310,7 +314,8 @@ void elisa_stash_call(struct elisa_vcpu *vcpu, struct elisa_context *c, enum eli
 void elisa_stash_orphan(struct elisa_vcpu *vcpu, struct elisa_context *context)
 {
 	if (vcpu->stash.active && vcpu->stash.context == context) {
-		elisa_call_aborted(context, ELISA_CALL_REVOKED);
+		if (!context->ended)
+			elisa_call_aborted(context, ELISA_CALL_REVOKED);
 		vcpu->stash.context = NULL;
 	}
 }

@@ -8,6 +8,7 @@
 #define ELISA_HOST_COMPAT_H
 
 #include <linux/ftrace.h>
+#include <linux/hrtimer.h>
 #include <linux/kvm_host.h>
 #include <linux/mm.h>
 #include <linux/version.h>
@@ -138,6 +139,18 @@ static inline void elisa_ftrace_direct_end(struct ftrace_ops *ops, unsigned long
 	unregister_ftrace_direct(ops, function, false);
 #else
 	unregister_ftrace_direct_multi(ops, function);
+#endif
+}
+
+/* A timer that runs @function with IRQs off, also where other timers run in threads. */
+static inline void elisa_timer_setup(struct hrtimer *timer,
+				     enum hrtimer_restart (*function)(struct hrtimer *))
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+	hrtimer_setup(timer, function, CLOCK_MONOTONIC, HRTIMER_MODE_REL_HARD);
+#else
+	hrtimer_init(timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_HARD);
+	timer->function = function;
 #endif
 }
 

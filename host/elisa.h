@@ -15,6 +15,7 @@
 #define ELISA_HOST_H
 
 #include <linux/hashtable.h>
+#include <linux/hrtimer.h>
 #include <linux/kref.h>
 #include <linux/kvm_host.h>
 #include <linux/list.h>
@@ -105,7 +106,7 @@ struct elisa_export {
 	struct elisa_vm *vm;
 	struct mm_struct *mm; /* the manager's VMM, for pinned_vm; grabbed */
 	struct elisa_events *events;
-	u32 id, flags, limit_us, state;
+	u32 id, flags, limit_us, suspend_us, state;
 	u32 rights; /* of the grant it was published under */
 	u32 grant_id;
 	char name[ELISA_NAME_SIZE];
@@ -143,6 +144,7 @@ struct elisa_attachment {
 	u16 user_cs, user_ss;		    /* const */
 	bool allow_pcid;		    /* const: of the grant */
 	u64 limit_cycles;		    /* const */
+	u64 suspend_ns;			    /* const */
 	struct elisa_events *events;	    /* const */
 	char name[ELISA_NAME_SIZE];	    /* const */
 	u64 *root_pdpt, *root_pd, *root_pt; /* EPT: the root answers with the APT */
@@ -179,6 +181,8 @@ struct elisa_context {
 	bool dead;    /* vcpu->lock: detached, and the vCPU has not passed a hook since */
 	u64 entry;    /* elisa_lock: the vCPU's entry when this was shut; 0: it was not inside */
 	u64 reported; /* no lock: of self->aborts, the last that is or was in the event queue */
+	/* vcpu->lock: how the host ended the call that the vCPU is in, and has not learnt of; 0: it has not */
+	enum elisa_call_error ended;
 };
 
 /* A call that an asynchronous exit interrupted. KVM and the VMM see `shown` instead. */
@@ -194,6 +198,7 @@ struct elisa_stash {
 	unsigned long regs[16];
 	u64 rip, rsp, rflags, interruptibility;
 	u64 cycles; /* guest run time since the first exit of this call */
+	u64 since;  /* ns: put aside */
 	struct {
 		u64 rip, rsp, rflags, cr0, cr3, cr4, fs_base, gs_base;
 		u32 cs_ar, ss_ar;
@@ -218,7 +223,11 @@ struct elisa_vcpu {
 	u64 default_eptp;	   /* KVM's root, as of the last entry */
 	u64 exit_cr3;		   /* the guest's CR3 at the last exit */
 	u64 exits[ELISA_EXIT_REASONS], return_traps;
-	u64 entry_tsc; /* when an interrupted call was resumed */
+	u64 entry_tsc;	      /* when an interrupted call was resumed */
+	struct hrtimer watch; /* looks whether the vCPU is kept from running a call, see watch.c */
+	bool watching;	      /* it will */
+	u64 held_entry,
+		held_since; /* the entry whose exit hook has not come, and ns of the first look */
 	/*
 	 * The EPTP list page, or NULL. The gate writes single bytes of it, so the host
 	 * may write it only while the vCPU is not `inside`; until then `stale` is set.
@@ -332,6 +341,7 @@ int elisa_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc
 		 u32 *why, u64 *value);
 int elisa_detach(struct elisa_vm *vm, u32 slot, u32 *why, u64 *value);
 void elisa_attachment_revoke(struct elisa_attachment *attachment);
+int elisa_evict(struct elisa_vm *vm, struct elisa_hc_evict *in, u32 *why, u64 *value);
 void elisa_attachment_free(struct elisa_attachment *attachment);
 int elisa_vcpu_sync(struct elisa_vcpu *vcpu, u32 *why, u64 *value);
 void elisa_vcpu_drop_contexts(struct elisa_vcpu *vcpu);
@@ -359,6 +369,11 @@ void elisa_vcpu_touched(struct elisa_vcpu *vcpu);
 bool elisa_exit(struct elisa_vcpu *vcpu);
 int elisa_exit_handle(struct kvm_vcpu *kvm_vcpu);
 void elisa_enter(struct elisa_vcpu *vcpu);
+
+/* ---- watch.c */
+void elisa_watch_init(struct elisa_vcpu *vcpu);
+void elisa_watch_start(struct elisa_vcpu *vcpu);
+void elisa_watch_end(struct elisa_vcpu *vcpu);
 
 /* ---- predicate.c */
 static inline bool elisa_in_smm(struct kvm_vcpu *kvm_vcpu)
@@ -392,6 +407,7 @@ void elisa_admin_exit(void);
 
 /* ---- main.c */
 extern unsigned int elisa_default_limit_us, elisa_max_limit_us, elisa_default_max_pages;
+extern unsigned int elisa_default_suspend_us, elisa_max_suspend_us;
 bool elisa_cpu_leaks(void);
 bool elisa_cpu_override(void);
 

@@ -39,7 +39,11 @@ static enum elisa_call_error may_resume(struct elisa_vcpu *vcpu, bool open)
 	struct elisa_stash *stash = &vcpu->stash;
 	u64 limit;
 
-	if (!stash->context || stash->context->revoked)
+	if (!stash->context)
+		return ELISA_CALL_REVOKED;
+	if (stash->context->ended)
+		return stash->context->ended;
+	if (stash->context->revoked)
 		return ELISA_CALL_REVOKED;
 	if (!open)
 		return ELISA_CALL_CLOSED;
@@ -97,8 +101,10 @@ static void end_stashed(struct elisa_vcpu *vcpu, enum elisa_call_error error)
 		*rdx = (long)error;
 	if (stash->vector)
 		elisa_scrub_registers(vcpu);
-	if (stash->context)
+	if (stash->context && !stash->context->ended)
 		elisa_call_aborted(stash->context, error);
+	if (stash->context)
+		stash->context->ended = ELISA_CALL_OK;
 	stash->active = false;
 	elisa_forget_time(vcpu);
 	vcpu->trap = false;
@@ -233,6 +239,8 @@ void elisa_enter(struct elisa_vcpu *vcpu)
 		invvpid_single(vmcs_get(VIRTUAL_PROCESSOR_ID));
 	vcpu->exit_cr3 = vmcs_get(GUEST_CR3);
 	set_controls(vcpu, open);
+	if (vcpu->enabled && !vcpu->watching)
+		elisa_watch_start(vcpu);
 out:
 	raw_spin_unlock(&vcpu->lock);
 }

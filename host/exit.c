@@ -145,7 +145,7 @@ bool elisa_exit(struct elisa_vcpu *vcpu)
 		goto out;
 	}
 	caller = elisa_caller_of(vcpu, c, &where);
-	if (caller != c)
+	if (caller != c || c->ended)
 		elisa_end_call(vcpu, caller, where, ELISA_CALL_FORBIDDEN);
 	else
 		elisa_stash_call(vcpu, c, where, eptp, vmcs_get(GUEST_RIP), vmcs_get(GUEST_RFLAGS));
@@ -254,7 +254,7 @@ static void exit_in_context(struct elisa_vcpu *vcpu, struct elisa_context *c,
 	enum elisa_call_error error = c->revoked ? ELISA_CALL_REVOKED : error_of(reason);
 	struct elisa_context *caller;
 
-	if (reason == EXIT_REASON_VMFUNC && finish_return(vcpu, c, where))
+	if (!c->ended && reason == EXIT_REASON_VMFUNC && finish_return(vcpu, c, where))
 		return;
 	caller = elisa_caller_of(vcpu, c, &where);
 	if (caller == c && !elisa_page_root_is(c, vmcs_get(GUEST_CR3))) {
@@ -263,7 +263,7 @@ static void exit_in_context(struct elisa_vcpu *vcpu, struct elisa_context *c,
 		*foreign = true;
 		return;
 	}
-	if (caller == c && goes_on(vcpu, c, where, reason, eptp))
+	if (caller == c && !c->ended && goes_on(vcpu, c, where, reason, eptp))
 		return;
 	elisa_drop_events(vcpu->kvm_vcpu);
 	elisa_end_call(vcpu, caller, where, error);

@@ -84,10 +84,12 @@ int elisa_export_create(struct elisa_vm *vm, struct elisa_hc_export *in, u32 *wh
 	u32 place;
 
 	lockdep_assert_held(&elisa_lock);
-	if ((in->flags & ~known) || in->pad)
-		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->flags | in->pad);
+	if (in->flags & ~known)
+		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->flags);
 	if (in->limit_us > elisa_max_limit_us)
 		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, elisa_max_limit_us);
+	if (in->suspend_us > elisa_max_suspend_us)
+		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, elisa_max_suspend_us);
 	if (!name_is_good(in->name))
 		return elisa_fail(-EINVAL, why, ELISA_WHY_NAME, value,
 				  strnlen(in->name, ELISA_NAME_SIZE));
@@ -111,6 +113,7 @@ int elisa_export_create(struct elisa_vm *vm, struct elisa_hc_export *in, u32 *wh
 	export->id = in->id = next_export++;
 	export->flags = in->flags;
 	export->limit_us = in->limit_us ?: elisa_default_limit_us;
+	export->suspend_us = in->suspend_us ?: elisa_default_suspend_us;
 	export->rights = grant->rights;
 	export->grant_id = grant->id;
 	memcpy(export->name, in->name, ELISA_NAME_SIZE);

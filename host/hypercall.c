@@ -78,6 +78,8 @@ static int dispatch_locked(struct call *call)
 		return elisa_place_ticket(call->vm, &p->ticket, &p->why, &p->value);
 	case ELISA_HC_DOORBELL:
 		return elisa_doorbell_set(call->vm, &p->doorbell, &p->why, &p->value);
+	case ELISA_HC_EVICT:
+		return elisa_evict(call->vm, &p->evict, &p->why, &p->value);
 	case ELISA_HC_EVENTS:
 		events(call->vm, &p->events);
 		return 0;

@@ -23,6 +23,17 @@ module_param_named(max_limit_us, elisa_max_limit_us, uint, 0644);
 MODULE_PARM_DESC(max_limit_us,
 		 "the most that an export may ask for: a call keeps interrupts from its vCPU");
 
+unsigned int elisa_default_suspend_us = 50000;
+module_param_named(suspend_us, elisa_default_suspend_us, uint, 0644);
+MODULE_PARM_DESC(
+	suspend_us,
+	"microseconds that a vCPU may be kept from running a call if its export says nothing");
+
+unsigned int elisa_max_suspend_us = 1000000;
+module_param_named(max_suspend_us, elisa_max_suspend_us, uint, 0644);
+MODULE_PARM_DESC(max_suspend_us,
+		 "the most that an export may ask for: the call's locks are held as long");
+
 unsigned int elisa_default_max_pages = 65536;
 module_param_named(max_pages, elisa_default_max_pages, uint, 0644);
 MODULE_PARM_DESC(max_pages, "pages a VM may have pinned if its grant says nothing");

@@ -133,6 +133,7 @@ struct elisa_vcpu *elisa_vcpu_get(struct kvm_vcpu *kvm_vcpu)
 	vcpu->kvm_vcpu = kvm_vcpu;
 	vcpu->vm = vm;
 	raw_spin_lock_init(&vcpu->lock);
+	elisa_watch_init(vcpu);
 	list_add_tail(&vcpu->node, &vm->vcpus);
 	hash_add_rcu(vcpus, &vcpu->hash, (unsigned long)kvm_vcpu);
 	return vcpu;
@@ -148,6 +149,7 @@ void elisa_vcpu_gone(struct kvm_vcpu *kvm_vcpu)
 	vcpu = elisa_vcpu_find(kvm_vcpu);
 	if (vcpu) {
 		vm = vcpu->vm;
+		elisa_watch_end(vcpu);
 		elisa_vcpu_drop_contexts(vcpu);
 		/* its VMCS is freed with it: nobody uses the list page any more */
 		free_page((unsigned long)vcpu->list);
@@ -173,6 +175,7 @@ void elisa_vms_free(void)
 	mutex_lock(&elisa_lock);
 	list_for_each_entry_safe(vm, next, &elisa_vms, node) {
 		list_for_each_entry_safe(vcpu, v, &vm->vcpus, node) {
+			elisa_watch_end(vcpu);
 			hash_del_rcu(&vcpu->hash);
 			list_del(&vcpu->node);
 			kfree_rcu(vcpu, rcu);

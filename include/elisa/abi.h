@@ -72,6 +72,7 @@ enum elisa_hc {
 	ELISA_HC_EXPORT_TICKET,	 /* struct elisa_hc_ticket */
 	ELISA_HC_DONATE,	 /* struct elisa_hc_donate */
 	ELISA_HC_DOORBELL,	 /* struct elisa_hc_doorbell */
+	ELISA_HC_EVICT,		 /* struct elisa_hc_evict */
 	ELISA_HC_COUNT
 };
 
@@ -124,12 +125,12 @@ enum elisa_why {
  * and negative, so that they cannot be mistaken for an address. */
 enum elisa_call_error {
 	ELISA_CALL_OK = 0,
-	ELISA_CALL_FAULT = -1,	      /* page fault, EPT violation or exception in the function */
-	ELISA_CALL_FORBIDDEN = -2,    /* it executed something that sub may not */
-	ELISA_CALL_TIMEOUT = -3,      /* the export's limit of run time was used up */
-	ELISA_CALL_REVOKED = -4,      /* the export is gone, or the attachment is detached */
-	ELISA_CALL_CLOSED = -5,	      /* the vCPU's state forbids calls (see docs/design.md) */
-	ELISA_CALL_VMM = -6,	      /* the VMM touched the vCPU during the call */
+	ELISA_CALL_FAULT = -1,	   /* page fault, EPT violation or exception in the function */
+	ELISA_CALL_FORBIDDEN = -2, /* it executed something that sub may not */
+	ELISA_CALL_TIMEOUT = -3,   /* it ran, or its vCPU did not run it, for longer than allowed */
+	ELISA_CALL_REVOKED = -4,   /* the export is gone, or the attachment is detached */
+	ELISA_CALL_CLOSED = -5,	   /* the vCPU's state forbids calls (see docs/design.md) */
+	ELISA_CALL_VMM = -6,	   /* the VMM touched the vCPU during the call */
 	ELISA_CALL_NOT_ATTACHED = -7, /* reported by the guest driver */
 	ELISA_CALL_POISONED = -8,     /* a call was aborted in an ELISA_EXPORT_POISON export */
 };
@@ -155,7 +156,7 @@ struct elisa_hc_export {
 	__u32 flags;			/* in: ELISA_EXPORT_* */
 	__u32 limit_us;			/* in: run time a call may use; 0: host's default */
 	__u32 id;			/* out */
-	__u32 pad;
+	__u32 suspend_us; /* in: wall-clock time that the host may find a call suspended; 0: default */
 };
 /* The function uses general registers only (built with -mgeneral-regs-only): neither
  * MXCSR nor x87 are set up for it, and vector registers are not cleared after it. */
@@ -195,6 +196,13 @@ struct elisa_hc_publish {
 struct elisa_hc_destroy {
 	__u32 id;
 	__u32 pad;
+};
+
+/* Revokes one attachment of the caller's export: ELISA_CALL_REVOKED for it, nothing for others. */
+struct elisa_hc_evict {
+	__u32 id;
+	__u32 pad;
+	__u64 attachment; /* its number, as in events */
 };
 
 /*
@@ -291,7 +299,7 @@ enum elisa_event_type {
 	ELISA_EVENT_ATTACH = 1,
 	ELISA_EVENT_DETACH,
 	ELISA_EVENT_ABORT, /* a call ended in the middle: value is an elisa_call_error */
-	ELISA_EVENT_EVICT, /* ... because its time was used up, or by revocation */
+	ELISA_EVENT_EVICT, /* ... because a time limit was reached, or by revocation */
 	ELISA_EVENT_LOST,  /* the queue was full: value events are missing */
 };
 
@@ -335,6 +343,7 @@ struct elisa_hc_page {
 		struct elisa_hc_ticket ticket;
 		struct elisa_hc_donate donate;
 		struct elisa_hc_doorbell doorbell;
+		struct elisa_hc_evict evict;
 		struct elisa_hc_events events;
 		__u8 page[ELISA_PAGE_SIZE - 16];
 	};

@@ -8,7 +8,7 @@
 
 export ELISA_ATTACK_SCALE
 mount -t tracefs none /sys/kernel/tracing 2>/dev/null
-modload elisa allow_leaky_cpu=1 max_limit_us=60000000 || exit 1
+modload elisa allow_leaky_cpu=1 max_limit_us=60000000 max_suspend_us=60000000 || exit 1
 for attack in $(echo "$ELISA_ATTACKS" | tr , ' '); do
 	tsc "$attack"
 	timeout 280 "/attacks/$attack" || say "failed: $attack"

@@ -9,6 +9,7 @@ static long live; /* allocations before the VMs came */
 
 /* ---- main.c, hook.c, list.c, call.c, exit.c, enter.c */
 unsigned int elisa_default_limit_us = 5000, elisa_max_limit_us = 10000;
+unsigned int elisa_default_suspend_us = 50000, elisa_max_suspend_us = 100000;
 unsigned int elisa_default_max_pages = 600;
 atomic64_t elisa_counters[ELISA_COUNT_COUNT];
 
@@ -20,6 +21,17 @@ bool elisa_cpu_leaks(void)
 bool elisa_cpu_override(void)
 {
 	return false;
+}
+
+/* no vCPU runs in a process, so none is kept from running */
+void elisa_watch_init(struct elisa_vcpu *vcpu)
+{
+	vcpu->watching = false;
+}
+
+void elisa_watch_end(struct elisa_vcpu *vcpu)
+{
+	vcpu->watching = false;
 }
 
 int elisa_hooks_arm(void)

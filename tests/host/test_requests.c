@@ -96,8 +96,8 @@ static void exports_refused(void **state)
 	page.export_.flags = 8;
 	expect(MANAGER, ELISA_HC_EXPORT_CREATE, -EINVAL, ELISA_WHY_FIELD, 8);
 	request_export(&page, "shop");
-	page.export_.pad = 0x10;
-	expect(MANAGER, ELISA_HC_EXPORT_CREATE, -EINVAL, ELISA_WHY_FIELD, 0x10);
+	page.export_.suspend_us = elisa_max_suspend_us + 1;
+	expect(MANAGER, ELISA_HC_EXPORT_CREATE, -EDQUOT, ELISA_WHY_QUOTA, elisa_max_suspend_us);
 	request_export(&page, "shop");
 	page.export_.flags = ELISA_EXPORT_PRIVATE;
 	expect(MANAGER, ELISA_HC_EXPORT_CREATE, -EINVAL, ELISA_WHY_FIELD, ELISA_EXPORT_PRIVATE);

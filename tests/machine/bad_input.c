@@ -110,8 +110,8 @@ static void names(void)
 	page->export_.flags = 0x80;
 	EXPECT(EXPORT_CREATE, -EINVAL, WHY_FIELD, 0x80);
 	strcpy(page->export_.name, "t.a");
-	page->export_.pad = 4;
-	EXPECT(EXPORT_CREATE, -EINVAL, WHY_FIELD, 4);
+	page->export_.suspend_us = 60000001;
+	EXPECT(EXPORT_CREATE, -EDQUOT, WHY_QUOTA, 60000000);
 	strcpy(page->export_.name, "t.a");
 	page->export_.flags = ELISA_EXPORT_PRIVATE; /* without a ticket */
 	EXPECT(EXPORT_CREATE, -EINVAL, WHY_FIELD, ELISA_EXPORT_PRIVATE);

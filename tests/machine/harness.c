@@ -378,6 +378,9 @@ uint64_t vcpu_stat(struct vm *vm, int vcpu, const char *name)
 	return value;
 }
 
+/* tests suspend calls for as long as they like */
+uint32_t suspend_us = 60000000;
+
 uint32_t export_at(struct vm *vm, const char *name, uint32_t flags, uint32_t limit_us, uint64_t gpa)
 {
 	uint32_t id;
@@ -387,6 +390,7 @@ uint32_t export_at(struct vm *vm, const char *name, uint32_t flags, uint32_t lim
 	strcpy(vm->page->export_.name, name);
 	vm->page->export_.flags = flags;
 	vm->page->export_.limit_us = limit_us;
+	vm->page->export_.suspend_us = suspend_us;
 	CHECK_EQ(hypercall(vm, 0, ELISA_HC_EXPORT_CREATE), 0);
 	id = vm->page->export_.id;
 	memset(vm->page, 0, PAGE_SIZE);

@@ -10,7 +10,7 @@ failed=0 passed=0
 for test in $(echo "${ELISA_TESTS:-$(ls /tests)}" | tr , ' '); do
 	tsc "$test"
 	# the first test, or the one before failed without it
-	[ -e /dev/elisa ] || modload elisa allow_leaky_cpu=1 max_limit_us=60000000 || exit 1
+	[ -e /dev/elisa ] || modload elisa allow_leaky_cpu=1 max_limit_us=60000000 max_suspend_us=60000000 || exit 1
 	if timeout "${ELISA_TEST_TIMEOUT:-60}" "/tests/$test"; then
 		passed=$((passed + 1))
 		say "ok $test"

@@ -14,7 +14,7 @@ for entry in $(echo "$ELISA_MUTATIONS" | tr , ' '); do
 	echo "mutation $name begins"
 	# also for tests that load the module again
 	cp "/mutations/${name%%.*}.ko" /modules/elisa.ko
-	insmod /modules/elisa.ko allow_leaky_cpu=1 max_limit_us=60000000 || exit 1
+	insmod /modules/elisa.ko allow_leaky_cpu=1 max_limit_us=60000000 max_suspend_us=60000000 || exit 1
 	timeout -s KILL 20 "/attacks/$test"
 	echo "mutation $name done $?"
 	rmmod elisa || exit 0

@@ -188,6 +188,10 @@ static inline bool bitmap_empty(const unsigned long *map, unsigned int bits)
 		if ((map)[(n) / 64] & (1UL << (n) % 64))
 
 /* ---- counters and references */
+struct hrtimer {
+	int unused;
+};
+
 typedef struct {
 	int counter;
 } atomic_t;

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A VMM may stop running a vCPU in the middle of a call, or the host's scheduler may (cpu.max). The
+ * call holds whatever locks its function has taken. Its limit of run time does not count then, and
+ * its vCPU may never come to a hook again. So a timer looks at each vCPU that may call, and ends a
+ * call that the vCPU has been kept from running for the export's suspend_us:
+ *
+ *   the call is suspended   The exit hook noted when. Under vcpu->lock the call is over once
+ *                           `ended` is set: the entry hook takes the lock before it resumes a call.
+ *   the vCPU has exited in a call, and its thread was preempted before the exit hook
+ *                           vcpu->mode says that the vCPU is not in guest mode; sub's entry in
+ *                           the EPTP list is armed, as gate-in left it. Each way back into the
+ *                           guest leads through the exit hook, which takes the lock and finds `ended`.
+ *                           When the exit was is not known, so time counts from the first look.
+ *
+ * In both cases the function has run its last instruction, so that the manager, who gets the
+ * event now, can take its locks back. A vCPU in guest mode is not kept from anything.
+ *
+ * The entry hook starts the timer if it is not running. The timer ends by itself when it finds no
+ * call: it costs a vCPU that makes no calls one interrupt for each suspend_us in which it runs.
+ */
+
+#include "compat.h"
+#include "switch.h"
+
+static enum hrtimer_restart watch(struct hrtimer *timer);
+
+void elisa_watch_init(struct elisa_vcpu *vcpu)
+{
+	elisa_timer_setup(&vcpu->watch, watch);
+}
+
+/* The shortest time that an export of the vCPU allows. Under vcpu->lock; there is an attachment. */
+static u64 shortest(struct elisa_vcpu *vcpu)
+{
+	u64 ns = ~0ULL;
+	int slot;
+
+	for_each_set_bit(slot, vcpu->used, ELISA_SLOTS)
+		ns = min(ns, vcpu->slots[slot]->attachment->suspend_ns);
+	return ns;
+}
+
+/* From the entry hook, under vcpu->lock. */
+void elisa_watch_start(struct elisa_vcpu *vcpu)
+{
+	vcpu->watching = true;
+	hrtimer_start(&vcpu->watch, ns_to_ktime(shortest(vcpu)), HRTIMER_MODE_REL_HARD);
+}
+
+/* The vCPU does not run any more. */
+void elisa_watch_end(struct elisa_vcpu *vcpu)
+{
+	hrtimer_cancel(&vcpu->watch);
+}
+
+/* Ends the call in @c if it is time. Returns the ns to the next look, 0: none is needed. */
+static u64 look(struct elisa_context *c, u64 since, u64 now)
+{
+	u64 allowed = c->attachment->suspend_ns;
+
+	if (c->ended || c->revoked)
+		return 0;
+	if (now - since < allowed)
+		return allowed - (now - since);
+	elisa_call_aborted(c, ELISA_CALL_TIMEOUT);
+	c->ended = ELISA_CALL_TIMEOUT;
+	return 0;
+}
+
+/* The vCPU is between an exit and its exit hook: which calls may it be in? */
+static u64 look_before_hook(struct elisa_vcpu *vcpu, u64 now)
+{
+	struct elisa_context *c;
+	u64 next = 0, ns;
+	int slot;
+
+	if (vcpu->held_entry != vcpu->entries) {
+		vcpu->held_entry = vcpu->entries;
+		vcpu->held_since = now;
+	}
+	for_each_set_bit(slot, vcpu->used, ELISA_SLOTS) {
+		c = vcpu->slots[slot];
+		if (READ_ONCE(vcpu->list[ELISA_INDEX_SUB(slot)]) != c->eptp[ELISA_IN_SUB])
+			continue;
+		ns = look(c, vcpu->held_since, now);
+		if (ns && (!next || ns < next))
+			next = ns;
+	}
+	return next;
+}
+
+static enum hrtimer_restart watch(struct hrtimer *timer)
+{
+	struct elisa_vcpu *vcpu = container_of(timer, struct elisa_vcpu, watch);
+	u64 now = ktime_get_mono_fast_ns(), next = 0;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&vcpu->lock, flags);
+	if (vcpu->stash.active) {
+		if (vcpu->stash.context)
+			next = look(vcpu->stash.context, vcpu->stash.since, now);
+	} else if (vcpu->inside && READ_ONCE(vcpu->kvm_vcpu->mode) == OUTSIDE_GUEST_MODE) {
+		next = look_before_hook(vcpu, now);
+	}
+	vcpu->watching = next;
+	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
+	if (!next)
+		return HRTIMER_NORESTART;
+	hrtimer_forward_now(timer, ns_to_ktime(next));
+	return HRTIMER_RESTART;
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A vCPU that is kept from running in the middle of a call, by its VMM or by the host's scheduler:
+ * the host ends the call near the export's suspend_us, and the manager learns of it while the
+ * vCPU still does not run. A manager ends one guest's calls by evicting its attachment. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../../gate/gate_page.h"
+#include "harness.h"
+
+#define SUSPEND_US 20000
+#define TICK_US	   4000
+
+static struct vm *manager, *guest, *other;
+static uint32_t slot, other_slot;
+
+static double now_us(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * 1e6 + time.tv_nsec / 1e3;
+}
+
+static void check_no_secret(void)
+{
+	struct kvm_fpu fpu;
+	unsigned int i;
+
+	SYS(ioctl(guest->vcpu[0], KVM_GET_FPU, &fpu));
+	for (i = 0; i < sizeof(fpu) / 8; i++)
+		CHECK(((uint64_t *)&fpu)[i] != SECRET);
+}
+
+/* Microseconds until the manager has the event of one ended call; @most: at the latest. */
+static double until_event(double most)
+{
+	double start = now_us();
+
+	while (!events(manager, ELISA_EVENT_EVICT, ELISA_CALL_TIMEOUT))
+		CHECK(now_us() - start < most);
+	return now_us() - start;
+}
+
+static void by_its_vmm(void)
+{
+	struct outcome out;
+	double spent;
+
+	wait_in_sub(guest, 0, slot, manager);
+	spent = until_event(SUSPEND_US + 3 * TICK_US);
+	printf("frozen: ended %.1f ms after its VMM stopped it, %.1f allowed\n", spent / 1e3,
+	       SUSPEND_US / 1e3);
+	CHECK(spent > SUSPEND_US - 3 * TICK_US);
+	/* others were never concerned */
+	CHECK_EQ(call(other, 0, other_slot, DO_ADD, 1, 2).value, 3);
+	out = finish(guest, 0);
+	CHECK_EQ(out.exit, 0);
+	CHECK_EQ(out.error, ELISA_CALL_TIMEOUT);
+	CHECK_EQ(out.value, 0);
+	CHECK_EQ(out.regs.rsp, USER_STACK);
+	check_no_secret();
+	/* once: not again when the vCPU learnt of it */
+	CHECK_EQ(events(manager, ELISA_EVENT_EVICT, 0), 0);
+	CHECK_EQ(events(manager, ELISA_EVENT_ABORT, 0), 0);
+	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
+}
+
+static void *run(void *out)
+{
+	*(struct outcome *)out = finish(guest, 0);
+	return NULL;
+}
+
+/* A thread of the highest priority takes the vCPU's CPU away and does not give it back. Where the
+ * kernel is preemptible the vCPU's thread has not come to the exit hook then. */
+static void by_the_scheduler(void)
+{
+	struct sched_param urgent = {.sched_priority = 50}, normal = {0};
+	volatile uint64_t *data = object_data(manager);
+	struct outcome out;
+	pthread_t runner;
+	cpu_set_t set;
+	double spent;
+
+	data[1] = data[2] = 0;
+	start_call(guest, 0, slot, DO_WAIT, 0, 0);
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	CHECK(!sched_setaffinity(0, sizeof(set), &set));
+	CHECK(!pthread_create(&runner, NULL, run, &out));
+	SYS(sched_setscheduler(0, SCHED_FIFO, &urgent));
+	while (!data[1])
+		usleep(1000);
+	spent = until_event(2 * SUSPEND_US + 3 * TICK_US);
+	printf("frozen: ended %.1f ms after its thread lost the CPU\n", spent / 1e3);
+	SYS(sched_setscheduler(0, SCHED_OTHER, &normal));
+	pthread_join(runner, NULL);
+	CHECK_EQ(out.exit, 0);
+	CHECK_EQ(out.error, ELISA_CALL_TIMEOUT);
+	CHECK_EQ(out.value, 0);
+	check_no_secret();
+	CHECK_EQ(events(manager, ELISA_EVENT_EVICT, 0), 0);
+	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
+}
+
+static int evict(uint32_t id, uint64_t attachment)
+{
+	memset(manager->page, 0, PAGE_SIZE);
+	manager->page->evict.id = id;
+	manager->page->evict.attachment = attachment;
+	return hypercall(manager, 0, ELISA_HC_EVICT);
+}
+
+static void by_eviction(uint32_t id)
+{
+	struct outcome out;
+
+	wait_in_sub(guest, 0, slot, manager);
+	CHECK_EQ(evict(id, 3), -ENOENT);
+	CHECK_EQ(manager->page->why, ELISA_WHY_NO_ATTACHMENT);
+	CHECK_EQ(manager->page->value, 3);
+	CHECK_EQ(evict(id + 1, 1), -ENOENT);
+	CHECK_EQ(manager->page->why, ELISA_WHY_NO_EXPORT);
+	CHECK_EQ(evict(id, 1), 0);
+	CHECK_EQ(evict(id, 1), -ENOENT);
+	out = finish(guest, 0);
+	CHECK_EQ(out.error, ELISA_CALL_REVOKED);
+	check_no_secret();
+	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).error, ELISA_CALL_REVOKED);
+	CHECK_EQ(call(other, 0, other_slot, DO_ADD, 1, 2).value, 3);
+	/* the guest's slot is its own until it detaches; it may come back if it is let in */
+	CHECK_EQ(detach(guest, 0, slot), 0);
+	slot = attach(guest, "t.frozen", ELISA_STUB_TRUSTING, 0);
+	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
+}
+
+static void test(void)
+{
+	uint32_t id;
+
+	manager = vm_new(1);
+	guest = vm_new(1);
+	other = vm_new(1);
+	CHECK(grant(ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH, "t.*", 0) > 0);
+	suspend_us = SUSPEND_US;
+	id = export_new(manager, "t.frozen", 0, 60000000);
+	slot = attach(guest, "t.frozen", ELISA_STUB_TRUSTING, 0);
+	other_slot = attach(other, "t.frozen", ELISA_STUB_TRUSTING, 0);
+	by_its_vmm();
+	by_the_scheduler();
+	by_eviction(id);
+	/* no export may ask for more than the host allows */
+	memset(manager->page, 0, PAGE_SIZE);
+	strcpy(manager->page->export_.name, "t.long");
+	manager->page->export_.suspend_us = 60000001;
+	CHECK_EQ(hypercall(manager, 0, ELISA_HC_EXPORT_CREATE), -EDQUOT);
+	CHECK_EQ(manager->page->value, 60000000);
+}
+
+int main(void)
+{
+	return in_both_modes(test);
+}
