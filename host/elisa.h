@@ -349,6 +349,9 @@ u32 elisa_events_take(struct elisa_events *events, struct elisa_event *out, u32 
 /* ---- hypercall.c */
 void elisa_hypercall(struct kvm_vcpu *kvm_vcpu, unsigned long magic);
 
+/* ---- descriptor.c */
+int elisa_descriptor_exit(struct kvm_vcpu *kvm_vcpu, u32 reason);
+
 /* ---- list.c, call.c, exit.c, enter.c: the way in and out of a vCPU that is set up; what they
  * share among themselves is in switch.h */
 void elisa_list_reset(struct elisa_vcpu *vcpu);
@@ -379,7 +382,9 @@ int elisa_hooks_arm(void);
 void elisa_hooks_disarm(void);
 bool elisa_hooks_armed(void);
 int elisa_kvm_exit_handled(struct kvm_vcpu *kvm_vcpu);
-int elisa_kvm_emulate(struct kvm_vcpu *kvm_vcpu);
+int elisa_kvm_emulate(struct kvm_vcpu *kvm_vcpu, void *code, u32 size);
+int elisa_kvm_read(struct kvm_vcpu *kvm_vcpu, u64 gpa, void *to, u32 size);
+u64 elisa_kvm_translate_fetch(struct kvm_vcpu *kvm_vcpu, u64 address, bool user);
 void elisa_kvm_queue_ud(struct kvm_vcpu *kvm_vcpu);
 void elisa_kvm_mark_dirty(struct kvm_vcpu *kvm_vcpu, u64 gpa);
 bool elisa_kvm_get(struct kvm *kvm);

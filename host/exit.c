@@ -339,9 +339,7 @@ int elisa_exit_handle(struct kvm_vcpu *kvm_vcpu)
 		elisa_kvm_queue_ud(kvm_vcpu);
 	}
 	r = elisa_kvm_exit_handled(kvm_vcpu);
-	if (emulate && r > 0) {
-		elisa_count(ELISA_COUNT_DESC_EXITS);
-		r = elisa_kvm_emulate(kvm_vcpu);
-	}
+	if (emulate && r > 0)
+		r = elisa_descriptor_exit(kvm_vcpu, reason);
 	return r;
 }
