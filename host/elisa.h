@@ -399,5 +399,6 @@ void elisa_admin_exit(void);
 extern unsigned int elisa_default_limit_us, elisa_max_limit_us, elisa_default_max_pages;
 bool elisa_cpu_leaks(void);
 bool elisa_cpu_override(void);
+bool elisa_cpu_has_tsx(void);
 
 #endif

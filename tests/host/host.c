@@ -4,24 +4,32 @@
 
 struct machine machines[MACHINES];
 long hooks_armed;
-bool cpu_leaks;
+bool cpu_leaks, cpu_has_tsx;
 static long live; /* allocations before the VMs came */
 
-/* ---- main.c, hook.c, list.c, call.c, exit.c, enter.c */
-unsigned int elisa_default_limit_us = 5000, elisa_max_limit_us = 10000;
-unsigned int elisa_default_max_pages = 600;
-atomic64_t elisa_counters[ELISA_COUNT_COUNT];
+/* ---- main.c, which test_cpu.c has itself */
+#define WEAK __attribute__((weak))
+WEAK unsigned int elisa_default_limit_us = 5000;
+WEAK unsigned int elisa_max_limit_us = 10000;
+WEAK unsigned int elisa_default_max_pages = 600;
+WEAK atomic64_t elisa_counters[ELISA_COUNT_COUNT];
 
-bool elisa_cpu_leaks(void)
+WEAK bool elisa_cpu_leaks(void)
 {
 	return cpu_leaks;
 }
 
-bool elisa_cpu_override(void)
+WEAK bool elisa_cpu_override(void)
 {
 	return false;
 }
 
+WEAK bool elisa_cpu_has_tsx(void)
+{
+	return cpu_has_tsx;
+}
+
+/* ---- hook.c, list.c, call.c, exit.c, enter.c */
 int elisa_hooks_arm(void)
 {
 	hooks_armed++;
@@ -154,7 +162,7 @@ void host_start(void)
 	shim_fail_after = -1;
 	start_once();
 	live = shim_live;
-	cpu_leaks = false;
+	cpu_leaks = cpu_has_tsx = false;
 	memset(shim_vmcs, 0, sizeof(shim_vmcs));
 	shim_vmcs[SECONDARY_VM_EXEC_CONTROL] = SECONDARY_EXEC_UNRESTRICTED_GUEST;
 	for (int i = 0; i < MACHINES; i++)
