@@ -11,7 +11,7 @@
 #include "vmx.h"
 
 /* CR4 bits that cannot act in the gate or sub contexts. Not: PCIDE (stale translations
- * under another root), LA57, CET, PKS, UINTR, FRED, VMXE, LAM and all that is unknown. */
+ * under another root), LA57, CET, PKS, UINTR, FRED, VMXE, LAM_SUP and all that is unknown. */
 #define CR4_KNOWN                                                                           \
 	(X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE | X86_CR4_PSE | X86_CR4_PAE | \
 	 X86_CR4_MCE | X86_CR4_PGE | X86_CR4_PCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT |    \

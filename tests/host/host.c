@@ -7,7 +7,7 @@ long hooks_armed;
 bool cpu_leaks, cpu_has_tsx;
 static long live; /* allocations before the VMs came */
 
-/* ---- main.c, which test_cpu.c has itself */
+/* ---- weak where a test has the real one: main.c */
 #define WEAK __attribute__((weak))
 WEAK unsigned int elisa_default_limit_us = 5000;
 WEAK unsigned int elisa_max_limit_us = 10000;
@@ -73,7 +73,7 @@ void elisa_kvm_interrupt(struct kvm *kvm, u32 gsi)
 	machine_of(kvm)->edges[gsi]++;
 }
 
-void elisa_list_reset(struct elisa_vcpu *vcpu)
+WEAK void elisa_list_reset(struct elisa_vcpu *vcpu)
 {
 	shim_assert(vcpu->lock.held);
 	vcpu->stale = false;
