@@ -45,6 +45,8 @@ enum {
 static unsigned int shim_features;
 static u64 shim_bugs;
 static u32 shim_cpuid_7_ebx;
+#undef boot_cpu_has
+#undef rdmsrl
 #define boot_cpu_has(feature)		   ((shim_features >> (feature)) & 1)
 #define boot_cpu_has_bug(bug)		   ((shim_bugs >> ((bug)-NCAPINTS * 32)) & 1)
 #define cpuid_count(leaf, sub, a, b, c, d) (*(a) = *(c) = *(d) = 0, *(b) = shim_cpuid_7_ebx)

@@ -83,6 +83,25 @@ static void modes_and_controls(void **state)
 	}
 }
 
+/* The VMM traces its own thread: only what is on, and only where the processor has it. */
+static void host_traces(void **state)
+{
+	(void)state;
+	for (int what = 0; what < 2; what++) {
+		shim_trace_msr[what] = ~0ULL;
+		assert_int_equal(elisa_predicate(vcpu, true), ELISA_OK);
+		shim_cpu_has[what] = true;
+		assert_int_equal(elisa_predicate(vcpu, true), ELISA_WHY_VCPU_STATE);
+		shim_trace_msr[what] = ~1ULL;
+		assert_int_equal(elisa_predicate(vcpu, true), ELISA_OK);
+		shim_trace_msr[what] = 1;
+		assert_int_equal(elisa_predicate(vcpu, true), ELISA_WHY_VCPU_STATE);
+		shim_trace_msr[what] = 0;
+		assert_int_equal(elisa_predicate(vcpu, true), ELISA_OK);
+	}
+	memset(shim_cpu_has, 0, sizeof(shim_cpu_has));
+}
+
 static void kernel_tables_in_the_window(void **state)
 {
 	static const u32 field[] = {GUEST_IDTR_BASE, GUEST_GDTR_BASE, GUEST_LDTR_BASE,
@@ -120,6 +139,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(every_bit_of_cr4),
 		TEST(modes_and_controls),
+		TEST(host_traces),
 		TEST(kernel_tables_in_the_window),
 	};
 

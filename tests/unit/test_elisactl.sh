@@ -58,6 +58,7 @@ bogomips	: 1"
 	put sys/module/kvm_intel/parameters/unrestricted_guest Y
 	put sys/module/kvm_intel/parameters/enable_apicv N
 	put sys/module/kvm_intel/parameters/nested Y
+	put proc/sys/kernel/perf_event_paranoid 3
 	put sys/module/elisa/initstate live
 	put sys/module/elisa/parameters/allow_leaky_cpu N
 }
@@ -98,6 +99,24 @@ says 'ok: CPU: no flaws but harmless ones'
 sed -i /bugs/d "$root/proc/cpuinfo"
 expect 1 "$elisactl" --root "$root" check
 says 'missing: CPU: flaws'
+
+good_host
+for paranoid in -1 0 1 2; do
+	put proc/sys/kernel/perf_event_paranoid $paranoid
+	expect 1 "$elisactl" --root "$root" check
+	says "missing: kernel: VMMs cannot use perf (kernel.perf_event_paranoid is $paranoid)"
+done
+put proc/sys/kernel/perf_event_paranoid 4
+expect 0 "$elisactl" --root "$root" check
+rm "$root/proc/sys/kernel/perf_event_paranoid"
+expect 1 "$elisactl" --root "$root" check
+
+good_host
+put sys/module/kvm_intel/parameters/pt_mode 1
+expect 1 "$elisactl" --root "$root" check
+says 'modprobe kvm_intel pt_mode=0'
+put sys/module/kvm_intel/parameters/pt_mode 0
+expect 0 "$elisactl" --root "$root" check
 
 for flag in rtm hle; do
 	good_host '' " $flag"

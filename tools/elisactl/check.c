@@ -211,6 +211,19 @@ static void check_kernel(struct check *check)
 	       "kernel.ftrace_enabled is %s", line[0] ? line : "missing");
 }
 
+/* Samples and counts of a VMM's own threads go on while a guest is in an object's context. */
+static void check_perf(struct check *check)
+{
+	char line[16];
+
+	read_line(check, "/proc/sys/kernel/perf_event_paranoid", line, sizeof(line));
+	report(check, strtol(line, NULL, 10) >= 3, "kernel: VMMs cannot use perf",
+	       "sysctl kernel.perf_event_paranoid=3; where that means no more than 2 (all kernels but "
+	       "Debian's and Ubuntu's) also keep the system call perf_event_open from VMMs "
+	       "(systemd: SystemCallFilter=~perf_event_open)",
+	       "kernel.perf_event_paranoid is %s", line[0] ? line : "missing");
+}
+
 static void check_parameter(struct check *check, const char *name, const char *needed)
 {
 	char path[96], item[64], todo[128], line[32];
@@ -240,6 +253,9 @@ static void check_kvm(struct check *check)
 	check_parameter(check, "unrestricted_guest", "Y");
 	/* Interrupts that the CPU delivers by itself would reach the object's context. */
 	check_parameter(check, "enable_apicv", "N");
+	/* newer kernels have no such parameter, and behave as with 0 */
+	if (read_line(check, "/sys/module/kvm_intel/parameters/pt_mode", line, sizeof(line)))
+		check_parameter(check, "pt_mode", "0");
 	read_line(check, "/sys/module/kvm_intel/parameters/nested", line, sizeof(line));
 	report(check, true, "kvm_intel: nested", "",
 	       "it is %s; either will do, but a guest's own guests cannot attach",
@@ -319,6 +335,7 @@ static struct json_object *check_host(const char *root, int *usable)
 	check.module_loaded = read_line(&check, "/sys/module/elisa/initstate", line, sizeof(line));
 	check_cpu(&check);
 	check_kernel(&check);
+	check_perf(&check);
 	check_kvm(&check);
 	check_bugs(&check);
 	check_tsx(&check);

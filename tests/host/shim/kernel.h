@@ -445,6 +445,26 @@ static inline unsigned long __gfn_to_hva_memslot(const struct kvm_memory_slot *s
 #define DEBUGCTLMSR_BTS			      (1u << 7)
 #define DEBUGCTLMSR_BTINT		      (1u << 8)
 #define vmcs_get(field)			      (shim_vmcs[field])
+
+/* ---- the processor, as predicate.c asks it */
+enum {
+	X86_FEATURE_INTEL_PT,
+	X86_FEATURE_ARCH_LBR
+};
+enum {
+	MSR_IA32_RTIT_CTL,
+	MSR_ARCH_LBR_CTL
+};
+#define RTIT_CTL_TRACEEN   1ULL
+#define ARCH_LBR_CTL_LBREN 1ULL
+extern bool shim_cpu_has[2];
+extern u64 shim_trace_msr[2]; /* it must not be read where the processor does not have it */
+#define boot_cpu_has(feature) (shim_cpu_has[feature])
+#define rdmsrl(msr, to)                         \
+	do {                                    \
+		shim_assert(shim_cpu_has[msr]); \
+		(to) = shim_trace_msr[msr];     \
+	} while (0)
 static inline void invept_all(void)
 {
 }
