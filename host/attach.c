@@ -166,6 +166,8 @@ int elisa_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc
 		return elisa_fail(-EPERM, why, ELISA_WHY_NO_GRANT, value, 0);
 	if (elisa_cpu_leaks() && !elisa_cpu_override())
 		return elisa_fail(-EOPNOTSUPP, why, ELISA_WHY_CPU_BUG, value, 0);
+	if (elisa_cpu_has_tsx())
+		return elisa_fail(-EOPNOTSUPP, why, ELISA_WHY_TSX, value, 0);
 	state = elisa_predicate(kvm_vcpu, rights & ELISA_GRANT_ALLOW_PCID);
 	if (state != ELISA_OK)
 		return elisa_fail(-EOPNOTSUPP, why, state, value, kvm_vcpu->arch.cr4);

@@ -63,11 +63,12 @@ enum elisa_hook_id {
 	}
 
 /* Functions of KVM that the module calls; exported by kvm.ko, found at load by name. */
-#define ELISA_KVM_EMULATE	  "kvm:kvm_emulate_instruction"
+#define ELISA_KVM_EMULATE	  "kvm:kvm_emulate_instruction_from_buffer"
 #define ELISA_KVM_QUEUE_EXCEPTION "kvm:kvm_queue_exception"
 #define ELISA_KVM_MARK_DIRTY	  "kvm:kvm_vcpu_mark_page_dirty"
 #define ELISA_KVM_GET		  "kvm:kvm_get_kvm_safe"
 #define ELISA_KVM_PUT		  "kvm:kvm_put_kvm"
+#define ELISA_KVM_READ		  "kvm:kvm_vcpu_read_guest"
 
 /* KVM_RUN: of all callers of vcpu_load() the one that does not look at the vCPU's state. */
 #define ELISA_KVM_RUN		  "kvm:kvm_arch_vcpu_ioctl_run"
@@ -79,21 +80,32 @@ enum elisa_hook_id {
 #define ELISA_SITE_OFFSET 0
 #endif
 
-/* CPU bugs by which data outlives the context it was used in. Two are known since 6.1.44
- * and 6.1.82 only; an older kernel cannot tell. */
-#ifdef X86_BUG_GDS
-#define ELISA_BUG_GDS X86_BUG_GDS,
-#else
-#define ELISA_BUG_GDS
+/* Flaws of CPUs that some kernels do not know: there no CPU has them. */
+#define ELISA_NO_BUG (~0U)
+#ifndef X86_BUG_MMIO_UNKNOWN
+#define X86_BUG_MMIO_UNKNOWN ELISA_NO_BUG
 #endif
-#ifdef X86_BUG_RFDS
-#define ELISA_BUG_RFDS X86_BUG_RFDS,
-#else
-#define ELISA_BUG_RFDS
+#ifndef X86_BUG_GDS
+#define X86_BUG_GDS ELISA_NO_BUG
 #endif
-#define ELISA_LEAKY_BUGS                                                 \
-	X86_BUG_L1TF, X86_BUG_MDS, X86_BUG_TAA, X86_BUG_MMIO_STALE_DATA, \
-		ELISA_BUG_GDS ELISA_BUG_RFDS
+#ifndef X86_BUG_TDX_PW_MCE
+#define X86_BUG_TDX_PW_MCE ELISA_NO_BUG
+#endif
+#ifndef X86_BUG_RFDS
+#define X86_BUG_RFDS ELISA_NO_BUG
+#endif
+#ifndef X86_BUG_BHI
+#define X86_BUG_BHI ELISA_NO_BUG
+#endif
+#ifndef X86_BUG_ITS
+#define X86_BUG_ITS ELISA_NO_BUG
+#endif
+#ifndef X86_BUG_ITS_NATIVE_ONLY
+#define X86_BUG_ITS_NATIVE_ONLY ELISA_NO_BUG
+#endif
+#ifndef X86_BUG_VMSCAPE
+#define X86_BUG_VMSCAPE ELISA_NO_BUG
+#endif
 
 /* Sealed functions have something else in its place (objtool's .ibt_endbr_seal). */
 static inline bool elisa_lacks_endbr(unsigned long function)

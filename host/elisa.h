@@ -226,8 +226,9 @@ struct elisa_vcpu {
 	u64 entry_tsc;	      /* when an interrupted call was resumed */
 	struct hrtimer watch; /* looks whether the vCPU is kept from running a call, see watch.c */
 	bool watching;	      /* it will */
-	u64 held_entry,
-		held_since; /* the entry whose exit hook has not come, and ns of the first look */
+	bool overdue;	      /* the exit hook has to end the call that it finds */
+	u64 held_entry;	      /* the entry whose exit hook has not come when the timer looked */
+	u64 held_since;	      /* ns of that look */
 	/*
 	 * The EPTP list page, or NULL. The gate writes single bytes of it, so the host
 	 * may write it only while the vCPU is not `inside`; until then `stale` is set.
@@ -359,6 +360,9 @@ u32 elisa_events_take(struct elisa_events *events, struct elisa_event *out, u32 
 /* ---- hypercall.c */
 void elisa_hypercall(struct kvm_vcpu *kvm_vcpu, unsigned long magic);
 
+/* ---- descriptor.c */
+int elisa_descriptor_exit(struct kvm_vcpu *kvm_vcpu, u32 reason);
+
 /* ---- list.c, call.c, exit.c, enter.c: the way in and out of a vCPU that is set up; what they
  * share among themselves is in switch.h */
 void elisa_list_reset(struct elisa_vcpu *vcpu);
@@ -394,7 +398,9 @@ int elisa_hooks_arm(void);
 void elisa_hooks_disarm(void);
 bool elisa_hooks_armed(void);
 int elisa_kvm_exit_handled(struct kvm_vcpu *kvm_vcpu);
-int elisa_kvm_emulate(struct kvm_vcpu *kvm_vcpu);
+int elisa_kvm_emulate(struct kvm_vcpu *kvm_vcpu, void *code, u32 size);
+int elisa_kvm_read(struct kvm_vcpu *kvm_vcpu, u64 gpa, void *to, u32 size);
+u64 elisa_kvm_translate_fetch(struct kvm_vcpu *kvm_vcpu, u64 address, bool user);
 void elisa_kvm_queue_ud(struct kvm_vcpu *kvm_vcpu);
 void elisa_kvm_mark_dirty(struct kvm_vcpu *kvm_vcpu, u64 gpa);
 bool elisa_kvm_get(struct kvm *kvm);
@@ -410,5 +416,6 @@ extern unsigned int elisa_default_limit_us, elisa_max_limit_us, elisa_default_ma
 extern unsigned int elisa_default_suspend_us, elisa_max_suspend_us;
 bool elisa_cpu_leaks(void);
 bool elisa_cpu_override(void);
+bool elisa_cpu_has_tsx(void);
 
 #endif

@@ -145,11 +145,14 @@ bool elisa_exit(struct elisa_vcpu *vcpu)
 		goto out;
 	}
 	caller = elisa_caller_of(vcpu, c, &where);
-	if (caller != c || c->ended)
+	if (caller != c)
 		elisa_end_call(vcpu, caller, where, ELISA_CALL_FORBIDDEN);
+	else if (c->ended || vcpu->overdue)
+		elisa_end_call(vcpu, c, where, ELISA_CALL_TIMEOUT);
 	else
 		elisa_stash_call(vcpu, c, where, eptp, vmcs_get(GUEST_RIP), vmcs_get(GUEST_RFLAGS));
 out:
+	vcpu->overdue = false;
 	vcpu->inside = ours;
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 	return ours;
@@ -334,9 +337,7 @@ int elisa_exit_handle(struct kvm_vcpu *kvm_vcpu)
 		elisa_kvm_queue_ud(kvm_vcpu);
 	}
 	r = elisa_kvm_exit_handled(kvm_vcpu);
-	if (emulate && r > 0) {
-		elisa_count(ELISA_COUNT_DESC_EXITS);
-		r = elisa_kvm_emulate(kvm_vcpu);
-	}
+	if (emulate && r > 0)
+		r = elisa_descriptor_exit(kvm_vcpu, reason);
 	return r;
 }

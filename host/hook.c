@@ -32,7 +32,8 @@ static struct {
 	unsigned long start, size;
 } run_ioctl; /* KVM_RUN's function; const after init */
 
-static int (*kvm_emulate)(struct kvm_vcpu *kvm_vcpu, int type);
+static int (*kvm_emulate)(struct kvm_vcpu *kvm_vcpu, void *code, int size);
+static int (*kvm_read)(struct kvm_vcpu *kvm_vcpu, gpa_t gpa, void *to, unsigned long size);
 static void (*kvm_queue)(struct kvm_vcpu *kvm_vcpu, unsigned int vector);
 static void (*kvm_mark_dirty)(struct kvm_vcpu *kvm_vcpu, gfn_t gfn);
 static bool (*kvm_get)(struct kvm *kvm);
@@ -278,9 +279,25 @@ int elisa_kvm_exit_handled(struct kvm_vcpu *kvm_vcpu)
 		kvm_vcpu, EXIT_FASTPATH_EXIT_HANDLED);
 }
 
-int elisa_kvm_emulate(struct kvm_vcpu *kvm_vcpu)
+/* One instruction, whose first @size bytes (at most 15) these are. May sleep. */
+int elisa_kvm_emulate(struct kvm_vcpu *kvm_vcpu, void *code, u32 size)
 {
-	return kvm_emulate(kvm_vcpu, 0);
+	return kvm_emulate(kvm_vcpu, code, size);
+}
+
+/* Guest memory as the vCPU sees it, ROM too, within a page. 0 or an errno; sleeps. */
+int elisa_kvm_read(struct kvm_vcpu *kvm_vcpu, u64 gpa, void *to, u32 size)
+{
+	return kvm_read(kvm_vcpu, gpa, to, size);
+}
+
+/* By the guest's page tables, for a fetch; INVALID_GPA: it would fault. Not in nested guest mode. */
+u64 elisa_kvm_translate_fetch(struct kvm_vcpu *kvm_vcpu, u64 address, bool user)
+{
+	struct kvm_mmu *mmu = kvm_vcpu->arch.walk_mmu;
+
+	return mmu->gva_to_gpa(kvm_vcpu, mmu, address,
+			       PFERR_FETCH_MASK | (user ? PFERR_USER_MASK : 0), NULL);
 }
 
 void elisa_kvm_queue_ud(struct kvm_vcpu *kvm_vcpu)
@@ -403,8 +420,9 @@ static int find_run_ioctl(void)
 
 static int find_functions(void)
 {
-	static const char *const called[] = {ELISA_KVM_EMULATE, ELISA_KVM_QUEUE_EXCEPTION,
-					     ELISA_KVM_MARK_DIRTY, ELISA_KVM_GET, ELISA_KVM_PUT};
+	static const char *const called[] = {ELISA_KVM_EMULATE,	   ELISA_KVM_QUEUE_EXCEPTION,
+					     ELISA_KVM_MARK_DIRTY, ELISA_KVM_GET,
+					     ELISA_KVM_PUT,	   ELISA_KVM_READ};
 	unsigned long at[ARRAY_SIZE(called)];
 	int r;
 
@@ -420,7 +438,10 @@ static int find_functions(void)
 	kvm_mark_dirty = function_at(at[2], called[2]);
 	kvm_get = function_at(at[3], called[3]);
 	kvm_put = function_at(at[4], called[4]);
-	return kvm_emulate && kvm_queue && kvm_mark_dirty && kvm_get && kvm_put ? 0 : -ENOENT;
+	kvm_read = function_at(at[5], called[5]);
+	return kvm_emulate && kvm_queue && kvm_mark_dirty && kvm_get && kvm_put && kvm_read ?
+		       0 :
+		       -ENOENT;
 }
 
 static void free_path_filters(void)

@@ -11,6 +11,11 @@ u64 elisa_code_address(struct elisa_context *c)
 	return ELISA_WINDOW_BASE + c->attachment->slot * ELISA_SLOT_SIZE + ELISA_CODE_OFFSET;
 }
 
+/*
+ * The address in CR3 alone says whose tables are in use. PCID and the LAM bits (61, 62) do not
+ * matter: LAM takes tag bits off the addresses of user data, never off RIP or a table's base (SDM
+ * vol. 3, "Linear-Address Masking"), so a tagged address is one more name of what sub may access.
+ */
 bool elisa_page_root_is(struct elisa_context *c, u64 cr3)
 {
 	return (cr3 & PHYSICAL_PAGE_MASK) == c->attachment->root;

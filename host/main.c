@@ -10,6 +10,8 @@
 #include <asm/msr.h>
 #include <asm/vmx.h>
 
+#include <elisa/cpu_bugs.h>
+
 #include "compat.h"
 #include "elisa.h"
 
@@ -46,20 +48,72 @@ MODULE_PARM_DESC(
 
 atomic64_t elisa_counters[ELISA_COUNT_COUNT];
 
-bool elisa_cpu_leaks(void)
+#define HARMLESS(bug, text) {X86_BUG_##bug, text, true},
+#define LEAKS(bug, text)    {X86_BUG_##bug, text, false},
+static const struct bug {
+	u32 number;
+	const char *name;
+	bool harmless;
+} known_bugs[] = {ELISA_CPU_BUGS(HARMLESS, LEAKS)};
+
+#define BUGS_BEGIN (NCAPINTS * 32)
+#define BUGS_END   ((NCAPINTS + NBUGINTS) * 32)
+
+static const struct bug *bug_of(u32 number)
 {
-	static const u32 bugs[] = {ELISA_LEAKY_BUGS};
+	static const struct bug unknown = {.name = "a flaw that this module does not know"};
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(bugs); i++)
-		if (boot_cpu_has_bug(bugs[i]))
-			return true;
-	return false;
+	for (i = 0; i < ARRAY_SIZE(known_bugs); i++)
+		if (known_bugs[i].number == number)
+			return &known_bugs[i];
+	return &unknown;
+}
+
+/* The first one from @number on that the kernel says of this CPU and that is not harmless. */
+static u32 next_leak(u32 number)
+{
+	while (number < BUGS_END && (!boot_cpu_has_bug(number) || bug_of(number)->harmless))
+		number++;
+	return number;
+}
+
+bool elisa_cpu_leaks(void)
+{
+	return next_leak(BUGS_BEGIN) < BUGS_END;
 }
 
 bool elisa_cpu_override(void)
 {
 	return allow_leaky_cpu;
+}
+
+#define CPUID_7_EBX_HLE (1u << 4)
+#define CPUID_7_EBX_RTM (1u << 11)
+
+/*
+ * What a transaction that is open at a VMFUNC does is not known: the SDM (vol. 1, on RTM) says that
+ * VMFUNC may abort one. If it did not, an abort in sub would take back what the gate wrote. The
+ * CPU's own word is asked, for the kernel may only have forgotten the feature (clearcpuid).
+ */
+bool elisa_cpu_has_tsx(void)
+{
+	u32 eax, ebx, ecx, edx;
+
+	cpuid_count(7, 0, &eax, &ebx, &ecx, &edx);
+	return ebx & (CPUID_7_EBX_HLE | CPUID_7_EBX_RTM);
+}
+
+static void say_why_attach_is_refused(void)
+{
+	u32 number;
+
+	for (number = next_leak(BUGS_BEGIN); number < BUGS_END; number = next_leak(number + 1))
+		pr_warn("this CPU has %s (bug %u of the kernel's): attach is %s (parameter allow_leaky_cpu)\n",
+			bug_of(number)->name, number - BUGS_BEGIN,
+			allow_leaky_cpu ? "allowed nevertheless" : "refused");
+	if (elisa_cpu_has_tsx())
+		pr_warn("this CPU has TSX: attach is refused; boot with tsx=off\n");
 }
 
 #define VMFUNC_MSR_EPTP_SWITCHING 1ULL
@@ -141,9 +195,7 @@ static int __init elisa_init(void)
 		stop();
 		goto err_tables;
 	}
-	if (elisa_cpu_leaks())
-		pr_warn("this CPU has L1TF, MDS or the like: attach is %s (parameter allow_leaky_cpu)\n",
-			allow_leaky_cpu ? "allowed nevertheless" : "refused");
+	say_why_attach_is_refused();
 	pr_info("ready, ABI %d\n", ELISA_ABI_VERSION);
 	return 0;
 

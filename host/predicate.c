@@ -5,13 +5,15 @@
  * entry of a vCPU that is set up, so it only reads.
  */
 #include <linux/kvm_host.h>
+#include <asm/cpufeature.h>
+#include <asm/msr.h>
 #include <asm/processor-flags.h>
 
 #include "elisa.h"
 #include "vmx.h"
 
 /* CR4 bits that cannot act in the gate or sub contexts. Not: PCIDE (stale translations
- * under another root), LA57, CET, PKS, UINTR, FRED, VMXE, LAM and all that is unknown. */
+ * under another root), LA57, CET, PKS, UINTR, FRED, VMXE, LAM_SUP and all that is unknown. */
 #define CR4_KNOWN                                                                           \
 	(X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE | X86_CR4_PSE | X86_CR4_PAE | \
 	 X86_CR4_MCE | X86_CR4_PGE | X86_CR4_PCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT |    \
@@ -27,6 +29,23 @@ static bool in_window(u64 base)
 {
 	return base + (1ULL << 32) > ELISA_WINDOW_BASE &&
 	       base < ELISA_WINDOW_BASE + ELISA_WINDOW_SIZE;
+}
+
+/*
+ * Does this CPU write down branches in guest mode, too? A VMM may trace its own thread (perf), and
+ * KVM leaves to the host what it does not give to guests: Processor Trace (pt_mode=0) and
+ * architectural LBRs. DEBUGCTL, which has the other LBRs and BTS, is the guest's after an entry.
+ * With IRQs off nobody starts a trace between here and there.
+ */
+static bool host_traces(void)
+{
+	u64 pt = 0, lbr = 0;
+
+	if (boot_cpu_has(X86_FEATURE_INTEL_PT))
+		rdmsrl(MSR_IA32_RTIT_CTL, pt);
+	if (boot_cpu_has(X86_FEATURE_ARCH_LBR))
+		rdmsrl(MSR_ARCH_LBR_CTL, lbr);
+	return (pt & RTIT_CTL_TRACEEN) || (lbr & ARCH_LBR_CTL_LBREN);
 }
 
 /*
@@ -66,6 +85,8 @@ enum elisa_why elisa_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid)
 			 ELISA_SECONDARY_EXEC_EPT_VIOLATION_VE))
 		return ELISA_WHY_VCPU_STATE;
 	if (vmcs_get(GUEST_IA32_DEBUGCTL) & DEBUGCTL_TRACES)
+		return ELISA_WHY_VCPU_STATE;
+	if (host_traces())
 		return ELISA_WHY_VCPU_STATE;
 	/* descriptor tables and stacks of the kernel's, planted where sub can read them */
 	if (in_window(vmcs_get(GUEST_IDTR_BASE)) || in_window(vmcs_get(GUEST_GDTR_BASE)) ||

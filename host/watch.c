@@ -12,6 +12,8 @@
  *                           the EPTP list is armed, as gate-in left it. Each way back into the
  *                           guest leads through the exit hook, which takes the lock and finds `ended`.
  *                           When the exit was is not known, so time counts from the first look.
+ *                           In trusted mode sub's stub disarms its entry first, so nothing in memory
+ *                           tells of the call: the exit hook ends it, when the thread runs again.
  *
  * In both cases the function has run its last instruction, so that the manager, who gets the
  * event now, can take its locks back. A vCPU in guest mode is not kept from anything.
@@ -71,14 +73,17 @@ static u64 look(struct elisa_context *c, u64 since, u64 now)
 /* The vCPU is between an exit and its exit hook: which calls may it be in? */
 static u64 look_before_hook(struct elisa_vcpu *vcpu, u64 now)
 {
+	u64 next = 0, ns, allowed = shortest(vcpu);
 	struct elisa_context *c;
-	u64 next = 0, ns;
 	int slot;
 
 	if (vcpu->held_entry != vcpu->entries) {
 		vcpu->held_entry = vcpu->entries;
 		vcpu->held_since = now;
 	}
+	vcpu->overdue = now - vcpu->held_since >= allowed;
+	if (!vcpu->overdue)
+		next = allowed - (now - vcpu->held_since);
 	for_each_set_bit(slot, vcpu->used, ELISA_SLOTS) {
 		c = vcpu->slots[slot];
 		if (READ_ONCE(vcpu->list[ELISA_INDEX_SUB(slot)]) != c->eptp[ELISA_IN_SUB])

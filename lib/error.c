@@ -112,10 +112,10 @@ static const struct reason reasons[ELISA_WHY_COUNT] = {
 				  "paging (no5lvl), FRED, user CET and tracing of the CPU; without "
 				  "trust in the manager also with FSGSBASE and XSAVE",
 				  "CR4", HEX},
-	[ELISA_WHY_CPU_BUG] = {"the host's CPU leaks the L1 data cache, its buffers or registers "
-			       "(L1TF, MDS, TAA, MMIO stale data, GDS or RFDS)",
-			       "use another host, or accept the leak: see the module's "
-			       "parameters on the host (elisactl check)",
+	[ELISA_WHY_CPU_BUG] = {"the host's CPU has a flaw (as L1TF, MDS or GDS) by which a guest "
+			       "could read what a call leaves in the CPU",
+			       "use another host, or accept the leak: elisactl check on the "
+			       "host names the flaw and the module's parameter",
 			       NULL, NO_VALUE},
 	[ELISA_WHY_HOOK] = {"a KVM function on the host is taken by another tracer, kprobe or "
 			    "live patch",
@@ -127,6 +127,9 @@ static const struct reason reasons[ELISA_WHY_COUNT] = {
 				"export has its places already",
 				"detach whoever has it, or let the export's manager make more",
 				"place", DECIMAL},
+	[ELISA_WHY_TSX] = {"the host's CPU has transactions (TSX), and one that is open at a call "
+			   "could take back what the gate wrote",
+			   "boot the host's kernel with tsx=off", NULL, NO_VALUE},
 	[ELISA_WHY_DOORBELL] = {"there is no such interrupt, or this VM has none for a doorbell",
 				"see the VM's kernel log and the parameter doorbell of elisa-guest",
 				"interrupt", DECIMAL},

@@ -107,11 +107,12 @@ enum elisa_why {
 	ELISA_WHY_PCID,		 /* CR4.PCIDE is 1: use -cpu ...,-pcid */
 	ELISA_WHY_APICV,	 /* APICv is active: kvm_intel enable_apicv=0 */
 	ELISA_WHY_VCPU_STATE,	 /* another state ELISA refuses (value: CR4) */
-	ELISA_WHY_CPU_BUG,	 /* the host's CPU leaks L1D/buffers (module parameter) */
+	ELISA_WHY_CPU_BUG,	 /* the host's CPU has a flaw, as MDS (module parameter) */
 	ELISA_WHY_HOOK,		 /* a KVM function is taken by somebody else on the host */
 	ELISA_WHY_NO_MEMORY,	 /* the host is out of memory */
 	ELISA_WHY_NO_PLACE,   /* all places are taken, or this one is, or there is none (value) */
 	ELISA_WHY_DOORBELL,   /* there is no such interrupt, or none for a doorbell (value) */
+	ELISA_WHY_TSX,	      /* the host's CPU has transactions (RTM, HLE): boot with tsx=off */
 	ELISA_WHY_NO_HOST,    /* guest driver only: no host module answered */
 	ELISA_WHY_ADDRESS,    /* guest driver only: bad user address (value: address) */
 	ELISA_WHY_WINDOW,     /* guest driver only: the window's addresses are taken (value) */

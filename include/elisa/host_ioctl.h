@@ -116,7 +116,7 @@ enum elisa_counter {
 	ELISA_COUNT_COUNT
 };
 
-#define ELISA_HOST_CPU_BUG  2u /* L1TF, MDS, TAA, MMIO stale data, GDS, RFDS: attach is refused */
+#define ELISA_HOST_CPU_BUG  2u /* not harmless by cpu_bugs.h: attach is refused */
 #define ELISA_HOST_OVERRIDE 4u /* ... unless the module's allow_leaky_cpu is set */
 #define ELISA_HOST_ARMED    8u /* an attachment exists: the exit-path hooks are on */
 

@@ -12,19 +12,44 @@ enum {
 	X86_FEATURE_GBPAGES,
 	X86_FEATURE_XSAVE,
 };
+/* of Linux 6.12 */
+#define NCAPINTS 22
+#define NBUGINTS 2
 enum {
-	X86_BUG_L1TF,
-	X86_BUG_MDS,
-	X86_BUG_TAA,
-	X86_BUG_MMIO_STALE_DATA,
-	X86_BUG_GDS,
-	X86_BUG_RFDS,
+	X86_BUG_CLFLUSH_MONITOR = NCAPINTS * 32 + 7,
+	X86_BUG_NULL_SEG = NCAPINTS * 32 + 10,
+	X86_BUG_MONITOR = NCAPINTS * 32 + 12,
+	X86_BUG_CPU_MELTDOWN = NCAPINTS * 32 + 14,
+	X86_BUG_SPECTRE_V1 = NCAPINTS * 32 + 15,
+	X86_BUG_SPECTRE_V2 = NCAPINTS * 32 + 16,
+	X86_BUG_SPEC_STORE_BYPASS = NCAPINTS * 32 + 17,
+	X86_BUG_L1TF = NCAPINTS * 32 + 18,
+	X86_BUG_MDS = NCAPINTS * 32 + 19,
+	X86_BUG_MSBDS_ONLY = NCAPINTS * 32 + 20,
+	X86_BUG_SWAPGS = NCAPINTS * 32 + 21,
+	X86_BUG_TAA = NCAPINTS * 32 + 22,
+	X86_BUG_ITLB_MULTIHIT = NCAPINTS * 32 + 23,
+	X86_BUG_SRBDS = NCAPINTS * 32 + 24,
+	X86_BUG_MMIO_STALE_DATA = NCAPINTS * 32 + 25,
+	X86_BUG_MMIO_UNKNOWN = NCAPINTS * 32 + 26,
+	X86_BUG_RETBLEED = NCAPINTS * 32 + 27,
+	X86_BUG_EIBRS_PBRSB = NCAPINTS * 32 + 28,
+	X86_BUG_GDS = NCAPINTS * 32 + 30,
+	X86_BUG_TDX_PW_MCE = NCAPINTS * 32 + 31,
+	X86_BUG_RFDS = NCAPINTS * 32 + 34,
+	X86_BUG_BHI = NCAPINTS * 32 + 35,
+	X86_BUG_ITS = NCAPINTS * 32 + 37,
+	X86_BUG_ITS_NATIVE_ONLY = NCAPINTS * 32 + 38,
+	X86_BUG_VMSCAPE = NCAPINTS * 32 + 42,
 };
-#define ELISA_LEAKY_BUGS \
-	X86_BUG_L1TF, X86_BUG_MDS, X86_BUG_TAA, X86_BUG_MMIO_STALE_DATA, X86_BUG_GDS, X86_BUG_RFDS
-static unsigned int shim_features, shim_bugs;
-#define boot_cpu_has(feature) ((shim_features >> (feature)) & 1)
-#define boot_cpu_has_bug(bug) ((shim_bugs >> (bug)) & 1)
+static unsigned int shim_features;
+static u64 shim_bugs;
+static u32 shim_cpuid_7_ebx;
+#undef boot_cpu_has
+#undef rdmsrl
+#define boot_cpu_has(feature)		   ((shim_features >> (feature)) & 1)
+#define boot_cpu_has_bug(bug)		   ((shim_bugs >> ((bug)-NCAPINTS * 32)) & 1)
+#define cpuid_count(leaf, sub, a, b, c, d) (*(a) = *(c) = *(d) = 0, *(b) = shim_cpuid_7_ebx)
 
 enum shim_msr_name {
 	SHIM_PROCBASED2,

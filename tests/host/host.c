@@ -4,26 +4,34 @@
 
 struct machine machines[MACHINES];
 long hooks_armed;
-bool cpu_leaks;
+bool cpu_leaks, cpu_has_tsx;
 static long live; /* allocations before the VMs came */
 
-/* ---- main.c, hook.c, list.c, call.c, exit.c, enter.c */
-unsigned int elisa_default_limit_us = 5000, elisa_max_limit_us = 10000;
-unsigned int elisa_default_suspend_us = 50000, elisa_max_suspend_us = 100000;
-unsigned int elisa_default_max_pages = 600;
-atomic64_t elisa_counters[ELISA_COUNT_COUNT];
+/* ---- weak where a test has the real one: main.c */
+#define WEAK __attribute__((weak))
+WEAK unsigned int elisa_default_limit_us = 5000;
+WEAK unsigned int elisa_max_limit_us = 10000;
+WEAK unsigned int elisa_default_suspend_us = 50000;
+WEAK unsigned int elisa_max_suspend_us = 100000;
+WEAK unsigned int elisa_default_max_pages = 600;
+WEAK atomic64_t elisa_counters[ELISA_COUNT_COUNT];
 
-bool elisa_cpu_leaks(void)
+WEAK bool elisa_cpu_leaks(void)
 {
 	return cpu_leaks;
 }
 
-bool elisa_cpu_override(void)
+WEAK bool elisa_cpu_override(void)
 {
 	return false;
 }
 
-/* no vCPU runs in a process, so none is kept from running */
+WEAK bool elisa_cpu_has_tsx(void)
+{
+	return cpu_has_tsx;
+}
+
+/* ---- hook.c, list.c, call.c, exit.c, enter.c, watch.c: no vCPU runs in a process */
 void elisa_watch_init(struct elisa_vcpu *vcpu)
 {
 	vcpu->watching = false;
@@ -77,7 +85,7 @@ void elisa_kvm_interrupt(struct kvm *kvm, u32 gsi)
 	machine_of(kvm)->edges[gsi]++;
 }
 
-void elisa_list_reset(struct elisa_vcpu *vcpu)
+WEAK void elisa_list_reset(struct elisa_vcpu *vcpu)
 {
 	shim_assert(vcpu->lock.held);
 	vcpu->stale = false;
@@ -167,7 +175,7 @@ void host_start(void)
 	shim_fail_after = -1;
 	start_once();
 	live = shim_live;
-	cpu_leaks = false;
+	cpu_leaks = cpu_has_tsx = false;
 	memset(shim_vmcs, 0, sizeof(shim_vmcs));
 	shim_vmcs[SECONDARY_VM_EXEC_CONTROL] = SECONDARY_EXEC_UNRESTRICTED_GUEST;
 	for (int i = 0; i < MACHINES; i++)

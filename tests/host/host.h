@@ -41,7 +41,7 @@ enum {
 };
 extern struct machine machines[MACHINES];
 extern long hooks_armed;
-extern bool cpu_leaks;
+extern bool cpu_leaks, cpu_has_tsx;
 
 void host_start(void); /* both VMs, no grants */
 void host_end(void);   /* the VMs end; fails unless all memory, pins and references are back */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What a processor must have: the module loads on one that has all of it, and on no other, and
- * names what is missing. main.c is included for its check_cpu(), which nobody else calls.
+ * names what is missing; and which flaws it may have for a guest to attach. main.c is included for
+ * its check_cpu(), which nobody else calls.
  */
 #include <setjmp.h>
 #include <cmocka.h>
@@ -108,11 +109,73 @@ static void registers(void **state)
 	expect_lack("EPTP switching by VMFUNC");
 }
 
+static u64 one(unsigned int bug)
+{
+	return 1ULL << (bug - NCAPINTS * 32);
+}
+
+/* What was looked at and found harmless, once more; the rest is refused, also what has no name. */
+static void flaws(void **state)
+{
+	const u64 harmless =
+		one(X86_BUG_CPU_MELTDOWN) | one(X86_BUG_SPECTRE_V1) | one(X86_BUG_SPECTRE_V2) |
+		one(X86_BUG_SPEC_STORE_BYPASS) | one(X86_BUG_RETBLEED) | one(X86_BUG_BHI) |
+		one(X86_BUG_ITS) | one(X86_BUG_ITS_NATIVE_ONLY) | one(X86_BUG_SWAPGS) |
+		one(X86_BUG_EIBRS_PBRSB) | one(X86_BUG_VMSCAPE) | one(X86_BUG_ITLB_MULTIHIT) |
+		one(X86_BUG_SRBDS) | one(X86_BUG_NULL_SEG) | one(X86_BUG_CLFLUSH_MONITOR) |
+		one(X86_BUG_MONITOR) | one(X86_BUG_TDX_PW_MCE);
+
+	(void)state;
+	shim_bugs = 0;
+	assert_false(elisa_cpu_leaks());
+	shim_bugs = harmless;
+	assert_false(elisa_cpu_leaks());
+	for (unsigned int bit = 0; bit < 64; bit++) {
+		shim_bugs = 1ULL << bit;
+		assert_int_equal(elisa_cpu_leaks(), !(harmless & shim_bugs));
+		shim_bugs |= harmless;
+		assert_int_equal(elisa_cpu_leaks(), !(harmless & 1ULL << bit));
+	}
+}
+
+static void flaws_are_named(void **state)
+{
+	(void)state;
+	shim_cpuid_7_ebx = 0;
+	shim_bugs = one(X86_BUG_SPECTRE_V2) | one(X86_BUG_GDS);
+	say_why_attach_is_refused();
+	assert_non_null(strstr(said, "gds (bug 30 of the kernel's): attach is refused"));
+	allow_leaky_cpu = true;
+	shim_bugs = 1ULL << 63;
+	say_why_attach_is_refused();
+	assert_non_null(strstr(said, "bug 63 of the kernel's): attach is allowed nevertheless"));
+	allow_leaky_cpu = false;
+	said[0] = 0;
+	shim_bugs = one(X86_BUG_SPECTRE_V2);
+	say_why_attach_is_refused();
+	assert_string_equal(said, "");
+	shim_cpuid_7_ebx = CPUID_7_EBX_RTM;
+	say_why_attach_is_refused();
+	assert_non_null(strstr(said, "TSX: attach is refused; boot with tsx=off"));
+}
+
+static void transactions(void **state)
+{
+	(void)state;
+	for (unsigned int bit = 0; bit < 32; bit++) {
+		shim_cpuid_7_ebx = 1U << bit;
+		assert_int_equal(elisa_cpu_has_tsx(), bit == 4 || bit == 11); /* HLE, RTM */
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(features, start),
 		cmocka_unit_test_setup(registers, start),
+		cmocka_unit_test_setup(flaws, start),
+		cmocka_unit_test_setup(flaws_are_named, start),
+		cmocka_unit_test_setup(transactions, start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

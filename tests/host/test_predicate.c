@@ -99,6 +99,25 @@ static void xcr0_names_sse(void **state)
 	assert_int_equal(elisa_predicate(vcpu, true), ELISA_OK);
 }
 
+/* The VMM traces its own thread: only what is on, and only where the processor has it. */
+static void host_traces(void **state)
+{
+	(void)state;
+	for (int what = 0; what < 2; what++) {
+		shim_trace_msr[what] = ~0ULL;
+		assert_int_equal(elisa_predicate(vcpu, true), ELISA_OK);
+		shim_cpu_has[what] = true;
+		assert_int_equal(elisa_predicate(vcpu, true), ELISA_WHY_VCPU_STATE);
+		shim_trace_msr[what] = ~1ULL;
+		assert_int_equal(elisa_predicate(vcpu, true), ELISA_OK);
+		shim_trace_msr[what] = 1;
+		assert_int_equal(elisa_predicate(vcpu, true), ELISA_WHY_VCPU_STATE);
+		shim_trace_msr[what] = 0;
+		assert_int_equal(elisa_predicate(vcpu, true), ELISA_OK);
+	}
+	memset(shim_cpu_has, 0, sizeof(shim_cpu_has));
+}
+
 static void kernel_tables_in_the_window(void **state)
 {
 	static const u32 field[] = {GUEST_IDTR_BASE, GUEST_GDTR_BASE, GUEST_LDTR_BASE,
@@ -137,6 +156,7 @@ int main(void)
 		TEST(every_bit_of_cr4),
 		TEST(xcr0_names_sse),
 		TEST(modes_and_controls),
+		TEST(host_traces),
 		TEST(kernel_tables_in_the_window),
 	};
 

@@ -387,6 +387,10 @@ static void attach_requests_refused(void **state)
 	cpu_leaks = true;
 	attach(-EOPNOTSUPP, ELISA_WHY_CPU_BUG, 0);
 	cpu_leaks = false;
+	cpu_has_tsx = true;
+	request_attach(&page, "shop", ROOT, 0);
+	attach(-EOPNOTSUPP, ELISA_WHY_TSX, 0);
+	cpu_has_tsx = false;
 	machines[GUEST].vcpu.arch.cr4 |= X86_CR4_PCIDE;
 	request_attach(&page, "shop", ROOT, 0);
 	attach(-EOPNOTSUPP, ELISA_WHY_PCID, machines[GUEST].vcpu.arch.cr4);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <elisa/cpu_bugs.h>
 #include "elisactl.h"
 
 struct check {
@@ -86,25 +87,43 @@ static bool read_line(const struct check *check, const char *path, char *line, s
 	return there;
 }
 
-/* Is word in the line of cpuinfo that begins with key? Of the first CPU: they must be alike. */
-static bool cpu_has(const struct check *check, const char *key, const char *word)
+/* What is behind key in cpuinfo, of the first CPU: they must be alike. NULL: no such line. */
+static const char *cpu_line(const struct check *check, const char *key)
 {
 	const char *line = check->cpuinfo;
-	size_t length = strlen(word);
 
 	while (line && (strncmp(line, key, strlen(key)) || !strchr("\t :", line[strlen(key)]))) {
 		line = strchr(line, '\n');
 		if (line)
 			line++;
 	}
-	if (!line)
-		return false;
-	for (const char *end = line + strcspn(line, "\n"); line < end; line++) {
-		line += strspn(line, "\t ");
-		if (strcspn(line, "\t \n") == length && !strncmp(line, word, length))
+	return line ? line + strcspn(line, ":\n") : NULL;
+}
+
+/* The line's next word: *line is moved to its end. Returns its length; 0: there is none. */
+static size_t next_word(const char **line)
+{
+	size_t length;
+
+	*line += strspn(*line, ":\t ");
+	length = strcspn(*line, "\t \n");
+	*line += length;
+	return length;
+}
+
+static bool is_word(const char *end, size_t length, const char *word)
+{
+	return strlen(word) == length && !strncmp(end - length, word, length);
+}
+
+static bool cpu_has(const struct check *check, const char *key, const char *word)
+{
+	const char *line = cpu_line(check, key);
+	size_t length;
+
+	while (line && (length = next_word(&line)))
+		if (is_word(line, length, word))
 			return true;
-		line += strcspn(line, "\t \n");
-	}
 	return false;
 }
 
@@ -192,6 +211,19 @@ static void check_kernel(struct check *check)
 	       "kernel.ftrace_enabled is %s", line[0] ? line : "missing");
 }
 
+/* Samples and counts of a VMM's own threads go on while a guest is in an object's context. */
+static void check_perf(struct check *check)
+{
+	char line[16];
+
+	read_line(check, "/proc/sys/kernel/perf_event_paranoid", line, sizeof(line));
+	report(check, strtol(line, NULL, 10) >= 3, "kernel: VMMs cannot use perf",
+	       "sysctl kernel.perf_event_paranoid=3; where that means no more than 2 (all kernels but "
+	       "Debian's and Ubuntu's) also keep the system call perf_event_open from VMMs "
+	       "(systemd: SystemCallFilter=~perf_event_open)",
+	       "kernel.perf_event_paranoid is %s", line[0] ? line : "missing");
+}
+
 static void check_parameter(struct check *check, const char *name, const char *needed)
 {
 	char path[96], item[64], todo[128], line[32];
@@ -221,30 +253,69 @@ static void check_kvm(struct check *check)
 	check_parameter(check, "unrestricted_guest", "Y");
 	/* Interrupts that the CPU delivers by itself would reach the object's context. */
 	check_parameter(check, "enable_apicv", "N");
+	/* newer kernels have no such parameter, and behave as with 0 */
+	if (read_line(check, "/sys/module/kvm_intel/parameters/pt_mode", line, sizeof(line)))
+		check_parameter(check, "pt_mode", "0");
 	read_line(check, "/sys/module/kvm_intel/parameters/nested", line, sizeof(line));
 	report(check, true, "kvm_intel: nested", "",
 	       "it is %s; either will do, but a guest's own guests cannot attach",
 	       line[0] ? line : "missing");
 }
 
-/* The flaws that the module looks at (elisa_cpu_leaks()). A kernel that has no file for one of the
- * later ones does not know it, and neither does the module there. */
-static void check_leak(struct check *check, const char *name, bool always_known)
-{
-	char path[96], item[64], line[160], override[16];
-	bool known, ok;
+#define HARMLESS(bug, name) name,
+#define LEAKS(bug, name)
+static const char *const harmless_bugs[] = {ELISA_CPU_BUGS(HARMLESS, LEAKS)};
 
-	snprintf(path, sizeof(path), "/sys/devices/system/cpu/vulnerabilities/%s", name);
-	snprintf(item, sizeof(item), "CPU: not affected by %s", name);
-	known = read_line(check, path, line, sizeof(line)) || always_known;
+static bool is_harmless(const char *end, size_t length)
+{
+	for (size_t i = 0; i < sizeof(harmless_bugs) / sizeof(harmless_bugs[0]); i++)
+		if (is_word(end, length, harmless_bugs[i]))
+			return true;
+	return false;
+}
+
+/* As elisa_cpu_leaks() in the module: what the kernel says of the CPU and nobody found harmless. */
+static void check_bugs(struct check *check)
+{
+	const char *line = cpu_line(check, "bugs");
+	char item[96], override[16];
+	bool any = false, accepted;
+	size_t length;
+
+	if (!line) {
+		report(check, false, "CPU: flaws", "boot a kernel that knows the CPU's flaws",
+		       "no line \"bugs\" in /proc/cpuinfo");
+		return;
+	}
 	read_line(check, "/sys/module/elisa/parameters/allow_leaky_cpu", override,
 		  sizeof(override));
-	ok = !known || !strcmp(line, "Not affected") || !strcmp(override, "Y");
-	report(check, ok, item,
-	       "use another CPU, or accept that guests can read objects' data from the CPU's "
-	       "caches and buffers: modprobe elisa allow_leaky_cpu=1",
-	       "%s%s", line[0] ? line : "the kernel does not say",
-	       !strcmp(override, "Y") ? " (overridden by allow_leaky_cpu)" : "");
+	accepted = !strcmp(override, "Y");
+	while ((length = next_word(&line))) {
+		if (is_harmless(line, length))
+			continue;
+		any = true;
+		snprintf(item, sizeof(item), "CPU: flaw %.*s%s", (int)length, line - length,
+			 accepted ? " is accepted" : "");
+		report(check, accepted, item,
+		       "use another CPU, or accept that guests can read objects' data from the "
+		       "CPU's caches and buffers: modprobe elisa allow_leaky_cpu=1",
+		       accepted ? "allow_leaky_cpu is Y; it is in the bugs of /proc/cpuinfo" :
+				  "in the bugs of /proc/cpuinfo");
+	}
+	if (!any)
+		report(check, true, "CPU: no flaws but harmless ones", "",
+		       "the bugs of /proc/cpuinfo");
+}
+
+/* The module asks the CPU itself: clearcpuid=rtm hides these flags, and nothing else. */
+static void check_tsx(struct check *check)
+{
+	bool has = cpu_has(check, "flags", "rtm") || cpu_has(check, "flags", "hle");
+
+	report(check, !has, "CPU: no transactions (TSX)",
+	       "boot with tsx=off; a CPU on which that does not take rtm and hle away cannot be "
+	       "used",
+	       "rtm or hle %s in the flags of /proc/cpuinfo", has ? "is listed" : "is not listed");
 }
 
 static void check_module(struct check *check)
@@ -264,13 +335,10 @@ static struct json_object *check_host(const char *root, int *usable)
 	check.module_loaded = read_line(&check, "/sys/module/elisa/initstate", line, sizeof(line));
 	check_cpu(&check);
 	check_kernel(&check);
+	check_perf(&check);
 	check_kvm(&check);
-	check_leak(&check, "l1tf", true);
-	check_leak(&check, "mds", true);
-	check_leak(&check, "tsx_async_abort", false);
-	check_leak(&check, "mmio_stale_data", false);
-	check_leak(&check, "gather_data_sampling", false);
-	check_leak(&check, "reg_file_data_sampling", false);
+	check_bugs(&check);
+	check_tsx(&check);
 	check_module(&check);
 	free(check.cpuinfo);
 	*usable = check.usable;

@@ -4,6 +4,8 @@ long shim_live, shim_fail_after = -1, shim_modules;
 unsigned long shim_flushes;
 unsigned int shim_spin_depth, shim_mutex_depth;
 u64 shim_vmcs[0x8000];
+bool shim_cpu_has[2];
+u64 shim_trace_msr[2];
 unsigned int tsc_khz = 2000000;
 struct shim_cpu boot_cpu_data = {.x86_phys_bits = 39};
 struct task_struct shim_tasks[2], *current = &shim_tasks[0];

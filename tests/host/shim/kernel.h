@@ -66,6 +66,7 @@ void shim_run_work(void);
 #define PAGE_SHIFT	   12
 #define PAGE_SIZE	   (1UL << PAGE_SHIFT)
 #define PAGE_MASK	   (~(PAGE_SIZE - 1))
+#define PHYSICAL_PAGE_MASK (((1UL << 52) - 1) & PAGE_MASK)
 #define PAGE_ALIGNED(x)	   (((x) & (PAGE_SIZE - 1)) == 0)
 /* an offset, so that a forgotten conversion does not work by chance */
 #define SHIM_PHYSICAL	   (1UL << 48)
@@ -429,7 +430,10 @@ static inline unsigned long __gfn_to_hva_memslot(const struct kvm_memory_slot *s
 /* ---- in the place of host/vmx.h: a VMCS that is an array */
 #define ELISA_HOST_VMX_H
 #define SECONDARY_VM_EXEC_CONTROL	      0x401e
+#define GUEST_CS_AR_BYTES		      0x4816
 #define GUEST_SS_AR_BYTES		      0x4818
+#define GUEST_CR3			      0x6802
+#define VMX_AR_L_MASK			      (1 << 13)
 #define GUEST_IA32_DEBUGCTL		      0x2802
 #define GUEST_GDTR_BASE			      0x6816
 #define GUEST_IDTR_BASE			      0x6818
@@ -446,6 +450,26 @@ static inline unsigned long __gfn_to_hva_memslot(const struct kvm_memory_slot *s
 #define DEBUGCTLMSR_BTS			      (1u << 7)
 #define DEBUGCTLMSR_BTINT		      (1u << 8)
 #define vmcs_get(field)			      (shim_vmcs[field])
+
+/* ---- the processor, as predicate.c asks it */
+enum {
+	X86_FEATURE_INTEL_PT,
+	X86_FEATURE_ARCH_LBR
+};
+enum {
+	MSR_IA32_RTIT_CTL,
+	MSR_ARCH_LBR_CTL
+};
+#define RTIT_CTL_TRACEEN   1ULL
+#define ARCH_LBR_CTL_LBREN 1ULL
+extern bool shim_cpu_has[2];
+extern u64 shim_trace_msr[2]; /* it must not be read where the processor does not have it */
+#define boot_cpu_has(feature) (shim_cpu_has[feature])
+#define rdmsrl(msr, to)                         \
+	do {                                    \
+		shim_assert(shim_cpu_has[msr]); \
+		(to) = shim_trace_msr[msr];     \
+	} while (0)
 static inline void invept_all(void)
 {
 }

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Is it the instruction that has exited? The pure part of descriptor.c: bytes of a guest, which
+ * another vCPU may have written since, against what the VMCS says of the exit.
+ */
+#ifndef ELISA_HOST_DESCRIPTOR_H
+#define ELISA_HOST_DESCRIPTOR_H
+
+#include <linux/types.h>
+
+#define ELISA_INSTRUCTION_MAX  15
+
+/* The second opcode byte: SLDT, STR, LLDT, LTR, and SGDT, SIDT, LGDT, LIDT. */
+#define ELISA_OPCODE_LDTR_TR   0x00
+#define ELISA_OPCODE_GDTR_IDTR 0x01
+
+static inline bool elisa_is_prefix(u8 byte, bool code64)
+{
+	switch (byte) {
+	case 0x26: /* segments */
+	case 0x2e:
+	case 0x36:
+	case 0x3e:
+	case 0x64:
+	case 0x65:
+	case 0x66: /* operand and address size */
+	case 0x67:
+	case 0xf0: /* LOCK: #UD */
+	case 0xf2:
+	case 0xf3:
+		return true;
+	}
+	return code64 && (byte & 0xf0) == 0x40; /* REX */
+}
+
+/*
+ * @which is bits 29:28 of the VM-exit instruction information (SDM vol. 3, its formats for GDTR
+ * and IDTR, and for LDTR and TR), which count as the reg field of ModRM does. The register forms of
+ * GDTR_IDTR's opcode are other instructions, as VMCALL.
+ */
+static inline bool elisa_is_descriptor_access(const u8 *code, u32 size, bool code64, u8 opcode,
+					      u32 which)
+{
+	u32 at = 0;
+
+	while (at < size && elisa_is_prefix(code[at], code64))
+		at++;
+	return at + 3 <= size && code[at] == 0x0f && code[at + 1] == opcode &&
+	       ((code[at + 2] >> 3) & 7) == which &&
+	       (opcode == ELISA_OPCODE_LDTR_TR || code[at + 2] < 0xc0);
+}
+
+#endif
