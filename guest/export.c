@@ -83,8 +83,6 @@ int elisa_export_create(struct elisa_file *file, struct elisa_ioc_export *arg)
 	struct elisa_hc_page *page;
 	int ret;
 
-	if (arg->pad)
-		return elisa_fail(&arg->status, ELISA_WHY_FIELD, arg->pad, -EINVAL);
 	export = kzalloc(sizeof(*export), GFP_KERNEL_ACCOUNT);
 	if (!export)
 		return -ENOMEM;
@@ -97,6 +95,7 @@ int elisa_export_create(struct elisa_file *file, struct elisa_ioc_export *arg)
 	memcpy(page->export_.ticket, arg->ticket, sizeof(arg->ticket));
 	page->export_.flags = arg->flags;
 	page->export_.limit_us = arg->limit_us;
+	page->export_.suspend_us = arg->suspend_us;
 	mutex_lock(&file->lock);
 	ret = elisa_hypercall(page, &arg->status);
 	if (ret)
@@ -367,6 +366,29 @@ int elisa_export_ticket(struct elisa_file *file, struct elisa_ioc_ticket *arg)
 	page->ticket.id = arg->id;
 	page->ticket.place = arg->place;
 	memcpy(page->ticket.ticket, arg->ticket, sizeof(arg->ticket));
+	ret = elisa_hypercall(page, &arg->status);
+	elisa_page_put(page);
+out:
+	mutex_unlock(&file->lock);
+	return ret;
+}
+
+int elisa_export_evict(struct elisa_file *file, struct elisa_ioc_evict *arg)
+{
+	struct elisa_hc_page *page;
+	int ret;
+
+	if (arg->pad)
+		return elisa_fail(&arg->status, ELISA_WHY_FIELD, arg->pad, -EINVAL);
+	if (mutex_lock_killable(&file->lock))
+		return -EINTR;
+	if (!export_find(file, arg->id)) {
+		ret = elisa_fail(&arg->status, ELISA_WHY_NO_EXPORT, arg->id, -ENOENT);
+		goto out;
+	}
+	page = elisa_page_get(ELISA_HC_EVICT);
+	page->evict.id = arg->id;
+	page->evict.attachment = arg->attachment;
 	ret = elisa_hypercall(page, &arg->status);
 	elisa_page_put(page);
 out:

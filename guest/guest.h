@@ -141,6 +141,7 @@ int elisa_export_publish(struct elisa_file *file, struct elisa_ioc_publish *arg)
 int elisa_export_destroy(struct elisa_file *file, struct elisa_ioc_destroy *arg);
 int elisa_export_places(struct elisa_file *file, struct elisa_ioc_places *arg);
 int elisa_export_ticket(struct elisa_file *file, struct elisa_ioc_ticket *arg);
+int elisa_export_evict(struct elisa_file *file, struct elisa_ioc_evict *arg);
 void elisa_exports_release(struct elisa_file *file);
 
 /* ---- process.c */

@@ -114,6 +114,7 @@ union elisa_ioc {
 	struct elisa_ioc_detach detach;
 	struct elisa_ioc_places places;
 	struct elisa_ioc_ticket ticket;
+	struct elisa_ioc_evict evict;
 	struct elisa_ioc_donate donate;
 	struct elisa_ioc_doorbell doorbell;
 };
@@ -144,6 +145,8 @@ static int dispatch(struct elisa_file *file, unsigned int command, union elisa_i
 		return elisa_export_places(file, &arg->places);
 	case ELISA_IOC_TICKET:
 		return elisa_export_ticket(file, &arg->ticket);
+	case ELISA_IOC_EVICT:
+		return elisa_export_evict(file, &arg->evict);
 	case ELISA_IOC_DONATE:
 		return elisa_donate(file, &arg->donate);
 	case ELISA_IOC_DOORBELL:
@@ -189,6 +192,7 @@ static long elisa_ioctl(struct file *filp, unsigned int command, unsigned long a
 	case ELISA_IOC_DETACH:
 	case ELISA_IOC_PLACES:
 	case ELISA_IOC_TICKET:
+	case ELISA_IOC_EVICT:
 	case ELISA_IOC_DONATE:
 	case ELISA_IOC_DOORBELL:
 		break;

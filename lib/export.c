@@ -32,7 +32,8 @@ static int create(struct elisa *handle, const char *name, uint32_t flags, uint32
 		  const uint8_t *ticket, struct elisa_export **made)
 {
 	static const char doing[] = "create export";
-	struct elisa_ioc_export request = {.flags = flags, .limit_us = limit_us};
+	struct elisa_ioc_export request = {
+		.flags = flags, .limit_us = limit_us, .suspend_us = handle->suspend_us};
 	struct elisa_export *export_;
 	int ret;
 
@@ -257,6 +258,23 @@ ELISA_PUBLIC int elisa_export_place_ticket(struct elisa_export *export_, uint32_
 			    export_->name);
 	explicit_bzero(request.ticket, sizeof(request.ticket));
 	return ret;
+}
+
+ELISA_PUBLIC int elisa_evict(struct elisa_export *export_, uint64_t attachment)
+{
+	static const char doing[] = "evict an attachment of export";
+	struct elisa_ioc_evict request = {.attachment = attachment};
+
+	if (!export_)
+		return no_export(doing);
+	request.id = export_->id;
+	return elisa_request(export_->handle, ELISA_IOC_EVICT, &request.status, doing,
+			     export_->name);
+}
+
+ELISA_PUBLIC void elisa_set_suspend_limit(struct elisa *handle, uint32_t suspend_us)
+{
+	handle->suspend_us = suspend_us;
 }
 
 ELISA_PUBLIC int elisa_export_destroy(struct elisa_export *export_)

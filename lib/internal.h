@@ -28,6 +28,7 @@ struct elisa {
 	void *context;
 	int fd;
 	uint32_t rights;
+	uint32_t suspend_us; /* of exports to be created; no lock: set by the caller between calls */
 
 	pthread_mutex_t lock; /* protects what follows */
 	unsigned int objects; /* exports and attachments that exist */

@@ -94,6 +94,15 @@ int elisa_export_create(struct elisa *handle, const char *name, uint32_t flags, 
 			struct elisa_export **made);
 
 /*
+ * For exports that are created by this handle from now on: the longest time, in microseconds of wall
+ * clock, that a call may stay suspended because its VMM or the host does not run the vCPU. Then
+ * the call ends with ELISA_CALL_TIMEOUT, and the manager gets ELISA_EVENT_EVICT at once, so that it can
+ * release what the call had locked. 0: the host's default (module parameter suspend_us, 50 ms). Above the
+ * host's maximum (max_suspend_us), creating an export fails with -EDQUOT. Not thread-safe with creating.
+ */
+void elisa_set_suspend_limit(struct elisa *handle, uint32_t suspend_us);
+
+/*
  * The same for an export that is reached by its ticket only. The library draws the ticket from
  * getrandom(2) into ticket (out, ELISA_TICKET_SIZE bytes); hand it to whom you want to attach.
  */
@@ -155,6 +164,14 @@ int elisa_export_places(struct elisa_export *export_, uint64_t offset, uint32_t 
  */
 int elisa_export_place_ticket(struct elisa_export *export_, uint32_t place,
 			      const uint8_t ticket[ELISA_TICKET_SIZE]);
+
+/*
+ * End one attachment of the export; attachment is its number, as in events. Its calls end with
+ * ELISA_CALL_REVOKED, what it donated is taken out, its place is free; other attachments do not notice. The
+ * guest may attach again if grant and ticket let it. Thread-safe.
+ * Errors: -ENOENT (no such attachment, or the export is gone), -EINTR.
+ */
+int elisa_evict(struct elisa_export *export_, uint64_t attachment);
 
 /*
  * End the export: calls in it end with ELISA_CALL_REVOKED, its pages are released. An export that

@@ -32,7 +32,7 @@ struct elisa_ioc_export {
 	__u32 flags; /* ELISA_EXPORT_* */
 	__u32 limit_us;
 	__u32 id; /* out */
-	__u32 pad;
+	__u32 suspend_us;
 };
 
 struct elisa_ioc_map {
@@ -105,6 +105,13 @@ struct elisa_ioc_ticket {
 	__u8 ticket[ELISA_TICKET_SIZE];
 };
 
+struct elisa_ioc_evict {
+	struct elisa_status status;
+	__u32 id;
+	__u32 pad;
+	__u64 attachment; /* its number, as in events */
+};
+
 struct elisa_ioc_donate {
 	struct elisa_status status;
 	__u32 slot;
@@ -137,6 +144,7 @@ struct elisa_ioc_doorbell {
 #define ELISA_IOC_TICKET	      _IOWR(0xe5, 10, struct elisa_ioc_ticket)
 #define ELISA_IOC_DONATE	      _IOWR(0xe5, 11, struct elisa_ioc_donate)
 #define ELISA_IOC_DOORBELL	      _IOWR(0xe5, 12, struct elisa_ioc_doorbell)
+#define ELISA_IOC_EVICT		      _IOWR(0xe5, 13, struct elisa_ioc_evict)
 /* read(2) gives struct elisa_event records of this VM's exports to the process that
  * created them; poll(2) works. */
 
