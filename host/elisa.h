@@ -313,6 +313,8 @@ int elisa_slot_prepare(u32 slot);
 int elisa_export_table_set(struct elisa_export *export, u64 offset, u64 physical, u32 prot);
 u64 elisa_export_table_get(struct elisa_export *export, u64 offset);
 void elisa_export_table_clear(struct elisa_export *export, u64 offset);
+void elisa_export_tables_shut(struct elisa_export *export, u64 offset, u64 length);
+void elisa_export_tables_free_shut(struct elisa_export *export, u64 offset, u64 length);
 void elisa_export_table_free(struct elisa_export *export);
 int elisa_attachment_build(struct elisa_attachment *attachment, u64 entry);
 void elisa_attachment_tables_free(struct elisa_attachment *attachment);

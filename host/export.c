@@ -277,11 +277,15 @@ int elisa_export_unmap(struct elisa_vm *vm, struct elisa_hc_unmap *in, u32 *why,
 			continue;
 		for (i = 0; i < mapping->count; i++)
 			elisa_export_table_clear(export, mapping->offset + i * PAGE_SIZE);
+		elisa_export_tables_shut(export, mapping->offset, (u64)mapping->count * PAGE_SIZE);
 		list_move(&mapping->node, &gone);
 	}
 	elisa_flush_export(export);
-	list_for_each_entry_safe(mapping, next, &gone, node)
+	list_for_each_entry_safe(mapping, next, &gone, node) {
+		elisa_export_tables_free_shut(export, mapping->offset,
+					      (u64)mapping->count * PAGE_SIZE);
 		mapping_free(export, mapping);
+	}
 	return 0;
 }
 

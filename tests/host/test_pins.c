@@ -171,6 +171,31 @@ static void all_of_a_vmm_count_together(void **state)
 	assert_int_equal(held(GUEST), 1);
 }
 
+/* ... nor do tables, for all the places in which it was mapped, in one request or in many. */
+static void tables_go_with_what_they_mapped(void **state)
+{
+	long before;
+
+	(void)state;
+	assert_int_equal(map(0x40000000 - PAGE_SIZE, 2, 300), 0);
+	assert_int_equal(host_attach("shop", ROOT, 0), 0);
+	unmap(0x40000000 - PAGE_SIZE, 2);
+	before = shim_live;
+	for (u64 n = 1; n < 100; n++) {
+		assert_int_equal(map(n * 0x200000 - PAGE_SIZE, 2, 300), 0);
+		if (n % 2)
+			unmap(n * 0x200000 - PAGE_SIZE, 2);
+	}
+	unmap(0x200000, 0x40000000 / PAGE_SIZE);
+	assert_int_equal(shim_live, before);
+	/* one that still maps something stays */
+	assert_int_equal(map(0x200000, 1, 300), 0);
+	assert_int_equal(map(0x201000, 1, 301), 0);
+	unmap(0x200000, 1);
+	assert_int_not_equal(
+		elisa_export_table_get(elisa_export_of(host_vm(MANAGER), id), 0x201000), 0);
+}
+
 /* ---- the end of a VMM, whose VM another process keeps */
 
 static void nothing_outlives_a_manager(void **state)
@@ -346,6 +371,7 @@ int main(void)
 		TEST(pins_have_the_same_limit),
 		TEST(memlock_is_the_processs),
 		TEST(all_of_a_vmm_count_together),
+		TEST(tables_go_with_what_they_mapped),
 		TEST(nothing_outlives_a_manager),
 		TEST(nothing_outlives_a_guest),
 		TEST(grants_end_with_their_vmm),
