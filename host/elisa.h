@@ -57,7 +57,7 @@ struct elisa_vmm {
 	struct mutex lock;    /* all below */
 	struct xarray folios; /* by the first page's number: how many pins of it are ours */
 	u64 pins;	      /* of all folios */
-	u64 held;	      /* pages of all folios; read without the lock to be shown */
+	u64 held;	      /* pages of all folios; read without the lock, too */
 };
 
 /* What the administrator allows one VMM process. Owner: the grant list (elisa_lock). */
