@@ -62,8 +62,9 @@ static void list_vms(struct records *records)
 	int i;
 
 	list_for_each_entry(vm, &elisa_vms, node) {
-		struct elisa_host_vm record = {
-			.id = vm->id, .pid = vm->pid, .pages = atomic64_read(&vm->pages)};
+		struct elisa_host_vm record = {.id = vm->id,
+					       .pid = vm->pid,
+					       .pages = vm->vmm ? READ_ONCE(vm->vmm->held) : 0};
 
 		list_for_each_entry(vcpu, &vm->vcpus, node)
 			record.vcpus++;

@@ -41,14 +41,21 @@ static void attachment_release(struct kref *ref)
 	kfree(a);
 }
 
+/* No CPU can reach the exchange buffer any more. */
+static void exchange_free(struct elisa_attachment *a)
+{
+	if (a->exchange)
+		elisa_guest_unpin(a->vm->vmm, a->exchange, a->exchange_pages);
+	kfree(a->exchange);
+	a->exchange = NULL;
+	a->exchange_pages = 0;
+}
+
 /* The slot's share: the tables and the exchange buffer, which no CPU can reach any more. */
 static void attachment_put(struct elisa_attachment *a)
 {
 	elisa_attachment_tables_free(a);
-	if (a->exchange)
-		elisa_guest_unpin(a->exchange, a->exchange_pages, a->vm->mm);
-	atomic64_sub(a->exchange_pages, &a->vm->pages);
-	kfree(a->exchange);
+	exchange_free(a);
 	kref_put(&a->ref, attachment_release);
 }
 
@@ -113,8 +120,12 @@ static int attach_locked(struct elisa_attachment *a, struct elisa_hc_attach *in,
 	if (r)
 		return elisa_fail(r, why, r == -EEXIST ? ELISA_WHY_ATTACHED : ELISA_WHY_NO_SLOT,
 				  value, r == -EEXIST ? a->slot : ELISA_SLOTS);
-	if (elisa_pages_of(vm->mm) > grant->max_pages)
+	/* it was pinned by the VM's largest grant; what counts is this one */
+	if (max(vm->vmm->held, vm->vmm->pins) > grant->max_pages)
 		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, grant->max_pages);
+	r = elisa_refuse_failed(a->exchange, a->exchange_pages, in->exchange, why, value);
+	if (r)
+		return r;
 	a->mode = export->rights & ELISA_GRANT_TRUSTED_MANAGER ? ELISA_MODE_TRUSTED :
 								 ELISA_MODE_STRICT;
 	a->export_flags = export->flags;
@@ -154,6 +165,7 @@ int elisa_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc
 	struct elisa_attachment *a;
 	enum elisa_why state;
 	u32 rights;
+	u64 limit;
 	int r;
 
 	r = check_request(in, why, value);
@@ -161,6 +173,7 @@ int elisa_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc
 		return r;
 	mutex_lock(&elisa_lock);
 	rights = elisa_grant_rights(vm->mm);
+	limit = elisa_grants_max_pages(vm, ELISA_GRANT_ATTACH);
 	mutex_unlock(&elisa_lock);
 	if (!(rights & ELISA_GRANT_ATTACH))
 		return elisa_fail(-EPERM, why, ELISA_WHY_NO_GRANT, value, 0);
@@ -186,8 +199,8 @@ int elisa_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc
 		if (!a->exchange)
 			r = elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
 		else
-			r = elisa_guest_pin(kvm_vcpu, in->exchange, in->exchange_pages, a->exchange,
-					    why, value);
+			r = elisa_guest_pin(vm->vmm, limit, kvm_vcpu, in->exchange,
+					    in->exchange_pages, a->exchange, why, value);
 		if (r) {
 			kfree(a->exchange);
 			kfree(a);
@@ -195,7 +208,6 @@ int elisa_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc
 		}
 	}
 	a->exchange_pages = in->exchange_pages;
-	atomic64_add(a->exchange_pages, &vm->pages);
 	mutex_lock(&elisa_lock);
 	r = attach_locked(a, in, why, value);
 	mutex_unlock(&elisa_lock);
@@ -240,6 +252,7 @@ void elisa_attachment_revoke(struct elisa_attachment *a)
 		for (i = 0; i < 512; i++)
 			c->pdpt[ELISA_IN_SUB][i] = 0;
 	elisa_donations_end(a);
+	exchange_free(a);
 	list_del(&a->node);
 	a->export = NULL;
 	update_pcid(a->vm);

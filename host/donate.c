@@ -96,7 +96,7 @@ int elisa_place_take(struct elisa_attachment *a, struct elisa_export *export, u3
 	return 0;
 }
 
-/* The attachment that may donate so much more, or why not. Under elisa_lock. */
+/* The attachment that has room for so much more, or why not. Under elisa_lock. */
 static struct elisa_attachment *donor(struct elisa_vm *vm, struct elisa_hc_donate *in, u32 *why,
 				      u64 *value, int *error)
 {
@@ -117,11 +117,6 @@ static struct elisa_attachment *donor(struct elisa_vm *vm, struct elisa_hc_donat
 	if (in->count > a->export->place_pages - pages) {
 		*error = elisa_fail(-ENOSPC, why, ELISA_WHY_RANGE, value,
 				    a->export->place_pages - pages);
-		return NULL;
-	}
-	if (elisa_pages_of(vm->mm) + in->count > elisa_grant_max_pages(a->grant_id)) {
-		*error = elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value,
-				    elisa_grant_max_pages(a->grant_id));
 		return NULL;
 	}
 	return a;
@@ -164,8 +159,7 @@ static void donation_free(struct elisa_donation *d)
 	struct elisa_vm *vm = d->attachment->vm;
 
 	list_del(&d->node);
-	atomic64_sub(d->count, &vm->pages);
-	elisa_guest_unpin(d->pages, d->count, vm->mm);
+	elisa_guest_unpin(vm->vmm, d->pages, d->count);
 	kvfree(d);
 }
 
@@ -181,13 +175,15 @@ static int donate_pinned(struct elisa_vm *vm, struct elisa_hc_donate *in, struct
 	a = donor(vm, in, why, value, &r);
 	if (!a)
 		return r;
+	r = elisa_refuse_failed(d->pages, d->count, in->gpa, why, value);
+	if (r)
+		return r;
 	export = a->export;
 	d->attachment = a;
 	d->offset = export->places_offset + a->place * export->place_pages * PAGE_SIZE + a->donated;
 	if (show_donation(export, d))
 		return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
 	list_add_tail(&d->node, &export->donations);
-	atomic64_add(d->count, &vm->pages);
 	a->donated += (u64)d->count * PAGE_SIZE;
 	list_for_each_entry(c, &a->contexts, node)
 		WRITE_ONCE(c->self->donated, a->donated);
@@ -199,14 +195,18 @@ static int donate_pinned(struct elisa_vm *vm, struct elisa_hc_donate *in, struct
 int elisa_donate(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_donate *in,
 		 u32 *why, u64 *value)
 {
+	struct elisa_attachment *a;
 	struct elisa_donation *d;
+	u64 limit = 0;
 	int r = 0;
 
 	if (!in->count || in->count > ELISA_HC_DONATE_PAGES)
 		return elisa_fail(-EINVAL, why, in->count ? ELISA_WHY_FIELD : ELISA_WHY_NO_PAGES,
 				  value, in->count);
 	mutex_lock(&elisa_lock);
-	donor(vm, in, why, value, &r);
+	a = donor(vm, in, why, value, &r);
+	if (a)
+		limit = elisa_grant_max_pages(a->grant_id);
 	mutex_unlock(&elisa_lock);
 	if (r)
 		return r;
@@ -214,7 +214,7 @@ int elisa_donate(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc
 	if (!d)
 		return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
 	d->count = in->count;
-	r = elisa_guest_pin(kvm_vcpu, in->gpa, in->count, d->pages, why, value);
+	r = elisa_guest_pin(vm->vmm, limit, kvm_vcpu, in->gpa, in->count, d->pages, why, value);
 	if (r)
 		goto err;
 	mutex_lock(&elisa_lock);
@@ -222,7 +222,7 @@ int elisa_donate(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc
 	mutex_unlock(&elisa_lock);
 	if (!r)
 		return 0;
-	elisa_guest_unpin(d->pages, d->count, vm->mm);
+	elisa_guest_unpin(vm->vmm, d->pages, d->count);
 err:
 	kvfree(d);
 	return r;

@@ -3,9 +3,10 @@
  * The host module's data: who owns what, which lock protects which field, and the few
  * functions that the files call of each other. No definition here may reach a VM.
  *
- * Three locks:
+ * Four locks:
  *   elisa_lock (mutex)  the control plane: VMs, grants, exports, attachments, tables.
  *                       Never held while a page of a VM is faulted in.
+ *   vmm->lock (mutex)   what is pinned of one VMM. Nests inside elisa_lock.
  *   hooks_lock (mutex)  which hooks are in place; in hook.c, never with elisa_lock held.
  *   vcpu->lock (raw spin, IRQs off)  what the entry and exit hooks of one vCPU use.
  *                       Nests inside elisa_lock; nothing nests inside it but the
@@ -19,9 +20,11 @@
 #include <linux/kref.h>
 #include <linux/kvm_host.h>
 #include <linux/list.h>
+#include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
+#include <linux/xarray.h>
 
 #include <elisa/abi.h>
 #include <elisa/gate_layout.h>
@@ -43,11 +46,26 @@ struct elisa_events {
 	struct elisa_event ring[ELISA_EVENT_RING];
 };
 
+/*
+ * A VMM's address space that was granted something, and what is pinned of it. Owners: its grants,
+ * and its VMs that used one.
+ */
+struct elisa_vmm {
+	struct mmu_notifier notifier;
+	struct mm_struct *mm; /* const; the notifier holds it (mm_count), so it is not reused */
+	u32 refs;	      /* elisa_lock */
+	bool gone;	      /* no lock: set once, when no thread uses mm any more */
+	struct mutex lock;    /* all below */
+	struct xarray folios; /* by the first page's number: how many pins of it are ours */
+	u64 pins;	      /* of all folios */
+	u64 held;	      /* pages of all folios; read without the lock, too */
+};
+
 /* What the administrator allows one VMM process. Owner: the grant list (elisa_lock). */
 struct elisa_grant {
 	struct list_head node;
 	u32 id, rights;
-	struct mm_struct *mm; /* the VMM's, grabbed (mm_count) so that it is not reused */
+	struct elisa_vmm *vmm;
 	pid_t pid;
 	u64 max_pages;
 	char name[ELISA_NAME_SIZE];
@@ -58,6 +76,7 @@ struct elisa_vm {
 	struct list_head node; /* elisa_lock, as all below */
 	struct kvm *kvm;       /* valid while a vCPU is in `vcpus` */
 	struct mm_struct *mm;  /* the VMM's, for comparison only */
+	struct elisa_vmm *vmm; /* set once, when it uses a grant; it pins nothing before */
 	pid_t pid;
 	u32 id;
 	struct list_head vcpus;
@@ -72,7 +91,6 @@ struct elisa_vm {
 	bool ringing;	  /* ... in this run of the work */
 	bool held;	  /* the work has a reference to kvm */
 	u64 rung_at;	  /* ns */
-	atomic64_t pages; /* pinned */
 	bool allow_pcid;  /* all its attachments' grants allow it; READ_ONCE'd by hooks */
 };
 
@@ -104,7 +122,6 @@ struct elisa_export {
 	struct list_head node; /* in vm->exports; elisa_lock, as all below */
 	struct list_head all;  /* in elisa_exports */
 	struct elisa_vm *vm;
-	struct mm_struct *mm; /* the manager's VMM, for pinned_vm; grabbed */
 	struct elisa_events *events;
 	u32 id, flags, limit_us, suspend_us, state;
 	u32 rights; /* of the grant it was published under */
@@ -153,7 +170,7 @@ struct elisa_attachment {
 	u8 *sub_stub;
 	u32 exchange_pages;
 	u64 donated;		   /* bytes */
-	struct page **exchange;	   /* pinned in vm->mm */
+	struct page **exchange;	   /* pinned; NULL once revoked */
 	struct list_head contexts; /* of the vCPUs */
 	atomic64_t aborts;
 };
@@ -267,22 +284,36 @@ struct elisa_vcpu *elisa_vcpu_get(struct kvm_vcpu *kvm_vcpu);
 void elisa_vcpu_gone(struct kvm_vcpu *kvm_vcpu);
 void elisa_vcpu_set_up(struct elisa_vcpu *vcpu, bool set_up);
 void elisa_vm_reset(struct elisa_vm *vm);
+void elisa_vm_end(struct elisa_vm *vm);
 void elisa_vms_free(void);
-u64 elisa_pages_of(struct mm_struct *mm);
+
+/* ---- vmm.c */
+struct elisa_vmm *elisa_vmm_get(struct mm_struct *mm);
+void elisa_vmm_put(struct elisa_vmm *vmm);
+void elisa_vm_join(struct elisa_vm *vm, struct elisa_vmm *vmm);
+void elisa_vmm_exit(void);
 
 /* ---- grant.c */
 struct elisa_grant *elisa_grant_find(struct mm_struct *mm, u32 right, const char *name);
 u32 elisa_grant_rights(struct mm_struct *mm);
 u64 elisa_grant_max_pages(u32 id);
+u64 elisa_grants_max_pages(struct elisa_vm *vm, u32 right);
 int elisa_grant_add(struct elisa_host_grant *request);
 int elisa_grant_remove(u32 id);
+void elisa_grants_drop_stale(void);
 void elisa_grants_free(void);
 
 /* ---- memory.c: guest memory, and the pinning of it */
 int elisa_guest_hva(struct kvm_vcpu *kvm_vcpu, u64 gpa, unsigned long *hva, u32 *why);
-int elisa_guest_pin(struct kvm_vcpu *kvm_vcpu, const u64 *gpas, u32 count, struct page **pages,
-		    u32 *why, u64 *value);
-void elisa_guest_unpin(struct page **pages, u32 count, struct mm_struct *mm);
+int elisa_guest_pin(struct elisa_vmm *vmm, u64 limit, struct kvm_vcpu *kvm_vcpu, const u64 *gpas,
+		    u32 count, struct page **pages, u32 *why, u64 *value);
+void elisa_guest_unpin(struct elisa_vmm *vmm, struct page **pages, u32 count);
+int elisa_refuse_failed(struct page **pages, u32 count, const u64 *gpas, u32 *why, u64 *value);
+
+/* ---- failure.c: memory that fails */
+int elisa_failure_init(void);
+void elisa_failure_exit(void);
+bool elisa_any_failed(struct page **pages, u32 count, u32 *which);
 
 /* ---- table.c: EPT and APT pages; the pure part is in ept.h */
 int elisa_tables_init(void);
@@ -292,6 +323,8 @@ int elisa_slot_prepare(u32 slot);
 int elisa_export_table_set(struct elisa_export *export, u64 offset, u64 physical, u32 prot);
 u64 elisa_export_table_get(struct elisa_export *export, u64 offset);
 void elisa_export_table_clear(struct elisa_export *export, u64 offset);
+void elisa_export_tables_shut(struct elisa_export *export, u64 offset, u64 length);
+void elisa_export_tables_free_shut(struct elisa_export *export, u64 offset, u64 length);
 void elisa_export_table_free(struct elisa_export *export);
 int elisa_attachment_build(struct elisa_attachment *attachment, u64 entry);
 void elisa_attachment_tables_free(struct elisa_attachment *attachment);

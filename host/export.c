@@ -7,7 +7,6 @@
 #include <linux/ctype.h>
 #include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 #include "elisa.h"
@@ -106,8 +105,7 @@ int elisa_export_create(struct elisa_vm *vm, struct elisa_hc_export *in, u32 *wh
 	if (!export)
 		return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
 	export->vm = vm;
-	export->mm = vm->mm;
-	mmgrab(export->mm);
+	elisa_vm_join(vm, grant->vmm);
 	kref_get(&vm->events->ref);
 	export->events = vm->events;
 	export->id = in->id = next_export++;
@@ -165,9 +163,9 @@ static int map_pinned(struct elisa_vm *vm, struct elisa_hc_map *in, struct elisa
 		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, in->id);
 	if (elisa_export_is_mapped(export, in->offset, (u64)in->count * PAGE_SIZE))
 		return elisa_fail(-EEXIST, why, ELISA_WHY_OVERLAP, value, in->offset);
-	if (elisa_pages_of(vm->mm) + in->count > elisa_grant_max_pages(export->grant_id))
-		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value,
-				  elisa_grant_max_pages(export->grant_id));
+	r = elisa_refuse_failed(mapping->pages, in->count, in->gpa, why, value);
+	if (r)
+		return r;
 	for (i = 0; i < in->count; i++) {
 		r = elisa_export_table_set(export, in->offset + i * PAGE_SIZE,
 					   page_to_phys(mapping->pages[i]), in->prot);
@@ -176,7 +174,6 @@ static int map_pinned(struct elisa_vm *vm, struct elisa_hc_map *in, struct elisa
 	}
 	list_add_tail(&mapping->node, &export->mappings);
 	export->pages += in->count;
-	atomic64_add(in->count, &vm->pages);
 	return 0;
 undo:
 	while (i--)
@@ -191,6 +188,7 @@ int elisa_export_map(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elis
 {
 	struct elisa_export *export;
 	struct elisa_mapping *mapping;
+	u64 limit = 0;
 	int r;
 
 	if (in->pad)
@@ -210,21 +208,18 @@ int elisa_export_map(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elis
 	mapping->prot = in->prot;
 	mapping->count = in->count;
 
-	/* refuse what is over the limit before memory is pinned for it */
 	mutex_lock(&elisa_lock);
 	export = elisa_export_of(vm, in->id);
 	if (!(elisa_grant_rights(vm->mm) & ELISA_GRANT_EXPORT))
 		r = elisa_fail(-EPERM, why, ELISA_WHY_NO_GRANT, value, 0);
 	else if (!export)
 		r = elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, in->id);
-	else if (elisa_pages_of(vm->mm) + in->count > elisa_grant_max_pages(export->grant_id))
-		r = elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value,
-			       elisa_grant_max_pages(export->grant_id));
 	else
-		r = 0;
+		limit = elisa_grant_max_pages(export->grant_id);
 	mutex_unlock(&elisa_lock);
 	if (!r)
-		r = elisa_guest_pin(kvm_vcpu, in->gpa, in->count, mapping->pages, why, value);
+		r = elisa_guest_pin(vm->vmm, limit, kvm_vcpu, in->gpa, in->count, mapping->pages,
+				    why, value);
 	if (r) {
 		kvfree(mapping);
 		return r;
@@ -233,7 +228,7 @@ int elisa_export_map(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elis
 	r = map_pinned(vm, in, mapping, why, value);
 	mutex_unlock(&elisa_lock);
 	if (r) {
-		elisa_guest_unpin(mapping->pages, mapping->count, vm->mm);
+		elisa_guest_unpin(vm->vmm, mapping->pages, mapping->count);
 		kvfree(mapping);
 	}
 	return r;
@@ -243,8 +238,7 @@ static void mapping_free(struct elisa_export *export, struct elisa_mapping *mapp
 {
 	list_del(&mapping->node);
 	export->pages -= mapping->count;
-	atomic64_sub(mapping->count, &export->vm->pages);
-	elisa_guest_unpin(mapping->pages, mapping->count, export->mm);
+	elisa_guest_unpin(export->vm->vmm, mapping->pages, mapping->count);
 	kvfree(mapping);
 }
 
@@ -286,11 +280,15 @@ int elisa_export_unmap(struct elisa_vm *vm, struct elisa_hc_unmap *in, u32 *why,
 			continue;
 		for (i = 0; i < mapping->count; i++)
 			elisa_export_table_clear(export, mapping->offset + i * PAGE_SIZE);
+		elisa_export_tables_shut(export, mapping->offset, (u64)mapping->count * PAGE_SIZE);
 		list_move(&mapping->node, &gone);
 	}
 	elisa_flush_export(export);
-	list_for_each_entry_safe(mapping, next, &gone, node)
+	list_for_each_entry_safe(mapping, next, &gone, node) {
+		elisa_export_tables_free_shut(export, mapping->offset,
+					      (u64)mapping->count * PAGE_SIZE);
 		mapping_free(export, mapping);
+	}
 	return 0;
 }
 
@@ -393,7 +391,6 @@ void elisa_export_kill(struct elisa_export *export)
 	list_del(&export->node);
 	list_del(&export->all);
 	elisa_events_put(export->events);
-	mmdrop(export->mm);
 	kfree_sensitive(export);
 	module_put(THIS_MODULE);
 }

@@ -3,7 +3,9 @@
  * Grants: what the administrator allows which VMM process. A VM is its VMM's address
  * space, chosen by process; nothing that a VM says about itself is ever a reason to allow.
  */
+#include <linux/err.h>
 #include <linux/fs.h>
+#include <linux/minmax.h>
 #include <linux/pid.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/task.h>
@@ -23,6 +25,11 @@ static bool name_matches(const char *pattern, const char *name)
 	return !strncmp(pattern, name, ELISA_NAME_SIZE);
 }
 
+static bool is_for(struct elisa_grant *grant, struct mm_struct *mm)
+{
+	return grant->vmm->mm == mm && !READ_ONCE(grant->vmm->gone);
+}
+
 /* The grant by which @mm's VMs have @right on @name, or NULL. Under elisa_lock. */
 struct elisa_grant *elisa_grant_find(struct mm_struct *mm, u32 right, const char *name)
 {
@@ -30,7 +37,7 @@ struct elisa_grant *elisa_grant_find(struct mm_struct *mm, u32 right, const char
 
 	lockdep_assert_held(&elisa_lock);
 	list_for_each_entry(grant, &elisa_grants, node)
-		if (grant->mm == mm && (grant->rights & right) && name_matches(grant->name, name))
+		if (is_for(grant, mm) && (grant->rights & right) && name_matches(grant->name, name))
 			return grant;
 	return NULL;
 }
@@ -42,7 +49,7 @@ u32 elisa_grant_rights(struct mm_struct *mm)
 
 	lockdep_assert_held(&elisa_lock);
 	list_for_each_entry(grant, &elisa_grants, node)
-		if (grant->mm == mm)
+		if (is_for(grant, mm))
 			rights |= grant->rights;
 	return rights;
 }
@@ -50,7 +57,7 @@ u32 elisa_grant_rights(struct mm_struct *mm)
 static void grant_free(struct elisa_grant *grant)
 {
 	list_del(&grant->node);
-	mmdrop(grant->mm);
+	elisa_vmm_put(grant->vmm);
 	kfree(grant);
 }
 
@@ -76,21 +83,15 @@ static bool end_of_grant(u32 id)
 	return found;
 }
 
-/*
- * A VMM that has exited leaves its grants behind, and its VM may live on in a process that it
- * gave its files to: the grant was not for that one. Dropped when somebody looks.
- */
-static void drop_stale(void)
+/* Those of VMMs that are gone. What was made under them ends with their VMs. Under elisa_lock. */
+void elisa_grants_drop_stale(void)
 {
 	struct elisa_grant *grant, *next;
-	u32 id;
 
+	lockdep_assert_held(&elisa_lock);
 	list_for_each_entry_safe(grant, next, &elisa_grants, node)
-		if (!atomic_read(&grant->mm->mm_users)) {
-			id = grant->id;
+		if (READ_ONCE(grant->vmm->gone))
 			grant_free(grant);
-			end_of_grant(id);
-		}
 }
 
 /* The limit of a grant; 0 if it is gone. Under elisa_lock. */
@@ -104,12 +105,27 @@ u64 elisa_grant_max_pages(u32 id)
 	return 0;
 }
 
+/* The most that one of the VM's grants with @right allows it. Under elisa_lock. */
+u64 elisa_grants_max_pages(struct elisa_vm *vm, u32 right)
+{
+	struct elisa_grant *grant;
+	u64 pages = 0;
+
+	list_for_each_entry(grant, &elisa_grants, node)
+		if (is_for(grant, vm->mm) && (grant->rights & right)) {
+			elisa_vm_join(vm, grant->vmm);
+			pages = max(pages, grant->max_pages);
+		}
+	return pages;
+}
+
 int elisa_grant_add(struct elisa_host_grant *request)
 {
 	const u32 known = ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH | ELISA_GRANT_TRUSTED_MANAGER |
 			  ELISA_GRANT_ALLOW_PCID;
 	struct elisa_grant *grant;
 	struct task_struct *task;
+	struct elisa_vmm *vmm;
 	struct mm_struct *mm;
 	struct pid *pid;
 
@@ -130,22 +146,23 @@ int elisa_grant_add(struct elisa_host_grant *request)
 		return -ESRCH;
 	}
 	grant = kzalloc(sizeof(*grant), GFP_KERNEL);
-	if (grant) {
-		mmgrab(mm);
-		grant->mm = mm;
+	vmm = grant ? elisa_vmm_get(mm) : ERR_PTR(-ENOMEM);
+	if (IS_ERR(vmm)) {
+		kfree(grant);
+	} else {
+		grant->vmm = vmm;
 		grant->pid = task_tgid_nr(task);
 		grant->rights = request->rights;
 		grant->max_pages = request->max_pages ?: elisa_default_max_pages;
 		memcpy(grant->name, request->name, ELISA_NAME_SIZE);
 		mutex_lock(&elisa_lock);
-		drop_stale();
 		grant->id = request->id = next_grant++;
 		list_add_tail(&grant->node, &elisa_grants);
 		mutex_unlock(&elisa_lock);
 	}
 	mmput(mm);
 	put_task_struct(task);
-	return grant ? 0 : -ENOMEM;
+	return PTR_ERR_OR_ZERO(vmm);
 }
 
 /* Takes a grant back; what was published or attached under it ends at once. */
@@ -169,6 +186,8 @@ void elisa_grants_free(void)
 {
 	struct elisa_grant *grant, *next;
 
+	mutex_lock(&elisa_lock);
 	list_for_each_entry_safe(grant, next, &elisa_grants, node)
 		grant_free(grant);
+	mutex_unlock(&elisa_lock);
 }

@@ -38,7 +38,7 @@ MODULE_PARM_DESC(max_suspend_us,
 
 unsigned int elisa_default_max_pages = 65536;
 module_param_named(max_pages, elisa_default_max_pages, uint, 0644);
-MODULE_PARM_DESC(max_pages, "pages a VM may have pinned if its grant says nothing");
+MODULE_PARM_DESC(max_pages, "pages that may be held of a VMM if its grant says nothing");
 
 static bool allow_leaky_cpu;
 module_param(allow_leaky_cpu, bool, 0444);
@@ -168,6 +168,7 @@ static int check_cpu(void)
 /* Nothing is attached or exported; VMs may have spoken to us. */
 static void stop(void)
 {
+	elisa_failure_exit();
 	elisa_doorbell_exit();
 	elisa_hooks_exit();
 	elisa_attach_exit();
@@ -187,9 +188,12 @@ static int __init elisa_init(void)
 	r = elisa_doorbell_init();
 	if (r)
 		goto err_tables;
-	r = elisa_hooks_init();
+	r = elisa_failure_init();
 	if (r)
 		goto err_doorbell;
+	r = elisa_hooks_init();
+	if (r)
+		goto err_failure;
 	r = elisa_admin_init();
 	if (r) {
 		stop();
@@ -199,6 +203,8 @@ static int __init elisa_init(void)
 	pr_info("ready, ABI %d\n", ELISA_ABI_VERSION);
 	return 0;
 
+err_failure:
+	elisa_failure_exit();
 err_doorbell:
 	elisa_doorbell_exit();
 err_tables:
@@ -211,6 +217,7 @@ static void __exit elisa_exit_module(void)
 	elisa_admin_exit();
 	stop();
 	elisa_grants_free();
+	elisa_vmm_exit();
 	elisa_tables_exit();
 }
 

@@ -5,9 +5,11 @@
  * is the VMM's; it must never be called with elisa_lock held, for a fault can take long.
  */
 #include <linux/kvm_host.h>
+#include <linux/capability.h>
 #include <linux/hugetlb_inline.h>
 #include <linux/magic.h>
 #include <linux/mm.h>
+#include <linux/resource.h>
 #include <linux/sched/signal.h>
 
 #include "compat.h"
@@ -96,30 +98,135 @@ static int pin_one(struct kvm_vcpu *kvm_vcpu, u64 gpa, struct page **page, u32 *
 }
 
 /*
- * Pins @count guest pages for as long as the module maps them. All or nothing; on error
- * @value is the guest-physical address that was refused.
+ * What is counted. A pin keeps the whole folio of its page: of 2 MiB, of 1 GiB. So what is held of
+ * a VMM is the pages of all folios of which a page is pinned, each folio once. Its grant's limit and
+ * RLIMIT_MEMLOCK are about that number. The pins are counted as well and have the same limit: a
+ * page that is mapped at many places costs the host an entry for each.
+ *
+ * The number is exact, for a folio's size and first page are the same at its first pin and its last:
+ * the kernel splits, joins or moves no folio that has references which it cannot find, as pins
+ * are (split_huge_page(), khugepaged, migration; the hugetlb pool splits free ones only). It is
+ * counted after its first pin and forgotten before its last one ends. Its size is known only
+ * with the pin: for that moment each vCPU in a request may have one that is not counted yet.
  */
-int elisa_guest_pin(struct kvm_vcpu *kvm_vcpu, const u64 *gpas, u32 count, struct page **pages,
-		    u32 *why, u64 *value)
+static int count_new_folio(struct elisa_vmm *vmm, u64 pages, u64 limit, u32 *why, u64 *value)
+{
+	u64 memlock = rlimit(RLIMIT_MEMLOCK) / PAGE_SIZE;
+
+	if (vmm->held + pages > limit)
+		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, limit);
+	if (atomic64_add_return(pages, &vmm->mm->pinned_vm) > memlock && !capable(CAP_IPC_LOCK)) {
+		atomic64_sub(pages, &vmm->mm->pinned_vm);
+		return elisa_fail(-EDQUOT, why, ELISA_WHY_MEMLOCK, value, memlock);
+	}
+	vmm->held += pages;
+	return 0;
+}
+
+static void forget_folio(struct elisa_vmm *vmm, u64 pages)
+{
+	vmm->held -= pages;
+	atomic64_sub(pages, &vmm->mm->pinned_vm);
+}
+
+/* Counts one more pin, of @page. Under vmm->lock. */
+static int count_pin(struct elisa_vmm *vmm, struct page *page, u64 limit, u32 *why, u64 *value)
+{
+	struct folio *folio = page_folio(page);
+	unsigned long pins = xa_to_value(xa_load(&vmm->folios, folio_pfn(folio)));
+	int r;
+
+	if (vmm->pins >= limit)
+		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, limit);
+	r = pins ? 0 : count_new_folio(vmm, folio_nr_pages(folio), limit, why, value);
+	if (r)
+		return r;
+	r = xa_err(xa_store(&vmm->folios, folio_pfn(folio), xa_mk_value(pins + 1),
+			    GFP_KERNEL_ACCOUNT));
+	if (r) {
+		/* an entry that is there already needs no memory */
+		forget_folio(vmm, folio_nr_pages(folio));
+		return elisa_fail(r, why, ELISA_WHY_NO_MEMORY, value, 0);
+	}
+	vmm->pins++;
+	return 0;
+}
+
+/* The opposite, while the pin still is there. Under vmm->lock. */
+static void forget_pin(struct elisa_vmm *vmm, struct page *page)
+{
+	struct folio *folio = page_folio(page);
+	unsigned long pins = xa_to_value(xa_load(&vmm->folios, folio_pfn(folio)));
+
+	vmm->pins--;
+	if (pins > 1) {
+		xa_store(&vmm->folios, folio_pfn(folio), xa_mk_value(pins - 1), GFP_KERNEL_ACCOUNT);
+		return;
+	}
+	xa_erase(&vmm->folios, folio_pfn(folio));
+	forget_folio(vmm, folio_nr_pages(folio));
+}
+
+static int pin_and_count(struct elisa_vmm *vmm, u64 limit, struct kvm_vcpu *kvm_vcpu, u64 gpa,
+			 struct page **page, u32 *why, u64 *value)
+{
+	int r = fatal_signal_pending(current) ? -EINTR : pin_one(kvm_vcpu, gpa, page, why);
+
+	*value = gpa;
+	if (r)
+		return r;
+	mutex_lock(&vmm->lock);
+	r = count_pin(vmm, *page, limit, why, value);
+	if (r)
+		unpin_user_pages(page, 1);
+	mutex_unlock(&vmm->lock);
+	return r;
+}
+
+/*
+ * Pins @count guest pages for as long as the module maps them, if no more than @limit are held
+ * of the VMM then. All or nothing; on error @value is the guest-physical address that was
+ * refused, or the limit.
+ */
+int elisa_guest_pin(struct elisa_vmm *vmm, u64 limit, struct kvm_vcpu *kvm_vcpu, const u64 *gpas,
+		    u32 count, struct page **pages, u32 *why, u64 *value)
 {
 	u32 i;
 	int r;
 
 	for (i = 0; i < count; i++) {
-		r = fatal_signal_pending(current) ? -EINTR :
-						    pin_one(kvm_vcpu, gpas[i], &pages[i], why);
+		r = pin_and_count(vmm, limit, kvm_vcpu, gpas[i], &pages[i], why, value);
 		if (r) {
-			*value = gpas[i];
-			unpin_user_pages(pages, i);
+			elisa_guest_unpin(vmm, pages, i);
 			return r;
 		}
 	}
-	atomic64_add(count, &current->mm->pinned_vm);
+	*value = 0;
 	return 0;
 }
 
-void elisa_guest_unpin(struct page **pages, u32 count, struct mm_struct *mm)
+/* Nothing is counted less before it is let go: the lock is held over both. */
+void elisa_guest_unpin(struct elisa_vmm *vmm, struct page **pages, u32 count)
 {
+	u32 i;
+
+	mutex_lock(&vmm->lock);
+	for (i = 0; i < count; i++)
+		forget_pin(vmm, pages[i]);
 	unpin_user_pages_dirty_lock(pages, count, true);
-	atomic64_sub(count, &mm->pinned_vm);
+	mutex_unlock(&vmm->lock);
+}
+
+/*
+ * Memory may fail between its pin and its place in a list, where failure.c looks for it. Under
+ * elisa_lock, when it is put there.
+ */
+int elisa_refuse_failed(struct page **pages, u32 count, const u64 *gpas, u32 *why, u64 *value)
+{
+	u32 which;
+
+	lockdep_assert_held(&elisa_lock);
+	if (!elisa_any_failed(pages, count, &which))
+		return 0;
+	return elisa_fail(-EHWPOISON, why, ELISA_WHY_PIN, value, gpas[which]);
 }

@@ -8,6 +8,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
+#include <linux/string.h>
 
 #include <gate/gate_page.h>
 #include "ept.h"
@@ -115,6 +116,8 @@ int elisa_slot_prepare(u32 slot)
 	return 0;
 }
 
+#define OF_PT 0x200000ULL /* bytes that one page table maps */
+
 static u64 *table_of(u64 entry)
 {
 	return entry ? __va(entry & EPT_ADDRESS) : NULL;
@@ -175,6 +178,37 @@ void elisa_export_table_clear(struct elisa_export *export, u64 offset)
 
 	if (pt)
 		WRITE_ONCE(pt[level_index(offset, 1)], 0);
+}
+
+/*
+ * Page tables that map nothing any more in a range, or they would be as many as the places that were
+ * ever mapped. One is shut first: its entry has the address without rights, which no CPU follows
+ * (SDM 29.3.2). After a flush none remembers it, and it is freed. Under elisa_lock for both.
+ */
+void elisa_export_tables_shut(struct elisa_export *export, u64 offset, u64 length)
+{
+	u64 at, *pt, *entry;
+
+	for (at = offset & ~(OF_PT - 1); at < offset + length; at += OF_PT) {
+		pt = object_pt(export, at, false);
+		if (!pt || memchr_inv(pt, 0, PAGE_SIZE))
+			continue;
+		entry = &export->pd[at / GIB][level_index(at, 2)];
+		WRITE_ONCE(*entry, *entry & EPT_ADDRESS);
+	}
+}
+
+void elisa_export_tables_free_shut(struct elisa_export *export, u64 offset, u64 length)
+{
+	u64 at, *entry;
+
+	for (at = offset & ~(OF_PT - 1); at < offset + length; at += OF_PT) {
+		entry = export->pd[at / GIB] ? &export->pd[at / GIB][level_index(at, 2)] : NULL;
+		if (!entry || !*entry || (*entry & EPT_TABLE))
+			continue;
+		page_free(table_of(*entry));
+		WRITE_ONCE(*entry, 0);
+	}
 }
 
 void elisa_export_table_free(struct elisa_export *export)

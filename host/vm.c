@@ -73,19 +73,6 @@ static struct elisa_vm *vm_get(struct kvm *kvm)
 	return vm;
 }
 
-/* Pages pinned for all VMs of one VMM: a grant is the VMM's. Under elisa_lock. */
-u64 elisa_pages_of(struct mm_struct *mm)
-{
-	struct elisa_vm *vm;
-	u64 pages = 0;
-
-	lockdep_assert_held(&elisa_lock);
-	list_for_each_entry(vm, &elisa_vms, node)
-		if (vm->mm == mm)
-			pages += atomic64_read(&vm->pages);
-	return pages;
-}
-
 /* Ends all that the VM exports and all that it is attached to. Under elisa_lock. */
 void elisa_vm_reset(struct elisa_vm *vm)
 {
@@ -107,6 +94,8 @@ static void vm_free(struct elisa_vm *vm)
 	elisa_vm_reset(vm);
 	list_del(&vm->node);
 	elisa_events_put(vm->events);
+	if (vm->vmm)
+		elisa_vmm_put(vm->vmm);
 	mmdrop(vm->mm);
 	free_cpumask_var(vm->cpus);
 	kfree(vm);
@@ -139,6 +128,41 @@ struct elisa_vcpu *elisa_vcpu_get(struct kvm_vcpu *kvm_vcpu)
 	return vcpu;
 }
 
+/* Its VMCS is entered no more: nobody uses the list page or needs the hooks for it. */
+static void vcpu_strip(struct elisa_vcpu *vcpu)
+{
+	unsigned long flags;
+	u64 *list;
+
+	raw_spin_lock_irqsave(&vcpu->lock, flags);
+	list = vcpu->list;
+	vcpu->list = NULL;
+	vcpu->synced = false;
+	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
+	free_page((unsigned long)list);
+	if (vcpu->counted) {
+		elisa_vcpu_set_up(vcpu, false);
+		elisa_hooks_disarm();
+	}
+}
+
+/*
+ * The VMM's address space is gone. A process that was given the VM's files keeps the VM, but can
+ * run no vCPU of it: KVM refuses a thread of another address space, and there is none left
+ * of this one. So nothing is left to it but its records, which KVM's own still may lead to. Under
+ * elisa_lock.
+ */
+void elisa_vm_end(struct elisa_vm *vm)
+{
+	struct elisa_vcpu *vcpu;
+
+	elisa_vm_reset(vm);
+	list_for_each_entry(vcpu, &vm->vcpus, node) {
+		elisa_vcpu_drop_contexts(vcpu);
+		vcpu_strip(vcpu);
+	}
+}
+
 /* KVM frees this vCPU; it cannot run any more. The last one takes the VM with it. */
 void elisa_vcpu_gone(struct kvm_vcpu *kvm_vcpu)
 {
@@ -151,12 +175,7 @@ void elisa_vcpu_gone(struct kvm_vcpu *kvm_vcpu)
 		vm = vcpu->vm;
 		elisa_watch_end(vcpu);
 		elisa_vcpu_drop_contexts(vcpu);
-		/* its VMCS is freed with it: nobody uses the list page any more */
-		free_page((unsigned long)vcpu->list);
-		if (vcpu->counted) {
-			elisa_vcpu_set_up(vcpu, false);
-			elisa_hooks_disarm();
-		}
+		vcpu_strip(vcpu);
 		hash_del_rcu(&vcpu->hash);
 		list_del(&vcpu->node);
 		if (list_empty(&vm->vcpus))

@@ -153,6 +153,10 @@ static const struct reason reasons[ELISA_WHY_COUNT] = {
 				  "give the address of memory behind a PCI BAR (the file resource "
 				  "of the device in /sys)",
 				  "guest-physical address", HEX},
+	[ELISA_WHY_MEMLOCK] = {"the VM's process on the host may not keep so much memory in RAM",
+			       "raise its RLIMIT_MEMLOCK on the host (prlimit --memlock), or share "
+			       "less; of huge pages all of each counts",
+			       "pages that it may", DECIMAL},
 };
 
 /* For failures that come with an errno alone. */

@@ -153,7 +153,7 @@ static const char *event_name(uint32_t type)
 	static const char *const names[] = {
 		[ELISA_EVENT_ATTACH] = "attach", [ELISA_EVENT_DETACH] = "detach",
 		[ELISA_EVENT_ABORT] = "abort",	 [ELISA_EVENT_EVICT] = "evict",
-		[ELISA_EVENT_LOST] = "lost",
+		[ELISA_EVENT_LOST] = "lost",	 [ELISA_EVENT_MEMORY] = "memory failed",
 	};
 
 	return type < sizeof(names) / sizeof(names[0]) && names[type] ? names[type] : "unknown";
@@ -165,6 +165,8 @@ static void print_event(const struct elisa_event *event)
 	       (unsigned long long)event->attachment);
 	if (event->type == ELISA_EVENT_LOST)
 		printf(": %lld events", (long long)event->value);
+	else if (event->type == ELISA_EVENT_MEMORY)
+		printf(": offset %#llx; the export has ended", (unsigned long long)event->value);
 	else if (event->value)
 		printf(": %s", elisa_call_strerror((long)event->value));
 	printf("\n");

@@ -119,6 +119,7 @@ enum elisa_why {
 	ELISA_WHY_STATE,      /* guest driver only: the file is another process's */
 	ELISA_WHY_CAPABILITY, /* guest driver only: the process lacks one (value: CAP_*) */
 	ELISA_WHY_SYSTEM_RAM, /* guest driver only: the guest kernel's own memory (value) */
+	ELISA_WHY_MEMLOCK,    /* over the VMM's RLIMIT_MEMLOCK on the host (value: it, in pages) */
 	ELISA_WHY_COUNT
 };
 
@@ -302,6 +303,8 @@ enum elisa_event_type {
 	ELISA_EVENT_ABORT, /* a call ended in the middle: value is an elisa_call_error */
 	ELISA_EVENT_EVICT, /* ... because a time limit was reached, or by revocation */
 	ELISA_EVENT_LOST,  /* the queue was full: value events are missing */
+	/* memory of the export failed in hardware: it has ended, as if destroyed (value: offset) */
+	ELISA_EVENT_MEMORY,
 };
 
 /*

@@ -21,8 +21,8 @@ struct elisa_host_grant {
 	__s32 pid;
 	__u32 rights;		    /* ELISA_GRANT_* */
 	char name[ELISA_NAME_SIZE]; /* exact, or a prefix followed by '*' */
-	__u64 max_pages;	    /* EXPORT: pages pinned at most; 0: the module's default */
-	__u32 id;		    /* out */
+	__u64 max_pages; /* pages held at most, of huge pages all; 0: the module's default */
+	__u32 id;	 /* out */
 	__u32 pad;
 };
 
@@ -53,7 +53,7 @@ struct elisa_host_vm {
 	__u32 exports;
 	__u32 attachments;
 	__u32 pad;
-	__u64 pages; /* pinned for its exports and exchange buffers */
+	__u64 pages; /* held of its VMM, for all its VMs */
 };
 
 struct elisa_host_grant_info {

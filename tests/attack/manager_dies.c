@@ -70,7 +70,7 @@ static void killed(void)
 	attack_try(call(guest, 0, slot, DO_ADD, 1, 2).error == ELISA_CALL_REVOKED, "later calls");
 	attack_try(admin_list(ELISA_HOST_EXPORTS, exports, sizeof(exports[0]), 2) == 0,
 		   "the export is left");
-	attack_try(admin_list(ELISA_HOST_VMS, vms, sizeof(vms[0]), 4) == 1 && vms[0].pages == 2,
+	attack_try(admin_list(ELISA_HOST_VMS, vms, sizeof(vms[0]), 4) == 1 && vms[0].pages == 0,
 		   "pages are left");
 	CHECK_EQ(detach(guest, 0, slot), 0);
 	close(to_child[0]), close(to_child[1]), close(to_parent[0]), close(to_parent[1]);

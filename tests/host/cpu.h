@@ -79,6 +79,7 @@ static struct shim_msr {
 #define VMX_VPID_EXTENT_SINGLE_CONTEXT_BIT (1ull << 9)
 
 void shim_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+#undef pr_err
 #define pr_err(format, ...)  shim_error(pr_fmt(format), ##__VA_ARGS__)
 #define pr_warn(format, ...) pr_err(format, ##__VA_ARGS__)
 #define pr_info(format, ...) pr_err(format, ##__VA_ARGS__)

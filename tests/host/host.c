@@ -161,13 +161,14 @@ static void start_once(void)
 	if (started)
 		return;
 	started = true;
-	shim_assert(!elisa_tables_init() && !elisa_doorbell_init());
+	shim_assert(!elisa_tables_init() && !elisa_doorbell_init() && !elisa_failure_init());
 	mutex_lock(&elisa_lock);
 	for (u32 slot = 0; slot < ELISA_SLOTS; slot++)
 		shim_assert(!elisa_slot_prepare(slot));
 	mutex_unlock(&elisa_lock);
 	atexit(elisa_tables_exit);
 	atexit(elisa_doorbell_exit);
+	atexit(elisa_failure_exit);
 }
 
 void host_start(void)
@@ -176,6 +177,8 @@ void host_start(void)
 	start_once();
 	live = shim_live;
 	cpu_leaks = cpu_has_tsx = false;
+	shim_memlock = 0;
+	shim_may_lock = true;
 	memset(shim_vmcs, 0, sizeof(shim_vmcs));
 	shim_vmcs[SECONDARY_VM_EXEC_CONTROL] = SECONDARY_EXEC_UNRESTRICTED_GUEST;
 	for (int i = 0; i < MACHINES; i++)
@@ -187,7 +190,7 @@ static void machine_end(struct machine *m)
 	for (unsigned int i = 0; i < RAM_PAGES; i++)
 		shim_assert(!m->mm.pages[i].pins);
 	shim_assert(!m->references);
-	shim_assert(m->mm.mm_count == 1 && m->mm.mm_users.counter == 1);
+	shim_assert(m->mm.mm_count == 1 && m->mm.mm_users.counter <= 1);
 	shim_assert(!atomic64_read(&m->mm.pinned_vm));
 }
 
@@ -209,6 +212,7 @@ void host_end(void)
 	elisa_attach_exit();
 	elisa_vms_free();
 	elisa_grants_free();
+	elisa_vmm_exit();
 	shim_assert(list_empty(&elisa_exports) && list_empty(&elisa_vms));
 	shim_assert(shim_live == live && !shim_modules && !hooks_armed);
 	for (int i = 0; i < MACHINES; i++)

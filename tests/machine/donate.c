@@ -55,18 +55,6 @@ static void faults(struct vm *vm, uint32_t slot, long what, uint64_t address)
 	CHECK_EQ(out.error, ELISA_CALL_FAULT);
 }
 
-static uint64_t pages_pinned(void)
-{
-	struct elisa_host_vm vms[8];
-	int i, n = admin_list(ELISA_HOST_VMS, vms, sizeof(vms[0]), 8);
-	uint64_t pages = 0;
-
-	CHECK(n <= 8);
-	for (i = 0; i < n; i++)
-		pages += vms[i].pages;
-	return pages;
-}
-
 static void who_calls(uint32_t slot, uint32_t other_slot)
 {
 	CHECK_EQ((uint32_t)reads(donor, slot, SELF(place)), 0);
@@ -131,7 +119,7 @@ static void gone_under_a_reader(uint32_t slot, uint32_t other_slot, void (*end)(
 {
 	volatile uint64_t *count = &object_data(manager)[1];
 	struct watch watch = {.slot = other_slot};
-	uint64_t before = pages_pinned(), last;
+	uint64_t before = pages_held(), last;
 	pthread_t thread;
 
 	*count = 0;
@@ -139,7 +127,7 @@ static void gone_under_a_reader(uint32_t slot, uint32_t other_slot, void (*end)(
 	while (*count < 1000)
 		sched_yield();
 	end(slot);
-	CHECK_EQ(pages_pinned(), before - 4);
+	CHECK_EQ(pages_held(), before - 4);
 	for (last = *count; *count < last + 1000;)
 		sched_yield();
 	/* it ends with its export's limit of time */

@@ -208,15 +208,3 @@ uint32_t net_manage(struct net *net)
 	}
 	return up;
 }
-
-uint64_t pages_pinned(void)
-{
-	struct elisa_host_vm vms[NICS + 2];
-	int i, n = admin_list(ELISA_HOST_VMS, vms, sizeof(vms[0]), NICS + 2);
-	uint64_t pages = 0;
-
-	CHECK(n <= NICS + 2);
-	for (i = 0; i < n; i++)
-		pages += vms[i].pages;
-	return pages;
-}

@@ -83,6 +83,4 @@ void nic_untouched(struct nic *nic);
 struct rvs_stats nic_stats(struct nic *nic);
 uint64_t nic_drops(struct nic *nic);
 
-uint64_t pages_pinned(void);
-
 #endif

@@ -24,7 +24,7 @@ static const char usage_text[] =
 	"      --trusted-manager  with export: calls take 3 context switches instead of 4, and\n"
 	"                         the manager's code becomes part of the host's trusted base\n"
 	"      --allow-pcid       the VM's kernel is trusted with CR4.PCIDE=1\n"
-	"      --max-pages N      pages of 4 KiB that it may have pinned (0: the default)\n"
+	"      --max-pages N      pages of 4 KiB that the host may hold for it (0: the default)\n"
 	"  revoke ID     take a grant back; its exports and attachments end\n"
 	"  check         what this host lacks, and what to do\n"
 	"\n"

@@ -209,6 +209,7 @@ long pin_user_pages(unsigned long address, unsigned long count, unsigned int fla
 	if (mm->pages[n].unpinnable)
 		return -EFAULT;
 	mm->pages[n].pins++;
+	page_folio(&mm->pages[n])->page.folio_pins++;
 	*pages = &mm->pages[n];
 	return 1;
 }
@@ -218,8 +219,127 @@ void unpin_user_pages(struct page **pages, unsigned long count)
 	for (unsigned long i = 0; i < count; i++) {
 		shim_assert(pages[i]->pins > 0);
 		pages[i]->pins--;
+		page_folio(pages[i])->page.folio_pins--;
 		pages[i]->unpinned_at = shim_flushes;
 	}
+}
+
+unsigned long shim_memlock;
+bool shim_may_lock;
+
+/* ---- numbers by number */
+static struct shim_entry **find(struct xarray *xa, unsigned long index)
+{
+	struct shim_entry **at = &xa->bucket[index % SHIM_BUCKETS];
+
+	while (*at && (*at)->index != index)
+		at = &(*at)->next;
+	return at;
+}
+
+void *xa_load(struct xarray *xa, unsigned long index)
+{
+	struct shim_entry *entry = *find(xa, index);
+
+	return entry ? entry->value : NULL;
+}
+
+void *xa_store(struct xarray *xa, unsigned long index, void *value, int flags)
+{
+	struct shim_entry **at = find(xa, index);
+
+	(void)flags;
+	if (!*at) {
+		*at = shim_alloc(sizeof(**at));
+		if (!*at)
+			return ERR_PTR(-ENOMEM);
+		(*at)->index = index;
+	}
+	(*at)->value = value;
+	return NULL;
+}
+
+void xa_erase(struct xarray *xa, unsigned long index)
+{
+	struct shim_entry **at = find(xa, index), *entry = *at;
+
+	if (!entry)
+		return;
+	*at = entry->next;
+	kfree(entry);
+}
+
+void xa_destroy(struct xarray *xa)
+{
+	for (unsigned int i = 0; i < SHIM_BUCKETS; i++)
+		while (xa->bucket[i])
+			xa_erase(xa, xa->bucket[i]->index);
+}
+
+/* ---- the end of an address space */
+static struct mmu_notifier *put;
+
+struct mmu_notifier *mmu_notifier_get_locked(const struct mmu_notifier_ops *ops,
+					     struct mm_struct *mm)
+{
+	struct mmu_notifier *notifier = mm->notifier;
+
+	shim_assert(mm->locked && mm->mm_users.counter > 0);
+	if (!notifier) {
+		notifier = ops->alloc_notifier(mm);
+		if (IS_ERR(notifier))
+			return notifier;
+		notifier->ops = ops;
+		notifier->mm = mm;
+		mm->notifier = notifier;
+		mmgrab(mm);
+	}
+	notifier->users++;
+	return notifier;
+}
+
+void mmu_notifier_put(struct mmu_notifier *notifier)
+{
+	shim_assert(notifier->users > 0);
+	if (--notifier->users)
+		return;
+	if (notifier->mm->notifier == notifier)
+		notifier->mm->notifier = NULL;
+	notifier->next = put;
+	put = notifier;
+}
+
+void mmu_notifier_synchronize(void)
+{
+	struct mmu_notifier *notifier;
+	struct mm_struct *mm;
+
+	shim_assert(!shim_mutex_depth);
+	while ((notifier = put)) {
+		put = notifier->next;
+		mm = notifier->mm;
+		notifier->ops->free_notifier(notifier);
+		mmdrop(mm);
+	}
+}
+
+void shim_exit_mmap(struct mm_struct *mm)
+{
+	struct mmu_notifier *notifier = mm->notifier;
+
+	mm->mm_users.counter = 0;
+	mm->notifier = NULL;
+	if (notifier)
+		notifier->ops->release(notifier, mm);
+}
+
+/* ---- memory that fails */
+struct tracepoint shim_memory_failure = {.name = "memory_failure_event"};
+
+void shim_fail_page(struct page *page)
+{
+	page->hwpoison = true;
+	shim_memory_failure.probe(NULL, (unsigned long)page->data / PAGE_SIZE, 0, 0);
 }
 
 static bool in_user_memory(unsigned long address, unsigned long n)

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <linux/types.h>
 #include <linux/magic.h>
@@ -44,6 +45,7 @@ typedef u64 gfn_t;
 	} while (0)
 void shim_bug(const char *file, int line, const char *text) __attribute__((noreturn));
 
+#define max(a, b)	  ((a) > (b) ? (a) : (b))
 #define min_t(type, a, b) ((type)(a) < (type)(b) ? (type)(a) : (type)(b))
 #define smp_mb()	  __sync_synchronize()
 static inline u64 div_u64(u64 a, u32 b)
@@ -199,11 +201,12 @@ typedef struct {
 typedef struct {
 	s64 counter;
 } atomic64_t;
-#define atomic_read(v)	   ((v)->counter)
-#define atomic64_read(v)   ((v)->counter)
-#define atomic64_add(n, v) ((void)((v)->counter += (n)))
-#define atomic64_sub(n, v) ((void)((v)->counter -= (n)), shim_assert_counter((v)->counter))
-#define atomic64_inc(v)	   atomic64_add(1, v)
+#define atomic_read(v)		  ((v)->counter)
+#define atomic64_read(v)	  ((v)->counter)
+#define atomic64_add(n, v)	  ((void)((v)->counter += (n)))
+#define atomic64_add_return(n, v) ((u64)((v)->counter += (n)))
+#define atomic64_sub(n, v)	  ((void)((v)->counter -= (n)), shim_assert_counter((v)->counter))
+#define atomic64_inc(v)		  atomic64_add(1, v)
 static inline void shim_assert_counter(s64 counter)
 {
 	shim_assert(counter >= 0);
@@ -240,6 +243,7 @@ typedef struct {
 } spinlock_t, raw_spinlock_t;
 #define DEFINE_MUTEX(name)	  struct mutex name
 #define lockdep_assert_held(lock) shim_assert((lock)->held)
+#define mutex_init(lock)	  ((lock)->held = false)
 void mutex_lock(struct mutex *lock);
 void mutex_unlock(struct mutex *lock);
 static inline int mutex_lock_killable(struct mutex *lock)
@@ -271,6 +275,7 @@ struct workqueue_struct {
 #define alloc_workqueue(name, flags, max) kzalloc(sizeof(struct workqueue_struct), 0)
 #define destroy_workqueue(queue)	  (shim_run_work(), kfree(queue))
 #define queue_work(queue, work)		  schedule_work(work)
+#define system_unbound_wq		  NULL
 #define usleep_range(from, to)		  shim_sleep()
 #define flush_work(work)		  shim_run_work()
 
@@ -322,6 +327,9 @@ struct vm_area_struct {
 struct page {
 	u8 *data;
 	int pins;
+	struct page *head;		       /* of its folio; NULL: it is one of its own */
+	unsigned long folio_pages, folio_pins; /* of a head */
+	bool hwpoison;
 	bool unpinnable;
 	unsigned long unpinned_at; /* shim_flushes at that time */
 };
@@ -334,6 +342,7 @@ struct mm_struct {
 	u8 *memory; /* of all areas */
 	struct page *pages;
 	unsigned long page_count;
+	struct mmu_notifier *notifier;
 };
 struct task_struct {
 	struct mm_struct *mm;
@@ -370,11 +379,98 @@ struct task_struct *get_pid_task(struct pid *pid, enum pid_type type);
 struct mm_struct *get_task_mm(struct task_struct *task);
 int mmap_read_lock_killable(struct mm_struct *mm);
 void mmap_read_unlock(struct mm_struct *mm);
+#define mmap_write_lock_killable mmap_read_lock_killable
+#define mmap_write_unlock	 mmap_read_unlock
 struct vm_area_struct *vma_lookup(struct mm_struct *mm, unsigned long address);
 long pin_user_pages(unsigned long address, unsigned long count, unsigned int flags,
 		    struct page **pages);
 void unpin_user_pages(struct page **pages, unsigned long count);
 #define unpin_user_pages_dirty_lock(pages, count, dirty) unpin_user_pages(pages, count)
+
+/* a folio is known by its first page; it may be joined or split when no page of it is pinned */
+struct folio {
+	struct page page;
+};
+static inline struct folio *page_folio(struct page *page)
+{
+	return (struct folio *)(page->head ? page->head : page);
+}
+static inline unsigned long folio_nr_pages(const struct folio *folio)
+{
+	shim_assert(folio->page.folio_pins);
+	return folio->page.folio_pages ? folio->page.folio_pages : 1;
+}
+#define folio_pfn(folio)       ((unsigned long)(folio)->page.data / PAGE_SIZE)
+#define is_page_hwpoison(page) ((page)->hwpoison)
+
+/* limits of the process that runs, and what it may */
+extern unsigned long shim_memlock; /* bytes */
+extern bool shim_may_lock;
+#define rlimit(which)	    ((void)(which), shim_memlock)
+#define capable(capability) ((capability) == CAP_IPC_LOCK && shim_may_lock)
+#define CAP_IPC_LOCK	    14
+
+/* errors in pointers */
+#define ERR_PTR(error)	    ((void *)(long)(error))
+#define ERR_CAST(p)	    ((void *)(p))
+#define PTR_ERR(p)	    ((long)(p))
+#define IS_ERR(p)	    ((unsigned long)(void *)(p) >= (unsigned long)-4095)
+#define PTR_ERR_OR_ZERO(p)  (IS_ERR(p) ? (int)PTR_ERR(p) : 0)
+
+/* numbers by number */
+#define SHIM_BUCKETS	    256
+struct shim_entry {
+	struct shim_entry *next;
+	unsigned long index;
+	void *value;
+};
+struct xarray {
+	struct shim_entry *bucket[SHIM_BUCKETS];
+};
+#define XA_FLAGS_ACCOUNT     0
+#define xa_init_flags(xa, f) memset(xa, 0, sizeof(*(xa)))
+#define xa_mk_value(v)	     ((void *)((v) << 1 | 1))
+#define xa_to_value(p)	     ((unsigned long)(p) >> 1)
+#define xa_err(p)	     PTR_ERR_OR_ZERO(p)
+void *xa_load(struct xarray *xa, unsigned long index);
+void *xa_store(struct xarray *xa, unsigned long index, void *value, int flags);
+void xa_erase(struct xarray *xa, unsigned long index);
+void xa_destroy(struct xarray *xa);
+
+/* one notifier for each address space; freed when somebody waits for that */
+struct mmu_notifier {
+	const struct mmu_notifier_ops *ops;
+	struct mm_struct *mm;
+	int users;
+	struct mmu_notifier *next;
+};
+struct mmu_notifier_ops {
+	struct mmu_notifier *(*alloc_notifier)(struct mm_struct *mm);
+	void (*free_notifier)(struct mmu_notifier *notifier);
+	void (*release)(struct mmu_notifier *notifier, struct mm_struct *mm);
+};
+struct mmu_notifier *mmu_notifier_get_locked(const struct mmu_notifier_ops *ops,
+					     struct mm_struct *mm);
+void mmu_notifier_put(struct mmu_notifier *notifier);
+void mmu_notifier_synchronize(void);
+void shim_exit_mmap(struct mm_struct *mm); /* its last user is gone */
+
+/* the only tracepoint that there is */
+struct tracepoint {
+	const char *name;
+	void (*probe)(void *, unsigned long, int, int);
+};
+extern struct tracepoint shim_memory_failure;
+#define for_each_kernel_tracepoint(f, private)	 (f)(&shim_memory_failure, private)
+#define tracepoint_probe_register(tp, f, data)	 ((tp)->probe = (f), 0)
+#define tracepoint_probe_unregister(tp, f, data) ((tp)->probe = NULL)
+#define tracepoint_synchronize_unregister()	 ((void)0)
+void shim_fail_page(struct page *page);
+
+#define WARN_ON(condition) shim_assert(!(condition))
+#define cond_resched()	   shim_assert(!shim_spin_depth)
+#define pr_err(...)	   ((void)0)
+
 unsigned long copy_from_user(void *to, const void *from, unsigned long n);
 unsigned long copy_to_user(void *to, const void *from, unsigned long n);
 
@@ -425,6 +521,7 @@ static inline unsigned long __gfn_to_hva_memslot(const struct kvm_memory_slot *s
 
 /* ---- in the place of host/compat.h, which is about ftrace and kernel versions */
 #define ELISA_HOST_COMPAT_H
+#define ELISA_MEMORY_FAILURE_EVENT    "memory_failure_event"
 #define elisa_pin_page(address, page) pin_user_pages(address, 1, FOLL_WRITE | FOLL_LONGTERM, page)
 
 /* ---- in the place of host/vmx.h: a VMCS that is an array */
