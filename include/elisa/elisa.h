@@ -228,10 +228,9 @@ uint32_t elisa_attachment_flags(const struct elisa_attachment *attachment); /* E
 uint32_t elisa_attachment_export_flags(const struct elisa_attachment *attachment);
 /* Not 0 if elisa_call_general() may be used: trusted, and ELISA_EXPORT_GENERAL_REGS. */
 int elisa_attachment_general(const struct elisa_attachment *attachment);
-/* The exchange buffer: here, its bytes, and the address at which the function sees it. */
+/* The exchange buffer, and its bytes. The function gets offsets in it, and asks elisa_exchange(). */
 void *elisa_attachment_exchange(const struct elisa_attachment *attachment);
 size_t elisa_attachment_exchange_length(const struct elisa_attachment *attachment);
-uint64_t elisa_attachment_exchange_in_sub(const struct elisa_attachment *attachment);
 
 /* ------------------------------------------------------------------------------ calls */
 
@@ -271,8 +270,8 @@ const char *elisa_call_strerror(long error);
 #endif
 
 /*
- * Call the export's entry function with six integers (or exchange-buffer addresses as the function
- * sees them: elisa_attachment_exchange_in_sub()). From any thread of the process that attached, many
+ * Call the export's entry function with six integers, never addresses: what lies in the exchange buffer is named by its
+ * offset there. From any thread of the process that attached, many
  * at once; not from a signal handler that may have interrupted a call on the same thread's stack
  * below its red zone, and never after elisa_detach(). Code built for AVX-512 must be built so as a
  * whole file (-mavx512f), not by a function attribute.

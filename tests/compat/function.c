@@ -4,8 +4,8 @@
 
 long entry_function(long what, long a1, long a2, long a3, long a4, long a5);
 
-extern long *shared, mark;
-long *shared;
+extern long *shared, words, mark;
+long *shared, words; /* how many of them a client may use */
 long mark;
 static long own;
 
@@ -19,9 +19,9 @@ long entry_function(long what, long a1, long a2, long a3, long a4, long a5)
 	case OWN_COUNT:
 		return ++own;
 	case LOAD:
-		return shared[a1];
+		return a1 >= 0 && a1 < words ? shared[a1] : -1;
 	case STORE:
-		return shared[a1] = a2;
+		return a1 >= 0 && a1 < words ? (shared[a1] = a2) : -1;
 	case ARGUMENTS:
 		return a1 + 10 * a2 + 100 * a3 + 100000 * a4 + 1000000 * a5;
 	case SPIN:
