@@ -163,10 +163,19 @@ static void print_event(const struct elisa_event *event)
 {
 	printf("%s attachment %llu", event_name(event->type),
 	       (unsigned long long)event->attachment);
-	if (event->type == ELISA_EVENT_LOST)
-		printf(": %lld events", (long long)event->value);
-	else if (event->value)
+	switch (event->type) {
+	case ELISA_EVENT_ATTACH:
+		if (event->value >= 0)
+			printf(": place %lld", (long long)event->value);
+		break;
+	case ELISA_EVENT_ABORT:
+	case ELISA_EVENT_EVICT:
 		printf(": %s", elisa_call_strerror((long)event->value));
+		break;
+	case ELISA_EVENT_LOST:
+		printf(": %lld events", (long long)event->value);
+		break;
+	}
 	printf("\n");
 	fflush(stdout);
 }
