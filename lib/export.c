@@ -40,6 +40,7 @@ static int create(struct elisa *handle, const char *name, uint32_t flags, uint32
 	if (!export_)
 		return elisa_fail(handle, ENOMEM, ELISA_OK, 0, doing, name);
 	export_->handle = handle;
+	export_->flags = flags;
 	memcpy(export_->name, name, strlen(name));
 	memcpy(request.name, export_->name, sizeof(request.name));
 	if (ticket)
@@ -289,4 +290,9 @@ ELISA_PUBLIC const char *elisa_export_name(const struct elisa_export *export_)
 ELISA_PUBLIC uint32_t elisa_export_id(const struct elisa_export *export_)
 {
 	return export_->id;
+}
+
+ELISA_PUBLIC uint32_t elisa_export_flags(const struct elisa_export *export_)
+{
+	return export_->flags;
 }

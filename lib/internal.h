@@ -38,6 +38,7 @@ struct elisa {
 struct elisa_export {
 	struct elisa *handle;
 	uint32_t id;
+	uint32_t flags;
 	char name[ELISA_NAME_SIZE];
 };
 

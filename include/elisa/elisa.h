@@ -164,7 +164,8 @@ int elisa_export_destroy(struct elisa_export *export_);
 
 struct elisa *elisa_export_handle(const struct elisa_export *export_);
 const char *elisa_export_name(const struct elisa_export *export_);
-uint32_t elisa_export_id(const struct elisa_export *export_); /* as in struct elisa_event */
+uint32_t elisa_export_id(const struct elisa_export *export_);	 /* as in struct elisa_event */
+uint32_t elisa_export_flags(const struct elisa_export *export_); /* as it was created */
 
 /*
  * Take up to room waiting events of this process's exports, without blocking (poll elisa_fd()).

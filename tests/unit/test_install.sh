@@ -75,6 +75,33 @@ cc -std=c11 -Wall -Wextra -Werror -o "$root/program" "$root/program.c" \
 	$(pkg-config --cflags --libs libelisa-extra libelisa)
 LD_LIBRARY_PATH="$libraries" "$root/program" | grep 'open .*modprobe elisa-guest'
 
+# the code of an export, from what is installed alone
+cat >"$root/function.c" <<'END'
+#include <elisa/function.h>
+
+struct record {
+	char text[200];
+};
+static struct record table[16];
+
+long entry_function(long key, long offset);
+long entry_function(long key, long offset)
+{
+	const struct record *theirs = elisa_exchange((uint64_t)offset, sizeof(*theirs));
+
+	if (!theirs || key < 0 || key >= 16)
+		return -1;
+	table[key] = *theirs;
+	return 0;
+}
+END
+# shellcheck disable=SC2046 # options, to be split
+cc -O0 -Wall -Wextra -Werror -o "$root/function.so" "$root/function.c" \
+	$(pkg-config --cflags --libs libelisa-function)
+nm -D --undefined-only "$root/function.so" | grep . && fail "a function's object needs others"
+readelf -n "$root/function.so" | grep -q 'x86 feature used: x86$' ||
+	fail "a function's object does not say that it uses general registers only"
+
 # as programs for the prototype are written and built, static, too
 cat >"$root/prototype.c" <<'END'
 #include <libelisa.h>
