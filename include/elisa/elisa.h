@@ -157,6 +157,19 @@ int elisa_export_place_ticket(struct elisa_export *export_, uint32_t place,
 			      const uint8_t ticket[ELISA_TICKET_SIZE]);
 
 /*
+ * Larger stacks for the function than the host's of ELISA_STACK_PAGES pages: size bytes for each place of the export (make
+ * them first, they bound how many attachments there can be) and each of vcpus vCPUs of an attachment's VM, counted as
+ * in struct elisa_self. A call on another vCPU than these ends with ELISA_CALL_FAULT. They take the object area
+ * from offset on: a page, and for each stack 2 * size bytes, of which the lower half stays unmapped. The memory is this
+ * process's and counts for its grant at once; attaching costs no more. A call costs 17 instructions more. Once, before
+ * elisa_export_publish(). size and offset are multiples of ELISA_PAGE_SIZE.
+ * Errors: -EINVAL (no places, range), -EBUSY (made already), -ENOMEM, those of elisa_export_map(). After a
+ * failure nothing is left in the export.
+ */
+#define ELISA_STACK_MAX_VCPUS 1024
+int elisa_export_stacks(struct elisa_export *export_, uint64_t offset, size_t size, uint32_t vcpus);
+
+/*
  * End the export: calls in it end with ELISA_CALL_REVOKED, its pages are released. An export that
  * is gone already is no error. On failure (-EINTR, ...) the object stays valid. NULL is allowed.
  */
