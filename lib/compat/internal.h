@@ -7,6 +7,7 @@
 #define ELISA_COMPAT_INTERNAL_H
 
 #include <stdbool.h>
+#include <elisa/elisa.h>
 #include <libelisa.h>
 
 #define COMPAT_PUBLIC	  __attribute__((visibility("default")))

@@ -430,7 +430,7 @@ static void interrupts_are_left_alone(void **state)
 	vmcall_cli();
 	assert_int_equal(vmcall_rflags() & 0x202, 0x202);
 	vmcall_sti();
-	assert_int_equal(elisa_disable_irq_if_enabled(), 0);
+	elisa_disable_irq_if_enabled();
 }
 
 int main(void)

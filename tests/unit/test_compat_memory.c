@@ -184,8 +184,8 @@ static void objects_are_loaded_in_place(void **state)
 	bool found = false;
 
 	(void)state;
-	assert_int_equal(elisa_create_program_map_req(object("good"), 0, &handle, &reqs, &nreqs,
-						      &capacity),
+	assert_int_equal((long)elisa_create_program_map_req(object("good"), 0, &handle, &reqs,
+							    &nreqs, &capacity),
 			 0);
 	assert_true(nreqs > 2 && capacity >= nreqs);
 	function = dlsym(handle, "entry_function");
@@ -205,8 +205,8 @@ static void objects_are_loaded_in_place(void **state)
 	assert_true(found && writable && executable && constant);
 
 	before = nreqs; /* a second one is another copy, behind the first */
-	assert_int_equal(elisa_create_program_map_req(object("good"), 0, &handle, &reqs, &nreqs,
-						      &capacity),
+	assert_int_equal((long)elisa_create_program_map_req(object("good"), 0, &handle, &reqs,
+							    &nreqs, &capacity),
 			 0);
 	assert_int_equal(nreqs, 2 * before);
 	assert_ptr_not_equal(dlsym(handle, "entry_function"), function);
@@ -220,22 +220,22 @@ static void bad_objects_are_refused(void **state)
 	void *handle;
 
 	(void)state;
-	assert_int_equal(elisa_create_program_map_req("/nowhere.so", 0, &handle, &reqs, &nreqs,
-						      &capacity),
+	assert_int_equal((long)elisa_create_program_map_req("/nowhere.so", 0, &handle, &reqs,
+							    &nreqs, &capacity),
 			 -1);
 	assert_int_equal(errno, ENOENT);
 	assert_non_null(strstr(elisa_compat_error(), "load '/nowhere.so'"));
-	assert_int_equal(elisa_create_program_map_req(object("wx"), 0, &handle, &reqs, &nreqs,
-						      &capacity),
+	assert_int_equal((long)elisa_create_program_map_req(object("wx"), 0, &handle, &reqs, &nreqs,
+							    &capacity),
 			 -1);
 	assert_int_equal(errno, EACCES);
 	assert_non_null(strstr(elisa_compat_error(), "writable and executable; link it"));
-	assert_int_equal(elisa_create_program_map_req("/etc/passwd", 0, &handle, &reqs, &nreqs,
-						      &capacity),
+	assert_int_equal((long)elisa_create_program_map_req("/etc/passwd", 0, &handle, &reqs,
+							    &nreqs, &capacity),
 			 -1);
 	assert_int_equal(errno, ENOEXEC);
-	assert_int_equal(elisa_create_program_map_req(NULL, 0, &handle, &reqs, &nreqs, &capacity),
-			 -1);
+	assert_int_equal(
+		(long)elisa_create_program_map_req(NULL, 0, &handle, &reqs, &nreqs, &capacity), -1);
 	assert_int_equal(errno, EINVAL);
 	assert_int_equal(nreqs, 0);
 	free(reqs);

@@ -108,7 +108,6 @@ cat >"$root/prototype.c" <<'END'
 #include <libelisa_extra/irq.h>
 #include <libelisa_extra/map.h>
 #include <errno.h>
-#include <stdio.h>
 
 int main(void)
 {
@@ -118,12 +117,31 @@ int main(void)
 	if (elisa_client("127.0.0.1", 1, NULL) != -1)
 		return 1;
 	puts(elisa_compat_error());
-	return elisa_disable_irq_if_enabled();
+	elisa_disable_irq_if_enabled();
+	return 0;
 }
 END
 for static in '' -Wl,-Bstatic; do
 	# shellcheck disable=SC2046,SC2086 # options, to be split
 	cc -std=gnu99 -Wall -Wextra -Werror -o "$root/prototype" "$root/prototype.c" $static \
-		$(pkg-config --cflags --libs libelisa-compat libelisa) -Wl,-Bdynamic
+		$(pkg-config --cflags --libs libelisa-compat) -Wl,-Bdynamic
 	LD_LIBRARY_PATH="$libraries" "$root/prototype" | grep 'open .*modprobe elisa-guest'
+done
+
+# with the prototype's Makefiles: one archive in LIBELISA_DIR, headers below it, and no other path
+there=$libraries/elisa-compat
+nm --defined-only --extern-only "$there/libelisa.a" | awk 'NF == 3 { print $3 }' | sort >"$root/given"
+sed -n 's/^[[:space:]]*\([a-z_]*\);.*/\1/p' "$source/lib/compat/libelisa-compat.map" | sort >"$root/wanted"
+diff "$root/wanted" "$root/given" || fail "libelisa.a: not the symbols of its map"
+unset PKG_CONFIG_PATH
+for flags in "-O3 -std=gnu99" "-O0 -std=gnu17 -pedantic"; do
+	# shellcheck disable=SC2086 # options, to be split
+	gcc $flags -pipe -g -rdynamic -Werror -Wall -Wextra -Wunused-function -shared -fPIC \
+		-I"$there/include" -o "$root/prototype.so" "$source/tests/compat/prototype.c" \
+		"$there/libelisa.a" -ldl
+done
+# what it takes from the library goes to the program that loads it, which has the attachment
+for symbol in elisa_compat_gate elisa_create_program_map_req; do
+	readelf -W --dyn-syms "$root/prototype.so" | grep -q "DEFAULT .* $symbol\$" ||
+		fail "$symbol is not shared with the program"
 done
