@@ -145,3 +145,7 @@ for symbol in elisa_compat_gate elisa_create_program_map_req; do
 	readelf -W --dyn-syms "$root/prototype.so" | grep -q "DEFAULT .* $symbol\$" ||
 		fail "$symbol is not shared with the program"
 done
+
+# its own functions stay its own when it is run: its elisa__exec_init() calls them
+LD_LIBRARY_PATH="$libraries" "$(find "$root/there" -name elisa-exec)" -f "$root/prototype.so" -p 7001 \
+	2>&1 | grep "server: open .*modprobe elisa-guest"
