@@ -72,7 +72,8 @@ struct elisa_map_req {
  * server_cb runs in the child, while the client's callback runs on the other end of sockfd, which
  * belongs to the two until both return. It gives the requests and the entry function's address as
  * the function's side sees it; not 0: the client is refused. *user is for the callbacks. exit_cb runs
- * when a client whose server_cb returned 0 has gone. A client has 60 seconds to become attached.
+ * when a client whose server_cb returned 0 has gone. A client has 60 seconds to become attached. The environment
+ * chooses the function's time, stack and registers (docs/migrating.md); elisa_compat_report() tells of calls that were ended.
  *
  * Requests whose pages the callback allocated or wrote are this client's own. Pages that it still
  * has in common with the process that called elisa_server() are shared by all clients.

@@ -9,6 +9,16 @@ long *shared, words; /* how many of them a client may use */
 long mark;
 static long own;
 
+/* As the prototype's switch has it. */
+static long large_frame(void)
+{
+	volatile char local[526 << 10];
+
+	for (unsigned long i = 0; i < sizeof(local); i += 512)
+		local[i] = 1;
+	return local[0];
+}
+
 long entry_function(long what, long a1, long a2, long a3, long a4, long a5)
 {
 	switch (what) {
@@ -29,6 +39,8 @@ long entry_function(long what, long a1, long a2, long a3, long a4, long a5)
 			__asm__ volatile("");
 	case FAULT:
 		return *(volatile long *)0;
+	case LARGE:
+		return large_frame();
 	case MARK:
 		return mark;
 	}
