@@ -49,7 +49,7 @@ static struct elisa_attachment *attach(struct elisa *elisa, const char *export_)
 
 static struct elisa_result ask(struct elisa_attachment *attachment, long what)
 {
-	struct elisa_result result = elisa_call(attachment, what, name[0], 0, 0, 0, 0);
+	struct elisa_result result = elisa_call(attachment, what, 0, 0, 0, 0, 0);
 
 	if (result.error) {
 		fprintf(stderr, "%s: %s\n", name, elisa_call_strerror(result.error));

@@ -8,6 +8,6 @@ enum {
 	DEMO_NOTHING, /* return 1: the cost of the call itself */
 };
 
-long entry_function(long what, long guest, long a2, long a3, long a4, long a5);
+long entry_function(long what, long a1, long a2, long a3, long a4, long a5);
 
 #endif

@@ -315,6 +315,10 @@ static void context_private(struct elisa_context *c)
 	c->self->donated = c->attachment->donated;
 	c->self->place = c->attachment->place;
 	c->self->vcpu = c->vcpu->kvm_vcpu->vcpu_idx;
+	if (c->attachment->exchange_pages)
+		c->self->exchange = ELISA_WINDOW_BASE + c->attachment->slot * ELISA_SLOT_SIZE +
+				    ELISA_EXCHANGE_OFFSET;
+	c->self->exchange_size = (u64)c->attachment->exchange_pages * PAGE_SIZE;
 }
 
 /* One root: the process's page-table root, and the GiBs of this context. */

@@ -13,7 +13,6 @@ struct attachment {
 	struct elisa *handle;
 	void *exchange;
 	size_t exchange_length;
-	uint64_t exchange_in_sub;
 	uint32_t slot;
 	uint32_t flags;
 	uint32_t mode;
@@ -61,7 +60,6 @@ static int attach(struct elisa *handle, struct elisa_ioc_attach *request, const 
 	attachment->handle = handle;
 	attachment->exchange = exchange;
 	attachment->exchange_length = length;
-	attachment->exchange_in_sub = request->exchange_in_sub;
 	attachment->slot = request->slot;
 	attachment->flags = request->flags;
 	attachment->mode = request->mode;
@@ -209,11 +207,6 @@ ELISA_PUBLIC void *elisa_attachment_exchange(const struct elisa_attachment *atta
 ELISA_PUBLIC size_t elisa_attachment_exchange_length(const struct elisa_attachment *attachment)
 {
 	return own(attachment)->exchange_length;
-}
-
-ELISA_PUBLIC uint64_t elisa_attachment_exchange_in_sub(const struct elisa_attachment *attachment)
-{
-	return own(attachment)->exchange_in_sub;
 }
 
 ELISA_PUBLIC struct elisa_result elisa_call_c(const struct elisa_attachment *attachment, long a0,

@@ -41,6 +41,7 @@ static int create(struct elisa *handle, const char *name, uint32_t flags, uint32
 	if (!export_)
 		return elisa_fail(handle, ENOMEM, ELISA_OK, 0, doing, name);
 	export_->handle = handle;
+	export_->flags = flags;
 	memcpy(export_->name, name, strlen(name));
 	memcpy(request.name, export_->name, sizeof(request.name));
 	if (ticket)
@@ -202,16 +203,24 @@ ELISA_PUBLIC int elisa_export_unmap(struct elisa_export *export_, uint64_t offse
 ELISA_PUBLIC int elisa_export_publish(struct elisa_export *export_, uint64_t entry)
 {
 	static const char doing[] = "publish export";
-	struct elisa_ioc_publish request = {.entry = entry};
+	struct elisa_ioc_publish request = {0};
+	int ret;
 
 	if (!export_)
 		return no_export(doing);
 	if (entry >= ELISA_OBJECT_SIZE)
 		return elisa_fail(export_->handle, EINVAL, ELISA_WHY_ENTRY, entry, doing,
 				  export_->name);
+	ret = elisa_stacks_enter(export_, &entry);
+	if (ret < 0)
+		return ret;
 	request.id = export_->id;
-	return elisa_request(export_->handle, ELISA_IOC_EXPORT_PUBLISH, &request.status, doing,
-			     export_->name);
+	request.entry = entry;
+	ret = elisa_request(export_->handle, ELISA_IOC_EXPORT_PUBLISH, &request.status, doing,
+			    export_->name);
+	if (!ret)
+		elisa_stacks_published(export_);
+	return ret;
 }
 
 ELISA_PUBLIC int elisa_export_places(struct elisa_export *export_, uint64_t offset, uint32_t count,
@@ -233,8 +242,11 @@ ELISA_PUBLIC int elisa_export_places(struct elisa_export *export_, uint64_t offs
 	if (ret < 0)
 		return ret;
 	request.id = export_->id;
-	return elisa_request(export_->handle, ELISA_IOC_PLACES, &request.status, doing,
-			     export_->name);
+	ret = elisa_request(export_->handle, ELISA_IOC_PLACES, &request.status, doing,
+			    export_->name);
+	if (!ret)
+		export_->places = count;
+	return ret;
 }
 
 ELISA_PUBLIC int elisa_export_place_ticket(struct elisa_export *export_, uint32_t place,
@@ -290,6 +302,7 @@ ELISA_PUBLIC int elisa_export_destroy(struct elisa_export *export_)
 	if (ret < 0 && request.status.why != ELISA_WHY_NO_EXPORT)
 		return ret;
 	elisa_count(export_->handle, -1);
+	elisa_stacks_free(export_->stacks);
 	free(export_);
 	return 0;
 }
@@ -307,4 +320,9 @@ ELISA_PUBLIC const char *elisa_export_name(const struct elisa_export *export_)
 ELISA_PUBLIC uint32_t elisa_export_id(const struct elisa_export *export_)
 {
 	return export_->id;
+}
+
+ELISA_PUBLIC uint32_t elisa_export_flags(const struct elisa_export *export_)
+{
+	return export_->flags;
 }

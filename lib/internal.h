@@ -39,8 +39,19 @@ struct elisa {
 struct elisa_export {
 	struct elisa *handle;
 	uint32_t id;
+	uint32_t flags;
 	char name[ELISA_NAME_SIZE];
+	uint32_t places;
+	struct elisa_stacks *stacks; /* NULL: the host's */
 };
+
+/*
+ * Before and after an export is published: *entry, the function's offset, becomes the stub's, which leads there. EBUSY:
+ * another function is published. Nothing happens to an export without stacks.
+ */
+int elisa_stacks_enter(struct elisa_export *export_, uint64_t *entry);
+void elisa_stacks_published(struct elisa_export *export_);
+void elisa_stacks_free(struct elisa_stacks *stacks);
 
 int elisa_open_transport(const struct elisa_transport *transport, void *context, const char *path,
 			 struct elisa **handle);

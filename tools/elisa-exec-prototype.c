@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * elisa-exec with the research prototype's command line: -f LIB.so -p PORT [-s SERVER]. LIB.so has
- * the prototype's callbacks and is one side of an application, by way of libelisa-compat.
+ * the prototype's callbacks and is one side of an application, by way of libelisa-compat. Nothing that this program links
+ * may bring in other names than the prototype's: they would come before LIB.so's own.
  */
 #include <dlfcn.h>
 #include <getopt.h>
@@ -80,7 +81,7 @@ static int parse_port(const char *text)
 	return *end || port < 1 || port > UINT16_MAX ? -1 : (int)port;
 }
 
-int run_prototype(int argc, char **argv)
+int main(int argc, char **argv)
 {
 	const char *file = NULL, *server = NULL;
 	struct callbacks callbacks = {0};

@@ -7,6 +7,8 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -33,6 +35,8 @@ static const char usage_text[] =
 	"  --general-regs     its function uses general registers only\n"
 	"  --poison           let no call in after an aborted one\n"
 	"  --limit-us N       run time that a call may use (default: the host's)\n"
+	"  --stack BYTES,VCPUS,GUESTS\n"
+	"                     stacks of this size for so many vCPUs of each of so many attachments\n"
 	"  --events           print what happens to attachments\n"
 	"\n"
 	"guest: attach and run\n"
@@ -62,14 +66,11 @@ struct options {
 	uint32_t export_flags;
 	uint32_t limit_us;
 	uint64_t offset;
+	struct {
+		uint64_t size;
+		uint32_t vcpus, guests;
+	} stack;
 };
-
-int usage_error(const char *what, const char *value)
-{
-	fprintf(stderr, "elisa-exec: %s%s%s; see elisa-exec --help\n", what, value ? ": " : "",
-		value ? value : "");
-	return 2;
-}
 
 static int fail(struct elisa *handle)
 {
@@ -84,6 +85,16 @@ static bool parse_number(const char *text, uint64_t limit, uint64_t *number)
 	errno = 0;
 	*number = strtoull(text, &end, 0);
 	return !errno && *text >= '0' && *text <= '9' && !*end && *number <= limit;
+}
+
+/* BYTES,VCPUS,GUESTS; what the numbers may be is the library's business. */
+static bool parse_stack(const char *text, struct options *options)
+{
+	int end = 0;
+
+	return sscanf(text, "%" SCNu64 ",%" SCNu32 ",%" SCNu32 "%n", &options->stack.size,
+		      &options->stack.vcpus, &options->stack.guests, &end) == 3 &&
+	       !text[end] && options->stack.size;
 }
 
 static bool parse_ticket(const char *text, uint8_t ticket[ELISA_TICKET_SIZE])
@@ -107,20 +118,23 @@ static void print_ticket(const uint8_t ticket[ELISA_TICKET_SIZE])
 	fflush(stdout);
 }
 
-/* It stays loaded until the process ends. */
-void *load_object(const char *file)
+/*
+ * A program of its own: it must not have libelisa, whose functions would take the place of the library's own of the
+ * same names. It lies beside this one. Returns only on failure.
+ */
+static int run_prototype(char **argv)
 {
-	void *object;
-	char *path = NULL;
+	static const char name[] = "elisa-exec-prototype";
+	char path[PATH_MAX + sizeof(name)];
+	ssize_t length = readlink("/proc/self/exe", path, PATH_MAX);
+	char *file;
 
-	/* Without a slash dlopen() would search the system's libraries instead. */
-	if (!strchr(file, '/') && asprintf(&path, "./%s", file) >= 0)
-		file = path;
-	object = dlopen(file, RTLD_NOW | RTLD_LOCAL);
-	free(path);
-	if (!object)
-		fprintf(stderr, "elisa-exec: cannot load the application: %s\n", dlerror());
-	return object;
+	path[length < 0 ? 0 : length] = 0;
+	file = strrchr(path, '/');
+	memcpy(file ? file + 1 : path, name, sizeof(name));
+	execv(path, argv);
+	fprintf(stderr, "elisa-exec: cannot start %s: %m\n", path);
+	return 1;
 }
 
 static const struct elisa_app *load_app(const char *file)
@@ -163,12 +177,22 @@ static void print_event(const struct elisa_event *event)
 {
 	printf("%s attachment %llu", event_name(event->type),
 	       (unsigned long long)event->attachment);
-	if (event->type == ELISA_EVENT_LOST)
-		printf(": %lld events", (long long)event->value);
-	else if (event->type == ELISA_EVENT_MEMORY)
-		printf(": offset %#llx; the export has ended", (unsigned long long)event->value);
-	else if (event->value)
+	switch (event->type) {
+	case ELISA_EVENT_ATTACH:
+		if (event->value >= 0)
+			printf(": place %lld", (long long)event->value);
+		break;
+	case ELISA_EVENT_ABORT:
+	case ELISA_EVENT_EVICT:
 		printf(": %s", elisa_call_strerror((long)event->value));
+		break;
+	case ELISA_EVENT_MEMORY:
+		printf(": offset %#llx; the export has ended", (unsigned long long)event->value);
+		break;
+	case ELISA_EVENT_LOST:
+		printf(": %lld events", (long long)event->value);
+		break;
+	}
 	printf("\n");
 	fflush(stdout);
 }
@@ -226,6 +250,24 @@ static int create_export(struct elisa *handle, struct options *options,
 					   options->limit_us, options->ticket, export_);
 }
 
+/* At the end of the object area: behind the stacks, a page for each place, which is there to number them. */
+static int make_stacks(struct elisa_export *export_, const struct options *options)
+{
+	const uint64_t guests = options->stack.guests, vcpus = options->stack.vcpus;
+	const uint64_t places = ELISA_OBJECT_SIZE - guests * ELISA_PAGE_SIZE;
+	uint64_t total;
+	int ret = elisa_export_places(export_, places, options->stack.guests, ELISA_PAGE_SIZE);
+
+	if (ret < 0)
+		return ret;
+	/* too large: the library refuses it at any offset */
+	if (__builtin_mul_overflow(2 * options->stack.size, vcpus * guests, &total) ||
+	    total > places - ELISA_PAGE_SIZE)
+		total = 0;
+	return elisa_export_stacks(export_, places - ELISA_PAGE_SIZE - total, options->stack.size,
+				   options->stack.vcpus);
+}
+
 static int run_manager(const struct elisa_app *app, struct elisa *handle, struct options *options,
 		       int argc, char **argv)
 {
@@ -251,6 +293,12 @@ static int run_manager(const struct elisa_app *app, struct elisa *handle, struct
 	if (create_export(handle, options, &export_) < 0) {
 		close(stop_fd);
 		return fail(handle);
+	}
+	if (options->stack.size && make_stacks(export_, options) < 0) {
+		status = fail(handle);
+		elisa_export_destroy(export_);
+		close(stop_fd);
+		return status;
 	}
 	ret = app->manager_init(export_, options->offset, argc, argv);
 	if (ret < 0) {
@@ -325,6 +373,7 @@ enum option_code {
 	GENERAL,
 	POISON,
 	LIMIT,
+	STACK,
 	EVENTS,
 	TRUST,
 	DEVICE
@@ -337,6 +386,7 @@ static const struct option manager_options[] = {
 	{"general-regs", no_argument, NULL, GENERAL},
 	{"poison", no_argument, NULL, POISON},
 	{"limit-us", required_argument, NULL, LIMIT},
+	{"stack", required_argument, NULL, STACK},
 	{"events", no_argument, NULL, EVENTS},
 	{"device", required_argument, NULL, DEVICE},
 	{"help", no_argument, NULL, 'h'},
@@ -385,6 +435,10 @@ static int take_option(struct options *options, int code)
 			return usage_error("not a number of microseconds", optarg);
 		options->limit_us = (uint32_t)number;
 		return 0;
+	case STACK:
+		if (!parse_stack(optarg, options))
+			return usage_error("not BYTES,VCPUS,GUESTS of stacks", optarg);
+		return 0;
 	case EVENTS:
 		options->events = true;
 		return 0;
@@ -415,7 +469,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (argc > 1 && argv[1][0] == '-')
-		return run_prototype(argc, argv);
+		return run_prototype(argv);
 	if (argc < 2 || (strcmp(argv[1], "manager") && strcmp(argv[1], "guest")))
 		return usage_error("the first argument must be manager or guest", argv[1]);
 	manager = !strcmp(argv[1], "manager");

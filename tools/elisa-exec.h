@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of elisa-exec share. */
+/* What elisa-exec and elisa-exec-prototype share. */
 #ifndef ELISA_EXEC_TOOL_H
 #define ELISA_EXEC_TOOL_H
 
@@ -7,7 +7,5 @@
 int usage_error(const char *what, const char *value);
 /* dlopen() of a file, which need not have a slash in its name. NULL after a message. */
 void *load_object(const char *file);
-/* The command line of the research prototype's launcher; returns the exit status. */
-int run_prototype(int argc, char **argv);
 
 #endif

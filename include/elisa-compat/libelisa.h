@@ -5,14 +5,14 @@
  * how the same is written with <elisa/elisa.h>.
  *
  * Nothing in the library exits (but a server's child for one client, when that client has gone),
- * prints or asserts. What fails sets errno and a text, see elisa_compat_error().
+ * prints or asserts. What fails sets errno and a text, see elisa_compat_error(). A program may have any names of its own but
+ * the prototype's and those that begin with elisa_compat_.
  */
 #ifndef LIBELISA_H
 #define LIBELISA_H
 
-#include <stddef.h>
 #include <stdint.h>
-#include <elisa/elisa.h>
+#include <elisa/call.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -31,9 +31,19 @@ extern "C" {
 #define EPT_R			    (1UL << 0)
 #define EPT_W			    (1UL << 1)
 #define EPT_X			    (1UL << 2)
-#define EPT_MT			    (6UL << 3) /* write-back */
+#define EPT_MEMORY_TYPE		    6UL /* write-back */
+#define EPT_MT_SHIFT		    3
+#define EPT_MT			    (EPT_MEMORY_TYPE << EPT_MT_SHIFT)
 #define EPT_A			    (1UL << 8)
 #define EPT_U			    (1UL << 10)
+
+/* Bits of entries that no request has; for programs that take entries apart. */
+#define EPT__I			    (1UL << 6) /* ignore PAT */
+#define EPT__PS			    (1UL << 7) /* large page */
+#define EPT__A			    (1UL << 8) /* accessed */
+#define EPT__D			    (1UL << 9) /* dirty */
+#define EPT_ADDR_MASK		    0xffffffffff000UL
+#define CR3_ADDR_MASK		    0x7ffffffffffff000UL
 
 /* struct elisa_map_req.flags: src_gxa is guest-physical, which needs CAP_SYS_RAWIO */
 #define ELISA_MAP_REQ_FLAGS_SRC_GPA (1UL << 1)
@@ -62,7 +72,8 @@ struct elisa_map_req {
  * server_cb runs in the child, while the client's callback runs on the other end of sockfd, which
  * belongs to the two until both return. It gives the requests and the entry function's address as
  * the function's side sees it; not 0: the client is refused. *user is for the callbacks. exit_cb runs
- * when a client whose server_cb returned 0 has gone. A client has 60 seconds to become attached.
+ * when a client whose server_cb returned 0 has gone. A client has 60 seconds to become attached. The environment
+ * chooses the function's time, stack and registers (docs/migrating.md); elisa_compat_report() tells of calls that were ended.
  *
  * Requests whose pages the callback allocated or wrote are this client's own. Pages that it still
  * has in common with the process that called elisa_server() are shared by all clients.
@@ -106,27 +117,41 @@ int elisa_compat_place(void);
 
 /* --- the call */
 
-extern __thread struct elisa_attachment elisa_compat_gate
-	__attribute__((tls_model("initial-exec")));
+/* Address of the stub that this thread calls. */
+extern __thread uint64_t elisa_compat_gate __attribute__((tls_model("initial-exec")));
 
 long elisa_compat_call_failed(long error);
 
+static inline __attribute__((always_inline)) long elisa_compat_call(long a0, long a1, long a2,
+								    long a3, long a4, long a5)
+{
+	long value = (long)elisa_compat_gate;
+	long error = a2;
+	register long r10 __asm__("r10") = a3;
+	register long r8 __asm__("r8") = a4;
+	register long r9 __asm__("r9") = a5;
+
+	__asm__ volatile(ELISA_CALL_ASM
+			 : ELISA_CALL_OPERANDS(value, error, a0, a1, r10, r8, r9)
+			 :
+			 : ELISA_CALL_CLOBBERS, ELISA_CALL_VECTORS ELISA_CALL_WIDE_VECTORS);
+	if (__builtin_expect(error != 0, 0))
+		return elisa_compat_call_failed(error);
+	return value;
+}
+
 /*
  * Call the entry function as f(a0, a1, a2, index, a4, a5); index was the number of the gate and is
- * 511 by custom. Returns its result. A call that ELISA ended gives -1 and sets errno: EFAULT (the
+ * 511 by custom. Arguments are integers or pointers; those that are left out are 0. Returns its result. A call that ELISA
+ * ended gives -1 and sets errno: EFAULT (the
  * function faulted), EPERM (it did what it may not), ETIMEDOUT (too long), EPIPE (the server or the
  * connection has gone), ENOTCONN (this process is not attached), EAGAIN (the VMM or the vCPU's
  * state). Set errno to 0 before to tell that from a function that returns -1.
  */
-static inline __attribute__((always_inline)) long elisa_gate_entry(long a0, long a1, long a2,
-								   long index, long a4, long a5)
-{
-	struct elisa_result result = elisa_call(&elisa_compat_gate, a0, a1, a2, index, a4, a5);
-
-	if (__builtin_expect(result.error != ELISA_CALL_OK, 0))
-		return elisa_compat_call_failed(result.error);
-	return result.value;
-}
+long elisa_gate_entry(long a0, ...);
+#define elisa_gate_entry(...) ELISA_COMPAT_SIX(__VA_ARGS__, 0, 0, 0, 0, 0, 0)
+#define ELISA_COMPAT_SIX(a0, a1, a2, a3, a4, a5, ...) \
+	elisa_compat_call((long)(a0), (long)(a1), (long)(a2), (long)(a3), (long)(a4), (long)(a5))
 
 /*
  * Interrupts need not be off around a call any more, and a guest's process cannot switch them off:

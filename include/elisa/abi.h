@@ -276,6 +276,9 @@ struct elisa_self {
 	__u32 place;	  /* or ELISA_NO_PLACE */
 	__u32 vcpu;	  /* counted from 0 in its VM */
 	__u64 aborts;	  /* calls of this vCPU and attachment that did not come to their end */
+	/* the caller's exchange buffer: address in sub and bytes, 0 and 0 if it has none */
+	__u64 exchange;
+	__u64 exchange_size;
 };
 
 /*

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <elisa/abi.h>
+#include <elisa/call.h>
 #include <elisa/guest_ioctl.h>
 
 #if !defined(__x86_64__) || defined(__ILP32__)
@@ -174,6 +175,19 @@ int elisa_export_place_ticket(struct elisa_export *export_, uint32_t place,
 int elisa_evict(struct elisa_export *export_, uint64_t attachment);
 
 /*
+ * Larger stacks for the function than the host's of ELISA_STACK_PAGES pages: size bytes for each place of the export (make
+ * them first, they bound how many attachments there can be) and each of vcpus vCPUs of an attachment's VM, counted as
+ * in struct elisa_self. A call on another vCPU than these ends with ELISA_CALL_FAULT. They take the object area
+ * from offset on: a page, and for each stack 2 * size bytes, of which the lower half stays unmapped. The memory is this
+ * process's and counts for its grant at once; attaching costs no more. A call costs 17 instructions more. Once, before
+ * elisa_export_publish(). size and offset are multiples of ELISA_PAGE_SIZE.
+ * Errors: -EINVAL (no places, range), -EBUSY (made already), -ENOMEM, those of elisa_export_map(). After a
+ * failure nothing is left in the export.
+ */
+#define ELISA_STACK_MAX_VCPUS 1024
+int elisa_export_stacks(struct elisa_export *export_, uint64_t offset, size_t size, uint32_t vcpus);
+
+/*
  * End the export: calls in it end with ELISA_CALL_REVOKED, its pages are released. An export that
  * is gone already is no error. On failure (-EINTR, ...) the object stays valid. NULL is allowed.
  */
@@ -181,7 +195,8 @@ int elisa_export_destroy(struct elisa_export *export_);
 
 struct elisa *elisa_export_handle(const struct elisa_export *export_);
 const char *elisa_export_name(const struct elisa_export *export_);
-uint32_t elisa_export_id(const struct elisa_export *export_); /* as in struct elisa_event */
+uint32_t elisa_export_id(const struct elisa_export *export_);	 /* as in struct elisa_event */
+uint32_t elisa_export_flags(const struct elisa_export *export_); /* as it was created */
 
 /*
  * Take up to room waiting events of this process's exports, without blocking (poll elisa_fd()).
@@ -245,10 +260,9 @@ uint32_t elisa_attachment_flags(const struct elisa_attachment *attachment); /* E
 uint32_t elisa_attachment_export_flags(const struct elisa_attachment *attachment);
 /* Not 0 if elisa_call_general() may be used: trusted, and ELISA_EXPORT_GENERAL_REGS. */
 int elisa_attachment_general(const struct elisa_attachment *attachment);
-/* The exchange buffer: here, its bytes, and the address at which the function sees it. */
+/* The exchange buffer, and its bytes. The function gets offsets in it, and asks elisa_exchange(). */
 void *elisa_attachment_exchange(const struct elisa_attachment *attachment);
 size_t elisa_attachment_exchange_length(const struct elisa_attachment *attachment);
-uint64_t elisa_attachment_exchange_in_sub(const struct elisa_attachment *attachment);
 
 /* ------------------------------------------------------------------------------ calls */
 
@@ -265,31 +279,8 @@ struct elisa_result {
 const char *elisa_call_strerror(long error);
 
 /*
- * The stub's register contract: arguments in RDI, RSI, RDX, R10, R8, R9, result in RAX and RDX; RSP,
- * RBP and DF=0 hold, all else may change. The stub runs on the caller's stack, so the
- * caller's red zone is stepped over first: two instructions of four bytes.
- */
-#define ELISA_CALL_ASM "add $-128, %%rsp\n\tcall *%%rax\n\tsub $-128, %%rsp"
-#define ELISA_CALL_OPERANDS(value, error, a0, a1, r10, r8, r9) \
-	"+a"(value), "+d"(error), "+D"(a0), "+S"(a1), "+r"(r10), "+r"(r8), "+r"(r9)
-#define ELISA_CALL_CLOBBERS "rbx", "rcx", "r11", "r12", "r13", "r14", "r15", "cc", "memory"
-#define ELISA_CALL_VECTORS                                                                         \
-	"st", "st(1)", "st(2)", "st(3)", "st(4)", "st(5)", "st(6)", "st(7)", "mm0", "mm1", "mm2",  \
-		"mm3", "mm4", "mm5", "mm6", "mm7", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", \
-		"xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",       \
-		"xmm15"
-#ifdef __AVX512F__
-#define ELISA_CALL_WIDE_VECTORS                                                                  \
-	, "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24",       \
-		"xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31", "k0", "k1", "k2", \
-		"k3", "k4", "k5", "k6", "k7"
-#else
-#define ELISA_CALL_WIDE_VECTORS
-#endif
-
-/*
- * Call the export's entry function with six integers (or exchange-buffer addresses as the function
- * sees them: elisa_attachment_exchange_in_sub()). From any thread of the process that attached, many
+ * Call the export's entry function with six integers, never addresses: what lies in the exchange buffer is named by its
+ * offset there. From any thread of the process that attached, many
  * at once; not from a signal handler that may have interrupted a call on the same thread's stack
  * below its red zone, and never after elisa_detach(). Code built for AVX-512 must be built so as a
  * whole file (-mavx512f), not by a function attribute.

@@ -7,7 +7,8 @@
  * relocated once, by the manager. It runs without a C library, constructors, thread-local storage
  * or any symbol from outside: build it with
  *   gcc -ffreestanding -fPIC -fno-stack-protector -shared -nostdlib
- * plus -mgeneral-regs-only for an ELISA_EXPORT_GENERAL_REGS export. Failures set the text of the
+ * plus -mgeneral-regs-only -Wa,-mx86-used-note=yes for an ELISA_EXPORT_GENERAL_REGS export, or as
+ * pkg-config libelisa-function says. Failures set the text of the
  * export's handle (elisa_error); an image may be used by several threads at once.
  */
 #ifndef ELISA_EXTRA_H

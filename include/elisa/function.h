@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * For the code of an export, which runs in the sub context: who is calling, and doorbells. Needs no library.
+ * For the code of an export, which runs in the sub context: who is calling, what the caller shares, and doorbells. Needs
+ * no library.
+ *
+ * Arguments come from a guest, and the function may write the whole object: an argument must never be used as an address,
+ * nor as an index without a bound. What is larger than six integers goes through the exchange buffer, by offsets.
  */
 #ifndef ELISA_FUNCTION_H
 #define ELISA_FUNCTION_H
@@ -12,6 +16,20 @@
 static inline const struct elisa_self *elisa_self(void)
 {
 	return (const struct elisa_self *)ELISA_SELF_ADDRESS;
+}
+
+/*
+ * Bytes of the caller's own exchange buffer, from offset on; NULL unless all of length lies in it. Both may be anything that
+ * a guest gave, but length must be the true one: bound a count before it is multiplied. The guest may write there at any time:
+ * read a value once, into a variable of your own, then check it.
+ */
+static inline void *elisa_exchange(uint64_t offset, uint64_t length)
+{
+	const struct elisa_self *self = elisa_self();
+
+	if (offset > self->exchange_size || length > self->exchange_size - offset)
+		return (void *)0;
+	return (void *)(self->exchange + offset);
 }
 
 /*

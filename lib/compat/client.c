@@ -177,9 +177,17 @@ static int hear(int sockfd, enum wire_type type, int milliseconds, struct wire_m
 	return message->status == WIRE_OK ? 0 : refused(message->status);
 }
 
+/* The highest one that there may be: also those that are offline. */
+static uint32_t vcpus(void)
+{
+	long count = sysconf(_SC_NPROCESSORS_CONF);
+
+	return count < 1 ? 1 : count > WIRE_MAX_VCPUS ? WIRE_MAX_VCPUS : (uint32_t)count;
+}
+
 static int say(int sockfd, enum wire_type type)
 {
-	const struct wire_message message = {.type = type};
+	const struct wire_message message = {.type = type, .vcpus = vcpus()};
 	int ret = wire_send(sockfd, &message, wire_deadline(HELLO_MS));
 
 	return ret < 0 ? negotiation_failed(ret) : 0;
@@ -208,7 +216,10 @@ static int attach(int sockfd, const uint8_t ticket[ELISA_TICKET_SIZE])
 		free(connection);
 		return compat_fail(ENOMEM, "no memory for an attachment");
 	}
-	ret = elisa_attach_private(elisa, ticket, 0, NULL, 0, &connection->attachment);
+	ret = elisa_attach_private(
+		elisa, ticket,
+		compat_switch("ELISA_COMPAT_TRUST_MANAGER") ? ELISA_ATTACH_TRUST_MANAGER : 0, NULL,
+		0, &connection->attachment);
 	if (ret < 0) {
 		free(connection);
 		return compat_fail_elisa(elisa, ret);

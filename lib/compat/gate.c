@@ -29,14 +29,13 @@ __asm__(".pushsection .text\n"
 	".size compat_gate_unset, . - compat_gate_unset\n"
 	".popsection\n");
 _Static_assert(ELISA_CALL_NOT_ATTACHED == -7, "in the stub above");
+_Static_assert(ELISA_CALL_OK == 0, "in elisa_compat_call()");
 
-COMPAT_PUBLIC __thread struct elisa_attachment elisa_compat_gate = {
-	.call = (uint64_t)compat_gate_unset,
-};
+COMPAT_PUBLIC __thread uint64_t elisa_compat_gate = (uint64_t)compat_gate_unset;
 
 void compat_gate_set(const struct elisa_attachment *attachment)
 {
-	elisa_compat_gate.call = attachment->call;
+	elisa_compat_gate = attachment->call;
 	atomic_store(&compat_gate_last, attachment->call);
 }
 
@@ -62,17 +61,17 @@ COMPAT_PUBLIC long elisa_compat_call_failed(long error)
 {
 	/* the process may have attached anew meanwhile, in another thread */
 	if (error == ELISA_CALL_REVOKED || error == ELISA_CALL_NOT_ATTACHED)
-		elisa_compat_gate.call = (uint64_t)compat_gate_unset;
+		elisa_compat_gate = (uint64_t)compat_gate_unset;
 	return compat_fail(call_errno(error), "call: %s", elisa_call_strerror(error));
 }
 
-/* For who does not include the header. */
+/* For a program that takes its address, or does not include the header. */
 COMPAT_PUBLIC long gate_entry(long a0, long a1, long a2, long index, long a4,
 			      long a5) __asm__("elisa_gate_entry");
 
 long gate_entry(long a0, long a1, long a2, long index, long a4, long a5)
 {
-	return elisa_gate_entry(a0, a1, a2, index, a4, a5);
+	return elisa_compat_call(a0, a1, a2, index, a4, a5);
 }
 
 COMPAT_PUBLIC void vmcall_cli(void)
@@ -88,7 +87,6 @@ COMPAT_PUBLIC long vmcall_rflags(void)
 	return (long)__builtin_ia32_readeflags_u64();
 }
 
-COMPAT_PUBLIC int elisa_disable_irq_if_enabled(void)
+COMPAT_PUBLIC void elisa_disable_irq_if_enabled(void)
 {
-	return 0;
 }

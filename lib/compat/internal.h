@@ -7,7 +7,9 @@
 #define ELISA_COMPAT_INTERNAL_H
 
 #include <stdbool.h>
+#include <elisa/elisa.h>
 #include <libelisa.h>
+#include "wire.h"
 
 #define COMPAT_PUBLIC	  __attribute__((visibility("default")))
 #define COMPAT_TEXT_SIZE  640
@@ -51,6 +53,18 @@ int compat_runs(const struct elisa_map_req *reqs, int count, struct compat_run *
 int compat_memory_init(void);
 /* Put a run into the export. */
 int compat_memory_map(struct elisa_export *export_, const struct compat_run *run);
+
+/* ---- environment.c */
+
+/* A variable that is 1; not there or 0: false. */
+bool compat_switch(const char *name);
+/* A variable that is a number from 0 to limit, else otherwise: -1 with errno EINVAL if it is something else. */
+int compat_number(const char *name, uint64_t limit, uint64_t otherwise, uint64_t *number);
+
+/* ---- stack.c */
+
+/* Stacks of the size that the environment asks for, for a client with so many vCPUs. */
+int compat_stacks(struct elisa_export *export_, uint32_t vcpus);
 
 /* ---- session.c */
 

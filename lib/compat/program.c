@@ -147,9 +147,8 @@ static int append_program(const char *file, void *object, uint64_t base_gpa,
 	return 0;
 }
 
-COMPAT_PUBLIC int elisa_create_program_map_req(const char *file, uint64_t base_gpa,
-					       void **dl_handle, struct elisa_map_req **reqs,
-					       int *nreqs, int *capacity)
+static int create(const char *file, uint64_t base_gpa, void **dl_handle,
+		  struct elisa_map_req **reqs, int *nreqs, int *capacity)
 {
 	const char *why;
 	void *object;
@@ -176,4 +175,11 @@ COMPAT_PUBLIC int elisa_create_program_map_req(const char *file, uint64_t base_g
 	}
 	*dl_handle = object;
 	return 0;
+}
+
+COMPAT_PUBLIC void *elisa_create_program_map_req(const char *file, uint64_t base_gpa,
+						 void **dl_handle, struct elisa_map_req **reqs,
+						 int *nreqs, int *capacity)
+{
+	return create(file, base_gpa, dl_handle, reqs, nreqs, capacity) < 0 ? MAP_FAILED : NULL;
 }

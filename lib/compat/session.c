@@ -10,20 +10,22 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "internal.h"
-#include "wire.h"
 
 enum {
 	HELLO_MS = 5000, /* for what a client sends of itself */
-	ATTACH_MS = 30000
+	ATTACH_MS = 30000,
+	REPORTED_ABORTS = 8
 };
 
 struct session {
 	int sockfd;
 	int parent;
 	uint64_t user;
+	uint32_t vcpus; /* the client's */
 	struct elisa *elisa;
 	struct elisa_export *export_;
 	uint8_t ticket[ELISA_TICKET_SIZE];
+	unsigned int aborts;
 };
 
 static int say(const struct session *session, enum wire_type type, enum wire_status status)
@@ -37,7 +39,7 @@ static int say(const struct session *session, enum wire_type type, enum wire_sta
 	return 0;
 }
 
-static int hear(const struct session *session, enum wire_type type, int milliseconds)
+static int hear(struct session *session, enum wire_type type, int milliseconds)
 {
 	struct wire_message message;
 	int ret = wire_receive(session->sockfd, type, &message, wire_deadline(milliseconds));
@@ -48,6 +50,8 @@ static int hear(const struct session *session, enum wire_type type, int millisec
 	if (ret < 0)
 		return compat_fail(-ret, "it did not finish the negotiation: %s",
 				   strerrordesc_np(-ret));
+	if (type == WIRE_HELLO)
+		session->vcpus = message.vcpus;
 	return 0;
 }
 
@@ -56,14 +60,6 @@ const char *compat_name(void)
 	const char *name = getenv("ELISA_COMPAT_NAME");
 
 	return name ? name : "elisa-compat";
-}
-
-/* What a call may use; 0: the host's default. */
-static uint32_t limit_us(void)
-{
-	const char *text = getenv("ELISA_COMPAT_LIMIT_US");
-
-	return text ? (uint32_t)strtoul(text, NULL, 10) : 0;
 }
 
 static int map_all(struct session *session, const struct elisa_map_req *reqs, int count)
@@ -82,15 +78,22 @@ static int map_all(struct session *session, const struct elisa_map_req *reqs, in
 static int publish(struct session *session, const struct elisa_map_req *reqs, int count,
 		   uint64_t entry)
 {
-	int ret = elisa_open(NULL, &session->elisa);
+	uint32_t flags = compat_switch("ELISA_COMPAT_GENERAL_REGS") ? ELISA_EXPORT_GENERAL_REGS : 0;
+	uint64_t limit_us;
+	int ret;
 
+	/* 0: the host's default */
+	if (compat_number("ELISA_COMPAT_LIMIT_US", UINT32_MAX, 0, &limit_us) < 0)
+		return -1;
+	ret = elisa_open(NULL, &session->elisa);
 	if (ret < 0)
 		return compat_fail_elisa(NULL, ret);
-	ret = elisa_export_create_private(session->elisa, compat_name(), 0, limit_us(),
+	ret = elisa_export_create_private(session->elisa, compat_name(), flags, (uint32_t)limit_us,
 					  session->ticket, &session->export_);
 	if (ret < 0)
 		return compat_fail_elisa(session->elisa, ret);
-	if (map_all(session, reqs, count) < 0)
+	if (map_all(session, reqs, count) < 0 ||
+	    compat_stacks(session->export_, session->vcpus) < 0)
 		return -1;
 	if (entry < ELISA_OBJECT_BASE || entry >= COMPAT_OBJECT_END)
 		return compat_fail(EINVAL,
@@ -101,7 +104,7 @@ static int publish(struct session *session, const struct elisa_map_req *reqs, in
 	return ret < 0 ? compat_fail_elisa(session->elisa, ret) : 0;
 }
 
-static int offer(const struct session *session)
+static int offer(struct session *session)
 {
 	struct wire_message message = {.type = WIRE_OFFER};
 	int ret;
@@ -115,20 +118,41 @@ static int offer(const struct session *session)
 	return hear(session, WIRE_ATTACHED, ATTACH_MS);
 }
 
+/* Calls of the client that were ended. It may have as many as it likes: only the first ones are told. */
+static void take_events(struct session *session)
+{
+	struct elisa_event event;
+
+	while (elisa_events_read(session->elisa, &event, 1) == 1) {
+		if (event.type != ELISA_EVENT_ABORT && event.type != ELISA_EVENT_EVICT)
+			continue;
+		if (session->aborts++ < REPORTED_ABORTS)
+			compat_report("a call of the client, on its vCPU %u: %s", event.vcpu,
+				      elisa_call_strerror((long)event.value));
+		else if (session->aborts == REPORTED_ABORTS + 1)
+			compat_report("more calls of the client are ended, which is not reported");
+	}
+}
+
 /* Until the client closes, or the server ends. What the client still sends is for nobody. */
-static void wait_for_end(const struct session *session)
+static void wait_for_end(struct session *session)
 {
 	struct pollfd wait[] = {
 		{.fd = session->sockfd, .events = POLLIN},
 		{.fd = session->parent, .events = POLLIN},
+		{.fd = elisa_fd(session->elisa), .events = POLLIN},
 	};
 	char nothing[4096];
 
 	for (;;) {
 		ssize_t got;
 
-		if (poll(wait, 2, -1) < 0 && errno != EINTR)
+		if (poll(wait, 3, -1) < 0 && errno != EINTR)
 			return;
+		if (wait[2].revents & POLLIN)
+			take_events(session);
+		else if (wait[2].revents)
+			wait[2].fd = -1; /* no events to come */
 		if (wait[1].revents)
 			return;
 		if (!wait[0].revents)

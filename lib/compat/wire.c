@@ -17,7 +17,7 @@ struct wire_bytes {
 	uint8_t magic[8];
 	uint16_t version;
 	uint16_t type;
-	uint32_t status;
+	uint32_t status; /* WIRE_HELLO: vCPUs */
 	uint8_t ticket[ELISA_TICKET_SIZE];
 };
 _Static_assert(sizeof(struct wire_bytes) == WIRE_SIZE, "no padding");
@@ -30,7 +30,7 @@ void wire_format(const struct wire_message *message, uint8_t bytes[WIRE_SIZE])
 	struct wire_bytes sent = {
 		.version = htole16(WIRE_VERSION),
 		.type = htole16((uint16_t)message->type),
-		.status = htole32(message->status),
+		.status = htole32(message->type == WIRE_HELLO ? message->vcpus : message->status),
 	};
 
 	memcpy(sent.magic, magic, sizeof(magic));
@@ -50,14 +50,23 @@ int wire_parse(const uint8_t bytes[WIRE_SIZE], enum wire_type expected,
 		return -EPROTO;
 	if (le16toh(got.version) != WIRE_VERSION)
 		return -EPROTONOSUPPORT;
+	if (le16toh(got.type) != expected)
+		return -EPROTO;
 	status = le32toh(got.status);
-	if (le16toh(got.type) != expected || status >= WIRE_STATUS_COUNT)
+	message->vcpus = 0;
+	if (expected == WIRE_HELLO) {
+		if (!status || status > WIRE_MAX_VCPUS)
+			return -EPROTO;
+		message->vcpus = status;
+		status = WIRE_OK;
+	}
+	if (status >= WIRE_STATUS_COUNT)
 		return -EPROTO;
 	offer = expected == WIRE_OFFER && status == WIRE_OK;
 	has_ticket = memcmp(got.ticket, no_ticket, sizeof(no_ticket));
 	if (offer != has_ticket)
 		return -EPROTO;
-	if (status != WIRE_OK && (expected == WIRE_HELLO || expected == WIRE_ATTACHED))
+	if (status != WIRE_OK && expected == WIRE_ATTACHED)
 		return -EPROTO;
 	message->type = expected;
 	message->status = (enum wire_status)status;

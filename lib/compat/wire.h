@@ -9,8 +9,9 @@
 #include <stdint.h>
 #include <elisa/abi.h>
 
-#define WIRE_SIZE    48
-#define WIRE_VERSION 1
+#define WIRE_SIZE      48
+#define WIRE_VERSION   1
+#define WIRE_MAX_VCPUS 1024
 
 enum wire_type {
 	WIRE_HELLO = 1, /* client: I am one */
@@ -30,7 +31,8 @@ enum wire_status {
 
 struct wire_message {
 	enum wire_type type;
-	enum wire_status status;
+	enum wire_status status; /* of the server's messages */
+	uint32_t vcpus;		 /* WIRE_HELLO: that the client may call on, 1 to WIRE_MAX_VCPUS */
 	uint8_t ticket[ELISA_TICKET_SIZE]; /* WIRE_OFFER with WIRE_OK, else 0 */
 };
 

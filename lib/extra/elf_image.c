@@ -296,6 +296,18 @@ static int take_dynamic(struct loader *loader, const Elf64_Dyn *entry)
 		break;
 	case DT_REL:
 		return refuse(loader, "relocations without addend; link it for x86-64");
+	case DT_INIT:
+	case DT_INIT_ARRAY:
+	case DT_INIT_ARRAYSZ:
+		if (value)
+			return refuse(
+				loader,
+				"it has constructors (%s, %#llx), which nothing would run; "
+				"initialize its variables without code or from the manager, and "
+				"link it with -nostdlib: the compiler's start files have some",
+				entry->d_tag == DT_INIT ? ".init" : ".init_array",
+				(unsigned long long)value);
+		break;
 	case DT_RELR:
 		return refuse(loader, "packed relocations; link it with -z nopack-relative-relocs");
 	}
@@ -328,6 +340,52 @@ static int read_dynamic(struct loader *loader)
 		return 0;
 	}
 	return 0; /* nothing to relocate and no symbols */
+}
+
+/* ----------------------------------------------------------------------- properties */
+
+/*
+ * The property by which the assembler says which registers an object uses (x86-64 psABI, "program
+ * property", GNU_PROPERTY_X86_FEATURE_2_USED). The linker keeps it only if all parts of an
+ * object have it, and joins their bits.
+ */
+#define FEATURES_USED 0xc0010001u
+
+/* One note: a header of three words, the name "GNU", then properties, each padded to 8 bytes. */
+static void read_properties(struct loader *loader, const Elf64_Phdr *segment)
+{
+	Elf64_Nhdr note;
+	uint64_t at = segment->p_vaddr + sizeof(note) + 4, left;
+
+	if (!image_copy(loader, &note, segment->p_vaddr, sizeof(note)) || note.n_namesz != 4 ||
+	    note.n_type != NT_GNU_PROPERTY_TYPE_0)
+		return;
+	for (left = note.n_descsz; left >= 12;) {
+		uint32_t property[3]; /* type, bytes, and the first four of these */
+		uint64_t length;
+
+		if (!image_copy(loader, property, at, sizeof(property)))
+			return;
+		if (property[0] == FEATURES_USED && property[1] == 4) {
+			loader->image->has_features = true;
+			loader->image->features = property[2];
+		}
+		length = (8 + (uint64_t)property[1] + 7) & ~7ULL;
+		if (length > left)
+			return;
+		left -= length;
+		at += length;
+	}
+}
+
+static void find_properties(struct loader *loader)
+{
+	for (unsigned int i = 0; i < loader->header.e_phnum; i++) {
+		Elf64_Phdr segment = program_header(loader, i);
+
+		if (segment.p_type == PT_GNU_PROPERTY)
+			read_properties(loader, &segment);
+	}
 }
 
 /* ------------------------------------------------------------------------- symbols */
@@ -461,6 +519,13 @@ static int copy_symbols(struct loader *loader)
 
 /* --------------------------------------------------------------------- relocations */
 
+/* What compilers call without being asked to. */
+static bool is_memory_function(const char *name)
+{
+	return !strcmp(name, "memcpy") || !strcmp(name, "memmove") || !strcmp(name, "memset") ||
+	       !strcmp(name, "memcmp");
+}
+
 static int undefined(struct loader *loader, const char *name)
 {
 	const char *todo = "define it in the object: there is no C library in the sub context";
@@ -469,6 +534,8 @@ static int undefined(struct loader *loader, const char *name)
 		todo = "build with -fno-stack-protector";
 	else if (!strcmp(name, "__tls_get_addr"))
 		todo = "use no thread-local variables";
+	else if (is_memory_function(name))
+		todo = "link the object with -lelisa-function";
 	return refuse(loader, "the symbol '%.80s' is undefined; %s", name, todo);
 }
 
@@ -621,6 +688,8 @@ static int load(struct loader *loader)
 		ret = place_segments(loader);
 	if (!ret)
 		ret = read_dynamic(loader);
+	if (!ret)
+		find_properties(loader);
 	if (!ret)
 		ret = copy_symbols(loader);
 	if (!ret)

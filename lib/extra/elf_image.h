@@ -6,6 +6,7 @@
 #ifndef ELISA_ELF_IMAGE_H
 #define ELISA_ELF_IMAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,10 @@ struct elf_image {
 	uint8_t *memory; /* whole pages, anonymous */
 	size_t size;
 	uint8_t *prot; /* ELISA_PROT_* of each page, 0 for a gap between segments */
+
+	/* Which registers it uses, by its own word: 1 << 0 general ones, else others; unless it does not say. */
+	bool has_features;
+	uint32_t features;
 
 	/* Copied out: once the image is shared, its own tables may change under us. */
 	struct elf_symbol *symbols;

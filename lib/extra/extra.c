@@ -80,6 +80,31 @@ static int map_pages(const struct elisa_extra_image *image)
 	return 0;
 }
 
+/* An export that declares general registers only: calls neither clear nor keep any others. */
+static int check_registers(const struct elisa_extra_image *image, const char *what)
+{
+	static const uint32_t general = 1u << 0;
+	struct elisa *handle = elisa_export_handle(image->export_);
+
+	if (!(elisa_export_flags(image->export_) & ELISA_EXPORT_GENERAL_REGS))
+		return 0;
+	if (!image->elf.has_features)
+		return elisa_fail_text(
+			handle, ENOEXEC,
+			"load %s: the export declares general registers only, and nothing says that "
+			"the object keeps to them; build all of it with -mgeneral-regs-only "
+			"-Wa,-mx86-used-note=yes (GNU assembler)",
+			what);
+	if (image->elf.features & ~general)
+		return elisa_fail_text(
+			handle, ENOEXEC,
+			"load %s: the export declares general registers only, and the object uses "
+			"vector or x87 registers (features %#x); build all of it with "
+			"-mgeneral-regs-only, or do not declare it",
+			what, image->elf.features);
+	return 0;
+}
+
 static int load(struct elisa_export *export_, const char *what, const void *data, size_t size,
 		uint64_t offset, struct elisa_extra_image **made)
 {
@@ -105,7 +130,9 @@ static int load(struct elisa_export *export_, const char *what, const void *data
 		elisa_fail_text(handle, -ret, "load %s: %s", what, text);
 		goto err_free;
 	}
-	ret = map_pages(image);
+	ret = check_registers(image, what);
+	if (!ret)
+		ret = map_pages(image);
 	if (ret < 0)
 		goto err_destroy;
 	*made = image;

@@ -52,6 +52,7 @@ int elisa__exec_init(void)
 	/* an address for it that nothing else has */
 	place = mmap(NULL, end + 1 - start, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	*(void **)dlsym(object, "shared") = place;
+	*(long *)dlsym(object, "words") = (long)((end + 1 - start) / sizeof(long));
 	for (unsigned long at = 0; at < end + 1 - start; at += 4096) {
 		struct elisa_map_req req = {
 			.flags = ELISA_MAP_REQ_FLAGS_SRC_GPA,

@@ -23,6 +23,12 @@ if [ "$number" = 2 ]; then
 	LOOP_CALLS=10 is 0 "clients of this server so far: 2" client loop 7004 manager
 	BAR_STORE=4711 client bar 7005 manager || failed bar
 	compat_cost manager 7004 elisa-compat-native || failed cost
+	export ELISA_COMPAT_TRUST_MANAGER=1
+	# 35 on the way; the others are the loop's and the function's own
+	is 0 "compat: 6[0-9]\.[0-9] instructions for a call, 0 exits" \
+		compat_cost manager 7010 elisa-compat-general
+	echo "$_said"
+	unset ELISA_COMPAT_TRUST_MANAGER
 	mkfifo /tmp/hold
 	nc manager 9001 <>/tmp/hold
 	COUNTER_DOES=survive is 0 "error 32: call: the export" client counter 7008 manager

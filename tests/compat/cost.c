@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <elisa/elisa.h>
 #include <libelisa.h>
 #include "../../bench/measure.h"
 #include "function.h"
@@ -60,13 +61,16 @@ static double counted(const char *name, double (*calls)(void))
 
 int main(int argc, char **argv)
 {
+	const uint32_t flags = getenv("ELISA_COMPAT_TRUST_MANAGER") ? ELISA_ATTACH_TRUST_MANAGER :
+								      0;
 	double own, compat;
 
 	if (argc < 4 || elisa_client(argv[1], atoi(argv[2]), nothing) < 0) {
 		fprintf(stderr, "%s\n", elisa_compat_error());
 		return 1;
 	}
-	if (elisa_open(NULL, &elisa) < 0 || elisa_attach(elisa, argv[3], 0, NULL, 0, &native) < 0) {
+	if (elisa_open(NULL, &elisa) < 0 ||
+	    elisa_attach(elisa, argv[3], flags, NULL, 0, &native) < 0) {
 		fprintf(stderr, "%s\n", elisa_error(elisa));
 		return 1;
 	}

@@ -12,6 +12,7 @@ enum {
 	ARGUMENTS, /* the other five as decimal digits */
 	SPIN,	   /* for ever */
 	FAULT,	   /* reads address 0 */
+	LARGE,	   /* takes a stack of half a megabyte, 1 */
 	MARK,	   /* what the server set for this client */
 };
 

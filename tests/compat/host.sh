@@ -6,6 +6,7 @@
 #machine: --guest-file tests/compat/manager.sh:/manager.sh
 #machine: --guest-file tests/compat/client.sh:/client.sh
 #machine: --guest-file build/user/tools/elisa-exec:/bin/elisa-exec
+#machine: --guest-file build/user/tools/elisa-exec-prototype:/bin/elisa-exec-prototype
 #machine: --guest-file build/user/apps/nop/nop.so:/nop.so
 #machine: --guest-file build/user/tests/compat/compat_cost:/bin/compat_cost
 #machine: --guest-file build/user/tests/compat/compat_function.so:/compat_function.so
@@ -14,6 +15,7 @@
 #machine: --guest-file build/user/tests/compat/compat_loop.so:/compat_loop.so
 #machine: --guest-file build/user/tests/compat/compat_echo.so:/compat_echo.so
 #machine: --guest-file build/user/tests/compat/compat_bar.so:/compat_bar.so
+#machine: --guest-file build/user/tests/compat/compat_prototype.so:/compat_prototype.so
 #machine: --guest-file build/user/lib/libelisa.so.1:/lib/libelisa.so.1
 #machine: --guest-file build/user/lib/libelisa-extra.so.1:/lib/libelisa-extra.so.1
 #machine: --guest-file build/user/lib/libelisa-compat.so.1:/lib/libelisa-compat.so.1

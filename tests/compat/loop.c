@@ -17,9 +17,9 @@ int elisa__exec_init(void)
 {
 	const char *file = getenv("ELISA_APPLIB_FILE");
 
-	return getenv("LOOP_CALLS") ?
-		       0 :
-		       elisa_create_program_map_req(file, 0, &object, &requests, &count, &capacity);
+	return getenv("LOOP_CALLS") ? 0 :
+				      !!elisa_create_program_map_req(file, 0, &object, &requests,
+								     &count, &capacity);
 }
 
 int elisa__server_cb(int sockfd, uint64_t *user, struct elisa_map_req **reqs, int *nreqs,

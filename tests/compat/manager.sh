@@ -80,10 +80,21 @@ server counter 7002
 counter=$server
 server echo 7003
 server loop 7004
+server prototype 7009
+export ELISA_COMPAT_STACK=0 ELISA_COMPAT_GENERAL_REGS=1
+server loop 7010
+unset ELISA_COMPAT_STACK ELISA_COMPAT_GENERAL_REGS
+for name in native general; do
+	options="--stack 1048576,2,2"
+	[ $name = native ] || options=--general-regs
+	# shellcheck disable=SC2086 # options, to be split
+	elisa-exec manager --name elisa-compat-$name $options /nop.so /compat_function.so \
+		>"/tmp/$name" 2>&1 &
+	within 20 said $name "is up"
+done
 export BAR_DEVICE=0000:00:01.0
 server bar 7005
 unset BAR_DEVICE
-elisa-exec manager --name elisa-compat-native /nop.so /compat_function.so &
 is 1 "Address already in use" server_fails /compat_value.so 7001
 ELISA_APPLIB_FILE=/nowhere.so server value 7007
 is 1 "callback refused this client" client value 7007
@@ -103,6 +114,12 @@ for _ in $(seq 1 20); do
 done
 at_once 8 1000 127.0.0.1
 COUNTER_DOES=fault is 0 "error 14: call: the function faulted" client counter 7002
+within 10 said 7002 "a call of the client, on its vCPU 0: the function faulted"
+is 0 "value 1, few 1, all 51113, by address 4351121" client prototype 7009
+# without a stack of its own, and with one of the host's pages
+ELISA_COMPAT_STACK=4096 server value 7011
+is 1 "" client value 7011
+within 10 said 7011 "on its vCPU 0: the function faulted"
 
 # --- strangers
 echo "strangers"

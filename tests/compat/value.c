@@ -49,7 +49,7 @@ int elisa__client_work(void)
 	vmcall_cli();
 	vmcall_sti();
 	if (!(flags & 0x200) || CALL(OWN_COUNT, 0, 0) != 1 || CALL(MARK, 0, 0) != 4711 ||
-	    elisa_gate_entry(ARGUMENTS, 1, 2, 511, 4, 5) != 5451121)
+	    CALL(LARGE, 0, 0) != 1 || elisa_gate_entry(ARGUMENTS, 1, 2, 511, 4, 5) != 5451121)
 		return 1;
 	printf("value: %ld\n", CALL(VALUE, 0, 0));
 	return 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs in the sub context; some of it misbehaves on purpose. */
+#include <elisa/function.h>
 #include "function.h"
 
 static long counter;
@@ -7,11 +8,14 @@ static const long values[3] = {10, 20, 30};
 /* needs relocation: pointers inside an object hold in every attachment */
 static const long *const table[3] = {&values[0], &values[1], &values[2]};
 
-static long sum(unsigned char *bytes, long count)
+static long sum(unsigned long offset, unsigned long count)
 {
+	unsigned char *bytes = elisa_exchange(offset, count);
 	long all = 0;
 
-	for (long i = 0; i < count; i++)
+	if (!bytes || !count)
+		return -1;
+	for (unsigned long i = 0; i < count; i++)
 		all += bytes[i];
 	bytes[0] = (unsigned char)all;
 	return all;
@@ -38,9 +42,9 @@ long entry_function(long what, long a, long b, long c, long d, long e)
 	case E2E_FAULT:
 		return *(volatile long *)a;
 	case E2E_SUM:
-		return sum((unsigned char *)a, b);
+		return sum((unsigned long)a, (unsigned long)b);
 	case E2E_TABLE:
-		return *table[a];
+		return a >= 0 && a < 3 ? *table[a] : -1;
 	case E2E_CLOBBER:
 		return clobber();
 	}

@@ -72,6 +72,15 @@ static void calls(struct elisa_attachment *a)
 	CHECK_EQ(CALL(a, E2E_ADD, 3, 4).value, 7);
 }
 
+/* The function does not touch what is not in the exchange buffer. */
+static void not_touched(struct elisa_attachment *a, long offset, long count)
+{
+	struct elisa_result r = CALL(a, E2E_SUM, offset, count);
+
+	CHECK_EQ(r.error, ELISA_CALL_OK);
+	CHECK_EQ(r.value, -1);
+}
+
 static void exchange(void)
 {
 	unsigned char *buffer =
@@ -80,10 +89,18 @@ static void exchange(void)
 
 	memset(buffer, 1, 8192);
 	a = attach("e2e.slow", 0, buffer, 8192);
-	CHECK_EQ(CALL(a, E2E_SUM, (long)elisa_attachment_exchange_in_sub(a), 100).value, 100);
+	CHECK_EQ(CALL(a, E2E_SUM, 0, 100).value, 100);
 	CHECK_EQ(buffer[0], 100);
-	CHECK_EQ(CALL(a, E2E_SUM, (long)elisa_attachment_exchange_in_sub(a) + 8192, 1).error,
-		 ELISA_CALL_FAULT);
+	CHECK_EQ(CALL(a, E2E_SUM, 8191, 1).value, 1);
+	not_touched(a, 8192, 1);
+	not_touched(a, 0, 8193);
+	not_touched(a, -1, 2);
+	/* the object, which the function could read and write, as an address and as an offset */
+	not_touched(a, ELISA_OBJECT_BASE, 8);
+	not_touched(a,
+		    (long)(ELISA_OBJECT_BASE - ELISA_WINDOW_BASE -
+			   elisa_attachment_slot(a) * ELISA_SLOT_SIZE - ELISA_EXCHANGE_OFFSET),
+		    8);
 	CHECK_EQ(elisa_detach(a), 0);
 }
 

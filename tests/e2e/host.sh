@@ -132,6 +132,8 @@ grant nop attach
 ended all
 ended nop
 grep -q '^2.\?$' /run/guest-nop/console || { say "FAILED: nop counts"; status=1; }
+grep -q '^attach attachment 1.\?$' /run/guest-manager/console ||
+	{ say "FAILED: what elisa-exec says of an attachment"; status=1; }
 say "the manager is killed while a guest calls"
 vm survivor
 grant survivor attach

@@ -21,7 +21,7 @@ static const enum wire_type client_hears[] = {WIRE_WELCOME, WIRE_OFFER};
 static void good_stream(const enum wire_type types[2], uint8_t stream[2 * WIRE_SIZE])
 {
 	for (int i = 0; i < 2; i++) {
-		struct wire_message message = {.type = types[i]};
+		struct wire_message message = {.type = types[i], .vcpus = 2};
 
 		if (types[i] == WIRE_OFFER)
 			memset(message.ticket, 1, sizeof(message.ticket));

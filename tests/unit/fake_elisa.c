@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "fake_elisa.h"
 
 struct fake_elisa fake_elisa = {.rights = ELISA_HELLO_MAY_EXPORT};
@@ -58,8 +59,8 @@ int elisa_export_create_private(struct elisa *handle, const char *name, uint32_t
 {
 	(void)handle;
 	(void)name;
-	(void)flags;
-	(void)limit_us;
+	fake_elisa.flags = flags;
+	fake_elisa.limit_us = limit_us;
 	memset(ticket, 7, ELISA_TICKET_SIZE);
 	*made = NULL;
 	return 0;
@@ -108,7 +109,7 @@ int elisa_attach_private(struct elisa *handle, const uint8_t ticket[ELISA_TICKET
 			 struct elisa_attachment **made)
 {
 	(void)handle;
-	(void)flags;
+	fake_elisa.flags = flags;
 	(void)exchange;
 	(void)length;
 	if (fake_elisa.attach_error || ticket[0] != 7)
@@ -130,4 +131,34 @@ int elisa_detach(struct elisa_attachment *attachment)
 const char *elisa_call_strerror(long error)
 {
 	return error ? "fake call error" : "no error";
+}
+
+int elisa_export_places(struct elisa_export *export_, uint64_t offset, uint32_t count, size_t size)
+{
+	(void)export_;
+	(void)size;
+	fake_elisa.places = count;
+	fake_elisa.places_offset = offset;
+	return 0;
+}
+
+int elisa_export_stacks(struct elisa_export *export_, uint64_t offset, size_t size, uint32_t vcpus)
+{
+	(void)export_;
+	fake_elisa.stack_offset = offset;
+	fake_elisa.stack_size = size;
+	fake_elisa.stack_vcpus = vcpus;
+	return -fake_elisa.stack_error;
+}
+
+int elisa_fd(const struct elisa *handle)
+{
+	(void)handle;
+	return fake_elisa.event_fd ? fake_elisa.event_fd : -1;
+}
+
+int elisa_events_read(struct elisa *handle, struct elisa_event *events, size_t room)
+{
+	(void)handle;
+	return room && read(fake_elisa.event_fd, events, sizeof(*events)) == sizeof(*events);
 }

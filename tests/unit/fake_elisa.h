@@ -15,6 +15,11 @@ struct fake_elisa {
 	unsigned int attached, detached, maps;
 	uint64_t address, offset, physical; /* of the last map */
 	uint32_t prot;
+	uint32_t places, stack_vcpus, flags, limit_us;
+	uint64_t places_offset, stack_offset;
+	size_t stack_size;
+	int stack_error;
+	int event_fd; /* events are read from there; 0: there are none */
 };
 
 extern struct fake_elisa fake_elisa;

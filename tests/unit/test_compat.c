@@ -4,6 +4,7 @@
  * driver: a real server with its child processes, real connections, and hostile peers.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
@@ -20,7 +21,7 @@
 #include "../../lib/compat/internal.h"
 #include "../../lib/compat/wire.h"
 
-static int port, reports[2], exits[2];
+static int port, reports[2], exits[2], events[2];
 static pid_t server;
 static struct elisa_map_req request = {
 	.pt_flags = PT_P | PT_U | PT_W,
@@ -84,9 +85,9 @@ static int start_server(void **state)
 {
 	(void)state;
 	port = free_port();
-	fake_elisa = (struct fake_elisa){.rights = ELISA_HELLO_MAY_EXPORT};
-	if (pipe(reports) < 0 || pipe(exits) < 0)
+	if (pipe(reports) < 0 || pipe(exits) < 0 || pipe2(events, O_NONBLOCK) < 0)
 		return -1;
+	fake_elisa = (struct fake_elisa){.rights = ELISA_HELLO_MAY_EXPORT, .event_fd = events[0]};
 	server = fork();
 	if (!server) {
 		elisa_compat_report(report);
@@ -110,6 +111,7 @@ static int stop_server(void **state)
 	for (int i = 0; i < 2; i++) {
 		close(reports[i]);
 		close(exits[i]);
+		close(events[i]);
 	}
 	return 0;
 }
@@ -291,7 +293,7 @@ static void closed(int fd)
 
 static void strangers_hold_nobody_up(void **state)
 {
-	const struct wire_message hello = {.type = WIRE_HELLO};
+	const struct wire_message hello = {.type = WIRE_HELLO, .vcpus = 1};
 	int garbage = stranger(), truncated = stranger(), silent = stranger(), stalled = stranger();
 	uint8_t bytes[WIRE_SIZE];
 	int sockfd;
@@ -315,6 +317,46 @@ static void strangers_hold_nobody_up(void **state)
 	reported("Connection timed out");
 	close(stalled); /* in the callbacks' part */
 	reported("callback returned -1");
+}
+
+static void aborted_calls_are_reported(void **state)
+{
+	const struct elisa_event attach = {.type = ELISA_EVENT_ATTACH};
+	const struct elisa_event abort = {
+		.type = ELISA_EVENT_ABORT, .vcpu = 3, .value = ELISA_CALL_FAULT};
+	int sockfd = elisa_client("127.0.0.1", port, ordinary);
+
+	(void)state;
+	assert_true(sockfd >= 0);
+	assert_int_equal(write(events[1], &attach, sizeof(attach)), sizeof(attach));
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(write(events[1], &abort, sizeof(abort)), sizeof(abort));
+	/* the first eight, once that there are more, and nothing of these */
+	reported("a call of the client, on its vCPU 3: fake call error\n"
+		 "a call of the client, on its vCPU 3: fake call error\n"
+		 "more calls of the client are ended, which is not reported\n");
+	close(sockfd);
+	exit_callback_ran();
+}
+
+/* What the environment asks for; a client that asks for trust gets it from its own process only. */
+static void trust_is_asked_for(void **state)
+{
+	int sockfd;
+
+	(void)state;
+	sockfd = elisa_client("127.0.0.1", port, ordinary);
+	assert_true(sockfd >= 0);
+	assert_int_equal(fake_elisa.flags, 0);
+	close(sockfd);
+	exit_callback_ran();
+	setenv("ELISA_COMPAT_TRUST_MANAGER", "1", 1);
+	sockfd = elisa_client("127.0.0.1", port, ordinary);
+	unsetenv("ELISA_COMPAT_TRUST_MANAGER");
+	assert_true(sockfd >= 0);
+	assert_int_equal(fake_elisa.flags, ELISA_ATTACH_TRUST_MANAGER);
+	close(sockfd);
+	exit_callback_ran();
 }
 
 static void clients_are_counted(void **state)
@@ -430,7 +472,7 @@ static void interrupts_are_left_alone(void **state)
 	vmcall_cli();
 	assert_int_equal(vmcall_rflags() & 0x202, 0x202);
 	vmcall_sti();
-	assert_int_equal(elisa_disable_irq_if_enabled(), 0);
+	elisa_disable_irq_if_enabled();
 }
 
 int main(void)
@@ -442,6 +484,8 @@ int main(void)
 		WITH_SERVER(refusals_are_told),
 		WITH_SERVER(a_server_needs_its_port_and_rights),
 		WITH_SERVER(strangers_hold_nobody_up),
+		WITH_SERVER(aborted_calls_are_reported),
+		WITH_SERVER(trust_is_asked_for),
 		WITH_SERVER(clients_are_counted),
 		WITH_SERVER(the_server_takes_its_clients_with_it),
 		WITH_SERVER(a_client_outlives_no_server),

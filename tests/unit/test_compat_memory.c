@@ -57,6 +57,54 @@ static int child(int (*body)(long *), long *argument)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+static void no_stacks(uint32_t vcpus, int error, const char *because)
+{
+	fake_elisa.stack_vcpus = 0;
+	assert_int_equal(compat_stacks(NULL, vcpus), -1);
+	assert_int_equal(errno, error);
+	if (!strstr(elisa_compat_error(), because))
+		fail_msg("'%s' does not contain '%s'", elisa_compat_error(), because);
+	assert_int_equal(fake_elisa.stack_vcpus, 0);
+}
+
+static void stacks_for_each_vcpu(void **state)
+{
+	const size_t default_size = 1 << 20;
+
+	(void)state;
+	assert_int_equal(elisa_compat_place(), 0);
+	assert_int_equal(compat_stacks(NULL, 3), 0);
+	assert_int_equal(fake_elisa.places, 1);
+	assert_int_equal(fake_elisa.stack_size, default_size);
+	assert_int_equal(fake_elisa.stack_vcpus, 3);
+	assert_int_equal(fake_elisa.stack_offset, fake_elisa.places_offset + 4096);
+	/* all of it is taken in this process */
+	for (uint64_t at = fake_elisa.places_offset;
+	     at < fake_elisa.stack_offset + 4096 + 2 * 3 * default_size; at += 4096)
+		assert_ptr_equal(mmap((void *)(uintptr_t)(ELISA_OBJECT_BASE + at), 4096, PROT_NONE,
+				      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0),
+				 MAP_FAILED);
+	setenv("ELISA_COMPAT_STACK", "70000", 1);
+	assert_int_equal(compat_stacks(NULL, 1), 0);
+	assert_int_equal(fake_elisa.stack_size, 73728);
+	fake_elisa.stack_error = EDQUOT;
+	assert_int_equal(compat_stacks(NULL, 1), -1);
+	assert_int_equal(errno, EDQUOT);
+	fake_elisa.stack_error = 0;
+	setenv("ELISA_COMPAT_STACK", "1M", 1);
+	no_stacks(1, EINVAL, "ELISA_COMPAT_STACK is '1M'; give a number");
+	setenv("ELISA_COMPAT_STACK", "0", 1);
+	fake_elisa.stack_vcpus = 0;
+	assert_int_equal(compat_stacks(NULL, 3), 0); /* the host's */
+	assert_int_equal(fake_elisa.stack_vcpus, 0);
+	unsetenv("ELISA_COMPAT_STACK");
+	no_stacks(17, EDQUOT,
+		  "the client has 17 vCPUs, and stacks are for 16; set ELISA_COMPAT_VCPUS");
+	setenv("ELISA_COMPAT_VCPUS", "17", 1);
+	assert_int_equal(compat_stacks(NULL, 17), 0);
+	unsetenv("ELISA_COMPAT_VCPUS");
+}
+
 static void mappings_lie_in_the_object_area(void **state)
 {
 	void *aligned = NULL;
@@ -184,8 +232,8 @@ static void objects_are_loaded_in_place(void **state)
 	bool found = false;
 
 	(void)state;
-	assert_int_equal(elisa_create_program_map_req(object("good"), 0, &handle, &reqs, &nreqs,
-						      &capacity),
+	assert_int_equal((long)elisa_create_program_map_req(object("good"), 0, &handle, &reqs,
+							    &nreqs, &capacity),
 			 0);
 	assert_true(nreqs > 2 && capacity >= nreqs);
 	function = dlsym(handle, "entry_function");
@@ -205,8 +253,8 @@ static void objects_are_loaded_in_place(void **state)
 	assert_true(found && writable && executable && constant);
 
 	before = nreqs; /* a second one is another copy, behind the first */
-	assert_int_equal(elisa_create_program_map_req(object("good"), 0, &handle, &reqs, &nreqs,
-						      &capacity),
+	assert_int_equal((long)elisa_create_program_map_req(object("good"), 0, &handle, &reqs,
+							    &nreqs, &capacity),
 			 0);
 	assert_int_equal(nreqs, 2 * before);
 	assert_ptr_not_equal(dlsym(handle, "entry_function"), function);
@@ -220,22 +268,22 @@ static void bad_objects_are_refused(void **state)
 	void *handle;
 
 	(void)state;
-	assert_int_equal(elisa_create_program_map_req("/nowhere.so", 0, &handle, &reqs, &nreqs,
-						      &capacity),
+	assert_int_equal((long)elisa_create_program_map_req("/nowhere.so", 0, &handle, &reqs,
+							    &nreqs, &capacity),
 			 -1);
 	assert_int_equal(errno, ENOENT);
 	assert_non_null(strstr(elisa_compat_error(), "load '/nowhere.so'"));
-	assert_int_equal(elisa_create_program_map_req(object("wx"), 0, &handle, &reqs, &nreqs,
-						      &capacity),
+	assert_int_equal((long)elisa_create_program_map_req(object("wx"), 0, &handle, &reqs, &nreqs,
+							    &capacity),
 			 -1);
 	assert_int_equal(errno, EACCES);
 	assert_non_null(strstr(elisa_compat_error(), "writable and executable; link it"));
-	assert_int_equal(elisa_create_program_map_req("/etc/passwd", 0, &handle, &reqs, &nreqs,
-						      &capacity),
+	assert_int_equal((long)elisa_create_program_map_req("/etc/passwd", 0, &handle, &reqs,
+							    &nreqs, &capacity),
 			 -1);
 	assert_int_equal(errno, ENOEXEC);
-	assert_int_equal(elisa_create_program_map_req(NULL, 0, &handle, &reqs, &nreqs, &capacity),
-			 -1);
+	assert_int_equal(
+		(long)elisa_create_program_map_req(NULL, 0, &handle, &reqs, &nreqs, &capacity), -1);
 	assert_int_equal(errno, EINVAL);
 	assert_int_equal(nreqs, 0);
 	free(reqs);
@@ -245,6 +293,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mappings_lie_in_the_object_area),
+		cmocka_unit_test(stacks_for_each_vcpu),
 		cmocka_unit_test(what_the_server_had_is_shared),
 		cmocka_unit_test(memory_is_writable_while_it_is_pinned),
 		cmocka_unit_test(both_permissions_become_one),

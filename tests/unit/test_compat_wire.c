@@ -44,18 +44,42 @@ static void messages_arrive_and_nothing_else_is_read(void **state)
 
 static void every_byte_is_checked(void **state)
 {
-	struct wire_message hello = {.type = WIRE_HELLO}, got;
+	struct wire_message attached = {.type = WIRE_ATTACHED}, got;
 	uint8_t bytes[WIRE_SIZE];
 
 	(void)state;
-	wire_format(&hello, bytes);
-	assert_int_equal(wire_parse(bytes, WIRE_HELLO, &got), 0);
+	wire_format(&attached, bytes);
+	assert_int_equal(wire_parse(bytes, WIRE_ATTACHED, &got), 0);
 	assert_int_equal(wire_parse(bytes, WIRE_WELCOME, &got), -EPROTO);
 	for (int i = 0; i < WIRE_SIZE; i++) {
 		bytes[i] ^= 0x20;
-		assert_int_equal(wire_parse(bytes, WIRE_HELLO, &got),
+		assert_int_equal(wire_parse(bytes, WIRE_ATTACHED, &got),
 				 i == 8 || i == 9 ? -EPROTONOSUPPORT : -EPROTO);
 		bytes[i] ^= 0x20;
+	}
+}
+
+static void a_client_has_vcpus(void **state)
+{
+	static const uint32_t good[] = {1, 2, 77, WIRE_MAX_VCPUS};
+	static const uint32_t bad[] = {0, WIRE_MAX_VCPUS + 1, 0x01000000, UINT32_MAX};
+	uint8_t bytes[WIRE_SIZE];
+	struct wire_message got;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(good); i++) {
+		struct wire_message hello = {.type = WIRE_HELLO, .vcpus = good[i]};
+
+		wire_format(&hello, bytes);
+		assert_int_equal(wire_parse(bytes, WIRE_HELLO, &got), 0);
+		assert_int_equal(got.vcpus, good[i]);
+		assert_int_equal(got.status, WIRE_OK);
+	}
+	for (size_t i = 0; i < COUNT_OF(bad); i++) {
+		struct wire_message hello = {.type = WIRE_HELLO, .vcpus = bad[i]};
+
+		wire_format(&hello, bytes);
+		assert_int_equal(wire_parse(bytes, WIRE_HELLO, &got), -EPROTO);
 	}
 }
 
@@ -68,9 +92,9 @@ static void a_status_fits_its_message(void **state)
 	wire_format(&message, bytes);
 	assert_int_equal(wire_parse(bytes, WIRE_WELCOME, &got), 0);
 	assert_int_equal(got.status, WIRE_BUSY);
-	message.type = WIRE_HELLO; /* a client has no status */
+	message.type = WIRE_ATTACHED; /* a client has no status */
 	wire_format(&message, bytes);
-	assert_int_equal(wire_parse(bytes, WIRE_HELLO, &got), -EPROTO);
+	assert_int_equal(wire_parse(bytes, WIRE_ATTACHED, &got), -EPROTO);
 	message.type = WIRE_OFFER; /* a refusal has no ticket, an offer has one */
 	message.ticket[31] = 1;
 	wire_format(&message, bytes);
@@ -217,6 +241,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(messages_arrive_and_nothing_else_is_read, setup,
 						teardown),
 		cmocka_unit_test(every_byte_is_checked),
+		cmocka_unit_test(a_client_has_vcpus),
 		cmocka_unit_test(a_status_fits_its_message),
 		cmocka_unit_test_setup_teardown(time_is_limited_as_a_whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_end_is_told, setup, teardown),

@@ -116,12 +116,6 @@ static void old_hash_table_is_read(void **state)
 	runs("sysv_hash");
 }
 
-static void an_ordinary_object_runs(void **state)
-{
-	(void)state;
-	runs("ordinary");
-}
-
 static void load_maps_every_page_once(void **state)
 {
 	struct elisa_extra_image *image;
@@ -229,6 +223,38 @@ static void ifunc_is_refused(void **state)
 {
 	(void)state;
 	refused("ifunc", "IFUNC");
+}
+
+static void constructors_are_refused(void **state)
+{
+	(void)state;
+	refused("constructor", "constructors (.init_array, 0x");
+	refused("init", "constructors (.init, 0x");
+	/* the start files of an object that is linked with a C library */
+	refused("ordinary", "link it with -nostdlib");
+}
+
+static void memory_functions_are_to_be_had(void **state)
+{
+	(void)state;
+	refused("memory", "'memcpy' is undefined; link the object with -lelisa-function");
+}
+
+static void general_registers_are_checked(void **state)
+{
+	struct elisa_extra_image *image;
+
+	(void)state;
+	assert_int_equal(elisa_extra_load(export_, object("vector"), 0, &image), 0);
+	elisa_extra_unload(image);
+	assert_int_equal(elisa_export_destroy(export_), 0);
+	assert_int_equal(
+		elisa_export_create(handle, "table", ELISA_EXPORT_GENERAL_REGS, 0, &export_), 0);
+	fake.maps = 0;
+	refused("vector", "uses vector or x87 registers (features 0x9)");
+	refused("good", "-Wa,-mx86-used-note=yes");
+	assert_int_equal(elisa_extra_load(export_, object("general"), 0, &image), 0);
+	elisa_extra_unload(image);
 }
 
 static void writable_code_is_refused(void **state)
@@ -382,7 +408,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(an_object_runs),
 		TEST(old_hash_table_is_read),
-		TEST(an_ordinary_object_runs),
 		TEST(load_maps_every_page_once),
 		TEST(pointers_hold_the_object_areas_address),
 		TEST(publish_needs_a_function),
@@ -391,6 +416,9 @@ int main(void)
 		TEST(stack_protector_is_explained),
 		TEST(thread_local_is_refused),
 		TEST(ifunc_is_refused),
+		TEST(constructors_are_refused),
+		TEST(memory_functions_are_to_be_had),
+		TEST(general_registers_are_checked),
 		TEST(writable_code_is_refused),
 		TEST(other_files_are_refused),
 		TEST(truncated_at_every_byte),

@@ -9,8 +9,8 @@
 extern "C" {
 #endif
 
-/* Has no effect: see vmcall_cli(). Returns 0. */
-int elisa_disable_irq_if_enabled(void);
+/* Has no effect: see vmcall_cli(). */
+void elisa_disable_irq_if_enabled(void);
 
 #ifdef __cplusplus
 }

@@ -1,8 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests that map a shared object, as the research prototype's libelisa-extra made them. */
+/*
+ * Requests that map a shared object, as the research prototype's libelisa-extra made them. Programs rely on what its header
+ * included, so this one includes that as well; libelf's headers where there are any, for nothing here needs them.
+ */
 #ifndef LIBELISA_EXTRA_MAP_H
 #define LIBELISA_EXTRA_MAP_H
 
+#include <assert.h>
+#include <fcntl.h>
+#include <link.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#if defined(__has_include)
+#if __has_include(<libelf.h>) && __has_include(<gelf.h>)
+#include <gelf.h>
+#include <libelf.h>
+#endif
+#endif
 #include <libelisa.h>
 
 #ifdef __cplusplus
@@ -14,11 +31,11 @@ extern "C" {
  * segments: code executable, data writable, constants neither. dlsym() on *dl_handle gives the
  * server's addresses, which are the function's as well. base_gpa: not used. *reqs grows by realloc();
  * *nreqs requests are in it, with room for *capacity (NULL, 0 and 0 at first).
- * 0, or -1 with errno and nothing changed: ENOENT or ENOEXEC (it cannot be loaded), EACCES (a
+ * NULL, or another value with errno and nothing changed: ENOENT or ENOEXEC (it cannot be loaded), EACCES (a
  * segment is writable and executable), ENOMEM. Not beside another call of the same lists.
  */
-int elisa_create_program_map_req(const char *file, uint64_t base_gpa, void **dl_handle,
-				 struct elisa_map_req **reqs, int *nreqs, int *capacity);
+void *elisa_create_program_map_req(const char *file, uint64_t base_gpa, void **dl_handle,
+				   struct elisa_map_req **reqs, int *nreqs, int *capacity);
 
 #ifdef __cplusplus
 }

@@ -76,3 +76,29 @@ PUBLIC long uses_ifunc(void)
 #ifdef WITH_WX
 __asm__(".section .wx, \"awx\", @progbits\n\tret\n\t.text\n");
 #endif
+
+#ifdef WITH_CONSTRUCTOR
+__attribute__((constructor)) static void construct(void)
+{
+	counter = 1;
+}
+#endif
+
+#ifdef WITH_MEMCPY
+void *memcpy(void *to, const void *from, unsigned long size);
+
+PUBLIC void copies(void *to, const void *from, unsigned long size)
+{
+	memcpy(to, from, size);
+}
+#endif
+
+#ifdef WITH_VECTOR
+/* GCC takes a vector register for it if it may */
+PUBLIC void zero(long *pair)
+{
+	pair[0] = 0;
+	pair[1] = 0;
+	counter = pair[1];
+}
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What both launchers do: load an application, and say what is wrong with a command line. */
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "elisa-exec.h"
+
+int usage_error(const char *what, const char *value)
+{
+	fprintf(stderr, "elisa-exec: %s%s%s; see elisa-exec --help\n", what, value ? ": " : "",
+		value ? value : "");
+	return 2;
+}
+
+/* It stays loaded until the process ends. */
+void *load_object(const char *file)
+{
+	void *object;
+	char *path = NULL;
+
+	/* Without a slash dlopen() would search the system's libraries instead. */
+	if (!strchr(file, '/') && asprintf(&path, "./%s", file) >= 0)
+		file = path;
+	object = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+	free(path);
+	if (!object)
+		fprintf(stderr, "elisa-exec: cannot load the application: %s\n", dlerror());
+	return object;
+}
