@@ -66,7 +66,8 @@ struct rvs_policy {
 };
 
 /* Attaches the vNIC at region as port. The answer is written to the vNIC as well. The memory stays
- * readable and writable until the port is detached. Returns 0 or -enum rvif_reason. */
+ * readable and writable until the port is detached. Returns 0 or -enum rvif_reason. At 0 the owner
+ * wakes the port's receivers: an earlier switch may have owed them a wake-up. */
 int rvs_port_attach(struct rvs *rvs, uint32_t port, void *region, uint64_t size,
 		    const struct rvs_policy *policy);
 

@@ -110,6 +110,35 @@ static void on_bus_error(int signal, siginfo_t *info, void *context)
 	siglongjmp(cut_short, 1);
 }
 
+/* --------------------------------------------------------------------------------- receivers */
+
+/* Whoever sleeps does so on "completed" of its queue; see rvif_shared_file. */
+static void wake(uint32_t number, uint32_t queue)
+{
+	const struct port *port = &ports[number];
+	const struct rvif_header *header = (const struct rvif_header *)(const void *)port->region;
+	struct rvif_config config = header->config; /* its own affair if this changed */
+	struct rvif_layout layout;
+
+	if (!port->attached || rvif_layout(&config, &layout) || queue >= config.rx_queues ||
+	    layout.buffers > port->size)
+		return;
+	syscall(SYS_futex, &rvif_rx_queue(port->region, &layout, queue)->completed, FUTEX_WAKE,
+		INT_MAX, NULL, NULL, 0);
+}
+
+static void wake_port(uint32_t number)
+{
+	for (uint32_t queue = 0; ports[number].attached && queue < QUEUES; queue++)
+		wake(number, queue);
+}
+
+static void wake_all(void)
+{
+	for (uint32_t i = 0; i < port_count; i++)
+		wake_port(i);
+}
+
 /* ------------------------------------------------------------------------------------- ports */
 
 static void unmap(struct port *port)
@@ -200,6 +229,8 @@ static void attach(struct port *port, uint32_t epoch)
 	rvs_port_info(rvs, (uint32_t)(port - ports), &info);
 	port->queues = info.tx_queues;
 	memset(&port->before, 0, sizeof(port->before));
+	/* an earlier switch may have been killed between giving frames, perhaps a whole ring, and waking for them */
+	wake_port((uint32_t)(port - ports));
 }
 
 /* The file and the driver as they are now. */
@@ -319,28 +350,6 @@ static void report(double seconds)
 }
 
 /* --------------------------------------------------------------------------------- switching */
-
-/* Whoever sleeps does so on "completed" of its queue; see rvif_shared_file. */
-static void wake(uint32_t number, uint32_t queue)
-{
-	const struct port *port = &ports[number];
-	const struct rvif_header *header = (const struct rvif_header *)(const void *)port->region;
-	struct rvif_config config = header->config; /* its own affair if this changed */
-	struct rvif_layout layout;
-
-	if (!port->attached || rvif_layout(&config, &layout) || queue >= config.rx_queues ||
-	    layout.buffers > port->size)
-		return;
-	syscall(SYS_futex, &rvif_rx_queue(port->region, &layout, queue)->completed, FUTEX_WAKE,
-		INT_MAX, NULL, NULL, 0);
-}
-
-static void wake_all(void)
-{
-	for (uint32_t i = 0; i < port_count; i++)
-		for (uint32_t queue = 0; ports[i].attached && queue < QUEUES; queue++)
-			wake(i, queue);
-}
 
 /* Once over all queues. Returns frames moved. */
 static uint32_t forward_round(uint32_t now)

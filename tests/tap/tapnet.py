@@ -14,6 +14,7 @@ import time
 
 libc = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
+LOOK = 8  # seconds: a daemon with a carrier looks every five whether its switch is there
 home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
 
 
@@ -149,7 +150,7 @@ class Net:
 
     def wait_for_carriers(self, on=True):
         for host in self.hosts:
-            eventually(lambda: host.carrier() == on)
+            eventually(lambda: host.carrier() == on, LOOK)
 
 
 def checksum(data):
