@@ -59,6 +59,9 @@ static const char usage_text[] =
 	"  --check-source      drop what a port sends from other addresses than its own\n"
 	"  --max-age SECONDS   forget a learned address after this time (default 300)\n"
 	"  --max-learned N     addresses that a port may teach (default 1024)\n"
+	"  --forward-link-local\n"
+	"                      flood STP and LLDP (01:80:C2:00:00:00 to 0F), too; pause frames and\n"
+	"                      LACP are always dropped\n"
 	"  --no-offload        grant neither checksum nor segmentation offload\n"
 	"  --poll              never sleep, also when nothing comes\n"
 	"  --help              this text\n"
@@ -474,6 +477,7 @@ int main(int argc, char **argv)
 		{"check-source", no_argument, NULL, 'c'},
 		{"max-age", required_argument, NULL, 'a'},
 		{"max-learned", required_argument, NULL, 'l'},
+		{"forward-link-local", no_argument, NULL, 'f'},
 		{"no-offload", no_argument, NULL, 'o'},
 		{"poll", no_argument, NULL, 'p'},
 		{"help", no_argument, NULL, 'h'},
@@ -505,6 +509,9 @@ int main(int argc, char **argv)
 			if (!to_number(optarg, 1e6, &number))
 				return usage_error("no number of addresses", optarg);
 			policy.max_learned = (uint32_t)number;
+			break;
+		case 'f':
+			policy.flags |= RVS_FORWARD_LINK_LOCAL;
 			break;
 		case 'o':
 			policy.features &= ~(RVIF_F_CSUM | RVIF_F_TSO4 | RVIF_F_TSO6);

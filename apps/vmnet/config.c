@@ -118,6 +118,8 @@ static int read_port(json_object *object, struct port_config *port)
 			error = get_flag(key, value, RVS_CHECK_SOURCE, true, &policy->flags);
 		else if (!strcmp(key, "learning"))
 			error = get_flag(key, value, RVS_NO_LEARNING, false, &policy->flags);
+		else if (!strcmp(key, "link_local"))
+			error = get_flag(key, value, RVS_FORWARD_LINK_LOCAL, true, &policy->flags);
 		else if (!strcmp(key, "offloads"))
 			error = get_flag(key, value, RVIF_F_CSUM | RVIF_F_TSO4 | RVIF_F_TSO6, true,
 					 &policy->features);

@@ -29,7 +29,7 @@ bad()
 good '{"ports": [{}]}'
 good '{"export": "net.1", "queues": 128, "port_mib": 256, "max_age": 1, "limit_us": 100, "ports": [
   {"name": "a", "ticket_file": "/x", "mac": "02:00:00:00:00:01", "check_source": false, "learning": false,
-   "offloads": false, "max_learned": 0, "mbps": 100, "static": ["02:00:00:00:00:02", "02:00:00:00:00:03"]},
+   "offloads": false, "link_local": true, "max_learned": 0, "mbps": 100, "static": ["02:00:00:00:00:02", "02:00:00:00:00:03"]},
   {"name": "b"}]}'
 bad 'there are no "ports"' '{}'
 bad 'holds no object' '[]'
