@@ -22,8 +22,15 @@
 #define NET_RVIF_RECLAIM_BYTES	8192 /* the same in bytes of the area */
 #define NET_RVIF_PUBLISH	32   /* receive buffers that are given back at once */
 
-/* Ethernet header and one VLAN tag; rvif counts no FCS. */
-#define NET_RVIF_OVERHEAD	(RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN)
+/* Ethernet header and two VLAN tags; rvif counts no FCS. */
+#define NET_RVIF_OVERHEAD	(RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
+
+/* What a frame to transmit may ask for, the flags that only say what it is left out; and of that, what we do. */
+#define NET_RVIF_TX_OFFERED	(RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG)
+#define NET_RVIF_TX_REQUESTS                                                    \
+	(RTE_MBUF_F_TX_OFFLOAD_MASK &                                           \
+	 ~(RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6 | RTE_MBUF_F_TX_OUTER_IPV4 | \
+	   RTE_MBUF_F_TX_OUTER_IPV6 | RTE_MBUF_F_TX_TUNNEL_MASK))
 
 struct net_rvif_options {
 	const struct rvif_transport *transport;
@@ -48,7 +55,7 @@ struct net_rvif_tx_stats {
 	uint64_t packets;
 	uint64_t bytes;
 	uint64_t bad;	      /* too short, too long, too many segments */
-	uint64_t unsupported; /* an offload that the switch did not grant */
+	uint64_t unsupported; /* an offload that the switch did not grant, or that we never offer */
 	uint64_t full;	      /* bursts that were cut short by a full ring */
 	uint64_t kicks;
 	uint64_t checksums;

@@ -15,7 +15,7 @@ static const char usage_text[] =
 	"\n"
 	"  --name NAME      of the interface (default rvif0)\n"
 	"  --queues N       in each direction, 1 to 128 (default 1)\n"
-	"  --mtu N          68 to 65517 (default 1500)\n"
+	"  --mtu N          68 to 65513 (default 1500)\n"
 	"  --mac MAC        address to propose to the switch (default: what it says, else random)\n"
 	"  --no-csum        no checksum offload, nor TSO\n"
 	"  --no-tso         no segmentation offload\n"
@@ -76,7 +76,7 @@ static int read_option(struct options *options, int option)
 	case 'u':
 		return read_number(optarg, MIN_MTU, MAX_MTU, &options->mtu) ?
 			       0 :
-			       usage_error("no MTU from 68 to 65517", optarg);
+			       usage_error("no MTU from 68 to 65513", optarg);
 	case 'm':
 		return read_mac(optarg, options->mac) ?
 			       0 :

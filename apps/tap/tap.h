@@ -18,7 +18,7 @@ enum {
 	BUFFER = 4096,
 	STRIDE = BUFFER + 64, /* else all buffers' beginnings share a few sets of the cache */
 	BATCH = 64,	      /* frames between two publications */
-	ETHER_OVERHEAD = 14 + 4,
+	ETHER_OVERHEAD = 14 + 2 * 4, /* two VLAN tags */
 	MIN_MTU = 68,
 	MAX_MTU = RVIF_MAX_FRAME - ETHER_OVERHEAD,
 	FRAME_BUFFERS = (RVIF_MAX_FRAME + BUFFER - 1) / BUFFER, /* of the longest frame */

@@ -122,8 +122,9 @@ static void test_limits_are_reported(void **state)
 	assert_int_equal(info.max_rx_queues, 3);
 	assert_int_equal(info.max_tx_queues, 3);
 	assert_int_equal(info.max_rx_pktlen, 65535);
-	assert_int_equal(info.max_mtu, 65535 - 18);
+	assert_int_equal(info.max_mtu, 65535 - 22);
 	assert_true(info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_UDP_CKSUM);
+	assert_true(info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM);
 	assert_false(info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_TCP_TSO);
 	assert_int_equal(rte_eth_macaddr_get(id, &mac), 0);
 	assert_memory_equal(&mac, "\x02\xaa\xbb\xcc\xdd\xee", 6);
