@@ -354,5 +354,6 @@ static struct rte_vdev_driver driver = {
 };
 
 RTE_PMD_REGISTER_VDEV(net_rvif, driver);
-RTE_PMD_REGISTER_PARAM_STRING(net_rvif, "path=<file> mac=<xx:xx:xx:xx:xx:xx> queues=<1-128> "
-					"buffer=<512-65535> csum=<0|1> tso=<0|1>");
+RTE_PMD_REGISTER_PARAM_STRING(net_rvif,
+			      "path=<file> mac=<xx:xx:xx:xx:xx:xx> queues=<1-128> "
+			      "buffer=<512-65535> csum=<0|1> tso=<0|1> mode=<octal> group=<group>");

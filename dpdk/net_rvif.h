@@ -36,6 +36,7 @@ struct net_rvif_options {
 	const struct rvif_transport *transport;
 	char *path;		   /* for the transport: a file, or an export */
 	struct rte_ether_addr mac; /* all 0: not given */
+	struct rvif_access access; /* to the file */
 	uint32_t queues;
 	uint32_t buffer_size;
 	bool csum;

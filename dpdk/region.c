@@ -86,7 +86,8 @@ static int configure(const struct net_rvif_port *port, const struct rte_eth_dev_
 
 static int open_region(struct net_rvif_port *port, const struct rvif_config *config)
 {
-	int error = rvif_open(&port->vnic, port->options.transport, port->options.path, config);
+	int error = rvif_open_for(&port->vnic, port->options.transport, port->options.path, config,
+				  &port->options.access);
 
 	if (error) {
 		NET_RVIF_LOG(ERR, "cannot create '%s' (%" PRIu64 " bytes): %s%s",

@@ -31,6 +31,7 @@ struct options {
 	uint32_t queues;
 	uint32_t mtu;
 	uint8_t mac[6]; /* all 0: none */
+	struct rvif_access access;
 	bool no_csum, no_tso, promiscuous;
 	uint32_t drop; /* of 1000 received frames */
 	bool stats, json;
@@ -81,7 +82,10 @@ struct daemon {
 	int why_not;	      /* it failed the last time */
 };
 
-/* options.c: 0, 1 for --help, or -exit status after a message. */
+#define OPTIONS_HELP 1
+
+/* options.c: 0, OPTIONS_HELP, or -exit status after a message. */
+extern const char usage_text[];
 int options_read(struct options *options, int argc, char **argv);
 
 /* interface.c: 0, or -1 after a message. */
@@ -91,14 +95,16 @@ void interface_close(struct daemon *d);
 int interface_set_features(const struct daemon *d, uint32_t features);
 int interface_set_mac(const struct daemon *d, const uint8_t mac[6]);
 int interface_set_carrier(const struct daemon *d, bool on);
+/* As it is called now: the administrator may have renamed it. */
+const char *interface_name(struct daemon *d);
 
 /* transmit.c and receive.c: threads; argument: their queue. */
 void *transmit(void *queue);
 void *receive(void *queue);
 void receive_post_all(struct queue *queue);
 
-/* report.c: to the standard output. */
-void report(const struct daemon *d);
+/* report.c: to the standard output, without waiting for its reader. */
+void report(struct daemon *d);
 
 static inline void count(uint64_t *counter, uint64_t more)
 {
