@@ -8,8 +8,7 @@
 
 #define REPLACEMENT "\xef\xbf\xbd"
 
-/* Bytes of the character at text, which ends with a 0; 0: none begins there. */
-static size_t character(const char *text)
+size_t utf8_character(const char *text)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
 	const uint8_t *byte = (const uint8_t *)text;
@@ -37,7 +36,7 @@ static size_t character(const char *text)
 bool utf8_is_text(const char *text)
 {
 	while (*text) {
-		const size_t length = character(text);
+		const size_t length = utf8_character(text);
 
 		if (!length || (uint8_t)*text < 0x20 || *text == 0x7f)
 			return false;
@@ -54,7 +53,7 @@ json_object *utf8_json(const char *text)
 	if (!valid)
 		return NULL;
 	while (*text) {
-		const size_t length = character(text);
+		const size_t length = utf8_character(text);
 
 		if (length) {
 			memcpy(to, text, length);

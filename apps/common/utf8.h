@@ -6,6 +6,9 @@
 #include <json-c/json.h>
 #include <stdbool.h>
 
+/* Bytes of the character that text, which ends with a 0, begins with; 0: none. The end is a character of one byte. */
+size_t utf8_character(const char *text);
+
 /* Is it UTF-8 (RFC 3629), without control characters? */
 bool utf8_is_text(const char *text);
 

@@ -116,12 +116,14 @@ const char *rvif_strreason(int reason);
 /*
  * What operators write. 0, or -EINVAL and *result as it was: the whole text has to be right. An address is 17
  * characters such as 02:00:00:00:00:0a; a mode is octal, up to 0777; a group is a name or a number. hex: count
- * bytes of two digits each, with this separator between them or, if 0, none.
+ * bytes of two digits each, with this separator between them or, if 0, none; read_hex: a line of them in a file, and
+ * nothing else; -errno if it cannot be read.
  */
 int rvif_parse_mac(const char *text, uint8_t mac[6]);
 int rvif_parse_mode(const char *text, uint32_t *mode);
 int rvif_parse_group(const char *text, uint32_t *group);
 int rvif_parse_hex(const char *text, char separator, uint8_t *bytes, size_t count);
+int rvif_read_hex(const char *file, uint8_t *bytes, size_t count);
 
 /* Can it be the address of an interface: neither a group's nor 0? */
 static inline int rvif_mac_is_station(const uint8_t mac[6])

@@ -2,6 +2,7 @@
 /* What operators write in options and configurations, the same for all programs. It takes the whole text or nothing. */
 #include <errno.h>
 #include <grp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <rvif/driver.h>
@@ -28,6 +29,28 @@ int rvif_parse_hex(const char *text, char separator, uint8_t *bytes, size_t coun
 			return -EINVAL;
 	}
 	return *text ? -EINVAL : 0;
+}
+
+int rvif_read_hex(const char *path, uint8_t *bytes, size_t count)
+{
+	char text[256] = "";
+	FILE *file = fopen(path, "re");
+	size_t length;
+	int error;
+
+	if (!file)
+		return -errno;
+	length = fread(text, 1, sizeof(text) - 1, file);
+	error = ferror(file) ? -errno : 0;
+	fclose(file);
+	if (length && text[length - 1] == '\n')
+		text[--length] = 0;
+	if (!error && length != 2 * count)
+		error = -EINVAL;
+	if (!error)
+		error = rvif_parse_hex(text, 0, bytes, count);
+	explicit_bzero(text, sizeof(text));
+	return error;
 }
 
 int rvif_parse_mac(const char *text, uint8_t mac[6])
