@@ -160,13 +160,19 @@ struct __attribute__((aligned(8))) rvif_desc {
 	uint16_t header_length; /* bytes before the payload; with GSO */
 };
 
-_Static_assert(sizeof(struct rvif_config) == RVIF_LINE, "rvif_config is a line");
-_Static_assert(sizeof(struct rvif_driver_line) == RVIF_LINE, "rvif_driver_line is a line");
-_Static_assert(sizeof(struct rvif_switch_line) == RVIF_LINE, "rvif_switch_line is a line");
-_Static_assert(sizeof(struct rvif_header) <= RVIF_HEADER_SIZE, "rvif_header fits its page");
-_Static_assert(sizeof(struct rvif_queue) == 2 * RVIF_LINE, "rvif_queue is two lines");
-_Static_assert(offsetof(struct rvif_queue, completed) == RVIF_LINE, "one side, one line");
-_Static_assert(sizeof(struct rvif_desc) == 16, "rvif_desc is 16 bytes");
+#ifdef __cplusplus
+#define RVIF_STATIC_ASSERT static_assert
+#else
+#define RVIF_STATIC_ASSERT _Static_assert
+#endif
+
+RVIF_STATIC_ASSERT(sizeof(struct rvif_config) == RVIF_LINE, "rvif_config is a line");
+RVIF_STATIC_ASSERT(sizeof(struct rvif_driver_line) == RVIF_LINE, "rvif_driver_line is a line");
+RVIF_STATIC_ASSERT(sizeof(struct rvif_switch_line) == RVIF_LINE, "rvif_switch_line is a line");
+RVIF_STATIC_ASSERT(sizeof(struct rvif_header) <= RVIF_HEADER_SIZE, "rvif_header fits its page");
+RVIF_STATIC_ASSERT(sizeof(struct rvif_queue) == 2 * RVIF_LINE, "rvif_queue is two lines");
+RVIF_STATIC_ASSERT(offsetof(struct rvif_queue, completed) == RVIF_LINE, "one side, one line");
+RVIF_STATIC_ASSERT(sizeof(struct rvif_desc) == 16, "rvif_desc is 16 bytes");
 
 /* Offsets follow from the configuration; none is read from memory. */
 struct rvif_layout {
