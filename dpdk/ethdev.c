@@ -315,6 +315,8 @@ static int probe(struct rte_vdev_device *device)
 		rte_ether_addr_copy(&options.mac, address);
 	port = dev->data->dev_private;
 	port->options = options;
+	if (rte_is_zero_ether_addr(&options.mac))
+		rte_ether_addr_copy(address, &port->any_mac);
 	dev->data->mtu = RTE_ETHER_MTU;
 	dev->data->dev_link.link_duplex = RTE_ETH_LINK_FULL_DUPLEX;
 	dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_NOLIVE_MAC_ADDR;

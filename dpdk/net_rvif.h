@@ -113,7 +113,8 @@ struct net_rvif_txq {
 struct net_rvif_port {
 	struct rvif_vnic vnic;
 	struct net_rvif_options options;
-	bool up;    /* rvif_start was called */
+	struct rte_ether_addr any_mac; /* ours by chance or by the switch: another one will do */
+	bool up;		       /* rvif_start was called */
 	bool stale; /* a switch did not let go of the region: the next start makes a new one */
 	bool lost;  /* the switch is gone, said a kick; as stale. Set by any sender */
 	uint32_t refused; /* the epoch whose refusal was reported */

@@ -54,8 +54,8 @@ static const char usage_text[] =
 	"  ping  send one frame at a time and wait for its answer; print latencies\n"
 	"  pong  answer\n"
 	"\n"
-	"  --mac MAC        address of this vNIC (default 02:00:00:00:00:01 for tx and ping,\n"
-	"                   02:00:00:00:00:02 for rx and pong)\n"
+	"  --mac MAC        address to insist on (default what the switch says, else\n"
+	"                   02:00:00:00:00:01 for tx and ping, 02:00:00:00:00:02 for rx and pong)\n"
 	"  --to MAC         where to send (default 02:00:00:00:00:02)\n"
 	"  --size N | imix  bytes of a frame, 64 to 9216 (default 64)\n"
 	"  --batch N        frames that are posted at once, 1 to 256 (default 32)\n"
@@ -85,7 +85,7 @@ static const char *path;
 static uint8_t own_mac[6], to_mac[6] = {2, 0, 0, 0, 0, 2};
 static uint32_t size = MIN_SIZE, batch = 32;
 static double count_limit, time_limit, rate, interval = 1, wait_limit;
-static bool json, poll_always;
+static bool json, poll_always, has_mac;
 static struct rvif_access access_to;
 static volatile sig_atomic_t stop;
 
@@ -149,6 +149,7 @@ static int make_vnic(void)
 	int error;
 
 	memcpy(config.mac, own_mac, 6);
+	config.any_mac = !has_mac;
 	error = rvif_configure(&config, 2ull * RING * BUFFER);
 	if (error) {
 		output_print(STDERR_FILENO, "rvs-pktgen: %s\n", rvif_strreason(-error));
@@ -173,6 +174,16 @@ static int make_vnic(void)
 	return 0;
 }
 
+/* The switch may have had another one. */
+static void take_mac(void)
+{
+	uint8_t mac[6];
+
+	memcpy(mac, rvif_header(&vnic)->sw.mac, sizeof(mac));
+	if (rvif_mac_is_station(mac))
+		memcpy(own_mac, mac, sizeof(mac));
+}
+
 static int wait_for_switch(void)
 {
 	const struct timespec nap = {.tv_nsec = 1000000};
@@ -181,8 +192,10 @@ static int wait_for_switch(void)
 	while (!stop) {
 		int attached = rvif_attached(&vnic);
 
-		if (attached == 1)
+		if (attached == 1) {
+			take_mac();
 			return 0;
+		}
 		if (attached < 0) {
 			output_print(STDERR_FILENO, "rvs-pktgen: %s: the switch refused it: %s\n",
 				     path, rvif_strreason(-attached));
@@ -563,6 +576,7 @@ static int read_option(int option)
 
 	switch (option) {
 	case 'm':
+		has_mac = true;
 		return !rvif_parse_mac(optarg, own_mac) && rvif_mac_is_station(own_mac) ?
 			       0 :
 			       usage_error("no address of a station, as 02:00:00:00:00:01", optarg);

@@ -98,6 +98,16 @@ int interface_set_features(const struct daemon *d, uint32_t features)
 	return 0;
 }
 
+int interface_get_mac(const struct daemon *d, uint8_t mac[6])
+{
+	struct ifreq request = {0};
+
+	if (ioctl(d->queues[0].fd, SIOCGIFHWADDR, &request) < 0)
+		return failed(d, "reading the address");
+	memcpy(mac, request.ifr_hwaddr.sa_data, 6);
+	return 0;
+}
+
 int interface_set_mac(const struct daemon *d, const uint8_t mac[6])
 {
 	struct ifreq request = {.ifr_hwaddr.sa_family = ARPHRD_ETHER};

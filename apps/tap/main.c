@@ -75,7 +75,8 @@ static int open_vnic(struct daemon *d)
 	};
 	int error;
 
-	memcpy(config.mac, options->mac, 6);
+	memcpy(config.mac, d->mac, 6);
+	config.any_mac = !options->has_mac;
 	error = rvif_configure(&config, 2ull * options->queues * RING * STRIDE);
 	if (error) {
 		output_print(STDERR_FILENO, "rvif-tap: %s\n", rvif_strreason(-error));
@@ -168,7 +169,7 @@ static int take_answer(struct daemon *d)
 	const struct rvif_switch_line *answer = &rvif_header(&d->vnic)->sw;
 	const uint32_t generation = rvif_load_acquire(&answer->generation);
 	const uint32_t features = rvif_load(&answer->features) & d->vnic.config.features;
-	static const uint8_t any[6];
+	static const uint8_t none[6];
 	uint8_t mac[6];
 
 	if (d->started && generation == d->generation)
@@ -178,7 +179,12 @@ static int take_answer(struct daemon *d)
 	if (interface_set_features(d, features))
 		return -1;
 	rvif_store(&d->granted, features);
-	if (memcmp(mac, any, 6) && memcmp(mac, d->mac, 6)) {
+	if (!memcmp(mac, none, 6))
+		output_print(STDERR_FILENO,
+			     "rvif-tap: %s: the switch names no address of this port: if it checks "
+			     "sources, nothing can be sent\n",
+			     d->options.where);
+	else if (memcmp(mac, d->mac, 6)) {
 		if (interface_set_mac(d, mac))
 			return -1;
 		memcpy(d->mac, mac, 6);
@@ -263,6 +269,15 @@ static int run(struct daemon *d, int signals)
 	return -1;
 }
 
+/* The interface has the address that the switch is told from the start: a switch that checks sources knows no other one. */
+static int choose_mac(struct daemon *d)
+{
+	if (!d->options.has_mac)
+		return interface_get_mac(d, d->mac);
+	memcpy(d->mac, d->options.mac, 6);
+	return interface_set_mac(d, d->mac);
+}
+
 static int set_up(struct daemon *d)
 {
 	const size_t size = d->options.queues * sizeof(*d->queues);
@@ -280,7 +295,9 @@ static int set_up(struct daemon *d)
 		d->queues[i].fd = -1;
 		d->queues[i].random = i + 1;
 	}
-	return interface_open(d) || open_vnic(d) ? -1 : 0;
+	if (interface_open(d) || choose_mac(d))
+		return -1;
+	return open_vnic(d);
 }
 
 static void tear_down(struct daemon *d)

@@ -16,7 +16,7 @@ const char usage_text[] =
 	"  --name NAME      of the interface (default rvif0)\n"
 	"  --queues N       in each direction, 1 to 128 (default 1)\n"
 	"  --mtu N          68 to 65513 (default 1500)\n"
-	"  --mac MAC        address to propose to the switch (default: what it says, else random)\n"
+	"  --mac MAC        address to insist on (default: what the switch says, else random)\n"
 	"  --mode MODE      permissions of the file VNIC, octal (default 0600)\n"
 	"  --group GROUP    its group\n"
 	"  --no-csum        no checksum offload, nor TSO\n"
@@ -75,6 +75,7 @@ static int read_option(struct options *options, int option)
 			       0 :
 			       usage_error("no MTU from 68 to 65513", optarg);
 	case 'm':
+		options->has_mac = true;
 		return read_mac(optarg, options->mac) ?
 			       0 :
 			       usage_error("no address of a station, as 02:00:00:00:00:01", optarg);

@@ -30,7 +30,8 @@ struct options {
 	char name[IFNAMSIZ];
 	uint32_t queues;
 	uint32_t mtu;
-	uint8_t mac[6]; /* all 0: none */
+	uint8_t mac[6];
+	bool has_mac;
 	struct rvif_access access;
 	bool no_csum, no_tso, promiscuous;
 	uint32_t drop; /* of 1000 received frames */
@@ -77,7 +78,7 @@ struct daemon {
 	/* the main thread's own */
 	bool started, carrier;
 	uint32_t generation;  /* of the attach whose features the interface has */
-	uint8_t mac[6];	      /* that the switch named and the interface has */
+	uint8_t mac[6];	      /* the interface's: its first one, then what the switch named */
 	uint64_t next_try_ms; /* to reconnect */
 	int why_not;	      /* it failed the last time */
 };
@@ -93,6 +94,7 @@ int interface_open(struct daemon *d);
 void interface_close(struct daemon *d);
 /* Asks the kernel for frames that need what the switch granted. */
 int interface_set_features(const struct daemon *d, uint32_t features);
+int interface_get_mac(const struct daemon *d, uint8_t mac[6]);
 int interface_set_mac(const struct daemon *d, const uint8_t mac[6]);
 int interface_set_carrier(const struct daemon *d, bool on);
 /* As it is called now: the administrator may have renamed it. */

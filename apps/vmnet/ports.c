@@ -113,6 +113,15 @@ void ports_event(struct daemon *d, const struct elisa_event *event)
 	}
 }
 
+bool ports_is_mute(const struct daemon *d, uint32_t place)
+{
+	const struct port_config *config = &d->config.port[place - 1];
+	struct rvs_port_info info;
+
+	return config->policy.flags & RVS_CHECK_SOURCE && !config->static_count &&
+	       !rvs_port_info(d->rvs, place, &info) && !rvif_mac_is_station(info.mac);
+}
+
 int ports_look(struct daemon *d)
 {
 	long value;
@@ -134,7 +143,11 @@ int ports_look(struct daemon *d)
 			return -1;
 		if (link == VMNET_WENT_UP) {
 			add_statics(d, place);
-			output_print(STDOUT_FILENO, "port %s: up\n", name_of(d, place));
+			output_print(STDOUT_FILENO, "port %s: up%s\n", name_of(d, place),
+				     ports_is_mute(d, place) ?
+					     ", but can send nothing: it has no address, and its "
+					     "source is checked" :
+					     "");
 		} else if (link == VMNET_WENT_DOWN) {
 			output_print(STDOUT_FILENO, "port %s: down\n", name_of(d, place));
 		} else if ((link & 0xff) == VMNET_REFUSED) {

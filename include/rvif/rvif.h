@@ -46,8 +46,9 @@ struct rvif_config {
 	uint32_t buffer_size; /* bytes of each receive buffer */
 	uint32_t max_frame;   /* bytes of the longest frame but for TSO, without its FCS */
 	uint32_t features;    /* wanted */
-	uint8_t mac[6];	      /* proposed; all 0: any */
-	uint8_t reserved[78]; /* 0 */
+	uint8_t mac[6];	      /* proposed; all 0: none */
+	uint8_t any_mac;      /* 1: another one that the switch has for this port will do, too */
+	uint8_t reserved[77]; /* 0 */
 };
 
 enum rvif_driver_state {
@@ -109,7 +110,7 @@ struct rvif_switch_line {
 	uint32_t features;   /* granted, a subset of what was wanted */
 	uint32_t link;	     /* 0 down, 1 up */
 	uint32_t mbps;	     /* what to report as the link's speed; 0: unknown */
-	uint8_t mac[6];	     /* the address in use; all 0: any */
+	uint8_t mac[6];	     /* the address in use; all 0: none */
 	uint16_t reserved16;
 	uint32_t reserved[23];
 };
@@ -202,6 +203,8 @@ static inline enum rvif_reason rvif_layout(const struct rvif_config *config,
 	for (size_t i = 0; i < sizeof(config->reserved); i++)
 		if (config->reserved[i])
 			return RVIF_BAD_RESERVED;
+	if (config->any_mac > 1)
+		return RVIF_BAD_RESERVED;
 	if (!config->tx_queues || config->tx_queues > RVIF_MAX_QUEUES || !config->rx_queues ||
 	    config->rx_queues > RVIF_MAX_QUEUES)
 		return RVIF_BAD_QUEUES;

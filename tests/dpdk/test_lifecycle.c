@@ -206,6 +206,57 @@ static void test_mtu_and_address(void **state)
 	free_pool(setup.pool);
 }
 
+static const char *by_path(const struct world *world)
+{
+	static char arguments[128];
+
+	snprintf(arguments, sizeof(arguments), "path=%s", world->paths[0]);
+	return arguments;
+}
+
+/* An address that came by chance gives way to the switch's; one that was asked for does not. */
+static void test_whose_address(void **state)
+{
+	const uint8_t given[6] = {2, 0, 0, 0, 7, 7};
+	struct rte_ether_addr mac = {{2, 0, 0, 0, 1, 1}};
+	struct setup setup = basic();
+	struct world world;
+
+	(void)state;
+	world_open(&world, 1, "");
+	memcpy(world.peer.ports[0].policy.mac, given, 6);
+	/* by an argument */
+	port_setup(world.ids[0], &setup);
+	assert_int_equal(rte_eth_dev_start(world.ids[0]), 0);
+	peer_control(&world.peer);
+	assert_false(link_up(world.ids[0]));
+	assert_int_equal(rte_vdev_uninit("net_rvif0"), 0);
+	/* by chance */
+	assert_int_equal(rte_vdev_init("net_rvif0", by_path(&world)), 0);
+	assert_int_equal(rte_eth_dev_get_port_by_name("net_rvif0", &world.ids[0]), 0);
+	port_setup(world.ids[0], &setup);
+	assert_int_equal(rte_eth_dev_start(world.ids[0]), 0);
+	peer_control(&world.peer);
+	assert_true(link_up(world.ids[0]));
+	assert_int_equal(rte_eth_macaddr_get(world.ids[0], &mac), 0);
+	assert_memory_equal(&mac, given, 6);
+	/* and another one at the next start */
+	stop_port(&world, 0);
+	world.peer.ports[0].policy.mac[5] = 8;
+	assert_int_equal(rte_eth_dev_start(world.ids[0]), 0);
+	peer_control(&world.peer);
+	assert_true(link_up(world.ids[0]));
+	/* by the application */
+	stop_port(&world, 0);
+	mac.addr_bytes[4] = 1;
+	assert_int_equal(rte_eth_dev_default_mac_addr_set(world.ids[0], &mac), 0);
+	assert_int_equal(rte_eth_dev_start(world.ids[0]), 0);
+	peer_control(&world.peer);
+	assert_false(link_up(world.ids[0]));
+	world_close(&world);
+	free_pool(setup.pool);
+}
+
 /* What the driver cannot do it refuses when it is asked for, and a queue that is missing when the port starts. */
 static void test_refused_configurations(void **state)
 {
@@ -364,6 +415,7 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_mtu_and_address),
 		cmocka_unit_test(test_refused_configurations),
+		cmocka_unit_test(test_whose_address),
 		cmocka_unit_test(test_link_events),
 		cmocka_unit_test(test_removal_while_running),
 		cmocka_unit_test(test_close_without_start),

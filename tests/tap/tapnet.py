@@ -111,12 +111,12 @@ class Host:
 
 
 class Net:
-    def __init__(self, programs, directory, options, ready=True):
+    def __init__(self, programs, directory, options, ready=True, switch=""):
         """A host for each element of options."""
         self.programs, self.directory = programs, directory
         self.hosts, self.switch = [], None
         self.vnics = [os.path.join(directory, "%d.vnic" % (i + 1)) for i in range(len(options))]
-        self.start_switch()
+        self.start_switch(*switch.split())
         for number, its in enumerate(options, 1):
             self.hosts.append(Host(self, number, its.split()))
         if ready:

@@ -237,6 +237,14 @@ def test_addresses(net_at):
         assert c.count("received", "bytes") - before[2] < 50000
 
 
+def test_checked_sources(net_at):
+    """The interface has, without being told, an address that the switch knows: what it sends is its own."""
+    with net_at(["", ""], switch="--check-source") as net:
+        a, b = net.hosts
+        ping(a, b)
+        both_ways(a, b, MB)
+
+
 def test_longest(net_at):
     """With two VLANs' tags, the longest; what is longer because somebody raised the MTU is counted."""
     with net_at(["--no-tso"] * 2) as net:
