@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <libgen.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <setjmp.h>
@@ -227,6 +228,16 @@ static const char *check_file(int fd, struct stat *st)
 	return NULL;
 }
 
+/* A file may come later; that its folder does as well is less likely than a mistake. */
+static bool has_folder(const char *path)
+{
+	char folder[PATH_MAX];
+
+	if ((size_t)snprintf(folder, sizeof(folder), "%s", path) >= sizeof(folder))
+		return true;
+	return !access(dirname(folder), F_OK);
+}
+
 static void map_file(struct port *port)
 {
 	struct stat st;
@@ -234,7 +245,10 @@ static void map_file(struct port *port)
 	int fd = open(port->path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
 	if (fd < 0 && errno == ENOENT) {
-		port->why_not[0] = 0;
+		if (has_folder(port->path))
+			port->why_not[0] = 0;
+		else
+			cannot_use(port, "there is no such folder");
 		return;
 	}
 	if (fd < 0) {

@@ -166,7 +166,7 @@ def test_files_that_are_none(directory):
         with open(directory + "/" + name, "wb") as file:
             file.truncate(size)
     expected = {"folder": "Is a directory", "fifo": "no regular file", "short": "shorter than", "huge": "longer than",
-                "missing": None}
+                "missing": None, "nowhere/x": "no such folder"}
     with Program(directory, FWD, "--quiet", *(directory + "/" + name for name in expected)) as switch:
         time.sleep(0.3)
         for name, text in expected.items():
