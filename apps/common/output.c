@@ -90,38 +90,53 @@ static void *write_texts(void *unused)
 }
 
 /* A file that is opened later must not become one of these. */
-static void take_closed_files(void)
+static int take_closed_files(void)
 {
 	for (int fd = 0; fd <= 2; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_RDONLY : O_WRONLY) != fd)
-			abort();
+			return -errno;
+	return 0;
 }
 
-int output_open(const char *its_program)
+static void make_condition(void)
 {
 	pthread_condattr_t monotonic;
-	sigset_t all, before;
-	pthread_t thread;
-	int error;
 
-	program = its_program;
-	take_closed_files();
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&changed, &monotonic);
 	pthread_condattr_destroy(&monotonic);
-	/* signals are for the other threads; SIGTTOU, blocked, does not stop a write to the terminal */
+}
+
+/* Signals are for the other threads; SIGTTOU, blocked, does not stop a write to the terminal. */
+static int start_writer(void)
+{
+	sigset_t all, before;
+	pthread_t thread;
+	int error;
+
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = -pthread_create(&thread, NULL, write_texts, NULL);
+	error = pthread_create(&thread, NULL, write_texts, NULL);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (error)
-		fprintf(stderr, "%s: no thread for its output: %s\n", program,
-			strerrordesc_np(-error));
-	else
+	if (!error)
 		pthread_detach(thread);
+	return -error;
+}
+
+int output_open(const char *its_program)
+{
+	int error = take_closed_files();
+
+	program = its_program;
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	make_condition();
+	if (!error)
+		error = start_writer();
+	if (error)
+		fprintf(stderr, "%s: no way to write its output: %s\n", program,
+			strerrordesc_np(-error));
 	return error;
 }
 
@@ -170,20 +185,24 @@ static bool wait_for_writer(const struct timespec *until)
 int output_close(int timeout_ms)
 {
 	struct timespec until;
+	unsigned long unread;
 	int result;
 	bool done;
 
+	pthread_mutex_lock(&lock);
+	unread = lost;
+	pthread_mutex_unlock(&lock);
+	if (unread)
+		output_print(STDERR_FILENO,
+			     "%s: %lu reports and messages were lost: their reader is too slow\n",
+			     program, unread);
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += timeout_ms % 1000 * 1000000L;
 	until.tv_sec += timeout_ms / 1000 + until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;
-	if (lost)
-		output_print(STDERR_FILENO,
-			     "%s: %lu reports and messages were lost: nobody read them\n", program,
-			     lost);
 	pthread_mutex_lock(&lock);
 	done = wait_for_writer(timeout_ms < 0 ? NULL : &until);
-	result = failure ? failure : done && !lost ? 0 : -ETIMEDOUT;
+	result = failure ? failure : done && !unread ? 0 : -ETIMEDOUT;
 	pthread_mutex_unlock(&lock);
 	return result;
 }

@@ -335,7 +335,7 @@ int main(int argc, char **argv)
 	signals = catch_signals();
 	if (signals < 0) {
 		output_print(STDERR_FILENO, "rvif-tap: no signals: %s\n", strerrordesc_np(errno));
-		return 1;
+		return outcome(-1);
 	}
 	error = set_up(&d);
 	if (!error)

@@ -121,7 +121,7 @@ def test_generator_without_a_reader(directory):
             with ending(generator):
                 eventually(lambda: os.path.exists(vnic) and switch_state(vnic) == ATTACHED)
                 time.sleep(0.7)
-                end(generator)
+                assert end(generator) == 0
             assert not os.path.exists(vnic)
 
 
