@@ -221,6 +221,7 @@ static int look(struct daemon *d)
 	const int attached = rvif_attached(&d->vnic);
 	bool on;
 
+	interface_name(d); /* for messages: when it is gone it cannot be asked any more */
 	if (attached < 0) {
 		output_print(STDERR_FILENO, "rvif-tap: %s: the switch refused it: %s\n",
 			     d->options.where, rvif_strreason(-attached));

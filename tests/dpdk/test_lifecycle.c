@@ -272,14 +272,22 @@ static void test_refused_configurations(void **state)
 		{.intr_conf.rxq = 1},
 		{.txmode.hw_vlan_insert_pvid = 1, .txmode.pvid = 5},
 	};
+	const uint64_t lro = RTE_ETH_RX_OFFLOAD_TCP_LRO;
+	const struct rte_eth_conf large[] = {
+		{.rxmode.offloads = lro, .rxmode.max_lro_pkt_size = 4000},
+		{.rxmode.offloads = lro, .rxmode.max_lro_pkt_size = 65535},
+		{.rxmode.offloads = lro},
+	};
 	const struct rte_eth_conf plain = {0};
 	struct setup setup = basic();
 	struct world world;
 	uint16_t id;
 
 	(void)state;
-	world_open(&world, 2, "queues=2");
+	world_open(&world, 2, "queues=2,tso=1");
 	id = world.ids[0];
+	for (size_t i = 0; i < RTE_DIM(large); i++)
+		assert_int_equal(rte_eth_dev_configure(id, 1, 1, &large[i]), i ? 0 : -EINVAL);
 	for (size_t i = 0; i < RTE_DIM(cases); i++)
 		assert_int_equal(rte_eth_dev_configure(id, 1, 1, &cases[i]), -EINVAL);
 	assert_int_equal(rte_eth_dev_configure(id, 2, 2, &plain), 0);
