@@ -156,7 +156,7 @@ static int make_vnic(void)
 		return -1;
 	}
 	error = !strncmp(path, "elisa:", 6) ?
-			rvif_open(&vnic, &rvif_over_elisa, path + 6, &config) :
+			rvif_open_for(&vnic, &rvif_over_elisa, path + 6, &config, &access_to) :
 			rvif_open_for(&vnic, &rvif_shared_file, path, &config, &access_to);
 	if (error) {
 		output_print(STDERR_FILENO, "rvs-pktgen: %s: %s\n", path,

@@ -82,7 +82,7 @@ int rvif_configure(struct rvif_config *config, uint64_t data_bytes);
 int rvif_open(struct rvif_vnic *vnic, const struct rvif_transport *transport, const char *where,
 	      const struct rvif_config *config);
 
-/* The same; access is for a transport that makes a file, and complete before others can find it. NULL: 0600. */
+/* The same; the file has this access before others can find it. NULL: 0600. -EOPNOTSUPP: the transport makes none. */
 int rvif_open_for(struct rvif_vnic *vnic, const struct rvif_transport *transport, const char *where,
 		  const struct rvif_config *config, const struct rvif_access *access);
 

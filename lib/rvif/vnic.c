@@ -33,6 +33,8 @@ int rvif_open_for(struct rvif_vnic *vnic, const struct rvif_transport *transport
 	memset(vnic, 0, sizeof(*vnic));
 	if (access)
 		vnic->access = *access;
+	if ((vnic->access.mode || vnic->access.has_group) && transport != &rvif_shared_file)
+		return -EOPNOTSUPP;
 	vnic->transport = transport;
 	vnic->config = *config;
 	vnic->size = config->region_size;

@@ -89,12 +89,33 @@ static void tickets(void **state)
 	assert_int_equal(rvif_read_hex("/", bytes, sizeof(bytes)), -EISDIR);
 }
 
+/* A mode for what is no file is refused, not forgotten. */
+static void access_to_no_file(void **state)
+{
+	static const struct rvif_access cases[] = {{.mode = 0660}, {.has_group = 1}, {0}};
+	struct rvif_config config = {.tx_queues = 1,
+				     .rx_queues = 1,
+				     .tx_ring = 8,
+				     .rx_ring = 8,
+				     .buffer_size = 2048,
+				     .max_frame = 2048};
+	struct rvif_vnic vnic;
+
+	(void)state;
+	assert_int_equal(rvif_configure(&config, 65536), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(rvif_open_for(&vnic, &rvif_private_memory, "", &config, &cases[i]),
+				 i < 2 ? -EOPNOTSUPP : 0);
+	rvif_close(&vnic);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(macs),
 		cmocka_unit_test(modes_and_groups),
 		cmocka_unit_test(tickets),
+		cmocka_unit_test(access_to_no_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
