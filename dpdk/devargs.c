@@ -95,22 +95,43 @@ static int parse_mac(const char *key, const char *value, void *opaque)
 {
 	struct net_rvif_options *options = opaque;
 
-	if (rte_ether_unformat_addr(value, &options->mac)) {
+	if (rvif_parse_mac(value, options->mac.addr_bytes)) {
 		NET_RVIF_LOG(ERR, "%s='%s' is not a MAC address such as 02:00:00:00:00:01", key,
 			     value);
 		return -EINVAL;
 	}
-	if (!rte_is_valid_assigned_ether_addr(&options->mac)) {
+	if (!rvif_mac_is_station(options->mac.addr_bytes)) {
 		NET_RVIF_LOG(ERR, "%s='%s' is all zeroes or a group's address", key, value);
 		return -EINVAL;
 	}
 	return 0;
 }
 
+static int parse_mode(const char *key, const char *value, void *opaque)
+{
+	struct net_rvif_options *options = opaque;
+
+	if (!rvif_parse_mode(value, &options->access.mode))
+		return 0;
+	NET_RVIF_LOG(ERR, "%s='%s' is not an octal mode up to 0777", key, value);
+	return -EINVAL;
+}
+
+static int parse_group(const char *key, const char *value, void *opaque)
+{
+	struct net_rvif_options *options = opaque;
+
+	options->access.has_group = 1;
+	if (!rvif_parse_group(value, &options->access.group))
+		return 0;
+	NET_RVIF_LOG(ERR, "%s='%s' is not a group", key, value);
+	return -EINVAL;
+}
+
 int net_rvif_parse(const char *arguments, struct net_rvif_options *options)
 {
-	static const char *const known[] = {"path",   "elisa", "mac", "queues",
-					    "buffer", "csum",  "tso", NULL};
+	static const char *const known[] = {"path", "elisa", "mac",  "queues", "buffer",
+					    "csum", "tso",   "mode", "group",  NULL};
 	struct rte_kvargs *list;
 	int error;
 
@@ -123,8 +144,8 @@ int net_rvif_parse(const char *arguments, struct net_rvif_options *options)
 	if (!list) {
 		NET_RVIF_LOG(
 			ERR,
-			"arguments '%s': only path=, elisa=, mac=, queues=, buffer=, csum= and "
-			"tso= are known",
+			"arguments '%s': only path=, elisa=, mac=, queues=, buffer=, csum=, tso=, "
+			"mode= and group= are known",
 			arguments ? arguments : "");
 		return -EINVAL;
 	}
@@ -141,6 +162,10 @@ int net_rvif_parse(const char *arguments, struct net_rvif_options *options)
 		error = rte_kvargs_process(list, "csum", parse_switch, &options->csum);
 	if (!error)
 		error = rte_kvargs_process(list, "tso", parse_switch, &options->tso);
+	if (!error)
+		error = rte_kvargs_process(list, "mode", parse_mode, options);
+	if (!error)
+		error = rte_kvargs_process(list, "group", parse_group, options);
 	rte_kvargs_free(list);
 	if (!error && !options->path) {
 		NET_RVIF_LOG(ERR,

@@ -12,7 +12,9 @@
 RTE_LOG_REGISTER_DEFAULT(net_rvif_logtype, NOTICE);
 
 #define CSUM_RX (RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM)
-#define CSUM_TX (RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM)
+#define CSUM_TX                                                         \
+	(RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM | \
+	 RTE_ETH_TX_OFFLOAD_UDP_CKSUM)
 
 static uint32_t max_frame(const struct net_rvif_port *port)
 {
@@ -49,6 +51,7 @@ static int dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->tx_desc_lim = info->rx_desc_lim;
 	info->tx_desc_lim.nb_seg_max = UINT8_MAX;
 	info->tx_desc_lim.nb_mtu_seg_max = UINT8_MAX;
+	info->default_rxconf.rx_drop_en = 1; /* the switch never waits for a receiver */
 	info->default_rxportconf.ring_size = NET_RVIF_DEFAULT_RING;
 	info->default_txportconf.ring_size = NET_RVIF_DEFAULT_RING;
 	info->default_rxportconf.burst_size = 32;
@@ -58,21 +61,47 @@ static int dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	return 0;
 }
 
-/* A feature of rvif counts in both directions: who sends frames to be segmented may receive them. */
+/* Of what ethdev does not check by the capabilities: NULL, or what the application wants and cannot have. */
+static const char *impossible(const struct rte_eth_conf *config)
+{
+	const uint64_t both = RTE_ETH_RX_OFFLOAD_TCP_LRO | RTE_ETH_RX_OFFLOAD_SCATTER;
+	/* ethdev puts the length of plain frames there if the application says nothing */
+	const uint32_t unsaid = config->rxmode.mtu + NET_RVIF_OVERHEAD;
+
+	/* a feature of rvif counts in both directions */
+	if (config->txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO &&
+	    (config->rxmode.offloads & both) != both)
+		return "TCP_TSO without TCP_LRO and SCATTER: what may be sent unsegmented may also arrive so";
+	if (config->rxmode.offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO &&
+	    config->rxmode.max_lro_pkt_size < RVIF_MAX_FRAME &&
+	    config->rxmode.max_lro_pkt_size != unsaid)
+		return "rxmode.max_lro_pkt_size: frames have the length that their sender gave them";
+	if (config->rxmode.mq_mode & ~RTE_ETH_MQ_RX_RSS_FLAG)
+		return "rxmode.mq_mode: VMDq and DCB are not supported";
+	if (config->txmode.mq_mode != RTE_ETH_MQ_TX_NONE)
+		return "txmode.mq_mode: VMDq and DCB are not supported";
+	if (config->dcb_capability_en)
+		return "dcb_capability_en: DCB is not supported";
+	if (config->lpbk_mode)
+		return "lpbk_mode: there is no loopback";
+	if (config->link_speeds & RTE_ETH_LINK_SPEED_FIXED)
+		return "link_speeds: the switch names the speed";
+	if (config->intr_conf.rxq)
+		return "intr_conf.rxq: there are no receive interrupts";
+	if (config->txmode.hw_vlan_reject_tagged || config->txmode.hw_vlan_reject_untagged ||
+	    config->txmode.hw_vlan_insert_pvid)
+		return "txmode.hw_vlan_*: VLANs are not offloaded";
+	return NULL;
+}
+
 static int dev_configure(struct rte_eth_dev *dev)
 {
-	const struct rte_eth_conf *config = &dev->data->dev_conf;
-	uint64_t both = RTE_ETH_RX_OFFLOAD_TCP_LRO | RTE_ETH_RX_OFFLOAD_SCATTER;
+	const char *what = impossible(&dev->data->dev_conf);
 
-	if (config->txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO &&
-	    (config->rxmode.offloads & both) != both) {
-		NET_RVIF_LOG(ERR,
-			     "port %u: TCP_TSO without TCP_LRO and SCATTER: what may be sent "
-			     "unsegmented may also arrive so",
-			     dev->data->port_id);
-		return -EINVAL;
-	}
-	return 0;
+	if (!what)
+		return 0;
+	NET_RVIF_LOG(ERR, "port %u: %s", dev->data->port_id, what);
+	return -EINVAL;
 }
 
 static void set_burst_functions(struct rte_eth_dev *dev)
@@ -93,11 +122,33 @@ static int burst_mode(struct rte_eth_dev *dev, uint16_t queue, struct rte_eth_bu
 	return 0;
 }
 
+static int missing_queue(const struct rte_eth_dev *dev, const char *direction, uint16_t queue)
+{
+	NET_RVIF_LOG(ERR, "port %u: %s queue %u is not set up", dev->data->port_id, direction,
+		     queue);
+	return -EINVAL;
+}
+
+static int check_queues(const struct rte_eth_dev *dev)
+{
+	const struct rte_eth_dev_data *data = dev->data;
+
+	for (uint16_t i = 0; i < data->nb_rx_queues; i++)
+		if (!data->rx_queues[i])
+			return missing_queue(dev, "receive", i);
+	for (uint16_t i = 0; i < data->nb_tx_queues; i++)
+		if (!data->tx_queues[i])
+			return missing_queue(dev, "transmit", i);
+	return 0;
+}
+
 static int dev_start(struct rte_eth_dev *dev)
 {
 	struct net_rvif_port *port = net_rvif_port(dev);
-	int error;
+	int error = check_queues(dev);
 
+	if (error)
+		return error;
 	for (uint16_t i = 0; i < dev->data->nb_rx_queues; i++) {
 		error = net_rvif_check_frame(dev->data, dev->data->rx_queues[i],
 					     dev->data->mtu + NET_RVIF_OVERHEAD);
@@ -270,6 +321,8 @@ static int probe(struct rte_vdev_device *device)
 		rte_ether_addr_copy(&options.mac, address);
 	port = dev->data->dev_private;
 	port->options = options;
+	if (rte_is_zero_ether_addr(&options.mac))
+		rte_ether_addr_copy(address, &port->any_mac);
 	dev->data->mtu = RTE_ETHER_MTU;
 	dev->data->dev_link.link_duplex = RTE_ETH_LINK_FULL_DUPLEX;
 	dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_NOLIVE_MAC_ADDR;
@@ -309,5 +362,6 @@ static struct rte_vdev_driver driver = {
 };
 
 RTE_PMD_REGISTER_VDEV(net_rvif, driver);
-RTE_PMD_REGISTER_PARAM_STRING(net_rvif, "path=<file> mac=<xx:xx:xx:xx:xx:xx> queues=<1-128> "
-					"buffer=<512-65535> csum=<0|1> tso=<0|1>");
+RTE_PMD_REGISTER_PARAM_STRING(net_rvif,
+			      "path=<file> mac=<xx:xx:xx:xx:xx:xx> queues=<1-128> "
+			      "buffer=<512-65535> csum=<0|1> tso=<0|1> mode=<octal> group=<group>");

@@ -43,8 +43,11 @@ static void read_link(struct rte_eth_dev *dev, struct rte_eth_link *link)
 	link->link_speed = mbps ? mbps : RTE_ETH_SPEED_NUM_UNKNOWN;
 	link->link_status = RTE_ETH_LINK_UP;
 	memcpy(&mac, header->sw.mac, sizeof(mac));
-	if (rte_is_valid_assigned_ether_addr(&mac))
-		rte_ether_addr_copy(&mac, &dev->data->mac_addrs[0]);
+	if (!rte_is_valid_assigned_ether_addr(&mac) ||
+	    rte_is_same_ether_addr(&mac, dev->data->mac_addrs))
+		return;
+	rte_ether_addr_copy(&mac, &dev->data->mac_addrs[0]);
+	rte_ether_addr_copy(&mac, &port->any_mac);
 }
 
 int net_rvif_link_update(struct rte_eth_dev *dev, int wait)

@@ -22,13 +22,21 @@
 #define NET_RVIF_RECLAIM_BYTES	8192 /* the same in bytes of the area */
 #define NET_RVIF_PUBLISH	32   /* receive buffers that are given back at once */
 
-/* Ethernet header and one VLAN tag; rvif counts no FCS. */
-#define NET_RVIF_OVERHEAD	(RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN)
+/* Ethernet header and two VLAN tags; rvif counts no FCS. */
+#define NET_RVIF_OVERHEAD	(RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
+
+/* What a frame to transmit may ask for, the flags that only say what it is left out; and of that, what we do. */
+#define NET_RVIF_TX_OFFERED	(RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG)
+#define NET_RVIF_TX_REQUESTS                                                    \
+	(RTE_MBUF_F_TX_OFFLOAD_MASK &                                           \
+	 ~(RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6 | RTE_MBUF_F_TX_OUTER_IPV4 | \
+	   RTE_MBUF_F_TX_OUTER_IPV6 | RTE_MBUF_F_TX_TUNNEL_MASK))
 
 struct net_rvif_options {
 	const struct rvif_transport *transport;
 	char *path;		   /* for the transport: a file, or an export */
 	struct rte_ether_addr mac; /* all 0: not given */
+	struct rvif_access access; /* to the file */
 	uint32_t queues;
 	uint32_t buffer_size;
 	bool csum;
@@ -48,7 +56,7 @@ struct net_rvif_tx_stats {
 	uint64_t packets;
 	uint64_t bytes;
 	uint64_t bad;	      /* too short, too long, too many segments */
-	uint64_t unsupported; /* an offload that the switch did not grant */
+	uint64_t unsupported; /* an offload that the switch did not grant, or that we never offer */
 	uint64_t full;	      /* bursts that were cut short by a full ring */
 	uint64_t kicks;
 	uint64_t checksums;
@@ -105,7 +113,8 @@ struct net_rvif_txq {
 struct net_rvif_port {
 	struct rvif_vnic vnic;
 	struct net_rvif_options options;
-	bool up;    /* rvif_start was called */
+	struct rte_ether_addr any_mac; /* ours by chance or by the switch: another one will do */
+	bool up;		       /* rvif_start was called */
 	bool stale; /* a switch did not let go of the region: the next start makes a new one */
 	bool lost;  /* the switch is gone, said a kick; as stale. Set by any sender */
 	uint32_t refused; /* the epoch whose refusal was reported */

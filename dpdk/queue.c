@@ -35,6 +35,14 @@ static uint64_t rearm_word(uint16_t port)
 	return word;
 }
 
+/* The switch serves all queues that are in the region. */
+static int no_deferred_start(const struct rte_eth_dev *dev, const char *direction, uint16_t queue)
+{
+	NET_RVIF_LOG(ERR, "port %u: %s queue %u: deferred start is not supported",
+		     dev->data->port_id, direction, queue);
+	return -EINVAL;
+}
+
 int net_rvif_rx_queue_setup(struct rte_eth_dev *dev, uint16_t index, uint16_t descriptors,
 			    unsigned int socket, const struct rte_eth_rxconf *config,
 			    struct rte_mempool *pool)
@@ -45,6 +53,8 @@ int net_rvif_rx_queue_setup(struct rte_eth_dev *dev, uint16_t index, uint16_t de
 	struct net_rvif_rxq *queue;
 	int error;
 
+	if (config->rx_deferred_start)
+		return no_deferred_start(dev, "receive", index);
 	if (room <= RTE_PKTMBUF_HEADROOM) {
 		NET_RVIF_LOG(ERR, "port %u: mbufs of pool '%s' have no room behind the headroom",
 			     dev->data->port_id, pool->name);
@@ -77,6 +87,8 @@ int net_rvif_tx_queue_setup(struct rte_eth_dev *dev, uint16_t index, uint16_t de
 	uint32_t slots = rte_align32pow2(descriptors);
 	struct net_rvif_txq *queue;
 
+	if (config->tx_deferred_start)
+		return no_deferred_start(dev, "transmit", index);
 	if (config->tx_free_thresh >= descriptors) {
 		NET_RVIF_LOG(ERR, "port %u: tx_free_thresh %u is not below the %u descriptors",
 			     dev->data->port_id, config->tx_free_thresh, descriptors);

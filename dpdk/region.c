@@ -72,6 +72,7 @@ static int configure(const struct net_rvif_port *port, const struct rte_eth_dev_
 	if (tx_offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO)
 		config->features |= RVIF_F_TSO4 | RVIF_F_TSO6;
 	memcpy(config->mac, data->mac_addrs, sizeof(config->mac));
+	config->any_mac = rte_is_same_ether_addr(data->mac_addrs, &port->any_mac);
 
 	bytes = (uint64_t)config->rx_queues * config->rx_ring * stride(config->buffer_size) +
 		(uint64_t)config->tx_queues * tx_area(config);
@@ -86,7 +87,8 @@ static int configure(const struct net_rvif_port *port, const struct rte_eth_dev_
 
 static int open_region(struct net_rvif_port *port, const struct rvif_config *config)
 {
-	int error = rvif_open(&port->vnic, port->options.transport, port->options.path, config);
+	int error = rvif_open_for(&port->vnic, port->options.transport, port->options.path, config,
+				  &port->options.access);
 
 	if (error) {
 		NET_RVIF_LOG(ERR, "cannot create '%s' (%" PRIu64 " bytes): %s%s",

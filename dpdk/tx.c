@@ -7,8 +7,6 @@
 #include "copy.h"
 #include "net_rvif.h"
 
-#define SLOW_FLAGS (RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG)
-
 /*
  * Takes back the room of what the switch completed. Its line is not read for every burst, because it is in another
  * CPU's cache, or has just been written here; but often enough that what is in use stays in the
@@ -53,7 +51,7 @@ uint16_t BURST(net_rvif_tx)(void *opaque, struct rte_mbuf **frames, uint16_t cou
 		struct rte_mbuf *m = frames[sent];
 		uint32_t length = m->data_len, at;
 
-		if (unlikely(m->nb_segs != 1 || m->ol_flags & SLOW_FLAGS ||
+		if (unlikely(m->nb_segs != 1 || m->ol_flags & NET_RVIF_TX_REQUESTS ||
 			     length < RVIF_MIN_FRAME || length > queue->max_frame)) {
 			int result = net_rvif_tx_slow(queue, m);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Transmitting what is not one plain segment: chains of mbufs and offloads. What the switch did not
- * grant is done here (checksums) or counted and dropped (segmentation). It must never post a frame in
- * part.
+ * grant, and rvif does not have, is done here (checksums) or counted and dropped (all else). It must never post a
+ * frame in part, nor without something that it asks for.
  */
 #include "copy.h"
 #include "net_rvif.h"
@@ -11,62 +11,145 @@
 
 #include <rte_errno.h>
 #include <rte_ip.h>
-#include <rte_net.h>
 #include <rte_tcp.h>
 #include <rte_udp.h>
 
-/* The offloads that a frame asks for, in the words of its first descriptor. 0, or -EINVAL. */
-static int describe(const struct rte_mbuf *m, struct rvif_desc *desc)
-{
-	uint64_t kind = m->ol_flags & RTE_MBUF_F_TX_L4_MASK;
-	bool cut = m->ol_flags & RTE_MBUF_F_TX_TCP_SEG;
+#define MAX_IPV4_HEADER 60
 
-	memset(desc, 0, sizeof(*desc));
-	if (!kind && !cut)
+/* What a frame asks for: in words of its first descriptor, and what is done here. */
+struct wish {
+	struct rvif_desc desc;
+	uint16_t length; /* to add to the checksum field, in the frame's byte order */
+	bool ip_sum;
+};
+
+/* Bytes from the transport header on by the IP header, which unlike the frame's length has no padding. */
+static uint32_t l4_bytes(const struct rte_mbuf *m)
+{
+	const char *ip = rte_pktmbuf_mtod_offset(m, const char *, m->l2_len);
+	uint16_t field;
+
+	if (m->ol_flags & RTE_MBUF_F_TX_IPV6) {
+		memcpy(&field, ip + offsetof(struct rte_ipv6_hdr, payload_len), sizeof(field));
+		return rte_be_to_cpu_16(field) + sizeof(struct rte_ipv6_hdr) - m->l3_len;
+	}
+	memcpy(&field, ip + offsetof(struct rte_ipv4_hdr, total_length), sizeof(field));
+	return rte_be_to_cpu_16(field) - m->l3_len;
+}
+
+/*
+ * TCP_SEG. A frame of one segment or of no data, which an application need not tell apart, is not to be cut. DPDK leaves
+ * the length out of the pseudo header's sum, rvif does not.
+ */
+static int describe_segments(const struct rte_mbuf *m, struct wish *wish)
+{
+	struct rvif_desc *desc = &wish->desc;
+	const uint32_t header = (uint32_t)desc->csum_start + m->l4_len;
+	uint32_t bytes = m->pkt_len - desc->csum_start;
+
+	if (!m->tso_segsz || m->l4_len < sizeof(struct rte_tcp_hdr) || header > m->data_len)
+		return -EINVAL;
+	if (m->pkt_len - header > m->tso_segsz) {
+		desc->flags |= m->ol_flags & RTE_MBUF_F_TX_IPV6 ? RVIF_GSO_TCP6 : RVIF_GSO_TCP4;
+		desc->gso_size = m->tso_segsz;
+		desc->header_length = (uint16_t)header;
+	} else if (l4_bytes(m) >= m->l4_len && l4_bytes(m) < bytes) {
+		bytes = l4_bytes(m);
+	}
+	wish->length = rte_cpu_to_be_16((uint16_t)bytes);
+	return 0;
+}
+
+static bool ip_header_ok(const struct rte_mbuf *m)
+{
+	const uint32_t least = m->ol_flags & RTE_MBUF_F_TX_IPV6 ? sizeof(struct rte_ipv6_hdr) :
+								  sizeof(struct rte_ipv4_hdr);
+
+	return m->l3_len >= least && (uint32_t)m->l2_len + m->l3_len <= m->data_len;
+}
+
+/* TCP_SEG implies the checksums. 0; -ENOTSUP: an offload that we never offered; -EINVAL: fields that make no sense. */
+static int describe(const struct rte_mbuf *m, struct wish *wish)
+{
+	const bool cut = m->ol_flags & RTE_MBUF_F_TX_TCP_SEG;
+	const uint64_t kind = cut ? RTE_MBUF_F_TX_TCP_CKSUM : m->ol_flags & RTE_MBUF_F_TX_L4_MASK;
+	struct rvif_desc *desc = &wish->desc;
+
+	memset(wish, 0, sizeof(*wish));
+	if (!(m->ol_flags & NET_RVIF_TX_REQUESTS))
 		return 0;
-	if (cut)
-		kind = RTE_MBUF_F_TX_TCP_CKSUM;
+	if (m->ol_flags & (NET_RVIF_TX_REQUESTS & ~NET_RVIF_TX_OFFERED) ||
+	    m->ol_flags & RTE_MBUF_F_TX_TUNNEL_MASK)
+		return -ENOTSUP;
+	if (!ip_header_ok(m))
+		return -EINVAL;
+	wish->ip_sum = m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM ||
+		       (cut && !(m->ol_flags & RTE_MBUF_F_TX_IPV6));
+	if (wish->ip_sum && (m->ol_flags & RTE_MBUF_F_TX_IPV6 || m->l3_len > MAX_IPV4_HEADER))
+		return -EINVAL;
+	if (!kind)
+		return 0;
 	if (kind == RTE_MBUF_F_TX_TCP_CKSUM)
 		desc->csum_offset = offsetof(struct rte_tcp_hdr, cksum);
 	else if (kind == RTE_MBUF_F_TX_UDP_CKSUM)
 		desc->csum_offset = offsetof(struct rte_udp_hdr, dgram_cksum);
 	else
-		return -EINVAL;
+		return -ENOTSUP;
 	desc->flags = RVIF_CSUM_NEEDED;
 	desc->csum_start = (uint16_t)(m->l2_len + m->l3_len);
-	if (cut) {
-		desc->flags |= m->ol_flags & RTE_MBUF_F_TX_IPV6 ? RVIF_GSO_TCP6 : RVIF_GSO_TCP4;
-		desc->gso_size = m->tso_segsz;
-		desc->header_length = (uint16_t)(desc->csum_start + m->l4_len);
-		if (!desc->gso_size || m->l4_len < sizeof(struct rte_tcp_hdr) ||
-		    desc->header_length > m->data_len || desc->header_length >= m->pkt_len)
-			return -EINVAL;
-	}
 	if ((uint32_t)desc->csum_start + desc->csum_offset + sizeof(uint16_t) > m->data_len)
 		return -EINVAL;
-	return 0;
+	return cut ? describe_segments(m, wish) : 0;
+}
+
+static int check(const struct net_rvif_txq *queue, const struct rte_mbuf *m, struct wish *wish)
+{
+	const int error = describe(m, wish);
+	const bool cut = wish->desc.flags & (RVIF_GSO_TCP4 | RVIF_GSO_TCP6);
+
+	if (error)
+		return error;
+	return m->pkt_len < RVIF_MIN_FRAME ||
+			       m->pkt_len > (cut ? (uint32_t)RVIF_MAX_FRAME : queue->max_frame) ?
+		       -EINVAL :
+		       0;
+}
+
+static uint16_t fold(uint32_t sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)(sum + (sum >> 16));
 }
 
 /* The sum over the frame from csum_start on; the field holds the pseudo header's, as DPDK wants it. */
-static uint16_t checksum(const struct rte_mbuf *m, const struct rvif_desc *desc)
+static uint16_t checksum(const struct rte_mbuf *m, const struct wish *wish)
 {
 	uint16_t sum = 0;
 
-	rte_raw_cksum_mbuf(m, desc->csum_start, m->pkt_len - desc->csum_start, &sum);
-	sum = (uint16_t)~sum;
+	rte_raw_cksum_mbuf(m, wish->desc.csum_start, m->pkt_len - wish->desc.csum_start, &sum);
+	sum = (uint16_t)~fold((uint32_t)sum + wish->length);
 	return sum ? sum : 0xffff;
 }
 
-/* DPDK leaves the length out of the pseudo header's sum if a frame is to be cut; rvif does not. */
-static uint16_t pseudo_with_length(const struct rte_mbuf *m, const struct rvif_desc *desc)
+/* What the checksum field is to hold for the other side: the whole pseudo header's sum. */
+static uint16_t pseudo_sum(const struct rte_mbuf *m, const struct wish *wish)
 {
-	uint32_t sum;
 	uint16_t field;
 
-	memcpy(&field, rte_pktmbuf_mtod_offset(m, void *, desc->csum_start + desc->csum_offset),
+	memcpy(&field,
+	       rte_pktmbuf_mtod_offset(m, void *, wish->desc.csum_start + wish->desc.csum_offset),
 	       sizeof(field));
-	sum = (uint32_t)field + rte_cpu_to_be_16((uint16_t)(m->pkt_len - desc->csum_start));
-	return (uint16_t)((sum & 0xffff) + (sum >> 16));
+	return fold((uint32_t)field + wish->length);
+}
+
+/* rvif has no such offload. Of a frame that is to be cut the sum is right, too: for its length as it is. */
+static uint16_t ip_checksum(const struct rte_mbuf *m)
+{
+	uint16_t header[MAX_IPV4_HEADER / 2];
+
+	memcpy(header, rte_pktmbuf_mtod_offset(m, void *, m->l2_len), m->l3_len);
+	header[offsetof(struct rte_ipv4_hdr, hdr_checksum) / 2] = 0;
+	return (uint16_t)~rte_raw_cksum(header, m->l3_len);
 }
 
 static void gather(uint8_t *to, const struct rte_mbuf *m)
@@ -85,71 +168,108 @@ static bool consistent(const struct rte_mbuf *m)
 	return total == m->pkt_len && m->data_len;
 }
 
+static int lost(uint64_t *counter)
+{
+	*counter += 1;
+	return -1;
+}
+
 int net_rvif_tx_slow(struct net_rvif_txq *queue, struct rte_mbuf *m)
 {
 	uint32_t features = rvif_load(&rvif_header(&queue->port->vnic)->sw.features);
-	struct rvif_desc desc;
+	struct wish wish;
+	const struct rvif_desc *desc = &wish.desc;
 	uint64_t words = 0;
 	uint32_t at;
-	uint16_t sum = 0;
-	bool cut, software;
+	uint16_t sum = 0, ip_sum = 0;
+	bool software;
+	int error = consistent(m) ? check(queue, m, &wish) : -EINVAL;
 
-	if (!consistent(m) || describe(m, &desc)) {
-		queue->stats.bad++;
-		return -1;
-	}
-	cut = desc.flags & (RVIF_GSO_TCP4 | RVIF_GSO_TCP6);
-	if (m->pkt_len < RVIF_MIN_FRAME ||
-	    m->pkt_len > (cut ? (uint32_t)RVIF_MAX_FRAME : queue->max_frame)) {
-		queue->stats.bad++;
-		return -1;
-	}
-	if ((desc.flags & RVIF_GSO_TCP4 && !(features & RVIF_F_TSO4)) ||
-	    (desc.flags & RVIF_GSO_TCP6 && !(features & RVIF_F_TSO6))) {
-		queue->stats.unsupported++;
-		return -1;
-	}
+	if (error)
+		return lost(error == -ENOTSUP ? &queue->stats.unsupported : &queue->stats.bad);
+	if ((desc->flags & RVIF_GSO_TCP4 && !(features & RVIF_F_TSO4)) ||
+	    (desc->flags & RVIF_GSO_TCP6 && !(features & RVIF_F_TSO6)))
+		return lost(&queue->stats.unsupported);
 	if (!net_rvif_tx_room(queue, m->pkt_len, &at))
 		return 0;
 
-	software = desc.flags && !(features & RVIF_F_CSUM);
-	if (software) {
-		sum = checksum(m, &desc);
-		queue->stats.checksums++;
-	} else if (cut) {
-		sum = pseudo_with_length(m, &desc);
-	}
+	software = desc->flags && !(features & RVIF_F_CSUM);
+	if (desc->flags)
+		sum = software ? checksum(m, &wish) : pseudo_sum(m, &wish);
+	if (wish.ip_sum)
+		ip_sum = ip_checksum(m);
+	queue->stats.checksums += software + wish.ip_sum;
 	gather(queue->area + at, m);
-	if (software || cut)
-		memcpy(queue->area + at + desc.csum_start + desc.csum_offset, &sum, sizeof(sum));
-	if (software)
-		desc.flags = 0;
-	else
-		memcpy(&words, &desc.csum_start, sizeof(words));
-	net_rvif_tx_post(queue, at, m->pkt_len, desc.flags, words);
+	if (desc->flags)
+		memcpy(queue->area + at + desc->csum_start + desc->csum_offset, &sum, sizeof(sum));
+	if (wish.ip_sum)
+		memcpy(queue->area + at + m->l2_len + offsetof(struct rte_ipv4_hdr, hdr_checksum),
+		       &ip_sum, sizeof(ip_sum));
+	if (!software)
+		memcpy(&words, &desc->csum_start, sizeof(words));
+	net_rvif_tx_post(queue, at, m->pkt_len, software ? 0 : desc->flags, words);
 	return 1;
+}
+
+/* A routing header that is not used up names another destination, and a fragment has no checksum of its own. */
+static bool ipv6_extensions_ok(const struct rte_mbuf *m)
+{
+	const uint8_t *ip = rte_pktmbuf_mtod_offset(m, const uint8_t *, m->l2_len);
+	size_t at = sizeof(struct rte_ipv6_hdr), length;
+	int next = ip[offsetof(struct rte_ipv6_hdr, proto)];
+
+	while (at + 8 <= m->l3_len) {
+		if (next == IPPROTO_FRAGMENT || (next == IPPROTO_ROUTING && ip[at + 3]))
+			return false;
+		next = rte_ipv6_get_next_ext(ip + at, next, &length);
+		if (next < 0)
+			return false;
+		at += length;
+	}
+	return at == m->l3_len;
+}
+
+/* The pseudo header's sum where the checksum will be, without the length if the frame is to be cut. */
+static int put_pseudo_sum(struct rte_mbuf *m, const struct rvif_desc *desc)
+{
+	const bool is_v6 = m->ol_flags & RTE_MBUF_F_TX_IPV6;
+	const char *ip = rte_pktmbuf_mtod_offset(m, const char *, m->l2_len);
+	const uint32_t bytes = l4_bytes(m);
+	struct {
+		uint32_t length;
+		uint32_t protocol;
+	} rest = {.protocol = RTE_BE32(IPPROTO_UDP)};
+	uint16_t sum;
+
+	if (bytes > m->pkt_len - desc->csum_start)
+		return -EINVAL;
+	if (is_v6 && !ipv6_extensions_ok(m))
+		return -ENOTSUP;
+	if (!(m->ol_flags & RTE_MBUF_F_TX_TCP_SEG))
+		rest.length = rte_cpu_to_be_32(bytes);
+	if (desc->csum_offset == offsetof(struct rte_tcp_hdr, cksum))
+		rest.protocol = RTE_BE32(IPPROTO_TCP);
+	sum = rte_raw_cksum(ip + (is_v6 ? offsetof(struct rte_ipv6_hdr, src_addr) :
+					  offsetof(struct rte_ipv4_hdr, src_addr)),
+			    is_v6 ? 32 : 8);
+	sum = fold((uint32_t)sum + rte_raw_cksum(&rest, sizeof(rest)));
+	memcpy(rte_pktmbuf_mtod_offset(m, void *, desc->csum_start + desc->csum_offset), &sum,
+	       sizeof(sum));
+	return 0;
 }
 
 uint16_t net_rvif_tx_prepare(void *opaque, struct rte_mbuf **frames, uint16_t count)
 {
 	const struct net_rvif_txq *queue = opaque;
-	struct rvif_desc desc;
+	struct wish wish;
 
 	for (uint16_t i = 0; i < count; i++) {
-		struct rte_mbuf *m = frames[i];
-		bool cut = m->ol_flags & RTE_MBUF_F_TX_TCP_SEG;
+		int error = check(queue, frames[i], &wish);
 
-		if (m->pkt_len < RVIF_MIN_FRAME ||
-		    m->pkt_len > (cut ? (uint32_t)RVIF_MAX_FRAME : queue->max_frame)) {
-			rte_errno = EINVAL;
-			return i;
-		}
-		if (describe(m, &desc)) {
-			rte_errno = ENOTSUP;
-			return i;
-		}
-		if (desc.flags && rte_net_intel_cksum_prepare(m)) {
-			rte_errno = EINVAL;
+		if (!error && wish.desc.flags)
+			error = put_pseudo_sum(frames[i], &wish.desc);
+		if (error) {
+			rte_errno = -error;
 			return i;
 		}
 	}

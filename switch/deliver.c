@@ -70,7 +70,7 @@ static void copy_parts(const struct rvs_frame *frame, uint32_t first, const stru
 	buffer->length = filled;
 }
 
-/* A frame with several parts, for several buffers, or with offloads. Returns RVS_DROPS if it went
+/* A frame with several parts, for several buffers, or with offloads. Returns RVS_GOOD if it went
  * out, else why not. */
 static __attribute__((noinline)) uint32_t give_special(struct rvs_sender *s, struct rvs_receiver *r,
 						       uint32_t number)
@@ -120,7 +120,7 @@ static __attribute__((noinline)) uint32_t give_special(struct rvs_sender *s, str
 	}
 	r->next += n;
 	r->room -= n;
-	return RVS_DROPS;
+	return RVS_GOOD;
 }
 
 void rvs_add_wake(struct rvs_result *result, uint32_t port, uint32_t queue)
@@ -180,7 +180,7 @@ static inline __attribute__((always_inline)) void give_all(struct rvs_sender *s,
 		r->room = end - next;
 		outcome = give_special(s, r, order[i]);
 		next = r->next;
-		if (outcome == RVS_DROPS) {
+		if (outcome == RVS_GOOD) {
 			given++;
 			bytes += frame->total;
 			continue;
@@ -209,7 +209,7 @@ static inline void give_group(struct rvs_sender *s, const struct rvs_group *grou
 	};
 	uint32_t outcome = rvs_receiver_lock(s, r.rxq);
 
-	if (rvs_unlikely(outcome != RVS_DROPS)) {
+	if (rvs_unlikely(outcome != RVS_GOOD)) {
 		rvs_drop(s, outcome, count);
 		return;
 	}
@@ -259,7 +259,7 @@ static void flood_queue(struct rvs_sender *s, uint32_t number, uint32_t queue)
 	if (outcome == RVS_DROP_DETACHED)
 		return;
 	queues = rvif_load(&r.port->rx_queues);
-	if (outcome != RVS_DROPS) {
+	if (outcome != RVS_GOOD) {
 		rvs_drop(s, outcome, choose_wanted(s, queue, queues, everything));
 		return;
 	}

@@ -138,13 +138,13 @@ static enum rvif_reason resume_queues(struct rvs *rvs, uint32_t number, const st
 	return RVIF_OK;
 }
 
-/* The policy's address, or what the driver proposes. */
+/* The policy's address, or what the driver proposes. A driver that insists on its own is refused if it cannot have it. */
 static enum rvif_reason choose_mac(struct rvs_port *port, const struct rvs_policy *policy,
 				   const struct rvif_config *config)
 {
 	const uint64_t given = rvs_mac_word(policy->mac), proposed = rvs_mac_word(config->mac);
 
-	if (given && proposed && given != proposed)
+	if (given && proposed && given != proposed && !config->any_mac)
 		return RVIF_MAC_NOT_ALLOWED;
 	port->mac = given ? given : proposed;
 	return port->mac & RVS_GROUP_BIT ? RVIF_BAD_MAC : RVIF_OK;

@@ -21,14 +21,14 @@ struct rvs_receiver {
 	uint64_t bytes;
 };
 
-/* Waits a little for other senders. RVS_DROPS: locked. */
+/* Waits a little for other senders. RVS_GOOD: locked. */
 static inline uint32_t rvs_receiver_lock(const struct rvs_sender *s, struct rvs_rxq *rxq)
 {
 	for (uint32_t spins = 0;; spins++) {
 		uint32_t holder;
 
 		if (rvs_likely(rvs_lock_try(&rxq->lock, s->number + 1)))
-			return RVS_DROPS;
+			return RVS_GOOD;
 		holder = rvif_load(&rxq->lock);
 		if (holder == RVS_LOCK_DEAD)
 			return RVS_DROP_DETACHED;

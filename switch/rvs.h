@@ -53,8 +53,12 @@ int rvs_init(void *memory, uint64_t size, const struct rvs_config *config);
 
 enum rvs_port_flag {
 	RVS_CHECK_SOURCE = 1 << 0, /* may send from its own and its static addresses only */
-	RVS_NO_LEARNING = 1 << 1,  /* what it sends teaches nothing */
-	RVS_KICK = 1 << 2,	   /* nobody polls: the driver has to kick after posting */
+	/* what it sends teaches nothing, but that an address is not behind another port any more */
+	RVS_NO_LEARNING = 1 << 1,
+	RVS_KICK = 1 << 2, /* nobody polls: the driver has to kick after posting */
+	/* what it sends to 01:80:C2:00:00:00 to 0F (STP, LLDP) is flooded; pause frames and slow
+	 * protocols (LACP), which are for the other end of a cable, never are */
+	RVS_FORWARD_LINK_LOCAL = 1 << 3,
 };
 
 struct rvs_policy {
@@ -66,7 +70,8 @@ struct rvs_policy {
 };
 
 /* Attaches the vNIC at region as port. The answer is written to the vNIC as well. The memory stays
- * readable and writable until the port is detached. Returns 0 or -enum rvif_reason. */
+ * readable and writable until the port is detached. Returns 0 or -enum rvif_reason. At 0 the owner
+ * wakes the port's receivers: an earlier switch may have owed them a wake-up. */
 int rvs_port_attach(struct rvs *rvs, uint32_t port, void *region, uint64_t size,
 		    const struct rvs_policy *policy);
 
@@ -124,22 +129,32 @@ int rvs_table_dump(struct rvs *rvs, uint64_t *position, struct rvs_entry *entrie
 
 /* -------------------------------------------------------------------------------- statistics */
 
-enum rvs_drop {
-	RVS_DROP_BAD_DESC,    /* data outside of the vNIC's data area, or an unknown flag */
-	RVS_DROP_BAD_LENGTH,  /* shorter than 14 bytes or longer than max_frame */
-	RVS_DROP_BAD_CHAIN,   /* no end, too many parts, or an empty one */
-	RVS_DROP_BAD_OFFLOAD, /* not granted, or fields that make no sense */
-	RVS_DROP_BAD_SOURCE,  /* from a group's address or none */
-	RVS_DROP_SPOOFED,     /* from an address that is not the port's */
-	RVS_DROP_SAME_PORT,   /* to an address behind the port it came from */
-	RVS_DROP_NO_RECEIVER, /* flooded, and nobody is there or wants it */
-	RVS_DROP_DETACHED,    /* the receiver went away */
-	RVS_DROP_BUSY,	      /* other senders held the receive queue for too long */
-	RVS_DROP_FULL,	      /* the receive queue has no buffers */
-	RVS_DROP_TOO_LONG,    /* for the receiver's max_frame */
-	RVS_DROP_NO_GSO,      /* the receiver does not take frames to be segmented */
-	RVS_DROP_BAD_BUFFER,  /* the receiver posted a buffer outside of its data area */
-	RVS_DROP_ABANDONED,   /* in flight when its sender was stopped */
+/* Why a frame was dropped, and what reports call that. */
+/* clang-format off */
+#define RVS_DROP_LIST(DROP) \
+	DROP(BAD_DESC, bad_desc)           /* data outside of the vNIC's data area, or an unknown flag */ \
+	DROP(BAD_LENGTH, bad_length)       /* shorter than 14 bytes or longer than max_frame */ \
+	DROP(BAD_CHAIN, bad_chain)         /* no end, too many parts, or an empty one */ \
+	DROP(BAD_OFFLOAD, bad_offload)     /* not granted, or fields that make no sense */ \
+	DROP(BAD_SOURCE, bad_source)       /* from a group's address or none */ \
+	DROP(SPOOFED, spoofed)             /* from an address that is not the port's */ \
+	DROP(SAME_PORT, same_port)         /* to an address behind the port it came from */ \
+	DROP(LINK_LOCAL, link_local)       /* not for others: see RVS_FORWARD_LINK_LOCAL */ \
+	DROP(NO_RECEIVER, no_receiver)     /* flooded, and no port is there or wants it */ \
+	DROP(DETACHED, detached)           /* the receiver went away */ \
+	DROP(BUSY, busy)                   /* other senders held the receive queue for too long */ \
+	DROP(FULL, full)                   /* the receive queue has no buffers */ \
+	DROP(TOO_LONG, too_long)           /* for the receiver's max_frame */ \
+	DROP(NO_GSO, no_gso)               /* the receiver does not take frames to be segmented */ \
+	DROP(BAD_BUFFER, bad_buffer)       /* the receiver posted a buffer outside of its data area */ \
+	DROP(ABANDONED, abandoned)         /* in flight when its sender was stopped */
+/* clang-format on */
+
+#define RVS_DROP_NUMBER(name, text) RVS_DROP_##name,
+
+enum rvs_verdict {
+	RVS_GOOD,		       /* not dropped */
+	RVS_DROP_LIST(RVS_DROP_NUMBER) /**/
 	RVS_DROPS,
 };
 
@@ -153,7 +168,7 @@ struct rvs_stats {
 	uint64_t bytes;
 	uint64_t copies; /* further receivers of flooded frames */
 	uint64_t delivered;
-	uint64_t drops[RVS_DROPS];
+	uint64_t drops[RVS_DROPS]; /* by enum rvs_verdict; of RVS_GOOD always 0 */
 	uint64_t rx_frames;
 	uint64_t rx_bytes;
 	uint64_t rx_missed; /* frames for this port that found no buffers */

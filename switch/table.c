@@ -80,14 +80,18 @@ static void learn(struct rvs *rvs, struct rvs_bucket *bucket, uint32_t port, uin
 		learned_add(rvs, port, -1u);
 }
 
-/* An address that another port had: it moved. */
+/* An address that another port had: it moved. If this port may not teach it, it is forgotten: better flooded than
+ * sent to where it is not. */
 static void move(struct rvs *rvs, struct rvs_bucket *bucket, int way, uint64_t entry, uint32_t port,
 		 uint64_t mac, uint32_t now)
 {
 	struct rvs_port *p = rvs_port_at(rvs, port);
 
-	if (rvif_load(&p->learned) >= p->max_learned)
+	if ((p->flags & RVS_NO_LEARNING) || rvif_load(&p->learned) >= p->max_learned) {
+		if (replace(&bucket->entry[way], entry, 0))
+			learned_add(rvs, rvs_entry_port(entry), -1u);
 		return;
+	}
 	learned_add(rvs, port, 1);
 	rvif_store(&bucket->heard[way], now);
 	if (replace(&bucket->entry[way], entry, make_entry(mac, port, 0)))
@@ -108,7 +112,7 @@ int rvs_source(struct rvs *rvs, uint32_t port, uint64_t mac, uint32_t now)
 			continue;
 		if (entry & RVS_ENTRY_STATIC)
 			return rvs_entry_port(entry) == port;
-		if (flags & (RVS_CHECK_SOURCE | RVS_NO_LEARNING))
+		if (flags & RVS_CHECK_SOURCE)
 			break;
 		if (rvs_entry_port(entry) != port)
 			move(rvs, bucket, i, entry, port, mac, now);

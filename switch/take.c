@@ -48,7 +48,7 @@ static int offload_ok(const struct rvs_port *port, uint32_t flags, uint64_t offl
 }
 
 /* A frame of several parts, or with offloads: of at most "posted" descriptors from index on; the word is
- * the first one's. Returns how many it has; *reason is RVS_DROPS if it is good. */
+ * the first one's. Returns how many it has; *reason is RVS_GOOD if it is. */
 static __attribute__((noinline)) uint32_t take_special(struct rvs_sender *s, uint32_t n,
 						       const struct rvif_desc *ring, uint64_t word,
 						       uint32_t index, uint32_t posted,
@@ -62,7 +62,7 @@ static __attribute__((noinline)) uint32_t take_special(struct rvs_sender *s, uin
 	struct rvs_extra *extra = &s->extras[n];
 	uint32_t used = 1, total = length_of(word);
 
-	*reason = RVS_DROPS;
+	*reason = RVS_GOOD;
 	extra->offload =
 		rvs_load64((const uint64_t *)(const void *)&ring[index & port->tx_mask] + 1);
 	extra->length = (uint16_t)total;
@@ -87,14 +87,14 @@ static __attribute__((noinline)) uint32_t take_special(struct rvs_sender *s, uin
 		s->parts[s->part_count].data = port->region + offset_of(word);
 		s->parts[s->part_count++].length = length;
 	}
-	if (*reason == RVS_DROPS) {
+	if (*reason == RVS_GOOD) {
 		if (extra->length < RVIF_MIN_FRAME ||
 		    total > (gso ? RVIF_MAX_FRAME : port->max_frame))
 			*reason = RVS_DROP_BAD_LENGTH;
 		else if (flags && !offload_ok(port, flags, extra->offload, total))
 			*reason = RVS_DROP_BAD_OFFLOAD;
 	}
-	if (*reason != RVS_DROPS)
+	if (*reason != RVS_GOOD)
 		s->part_count = first_part;
 	extra->first_part = (uint16_t)first_part;
 	extra->parts = (uint16_t)(s->part_count - first_part);
@@ -153,6 +153,20 @@ static __attribute__((noinline)) int may_send(struct rvs_sender *s, uint64_t sou
 	return 1;
 }
 
+/* IEEE 802.1Q, 8.6.3: a bridge does not forward these; 802.3, 31B and 57B: pause frames (MAC control) and slow
+ * protocols are for the other end of a cable. head_rest has the type's bytes last. */
+static __attribute__((noinline)) int may_flood(const struct rvs_sender *s, uint64_t dst,
+					       uint64_t rest)
+{
+	const uint32_t type = (uint32_t)(rest >> 48), last = dst >> 40 & 0xf;
+
+	if (type == RVS_TYPE_MAC_CONTROL || type == RVS_TYPE_SLOW)
+		return 0;
+	if ((dst & RVS_LINK_LOCAL_MASK) != RVS_LINK_LOCAL)
+		return 1;
+	return s->port->flags & RVS_FORWARD_LINK_LOCAL && last != 1 && last != 2;
+}
+
 /* The group of a frame for this port, or none: its own. */
 static inline uint32_t group_for(struct rvs_sender *s, uint32_t n, uint32_t port)
 {
@@ -206,7 +220,7 @@ uint32_t rvs_take(struct rvs_sender *s, uint32_t next, uint32_t posted, uint32_t
 		taken++;
 		if (rvs_unlikely(flags_of(word))) {
 			used += take_special(s, n, ring, word, next + used, posted - used, &reason);
-			if (reason != RVS_DROPS) {
+			if (reason != RVS_GOOD) {
 				bad(s, reason);
 				continue;
 			}
@@ -244,6 +258,10 @@ uint32_t rvs_take(struct rvs_sender *s, uint32_t next, uint32_t posted, uint32_t
 			last_port = dst & RVS_GROUP_BIT ? RVS_FLOOD :
 							  rvs_lookup(rvs, dst, s->now, &place);
 			if (rvs_unlikely(last_port == RVS_FLOOD)) {
+				if (!may_flood(s, dst, rest)) {
+					bad(s, RVS_DROP_LINK_LOCAL);
+					continue;
+				}
 				s->flood[s->flood_count++] = (uint8_t)n;
 				frame->group = RVS_NO_GROUP;
 				n++;

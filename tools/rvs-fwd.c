@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <json-c/json.h>
+#include <libgen.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <setjmp.h>
@@ -23,6 +23,9 @@
 #include <unistd.h>
 #include <rvif/driver.h>
 #include <rvs_drop_names.h>
+#include "output.h"
+#include "signals.h"
+#include "utf8.h"
 
 enum {
 	MAX_PATHS = 256,
@@ -31,11 +34,14 @@ enum {
 	LOOK_EVERY_US = 2000, /* at files and drivers' states */
 	IDLE_ROUNDS = 2000,   /* before it begins to sleep between rounds */
 	IDLE_SLEEP_US = 50,
+	LAST_WORDS_MS = 1000, /* for a reader to take the last report */
 };
 
 struct port {
 	const char *path;
-	uint8_t *region; /* NULL: no file is mapped */
+	uint8_t *region;  /* NULL: no file is mapped */
+	int fd;		  /* of the file that is mapped; holds the lock that makes it ours */
+	char why_not[96]; /* the last reason not to map the file that was said; "": none */
 	size_t size;
 	dev_t device;
 	ino_t inode;
@@ -59,11 +65,15 @@ static const char usage_text[] =
 	"  --check-source      drop what a port sends from other addresses than its own\n"
 	"  --max-age SECONDS   forget a learned address after this time (default 300)\n"
 	"  --max-learned N     addresses that a port may teach (default 1024)\n"
+	"  --forward-link-local\n"
+	"                      flood STP and LLDP (01:80:C2:00:00:00 to 0F), too; pause frames and\n"
+	"                      LACP are always dropped\n"
 	"  --no-offload        grant neither checksum nor segmentation offload\n"
 	"  --poll              never sleep, also when nothing comes\n"
 	"  --help              this text\n"
 	"\n"
-	"Exit status: 0 ended by a signal; 1 failed; 2 wrong usage.\n";
+	"Exit status: 0 ended by a signal; 1 failed, or its reports could not be written;\n"
+	"2 wrong usage.\n";
 
 static struct rvs *rvs;
 static struct port ports[MAX_PATHS];
@@ -80,7 +90,7 @@ static uint8_t *volatile fault_at;
 
 static void say(const struct port *port, const char *what)
 {
-	fprintf(stderr, "rvs-fwd: %s: %s\n", port->path, what);
+	output_print(STDERR_FILENO, "rvs-fwd: %s: %s\n", port->path, what);
 }
 
 static double monotonic(void)
@@ -110,11 +120,41 @@ static void on_bus_error(int signal, siginfo_t *info, void *context)
 	siglongjmp(cut_short, 1);
 }
 
+/* --------------------------------------------------------------------------------- receivers */
+
+/* Whoever sleeps does so on "completed" of its queue; see rvif_shared_file. */
+static void wake(uint32_t number, uint32_t queue)
+{
+	const struct port *port = &ports[number];
+	const struct rvif_header *header = (const struct rvif_header *)(const void *)port->region;
+	struct rvif_config config = header->config; /* its own affair if this changed */
+	struct rvif_layout layout;
+
+	if (!port->attached || rvif_layout(&config, &layout) || queue >= config.rx_queues ||
+	    layout.buffers > port->size)
+		return;
+	syscall(SYS_futex, &rvif_rx_queue(port->region, &layout, queue)->completed, FUTEX_WAKE,
+		INT_MAX, NULL, NULL, 0);
+}
+
+static void wake_port(uint32_t number)
+{
+	for (uint32_t queue = 0; ports[number].attached && queue < QUEUES; queue++)
+		wake(number, queue);
+}
+
+static void wake_all(void)
+{
+	for (uint32_t i = 0; i < port_count; i++)
+		wake_port(i);
+}
+
 /* ------------------------------------------------------------------------------------- ports */
 
 static void unmap(struct port *port)
 {
 	munmap(port->region, port->size);
+	close(port->fd);
 	port->region = NULL;
 	port->attached = false;
 }
@@ -149,25 +189,88 @@ static void drop_cut_short(void)
 	rvs_sender_gone(rvs, 0);
 }
 
+/* The same is said once: we look all the time. */
+static void cannot_use(struct port *port, const char *why)
+{
+	if (!strcmp(why, port->why_not))
+		return;
+	snprintf(port->why_not, sizeof(port->why_not), "%s", why);
+	say(port, why);
+}
+
+/*
+ * A file has one switch, or each would take frames that the other one has delivered, and answer the driver. The lock
+ * belongs to this open file, so another path of the same command line, or a link, finds it held, too. It is another one than
+ * the driver's (flock).
+ */
+static bool lock_file(int fd)
+{
+	struct flock header = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = RVIF_HEADER_SIZE};
+
+	return !fcntl(fd, F_OFD_SETLK, &header);
+}
+
+/* NULL, or why this is no file of a vNIC that we can have. */
+static const char *check_file(int fd, struct stat *st)
+{
+	if (fstat(fd, st) < 0)
+		return strerrordesc_np(errno);
+	if (!S_ISREG(st->st_mode))
+		return "no regular file";
+	if (st->st_size < RVIF_HEADER_SIZE)
+		return "shorter than the header of a vNIC";
+	if ((uint64_t)st->st_size > RVIF_MAX_REGION)
+		return "longer than a vNIC can be";
+	if (!lock_file(fd))
+		return errno == EAGAIN || errno == EACCES ?
+			       "in use: another switch, or another path here, has this file" :
+			       strerrordesc_np(errno);
+	return NULL;
+}
+
+/* A file may come later; that its folder does as well is less likely than a mistake. */
+static bool has_folder(const char *path)
+{
+	char folder[PATH_MAX];
+
+	if ((size_t)snprintf(folder, sizeof(folder), "%s", path) >= sizeof(folder))
+		return true;
+	return !access(dirname(folder), F_OK);
+}
+
 static void map_file(struct port *port)
 {
 	struct stat st;
-	int fd = open(port->path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	const char *why;
+	int fd = open(port->path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
-	if (fd < 0)
+	if (fd < 0 && errno == ENOENT) {
+		if (has_folder(port->path))
+			port->why_not[0] = 0;
+		else
+			cannot_use(port, "there is no such folder");
 		return;
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size < RVIF_HEADER_SIZE ||
-	    (uint64_t)st.st_size > RVIF_MAX_REGION) {
+	}
+	if (fd < 0) {
+		cannot_use(port, strerrordesc_np(errno));
+		return;
+	}
+	why = check_file(fd, &st);
+	if (!why) {
+		port->size = (size_t)st.st_size;
+		port->region = mmap(NULL, port->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		if (port->region == MAP_FAILED) {
+			port->region = NULL;
+			why = strerrordesc_np(errno);
+		}
+	}
+	if (why) {
+		cannot_use(port, why);
 		close(fd);
 		return;
 	}
-	port->size = (size_t)st.st_size;
-	port->region = mmap(NULL, port->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	close(fd);
-	if (port->region == MAP_FAILED) {
-		port->region = NULL;
-		return;
-	}
+	port->fd = fd;
+	port->why_not[0] = 0;
 	port->device = st.st_dev;
 	port->inode = st.st_ino;
 	port->refused = false;
@@ -200,6 +303,8 @@ static void attach(struct port *port, uint32_t epoch)
 	rvs_port_info(rvs, (uint32_t)(port - ports), &info);
 	port->queues = info.tx_queues;
 	memset(&port->before, 0, sizeof(port->before));
+	/* an earlier switch may have been killed between giving frames, perhaps a whole ring, and waking for them */
+	wake_port((uint32_t)(port - ports));
 }
 
 /* The file and the driver as they are now. */
@@ -251,7 +356,7 @@ static struct json_object *port_as_json(const struct port *port, const struct rv
 	rvs_port_info(rvs, (uint32_t)(port - ports), &info);
 	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", info.mac[0], info.mac[1],
 		 info.mac[2], info.mac[3], info.mac[4], info.mac[5]);
-	json_object_object_add(object, "vnic", json_object_new_string(port->path));
+	json_object_object_add(object, "vnic", utf8_json(port->path));
 	json_object_object_add(object, "attached", json_object_new_boolean(port->attached));
 	json_object_object_add(object, "mac", json_object_new_string(mac));
 	add_number(object, "learned", info.learned);
@@ -273,74 +378,68 @@ static struct json_object *port_as_json(const struct port *port, const struct rv
 	return object;
 }
 
-static void print_drops(const struct rvs_stats *stats)
+static void print_drops(FILE *to, const struct rvs_stats *stats)
 {
 	for (int reason = 0; reason < RVS_DROPS; reason++)
 		if (stats->drops[reason])
-			printf(" %s=%llu", rvs_drop_names[reason],
-			       (unsigned long long)stats->drops[reason]);
-	putchar('\n');
+			fprintf(to, " %s=%llu", rvs_drop_names[reason],
+				(unsigned long long)stats->drops[reason]);
+	fputc('\n', to);
+}
+
+static void print_port(FILE *to, const struct port *port, const struct rvs_stats *stats,
+		       double seconds)
+{
+	fprintf(to, "%-32s %12.0f %12.0f %12llu %12llu  %llu", port->path,
+		(double)(stats->frames - port->before.frames) / seconds,
+		(double)(stats->rx_frames - port->before.rx_frames) / seconds,
+		(unsigned long long)stats->frames, (unsigned long long)stats->rx_frames,
+		(unsigned long long)all_drops(stats));
+	print_drops(to, stats);
+}
+
+static void print_table(FILE *to, const struct rvs_stats *stats, double seconds)
+{
+	fprintf(to, "%-32s %12s %12s %12s %12s  %s\n", "vnic", "sent/s", "received/s", "sent",
+		"received", "drops");
+	for (uint32_t i = 0; i < port_count; i++)
+		print_port(to, &ports[i], &stats[i], seconds);
+}
+
+static void print_json(FILE *to, const struct rvs_stats *stats, double seconds)
+{
+	struct json_object *list = json_object_new_array(), *object = json_object_new_object();
+
+	for (uint32_t i = 0; i < port_count; i++)
+		json_object_array_add(list, port_as_json(&ports[i], &stats[i], seconds));
+	json_object_object_add(object, "seconds", json_object_new_double(seconds));
+	json_object_object_add(object, "ports", list);
+	fprintf(to, "%s\n", json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
+	json_object_put(object);
 }
 
 static void report(double seconds)
 {
-	struct json_object *list = json ? json_object_new_array() : NULL;
+	static struct rvs_stats stats[MAX_PATHS];
+	char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
 
-	if (!json)
-		printf("%-32s %12s %12s %12s %12s  %s\n", "vnic", "sent/s", "received/s", "sent",
-		       "received", "drops");
-	for (uint32_t i = 0; i < port_count; i++) {
-		struct port *port = &ports[i];
-		struct rvs_stats stats;
-
-		rvs_port_stats(rvs, i, &stats);
-		if (json) {
-			json_object_array_add(list, port_as_json(port, &stats, seconds));
-		} else {
-			printf("%-32s %12.0f %12.0f %12llu %12llu  %llu", port->path,
-			       (double)(stats.frames - port->before.frames) / seconds,
-			       (double)(stats.rx_frames - port->before.rx_frames) / seconds,
-			       (unsigned long long)stats.frames,
-			       (unsigned long long)stats.rx_frames,
-			       (unsigned long long)all_drops(&stats));
-			print_drops(&stats);
-		}
-		port->before = stats;
-	}
-	if (json) {
-		struct json_object *object = json_object_new_object();
-
-		json_object_object_add(object, "seconds", json_object_new_double(seconds));
-		json_object_object_add(object, "ports", list);
-		puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
-		json_object_put(object);
-	}
-	fflush(stdout);
+	if (!to)
+		return;
+	for (uint32_t i = 0; i < port_count; i++)
+		rvs_port_stats(rvs, i, &stats[i]);
+	if (json)
+		print_json(to, stats, seconds);
+	else
+		print_table(to, stats, seconds);
+	fclose(to);
+	output_text(STDOUT_FILENO, text);
+	for (uint32_t i = 0; i < port_count; i++)
+		ports[i].before = stats[i];
 }
 
 /* --------------------------------------------------------------------------------- switching */
-
-/* Whoever sleeps does so on "completed" of its queue; see rvif_shared_file. */
-static void wake(uint32_t number, uint32_t queue)
-{
-	const struct port *port = &ports[number];
-	const struct rvif_header *header = (const struct rvif_header *)(const void *)port->region;
-	struct rvif_config config = header->config; /* its own affair if this changed */
-	struct rvif_layout layout;
-
-	if (!port->attached || rvif_layout(&config, &layout) || queue >= config.rx_queues ||
-	    layout.buffers > port->size)
-		return;
-	syscall(SYS_futex, &rvif_rx_queue(port->region, &layout, queue)->completed, FUTEX_WAKE,
-		INT_MAX, NULL, NULL, 0);
-}
-
-static void wake_all(void)
-{
-	for (uint32_t i = 0; i < port_count; i++)
-		for (uint32_t queue = 0; ports[i].attached && queue < QUEUES; queue++)
-			wake(i, queue);
-}
 
 /* Once over all queues. Returns frames moved. */
 static uint32_t forward_round(uint32_t now)
@@ -440,11 +539,9 @@ static int make_switch(uint32_t max_age)
 
 static void catch_signals(void)
 {
-	struct sigaction end = {.sa_handler = on_stop};
 	struct sigaction bus = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
 
-	sigaction(SIGINT, &end, NULL);
-	sigaction(SIGTERM, &end, NULL);
+	signals_catch(on_stop);
 	sigaction(SIGBUS, &bus, NULL);
 }
 
@@ -456,6 +553,14 @@ static bool to_number(const char *text, double max, double *value)
 	return end != text && !*end && *value >= 0 && *value <= max;
 }
 
+/* That a reader went away or is slow is its own affair. */
+static int outcome(void)
+{
+	const int error = output_close(LAST_WORDS_MS);
+
+	return error && error != -EPIPE && error != -ETIMEDOUT;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -465,6 +570,7 @@ int main(int argc, char **argv)
 		{"check-source", no_argument, NULL, 'c'},
 		{"max-age", required_argument, NULL, 'a'},
 		{"max-learned", required_argument, NULL, 'l'},
+		{"forward-link-local", no_argument, NULL, 'f'},
 		{"no-offload", no_argument, NULL, 'o'},
 		{"poll", no_argument, NULL, 'p'},
 		{"help", no_argument, NULL, 'h'},
@@ -473,6 +579,8 @@ int main(int argc, char **argv)
 	double max_age = 300, number;
 	int option;
 
+	if (output_open("rvs-fwd"))
+		return 1;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (option) {
 		case 'i':
@@ -497,6 +605,9 @@ int main(int argc, char **argv)
 				return usage_error("no number of addresses", optarg);
 			policy.max_learned = (uint32_t)number;
 			break;
+		case 'f':
+			policy.flags |= RVS_FORWARD_LINK_LOCAL;
+			break;
 		case 'o':
 			policy.features &= ~(RVIF_F_CSUM | RVIF_F_TSO4 | RVIF_F_TSO6);
 			break;
@@ -504,8 +615,7 @@ int main(int argc, char **argv)
 			poll_always = true;
 			break;
 		case 'h':
-			fputs(usage_text, stdout);
-			return 0;
+			return output_help(usage_text);
 		default:
 			fputs("see rvs-fwd --help\n", stderr);
 			return 2;
@@ -524,5 +634,5 @@ int main(int argc, char **argv)
 	catch_signals();
 	run();
 	free(rvs);
-	return 0;
+	return outcome();
 }

@@ -5,15 +5,18 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <json-c/json.h>
-#include <signal.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include <rvif/driver.h>
 #include <rvif/elisa.h>
+#include "output.h"
+#include "signals.h"
+#include "utf8.h"
 
 enum {
 	RING = 512,
@@ -24,6 +27,7 @@ enum {
 	ETHER_TYPE = 0x88b5, /* for local experiments */
 	IMIX = 0,	     /* as a size */
 	REPLY_TIMEOUT_US = 1000000,
+	LAST_WORDS_MS = 1000, /* after a signal: for a reader to take the results */
 };
 
 #define TEST_MAGIC 0x6e656774656b7072ull /* "rpketgen" */
@@ -50,8 +54,8 @@ static const char usage_text[] =
 	"  ping  send one frame at a time and wait for its answer; print latencies\n"
 	"  pong  answer\n"
 	"\n"
-	"  --mac MAC        address of this vNIC (default 02:00:00:00:00:01 for tx and ping,\n"
-	"                   02:00:00:00:00:02 for rx and pong)\n"
+	"  --mac MAC        address to insist on (default what the switch says, else\n"
+	"                   02:00:00:00:00:01 for tx and ping, 02:00:00:00:00:02 for rx and pong)\n"
 	"  --to MAC         where to send (default 02:00:00:00:00:02)\n"
 	"  --size N | imix  bytes of a frame, 64 to 9216 (default 64)\n"
 	"  --batch N        frames that are posted at once, 1 to 256 (default 32)\n"
@@ -59,12 +63,15 @@ static const char usage_text[] =
 	"  --time SECONDS   end after this time (default 10 for ping: whatever comes first)\n"
 	"  --rate N         frames per second to send at most\n"
 	"  --interval S     print rates this often (default 1; 0: only at the end)\n"
+	"  --mode MODE      permissions of the file VNIC, octal (default 0600)\n"
+	"  --group GROUP    its group\n"
 	"  --json           print JSON, an object a line\n"
 	"  --poll           never sleep while nothing comes\n"
 	"  --wait SECONDS   give up if no switch attaches the vNIC (default: wait)\n"
 	"  --help           this text\n"
 	"\n"
-	"Exit status: 0 done, or ended by SIGINT or SIGTERM; 1 failed; 2 wrong usage.\n";
+	"Exit status: 0 done, or ended by a signal; 1 failed, or the results could not be\n"
+	"written; 2 wrong usage.\n";
 
 enum command {
 	TX,
@@ -78,7 +85,8 @@ static const char *path;
 static uint8_t own_mac[6], to_mac[6] = {2, 0, 0, 0, 0, 2};
 static uint32_t size = MIN_SIZE, batch = 32;
 static double count_limit, time_limit, rate, interval = 1, wait_limit;
-static bool json, poll_always;
+static bool json, poll_always, has_mac;
+static struct rvif_access access_to;
 static volatile sig_atomic_t stop;
 
 static struct rvif_vnic vnic;
@@ -141,17 +149,18 @@ static int make_vnic(void)
 	int error;
 
 	memcpy(config.mac, own_mac, 6);
+	config.any_mac = !has_mac;
 	error = rvif_configure(&config, 2ull * RING * BUFFER);
 	if (error) {
-		fprintf(stderr, "rvs-pktgen: %s\n", rvif_strreason(-error));
+		output_print(STDERR_FILENO, "rvs-pktgen: %s\n", rvif_strreason(-error));
 		return -1;
 	}
 	error = !strncmp(path, "elisa:", 6) ?
-			rvif_open(&vnic, &rvif_over_elisa, path + 6, &config) :
-			rvif_open(&vnic, &rvif_shared_file, path, &config);
+			rvif_open_for(&vnic, &rvif_over_elisa, path + 6, &config, &access_to) :
+			rvif_open_for(&vnic, &rvif_shared_file, path, &config, &access_to);
 	if (error) {
-		fprintf(stderr, "rvs-pktgen: %s: %s\n", path,
-			error == -EBUSY ? "another driver uses it" : strerrordesc_np(-error));
+		output_print(STDERR_FILENO, "rvs-pktgen: %s: %s\n", path,
+			     error == -EBUSY ? "another driver uses it" : strerrordesc_np(-error));
 		return -1;
 	}
 	rvif_start(&vnic);
@@ -165,6 +174,16 @@ static int make_vnic(void)
 	return 0;
 }
 
+/* The switch may have had another one. */
+static void take_mac(void)
+{
+	uint8_t mac[6];
+
+	memcpy(mac, rvif_header(&vnic)->sw.mac, sizeof(mac));
+	if (rvif_mac_is_station(mac))
+		memcpy(own_mac, mac, sizeof(mac));
+}
+
 static int wait_for_switch(void)
 {
 	const struct timespec nap = {.tv_nsec = 1000000};
@@ -173,16 +192,19 @@ static int wait_for_switch(void)
 	while (!stop) {
 		int attached = rvif_attached(&vnic);
 
-		if (attached == 1)
+		if (attached == 1) {
+			take_mac();
 			return 0;
+		}
 		if (attached < 0) {
-			fprintf(stderr, "rvs-pktgen: %s: the switch refused it: %s\n", path,
-				rvif_strreason(-attached));
+			output_print(STDERR_FILENO, "rvs-pktgen: %s: the switch refused it: %s\n",
+				     path, rvif_strreason(-attached));
 			return -1;
 		}
 		if (wait_limit > 0 && monotonic() - start > wait_limit) {
-			fprintf(stderr, "rvs-pktgen: %s: no switch attached it in %g seconds\n",
-				path, wait_limit);
+			output_print(STDERR_FILENO,
+				     "rvs-pktgen: %s: no switch attached it in %g seconds\n", path,
+				     wait_limit);
 			return -1;
 		}
 		nanosleep(&nap, NULL);
@@ -245,8 +267,8 @@ static void publish_tx(void)
 		return;
 	error = vnic.transport->kick(&vnic, 0);
 	if (error && error != -EAGAIN) {
-		fprintf(stderr, "rvs-pktgen: %s: the switch is gone: %s\n", path,
-			strerrordesc_np(-error));
+		output_print(STDERR_FILENO, "rvs-pktgen: %s: the switch is gone: %s\n", path,
+			     strerrordesc_np(-error));
 		stop = 1;
 	}
 }
@@ -367,14 +389,28 @@ static void ping(void)
 	received += answered != 0;
 }
 
+/* Of n frames, those that are due by --rate: frame i at i / rate. A batch that fills within a millisecond goes whole. */
+static uint32_t due(uint32_t n, double elapsed)
+{
+	double total = floor(rate * elapsed) + 1;
+
+	if (rate <= 0)
+		return n;
+	if (time_limit > 0 && total > ceil(rate * time_limit))
+		total = ceil(rate * time_limit);
+	if ((double)sent + n <= total)
+		return n;
+	return total <= (double)sent || rate > 1000.0 * batch ? 0 :
+								(uint32_t)(total - (double)sent);
+}
+
 static void send_batch(double start)
 {
 	uint32_t n = tx_room(batch);
 
 	if (count_limit > 0 && (double)(sent + n) > count_limit)
 		n = (uint32_t)(count_limit - (double)sent);
-	if (rate > 0 && (double)(sent + n) > rate * (monotonic() - start))
-		n = 0;
+	n = due(n, monotonic() - start);
 	for (uint32_t i = 0; i < n; i++)
 		put_frame(sent + 1);
 	if (n)
@@ -395,57 +431,64 @@ static uint64_t percentile(double part)
 	return sample_count ? samples[(uint32_t)(part * (sample_count - 1))] : 0;
 }
 
+static void print_object(json_object *object)
+{
+	output_print(STDOUT_FILENO, "%s\n",
+		     json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
+	json_object_put(object);
+}
+
 static void print_latency(void)
 {
 	static const double parts[] = {0, 0.5, 0.9, 0.99, 0.999, 1};
 	static const char *const names[] = {"min", "p50", "p90", "p99", "p99.9", "max"};
-	struct json_object *object = json_object_new_object();
+	json_object *object;
 
 	qsort(samples, sample_count, sizeof(*samples), compare);
+	if (!json) {
+		output_print(STDOUT_FILENO, "round trip in ns, %u answers, %llu lost\n",
+			     sample_count, (unsigned long long)lost);
+		for (int i = 0; i < 6; i++)
+			output_print(STDOUT_FILENO, "%-6s %10llu\n", names[i],
+				     (unsigned long long)percentile(parts[i]));
+		return;
+	}
+	object = json_object_new_object();
 	for (int i = 0; i < 6; i++)
 		json_object_object_add(object, names[i],
 				       json_object_new_uint64(percentile(parts[i])));
 	json_object_object_add(object, "answers", json_object_new_uint64(sample_count));
 	json_object_object_add(object, "lost", json_object_new_uint64(lost));
-	if (json) {
-		puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
-	} else {
-		printf("round trip in ns, %u answers, %llu lost\n", sample_count,
-		       (unsigned long long)lost);
-		for (int i = 0; i < 6; i++)
-			printf("%-6s %10llu\n", names[i], (unsigned long long)percentile(parts[i]));
-	}
-	json_object_put(object);
+	print_object(object);
 }
 
 static void print_rates(double seconds, uint64_t frames, uint64_t more_bytes, bool total)
 {
 	const double per_second = (double)frames / seconds;
 	const double mbps = (double)more_bytes * 8e-6 / seconds;
+	json_object *object;
 
-	if (json) {
-		struct json_object *object = json_object_new_object();
-
-		json_object_object_add(object, "total", json_object_new_boolean(total));
-		json_object_object_add(object, "seconds", json_object_new_double(seconds));
-		json_object_object_add(object, "frames_per_second",
-				       json_object_new_double(per_second));
-		json_object_object_add(object, "mbit_per_second", json_object_new_double(mbps));
-		json_object_object_add(object, "sent", json_object_new_uint64(sent));
-		json_object_object_add(object, "received", json_object_new_uint64(received));
-		json_object_object_add(object, "lost", json_object_new_uint64(lost));
-		json_object_object_add(object, "disordered", json_object_new_uint64(disordered));
-		json_object_object_add(object, "foreign", json_object_new_uint64(foreign));
-		puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
-		json_object_put(object);
-	} else {
-		printf("%s%12.0f frames/s %10.1f Mbit/s  %llu sent, %llu received, %llu lost, "
-		       "%llu out of order\n",
-		       total ? "total " : "      ", per_second, mbps, (unsigned long long)sent,
-		       (unsigned long long)received, (unsigned long long)lost,
-		       (unsigned long long)disordered);
+	if (!json) {
+		output_print(
+			STDOUT_FILENO,
+			"%s%12.0f frames/s %10.1f Mbit/s  %llu sent, %llu received, %llu lost, "
+			"%llu out of order\n",
+			total ? "total " : "      ", per_second, mbps, (unsigned long long)sent,
+			(unsigned long long)received, (unsigned long long)lost,
+			(unsigned long long)disordered);
+		return;
 	}
-	fflush(stdout);
+	object = json_object_new_object();
+	json_object_object_add(object, "total", json_object_new_boolean(total));
+	json_object_object_add(object, "seconds", json_object_new_double(seconds));
+	json_object_object_add(object, "frames_per_second", json_object_new_double(per_second));
+	json_object_object_add(object, "mbit_per_second", json_object_new_double(mbps));
+	json_object_object_add(object, "sent", json_object_new_uint64(sent));
+	json_object_object_add(object, "received", json_object_new_uint64(received));
+	json_object_object_add(object, "lost", json_object_new_uint64(lost));
+	json_object_object_add(object, "disordered", json_object_new_uint64(disordered));
+	json_object_object_add(object, "foreign", json_object_new_uint64(foreign));
+	print_object(object);
 }
 
 static bool is_done(double elapsed)
@@ -518,19 +561,6 @@ static int usage_error(const char *what, const char *value)
 	return 2;
 }
 
-static bool read_mac(const char *text, uint8_t mac[6])
-{
-	unsigned int bytes6[6];
-	char rest;
-
-	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &bytes6[0], &bytes6[1], &bytes6[2],
-		   &bytes6[3], &bytes6[4], &bytes6[5], &rest) != 6)
-		return false;
-	for (int i = 0; i < 6; i++)
-		mac[i] = (uint8_t)bytes6[i];
-	return true;
-}
-
 static bool to_number(const char *text, double min, double max, double *value)
 {
 	char *end;
@@ -546,9 +576,14 @@ static int read_option(int option)
 
 	switch (option) {
 	case 'm':
-		return read_mac(optarg, own_mac) ? 0 : usage_error("no MAC address", optarg);
+		has_mac = true;
+		return !rvif_parse_mac(optarg, own_mac) && rvif_mac_is_station(own_mac) ?
+			       0 :
+			       usage_error("no address of a station, as 02:00:00:00:00:01", optarg);
 	case 't':
-		return read_mac(optarg, to_mac) ? 0 : usage_error("no MAC address", optarg);
+		return rvif_parse_mac(optarg, to_mac) ?
+			       usage_error("no MAC address, as 02:00:00:00:00:01", optarg) :
+			       0;
 	case 's':
 		if (!strcmp(optarg, "imix"))
 			size = IMIX;
@@ -580,6 +615,15 @@ static int read_option(int option)
 		return to_number(optarg, 0, 1e9, &wait_limit) ?
 			       0 :
 			       usage_error("no number of seconds", optarg);
+	case 'M':
+		return rvif_parse_mode(optarg, &access_to.mode) ?
+			       usage_error("no octal mode up to 0777", optarg) :
+			       0;
+	case 'G':
+		access_to.has_group = 1;
+		return rvif_parse_group(optarg, &access_to.group) ?
+			       usage_error("no group", optarg) :
+			       0;
 	case 'j':
 		json = true;
 		return 0;
@@ -617,6 +661,8 @@ static int read_options(int argc, char **argv)
 		{"rate", required_argument, NULL, 'r'},
 		{"interval", required_argument, NULL, 'i'},
 		{"wait", required_argument, NULL, 'w'},
+		{"mode", required_argument, NULL, 'M'},
+		{"group", required_argument, NULL, 'G'},
 		{"json", no_argument, NULL, 'j'},
 		{"poll", no_argument, NULL, 'p'},
 		{"help", no_argument, NULL, 'h'},
@@ -646,35 +692,44 @@ static int read_options(int argc, char **argv)
 	return 0;
 }
 
-int main(int argc, char **argv)
+/* 0, or 1 after a message. */
+static int generate(void)
 {
-	struct sigaction end = {.sa_handler = on_stop};
-	int status = read_options(argc, argv);
+	int error;
 
-	if (status > 0) {
-		fputs(usage_text, stdout);
-		return 0;
-	}
-	if (status < 0)
-		return -status;
-	sigaction(SIGINT, &end, NULL);
-	sigaction(SIGTERM, &end, NULL);
-	sigaction(SIGHUP, &end, NULL);
 	samples = calloc(MAX_SAMPLES, sizeof(*samples));
 	if (!samples) {
-		fputs("rvs-pktgen: no memory\n", stderr);
+		output_print(STDERR_FILENO, "rvs-pktgen: no memory\n");
 		return 1;
 	}
-	if (make_vnic() < 0) {
-		free(samples);
-		return 1;
+	error = make_vnic() < 0;
+	if (!error) {
+		error = wait_for_switch() < 0;
+		if (!error && !stop)
+			run_command();
+		if (rvif_attached(&vnic) == 1)
+			rvif_stop(&vnic, 1000000);
+		rvif_close(&vnic);
 	}
-	status = wait_for_switch() < 0;
-	if (!status && !stop)
-		run_command();
-	if (rvif_attached(&vnic) == 1)
-		rvif_stop(&vnic, 1000000);
-	rvif_close(&vnic);
 	free(samples);
-	return status;
+	return error;
+}
+
+int main(int argc, char **argv)
+{
+	int status, error;
+
+	if (output_open("rvs-pktgen"))
+		return 1;
+	status = read_options(argc, argv);
+	if (status > 0)
+		return output_help(usage_text);
+	if (status < 0)
+		return -status;
+	signals_catch(on_stop);
+	status = generate();
+	/* nothing is left behind any more: the results wait for their reader, unless a signal comes */
+	signals_catch(SIG_DFL);
+	error = output_close(stop ? LAST_WORDS_MS : -1);
+	return status || (error && error != -ETIMEDOUT);
 }

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "output.h"
 #include "tap.h"
 
 #define DEVICE "/dev/net/tun"
@@ -21,8 +22,8 @@ static int failed(const struct daemon *d, const char *what)
 		hint = "; this needs CAP_NET_ADMIN";
 	else if (errno == EBUSY)
 		hint = "; there is an interface of this name already";
-	fprintf(stderr, "rvif-tap: %s: %s: %s%s\n", d->options.name, what, strerrordesc_np(errno),
-		hint);
+	output_print(STDERR_FILENO, "rvif-tap: %s: %s: %s%s\n", d->options.name, what,
+		     strerrordesc_np(errno), hint);
 	return -1;
 }
 
@@ -97,6 +98,16 @@ int interface_set_features(const struct daemon *d, uint32_t features)
 	return 0;
 }
 
+int interface_get_mac(const struct daemon *d, uint8_t mac[6])
+{
+	struct ifreq request = {0};
+
+	if (ioctl(d->queues[0].fd, SIOCGIFHWADDR, &request) < 0)
+		return failed(d, "reading the address");
+	memcpy(mac, request.ifr_hwaddr.sa_data, 6);
+	return 0;
+}
+
 int interface_set_mac(const struct daemon *d, const uint8_t mac[6])
 {
 	struct ifreq request = {.ifr_hwaddr.sa_family = ARPHRD_ETHER};
@@ -115,4 +126,13 @@ int interface_set_carrier(const struct daemon *d, bool on)
 	if (ioctl(d->queues[0].fd, TUNSETCARRIER, &value) < 0)
 		return failed(d, "TUNSETCARRIER");
 	return 0;
+}
+
+const char *interface_name(struct daemon *d)
+{
+	struct ifreq request = {0};
+
+	if (ioctl(d->queues[0].fd, TUNGETIFF, &request) >= 0)
+		memcpy(d->options.name, request.ifr_name, IFNAMSIZ);
+	return d->options.name;
 }

@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 #include <rvif/elisa.h>
+#include "output.h"
+#include "signals.h"
 #include "tap.h"
 
 enum {
@@ -21,6 +23,7 @@ enum {
 	LOOK_WITHOUT_CARRIER_MS = 100,
 	RECONNECT_MS = 500,
 	JOIN_EVERY_MS = 10,
+	LAST_WORDS_MS = 1000, /* for a reader to take the last report */
 	STOP_US = 1000000,
 	INTERRUPT = SIGUSR2, /* gets a thread out of its sleep */
 };
@@ -47,11 +50,8 @@ static int catch_signals(void)
 	struct sigaction interrupt = {.sa_handler = on_interrupt};
 	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGUSR1);
+	signals_that_end(&set);
+	sigdelset(&set, INTERRUPT);
 	if (sigaction(INTERRUPT, &interrupt, NULL) < 0 || sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -1;
 	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -75,17 +75,18 @@ static int open_vnic(struct daemon *d)
 	};
 	int error;
 
-	memcpy(config.mac, options->mac, 6);
+	memcpy(config.mac, d->mac, 6);
+	config.any_mac = !options->has_mac;
 	error = rvif_configure(&config, 2ull * options->queues * RING * STRIDE);
 	if (error) {
-		fprintf(stderr, "rvif-tap: %s\n", rvif_strreason(-error));
+		output_print(STDERR_FILENO, "rvif-tap: %s\n", rvif_strreason(-error));
 		return -1;
 	}
-	error = rvif_open(&d->vnic, over_elisa ? &rvif_over_elisa : &rvif_shared_file,
-			  options->where + (over_elisa ? 6 : 0), &config);
+	error = rvif_open_for(&d->vnic, over_elisa ? &rvif_over_elisa : &rvif_shared_file,
+			      options->where + (over_elisa ? 6 : 0), &config, &options->access);
 	if (error) {
-		fprintf(stderr, "rvif-tap: %s: %s\n", options->where,
-			error == -EBUSY ? "another driver uses it" : strerrordesc_np(-error));
+		output_print(STDERR_FILENO, "rvif-tap: %s: %s\n", options->where,
+			     error == -EBUSY ? "another driver uses it" : strerrordesc_np(-error));
 		return -1;
 	}
 	rvif_start(&d->vnic);
@@ -104,7 +105,8 @@ static void close_vnic(struct daemon *d)
 	if (!d->vnic.region)
 		return;
 	if (rvif_attached(&d->vnic) == 1 && !is_set(&d->lost) && rvif_stop(&d->vnic, STOP_US))
-		fprintf(stderr, "rvif-tap: %s: the switch did not let go\n", d->options.where);
+		output_print(STDERR_FILENO, "rvif-tap: %s: the switch did not let go\n",
+			     d->options.where);
 	rvif_close(&d->vnic);
 }
 
@@ -116,8 +118,8 @@ static int start_thread(struct queue *queue, void *(*work)(void *), pthread_t *t
 
 	*runs = !error;
 	if (error)
-		fprintf(stderr, "rvif-tap: no thread for queue %u: %s\n", queue->number,
-			strerrordesc_np(error));
+		output_print(STDERR_FILENO, "rvif-tap: no thread for queue %u: %s\n", queue->number,
+			     strerrordesc_np(error));
 	return error ? -1 : 0;
 }
 
@@ -167,7 +169,7 @@ static int take_answer(struct daemon *d)
 	const struct rvif_switch_line *answer = &rvif_header(&d->vnic)->sw;
 	const uint32_t generation = rvif_load_acquire(&answer->generation);
 	const uint32_t features = rvif_load(&answer->features) & d->vnic.config.features;
-	static const uint8_t any[6];
+	static const uint8_t none[6];
 	uint8_t mac[6];
 
 	if (d->started && generation == d->generation)
@@ -177,7 +179,12 @@ static int take_answer(struct daemon *d)
 	if (interface_set_features(d, features))
 		return -1;
 	rvif_store(&d->granted, features);
-	if (memcmp(mac, any, 6) && memcmp(mac, d->mac, 6)) {
+	if (!memcmp(mac, none, 6))
+		output_print(STDERR_FILENO,
+			     "rvif-tap: %s: the switch names no address of this port: if it checks "
+			     "sources, nothing can be sent\n",
+			     d->options.where);
+	else if (memcmp(mac, d->mac, 6)) {
 		if (interface_set_mac(d, mac))
 			return -1;
 		memcpy(d->mac, mac, 6);
@@ -199,8 +206,8 @@ static void reconnect(struct daemon *d)
 	d->next_try_ms = now_ms + RECONNECT_MS;
 	result = rvif_reconnect(&d->vnic);
 	if (result < 0 && result != d->why_not)
-		fprintf(stderr, "rvif-tap: %s: the switch is gone, trying again: %s\n",
-			d->options.where, strerrordesc_np(-result));
+		output_print(STDERR_FILENO, "rvif-tap: %s: the switch is gone, trying again: %s\n",
+			     d->options.where, strerrordesc_np(-result));
 	d->why_not = result;
 	if (result < 0)
 		return;
@@ -214,9 +221,10 @@ static int look(struct daemon *d)
 	const int attached = rvif_attached(&d->vnic);
 	bool on;
 
+	interface_name(d); /* for messages: when it is gone it cannot be asked any more */
 	if (attached < 0) {
-		fprintf(stderr, "rvif-tap: %s: the switch refused it: %s\n", d->options.where,
-			rvif_strreason(-attached));
+		output_print(STDERR_FILENO, "rvif-tap: %s: the switch refused it: %s\n",
+			     d->options.where, rvif_strreason(-attached));
 		return -1;
 	}
 	if (attached && take_answer(d))
@@ -257,8 +265,18 @@ static int run(struct daemon *d, int signals)
 			report(d);
 		}
 	}
-	fprintf(stderr, "rvif-tap: %s: somebody removed the interface\n", d->options.name);
+	output_print(STDERR_FILENO, "rvif-tap: %s: somebody removed the interface\n",
+		     d->options.name);
 	return -1;
+}
+
+/* The interface has the address that the switch is told from the start: a switch that checks sources knows no other one. */
+static int choose_mac(struct daemon *d)
+{
+	if (!d->options.has_mac)
+		return interface_get_mac(d, d->mac);
+	memcpy(d->mac, d->options.mac, 6);
+	return interface_set_mac(d, d->mac);
 }
 
 static int set_up(struct daemon *d)
@@ -268,7 +286,7 @@ static int set_up(struct daemon *d)
 	d->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	d->queues = aligned_alloc(RVIF_LINE, size);
 	if (d->wake < 0 || !d->queues) {
-		fputs("rvif-tap: no memory\n", stderr);
+		output_print(STDERR_FILENO, "rvif-tap: no memory\n");
 		return -1;
 	}
 	memset(d->queues, 0, size);
@@ -278,7 +296,9 @@ static int set_up(struct daemon *d)
 		d->queues[i].fd = -1;
 		d->queues[i].random = i + 1;
 	}
-	return interface_open(d) || open_vnic(d) ? -1 : 0;
+	if (interface_open(d) || choose_mac(d))
+		return -1;
+	return open_vnic(d);
 }
 
 static void tear_down(struct daemon *d)
@@ -295,22 +315,33 @@ static void tear_down(struct daemon *d)
 		close(d->wake);
 }
 
+/* The exit status. That a reader went away or is slow is its own affair. */
+static int outcome(int error)
+{
+	const int unwritten = output_close(LAST_WORDS_MS);
+
+	return error || (unwritten && unwritten != -EPIPE && unwritten != -ETIMEDOUT);
+}
+
 int main(int argc, char **argv)
 {
 	static struct daemon d;
-	int error = options_read(&d.options, argc, argv), signals;
+	int error, signals;
 
+	if (output_open("rvif-tap"))
+		return 1;
+	error = options_read(&d.options, argc, argv);
 	if (error)
-		return error > 0 ? 0 : -error;
+		return error == OPTIONS_HELP ? output_help(usage_text) : -error;
 	signals = catch_signals();
 	if (signals < 0) {
-		fprintf(stderr, "rvif-tap: no signals: %s\n", strerrordesc_np(errno));
-		return 1;
+		output_print(STDERR_FILENO, "rvif-tap: no signals: %s\n", strerrordesc_np(errno));
+		return outcome(-1);
 	}
 	error = set_up(&d);
 	if (!error)
 		error = run(&d, signals);
 	tear_down(&d);
 	close(signals);
-	return error ? 1 : 0;
+	return outcome(error);
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 #include "tap.h"
 
-static const char usage_text[] =
+const char usage_text[] =
 	"Usage: rvif-tap [OPTION]... VNIC\n"
 	"\n"
 	"Makes a network interface of an rvif vNIC, as long as it runs. VNIC is a file for a switch in\n"
@@ -15,8 +15,10 @@ static const char usage_text[] =
 	"\n"
 	"  --name NAME      of the interface (default rvif0)\n"
 	"  --queues N       in each direction, 1 to 128 (default 1)\n"
-	"  --mtu N          68 to 65517 (default 1500)\n"
-	"  --mac MAC        address to propose to the switch (default: what it says, else random)\n"
+	"  --mtu N          68 to 65513 (default 1500)\n"
+	"  --mac MAC        address to insist on (default: what the switch says, else random)\n"
+	"  --mode MODE      permissions of the file VNIC, octal (default 0600)\n"
+	"  --group GROUP    its group\n"
 	"  --no-csum        no checksum offload, nor TSO\n"
 	"  --no-tso         no segmentation offload\n"
 	"  --promiscuous    receive frames for unknown addresses, too\n"
@@ -25,7 +27,7 @@ static const char usage_text[] =
 	"  --json           the same as JSON, an object a line\n"
 	"  --help           this text\n"
 	"\n"
-	"Exit status: 0 ended by SIGINT, SIGTERM or SIGHUP; 1 failed; 2 wrong usage.\n";
+	"Exit status: 0 ended by a signal; 1 failed, or a report could not be written; 2 wrong usage.\n";
 
 static int usage_error(const char *what, const char *value)
 {
@@ -35,12 +37,7 @@ static int usage_error(const char *what, const char *value)
 
 static bool read_mac(const char *text, uint8_t mac[6])
 {
-	int used = 0;
-
-	return sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac[0], &mac[1], &mac[2],
-		      &mac[3], &mac[4], &mac[5], &used) == 6 &&
-	       used == 17 && !text[used] && !(mac[0] & 1) &&
-	       (mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5]);
+	return !rvif_parse_mac(text, mac) && rvif_mac_is_station(mac);
 }
 
 static bool read_number(const char *text, uint32_t least, uint32_t most, uint32_t *number)
@@ -76,8 +73,9 @@ static int read_option(struct options *options, int option)
 	case 'u':
 		return read_number(optarg, MIN_MTU, MAX_MTU, &options->mtu) ?
 			       0 :
-			       usage_error("no MTU from 68 to 65517", optarg);
+			       usage_error("no MTU from 68 to 65513", optarg);
 	case 'm':
+		options->has_mac = true;
 		return read_mac(optarg, options->mac) ?
 			       0 :
 			       usage_error("no address of a station, as 02:00:00:00:00:01", optarg);
@@ -85,6 +83,15 @@ static int read_option(struct options *options, int option)
 		return read_number(optarg, 0, 1000, &options->drop) ?
 			       0 :
 			       usage_error("no number from 0 to 1000", optarg);
+	case 'M':
+		return rvif_parse_mode(optarg, &options->access.mode) ?
+			       usage_error("no octal mode up to 0777", optarg) :
+			       0;
+	case 'G':
+		options->access.has_group = 1;
+		return rvif_parse_group(optarg, &options->access.group) ?
+			       usage_error("no group", optarg) :
+			       0;
 	case 'c':
 		options->no_csum = options->no_tso = true;
 		return 0;
@@ -111,6 +118,7 @@ int options_read(struct options *options, int argc, char **argv)
 	static const struct option names[] = {
 		{"name", required_argument, NULL, 'n'},	 {"queues", required_argument, NULL, 'q'},
 		{"mtu", required_argument, NULL, 'u'},	 {"mac", required_argument, NULL, 'm'},
+		{"mode", required_argument, NULL, 'M'},	 {"group", required_argument, NULL, 'G'},
 		{"no-csum", no_argument, NULL, 'c'},	 {"no-tso", no_argument, NULL, 't'},
 		{"promiscuous", no_argument, NULL, 'p'}, {"drop", required_argument, NULL, 'd'},
 		{"stats", no_argument, NULL, 's'},	 {"json", no_argument, NULL, 'j'},
@@ -120,10 +128,8 @@ int options_read(struct options *options, int argc, char **argv)
 
 	*options = (struct options){.name = "rvif0", .queues = 1, .mtu = 1500};
 	while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
-		if (option == 'h') {
-			fputs(usage_text, stdout);
-			return 1;
-		}
+		if (option == 'h')
+			return OPTIONS_HELP;
 		error = read_option(options, option);
 		if (error)
 			return -error;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Statistics, as text or as a line of JSON. They are read while the threads go on counting. */
-#include <json-c/json.h>
 #include <stdio.h>
+#include <unistd.h>
+#include "output.h"
 #include "tap.h"
+#include "utf8.h"
 
 struct field {
 	const char *name;
@@ -59,12 +61,12 @@ static json_object *as_json(const struct queue *queue, const struct field *field
 	return object;
 }
 
-static void report_json(const struct daemon *d)
+static void print_json(FILE *to, struct daemon *d)
 {
 	json_object *root = json_object_new_object(), *queues = json_object_new_array();
 	const uint32_t granted = rvif_load(&d->granted);
 
-	json_object_object_add(root, "interface", json_object_new_string(d->options.name));
+	json_object_object_add(root, "interface", utf8_json(interface_name(d)));
 	json_object_object_add(root, "carrier", json_object_new_boolean(d->carrier));
 	json_object_object_add(root, "csum", json_object_new_boolean(!!(granted & RVIF_F_CSUM)));
 	json_object_object_add(root, "tso4", json_object_new_boolean(!!(granted & RVIF_F_TSO4)));
@@ -80,33 +82,45 @@ static void report_json(const struct daemon *d)
 		json_object_array_add(queues, queue);
 	}
 	json_object_object_add(root, "queues", queues);
-	puts(json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN));
+	fprintf(to, "%s\n", json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN));
 	json_object_put(root);
 }
 
-static void print(const struct queue *queue, const char *direction, const struct field *fields)
+static void print_queue(FILE *to, const struct queue *queue, const char *direction,
+			const struct field *fields)
 {
-	printf("  queue %u %s:", queue->number, direction);
+	fprintf(to, "  queue %u %s:", queue->number, direction);
 	for (; fields->name; fields++)
-		printf(" %s=%llu", fields->name, (unsigned long long)value_of(queue, fields));
+		fprintf(to, " %s=%llu", fields->name, (unsigned long long)value_of(queue, fields));
 }
 
-void report(const struct daemon *d)
+static void print_text(FILE *to, struct daemon *d)
 {
 	const uint32_t granted = rvif_load(&d->granted);
 
-	if (d->options.json) {
-		report_json(d);
-	} else {
-		printf("%s: carrier %s, offloads:%s%s%s\n", d->options.name,
-		       d->carrier ? "on" : "off", granted & RVIF_F_CSUM ? " csum" : "",
-		       granted & RVIF_F_TSO4 ? " tso4" : "", granted & RVIF_F_TSO6 ? " tso6" : "");
-		for (uint32_t i = 0; i < d->options.queues; i++) {
-			print(&d->queues[i], "sent", sent_fields);
-			putchar('\n');
-			print(&d->queues[i], "received", received_fields);
-			printf(" missed=%llu\n", (unsigned long long)missed(&d->queues[i]));
-		}
+	fprintf(to, "%s: carrier %s, offloads:%s%s%s\n", interface_name(d),
+		d->carrier ? "on" : "off", granted & RVIF_F_CSUM ? " csum" : "",
+		granted & RVIF_F_TSO4 ? " tso4" : "", granted & RVIF_F_TSO6 ? " tso6" : "");
+	for (uint32_t i = 0; i < d->options.queues; i++) {
+		print_queue(to, &d->queues[i], "sent", sent_fields);
+		fputc('\n', to);
+		print_queue(to, &d->queues[i], "received", received_fields);
+		fprintf(to, " missed=%llu\n", (unsigned long long)missed(&d->queues[i]));
 	}
-	fflush(stdout);
+}
+
+void report(struct daemon *d)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+
+	if (!to)
+		return;
+	if (d->options.json)
+		print_json(to, d);
+	else
+		print_text(to, d);
+	fclose(to);
+	output_text(STDOUT_FILENO, text);
 }

@@ -18,7 +18,7 @@ enum {
 	BUFFER = 4096,
 	STRIDE = BUFFER + 64, /* else all buffers' beginnings share a few sets of the cache */
 	BATCH = 64,	      /* frames between two publications */
-	ETHER_OVERHEAD = 14 + 4,
+	ETHER_OVERHEAD = 14 + 2 * 4, /* two VLAN tags */
 	MIN_MTU = 68,
 	MAX_MTU = RVIF_MAX_FRAME - ETHER_OVERHEAD,
 	FRAME_BUFFERS = (RVIF_MAX_FRAME + BUFFER - 1) / BUFFER, /* of the longest frame */
@@ -30,7 +30,9 @@ struct options {
 	char name[IFNAMSIZ];
 	uint32_t queues;
 	uint32_t mtu;
-	uint8_t mac[6]; /* all 0: none */
+	uint8_t mac[6];
+	bool has_mac;
+	struct rvif_access access;
 	bool no_csum, no_tso, promiscuous;
 	uint32_t drop; /* of 1000 received frames */
 	bool stats, json;
@@ -76,12 +78,15 @@ struct daemon {
 	/* the main thread's own */
 	bool started, carrier;
 	uint32_t generation;  /* of the attach whose features the interface has */
-	uint8_t mac[6];	      /* that the switch named and the interface has */
+	uint8_t mac[6];	      /* the interface's: its first one, then what the switch named */
 	uint64_t next_try_ms; /* to reconnect */
 	int why_not;	      /* it failed the last time */
 };
 
-/* options.c: 0, 1 for --help, or -exit status after a message. */
+#define OPTIONS_HELP 1
+
+/* options.c: 0, OPTIONS_HELP, or -exit status after a message. */
+extern const char usage_text[];
 int options_read(struct options *options, int argc, char **argv);
 
 /* interface.c: 0, or -1 after a message. */
@@ -89,16 +94,19 @@ int interface_open(struct daemon *d);
 void interface_close(struct daemon *d);
 /* Asks the kernel for frames that need what the switch granted. */
 int interface_set_features(const struct daemon *d, uint32_t features);
+int interface_get_mac(const struct daemon *d, uint8_t mac[6]);
 int interface_set_mac(const struct daemon *d, const uint8_t mac[6]);
 int interface_set_carrier(const struct daemon *d, bool on);
+/* As it is called now: the administrator may have renamed it. */
+const char *interface_name(struct daemon *d);
 
 /* transmit.c and receive.c: threads; argument: their queue. */
 void *transmit(void *queue);
 void *receive(void *queue);
 void receive_post_all(struct queue *queue);
 
-/* report.c: to the standard output. */
-void report(const struct daemon *d);
+/* report.c: to the standard output, without waiting for its reader. */
+void report(struct daemon *d);
 
 static inline void count(uint64_t *counter, uint64_t more)
 {

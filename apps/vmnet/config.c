@@ -1,29 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The configuration file, JSON: see elisa-vmnet(8). An unknown key is an error, so that a misspelt
- * limit is not taken for none.
+ * The configuration file, JSON: see elisa-vmnet(8). An unknown key, one that comes twice, and two ports that cannot both
+ * be are errors, so that a mistake is not taken for a setting. Each message names the file and the place.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <json-c/json.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
 #include "daemon.h"
+#include "output.h"
+#include "strict.h"
+#include "utf8.h"
+
+#define MOST_BYTES (1u << 20)
 
 static const char *reading;
+static size_t reading_port; /* from 1; 0: none */
 
 static int __attribute__((format(printf, 1, 2))) wrong(const char *format, ...)
 {
 	va_list arguments;
 
-	fprintf(stderr, "elisa-vmnet: %s: ", reading);
+	char what[1024];
+
 	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
+	vsnprintf(what, sizeof(what), format, arguments);
 	va_end(arguments);
-	fputc('\n', stderr);
+	if (reading_port)
+		output_print(STDERR_FILENO, "elisa-vmnet: %s: port %zu: %s\n", reading,
+			     reading_port, what);
+	else
+		output_print(STDERR_FILENO, "elisa-vmnet: %s: %s\n", reading, what);
 	return -1;
 }
 
@@ -55,22 +67,18 @@ static int get_text(const char *key, json_object *value, char *to, size_t size)
 {
 	const char *text = json_object_get_string(value);
 
-	if (!json_object_is_type(value, json_type_string) || !*text || strlen(text) >= size)
-		return wrong("\"%s\": %s is no text of 1 to %zu bytes", key,
-			     json_object_to_json_string(value), size - 1);
+	if (!json_object_is_type(value, json_type_string) || !*text || strlen(text) >= size ||
+	    !utf8_is_text(text))
+		return wrong("\"%s\": %s is no text of 1 to %zu bytes without control characters",
+			     key, json_object_to_json_string(value), size - 1);
 	strcpy(to, text);
 	return 0;
 }
 
 static int get_mac(const char *key, json_object *value, uint8_t mac[6])
 {
-	const char *text = json_object_get_string(value);
-	int used = 0;
-
 	if (json_object_is_type(value, json_type_string) &&
-	    sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac[0], &mac[1], &mac[2],
-		   &mac[3], &mac[4], &mac[5], &used) == 6 &&
-	    !text[used] && used == 17 && !(mac[0] & 1))
+	    !rvif_parse_mac(json_object_get_string(value), mac) && rvif_mac_is_station(mac))
 		return 0;
 	return wrong("\"%s\": %s is no address of a station, as 02:00:00:00:00:01", key,
 		     json_object_to_json_string(value));
@@ -118,6 +126,8 @@ static int read_port(json_object *object, struct port_config *port)
 			error = get_flag(key, value, RVS_CHECK_SOURCE, true, &policy->flags);
 		else if (!strcmp(key, "learning"))
 			error = get_flag(key, value, RVS_NO_LEARNING, false, &policy->flags);
+		else if (!strcmp(key, "link_local"))
+			error = get_flag(key, value, RVS_FORWARD_LINK_LOCAL, true, &policy->flags);
 		else if (!strcmp(key, "offloads"))
 			error = get_flag(key, value, RVIF_F_CSUM | RVIF_F_TSO4 | RVIF_F_TSO6, true,
 					 &policy->features);
@@ -133,6 +143,40 @@ static int read_port(json_object *object, struct port_config *port)
 	return error;
 }
 
+/* Has a port this address, as its own or as a static one? */
+static bool has_mac(const struct port_config *port, const uint8_t mac[6])
+{
+	if (!memcmp(port->policy.mac, mac, 6))
+		return true;
+	for (uint32_t i = 0; i < port->static_count; i++)
+		if (!memcmp(port->statics[i], mac, 6))
+			return true;
+	return false;
+}
+
+static int check_mac(const struct port_config *a, const struct port_config *b, const uint8_t mac[6])
+{
+	if (!rvif_mac_is_station(mac) || !has_mac(b, mac))
+		return 0;
+	return wrong("%02x:%02x:%02x:%02x:%02x:%02x is an address of port \"%s\" and of port "
+		     "\"%s\"",
+		     mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], b->name, a->name);
+}
+
+/* What two ports must not have in common. */
+static int check_pair(const struct port_config *a, const struct port_config *b)
+{
+	if (!strcmp(a->name, b->name))
+		return wrong("two ports are called \"%s\"", a->name);
+	if (a->ticket_file[0] && !strcmp(a->ticket_file, b->ticket_file))
+		return wrong("ports \"%s\" and \"%s\" have the same ticket_file %s", b->name,
+			     a->name, a->ticket_file);
+	for (uint32_t i = 0; i < a->static_count; i++)
+		if (check_mac(a, b, a->statics[i]))
+			return -1;
+	return check_mac(a, b, a->policy.mac);
+}
+
 static int read_ports(json_object *array, struct config *config)
 {
 	size_t count =
@@ -144,13 +188,15 @@ static int read_ports(json_object *array, struct config *config)
 	for (size_t i = 0; i < count; i++) {
 		struct port_config *port = &config->port[i];
 
+		reading_port = i + 1;
 		snprintf(port->name, sizeof(port->name), "%zu", i + 1);
 		if (read_port(json_object_array_get_idx(array, i), port))
 			return -1;
 		for (size_t k = 0; k < i; k++)
-			if (!strcmp(port->name, config->port[k].name))
-				return wrong("two ports are called \"%s\"", port->name);
+			if (check_pair(port, &config->port[k]))
+				return -1;
 	}
+	reading_port = 0;
 	return 0;
 }
 
@@ -185,6 +231,50 @@ static int read_all(json_object *root, struct config *config)
 	return error;
 }
 
+/* All of a file, with a 0 behind it, or NULL after a message; *length: its bytes. */
+static char *read_file(const char *file, size_t *length)
+{
+	FILE *from = fopen(file, "re");
+	char *text = from ? malloc(MOST_BYTES + 1) : NULL;
+
+	if (!text) {
+		wrong("%s", strerror(errno));
+		if (from)
+			fclose(from);
+		return NULL;
+	}
+	*length = fread(text, 1, MOST_BYTES + 1, from);
+	if (ferror(from) || *length > MOST_BYTES) {
+		wrong("%s", ferror(from) ? strerror(errno) : "longer than 1 MiB");
+		free(text);
+		text = NULL;
+	} else {
+		text[*length] = 0;
+	}
+	fclose(from);
+	return text;
+}
+
+static json_object *parse_file(const char *file)
+{
+	struct strict_fault fault;
+	json_object *root = NULL;
+	size_t length;
+	char *text = read_file(file, &length);
+
+	if (!text)
+		return NULL;
+	if (strict_check(text, length, &fault)) {
+		wrong("line %u, column %u: %s", fault.line, fault.column, fault.what);
+	} else {
+		root = json_tokener_parse(text);
+		if (!root)
+			wrong("it holds no object");
+	}
+	free(text);
+	return root;
+}
+
 int config_read(const char *file, struct config *config)
 {
 	json_object *root;
@@ -198,10 +288,12 @@ int config_read(const char *file, struct config *config)
 		.limit_us = 20000,
 	};
 	reading = file;
-	root = json_object_from_file(file);
+	reading_port = 0;
+	root = parse_file(file);
 	if (!root)
-		return wrong("%s", json_util_get_last_err());
+		return -1;
 	error = read_all(root, config);
+	reading_port = 0;
 	json_object_put(root);
 	return error;
 }
@@ -221,22 +313,15 @@ static int write_ticket(const char *file, const uint8_t ticket[ELISA_TICKET_SIZE
 
 int config_ticket(const struct port_config *port, uint8_t ticket[ELISA_TICKET_SIZE])
 {
-	FILE *file = fopen(port->ticket_file, "re");
+	int error = rvif_read_hex(port->ticket_file, ticket, ELISA_TICKET_SIZE);
 
 	reading = port->ticket_file;
-	if (!file && errno != ENOENT)
-		return wrong("%s", strerror(errno));
-	if (!file) {
-		if (getrandom(ticket, ELISA_TICKET_SIZE, 0) != ELISA_TICKET_SIZE)
-			return wrong("no random bytes: %s", strerror(errno));
-		return write_ticket(port->ticket_file, ticket);
-	}
-	for (int i = 0; i < ELISA_TICKET_SIZE; i++)
-		if (fscanf(file, "%2hhx", &ticket[i]) != 1) {
-			fclose(file);
-			return wrong("it does not hold %d hexadecimal digits",
-				     2 * ELISA_TICKET_SIZE);
-		}
-	fclose(file);
-	return 0;
+	if (error == -EINVAL)
+		return wrong("it does not hold %d hexadecimal digits and nothing else",
+			     2 * ELISA_TICKET_SIZE);
+	if (error != -ENOENT)
+		return error ? wrong("%s", strerror(-error)) : 0;
+	if (getrandom(ticket, ELISA_TICKET_SIZE, 0) != ELISA_TICKET_SIZE)
+		return wrong("no random bytes: %s", strerror(errno));
+	return write_ticket(port->ticket_file, ticket);
 }

@@ -64,6 +64,8 @@ int ports_manage(struct daemon *d, long op, long a1, long a2, long a3, long a4, 
 void ports_event(struct daemon *d, const struct elisa_event *event);
 /* Looks at all of them. 0, or -1 after a message: the export is of no use any more. */
 int ports_look(struct daemon *d);
+/* Would the switch drop whatever this port sends? */
+bool ports_is_mute(const struct daemon *d, uint32_t place);
 /* Another configuration of the same ports, without a pause for those that stay the same. */
 void ports_reconfigure(struct daemon *d, const struct config *config);
 

@@ -16,14 +16,17 @@
 #include <time.h>
 #include <unistd.h>
 #include "daemon.h"
+#include "output.h"
+#include "signals.h"
 
-#define EVENTS	  64
-#define BUCKETS	  4096
-#define BUSY_MS	  20   /* between looks, for a while after something changed */
-#define IDLE_MS	  1000 /* at other times, if guests can ring */
-#define QUIET_MS  200  /* if they cannot: a driver that stops waits for us */
-#define BUSY_LONG 0.2  /* seconds */
-#define REST_MS	  5    /* however often they ring */
+#define EVENTS	      64
+#define BUCKETS	      4096
+#define BUSY_MS	      20   /* between looks, for a while after something changed */
+#define IDLE_MS	      1000 /* at other times, if guests can ring */
+#define QUIET_MS      200  /* if they cannot: a driver that stops waits for us */
+#define BUSY_LONG     0.2  /* seconds */
+#define REST_MS	      5	   /* however often they ring */
+#define LAST_WORDS_MS 1000 /* for a reader to take what was said */
 
 static volatile sig_atomic_t stop, reload;
 
@@ -45,7 +48,7 @@ static double seconds(void)
 
 static int failed(struct daemon *d, const char *what)
 {
-	fprintf(stderr, "elisa-vmnet: %s: %s\n", what, elisa_error(d->elisa));
+	output_print(STDERR_FILENO, "elisa-vmnet: %s: %s\n", what, elisa_error(d->elisa));
 	return -1;
 }
 
@@ -111,7 +114,7 @@ static void make_bell(struct daemon *d)
 	d->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (d->bell >= 0 && !elisa_doorbell(d->elisa, d->bell))
 		return;
-	fprintf(stderr, "elisa-vmnet: doorbell: %s\n", elisa_error(d->elisa));
+	output_print(STDERR_FILENO, "elisa-vmnet: doorbell: %s\n", elisa_error(d->elisa));
 	if (d->bell >= 0)
 		close(d->bell);
 	d->bell = -1;
@@ -127,7 +130,7 @@ static int set_up(struct daemon *d, const char *code)
 		return failed(d, "/dev/elisa");
 	make_bell(d);
 	if (make_switch(d)) {
-		fprintf(stderr, "elisa-vmnet: no memory for the switch\n");
+		output_print(STDERR_FILENO, "elisa-vmnet: no memory for the switch\n");
 		return -1;
 	}
 	if (elisa_export_create(d->elisa, d->config.export_name, ELISA_EXPORT_GENERAL_REGS,
@@ -184,10 +187,10 @@ static void read_again(struct daemon *d, const char *file)
 	if (config.port_count != d->config.port_count || config.queues != d->config.queues ||
 	    config.port_mib != d->config.port_mib || config.limit_us != d->config.limit_us ||
 	    strcmp(config.export_name, d->config.export_name)) {
-		fprintf(stderr,
-			"elisa-vmnet: %s: only what is said of a port can change while it "
-			"runs; restart it for the rest\n",
-			file);
+		output_print(STDERR_FILENO,
+			     "elisa-vmnet: %s: only what is said of a port can change while it "
+			     "runs; restart it for the rest\n",
+			     file);
 		return;
 	}
 	ports_reconfigure(d, &config);
@@ -234,7 +237,6 @@ static int run(struct daemon *d, const char *config, const char *report)
 			if (report)
 				report_write(d, report);
 		}
-		fflush(stdout);
 	}
 	return 0;
 }
@@ -252,6 +254,14 @@ static const char usage_text[] =
 	"  --show FILE    print such a report as a table\n"
 	"  --help         this text\n";
 
+/* The exit status. That a reader went away or is slow is its own affair. */
+static int outcome(int error)
+{
+	const int unwritten = output_close(LAST_WORDS_MS);
+
+	return error || (unwritten && unwritten != -EPIPE && unwritten != -ETIMEDOUT);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -264,11 +274,13 @@ int main(int argc, char **argv)
 		{NULL, 0, NULL, 0},
 	};
 	const char *config = NULL, *code = SWITCH_FILE, *report = NULL;
-	struct sigaction action = {.sa_handler = on_signal};
+	const struct sigaction action = {.sa_handler = on_signal};
 	static struct daemon d;
 	bool only_check = false;
 	int option, error;
 
+	if (output_open("elisa-vmnet"))
+		return 1;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (option) {
 		case 'c':
@@ -284,10 +296,9 @@ int main(int argc, char **argv)
 			report = optarg;
 			break;
 		case 'w':
-			return report_show(optarg) ? 1 : 0;
+			return outcome(report_show(optarg));
 		case 'h':
-			fputs(usage_text, stdout);
-			return 0;
+			return output_help(usage_text);
 		default:
 			fputs(usage_text, stderr);
 			return 2;
@@ -298,18 +309,17 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	if (config_read(config, &d.config))
-		return 1;
+		return outcome(-1);
 	if (only_check)
-		return 0;
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+		return outcome(0);
+	signals_catch(on_signal);
 	sigaction(SIGHUP, &action, NULL);
 	error = set_up(&d, code);
 	if (!error) {
-		printf("export %s: %u ports\n", d.config.export_name, d.config.port_count);
-		fflush(stdout);
+		output_print(STDOUT_FILENO, "export %s: %u ports\n", d.config.export_name,
+			     d.config.port_count);
 		error = run(&d, config, report);
 	}
 	tear_down(&d);
-	return error ? 1 : 0;
+	return outcome(error);
 }

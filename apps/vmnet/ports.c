@@ -3,9 +3,10 @@
  * The ports of the switch: whose they are, by the host's events; whether they are attached, by looking
  * at their vNICs. All that touches a vNIC's memory is done by calls, in the sub context.
  */
-#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "daemon.h"
+#include "output.h"
 
 int ports_manage(struct daemon *d, long op, long a1, long a2, long a3, long a4, long *value)
 {
@@ -14,8 +15,8 @@ int ports_manage(struct daemon *d, long op, long a1, long a2, long a3, long a4, 
 	*value = result.value;
 	if (!result.error)
 		return 0;
-	fprintf(stderr, "elisa-vmnet: operation %ld of port %ld: %s\n", op, a1,
-		elisa_call_strerror(result.error));
+	output_print(STDERR_FILENO, "elisa-vmnet: operation %ld of port %ld: %s\n", op, a1,
+		     elisa_call_strerror(result.error));
 	return -1;
 }
 
@@ -52,8 +53,9 @@ static void add_statics(struct daemon *d, uint32_t place)
 		if (ports_manage(d, VMNET_STATIC, place, mac_word(config->statics[i]), 1, 0,
 				 &value) ||
 		    value)
-			fprintf(stderr, "elisa-vmnet: port %s: static address %u refused (%ld)\n",
-				config->name, i + 1, value);
+			output_print(STDERR_FILENO,
+				     "elisa-vmnet: port %s: static address %u refused (%ld)\n",
+				     config->name, i + 1, value);
 }
 
 static void gone(struct daemon *d, uint32_t place)
@@ -61,8 +63,8 @@ static void gone(struct daemon *d, uint32_t place)
 	long value;
 
 	ports_manage(d, VMNET_GONE, place, (long)d->port[place].attachment, 0, 0, &value);
-	printf("port %s: attachment %llu is gone\n", name_of(d, place),
-	       (unsigned long long)d->port[place].attachment);
+	output_print(STDOUT_FILENO, "port %s: attachment %llu is gone\n", name_of(d, place),
+		     (unsigned long long)d->port[place].attachment);
 	d->port[place].attachment = 0;
 	d->port[place].link = VMNET_DOWN;
 	d->somebody_stopped = true;
@@ -75,7 +77,8 @@ static void came(struct daemon *d, uint32_t place, uint64_t attachment)
 	if (d->port[place].attachment)
 		gone(d, place); /* its event was lost */
 	d->port[place].attachment = attachment;
-	printf("port %s: attachment %llu\n", name_of(d, place), (unsigned long long)attachment);
+	output_print(STDOUT_FILENO, "port %s: attachment %llu\n", name_of(d, place),
+		     (unsigned long long)attachment);
 }
 
 void ports_event(struct daemon *d, const struct elisa_event *event)
@@ -98,14 +101,25 @@ void ports_event(struct daemon *d, const struct elisa_event *event)
 		d->somebody_stopped = true;
 		if (place && !ports_manage(d, VMNET_ABORTED, place, event->vcpu,
 					   (long)event->aborts, (long)event->attachment, &value))
-			printf("port %s: a call was aborted (%s); it held %ld queues\n",
-			       name_of(d, place), elisa_call_strerror((long)event->value), value);
+			output_print(STDOUT_FILENO,
+				     "port %s: a call was aborted (%s); it held %ld queues\n",
+				     name_of(d, place), elisa_call_strerror((long)event->value),
+				     value);
 		break;
 	case ELISA_EVENT_LOST:
 		d->somebody_stopped = true;
 		d->lost_events += (uint64_t)event->value;
 		break;
 	}
+}
+
+bool ports_is_mute(const struct daemon *d, uint32_t place)
+{
+	const struct port_config *config = &d->config.port[place - 1];
+	struct rvs_port_info info;
+
+	return config->policy.flags & RVS_CHECK_SOURCE && !config->static_count &&
+	       !rvs_port_info(d->rvs, place, &info) && !rvif_mac_is_station(info.mac);
 }
 
 int ports_look(struct daemon *d)
@@ -129,12 +143,17 @@ int ports_look(struct daemon *d)
 			return -1;
 		if (link == VMNET_WENT_UP) {
 			add_statics(d, place);
-			printf("port %s: up\n", name_of(d, place));
+			output_print(STDOUT_FILENO, "port %s: up%s\n", name_of(d, place),
+				     ports_is_mute(d, place) ?
+					     ", but can send nothing: it has no address, and its "
+					     "source is checked" :
+					     "");
 		} else if (link == VMNET_WENT_DOWN) {
-			printf("port %s: down\n", name_of(d, place));
+			output_print(STDOUT_FILENO, "port %s: down\n", name_of(d, place));
 		} else if ((link & 0xff) == VMNET_REFUSED) {
-			printf("port %s: refused, reason %ld (see <rvif/rvif.h>)\n",
-			       name_of(d, place), link >> 8);
+			output_print(STDOUT_FILENO,
+				     "port %s: refused, reason %ld (see <rvif/rvif.h>)\n",
+				     name_of(d, place), link >> 8);
 		}
 		port->link = link == VMNET_UP || link == VMNET_WENT_UP ? VMNET_UP : VMNET_DOWN;
 	}
@@ -162,7 +181,7 @@ void ports_reconfigure(struct daemon *d, const struct config *config)
 
 		if (same_port(old, new))
 			continue;
-		printf("port %s: new configuration\n", old->name);
+		output_print(STDOUT_FILENO, "port %s: new configuration\n", old->name);
 		__atomic_store_n(&shared->enabled, 0, __ATOMIC_RELAXED);
 		ports_look(d);
 		old->policy = shared->policy = new->policy;

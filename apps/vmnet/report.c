@@ -10,6 +10,7 @@
 #include <rvs_drop_names.h>
 #include <unistd.h>
 #include "daemon.h"
+#include "output.h"
 
 static void add(json_object *to, const char *key, uint64_t value)
 {
@@ -56,7 +57,7 @@ int report_write(const struct daemon *d, const char *file)
 	json_object_put(root);
 	if (!error)
 		return 0;
-	fprintf(stderr, "elisa-vmnet: %s: %s\n", file, strerror(errno));
+	output_print(STDERR_FILENO, "elisa-vmnet: %s: %s\n", file, strerror(errno));
 	return -1;
 }
 
@@ -65,32 +66,67 @@ static uint64_t number(json_object *port, const char *key)
 	return json_object_get_uint64(json_object_object_get(port, key));
 }
 
+static void show_port(FILE *to, json_object *port)
+{
+	json_object *drops = json_object_object_get(port, "drops");
+
+	fprintf(to, "%-16s %-4s %12llu %12llu %12llu ",
+		json_object_get_string(json_object_object_get(port, "name")),
+		json_object_get_boolean(json_object_object_get(port, "link")) ? "up" : "down",
+		(unsigned long long)number(port, "sent"),
+		(unsigned long long)number(port, "received"),
+		(unsigned long long)number(port, "missed"));
+	json_object_object_foreach(drops, reason, count)
+		fprintf(to, " %s=%s", reason, json_object_get_string(count));
+	fputc('\n', to);
+}
+
+static bool is_port(json_object *port)
+{
+	return json_object_is_type(port, json_type_object) &&
+	       json_object_is_type(json_object_object_get(port, "name"), json_type_string) &&
+	       json_object_is_type(json_object_object_get(port, "drops"), json_type_object);
+}
+
+/* NULL, or its list of ports is none. */
+static json_object *ports_of(json_object *root)
+{
+	json_object *ports = json_object_is_type(root, json_type_object) ?
+				     json_object_object_get(root, "ports") :
+				     NULL;
+
+	if (!json_object_is_type(ports, json_type_array))
+		return NULL;
+	for (size_t i = 0; i < json_object_array_length(ports); i++)
+		if (!is_port(json_object_array_get_idx(ports, i)))
+			return NULL;
+	return ports;
+}
+
 int report_show(const char *file)
 {
-	json_object *root = json_object_from_file(file), *ports;
+	json_object *root = json_object_from_file(file), *ports = ports_of(root);
+	const char *error;
+	char *text = NULL;
+	size_t size;
+	FILE *to;
 
-	if (!root) {
-		fprintf(stderr, "elisa-vmnet: %s\n", json_util_get_last_err());
+	if (!ports) {
+		error = root ? NULL : json_util_get_last_err();
+		output_print(STDERR_FILENO, "elisa-vmnet: %s: %s\n", file,
+			     error ? error : "it is no report of elisa-vmnet");
+		json_object_put(root);
 		return -1;
 	}
-	ports = json_object_object_get(root, "ports");
-	printf("%-16s %-4s %12s %12s %12s  %s\n", "port", "link", "sent", "received", "missed",
-	       "drops");
-	for (size_t i = 0; i < json_object_array_length(ports); i++) {
-		json_object *port = json_object_array_get_idx(ports, i);
-		json_object *drops = json_object_object_get(port, "drops");
-
-		printf("%-16s %-4s %12llu %12llu %12llu ",
-		       json_object_get_string(json_object_object_get(port, "name")),
-		       json_object_get_boolean(json_object_object_get(port, "link")) ? "up" :
-										       "down",
-		       (unsigned long long)number(port, "sent"),
-		       (unsigned long long)number(port, "received"),
-		       (unsigned long long)number(port, "missed"));
-		json_object_object_foreach(drops, reason, count)
-			printf(" %s=%s", reason, json_object_get_string(count));
-		putchar('\n');
-	}
+	to = open_memstream(&text, &size);
+	if (!to)
+		return -1;
+	fprintf(to, "%-16s %-4s %12s %12s %12s  %s\n", "port", "link", "sent", "received", "missed",
+		"drops");
+	for (size_t i = 0; i < json_object_array_length(ports); i++)
+		show_port(to, json_object_array_get_idx(ports, i));
+	fclose(to);
+	output_text(STDOUT_FILENO, text);
 	json_object_put(root);
 	return 0;
 }

@@ -8,6 +8,10 @@
 
 #include <elisa/elisa.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define ELISA_APP_VERSION 1
 
 struct elisa_app {
@@ -29,5 +33,9 @@ struct elisa_app {
 };
 
 extern const struct elisa_app elisa_app;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

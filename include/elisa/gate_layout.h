@@ -12,6 +12,9 @@
 #ifndef ELISA_GATE_LAYOUT_H
 #define ELISA_GATE_LAYOUT_H
 
+/* ISO C wants a declaration in each translation unit, also in one that includes nothing else. */
+#include <linux/types.h>
+
 /* Indexes in the EPTP list (0 is the default context; 256 and up stay invalid). */
 #define ELISA_INDEX_SUB(slot)	    (0x10 + (slot))
 #define ELISA_INDEX_GATE_IN(slot)   (0x50 + (slot))

@@ -46,6 +46,13 @@ extern const struct rvif_transport rvif_shared_file;
  * and benchmarks have. A receiver's wait returns at once. */
 extern const struct rvif_transport rvif_private_memory;
 
+/* Who may open the file of a vNIC, beside the user that makes it. */
+struct rvif_access {
+	uint32_t mode;	/* permission bits, as of chmod(2); 0: 0600 */
+	uint32_t group; /* of the file, if has_group */
+	int has_group;
+};
+
 struct rvif_vnic {
 	const struct rvif_transport *transport;
 	struct rvif_config config;
@@ -53,6 +60,7 @@ struct rvif_vnic {
 	uint8_t *region;
 	uint64_t size;	    /* bytes of it; a configuration may use less */
 	void *private_data; /* the transport's */
+	struct rvif_access access;
 };
 
 /* One direction of one queue, private to the thread that uses it. */
@@ -73,6 +81,10 @@ int rvif_configure(struct rvif_config *config, uint64_t data_bytes);
  * -EINVAL if the configuration is none. -EBUSY: somebody else uses it. */
 int rvif_open(struct rvif_vnic *vnic, const struct rvif_transport *transport, const char *where,
 	      const struct rvif_config *config);
+
+/* The same; the file has this access before others can find it. NULL: 0600. -EOPNOTSUPP: the transport makes none. */
+int rvif_open_for(struct rvif_vnic *vnic, const struct rvif_transport *transport, const char *where,
+		  const struct rvif_config *config, const struct rvif_access *access);
 
 /* rvif_stop first. */
 void rvif_close(struct rvif_vnic *vnic);
@@ -100,6 +112,24 @@ int rvif_reconnect(struct rvif_vnic *vnic);
 
 /* What a reason of enum rvif_reason means, for people. */
 const char *rvif_strreason(int reason);
+
+/*
+ * What operators write. 0, or -EINVAL and *result as it was: the whole text has to be right. An address is 17
+ * characters such as 02:00:00:00:00:0a; a mode is octal, up to 0777; a group is a name or a number. hex: count
+ * bytes of two digits each, with this separator between them or, if 0, none; read_hex: a line of them in a file, and
+ * nothing else; -errno if it cannot be read.
+ */
+int rvif_parse_mac(const char *text, uint8_t mac[6]);
+int rvif_parse_mode(const char *text, uint32_t *mode);
+int rvif_parse_group(const char *text, uint32_t *group);
+int rvif_parse_hex(const char *text, char separator, uint8_t *bytes, size_t count);
+int rvif_read_hex(const char *file, uint8_t *bytes, size_t count);
+
+/* Can it be the address of an interface: neither a group's nor 0? */
+static inline int rvif_mac_is_station(const uint8_t mac[6])
+{
+	return !(mac[0] & 1) && (mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5]) != 0;
+}
 
 static inline struct rvif_header *rvif_header(const struct rvif_vnic *vnic)
 {

@@ -46,8 +46,9 @@ struct rvif_config {
 	uint32_t buffer_size; /* bytes of each receive buffer */
 	uint32_t max_frame;   /* bytes of the longest frame but for TSO, without its FCS */
 	uint32_t features;    /* wanted */
-	uint8_t mac[6];	      /* proposed; all 0: any */
-	uint8_t reserved[78]; /* 0 */
+	uint8_t mac[6];	      /* proposed; all 0: none */
+	uint8_t any_mac;      /* 1: another one that the switch has for this port will do, too */
+	uint8_t reserved[77]; /* 0 */
 };
 
 enum rvif_driver_state {
@@ -109,7 +110,7 @@ struct rvif_switch_line {
 	uint32_t features;   /* granted, a subset of what was wanted */
 	uint32_t link;	     /* 0 down, 1 up */
 	uint32_t mbps;	     /* what to report as the link's speed; 0: unknown */
-	uint8_t mac[6];	     /* the address in use; all 0: any */
+	uint8_t mac[6];	     /* the address in use; all 0: none */
 	uint16_t reserved16;
 	uint32_t reserved[23];
 };
@@ -160,13 +161,19 @@ struct __attribute__((aligned(8))) rvif_desc {
 	uint16_t header_length; /* bytes before the payload; with GSO */
 };
 
-_Static_assert(sizeof(struct rvif_config) == RVIF_LINE, "rvif_config is a line");
-_Static_assert(sizeof(struct rvif_driver_line) == RVIF_LINE, "rvif_driver_line is a line");
-_Static_assert(sizeof(struct rvif_switch_line) == RVIF_LINE, "rvif_switch_line is a line");
-_Static_assert(sizeof(struct rvif_header) <= RVIF_HEADER_SIZE, "rvif_header fits its page");
-_Static_assert(sizeof(struct rvif_queue) == 2 * RVIF_LINE, "rvif_queue is two lines");
-_Static_assert(offsetof(struct rvif_queue, completed) == RVIF_LINE, "one side, one line");
-_Static_assert(sizeof(struct rvif_desc) == 16, "rvif_desc is 16 bytes");
+#ifdef __cplusplus
+#define RVIF_STATIC_ASSERT static_assert
+#else
+#define RVIF_STATIC_ASSERT _Static_assert
+#endif
+
+RVIF_STATIC_ASSERT(sizeof(struct rvif_config) == RVIF_LINE, "rvif_config is a line");
+RVIF_STATIC_ASSERT(sizeof(struct rvif_driver_line) == RVIF_LINE, "rvif_driver_line is a line");
+RVIF_STATIC_ASSERT(sizeof(struct rvif_switch_line) == RVIF_LINE, "rvif_switch_line is a line");
+RVIF_STATIC_ASSERT(sizeof(struct rvif_header) <= RVIF_HEADER_SIZE, "rvif_header fits its page");
+RVIF_STATIC_ASSERT(sizeof(struct rvif_queue) == 2 * RVIF_LINE, "rvif_queue is two lines");
+RVIF_STATIC_ASSERT(offsetof(struct rvif_queue, completed) == RVIF_LINE, "one side, one line");
+RVIF_STATIC_ASSERT(sizeof(struct rvif_desc) == 16, "rvif_desc is 16 bytes");
 
 /* Offsets follow from the configuration; none is read from memory. */
 struct rvif_layout {
@@ -196,6 +203,8 @@ static inline enum rvif_reason rvif_layout(const struct rvif_config *config,
 	for (size_t i = 0; i < sizeof(config->reserved); i++)
 		if (config->reserved[i])
 			return RVIF_BAD_RESERVED;
+	if (config->any_mac > 1)
+		return RVIF_BAD_RESERVED;
 	if (!config->tx_queues || config->tx_queues > RVIF_MAX_QUEUES || !config->rx_queues ||
 	    config->rx_queues > RVIF_MAX_QUEUES)
 		return RVIF_BAD_QUEUES;

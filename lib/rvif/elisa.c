@@ -47,35 +47,6 @@ struct over_elisa {
 	struct caller caller[CALLERS];
 };
 
-static int digit(char c)
-{
-	static const char digits[] = "0123456789abcdef";
-	const char *at = c ? strchr(digits, c) : NULL;
-
-	return at ? (int)(at - digits) : -1;
-}
-
-/* The ticket in a file: 64 hexadecimal digits. */
-static int read_ticket(const char *path, uint8_t ticket[ELISA_TICKET_SIZE])
-{
-	char text[2 * ELISA_TICKET_SIZE + 1] = "";
-	FILE *file = fopen(path, "re");
-
-	if (!file)
-		return -errno;
-	if (!fgets(text, sizeof(text), file))
-		text[0] = 0;
-	fclose(file);
-	for (int i = 0; i < ELISA_TICKET_SIZE; i++) {
-		int high = digit(text[2 * i]), low = high < 0 ? -1 : digit(text[2 * i + 1]);
-
-		if (low < 0)
-			return -EINVAL;
-		ticket[i] = (uint8_t)(high << 4 | low);
-	}
-	return 0;
-}
-
 /* ----------------------------------------------------------------------------------- calls */
 
 static int call(struct over_elisa *over, uint32_t who, long op, long argument, long *value)
@@ -120,7 +91,7 @@ static int attach(struct over_elisa *over)
 
 	if (over->where[0] != '/')
 		return elisa_attach(over->handle, over->where, 0, NULL, 0, &over->attachment);
-	error = read_ticket(over->where, ticket);
+	error = rvif_read_hex(over->where, ticket, sizeof(ticket));
 	if (!error)
 		error = elisa_attach_private(over->handle, ticket, 0, NULL, 0, &over->attachment);
 	explicit_bzero(ticket, sizeof(ticket));

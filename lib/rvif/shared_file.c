@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The transport over a file that driver and switch map. The file appears under its name complete or
- * not at all; the driver holds a lock on it as long as it lives. It must never replace the file of
- * a driver that lives.
+ * not at all; the driver holds a lock on it (flock) as long as it lives. It must never replace or remove the file of
+ * another driver that lives.
+ *
+ * A file that is left behind is replaced by whoever holds its lock: of several drivers that find it one gets the
+ * lock, and keeps it until its own file is there instead. The others find the lock held, or another file. If there is
+ * none, link(2) lets one of them make it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +17,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,10 +25,20 @@
 
 struct shared_file {
 	int fd;
+	int left_behind; /* a file of the name whose driver is dead, locked; -1: there is none */
 	int announced;
 	char path[PATH_MAX];
 	char temporary[PATH_MAX];
 };
+
+/* Is that file the one of this name? */
+static int is_at(int fd, const char *path)
+{
+	struct stat opened, named;
+
+	return !fstat(fd, &opened) && !stat(path, &named) && opened.st_dev == named.st_dev &&
+	       opened.st_ino == named.st_ino;
+}
 
 static void shared_file_close(struct rvif_vnic *vnic)
 {
@@ -33,25 +48,47 @@ static void shared_file_close(struct rvif_vnic *vnic)
 		munmap(vnic->region, vnic->size);
 	vnic->region = NULL;
 	if (file->fd >= 0) {
-		unlink(file->announced ? file->path : file->temporary);
+		if (!file->announced)
+			unlink(file->temporary);
+		else if (is_at(file->fd, file->path))
+			unlink(file->path);
 		close(file->fd);
 	}
+	if (file->left_behind >= 0)
+		close(file->left_behind);
 	free(file);
 	vnic->private_data = NULL;
 }
 
 /* -EBUSY if a driver lives that made the file which is there. */
-static int in_use(const char *path)
+static int take_left_behind(struct shared_file *file)
 {
-	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	int error = 0;
+	int error;
 
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		error = errno == EWOULDBLOCK ? -EBUSY : -errno;
-	close(fd);
-	return error;
+	for (;;) {
+		const int fd = open(file->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+		if (fd < 0)
+			return errno == ENOENT ? 0 : -errno;
+		error = flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
+		if (!error && is_at(fd, file->path)) {
+			file->left_behind = fd;
+			return 0;
+		}
+		close(fd);
+		if (error)
+			return error == -EWOULDBLOCK ? -EBUSY : error;
+		/* replaced or removed meanwhile */
+	}
+}
+
+static int set_access(int fd, const struct rvif_access *access)
+{
+	if (access->has_group && fchown(fd, (uid_t)-1, access->group) < 0)
+		return -errno;
+	if (access->mode && fchmod(fd, access->mode) < 0)
+		return -errno;
+	return 0;
 }
 
 static int shared_file_open(struct rvif_vnic *vnic, const char *where)
@@ -62,14 +99,14 @@ static int shared_file_open(struct rvif_vnic *vnic, const char *where)
 	if (!file)
 		return -ENOMEM;
 	vnic->private_data = file;
-	file->fd = -1;
+	file->fd = file->left_behind = -1;
 	if ((size_t)snprintf(file->path, sizeof(file->path), "%s", where) >= sizeof(file->path) ||
 	    (size_t)snprintf(file->temporary, sizeof(file->temporary), "%s.XXXXXX", where) >=
 		    sizeof(file->temporary)) {
 		error = -ENAMETOOLONG;
 		goto err;
 	}
-	error = in_use(file->path);
+	error = take_left_behind(file);
 	if (error)
 		goto err;
 	file->fd = mkostemp(file->temporary, O_CLOEXEC);
@@ -77,6 +114,9 @@ static int shared_file_open(struct rvif_vnic *vnic, const char *where)
 		error = -errno;
 		goto err;
 	}
+	error = set_access(file->fd, &vnic->access);
+	if (error)
+		goto err;
 	/* all of it now: a full disk must not become a signal later */
 	error = -posix_fallocate(file->fd, 0, (off_t)vnic->size);
 	if (error)
@@ -98,8 +138,16 @@ static int shared_file_announce(struct rvif_vnic *vnic)
 {
 	struct shared_file *file = vnic->private_data;
 
-	if (rename(file->temporary, file->path) < 0)
-		return -errno;
+	if (file->left_behind >= 0) {
+		if (rename(file->temporary, file->path) < 0)
+			return -errno;
+		close(file->left_behind);
+		file->left_behind = -1;
+	} else {
+		if (link(file->temporary, file->path) < 0)
+			return errno == EEXIST ? -EBUSY : -errno;
+		unlink(file->temporary);
+	}
 	file->announced = 1;
 	return 0;
 }

@@ -25,12 +25,16 @@ int rvif_configure(struct rvif_config *config, uint64_t data_bytes)
 	return -(int)rvif_layout(config, &layout);
 }
 
-int rvif_open(struct rvif_vnic *vnic, const struct rvif_transport *transport, const char *where,
-	      const struct rvif_config *config)
+int rvif_open_for(struct rvif_vnic *vnic, const struct rvif_transport *transport, const char *where,
+		  const struct rvif_config *config, const struct rvif_access *access)
 {
 	int error;
 
 	memset(vnic, 0, sizeof(*vnic));
+	if (access)
+		vnic->access = *access;
+	if ((vnic->access.mode || vnic->access.has_group) && transport != &rvif_shared_file)
+		return -EOPNOTSUPP;
 	vnic->transport = transport;
 	vnic->config = *config;
 	vnic->size = config->region_size;
@@ -44,6 +48,12 @@ int rvif_open(struct rvif_vnic *vnic, const struct rvif_transport *transport, co
 	if (error)
 		transport->close(vnic);
 	return error;
+}
+
+int rvif_open(struct rvif_vnic *vnic, const struct rvif_transport *transport, const char *where,
+	      const struct rvif_config *config)
+{
+	return rvif_open_for(vnic, transport, where, config, NULL);
 }
 
 void rvif_close(struct rvif_vnic *vnic)

@@ -40,6 +40,9 @@ static void test_wrong_values(void **state)
 	refused("elisa=a,elisa=b", -EINVAL);
 	refused("path=" FOLDER "/a,mac=", -EINVAL);
 	refused("path=" FOLDER "/a,mac=02:00:00:00:00", -EINVAL);
+	refused("path=" FOLDER "/a,mac=+2:00:00:00:00:01", -EINVAL);
+	refused("path=" FOLDER "/a,mac=0200.0000.0001", -EINVAL);
+	refused("path=" FOLDER "/a,mac=02:00:00:00:00:01 ", -EINVAL);
 	refused("path=" FOLDER "/a,mac=01:00:00:00:00:01", -EINVAL);
 	refused("path=" FOLDER "/a,mac=00:00:00:00:00:00", -EINVAL);
 	refused("path=" FOLDER "/a,queues=0", -EINVAL);
@@ -53,6 +56,21 @@ static void test_wrong_values(void **state)
 	refused("path=" FOLDER "/a,csum=2", -EINVAL);
 	refused("path=" FOLDER "/a,csum=0,tso=1", -EINVAL);
 	refused("path=" FOLDER "/a,tso=yes", -EINVAL);
+}
+
+static void test_permissions(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	refused("path=" FOLDER "/a,mode=888", -EINVAL);
+	refused("path=" FOLDER "/a,mode=1777", -EINVAL);
+	refused("path=" FOLDER "/a,group=no-such-group", -EINVAL);
+	assert_int_equal(rte_vdev_init("net_rvif0", "path=" FOLDER "/a,mode=0660,group=65534"), 0);
+	assert_int_equal(stat(FOLDER "/a", &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0660);
+	assert_int_equal(st.st_gid, 65534);
+	assert_int_equal(rte_vdev_uninit("net_rvif0"), 0);
 }
 
 static void test_missing_folder(void **state)
@@ -122,8 +140,9 @@ static void test_limits_are_reported(void **state)
 	assert_int_equal(info.max_rx_queues, 3);
 	assert_int_equal(info.max_tx_queues, 3);
 	assert_int_equal(info.max_rx_pktlen, 65535);
-	assert_int_equal(info.max_mtu, 65535 - 18);
+	assert_int_equal(info.max_mtu, 65535 - 22);
 	assert_true(info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_UDP_CKSUM);
+	assert_true(info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM);
 	assert_false(info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_TCP_TSO);
 	assert_int_equal(rte_eth_macaddr_get(id, &mac), 0);
 	assert_memory_equal(&mac, "\x02\xaa\xbb\xcc\xdd\xee", 6);
@@ -145,10 +164,10 @@ static int stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_wrong_values),	    cmocka_unit_test(test_missing_folder),
-		cmocka_unit_test(test_path_too_long),	    cmocka_unit_test(test_short_file),
-		cmocka_unit_test(test_file_in_use),	    cmocka_unit_test(test_file_of_the_dead),
-		cmocka_unit_test(test_limits_are_reported),
+		cmocka_unit_test(test_wrong_values),	 cmocka_unit_test(test_permissions),
+		cmocka_unit_test(test_missing_folder),	 cmocka_unit_test(test_path_too_long),
+		cmocka_unit_test(test_short_file),	 cmocka_unit_test(test_file_in_use),
+		cmocka_unit_test(test_file_of_the_dead), cmocka_unit_test(test_limits_are_reported),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);

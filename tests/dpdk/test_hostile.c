@@ -72,7 +72,7 @@ static void test_bad_descriptors(void **state)
 		{{{.offset = UINT32_MAX, .length = 60}}, 1, 1},
 		{{{.length = 0}}, 1, 0},
 		{{{.length = 13}}, 1, 0},
-		{{{.length = 1519}}, 1, 0},
+		{{{.length = 1523}}, 1, 0},
 		{{{.length = 2049}}, 1, 0},
 		{{{.length = 65535}}, 1, 0},
 		{{{.length = 60, .flags = 0x8000}}, 1, 0},

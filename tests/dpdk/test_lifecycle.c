@@ -206,6 +206,109 @@ static void test_mtu_and_address(void **state)
 	free_pool(setup.pool);
 }
 
+static const char *by_path(const struct world *world)
+{
+	static char arguments[128];
+
+	snprintf(arguments, sizeof(arguments), "path=%s", world->paths[0]);
+	return arguments;
+}
+
+/* An address that came by chance gives way to the switch's; one that was asked for does not. */
+static void test_whose_address(void **state)
+{
+	const uint8_t given[6] = {2, 0, 0, 0, 7, 7};
+	struct rte_ether_addr mac = {{2, 0, 0, 0, 1, 1}};
+	struct setup setup = basic();
+	struct world world;
+
+	(void)state;
+	world_open(&world, 1, "");
+	memcpy(world.peer.ports[0].policy.mac, given, 6);
+	/* by an argument */
+	port_setup(world.ids[0], &setup);
+	assert_int_equal(rte_eth_dev_start(world.ids[0]), 0);
+	peer_control(&world.peer);
+	assert_false(link_up(world.ids[0]));
+	assert_int_equal(rte_vdev_uninit("net_rvif0"), 0);
+	/* by chance */
+	assert_int_equal(rte_vdev_init("net_rvif0", by_path(&world)), 0);
+	assert_int_equal(rte_eth_dev_get_port_by_name("net_rvif0", &world.ids[0]), 0);
+	port_setup(world.ids[0], &setup);
+	assert_int_equal(rte_eth_dev_start(world.ids[0]), 0);
+	peer_control(&world.peer);
+	assert_true(link_up(world.ids[0]));
+	assert_int_equal(rte_eth_macaddr_get(world.ids[0], &mac), 0);
+	assert_memory_equal(&mac, given, 6);
+	/* and another one at the next start */
+	stop_port(&world, 0);
+	world.peer.ports[0].policy.mac[5] = 8;
+	assert_int_equal(rte_eth_dev_start(world.ids[0]), 0);
+	peer_control(&world.peer);
+	assert_true(link_up(world.ids[0]));
+	/* by the application */
+	stop_port(&world, 0);
+	mac.addr_bytes[4] = 1;
+	assert_int_equal(rte_eth_dev_default_mac_addr_set(world.ids[0], &mac), 0);
+	assert_int_equal(rte_eth_dev_start(world.ids[0]), 0);
+	peer_control(&world.peer);
+	assert_false(link_up(world.ids[0]));
+	world_close(&world);
+	free_pool(setup.pool);
+}
+
+/* What the driver cannot do it refuses when it is asked for, and a queue that is missing when the port starts. */
+static void test_refused_configurations(void **state)
+{
+	const struct rte_eth_rxconf late_rx = {.rx_deferred_start = 1};
+	const struct rte_eth_txconf late_tx = {.tx_deferred_start = 1};
+	const struct rte_eth_conf cases[] = {
+		{.rxmode.mq_mode = RTE_ETH_MQ_RX_DCB},
+		{.rxmode.mq_mode = RTE_ETH_MQ_RX_VMDQ_ONLY},
+		{.txmode.mq_mode = RTE_ETH_MQ_TX_DCB},
+		{.dcb_capability_en = RTE_ETH_DCB_PG_SUPPORT},
+		{.lpbk_mode = 1},
+		{.link_speeds = RTE_ETH_LINK_SPEED_FIXED | RTE_ETH_LINK_SPEED_10G},
+		{.intr_conf.rxq = 1},
+		{.txmode.hw_vlan_insert_pvid = 1, .txmode.pvid = 5},
+	};
+	const uint64_t lro = RTE_ETH_RX_OFFLOAD_TCP_LRO;
+	const struct rte_eth_conf large[] = {
+		{.rxmode.offloads = lro, .rxmode.max_lro_pkt_size = 4000},
+		{.rxmode.offloads = lro, .rxmode.max_lro_pkt_size = 65535},
+		{.rxmode.offloads = lro},
+	};
+	const struct rte_eth_conf plain = {0};
+	struct setup setup = basic();
+	struct world world;
+	uint16_t id;
+
+	(void)state;
+	world_open(&world, 2, "queues=2,tso=1");
+	id = world.ids[0];
+	for (size_t i = 0; i < RTE_DIM(large); i++)
+		assert_int_equal(rte_eth_dev_configure(id, 1, 1, &large[i]), i ? 0 : -EINVAL);
+	for (size_t i = 0; i < RTE_DIM(cases); i++)
+		assert_int_equal(rte_eth_dev_configure(id, 1, 1, &cases[i]), -EINVAL);
+	assert_int_equal(rte_eth_dev_configure(id, 2, 2, &plain), 0);
+	assert_int_equal(rte_eth_dev_start(id), -EINVAL);
+	assert_int_equal(rte_eth_rx_queue_setup(id, 0, 64, 0, &late_rx, setup.pool), -EINVAL);
+	assert_int_equal(rte_eth_tx_queue_setup(id, 0, 64, 0, &late_tx), -EINVAL);
+	for (uint16_t q = 0; q < 2; q++)
+		assert_int_equal(rte_eth_rx_queue_setup(id, q, 64, 0, NULL, setup.pool), 0);
+	assert_int_equal(rte_eth_tx_queue_setup(id, 0, 64, 0, NULL), 0);
+	assert_int_equal(rte_eth_dev_start(id), -EINVAL);
+	assert_int_equal(rte_eth_tx_queue_setup(id, 1, 64, 0, NULL), 0);
+	assert_int_equal(rte_eth_dev_start(id), 0);
+	/* one more queue than before, not set up */
+	assert_int_equal(rte_eth_dev_stop(id), 0);
+	assert_int_equal(rte_eth_dev_configure(id, 1, 1, &plain), 0);
+	assert_int_equal(rte_eth_dev_configure(id, 2, 1, &plain), 0);
+	assert_int_equal(rte_eth_dev_start(id), -EINVAL);
+	world_close(&world);
+	free_pool(setup.pool);
+}
+
 static unsigned int events;
 
 static int count_event(uint16_t id, enum rte_eth_event_type type, void *arg, void *result)
@@ -319,6 +422,8 @@ int main(void)
 		cmocka_unit_test(test_switch_comes_and_goes),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_mtu_and_address),
+		cmocka_unit_test(test_refused_configurations),
+		cmocka_unit_test(test_whose_address),
 		cmocka_unit_test(test_link_events),
 		cmocka_unit_test(test_removal_while_running),
 		cmocka_unit_test(test_close_without_start),

@@ -80,7 +80,7 @@ static void test_plain(void **state)
 	struct setup setup = {1, 256, 256, 1500, 0, 0, make_pool(2047, 2048)};
 
 	(void)state;
-	exchange(&setup, 1518, 1, 20000);
+	exchange(&setup, 1522, 1, 20000);
 	free_pool(setup.pool);
 }
 
@@ -89,9 +89,9 @@ static void test_queues(void **state)
 	struct setup setup = {2, 64, 64, 1500, 0, 0, make_pool(2047, 2048)};
 
 	(void)state;
-	exchange(&setup, 1518, 1, 10000);
+	exchange(&setup, 1522, 1, 10000);
 	setup.queues = 4;
-	exchange(&setup, 1518, 1, 10000);
+	exchange(&setup, 1522, 1, 10000);
 	free_pool(setup.pool);
 }
 
@@ -109,7 +109,7 @@ static void test_segments(void **state)
 	exchange(&setup, 250, 1, 3000);
 	free_pool(setup.pool);
 	setup.pool = make_pool(4095, 1600);
-	exchange(&setup, 1518, 9, 10000);
+	exchange(&setup, 1522, 9, 10000);
 	free_pool(setup.pool);
 }
 
@@ -261,7 +261,7 @@ static void test_bad_frames(void **state)
 	for (unsigned int i = 0; i < 5; i++)
 		burst[i] = make_frame(setup.pool, 0, 1, i, 1000, 1);
 	burst[0]->pkt_len = burst[0]->data_len = 13;
-	burst[2]->pkt_len = burst[2]->data_len = 1519;
+	burst[2]->pkt_len = burst[2]->data_len = 1523;
 	burst[3]->ol_flags |= RTE_MBUF_F_TX_SCTP_CKSUM;
 	assert_int_equal(rte_eth_tx_prepare(world.ids[0], 0, burst, 5), 0);
 	assert_int_equal(rte_eth_tx_prepare(world.ids[0], 0, burst + 1, 4), 1);

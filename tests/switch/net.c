@@ -255,7 +255,7 @@ void net_expect(struct net *net, uint32_t from, uint32_t to, uint32_t length, ui
 	assert_memory_equal(frame, expected, length);
 }
 
-uint64_t net_drops(struct net *net, uint32_t port, enum rvs_drop reason)
+uint64_t net_drops(struct net *net, uint32_t port, enum rvs_verdict reason)
 {
 	struct rvs_stats stats;
 

@@ -84,7 +84,7 @@ uint32_t net_receive(struct net *net, uint32_t port, uint32_t queue, uint8_t *fr
 /* Receives one frame as net_send made it. */
 void net_expect(struct net *net, uint32_t from, uint32_t to, uint32_t length, uint8_t seed);
 
-uint64_t net_drops(struct net *net, uint32_t port, enum rvs_drop reason);
+uint64_t net_drops(struct net *net, uint32_t port, enum rvs_verdict reason);
 /* Of all ports: frames + copies = delivered + drops; delivered = received. */
 void net_check_sums(struct net *net);
 

@@ -49,7 +49,7 @@ static int attach_with(void (*change)(struct rvif_vnic *vnic, uint64_t *size))
 REFUSED(nothing_wrong, (void)0, RVIF_OK)
 REFUSED(bad_magic, config->magic++, RVIF_BAD_MAGIC)
 REFUSED(bad_version, config->version++, RVIF_BAD_VERSION)
-REFUSED(reserved_not_zero, config->reserved[77] = 1, RVIF_BAD_RESERVED)
+REFUSED(reserved_not_zero, config->reserved[76] = 1, RVIF_BAD_RESERVED)
 REFUSED(no_transmit_queue, config->tx_queues = 0, RVIF_BAD_QUEUES)
 REFUSED(no_receive_queue, config->rx_queues = 0, RVIF_BAD_QUEUES)
 REFUSED(too_many_queues, config->rx_queues = RVIF_MAX_QUEUES + 1, RVIF_BAD_QUEUES)
@@ -207,6 +207,13 @@ static void addresses_of_the_policy(void **state)
 	net_mac(options.policy.mac, 9);
 	net_mac(options.config.mac, 8);
 	assert_int_equal(net_add_with(net, 0, &options), -RVIF_MAC_NOT_ALLOWED);
+	/* a driver that has one only because it needs one */
+	options.config.any_mac = 2;
+	assert_int_equal(rvif_configure(&options.config, 1 << 20), -RVIF_BAD_RESERVED);
+	options.config.any_mac = 1;
+	assert_int_equal(net_add_with(net, 0, &options), 0);
+	assert_memory_equal(rvif_header(&net->port[0].vnic)->sw.mac, options.policy.mac, 6);
+	net_remove(net, 0);
 	memset(options.config.mac, 0, 6);
 	assert_int_equal(net_add_with(net, 1, &options), 0);
 	assert_memory_equal(rvif_header(&net->port[1].vnic)->sw.mac, options.policy.mac, 6);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a switch does: learning, ageing, flooding, queues, full receivers, waking them. */
+#include <stdbool.h>
 #include "net.h"
 
 static int setup(void **state)
@@ -148,6 +149,79 @@ static void limit_of_learned_addresses(void **state)
 	rvs_port_info(net->rvs, 0, &info);
 	assert_int_equal(info.learned, 0);
 	who_got_one(net);
+}
+
+/* A station that moves to a port which may not teach its address is flooded to, not sent to where it was. */
+static void moved_to_a_port_that_may_not_learn(void **state)
+{
+	struct net *net = *state;
+	struct net_options options = net_defaults();
+	struct rvs_port_info info;
+
+	for (uint32_t way = 0; way < 3; way++) {
+		options.policy.max_learned = way == 0 ? 1 : way == 1 ? 0 : 8;
+		options.policy.flags = way == 2 ? RVS_NO_LEARNING : 0;
+		assert_int_equal(net_add_with(net, 9 + way, &options), 0);
+		send_from(net, 9 + way, 600 + way, 1); /* all that the first may teach */
+		send_from(net, 2, 50, 1);
+		who_got_one(net);
+		send_from(net, 0, 0, 50);
+		assert_int_equal(who_got_one(net), 0x4);
+		send_from(net, 9 + way, 50, 1);
+		who_got_one(net);
+		send_from(net, 0, 0, 50);
+		assert_int_equal(who_got_one(net), 0xe);
+		rvs_port_info(net->rvs, 2, &info);
+		assert_int_equal(info.learned, 0);
+		/* and back */
+		send_from(net, 2, 50, 1);
+		who_got_one(net);
+		send_from(net, 0, 0, 50);
+		assert_int_equal(who_got_one(net), 0x4);
+		net_remove(net, 9 + way);
+		assert_int_equal(rvs_table_flush(net->rvs, 2), 1);
+	}
+}
+
+/* What is for the next bridge, or for the other end of a cable, goes nowhere. */
+static void link_local_frames(void **state)
+{
+	struct net *net = *state;
+	struct net_options options = net_defaults();
+	uint8_t frame[64], mac[6], to[6] = {1, 0x80, 0xc2, 0, 0, 0};
+
+	options.policy.flags = RVS_FORWARD_LINK_LOCAL;
+	net_mac(options.config.mac, 9);
+	assert_int_equal(net_add_with(net, 9, &options), 0);
+	for (uint32_t from = 0; from <= 9; from += 9)
+		for (uint32_t last = 0; last < 17; last++) {
+			const bool goes = last == 16 || (from && last != 1 && last != 2);
+			const uint64_t before = net_drops(net, from, RVS_DROP_LINK_LOCAL);
+
+			net_mac(mac, from);
+			to[5] = (uint8_t)last;
+			net_frame(frame, 64, to, mac, 1);
+			net_post(net, from, 0, frame, 64);
+			net_forward(net, from, 0);
+			assert_int_equal(who_got_one(net), !goes ? 0 : from ? 0xf : 0xe);
+			assert_int_equal(net_drops(net, from, RVS_DROP_LINK_LOCAL) - before, !goes);
+			while (net_receive(net, 9, 0, frame, NULL))
+				;
+		}
+	/* pause frames and LACP to any group, also from that port; the same types to a station */
+	for (uint32_t type = 7; type < 11; type++) {
+		net_mac(mac, 9);
+		net_frame(frame, 64, (const uint8_t[]){255, 255, 255, 255, 255, 255}, mac, 1);
+		frame[13] = (uint8_t)type;
+		frame[12] = 0x88;
+		net_post(net, 9, 0, frame, 64);
+		net_forward(net, 9, 0);
+		assert_int_equal(who_got_one(net), type == 8 || type == 9 ? 0 : 0xf);
+		net_mac(frame, 1);
+		net_post(net, 9, 0, frame, 64);
+		net_forward(net, 9, 0);
+		assert_int_equal(who_got_one(net), 0x2);
+	}
 }
 
 /* A port that fills the table must not make others forgotten. */
@@ -530,6 +604,8 @@ int main(void)
 		on_net(learning),
 		on_net(ageing),
 		on_net(limit_of_learned_addresses),
+		on_net(moved_to_a_port_that_may_not_learn),
+		on_net(link_local_frames),
 		on_net(others_are_not_pushed_out),
 		on_net(static_entries),
 		on_net(checked_port_has_static_addresses),

@@ -39,7 +39,7 @@ static int teardown(void **state)
 }
 
 /* A descriptor that counts as a drop for this reason, and after which good ones pass. */
-static void refused(struct fixture *f, struct rvif_desc desc, enum rvs_drop reason)
+static void refused(struct fixture *f, struct rvif_desc desc, enum rvs_verdict reason)
 {
 	uint64_t before = net_drops(f->net, 0, reason);
 

@@ -5,7 +5,7 @@ import mmap
 import struct
 
 FUTEX_WAKE, SYS_FUTEX = 1, 202
-COMPLETED, KICK_WANTED = 128, 132  # in a control block
+NEED_NOTIFY, COMPLETED, KICK_WANTED = 4, 128, 132  # in a control block
 EPOCH, SWITCH = 132, 256           # in the header
 MORE = 1
 
@@ -37,7 +37,9 @@ class FakeSwitch:
         struct.pack_into("<6H", self.map, at + 4, length, flags, *offload)
         self.next += 1
 
-    def complete(self, ahead=0):
+    def complete(self, ahead=0, wake=True):
         self.word(self.rx + COMPLETED, self.next + ahead)
+        if not wake:
+            return
         address = ctypes.addressof(ctypes.c_char.from_buffer(self.map, self.rx + COMPLETED))
         ctypes.CDLL(None).syscall(SYS_FUTEX, ctypes.c_void_p(address), FUTEX_WAKE, 1000, None, None, 0)

@@ -14,6 +14,7 @@ import time
 
 libc = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
+LOOK = 8  # seconds: a daemon with a carrier looks every five whether its switch is there
 home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
 
 
@@ -110,12 +111,12 @@ class Host:
 
 
 class Net:
-    def __init__(self, programs, directory, options, ready=True):
+    def __init__(self, programs, directory, options, ready=True, switch=""):
         """A host for each element of options."""
         self.programs, self.directory = programs, directory
         self.hosts, self.switch = [], None
         self.vnics = [os.path.join(directory, "%d.vnic" % (i + 1)) for i in range(len(options))]
-        self.start_switch()
+        self.start_switch(*switch.split())
         for number, its in enumerate(options, 1):
             self.hosts.append(Host(self, number, its.split()))
         if ready:
@@ -149,7 +150,7 @@ class Net:
 
     def wait_for_carriers(self, on=True):
         for host in self.hosts:
-            eventually(lambda: host.carrier() == on)
+            eventually(lambda: host.carrier() == on, LOOK)
 
 
 def checksum(data):

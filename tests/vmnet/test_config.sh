@@ -14,14 +14,14 @@ fail()
 
 good()
 {
-	echo "$1" >"$folder/config"
+	printf '%s\n' "$1" >"$folder/config"
 	"$vmnet" --config "$folder/config" --check || fail "refused: $1"
 }
 
 # bad TEXT-OF-THE-MESSAGE CONFIGURATION
 bad()
 {
-	echo "$2" >"$folder/config"
+	printf '%s\n' "$2" >"$folder/config"
 	"$vmnet" --config "$folder/config" --check 2>"$folder/error" && fail "accepted: $2"
 	grep -qF -- "$1" "$folder/error" || fail "$2: no '$1' in: $(cat "$folder/error")"
 }
@@ -29,7 +29,7 @@ bad()
 good '{"ports": [{}]}'
 good '{"export": "net.1", "queues": 128, "port_mib": 256, "max_age": 1, "limit_us": 100, "ports": [
   {"name": "a", "ticket_file": "/x", "mac": "02:00:00:00:00:01", "check_source": false, "learning": false,
-   "offloads": false, "max_learned": 0, "mbps": 100, "static": ["02:00:00:00:00:02", "02:00:00:00:00:03"]},
+   "offloads": false, "link_local": true, "max_learned": 0, "mbps": 100, "static": ["02:00:00:00:00:02", "02:00:00:00:00:03"]},
   {"name": "b"}]}'
 bad 'there are no "ports"' '{}'
 bad 'holds no object' '[]'
@@ -54,6 +54,68 @@ grep -q "$folder/none" "$folder/error" || fail "the file's name: $(cat "$folder/
 "$vmnet" >"$folder/out" 2>&1
 [ $? = 2 ] || fail "no configuration: not 2"
 "$vmnet" --help | grep -q SIGHUP || fail "--help"
+
+# what JSON is not, with line and column
+bad 'line 1, column 17: something behind the end' '{"ports": [{}]} x'
+bad 'line 2, column 1: something behind the end' '{"ports": [{}]}
+{"ports": [{}, {}]}'
+bad 'line 2, column 1: the end comes too early' '{"ports": [{}], '
+bad 'line 2, column 1: the end comes too early' '{"ports": ['
+bad 'line 3, column 3: a key that is there already' '{"queues": 4,
+  "ports": [{}],
+  "queues": 8}'
+bad 'column 24: a key that is there already' '{"ports": [{"mbps": 1, "mbps": 1}]}'
+bad 'column 14: an escape in a key' '{"ports": [{"\u006dbps": 1, "mbps": 1}]}'
+bad 'a NUL in a text' '{"ports": [{"name": "a\u0000b"}]}'
+bad 'column 23: no UTF-8' "$(printf '{"ports": [{"name": "\303\274\374"}]}')"
+bad 'no UTF-8' "$(printf '{"ports": [{"name": "\300\257"}]}')"
+bad 'line 1, column 23: a control character in a text' '{"ports": [{"name": "a
+b"}]}'
+bad '"name": "a\nb" is no text of 1 to 31 bytes without control characters' '{"ports": [{"name": "a\nb"}]}'
+bad 'is no text of 1 to 255 bytes without control' '{"ports": [{"ticket_file": "a\u007f"}]}'
+bad 'port 2: "mac": "+2:00:00:00:00:01" is no address' '{"ports": [{}, {"mac": "+2:00:00:00:00:01"}]}'
+for mac in 2:00:00:00:00:001 ' 2:00:00:00:00:01' '02-00-00-00-00-01' 02:00:00:00:00:0 00:00:00:00:00:00 02:00:00:00:00:0g \
+	0x:00:00:00:00:01 02:00:00:00:00:01: 020000000001; do
+	bad "is no address" "{\"ports\": [{\"mac\": \"$mac\"}]}"
+	bad "is no address" "{\"ports\": [{\"static\": [\"$mac\"]}]}"
+done
+for value in 08 +8 8. .8 0x8 8e 1e+ NaN Infinity TRUE "'8'" nul '' - '[8,]' '{"a":1,}' '/* */ 8' '8 // 8' '"\x"' '"\u12"' '"'; do
+	bad 'line 1, column' "{\"ports\": [{}], \"queues\": $value}"
+done
+for value in 8.0 8e0 99999999999999999999 -8 '"8"' null '[]' true; do
+	bad 'is no number from 1 to 128' "{\"ports\": [{}], \"queues\": $value}"
+done
+bad 'too many levels' "$(printf '[%.0s' $(seq 100))"
+good "$(printf '\t{"ports"\r\n:[{"name":"\303\274\\"\\\\\\/"}] } \n\n')"
+head -c 1100000 /dev/zero | tr '\0' ' ' >"$folder/config"
+"$vmnet" --config "$folder/config" --check 2>"$folder/error" && fail "more than 1 MiB"
+grep -q 'longer than 1 MiB' "$folder/error" || fail "$(cat "$folder/error")"
+printf '{"ports": [{}]}\0 {' >"$folder/config"
+"$vmnet" --config "$folder/config" --check 2>"$folder/error" && fail "accepted: a NUL behind the end"
+grep -q 'something behind the end' "$folder/error" || fail "$(cat "$folder/error")"
+"$vmnet" --config "$folder" --check 2>"$folder/error" && fail "accepted: a folder"
+grep -q 'Is a directory' "$folder/error" || fail "$(cat "$folder/error")"
+
+# two ports that cannot both be
+bad '02:00:00:00:00:01 is an address of port "a" and of port "2"' \
+	'{"ports": [{"name": "a", "mac": "02:00:00:00:00:01"}, {"mac": "02:00:00:00:00:01"}]}'
+bad '02:aa:00:00:00:01 is an address of port "1" and of port "2"' \
+	'{"ports": [{"static": ["02:00:00:00:00:05", "02:AA:00:00:00:01"]}, {"mac": "02:aa:00:00:00:01"}]}'
+bad 'is an address of port "1" and of port "3"' \
+	'{"ports": [{"mac": "02:00:00:00:00:01"}, {}, {"static": ["02:00:00:00:00:01"]}]}'
+bad 'port 2: ports "1" and "2" have the same ticket_file /x' '{"ports": [{"ticket_file": "/x"}, {"ticket_file": "/x"}]}'
+good '{"ports": [{"mac": "02:00:00:00:00:01", "static": ["02:00:00:00:00:01"]}, {"mac": "02:00:00:00:00:02"}]}'
+
+# any JSON but a report
+for report in '{}' '[]' 'null' '7' '{"ports": 7}' '{"ports": [7]}' '{"ports": [{}]}' '{"ports": [{"name": "a"}]}' \
+	'{"ports": [{"name": 7, "drops": {}}]}' '{"ports": [{"name": "a", "drops": []}]}' '{"ports": '; do
+	echo "$report" >"$folder/report"
+	"$vmnet" --show "$folder/report" >"$folder/out" 2>"$folder/error"
+	[ $? = 1 ] && grep -q "$folder/report" "$folder/error" || fail "--show $report: $(cat "$folder/error")"
+done
+echo '{"ports": [{"name": "a", "link": true, "sent": 3, "drops": {"full": 2}}]}' >"$folder/report"
+"$vmnet" --show "$folder/report" | grep -q '^a .*up .*3.* full=2$' || fail "--show"
+
 # without /dev/elisa it says so, and what to do
 good '{"ports": [{}]}'
 [ -e /dev/elisa ] || {

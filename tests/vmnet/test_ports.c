@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "daemon.h"
+#include "net.h"
 
 #define PORTS 3
 
@@ -171,6 +172,31 @@ static void test_not_backwards(void **unused)
 	assert_int_equal(daemon->port[1].attachment, 9);
 }
 
+/* A port from which nothing can come is said to be one. */
+static void test_mute(void **unused)
+{
+	struct port_config *config = &daemon->config.port[0];
+	struct net *net = net_new();
+	struct net_options options = net_defaults();
+
+	(void)unused;
+	daemon->rvs = net->rvs;
+	options.policy.flags = config->policy.flags = RVS_CHECK_SOURCE;
+	assert_int_equal(net_add_with(net, 1, &options), 0);
+	assert_true(ports_is_mute(daemon, 1));
+	config->static_count = 1;
+	assert_false(ports_is_mute(daemon, 1));
+	config->static_count = 0;
+	config->policy.flags = 0;
+	assert_false(ports_is_mute(daemon, 1));
+	net_remove(net, 1);
+	config->policy.flags = RVS_CHECK_SOURCE;
+	net_mac(options.config.mac, 1);
+	assert_int_equal(net_add_with(net, 1, &options), 0);
+	assert_false(ports_is_mute(daemon, 1));
+	net_free(net);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,6 +205,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_lost_attach, start, end),
 		cmocka_unit_test_setup_teardown(test_lost_detach, start, end),
 		cmocka_unit_test_setup_teardown(test_not_backwards, start, end),
+		cmocka_unit_test_setup_teardown(test_mute, start, end),
 	};
 
 	return cmocka_run_group_tests_name("vmnet: ports", tests, NULL, NULL);

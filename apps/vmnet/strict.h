@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* JSON as RFC 8259 has it, and no key twice: more than the library that reads it asks for. */
+#ifndef VMNET_STRICT_H
+#define VMNET_STRICT_H
+
+#include <stddef.h>
+
+/* Where and what the first thing is that is wrong. */
+struct strict_fault {
+	unsigned int line, column; /* from 1; characters */
+	const char *what;
+};
+
+/* Is text, which ends with a 0 after length bytes, one value of JSON, with nothing but white space around it? 0, or -1. */
+int strict_check(const char *text, size_t length, struct strict_fault *fault);
+
+#endif

@@ -1,0 +1,233 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A vNIC's file has one driver and one switch, whoever comes second is told; files that cannot be used; permissions.
+   test_files.py RVS_FWD RVS_PKTGEN [NAME]..."""
+import grp
+import json
+import os
+import signal
+import stat
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+LIMIT = 10
+NOBODY = 65534
+FWD, PKTGEN = map(os.path.realpath, sys.argv[1:3])
+
+
+def eventually(what, seconds=LIMIT):
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "not within %g seconds" % seconds
+        time.sleep(0.02)
+
+
+class Program:
+    """Its messages go to a file."""
+
+    def __init__(self, directory, *arguments, **options):
+        self.messages = os.path.join(directory, "messages.%d" % time.monotonic_ns())
+        with open(self.messages, "wb") as errors:
+            self.process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=errors, **options)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def said(self):
+        with open(self.messages, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def end(self, how=signal.SIGTERM):
+        self.process.send_signal(how)
+        out = self.process.communicate(timeout=LIMIT)[0]
+        assert self.process.returncode == 0, (self.process.returncode, self.said())
+        return out
+
+
+def line(vnic):
+    """State and reason that the switch wrote."""
+    with open(vnic, "rb") as file:
+        words = struct.unpack_from("<4I", file.read(4096), 256)
+    return words[0], words[3]
+
+
+def generation_of(vnic):
+    """Counts the attaches."""
+    with open(vnic, "rb") as file:
+        return struct.unpack_from("<I", file.read(4096), 264)[0]
+
+
+def attached(vnic):
+    return os.path.exists(vnic) and line(vnic) == (1, 0)
+
+
+def exchange(directory, sender, receiver):
+    """What a receiver gets of 1000 frames."""
+    with Program(directory, PKTGEN, "rx", "--json", "--interval", "0", receiver) as rx:
+        eventually(lambda: attached(receiver))
+        subprocess.run([PKTGEN, "tx", "--interval", "0", "--rate", "20000", "--count", "1000", sender],
+                       stdout=subprocess.DEVNULL, timeout=LIMIT, check=True)
+        time.sleep(0.2)
+        report = json.loads(rx.end(signal.SIGINT))
+    return report["received"], report["lost"], report["disordered"]
+
+
+def test_second_switch(directory):
+    a, b = directory + "/a.vnic", directory + "/b.vnic"
+    with Program(directory, FWD, "--quiet", a, b) as first, \
+            Program(directory, PKTGEN, "rx", "--interval", "0", b) as receiver:
+        eventually(lambda: attached(b))
+        with Program(directory, FWD, "--quiet", a, b) as second:
+            eventually(lambda: "another switch" in second.said())
+            time.sleep(0.1)
+            assert second.said().count(b) == 1 and attached(b)
+            # the second one takes over
+            generation = generation_of(b)
+            first.process.kill()
+            first.process.wait()
+            eventually(lambda: generation_of(b) == generation + 1 and attached(b))
+            receiver.end()
+            second.end()
+
+
+def test_named_twice(directory):
+    """By the same path, links, or another way to the folder."""
+    a, b = directory + "/a.vnic", directory + "/b.vnic"
+    os.symlink(b, directory + "/symlink")
+    os.symlink(directory, directory + "/folder")
+    with Program(directory, FWD, "--quiet", a, b, b, directory + "/symlink", directory + "/folder/b.vnic") as switch:
+        assert exchange(directory, a, b) == (1000, 0, 0)
+        assert switch.said().count("in use") >= 3, switch.said()
+        assert "REFUSED" not in switch.said() and "MAC address" not in switch.said()
+        switch.end()
+    with Program(directory, PKTGEN, "rx", "--interval", "0", b) as receiver:
+        eventually(lambda: os.path.exists(b))
+        os.link(b, directory + "/hard")
+        with Program(directory, FWD, "--quiet", b, directory + "/hard") as switch:
+            eventually(lambda: "hard: in use" in switch.said())
+            assert attached(b)
+        receiver.end()
+
+
+def test_drivers_race(directory):
+    """Of several that start at once one gets the file: if there is none, and if one was left behind."""
+    vnic = directory + "/a.vnic"
+    for left_behind in (False, True) * 5:
+        if left_behind:
+            with Program(directory, PKTGEN, "rx", vnic):
+                eventually(lambda: os.path.exists(vnic))
+        assert os.path.exists(vnic) == left_behind
+        drivers = [subprocess.Popen([PKTGEN, "rx", "--interval", "0", vnic], stdout=subprocess.DEVNULL,
+                                    stderr=subprocess.PIPE) for _ in range(6)]
+        try:
+            eventually(lambda: sum(driver.poll() is None for driver in drivers) == 1)
+            time.sleep(0.05)
+            alive = [driver for driver in drivers if driver.poll() is None]
+            assert len(alive) == 1 and os.path.exists(vnic)
+            alive[0].terminate()
+            assert alive[0].wait(LIMIT) == 0
+            for driver in drivers:
+                said = driver.communicate(timeout=LIMIT)[1].decode()
+                assert driver is alive[0] or "another driver uses it" in said, said
+        finally:
+            for driver in drivers:
+                driver.kill()
+                driver.wait()
+        assert [name for name in os.listdir(directory) if "vnic" in name] == []
+
+
+def test_file_of_another(directory):
+    """A driver whose file was replaced leaves the other one alone."""
+    vnic = directory + "/a.vnic"
+    with Program(directory, PKTGEN, "rx", "--interval", "0", vnic) as first:
+        eventually(lambda: os.path.exists(vnic))
+        os.unlink(vnic)
+        with Program(directory, PKTGEN, "rx", "--interval", "0", vnic) as second:
+            eventually(lambda: os.path.exists(vnic))
+            first.end()
+            assert os.path.exists(vnic)
+            second.end()
+            assert not os.path.exists(vnic)
+
+
+def test_files_that_are_none(directory):
+    os.mkdir(directory + "/folder")
+    os.mkfifo(directory + "/fifo")
+    for name, size in (("short", 100), ("huge", (1 << 32) + 1)):
+        with open(directory + "/" + name, "wb") as file:
+            file.truncate(size)
+    expected = {"folder": "Is a directory", "fifo": "no regular file", "short": "shorter than", "huge": "longer than",
+                "missing": None, "nowhere/x": "no such folder"}
+    with Program(directory, FWD, "--quiet", *(directory + "/" + name for name in expected)) as switch:
+        time.sleep(0.3)
+        for name, text in expected.items():
+            lines = [said for said in switch.said().splitlines() if "/%s: " % name in said]
+            assert len(lines) == (text is not None) and (not text or text in lines[0]), (name, lines)
+        # and again if it is another fault
+        os.unlink(directory + "/short")
+        os.mkdir(directory + "/short")
+        eventually(lambda: switch.said().count("/short: ") == 2)
+        switch.end()
+
+
+def mode_of(path):
+    found = os.stat(path)
+    return stat.S_IMODE(found.st_mode), found.st_gid
+
+
+def test_permissions(directory):
+    os.chmod(directory, 0o777)
+    vnic = directory + "/a.vnic"
+
+    def nobody():
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+    with Program(directory, FWD, "--quiet", vnic, preexec_fn=nobody) as switch:
+        with Program(directory, PKTGEN, "rx", "--interval", "0", vnic) as driver:
+            eventually(lambda: "Permission denied" in switch.said())
+            assert mode_of(vnic) == (0o600, 0)
+            driver.end()
+        for options in (("--mode", "0666"), ("--mode", "660", "--group", str(NOBODY)),
+                        ("--group", grp.getgrgid(NOBODY).gr_name, "--mode", "0060")):
+            with Program(directory, PKTGEN, "rx", "--interval", "0", *options, vnic) as driver:
+                eventually(lambda: attached(vnic))
+                assert mode_of(vnic) == (int(options[options.index("--mode") + 1], 8),
+                                         NOBODY if "--group" in options else 0)
+                driver.end()
+        assert switch.said().count("Permission denied") == 1
+        switch.end()
+    for options in (("--mode", "0888"), ("--mode", "1777"), ("--mode", "rw"), ("--group", "no such group"),
+                    ("--group", "-1"), ("--group", "4294967295")):
+        assert subprocess.run([PKTGEN, "rx", *options, vnic], stderr=subprocess.DEVNULL, timeout=LIMIT,
+                              check=False).returncode == 2, options
+
+
+def attempt(name, test):
+    try:
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:
+            test(directory)
+    except Exception:  # pylint: disable=broad-except
+        traceback.print_exc()
+        print("FAILED: " + name, flush=True)
+        return False
+    print("ok: " + name, flush=True)
+    return True
+
+
+def main():
+    tests = {name[5:]: test for name, test in globals().items() if name.startswith("test_")}
+    results = [attempt(name, tests[name]) for name in sys.argv[3:] or tests]
+    return 0 if all(results) else 1
+
+
+sys.exit(main())
