@@ -201,16 +201,16 @@ int elisa_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc
 	return r;
 }
 
-/*
- * After this no CPU runs, resumes or remembers any of the attachment's contexts: the IPI
- * made those that ran in one exit, and every entry hook from now on sees `revoked`. A vCPU
- * may still be on its way from such an exit to its exit hook: see context_end().
- */
-static void attachment_quiesce(struct elisa_attachment *a)
+/* Every entry hook from now on sees `revoked`. Until the kick that has to follow, a vCPU may run in a context. */
+void elisa_attachment_shut(struct elisa_attachment *a)
 {
 	struct elisa_context *c;
 	unsigned long flags;
 
+	lockdep_assert_held(&elisa_lock);
+	if (a->shut)
+		return;
+	a->shut = true;
 	list_for_each_entry(c, &a->contexts, node) {
 		struct elisa_vcpu *vcpu = c->vcpu;
 
@@ -220,7 +220,18 @@ static void attachment_quiesce(struct elisa_attachment *a)
 		vcpu->stale = true;
 		raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 	}
-	elisa_flush_vm(a->vm);
+}
+
+/*
+ * After this no CPU runs or resumes any of the attachment's contexts: the IPI made those that ran in one
+ * exit. A vCPU may still be on its way from such an exit to its exit hook: see context_end().
+ */
+static void attachment_quiesce(struct elisa_attachment *a)
+{
+	if (a->shut)
+		return;
+	elisa_attachment_shut(a);
+	elisa_kick_vm(a->vm);
 }
 
 /* The export is gone: its pages are let go, but callers get an error, not a fault. */
@@ -251,6 +262,7 @@ static void context_unlink(struct elisa_context *c)
 	u32 slot = c->attachment->slot;
 
 	clear_bit(slot, vcpu->used);
+	clear_bit(slot, vcpu->forget);
 	vcpu->slots[slot] = NULL;
 	elisa_stash_orphan(vcpu, c);
 	vcpu->stale = true;
@@ -342,7 +354,6 @@ void elisa_vcpu_drop_contexts(struct elisa_vcpu *vcpu)
 		raw_spin_lock_irqsave(&vcpu->lock, flags);
 		context_unlink(c);
 		raw_spin_unlock_irqrestore(&vcpu->lock, flags);
-		elisa_flush_vm(vcpu->vm);
 		context_free(c);
 	}
 }
@@ -391,7 +402,7 @@ static int sync_locked(struct elisa_vcpu *vcpu, u32 *why, u64 *value)
 		list_add_tail(&c->node, &c->attachment->contexts);
 		raw_spin_lock_irqsave(&vcpu->lock, flags);
 		vcpu->slots[slot] = c;
-		vcpu->fresh = true;
+		set_bit(slot, vcpu->forget);
 		set_bit(slot, vcpu->used);
 		raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 	}

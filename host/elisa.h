@@ -62,7 +62,6 @@ struct elisa_vm {
 	struct list_head vcpus;
 	struct list_head exports;
 	u32 export_count;
-	cpumask_var_t cpus; /* where its vCPUs have entered; bits are only ever set */
 	struct elisa_attachment *slots[ELISA_SLOTS];
 	struct elisa_events *events;
 	bool events_lost; /* aborts among them may not have been told of */
@@ -134,6 +133,7 @@ struct elisa_attachment {
 	struct list_head node; /* in export->attachments; elisa_lock, as all not const */
 	struct elisa_vm *vm;
 	struct elisa_export *export; /* NULL once revoked */
+	bool shut;		     /* its contexts are revoked: no vCPU enters them */
 	u32 export_id;
 	u32 grant_id;
 	u32 slot, mode, export_flags;	    /* const */
@@ -224,8 +224,9 @@ struct elisa_vcpu {
 	 */
 	u64 *list;
 	bool stale;
-	int poisonings; /* of all exports, when the list was last looked at */
-	bool fresh;	/* contexts whose roots no CPU has been told to forget */
+	int poisonings;			     /* of all exports, when the list was last looked at */
+	int cpu;			     /* of the last entry; none yet: -1 */
+	DECLARE_BITMAP(forget, ELISA_SLOTS); /* contexts that changed since the last entry */
 	DECLARE_BITMAP(used, ELISA_SLOTS);
 	struct elisa_context *slots[ELISA_SLOTS];
 	struct elisa_stash stash;
@@ -289,8 +290,10 @@ int elisa_context_build(struct elisa_context *context);
 void elisa_context_free(struct elisa_context *context);
 void elisa_context_link_object(struct elisa_context *context, u32 gib);
 u32 elisa_context_pages(void);
-void elisa_flush_vm(struct elisa_vm *vm);
+void elisa_kick_vm(struct elisa_vm *vm);
+void elisa_kick_export(struct elisa_export *export);
 void elisa_flush_export(struct elisa_export *export);
+void elisa_forget(struct elisa_vcpu *vcpu);
 
 /* ---- export.c */
 int elisa_export_create(struct elisa_vm *vm, struct elisa_hc_export *in, u32 *why, u64 *value);
@@ -331,6 +334,7 @@ void elisa_doorbell_exit(void);
 int elisa_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_attach *in,
 		 u32 *why, u64 *value);
 int elisa_detach(struct elisa_vm *vm, u32 slot, u32 *why, u64 *value);
+void elisa_attachment_shut(struct elisa_attachment *attachment);
 void elisa_attachment_revoke(struct elisa_attachment *attachment);
 void elisa_attachment_free(struct elisa_attachment *attachment);
 int elisa_vcpu_sync(struct elisa_vcpu *vcpu, u32 *why, u64 *value);
@@ -392,6 +396,7 @@ void elisa_admin_exit(void);
 
 /* ---- main.c */
 extern unsigned int elisa_default_limit_us, elisa_max_limit_us, elisa_default_max_pages;
+extern bool elisa_invept_context;
 bool elisa_cpu_leaks(void);
 bool elisa_cpu_override(void);
 

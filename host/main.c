@@ -34,6 +34,7 @@ MODULE_PARM_DESC(
 	"attach on CPUs with L1TF, MDS or the like: no exit flushes the object's data after a call");
 
 atomic64_t elisa_counters[ELISA_COUNT_COUNT];
+bool elisa_invept_context; /* this CPU has INVEPT of a single context; const after init */
 
 bool elisa_cpu_leaks(void)
 {
@@ -87,6 +88,7 @@ static int check_cpu(void)
 		return cpu_lacks("write-back 4-level EPT");
 	if (!(ept & VMX_EPT_EXTENT_GLOBAL_BIT))
 		return cpu_lacks("INVEPT of all contexts");
+	elisa_invept_context = ept & VMX_EPT_EXTENT_CONTEXT_BIT;
 	if (!(ept >> 32 & VMX_VPID_EXTENT_SINGLE_CONTEXT_BIT))
 		return cpu_lacks("INVVPID of a single context");
 	if (!boot_cpu_has(X86_FEATURE_SMEP) || !boot_cpu_has(X86_FEATURE_SMAP))

@@ -56,8 +56,7 @@ static struct elisa_vm *vm_get(struct kvm *kvm)
 	if (!vm)
 		return NULL;
 	vm->events = elisa_events_new();
-	if (!vm->events || !zalloc_cpumask_var(&vm->cpus, GFP_KERNEL_ACCOUNT)) {
-		elisa_events_put(vm->events);
+	if (!vm->events) {
 		kfree(vm);
 		return NULL;
 	}
@@ -95,6 +94,10 @@ void elisa_vm_reset(struct elisa_vm *vm)
 	lockdep_assert_held(&elisa_lock);
 	for (i = 0; i < ELISA_SLOTS; i++)
 		if (vm->slots[i])
+			elisa_attachment_shut(vm->slots[i]);
+	elisa_kick_vm(vm);
+	for (i = 0; i < ELISA_SLOTS; i++)
+		if (vm->slots[i])
 			elisa_attachment_free(vm->slots[i]);
 	list_for_each_entry_safe(export, next, &vm->exports, node)
 		elisa_export_kill(export);
@@ -108,7 +111,6 @@ static void vm_free(struct elisa_vm *vm)
 	list_del(&vm->node);
 	elisa_events_put(vm->events);
 	mmdrop(vm->mm);
-	free_cpumask_var(vm->cpus);
 	kfree(vm);
 }
 
@@ -132,6 +134,7 @@ struct elisa_vcpu *elisa_vcpu_get(struct kvm_vcpu *kvm_vcpu)
 	}
 	vcpu->kvm_vcpu = kvm_vcpu;
 	vcpu->vm = vm;
+	vcpu->cpu = -1;
 	raw_spin_lock_init(&vcpu->lock);
 	list_add_tail(&vcpu->node, &vm->vcpus);
 	hash_add_rcu(vcpus, &vcpu->hash, (unsigned long)kvm_vcpu);

@@ -135,16 +135,14 @@ void shim_sleep(void)
 	now += 1000000000;
 }
 
-bool zalloc_cpumask_var(cpumask_var_t *mask, int flags)
-{
-	*mask = kzalloc(sizeof(**mask), flags);
-	return *mask;
-}
+int shim_cpu;
+unsigned long shim_interrupted, shim_invept_all, shim_invepts;
+u64 shim_invept[SHIM_INVEPTS];
 
 void on_each_cpu_mask(const struct cpumask *mask, void (*function)(void *), void *info, bool wait)
 {
-	(void)mask;
 	shim_assert(wait && !shim_spin_depth);
+	shim_interrupted = mask->bits;
 	shim_flushes++;
 	function(info);
 }

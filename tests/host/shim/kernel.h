@@ -179,6 +179,15 @@ static inline void clear_bit(unsigned int n, unsigned long *map)
 {
 	map[n / 64] &= ~(1UL << n % 64);
 }
+static inline void bitmap_zero(unsigned long *map, unsigned int bits)
+{
+	memset(map, 0, bits / 8);
+}
+static inline unsigned int bitmap_weight(const unsigned long *map, unsigned int bits)
+{
+	shim_assert(bits == 64);
+	return __builtin_popcountl(*map);
+}
 static inline bool bitmap_empty(const unsigned long *map, unsigned int bits)
 {
 	return !memchr_inv(map, 0, bits / 8);
@@ -285,11 +294,14 @@ void shim_sleep(void); /* long enough */
 extern unsigned int tsc_khz;
 
 /* ---- processors */
-typedef struct cpumask {
+struct cpumask {
 	unsigned long bits;
-} * cpumask_var_t;
-bool zalloc_cpumask_var(cpumask_var_t *mask, int flags);
-#define free_cpumask_var(mask) kfree(mask)
+};
+#define cpumask_clear(mask)	   ((void)((mask)->bits = 0))
+#define cpumask_set_cpu(cpu, mask) ((void)((mask)->bits |= 1UL << (cpu)))
+#define raw_smp_processor_id()	   shim_cpu
+extern int shim_cpu;
+extern unsigned long shim_interrupted; /* the last ones that had an IPI */
 void on_each_cpu_mask(const struct cpumask *mask, void (*function)(void *), void *info, bool wait);
 struct shim_cpu {
 	u8 x86_phys_bits;
@@ -441,8 +453,18 @@ static inline unsigned long __gfn_to_hva_memslot(const struct kvm_memory_slot *s
 #define DEBUGCTLMSR_BTS			      (1u << 7)
 #define DEBUGCTLMSR_BTINT		      (1u << 8)
 #define vmcs_get(field)			      (shim_vmcs[field])
+/* what this CPU has forgotten: by root, or all */
+#define SHIM_INVEPTS			      64
+extern unsigned long shim_invept_all, shim_invepts;
+extern u64 shim_invept[SHIM_INVEPTS];
 static inline void invept_all(void)
 {
+	shim_invept_all++;
+}
+static inline void invept_context(u64 eptp)
+{
+	shim_assert(shim_invepts < SHIM_INVEPTS);
+	shim_invept[shim_invepts++] = eptp;
 }
 
 #endif
