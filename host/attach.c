@@ -38,7 +38,8 @@ static void attachment_release(struct kref *ref)
 	struct elisa_attachment *a = container_of(ref, struct elisa_attachment, ref);
 
 	elisa_events_put(a->events);
-	kfree(a);
+	elisa_bell_put(a->bell);
+	kfree_rcu(a, rcu);
 }
 
 /* The slot's share: the tables and the exchange buffer, which no CPU can reach any more. */
@@ -174,6 +175,8 @@ int elisa_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc
 		return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
 	kref_init(&a->ref);
 	a->vm = vm;
+	elisa_bell_get(vm->bell);
+	a->bell = vm->bell;
 	a->root = in->root;
 	a->user_cs = in->user_cs;
 	a->user_ss = in->user_ss;
@@ -187,7 +190,7 @@ int elisa_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc
 					    why, value);
 		if (r) {
 			kfree(a->exchange);
-			kfree(a);
+			kref_put(&a->ref, attachment_release);
 			return r;
 		}
 	}
@@ -253,7 +256,7 @@ void elisa_attachment_revoke(struct elisa_attachment *a)
 	update_pcid(a->vm);
 	tell(a, ELISA_EVENT_DETACH, 0);
 	/* whoever sleeps until it is rung may see it */
-	elisa_ring(&a->vm->rung);
+	elisa_ring(a->bell);
 }
 
 static void context_unlink(struct elisa_context *c)

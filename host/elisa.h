@@ -9,7 +9,7 @@
  *   hooks_lock (mutex)  which hooks are in place; in hook.c, never with elisa_lock held.
  *   vcpu->lock (raw spin, IRQs off)  what the entry and exit hooks of one vCPU use.
  *                       Nests inside elisa_lock; nothing nests inside it but the
- *                       event queues' locks and the workqueues'.
+ *                       event queues' locks, the bells' and the workqueues'.
  */
 #ifndef ELISA_HOST_H
 #define ELISA_HOST_H
@@ -32,11 +32,32 @@
 #define ELISA_EVENT_RING     256
 #define ELISA_EXPORTS_PER_VM 256
 
+/*
+ * A token bucket, as the time until which all that was taken is paid for. It is full when that has passed, and empty
+ * when it is a burst ahead.
+ */
+struct elisa_bucket {
+	u64 paid_at; /* ns */
+};
+
+static inline void elisa_bucket_take(struct elisa_bucket *bucket, u64 now, u64 cost)
+{
+	bucket->paid_at = max(bucket->paid_at, now) + cost;
+}
+
+/* For how long it is empty. */
+static inline u64 elisa_bucket_wait(const struct elisa_bucket *bucket, u64 now, u64 burst)
+{
+	return bucket->paid_at > now + burst ? bucket->paid_at - now - burst : 0;
+}
+
+struct elisa_bell;
+
 /* A manager VM's events. Outlives the VM while an export of it is still attached. */
 struct elisa_events {
 	struct kref ref;
-	bool rung;	     /* no lock: the doorbell has to ring for what came in */
-	raw_spinlock_t lock; /* all below */
+	struct elisa_bell *bell; /* const: the VM's, a reference */
+	raw_spinlock_t lock;	 /* all below */
 	unsigned int head, count;
 	u64 lost;
 	struct elisa_event ring[ELISA_EVENT_RING];
@@ -64,14 +85,10 @@ struct elisa_vm {
 	u32 export_count;
 	struct elisa_attachment *slots[ELISA_SLOTS];
 	struct elisa_events *events;
-	bool events_lost; /* aborts among them may not have been told of */
-	u32 gsi;	  /* its doorbell, or ELISA_NO_DOORBELL */
-	bool rung;	  /* no lock: its doorbell has to ring */
-	bool ringing;	  /* ... in this run of the work */
-	bool held;	  /* the work has a reference to kvm */
-	u64 rung_at;	  /* ns */
-	atomic64_t pages; /* pinned */
-	bool allow_pcid;  /* all its attachments' grants allow it; READ_ONCE'd by hooks */
+	bool events_lost;	 /* aborts among them may not have been told of */
+	struct elisa_bell *bell; /* const: its doorbell, a reference */
+	atomic64_t pages;	 /* pinned */
+	bool allow_pcid;	 /* all its attachments' grants allow it; READ_ONCE'd by hooks */
 };
 
 /* A pinned run of pages in an export. */
@@ -92,7 +109,7 @@ struct elisa_donation {
 };
 
 struct elisa_place {
-	struct elisa_attachment *attachment; /* NULL: free */
+	struct elisa_attachment *attachment; /* NULL: free; RCU for elisa_ring_place() */
 	u8 ticket[ELISA_TICKET_SIZE];	     /* all 0: for anybody */
 };
 
@@ -113,13 +130,12 @@ struct elisa_export {
 	u64 pages;
 	u64 next_attachment;
 	u64 places_offset, place_pages;
-	u32 place_count; /* 0: no donations */
+	u32 place_count; /* 0: no donations; set once, after `places` */
 	struct elisa_place *places;
 	void *sink; /* a page, where donated ones were */
 	struct list_head donations;
 	/* no lock; hooks of attached vCPUs that are not revoked look at and set them */
 	bool poisoned, poison_is_new;
-	DECLARE_BITMAP(rung, ELISA_MAX_PLACES); /* places that a function rang */
 	struct list_head mappings;
 	struct list_head attachments;
 	u64 *pd[ELISA_OBJECT_GIB]; /* EPT page directories of the object, built once */
@@ -136,14 +152,16 @@ struct elisa_attachment {
 	bool shut;		     /* its contexts are revoked: no vCPU enters them */
 	u32 export_id;
 	u32 grant_id;
-	u32 slot, mode, export_flags;	    /* const */
-	u64 number;			    /* const, among the export's attachments */
-	u64 root;			    /* const: the process's page-table root */
-	u32 place;			    /* const: ELISA_NO_PLACE or index in export->places */
-	u16 user_cs, user_ss;		    /* const */
-	bool allow_pcid;		    /* const: of the grant */
-	u64 limit_cycles;		    /* const */
-	struct elisa_events *events;	    /* const */
+	u32 slot, mode, export_flags; /* const */
+	u64 number;		      /* const, among the export's attachments */
+	u64 root;		      /* const: the process's page-table root */
+	u32 place;		      /* const: ELISA_NO_PLACE or index in export->places */
+	u16 user_cs, user_ss;	      /* const */
+	bool allow_pcid;	      /* const: of the grant */
+	u64 limit_cycles;	      /* const */
+	struct elisa_events *events;  /* const */
+	struct elisa_bell *bell;      /* const: its VM's, a reference */
+	struct rcu_head rcu;
 	char name[ELISA_NAME_SIZE];	    /* const */
 	u64 *root_pdpt, *root_pd, *root_pt; /* EPT: the root answers with the APT */
 	u64 *sub_pd, *sub_pt;		    /* EPT: the sub stub */
@@ -254,6 +272,7 @@ static inline int elisa_fail(int error, u32 *why, u32 reason, u64 *value, u64 v)
 /* ---- vm.c */
 extern u8 elisa_vcpu_filter[256];
 struct elisa_vcpu *elisa_vcpu_find(struct kvm_vcpu *kvm_vcpu);
+struct elisa_vm *elisa_vm_find(struct kvm *kvm);
 struct elisa_vcpu *elisa_vcpu_get(struct kvm_vcpu *kvm_vcpu);
 void elisa_vcpu_gone(struct kvm_vcpu *kvm_vcpu);
 void elisa_vcpu_set_up(struct elisa_vcpu *vcpu, bool set_up);
@@ -326,7 +345,11 @@ void elisa_places_free(struct elisa_export *export);
 /* ---- doorbell.c */
 int elisa_doorbell_set(struct elisa_vm *vm, struct elisa_hc_doorbell *in, u32 *why, u64 *value);
 void elisa_ring_place(struct elisa_export *export, u64 place);
-void elisa_ring(bool *rung);
+void elisa_ring(struct elisa_bell *bell);
+struct elisa_bell *elisa_bell_new(struct kvm *kvm);
+void elisa_bell_get(struct elisa_bell *bell);
+void elisa_bell_put(struct elisa_bell *bell);
+void elisa_bell_silence(struct elisa_bell *bell);
 int elisa_doorbell_init(void);
 void elisa_doorbell_exit(void);
 
@@ -344,7 +367,7 @@ void elisa_attach_exit(void);
 void elisa_export_was_poisoned(void);
 
 /* ---- event.c */
-struct elisa_events *elisa_events_new(void);
+struct elisa_events *elisa_events_new(struct elisa_bell *bell);
 void elisa_events_put(struct elisa_events *events);
 bool elisa_event(struct elisa_events *events, struct elisa_event event);
 void elisa_events_clear(struct elisa_events *events);

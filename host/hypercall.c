@@ -12,7 +12,7 @@
 #include "vmx.h"
 
 struct call {
-	struct elisa_vm *vm;
+	struct elisa_vm *vm; /* NULL, as vcpu: a VM that nothing was granted */
 	struct elisa_vcpu *vcpu;
 	struct kvm_vcpu *kvm_vcpu;
 	struct elisa_hc_page *page; /* our copy */
@@ -21,7 +21,7 @@ struct call {
 static int hello(struct call *call)
 {
 	struct elisa_hc_page *page = call->page;
-	u32 rights = elisa_grant_rights(call->vm->mm);
+	u32 rights = elisa_grant_rights(call->kvm_vcpu->kvm->mm);
 
 	if (page->hello.abi != ELISA_ABI_VERSION) {
 		page->why = ELISA_WHY_ABI;
@@ -31,8 +31,12 @@ static int hello(struct call *call)
 	page->hello.flags = (rights & ELISA_GRANT_EXPORT ? ELISA_HELLO_MAY_EXPORT : 0) |
 			    (rights & ELISA_GRANT_ATTACH ? ELISA_HELLO_MAY_ATTACH : 0);
 	page->hello.root_limit = elisa_root_limit();
-	memcpy(page->hello.exits, call->vcpu->exits, sizeof(page->hello.exits));
-	page->hello.return_traps = call->vcpu->return_traps;
+	memset(page->hello.exits, 0, sizeof(page->hello.exits));
+	page->hello.return_traps = 0;
+	if (call->vcpu) {
+		memcpy(page->hello.exits, call->vcpu->exits, sizeof(page->hello.exits));
+		page->hello.return_traps = call->vcpu->return_traps;
+	}
 	return 0;
 }
 
@@ -90,15 +94,49 @@ static int dispatch_locked(struct call *call)
 	return -ENOSYS;
 }
 
+/*
+ * A VM that nothing was granted has nothing, and gets nothing: the answers are those of a VM without exports and
+ * attachments, and the host remembers nothing of it. Its driver starts before it is granted something.
+ */
+static int dispatch_ungranted(struct call *call)
+{
+	struct elisa_hc_page *p = call->page;
+
+	switch (p->call) {
+	case ELISA_HC_HELLO:
+		return hello(call);
+	case ELISA_HC_EVENTS:
+		p->events.count = 0;
+		return 0;
+	case ELISA_HC_RESET:
+	case ELISA_HC_VCPU_SYNC:
+		return 0;
+	case ELISA_HC_DETACH:
+		return elisa_fail(-ENOENT, &p->why, ELISA_WHY_NO_ATTACHMENT, &p->value,
+				  p->detach.slot);
+	case ELISA_HC_EXPORT_DESTROY:
+		return elisa_fail(-ENOENT, &p->why, ELISA_WHY_NO_EXPORT, &p->value, p->destroy.id);
+	}
+	if (!p->call || p->call >= ELISA_HC_COUNT)
+		return elisa_fail(-ENOSYS, &p->why, ELISA_WHY_CALL, &p->value, p->call);
+	return elisa_fail(-EPERM, &p->why, ELISA_WHY_NO_GRANT, &p->value, 0);
+}
+
 static int dispatch(struct call *call)
 {
 	struct elisa_hc_page *p = call->page;
+	struct kvm *kvm = call->kvm_vcpu->kvm;
 	int r;
 
 	p->why = ELISA_OK;
 	p->value = 0;
 	if (mutex_lock_killable(&elisa_lock))
 		return -EINTR;
+	if (!elisa_grant_rights(kvm->mm) && !elisa_vm_find(kvm)) {
+		r = dispatch_ungranted(call);
+		mutex_unlock(&elisa_lock);
+		return r;
+	}
 	call->vcpu = elisa_vcpu_get(call->kvm_vcpu);
 	if (!call->vcpu) {
 		mutex_unlock(&elisa_lock);

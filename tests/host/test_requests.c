@@ -604,6 +604,58 @@ static void every_allocation_may_fail(void **state)
 	}
 }
 
+static int start_ungranted(void **state)
+{
+	(void)state;
+	host_start();
+	return 0;
+}
+
+/* Nothing granted: every call is answered, and nothing is remembered. */
+static void nothing_is_made_for_the_ungranted(void **state)
+{
+	const long before = shim_live;
+
+	(void)state;
+	for (u32 call = 0; call < ELISA_HC_COUNT + 2; call++) {
+		memset(&page, 0, sizeof(page));
+		page.hello.abi = ELISA_ABI_VERSION;
+		host_call(GUEST, call, &page);
+		assert_int_equal(shim_live, before);
+		assert_true(list_empty(&elisa_vms));
+	}
+	memset(&page, 0, sizeof(page));
+	page.hello.abi = ELISA_ABI_VERSION;
+	expect(GUEST, ELISA_HC_HELLO, 0, ELISA_OK, 0);
+	assert_int_equal(page.hello.flags, 0);
+	page.doorbell.gsi = 5;
+	expect(GUEST, ELISA_HC_DOORBELL, -EPERM, ELISA_WHY_NO_GRANT, 0);
+	request_attach(&page, "shop", ROOT, 1);
+	expect(GUEST, ELISA_HC_ATTACH, -EPERM, ELISA_WHY_NO_GRANT, 0);
+	page.detach = (struct elisa_hc_detach){3, 0};
+	expect(GUEST, ELISA_HC_DETACH, -ENOENT, ELISA_WHY_NO_ATTACHMENT, 3);
+	/* the grant may come later */
+	host_grant(GUEST, ELISA_GRANT_ATTACH, "shop*", 300);
+	page.doorbell = (struct elisa_hc_doorbell){5, 0};
+	expect(GUEST, ELISA_HC_DOORBELL, 0, ELISA_OK, 0);
+	assert_int_equal(machines[GUEST].edges[5], 1);
+}
+
+/* A doorbell needs a grant that is still there. */
+static void no_doorbell_without_a_grant(void **state)
+{
+	u32 id = host_grant(GUEST, ELISA_GRANT_ATTACH, "shop*", 300);
+
+	(void)state;
+	page.doorbell = (struct elisa_hc_doorbell){5, 0};
+	expect(GUEST, ELISA_HC_DOORBELL, 0, ELISA_OK, 0);
+	assert_int_equal(elisa_grant_remove(id), 0);
+	page.doorbell = (struct elisa_hc_doorbell){6, 0};
+	expect(GUEST, ELISA_HC_DOORBELL, -EPERM, ELISA_WHY_NO_GRANT, 0);
+	page.doorbell = (struct elisa_hc_doorbell){ELISA_NO_DOORBELL, 0};
+	expect(GUEST, ELISA_HC_DOORBELL, 0, ELISA_OK, 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, end)
 
 int main(void)
@@ -631,6 +683,9 @@ int main(void)
 		TEST(answers_do_not_go_to_read_only_memory),
 		TEST(no_hooks_without_an_attachment),
 		TEST(every_allocation_may_fail),
+		cmocka_unit_test_setup_teardown(nothing_is_made_for_the_ungranted, start_ungranted,
+						end),
+		cmocka_unit_test_setup_teardown(no_doorbell_without_a_grant, start_ungranted, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

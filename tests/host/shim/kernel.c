@@ -97,13 +97,14 @@ void shim_spin_unlock(spinlock_t *lock)
 	shim_spin_depth--;
 }
 
-void schedule_work(struct work_struct *work)
+bool schedule_work(struct work_struct *work)
 {
 	if (work->pending)
-		return;
+		return false;
 	work->pending = true;
 	work->next = pending;
 	pending = work;
+	return true;
 }
 
 void shim_run_work(void)
@@ -129,10 +130,38 @@ u64 ktime_get_mono_fast_ns(void)
 	return now;
 }
 
-void shim_sleep(void)
+static void timer_over(struct work_struct *work)
 {
-	shim_assert(!shim_mutex_depth);
-	now += 1000000000;
+	struct hrtimer *timer = container_of(work, struct hrtimer, over);
+
+	now += timer->wait;
+	timer->function(timer);
+}
+
+void hrtimer_init(struct hrtimer *timer, int clock, int mode)
+{
+	(void)clock;
+	(void)mode;
+	timer->over.function = timer_over;
+}
+
+void hrtimer_start(struct hrtimer *timer, u64 wait, int mode)
+{
+	(void)mode;
+	timer->wait = wait;
+	schedule_work(&timer->over);
+}
+
+void hrtimer_cancel(struct hrtimer *timer)
+{
+	struct work_struct **at;
+
+	for (at = &pending; *at; at = &(*at)->next)
+		if (*at == &timer->over) {
+			*at = timer->over.next;
+			break;
+		}
+	timer->over.pending = false;
 }
 
 int shim_cpu;

@@ -44,8 +44,10 @@ typedef u64 gfn_t;
 	} while (0)
 void shim_bug(const char *file, int line, const char *text) __attribute__((noreturn));
 
-#define min_t(type, a, b) ((type)(a) < (type)(b) ? (type)(a) : (type)(b))
-#define smp_mb()	  __sync_synchronize()
+#define min_t(type, a, b)	    ((type)(a) < (type)(b) ? (type)(a) : (type)(b))
+#define max(a, b)		    ((a) > (b) ? (a) : (b))
+#define smp_load_acquire(p)	    __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define smp_store_release(p, value) __atomic_store_n(p, value, __ATOMIC_RELEASE)
 static inline u64 div_u64(u64 a, u32 b)
 {
 	return a / b;
@@ -266,16 +268,15 @@ struct work_struct {
 	struct work_struct *next;
 };
 #define DECLARE_WORK(name, f) struct work_struct name = {.function = f}
-void schedule_work(struct work_struct *work);
+#define INIT_WORK(work, f)    ((work)->function = (f))
+bool schedule_work(struct work_struct *work);
 struct workqueue_struct {
 	int unused;
 };
 #define WQ_UNBOUND			  0
-#define WQ_HIGHPRI			  0
 #define alloc_workqueue(name, flags, max) kzalloc(sizeof(struct workqueue_struct), 0)
 #define destroy_workqueue(queue)	  (shim_run_work(), kfree(queue))
 #define queue_work(queue, work)		  schedule_work(work)
-#define usleep_range(from, to)		  shim_sleep()
 #define flush_work(work)		  shim_run_work()
 
 /* a delay is over when somebody lets the work run */
@@ -288,8 +289,23 @@ struct delayed_work {
 #define schedule_delayed_work(delayed, delay)	schedule_work(&(delayed)->work)
 #define cancel_delayed_work_sync(delayed)	shim_run_work()
 u64 ktime_get_mono_fast_ns(void);
-extern u64 shim_tick;  /* ns from one look at the clock to the next */
-void shim_sleep(void); /* long enough */
+extern u64 shim_tick; /* ns from one look at the clock to the next */
+
+/* a timer that is set is over with the next works, however long it was to take */
+enum hrtimer_restart {
+	HRTIMER_NORESTART
+};
+struct hrtimer {
+	struct work_struct over;
+	enum hrtimer_restart (*function)(struct hrtimer *);
+	u64 wait;
+};
+#define CLOCK_MONOTONIC	 0
+#define HRTIMER_MODE_REL 0
+#define ns_to_ktime(ns)	 (ns)
+void hrtimer_init(struct hrtimer *timer, int clock, int mode);
+void hrtimer_start(struct hrtimer *timer, u64 wait, int mode);
+void hrtimer_cancel(struct hrtimer *timer);
 #define NSEC_PER_USEC 1000
 extern unsigned int tsc_khz;
 
