@@ -89,39 +89,60 @@ static void update_pcid(struct elisa_vm *vm)
 	WRITE_ONCE(vm->allow_pcid, allowed);
 }
 
+/* What a process is to be attached to. */
+struct target {
+	struct elisa_export *export;
+	struct elisa_grant *grant;
+	u32 place, slot;
+};
+
+/* Under elisa_lock. */
+static int find_target(struct elisa_vm *vm, const struct elisa_hc_attach *in, struct target *t,
+		       u32 *why, u64 *value)
+{
+	struct elisa_export *export;
+	int r;
+
+	export = t->export = elisa_export_find(in->name, in->ticket, &t->place);
+	if (!export && memchr_inv(in->ticket, 0, ELISA_TICKET_SIZE))
+		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, 0);
+	/* a ticket selects, a grant allows: the name is the export's own */
+	t->grant = elisa_grant_find(vm->mm, ELISA_GRANT_ATTACH, export ? export->name : in->name);
+	if (!t->grant)
+		return elisa_fail(-EPERM, why, ELISA_WHY_NO_GRANT, value, 0);
+	if (!export)
+		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, 0);
+	if (export->state != ELISA_EXPORT_LIVE)
+		return elisa_fail(-EAGAIN, why, ELISA_WHY_NOT_PUBLISHED, value, export->id);
+	r = slot_for(vm, export, in->root, &t->slot);
+	if (r)
+		return elisa_fail(r, why, r == -EEXIST ? ELISA_WHY_ATTACHED : ELISA_WHY_NO_SLOT,
+				  value, r == -EEXIST ? t->slot : ELISA_SLOTS);
+	if (elisa_pages_of(vm->mm) > t->grant->max_pages)
+		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, t->grant->max_pages);
+	return 0;
+}
+
 /* Everything checked and pinned: fills the slot. Under elisa_lock. */
 static int attach_locked(struct elisa_attachment *a, struct elisa_hc_attach *in, u32 *why,
 			 u64 *value)
 {
 	struct elisa_vm *vm = a->vm;
 	struct elisa_export *export;
-	struct elisa_grant *grant;
-	u32 place;
+	struct target target;
 	int r;
 
-	export = elisa_export_find(in->name, in->ticket, &place);
-	if (!export && memchr_inv(in->ticket, 0, ELISA_TICKET_SIZE))
-		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, 0);
-	/* a ticket selects, a grant allows: the name is the export's own */
-	grant = elisa_grant_find(vm->mm, ELISA_GRANT_ATTACH, export ? export->name : in->name);
-	if (!grant)
-		return elisa_fail(-EPERM, why, ELISA_WHY_NO_GRANT, value, 0);
-	if (!export)
-		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, 0);
-	if (export->state != ELISA_EXPORT_LIVE)
-		return elisa_fail(-EAGAIN, why, ELISA_WHY_NOT_PUBLISHED, value, export->id);
-	r = slot_for(vm, export, in->root, &a->slot);
+	r = find_target(vm, in, &target, why, value);
 	if (r)
-		return elisa_fail(r, why, r == -EEXIST ? ELISA_WHY_ATTACHED : ELISA_WHY_NO_SLOT,
-				  value, r == -EEXIST ? a->slot : ELISA_SLOTS);
-	if (elisa_pages_of(vm->mm) > grant->max_pages)
-		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, grant->max_pages);
+		return r;
+	export = target.export;
+	a->slot = target.slot;
 	a->mode = export->rights & ELISA_GRANT_TRUSTED_MANAGER ? ELISA_MODE_TRUSTED :
 								 ELISA_MODE_STRICT;
 	a->export_flags = export->flags;
 	a->export_id = export->id;
-	a->grant_id = grant->id;
-	a->allow_pcid = grant->rights & ELISA_GRANT_ALLOW_PCID;
+	a->grant_id = target.grant->id;
+	a->allow_pcid = target.grant->rights & ELISA_GRANT_ALLOW_PCID;
 	a->limit_cycles = div_u64((u64) export->limit_us * tsc_khz, 1000);
 	memcpy(a->name, export->name, ELISA_NAME_SIZE);
 	r = elisa_slot_prepare(a->slot);
@@ -129,9 +150,9 @@ static int attach_locked(struct elisa_attachment *a, struct elisa_hc_attach *in,
 		r = elisa_attachment_build(a, ELISA_OBJECT_BASE + export->entry);
 	if (r)
 		return elisa_fail(r, why, ELISA_WHY_NO_MEMORY, value, 0);
-	r = elisa_place_take(a, export, place);
+	r = elisa_place_take(a, export, target.place);
 	if (r)
-		return elisa_fail(r, why, ELISA_WHY_NO_PLACE, value, place);
+		return elisa_fail(r, why, ELISA_WHY_NO_PLACE, value, target.place);
 	a->export = export;
 	a->number = ++export->next_attachment;
 	kref_get(&export->events->ref);
@@ -147,11 +168,11 @@ static int attach_locked(struct elisa_attachment *a, struct elisa_hc_attach *in,
 	return 0;
 }
 
-/* Without elisa_lock: the exchange buffer is faulted in and pinned first. */
-int elisa_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_attach *in,
-		 u32 *why, u64 *value)
+/* All that can be refused before anything is made or changed for it. */
+static int may_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_attach *in,
+		      u32 *why, u64 *value)
 {
-	struct elisa_attachment *a;
+	struct target target;
 	enum elisa_why state;
 	u32 rights;
 	int r;
@@ -169,7 +190,22 @@ int elisa_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc
 	state = elisa_predicate(kvm_vcpu, rights & ELISA_GRANT_ALLOW_PCID);
 	if (state != ELISA_OK)
 		return elisa_fail(-EOPNOTSUPP, why, state, value, kvm_vcpu->arch.cr4);
+	mutex_lock(&elisa_lock);
+	r = find_target(vm, in, &target, why, value);
+	mutex_unlock(&elisa_lock);
+	return r;
+}
 
+/* Without elisa_lock: the exchange buffer is faulted in and pinned first, then hooks may have to be put in place. */
+int elisa_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_attach *in,
+		 u32 *why, u64 *value)
+{
+	struct elisa_attachment *a;
+	int r;
+
+	r = may_attach(vm, kvm_vcpu, in, why, value);
+	if (r)
+		return r;
 	a = kzalloc(sizeof(*a), GFP_KERNEL_ACCOUNT);
 	if (!a)
 		return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
@@ -196,11 +232,19 @@ int elisa_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc
 	}
 	a->exchange_pages = in->exchange_pages;
 	atomic64_add(a->exchange_pages, &vm->pages);
+	r = elisa_hooks_arm();
+	if (r) {
+		r = elisa_fail(r == -EINTR ? r : -EBUSY, why, ELISA_WHY_HOOK, value, 0);
+		goto err;
+	}
 	mutex_lock(&elisa_lock);
 	r = attach_locked(a, in, why, value);
 	mutex_unlock(&elisa_lock);
-	if (r)
-		attachment_put(a);
+	if (!r)
+		return 0;
+	elisa_hooks_disarm();
+err:
+	attachment_put(a);
 	return r;
 }
 
@@ -253,6 +297,7 @@ void elisa_attachment_revoke(struct elisa_attachment *a)
 	elisa_donations_end(a);
 	list_del(&a->node);
 	a->export = NULL;
+	elisa_hooks_disarm();
 	update_pcid(a->vm);
 	tell(a, ELISA_EVENT_DETACH, 0);
 	/* whoever sleeps until it is rung may see it */
@@ -321,6 +366,7 @@ void elisa_attachment_free(struct elisa_attachment *a)
 		attachment_quiesce(a);
 		elisa_donations_end(a);
 		list_del(&a->node);
+		elisa_hooks_disarm();
 		tell(a, ELISA_EVENT_DETACH, 0);
 	}
 	list_for_each_entry_safe(c, next, &a->contexts, node)
@@ -418,27 +464,22 @@ static int sync_locked(struct elisa_vcpu *vcpu, u32 *why, u64 *value)
 
 /*
  * Sets this vCPU up for all attachments of its VM, if there are any: otherwise nobody pays
- * for hooks. Its own thread, without elisa_lock: putting hooks in place takes long.
+ * for hooks. Its own thread, under elisa_lock. A guest calls it in interrupts, so it waits for nothing
+ * else: an attachment has the hooks in place.
  */
 int elisa_vcpu_sync(struct elisa_vcpu *vcpu, u32 *why, u64 *value)
 {
-	int r = 0;
-
-	mutex_lock(&elisa_lock);
-	/* without the lock all attachments may end, and with them the vCPU's share of the hooks */
-	while (vm_is_attached(vcpu->vm) && !vcpu->counted) {
-		mutex_unlock(&elisa_lock);
-		if (elisa_hooks_arm())
-			return elisa_fail(-EBUSY, why, ELISA_WHY_HOOK, value, 0);
-		mutex_lock(&elisa_lock);
+	lockdep_assert_held(&elisa_lock);
+	if (!vm_is_attached(vcpu->vm)) {
+		if (vcpu->counted)
+			elisa_vcpu_idle(vcpu);
+		return 0;
+	}
+	if (!vcpu->counted) {
+		elisa_hooks_share();
 		elisa_vcpu_set_up(vcpu, true);
 	}
-	if (vm_is_attached(vcpu->vm))
-		r = sync_locked(vcpu, why, value);
-	else if (vcpu->counted)
-		elisa_vcpu_idle(vcpu);
-	mutex_unlock(&elisa_lock);
-	return r;
+	return sync_locked(vcpu, why, value);
 }
 
 /*

@@ -6,7 +6,8 @@
  * Three locks:
  *   elisa_lock (mutex)  the control plane: VMs, grants, exports, attachments, tables.
  *                       Never held while a page of a VM is faulted in.
- *   hooks_lock (mutex)  which hooks are in place; in hook.c, never with elisa_lock held.
+ *   hooks_lock (mutex)  which hooks are in place; in hook.c, never with elisa_lock held. Held over grace periods
+ *                       when the first share of them is taken, and when they go.
  *   vcpu->lock (raw spin, IRQs off)  what the entry and exit hooks of one vCPU use.
  *                       Nests inside elisa_lock; nothing nests inside it but the
  *                       event queues' locks, the bells' and the workqueues'.
@@ -148,7 +149,7 @@ struct elisa_attachment {
 	struct kref ref;
 	struct list_head node; /* in export->attachments; elisa_lock, as all not const */
 	struct elisa_vm *vm;
-	struct elisa_export *export; /* NULL once revoked */
+	struct elisa_export *export; /* NULL once revoked; until then a share of the hooks */
 	bool shut;		     /* its contexts are revoked: no vCPU enters them */
 	u32 export_id;
 	u32 grant_id;
@@ -403,6 +404,7 @@ enum elisa_why elisa_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid);
 int elisa_hooks_init(void);
 void elisa_hooks_exit(void);
 int elisa_hooks_arm(void);
+void elisa_hooks_share(void);
 void elisa_hooks_disarm(void);
 bool elisa_hooks_armed(void);
 int elisa_kvm_exit_handled(struct kvm_vcpu *kvm_vcpu);

@@ -3,7 +3,8 @@
 #include "host.h"
 
 struct machine machines[MACHINES];
-long hooks_armed;
+long hooks_armed, hooks_tried;
+bool hooks_refused;
 bool cpu_leaks;
 static long live; /* allocations before the VMs came */
 
@@ -25,8 +26,18 @@ bool elisa_cpu_override(void)
 
 int elisa_hooks_arm(void)
 {
+	shim_assert(!shim_mutex_depth);
+	hooks_tried++;
+	if (hooks_refused)
+		return -EBUSY;
 	hooks_armed++;
 	return 0;
+}
+
+void elisa_hooks_share(void)
+{
+	shim_assert(hooks_armed > 0);
+	hooks_armed++;
 }
 
 void elisa_hooks_disarm(void)

@@ -40,7 +40,8 @@ enum {
 	MACHINES
 };
 extern struct machine machines[MACHINES];
-extern long hooks_armed;
+extern long hooks_armed, hooks_tried;
+extern bool hooks_refused;
 extern bool cpu_leaks;
 
 void host_start(void); /* both VMs, no grants */

@@ -577,6 +577,45 @@ static void no_hooks_without_an_attachment(void **state)
 	assert_int_equal(hooks_armed, 0);
 }
 
+static int attach_to(const char *name)
+{
+	return host_call(GUEST, ELISA_HC_ATTACH, request_attach(&page, name, ROOT, 1));
+}
+
+/* Nobody tries to hook for an attach that cannot be; what cannot be hooked costs nothing; SYNC waits for no hooks. */
+static void hooks_come_last(void **state)
+{
+	const long before = hooks_tried;
+	u32 id;
+
+	(void)state;
+	id = create("shop");
+	assert_int_equal(attach_to("shop"), -EAGAIN);
+	assert_int_equal(attach_to("shop.none"), -ENOENT);
+	assert_int_equal(attach_to("other"), -EPERM);
+	request_attach(&page, "shop", ROOT, 1);
+	page.destroy = (struct elisa_hc_destroy){id, 0};
+	expect(MANAGER, ELISA_HC_EXPORT_DESTROY, 0, ELISA_OK, 0);
+	host_publish("shop");
+	request_attach(&page, "shop", ROOT, 1);
+	page.attach.exchange[0] = GPA(DEVICE);
+	assert_int_equal(host_call(GUEST, ELISA_HC_ATTACH, &page), -EINVAL);
+	assert_int_equal(hooks_tried, before);
+	hooks_refused = true;
+	request_attach(&page, "shop", ROOT, 1);
+	expect(GUEST, ELISA_HC_ATTACH, -EBUSY, ELISA_WHY_HOOK, 0);
+	hooks_refused = false;
+	assert_int_equal(hooks_tried, before + 1);
+	assert_int_equal(attach_to("shop"), 0);
+	assert_int_equal(hooks_armed, 1);
+	assert_int_equal(attach_to("shop"), -EEXIST);
+	assert_int_equal(hooks_tried, before + 2);
+	memset(&page, 0, sizeof(page));
+	expect(GUEST, ELISA_HC_VCPU_SYNC, 0, ELISA_OK, 0);
+	assert_int_equal(hooks_armed, 2);
+	assert_int_equal(hooks_tried, before + 2);
+}
+
 static void every_allocation_may_fail(void **state)
 {
 	long n, before;
@@ -682,6 +721,7 @@ int main(void)
 		TEST(calls_refused),
 		TEST(answers_do_not_go_to_read_only_memory),
 		TEST(no_hooks_without_an_attachment),
+		TEST(hooks_come_last),
 		TEST(every_allocation_may_fail),
 		cmocka_unit_test_setup_teardown(nothing_is_made_for_the_ungranted, start_ungranted,
 						end),
