@@ -71,6 +71,7 @@ struct elisa_grant {
 	struct mm_struct *mm; /* the VMM's, grabbed (mm_count) so that it is not reused */
 	pid_t pid;
 	u64 max_pages;
+	struct elisa_bucket calls; /* of the VMM's oldest grant: what its VMs' hypercalls cost */
 	char name[ELISA_NAME_SIZE];
 };
 
@@ -285,6 +286,7 @@ u64 elisa_pages_of(struct mm_struct *mm);
 struct elisa_grant *elisa_grant_find(struct mm_struct *mm, u32 right, const char *name);
 u32 elisa_grant_rights(struct mm_struct *mm);
 u64 elisa_grant_max_pages(u32 id);
+u64 elisa_grant_charge(struct mm_struct *mm, u64 now, u64 cost, u64 burst);
 int elisa_grant_add(struct elisa_host_grant *request);
 int elisa_grant_remove(u32 id);
 void elisa_grants_free(void);
@@ -421,6 +423,7 @@ void elisa_admin_exit(void);
 
 /* ---- main.c */
 extern unsigned int elisa_default_limit_us, elisa_max_limit_us, elisa_default_max_pages;
+extern unsigned int elisa_calls_per_second;
 extern bool elisa_invept_context;
 bool elisa_cpu_leaks(void);
 bool elisa_cpu_override(void);

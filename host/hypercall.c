@@ -3,9 +3,16 @@
  * Hypercalls: one page of hostile input, copied once, checked, answered. It runs in the
  * vCPU's thread inside KVM's handling of VMCALL, may sleep, and must never trust a field
  * of the guest's page after the copy.
+ *
+ * Each call is paid for from the token bucket of the VMM's grant: it holds what a second allows. When it is
+ * empty the vCPU's thread sleeps after the call, outside of all locks, until the call is paid for. So a guest needs no
+ * code for it, and cannot leave it out. A thread sleeps at most as long as one call costs, times
+ * the VMM's threads that sleep with it; a signal that kills ends it.
  */
 #include <linux/kvm_host.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 
 #include "elisa.h"
@@ -163,12 +170,57 @@ static int dispatch(struct call *call)
 	return r;
 }
 
+/*
+ * Of a call that interrupts other CPUs, makes or frees tables, or looks at all exports: all of it. Of one that makes or
+ * pins something of the caller's own, and of most that fail: a tenth. A look at a list: a fiftieth.
+ */
+static u64 price(u32 call, int r, u64 all)
+{
+	switch (call) {
+	case ELISA_HC_ATTACH:
+		return all;
+	case ELISA_HC_EXPORT_UNMAP:
+	case ELISA_HC_EXPORT_PUBLISH:
+	case ELISA_HC_EXPORT_DESTROY:
+	case ELISA_HC_DETACH:
+	case ELISA_HC_RESET:
+	case ELISA_HC_DONATE:
+	case ELISA_HC_DOORBELL:
+		return r ? all / 10 : all;
+	case ELISA_HC_EXPORT_CREATE:
+	case ELISA_HC_EXPORT_MAP:
+	case ELISA_HC_EXPORT_PLACES:
+		return all / 10;
+	}
+	return all / 50;
+}
+
+static void pay(struct kvm_vcpu *kvm_vcpu, u32 call, int r)
+{
+	unsigned int rate = READ_ONCE(elisa_calls_per_second);
+	u64 wait;
+	ktime_t time;
+
+	if (!rate)
+		return;
+	mutex_lock(&elisa_lock);
+	wait = elisa_grant_charge(kvm_vcpu->kvm->mm, ktime_get_mono_fast_ns(),
+				  price(call, r, NSEC_PER_SEC / rate), NSEC_PER_SEC);
+	mutex_unlock(&elisa_lock);
+	if (!wait)
+		return;
+	elisa_count(ELISA_COUNT_THROTTLED);
+	time = ns_to_ktime(wait);
+	set_current_state(TASK_KILLABLE);
+	schedule_hrtimeout(&time, HRTIMER_MODE_REL);
+}
+
 static int hypercall(struct kvm_vcpu *kvm_vcpu)
 {
 	u64 gpa = kvm_vcpu->arch.regs[VCPU_REGS_RCX];
 	struct call call = {.kvm_vcpu = kvm_vcpu};
 	unsigned long hva;
-	u32 why;
+	u32 why, called;
 	int r;
 
 	BUILD_BUG_ON(sizeof(struct elisa_hc_page) != PAGE_SIZE);
@@ -186,7 +238,9 @@ static int hypercall(struct kvm_vcpu *kvm_vcpu)
 	if (copy_from_user(call.page, (void __user *)hva, PAGE_SIZE)) {
 		r = -EFAULT;
 	} else {
+		called = call.page->call;
 		r = dispatch(&call);
+		pay(kvm_vcpu, called, r);
 		if (copy_to_user((void __user *)hva, call.page, PAGE_SIZE) && !r)
 			r = -EFAULT;
 		elisa_kvm_mark_dirty(kvm_vcpu, gpa);

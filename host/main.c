@@ -27,6 +27,12 @@ unsigned int elisa_default_max_pages = 65536;
 module_param_named(max_pages, elisa_default_max_pages, uint, 0644);
 MODULE_PARM_DESC(max_pages, "pages a VM may have pinned if its grant says nothing");
 
+unsigned int elisa_calls_per_second = 1000;
+module_param_named(calls_per_second, elisa_calls_per_second, uint, 0644);
+MODULE_PARM_DESC(
+	calls_per_second,
+	"attaches, detaches and the like that a VMM's VMs may make in the long run; 0: no limit");
+
 static bool allow_leaky_cpu;
 module_param(allow_leaky_cpu, bool, 0444);
 MODULE_PARM_DESC(

@@ -11,6 +11,7 @@ static long live; /* allocations before the VMs came */
 /* ---- main.c, hook.c, list.c, call.c, exit.c, enter.c */
 unsigned int elisa_default_limit_us = 5000, elisa_max_limit_us = 10000;
 unsigned int elisa_default_max_pages = 600;
+unsigned int elisa_calls_per_second = 1000;
 atomic64_t elisa_counters[ELISA_COUNT_COUNT];
 bool elisa_invept_context = true;
 

@@ -643,6 +643,42 @@ static void every_allocation_may_fail(void **state)
 	}
 }
 
+/* Calls of a VM until it had to wait, with the clock at @tick ns a call. */
+static u32 calls_until_asleep(int machine, u32 call)
+{
+	u32 n = 0;
+
+	for (shim_slept = 0; !shim_slept && n < 100000; n++) {
+		memset(&page, 0, sizeof(page));
+		page.hello.abi = ELISA_ABI_VERSION;
+		assert_int_equal(host_call(machine, call, &page), 0);
+	}
+	return n;
+}
+
+/* A second's worth at once, then each is waited for; another VM does not wait for it. */
+static void calls_are_paid_for(void **state)
+{
+	(void)state;
+	shim_tick = 0;
+	host_call(GUEST, ELISA_HC_RESET, &page);
+	assert_in_range(calls_until_asleep(GUEST, ELISA_HC_RESET), 990, 1001);
+	assert_int_equal(calls_until_asleep(GUEST, ELISA_HC_RESET), 1);
+	assert_int_equal(shim_slept, 1000000);
+	assert_int_equal(calls_until_asleep(GUEST, ELISA_HC_HELLO), 1);
+	assert_int_equal(shim_slept, 20000);
+	shim_slept = 0;
+	memset(&page, 0, sizeof(page));
+	assert_int_equal(host_call(MANAGER, ELISA_HC_RESET, &page), 0);
+	assert_int_equal(shim_slept, 0);
+	/* no limit */
+	elisa_calls_per_second = 0;
+	assert_int_equal(host_call(GUEST, ELISA_HC_RESET, &page), 0);
+	assert_int_equal(shim_slept, 0);
+	elisa_calls_per_second = 1000;
+	shim_tick = 100000;
+}
+
 static int start_ungranted(void **state)
 {
 	(void)state;
@@ -722,6 +758,7 @@ int main(void)
 		TEST(answers_do_not_go_to_read_only_memory),
 		TEST(no_hooks_without_an_attachment),
 		TEST(hooks_come_last),
+		TEST(calls_are_paid_for),
 		TEST(every_allocation_may_fail),
 		cmocka_unit_test_setup_teardown(nothing_is_made_for_the_ungranted, start_ungranted,
 						end),

@@ -307,6 +307,12 @@ void hrtimer_init(struct hrtimer *timer, int clock, int mode);
 void hrtimer_start(struct hrtimer *timer, u64 wait, int mode);
 void hrtimer_cancel(struct hrtimer *timer);
 #define NSEC_PER_USEC 1000
+#define NSEC_PER_SEC  1000000000ULL
+typedef u64 ktime_t;
+#define TASK_KILLABLE		 0
+#define set_current_state(state) ((void)0)
+extern u64 shim_slept; /* ns, all in all */
+void schedule_hrtimeout(const ktime_t *time, int mode);
 extern unsigned int tsc_khz;
 
 /* ---- processors */
