@@ -373,6 +373,7 @@ void elisa_attachment_free(struct elisa_attachment *a)
 		context_end(c);
 	a->vm->slots[a->slot] = NULL;
 	update_pcid(a->vm);
+	WRITE_ONCE(a->vm->reap, true);
 	attachment_put(a);
 	mod_delayed_work(system_wq, &reap_work, 0);
 }
@@ -484,37 +485,49 @@ int elisa_vcpu_sync(struct elisa_vcpu *vcpu, u32 *why, u64 *value)
 
 /*
  * Dead contexts are ended; vCPUs whose VMFUNC the entry hook has switched off for lack of
- * attachments give back their list page and their share of the hooks.
+ * attachments give back their list page and their share of the hooks. True: there is a dead one left.
  */
+static bool reap_vcpu(struct elisa_vcpu *vcpu)
+{
+	u64 *list = NULL;
+	unsigned long flags;
+	bool idle, left;
+
+	left = bury(vcpu);
+	raw_spin_lock_irqsave(&vcpu->lock, flags);
+	idle = vcpu->counted && !vcpu->controls && bitmap_empty(vcpu->used, ELISA_SLOTS);
+	if (idle) {
+		list = vcpu->list;
+		vcpu->list = NULL;
+		vcpu->synced = false;
+		vcpu->inside = false; /* its exit passes no hook of ours */
+	}
+	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
+	if (idle) {
+		free_page((unsigned long)list);
+		elisa_vcpu_set_up(vcpu, false);
+		elisa_hooks_disarm();
+	}
+	return left;
+}
+
+/* One VM's detaches must not make the host look at all vCPUs of the others. */
 static void reap(struct work_struct *work)
 {
 	struct elisa_vcpu *vcpu;
 	struct elisa_vm *vm;
-	unsigned long flags;
-	bool idle, left = false;
-	u64 *list;
+	bool left = false;
 
 	mutex_lock(&elisa_lock);
-	list_for_each_entry(vm, &elisa_vms, node)
-		list_for_each_entry(vcpu, &vm->vcpus, node) {
-			left |= bury(vcpu);
-			raw_spin_lock_irqsave(&vcpu->lock, flags);
-			list = NULL;
-			idle = vcpu->counted && !vcpu->controls &&
-			       bitmap_empty(vcpu->used, ELISA_SLOTS);
-			if (idle) {
-				list = vcpu->list;
-				vcpu->list = NULL;
-				vcpu->synced = false;
-				vcpu->inside = false; /* its exit passes no hook of ours */
+	list_for_each_entry(vm, &elisa_vms, node) {
+		if (!xchg(&vm->reap, false))
+			continue;
+		list_for_each_entry(vcpu, &vm->vcpus, node)
+			if (reap_vcpu(vcpu)) {
+				WRITE_ONCE(vm->reap, true);
+				left = true;
 			}
-			raw_spin_unlock_irqrestore(&vcpu->lock, flags);
-			if (idle) {
-				free_page((unsigned long)list);
-				elisa_vcpu_set_up(vcpu, false);
-				elisa_hooks_disarm();
-			}
-		}
+	}
 	mutex_unlock(&elisa_lock);
 	if (left)
 		schedule_delayed_work(&reap_work, HZ / 10);
@@ -543,6 +556,7 @@ void elisa_export_was_poisoned(void)
 /* From the entry hook, IRQs off. */
 void elisa_vcpu_idle(struct elisa_vcpu *vcpu)
 {
+	WRITE_ONCE(vcpu->vm->reap, true);
 	schedule_delayed_work(&reap_work, 0);
 }
 

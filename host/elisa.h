@@ -89,6 +89,7 @@ struct elisa_vm {
 	struct elisa_events *events;
 	bool events_lost;	 /* aborts among them may not have been told of */
 	struct elisa_bell *bell; /* const: its doorbell, a reference */
+	bool reap;		 /* no lock: its vCPUs may have something to give back */
 	atomic64_t pages;	 /* pinned */
 	bool allow_pcid;	 /* all its attachments' grants allow it; READ_ONCE'd by hooks */
 };
