@@ -195,7 +195,7 @@ static u64 price(u32 call, int r, u64 all)
 	return all / 50;
 }
 
-static void pay(struct kvm_vcpu *kvm_vcpu, u32 call, int r)
+static void pay(struct mm_struct *mm, u32 call, int r)
 {
 	unsigned int rate = READ_ONCE(elisa_calls_per_second);
 	u64 wait;
@@ -204,8 +204,8 @@ static void pay(struct kvm_vcpu *kvm_vcpu, u32 call, int r)
 	if (!rate)
 		return;
 	mutex_lock(&elisa_lock);
-	wait = elisa_grant_charge(kvm_vcpu->kvm->mm, ktime_get_mono_fast_ns(),
-				  price(call, r, NSEC_PER_SEC / rate), NSEC_PER_SEC);
+	wait = elisa_grant_charge(mm, ktime_get_mono_fast_ns(), price(call, r, NSEC_PER_SEC / rate),
+				  NSEC_PER_SEC);
 	mutex_unlock(&elisa_lock);
 	if (!wait)
 		return;
@@ -240,7 +240,8 @@ static int hypercall(struct kvm_vcpu *kvm_vcpu)
 	} else {
 		called = call.page->call;
 		r = dispatch(&call);
-		pay(kvm_vcpu, called, r);
+		if (call.vm)
+			pay(call.vm->mm, called, r);
 		if (copy_to_user((void __user *)hva, call.page, PAGE_SIZE) && !r)
 			r = -EFAULT;
 		elisa_kvm_mark_dirty(kvm_vcpu, gpa);

@@ -389,7 +389,10 @@ void elisa_context_free(struct elisa_context *c)
  * A revoked context is never entered again (elisa_attachment_shut()), and needs the IPI only.
  */
 
-/* Above it, INVEPT of all contexts: so many contexts cost 24 INVEPTs with IRQs off, about a refill of the TLB. */
+/*
+ * More contexts than these go by one INVEPT of all. These take 24, with IRQs off: what others lose is worth that
+ * much, and not 192. The number has not been measured on a processor.
+ */
 #define FORGET_SINGLY 8
 
 static struct cpumask running; /* elisa_lock */
