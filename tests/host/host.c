@@ -5,6 +5,7 @@
 struct machine machines[MACHINES];
 long hooks_armed, hooks_tried;
 bool hooks_refused;
+u64 interrupt_takes;
 bool cpu_leaks;
 static long live; /* allocations before the VMs came */
 
@@ -76,6 +77,7 @@ void elisa_kvm_interrupt(struct kvm *kvm, u32 gsi)
 {
 	shim_assert(machine_of(kvm)->references == 1 && !elisa_lock.held && !shim_spin_depth);
 	machine_of(kvm)->edges[gsi]++;
+	shim_pass(interrupt_takes);
 }
 
 void elisa_list_reset(struct elisa_vcpu *vcpu)

@@ -42,6 +42,7 @@ enum {
 extern struct machine machines[MACHINES];
 extern long hooks_armed, hooks_tried;
 extern bool hooks_refused;
+extern u64 interrupt_takes; /* ns */
 extern bool cpu_leaks;
 
 void host_start(void); /* both VMs, no grants */

@@ -125,6 +125,24 @@ static void often(void **state)
 	shim_tick = 100000;
 }
 
+/* The VMM may have connected its interrupt to thousands of vCPUs. */
+static void dear(void **state)
+{
+	int i;
+
+	(void)state;
+	shim_tick = 1;
+	interrupt_takes = 1000000;
+	for (i = 0; i < 8; i++) {
+		elisa_ring_place(export_(), 0);
+		shim_run_work();
+	}
+	interrupt_takes = 0;
+	shim_tick = 100000;
+	/* two at once, then the timer comes between */
+	assert_in_range(machines[GUEST].edges[5], 2, 5);
+}
+
 /* A VM ends with a ring on its way, and the work runs afterwards. */
 static void ends_first(void **state)
 {
@@ -200,6 +218,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(interrupts, start, end),
 		cmocka_unit_test_setup_teardown(whom, start, end),
 		cmocka_unit_test_setup_teardown(often, start, end),
+		cmocka_unit_test_setup_teardown(dear, start, end),
 		cmocka_unit_test_setup_teardown(dying, start, end),
 		cmocka_unit_test_setup_teardown(ends_first, start, end),
 		cmocka_unit_test_setup_teardown(a_new_driver, start, end),

@@ -290,6 +290,7 @@ struct delayed_work {
 #define cancel_delayed_work_sync(delayed)	shim_run_work()
 u64 ktime_get_mono_fast_ns(void);
 extern u64 shim_tick; /* ns from one look at the clock to the next */
+void shim_pass(u64 ns);
 
 /* a timer that is set is over with the next works, however long it was to take */
 enum hrtimer_restart {
