@@ -378,7 +378,8 @@ void elisa_events_clear(struct elisa_events *events);
 u32 elisa_events_take(struct elisa_events *events, struct elisa_event *out, u32 room);
 
 /* ---- hypercall.c */
-void elisa_hypercall(struct kvm_vcpu *kvm_vcpu, unsigned long magic);
+u64 elisa_hypercall(struct kvm_vcpu *kvm_vcpu, unsigned long magic);
+void elisa_hypercall_wait(u64 wait);
 
 /* ---- list.c, call.c, exit.c, enter.c: the way in and out of a vCPU that is set up; what they
  * share among themselves is in switch.h */

@@ -47,12 +47,16 @@ static void (*kvm_put)(struct kvm *kvm);
 
 static void replace_hypercall(struct kvm_vcpu *kvm_vcpu, unsigned long destination)
 {
+	u64 wait = 0;
+
 	atomic_inc(&replacing);
 	/* it may sleep on a VMM's page for long: not while the module goes */
 	if (try_module_get(THIS_MODULE)) {
-		elisa_hypercall(kvm_vcpu, destination);
+		wait = elisa_hypercall(kvm_vcpu, destination);
 		module_put(THIS_MODULE);
 	}
+	/* a VM that is made to wait must not keep the module by that */
+	elisa_hypercall_wait(wait);
 	atomic_dec(&replacing);
 }
 

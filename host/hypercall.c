@@ -195,27 +195,22 @@ static u64 price(u32 call, int r, u64 all)
 	return all / 50;
 }
 
-static void pay(struct mm_struct *mm, u32 call, int r)
+/* For how long the thread has to wait for it. */
+static u64 charge(struct mm_struct *mm, u32 call, int r)
 {
 	unsigned int rate = READ_ONCE(elisa_calls_per_second);
 	u64 wait;
-	ktime_t time;
 
 	if (!rate)
-		return;
+		return 0;
 	mutex_lock(&elisa_lock);
 	wait = elisa_grant_charge(mm, ktime_get_mono_fast_ns(), price(call, r, NSEC_PER_SEC / rate),
 				  NSEC_PER_SEC);
 	mutex_unlock(&elisa_lock);
-	if (!wait)
-		return;
-	elisa_count(ELISA_COUNT_THROTTLED);
-	time = ns_to_ktime(wait);
-	set_current_state(TASK_KILLABLE);
-	schedule_hrtimeout(&time, HRTIMER_MODE_REL);
+	return wait;
 }
 
-static int hypercall(struct kvm_vcpu *kvm_vcpu)
+static int hypercall(struct kvm_vcpu *kvm_vcpu, u64 *wait)
 {
 	u64 gpa = kvm_vcpu->arch.regs[VCPU_REGS_RCX];
 	struct call call = {.kvm_vcpu = kvm_vcpu};
@@ -241,7 +236,7 @@ static int hypercall(struct kvm_vcpu *kvm_vcpu)
 		called = call.page->call;
 		r = dispatch(&call);
 		if (call.vm)
-			pay(call.vm->mm, called, r);
+			*wait = charge(call.vm->mm, called, r);
 		if (copy_to_user((void __user *)hva, call.page, PAGE_SIZE) && !r)
 			r = -EFAULT;
 		elisa_kvm_mark_dirty(kvm_vcpu, gpa);
@@ -250,14 +245,30 @@ static int hypercall(struct kvm_vcpu *kvm_vcpu)
 	return r;
 }
 
-/* In the place of kvm_sched_yield(), when the guest named our magic as the vCPU. */
-void elisa_hypercall(struct kvm_vcpu *kvm_vcpu, unsigned long magic)
+/*
+ * In the place of kvm_sched_yield(), when the guest named our magic as the vCPU. Returns the nanoseconds to wait
+ * before the guest goes on.
+ */
+u64 elisa_hypercall(struct kvm_vcpu *kvm_vcpu, unsigned long magic)
 {
-	int r = hypercall(kvm_vcpu);
+	u64 wait = 0;
+	int r = hypercall(kvm_vcpu, &wait);
 
 	elisa_count(ELISA_COUNT_HYPERCALLS);
 	if (r)
 		elisa_count(ELISA_COUNT_HYPERCALL_ERRORS);
 	kvm_vcpu->arch.regs[VCPU_REGS_RBX] = ELISA_HC_REPLY;
 	kvm_vcpu->arch.regs[VCPU_REGS_RCX] = (long)r;
+	return wait;
+}
+
+void elisa_hypercall_wait(u64 wait)
+{
+	ktime_t time = ns_to_ktime(wait);
+
+	if (!wait)
+		return;
+	elisa_count(ELISA_COUNT_THROTTLED);
+	set_current_state(TASK_KILLABLE);
+	schedule_hrtimeout(&time, HRTIMER_MODE_REL);
 }
