@@ -185,8 +185,8 @@ static u64 price(u32 call, int r, u64 all)
 	case ELISA_HC_DETACH:
 	case ELISA_HC_RESET:
 	case ELISA_HC_DONATE:
-	case ELISA_HC_DOORBELL:
 		return r ? all / 10 : all;
+	case ELISA_HC_DOORBELL:
 	case ELISA_HC_EXPORT_CREATE:
 	case ELISA_HC_EXPORT_MAP:
 	case ELISA_HC_EXPORT_PLACES:
