@@ -418,69 +418,97 @@ static bool vm_is_attached(struct elisa_vm *vm)
 	return false;
 }
 
-static int sync_locked(struct elisa_vcpu *vcpu, u32 *why, u64 *value)
+/* Shows the VM's attachment in @slot to the vCPU. Under elisa_lock. */
+static int context_new(struct elisa_vcpu *vcpu, int slot)
+{
+	struct elisa_context *c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
+	unsigned long flags;
+
+	if (!c)
+		return -ENOMEM;
+	c->attachment = vcpu->vm->slots[slot];
+	kref_get(&c->attachment->ref);
+	c->vcpu = vcpu;
+	if (elisa_context_build(c)) {
+		context_free(c);
+		return -ENOMEM;
+	}
+	list_add_tail(&c->node, &c->attachment->contexts);
+	raw_spin_lock_irqsave(&vcpu->lock, flags);
+	vcpu->slots[slot] = c;
+	set_bit(slot, vcpu->forget);
+	set_bit(slot, vcpu->used);
+	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
+	return 0;
+}
+
+/* The next attachment that the vCPU has no context of; ELISA_SLOTS: it has all. Under elisa_lock. */
+static int missing_context(struct elisa_vcpu *vcpu)
 {
 	struct elisa_vm *vm = vcpu->vm;
-	struct elisa_context *c;
+	int slot;
+
+	for (slot = 0; slot < ELISA_SLOTS; slot++)
+		if (vm->slots[slot] && vm->slots[slot]->export && !vcpu->slots[slot])
+			break;
+	return slot;
+}
+
+/* One context, or the end of it: then *@done. Under elisa_lock. */
+static int sync_step(struct elisa_vcpu *vcpu, bool *done)
+{
 	unsigned long flags;
+	u64 *list;
 	int slot;
 
 	/* the vCPU's own thread is here, so it is inside of nothing */
 	bury(vcpu);
+	if (!vcpu->counted) {
+		elisa_hooks_share();
+		elisa_vcpu_set_up(vcpu, true);
+	}
 	if (!vcpu->list) {
-		u64 *list = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-
+		list = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 		if (!list)
-			return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
+			return -ENOMEM;
 		raw_spin_lock_irqsave(&vcpu->lock, flags);
 		vcpu->list = list;
 		raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 	}
-	for (slot = 0; slot < ELISA_SLOTS; slot++) {
-		if (!vm->slots[slot] || vcpu->slots[slot] || !vm->slots[slot]->export)
-			continue;
-		c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
-		if (!c)
-			return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
-		c->attachment = vm->slots[slot];
-		kref_get(&c->attachment->ref);
-		c->vcpu = vcpu;
-		if (elisa_context_build(c)) {
-			context_free(c);
-			return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
-		}
-		list_add_tail(&c->node, &c->attachment->contexts);
-		raw_spin_lock_irqsave(&vcpu->lock, flags);
-		vcpu->slots[slot] = c;
-		set_bit(slot, vcpu->forget);
-		set_bit(slot, vcpu->used);
-		raw_spin_unlock_irqrestore(&vcpu->lock, flags);
-	}
+	slot = missing_context(vcpu);
+	if (slot < ELISA_SLOTS)
+		return context_new(vcpu, slot);
 	raw_spin_lock_irqsave(&vcpu->lock, flags);
 	vcpu->synced = true;
 	elisa_list_reset(vcpu);
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
+	*done = true;
 	return 0;
 }
 
 /*
  * Sets this vCPU up for all attachments of its VM, if there are any: otherwise nobody pays
- * for hooks. Its own thread, under elisa_lock. A guest calls it in interrupts, so it waits for nothing
- * else: an attachment has the hooks in place.
+ * for hooks. Its own thread. A guest calls it in interrupts, so it waits for nothing but elisa_lock: an attachment has the
+ * hooks in place. It lets go of the lock after each context, for others wait; so anything may have ended between two.
  */
 int elisa_vcpu_sync(struct elisa_vcpu *vcpu, u32 *why, u64 *value)
 {
-	lockdep_assert_held(&elisa_lock);
-	if (!vm_is_attached(vcpu->vm)) {
-		if (vcpu->counted)
-			elisa_vcpu_idle(vcpu);
-		return 0;
+	bool done = false;
+	int r = 0;
+
+	while (!r && !done) {
+		if (mutex_lock_killable(&elisa_lock))
+			return -EINTR;
+		if (vm_is_attached(vcpu->vm)) {
+			r = sync_step(vcpu, &done);
+		} else {
+			if (vcpu->counted)
+				elisa_vcpu_idle(vcpu);
+			done = true;
+		}
+		mutex_unlock(&elisa_lock);
 	}
-	if (!vcpu->counted) {
-		elisa_hooks_share();
-		elisa_vcpu_set_up(vcpu, true);
-	}
-	return sync_locked(vcpu, why, value);
+	return r ? elisa_fail(r, why, ELISA_WHY_NO_MEMORY, value, 0) : 0;
 }
 
 /*

@@ -83,8 +83,6 @@ static int dispatch_locked(struct call *call)
 			return elisa_fail(-EINVAL, &p->why, ELISA_WHY_FIELD, &p->value,
 					  p->detach.pad);
 		return elisa_detach(call->vm, p->detach.slot, &p->why, &p->value);
-	case ELISA_HC_VCPU_SYNC:
-		return elisa_vcpu_sync(call->vcpu, &p->why, &p->value);
 	case ELISA_HC_EXPORT_PLACES:
 		return elisa_places_create(call->vm, &p->places, &p->why, &p->value);
 	case ELISA_HC_EXPORT_TICKET:
@@ -164,6 +162,9 @@ static int dispatch(struct call *call)
 	case ELISA_HC_DONATE:
 		mutex_unlock(&elisa_lock);
 		return elisa_donate(call->vm, call->kvm_vcpu, &p->donate, &p->why, &p->value);
+	case ELISA_HC_VCPU_SYNC:
+		mutex_unlock(&elisa_lock);
+		return elisa_vcpu_sync(call->vcpu, &p->why, &p->value);
 	}
 	r = dispatch_locked(call);
 	mutex_unlock(&elisa_lock);
