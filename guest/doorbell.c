@@ -2,12 +2,14 @@
 /*
  * The doorbell: an interrupt by which the host says that one of this VM's attachments was rung, or that an event
  * waits. No device has it: it is a pin of the IOAPIC that nothing else uses. The host gives one edge when it is told
- * which, and only one that arrives is taken.
+ * which, and only one that arrives is taken. The host gives none to a VM that nothing was granted yet: it is asked again at
+ * the first request that needs a grant.
  */
 #include <linux/acpi.h>
 #include <linux/completion.h>
 #include <linux/interrupt.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/slab.h>
 
 #include "guest.h"
@@ -28,8 +30,10 @@ static LIST_HEAD(bells);
 static DEFINE_SPINLOCK(bells_lock);
 static u32 all_bells; /* bells_lock */
 static DECLARE_COMPLETION(first_ring);
-static u32 gsi = NONE; /* set by init only, as the next one */
+static DEFINE_MUTEX(setup_lock); /* all below; gsi is read without it */
+static u32 gsi = NONE;
 static int irq;
+static bool tried; /* the host has given one, or there is none */
 
 static irqreturn_t rang(int number, void *data)
 {
@@ -57,7 +61,7 @@ static int tell_host(u32 which)
 	return ret;
 }
 
-/* 0: the host's edge came. -ENODEV: there will be none, whichever it is. */
+/* 0: the host's edge came. -ENODEV: there will be none, whichever it is; -EPERM: before a grant. */
 static int try_gsi(u32 which)
 {
 	int ret;
@@ -69,7 +73,9 @@ static int try_gsi(u32 which)
 	if (ret)
 		goto err_gsi;
 	reinit_completion(&first_ring);
-	ret = tell_host(which) ? -ENODEV : 0;
+	ret = tell_host(which);
+	if (ret && ret != -EPERM)
+		ret = -ENODEV;
 	if (!ret && !wait_for_completion_timeout(&first_ring, HZ / 5)) {
 		tell_host(NONE);
 		ret = -EIO;
@@ -82,24 +88,42 @@ err_gsi:
 	return ret;
 }
 
-/* Without one there are no interrupts, and everybody has to look. */
-void elisa_doorbell_init(void)
+/* The first one of @candidates that works. */
+static int choose(const u8 *candidates, unsigned int count)
 {
-	/* unused by the chipsets that QEMU has, and not shared by PCI devices */
-	static const u8 candidates[] = {5, 7, 3};
-	unsigned int i;
 	int ret = -EIO;
+	unsigned int i;
 
-	if (doorbell >= 0 && !try_gsi(doorbell))
-		gsi = doorbell;
-	for (i = 0; doorbell == -1 && gsi == NONE && ret != -ENODEV && i < ARRAY_SIZE(candidates);
-	     i++) {
+	for (i = 0; i < count && ret && ret != -ENODEV && ret != -EPERM; i++) {
 		ret = try_gsi(candidates[i]);
 		if (!ret)
-			gsi = candidates[i];
+			WRITE_ONCE(gsi, candidates[i]);
 	}
-	if (gsi == NONE && doorbell != -2)
+	return ret;
+}
+
+/* Without one there are no interrupts, and everybody has to look. */
+static void set_up(void)
+{
+	/* unused by the chipsets that QEMU has, and not shared by PCI devices */
+	static const u8 unused[] = {5, 7, 3};
+	const u8 given = doorbell;
+	int ret;
+
+	lockdep_assert_held(&setup_lock);
+	if (tried || doorbell == -2)
+		return;
+	ret = doorbell < 0 ? choose(unused, ARRAY_SIZE(unused)) : choose(&given, 1);
+	tried = ret != -EPERM;
+	if (ret && tried)
 		pr_warn("no interrupt for a doorbell: who waits has to poll (does the VMM use KVM's interrupt controllers?)\n");
+}
+
+void elisa_doorbell_init(void)
+{
+	mutex_lock(&setup_lock);
+	set_up();
+	mutex_unlock(&setup_lock);
 }
 
 void elisa_doorbell_exit(void)
@@ -111,16 +135,20 @@ void elisa_doorbell_exit(void)
 	acpi_unregister_gsi(gsi);
 }
 
-/* The host module may have been loaded anew, and know of no doorbell. */
+/* The host module may have been loaded anew, and know of no doorbell; or it gave none before. */
 void elisa_doorbell_renew(void)
 {
+	mutex_lock(&setup_lock);
 	if (gsi != NONE)
 		tell_host(gsi);
+	else
+		set_up();
+	mutex_unlock(&setup_lock);
 }
 
 bool elisa_doorbell_works(void)
 {
-	return gsi != NONE;
+	return READ_ONCE(gsi) != NONE;
 }
 
 static void bell_free(struct bell *bell)
@@ -136,6 +164,8 @@ int elisa_doorbell_add(struct elisa_file *file, struct elisa_ioc_doorbell *arg)
 
 	if (arg->pad)
 		return elisa_fail(&arg->status, ELISA_WHY_FIELD, arg->pad, -EINVAL);
+	if (!elisa_doorbell_works())
+		elisa_doorbell_renew();
 	if (!elisa_doorbell_works())
 		return elisa_fail(&arg->status, ELISA_WHY_DOORBELL, doorbell, -EOPNOTSUPP);
 	bell = kzalloc(sizeof(*bell), GFP_KERNEL_ACCOUNT);

@@ -10,6 +10,7 @@
  *   mm->mmap_lock         (the kernel's)
  *   process->lock         a process's attachments and stub pages; a vm_ops callback may
  *                         take it, so nothing that takes mmap_lock runs under it
+ *   setup_lock            (in doorbell.c) which interrupt is the doorbell; nothing nests inside it
  *   elisa_events_lock     the open files and the exports by id
  *   file->queue_lock      (spin) the events that a file has not read yet
  *   bells_lock            (spin, IRQs off; in doorbell.c) who is to be signalled

@@ -38,7 +38,8 @@ static void attachment_release(struct kref *ref)
 	struct elisa_attachment *a = container_of(ref, struct elisa_attachment, ref);
 
 	elisa_events_put(a->events);
-	kfree(a);
+	elisa_bell_put(a->bell);
+	kfree_rcu(a, rcu);
 }
 
 /* No CPU can reach the exchange buffer any more. */
@@ -95,43 +96,64 @@ static void update_pcid(struct elisa_vm *vm)
 	WRITE_ONCE(vm->allow_pcid, allowed);
 }
 
+/* What a process is to be attached to. */
+struct target {
+	struct elisa_export *export;
+	struct elisa_grant *grant;
+	u32 place, slot;
+};
+
+/* Under elisa_lock. */
+static int find_target(struct elisa_vm *vm, const struct elisa_hc_attach *in, struct target *t,
+		       u32 *why, u64 *value)
+{
+	struct elisa_export *export;
+	int r;
+
+	export = t->export = elisa_export_find(in->name, in->ticket, &t->place);
+	if (!export && memchr_inv(in->ticket, 0, ELISA_TICKET_SIZE))
+		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, 0);
+	/* a ticket selects, a grant allows: the name is the export's own */
+	t->grant = elisa_grant_find(vm->mm, ELISA_GRANT_ATTACH, export ? export->name : in->name);
+	if (!t->grant)
+		return elisa_fail(-EPERM, why, ELISA_WHY_NO_GRANT, value, 0);
+	if (!export)
+		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, 0);
+	if (export->state != ELISA_EXPORT_LIVE)
+		return elisa_fail(-EAGAIN, why, ELISA_WHY_NOT_PUBLISHED, value, export->id);
+	r = slot_for(vm, export, in->root, &t->slot);
+	if (r)
+		return elisa_fail(r, why, r == -EEXIST ? ELISA_WHY_ATTACHED : ELISA_WHY_NO_SLOT,
+				  value, r == -EEXIST ? t->slot : ELISA_SLOTS);
+	return 0;
+}
+
 /* Everything checked and pinned: fills the slot. Under elisa_lock. */
 static int attach_locked(struct elisa_attachment *a, struct elisa_hc_attach *in, u32 *why,
 			 u64 *value)
 {
 	struct elisa_vm *vm = a->vm;
 	struct elisa_export *export;
-	struct elisa_grant *grant;
-	u32 place;
+	struct target target;
 	int r;
 
-	export = elisa_export_find(in->name, in->ticket, &place);
-	if (!export && memchr_inv(in->ticket, 0, ELISA_TICKET_SIZE))
-		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, 0);
-	/* a ticket selects, a grant allows: the name is the export's own */
-	grant = elisa_grant_find(vm->mm, ELISA_GRANT_ATTACH, export ? export->name : in->name);
-	if (!grant)
-		return elisa_fail(-EPERM, why, ELISA_WHY_NO_GRANT, value, 0);
-	if (!export)
-		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, 0);
-	if (export->state != ELISA_EXPORT_LIVE)
-		return elisa_fail(-EAGAIN, why, ELISA_WHY_NOT_PUBLISHED, value, export->id);
-	r = slot_for(vm, export, in->root, &a->slot);
+	r = find_target(vm, in, &target, why, value);
 	if (r)
-		return elisa_fail(r, why, r == -EEXIST ? ELISA_WHY_ATTACHED : ELISA_WHY_NO_SLOT,
-				  value, r == -EEXIST ? a->slot : ELISA_SLOTS);
+		return r;
 	/* it was pinned by the VM's largest grant; what counts is this one */
-	if (max(vm->vmm->held, vm->vmm->pins) > grant->max_pages)
-		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, grant->max_pages);
+	if (max(vm->vmm->held, vm->vmm->pins) > target.grant->max_pages)
+		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, target.grant->max_pages);
 	r = elisa_refuse_failed(a->exchange, a->exchange_pages, in->exchange, why, value);
 	if (r)
 		return r;
+	export = target.export;
+	a->slot = target.slot;
 	a->mode = export->rights & ELISA_GRANT_TRUSTED_MANAGER ? ELISA_MODE_TRUSTED :
 								 ELISA_MODE_STRICT;
 	a->export_flags = export->flags;
 	a->export_id = export->id;
-	a->grant_id = grant->id;
-	a->allow_pcid = grant->rights & ELISA_GRANT_ALLOW_PCID;
+	a->grant_id = target.grant->id;
+	a->allow_pcid = target.grant->rights & ELISA_GRANT_ALLOW_PCID;
 	a->limit_cycles = div_u64((u64) export->limit_us * tsc_khz, 1000);
 	a->suspend_ns = (u64) export->suspend_us * NSEC_PER_USEC;
 	memcpy(a->name, export->name, ELISA_NAME_SIZE);
@@ -140,9 +162,9 @@ static int attach_locked(struct elisa_attachment *a, struct elisa_hc_attach *in,
 		r = elisa_attachment_build(a, ELISA_OBJECT_BASE + export->entry);
 	if (r)
 		return elisa_fail(r, why, ELISA_WHY_NO_MEMORY, value, 0);
-	r = elisa_place_take(a, export, place);
+	r = elisa_place_take(a, export, target.place);
 	if (r)
-		return elisa_fail(r, why, ELISA_WHY_NO_PLACE, value, place);
+		return elisa_fail(r, why, ELISA_WHY_NO_PLACE, value, target.place);
 	a->export = export;
 	a->number = ++export->next_attachment;
 	kref_get(&export->events->ref);
@@ -158,14 +180,13 @@ static int attach_locked(struct elisa_attachment *a, struct elisa_hc_attach *in,
 	return 0;
 }
 
-/* Without elisa_lock: the exchange buffer is faulted in and pinned first. */
-int elisa_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_attach *in,
-		 u32 *why, u64 *value)
+/* All that can be refused before anything is made or changed for it. *@limit: of pages that the VM may pin. */
+static int may_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_attach *in,
+		      u64 *limit, u32 *why, u64 *value)
 {
-	struct elisa_attachment *a;
+	struct target target;
 	enum elisa_why state;
 	u32 rights;
-	u64 limit;
 	int r;
 
 	r = check_request(in, why, value);
@@ -173,7 +194,7 @@ int elisa_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc
 		return r;
 	mutex_lock(&elisa_lock);
 	rights = elisa_grant_rights(vm->mm);
-	limit = elisa_grants_max_pages(vm, ELISA_GRANT_ATTACH);
+	*limit = elisa_grants_max_pages(vm, ELISA_GRANT_ATTACH);
 	mutex_unlock(&elisa_lock);
 	if (!(rights & ELISA_GRANT_ATTACH))
 		return elisa_fail(-EPERM, why, ELISA_WHY_NO_GRANT, value, 0);
@@ -184,12 +205,30 @@ int elisa_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc
 	state = elisa_predicate(kvm_vcpu, rights & ELISA_GRANT_ALLOW_PCID);
 	if (state != ELISA_OK)
 		return elisa_fail(-EOPNOTSUPP, why, state, value, kvm_vcpu->arch.cr4);
+	mutex_lock(&elisa_lock);
+	r = find_target(vm, in, &target, why, value);
+	mutex_unlock(&elisa_lock);
+	return r;
+}
 
+/* Without elisa_lock: the exchange buffer is faulted in and pinned first, then hooks may have to be put in place. */
+int elisa_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_attach *in,
+		 u32 *why, u64 *value)
+{
+	struct elisa_attachment *a;
+	u64 limit;
+	int r;
+
+	r = may_attach(vm, kvm_vcpu, in, &limit, why, value);
+	if (r)
+		return r;
 	a = kzalloc(sizeof(*a), GFP_KERNEL_ACCOUNT);
 	if (!a)
 		return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
 	kref_init(&a->ref);
 	a->vm = vm;
+	elisa_bell_get(vm->bell);
+	a->bell = vm->bell;
 	a->root = in->root;
 	a->user_cs = in->user_cs;
 	a->user_ss = in->user_ss;
@@ -203,29 +242,37 @@ int elisa_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc
 					    in->exchange_pages, a->exchange, why, value);
 		if (r) {
 			kfree(a->exchange);
-			kfree(a);
+			kref_put(&a->ref, attachment_release);
 			return r;
 		}
 	}
 	a->exchange_pages = in->exchange_pages;
+	r = elisa_hooks_arm();
+	if (r) {
+		r = elisa_fail(r == -EINTR ? r : -EBUSY, why, ELISA_WHY_HOOK, value, 0);
+		goto err;
+	}
 	mutex_lock(&elisa_lock);
 	r = attach_locked(a, in, why, value);
 	mutex_unlock(&elisa_lock);
-	if (r)
-		attachment_put(a);
+	if (!r)
+		return 0;
+	elisa_hooks_disarm();
+err:
+	attachment_put(a);
 	return r;
 }
 
-/*
- * After this no CPU runs, resumes or remembers any of the attachment's contexts: the IPI
- * made those that ran in one exit, and every entry hook from now on sees `revoked`. A vCPU
- * may still be on its way from such an exit to its exit hook: see context_end().
- */
-static void attachment_quiesce(struct elisa_attachment *a)
+/* Every entry hook from now on sees `revoked`. Until the kick that has to follow, a vCPU may run in a context. */
+void elisa_attachment_shut(struct elisa_attachment *a)
 {
 	struct elisa_context *c;
 	unsigned long flags;
 
+	lockdep_assert_held(&elisa_lock);
+	if (a->shut)
+		return;
+	a->shut = true;
 	list_for_each_entry(c, &a->contexts, node) {
 		struct elisa_vcpu *vcpu = c->vcpu;
 
@@ -235,7 +282,18 @@ static void attachment_quiesce(struct elisa_attachment *a)
 		vcpu->stale = true;
 		raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 	}
-	elisa_flush_vm(a->vm);
+}
+
+/*
+ * After this no CPU runs or resumes any of the attachment's contexts: the IPI made those that ran in one
+ * exit. A vCPU may still be on its way from such an exit to its exit hook: see context_end().
+ */
+static void attachment_quiesce(struct elisa_attachment *a)
+{
+	if (a->shut)
+		return;
+	elisa_attachment_shut(a);
+	elisa_kick_vm(a->vm);
 }
 
 /* The export is gone: its pages are let go, but callers get an error, not a fault. */
@@ -255,10 +313,11 @@ void elisa_attachment_revoke(struct elisa_attachment *a)
 	exchange_free(a);
 	list_del(&a->node);
 	a->export = NULL;
+	elisa_hooks_disarm();
 	update_pcid(a->vm);
 	tell(a, ELISA_EVENT_DETACH, 0);
 	/* whoever sleeps until it is rung may see it */
-	elisa_ring(&a->vm->rung);
+	elisa_ring(a->bell);
 }
 
 /* The manager is done with one guest: that one's calls end, all others go on. Under elisa_lock. */
@@ -286,6 +345,7 @@ static void context_unlink(struct elisa_context *c)
 	u32 slot = c->attachment->slot;
 
 	clear_bit(slot, vcpu->used);
+	clear_bit(slot, vcpu->forget);
 	vcpu->slots[slot] = NULL;
 	elisa_stash_orphan(vcpu, c);
 	vcpu->stale = true;
@@ -341,12 +401,14 @@ void elisa_attachment_free(struct elisa_attachment *a)
 		attachment_quiesce(a);
 		elisa_donations_end(a);
 		list_del(&a->node);
+		elisa_hooks_disarm();
 		tell(a, ELISA_EVENT_DETACH, 0);
 	}
 	list_for_each_entry_safe(c, next, &a->contexts, node)
 		context_end(c);
 	a->vm->slots[a->slot] = NULL;
 	update_pcid(a->vm);
+	WRITE_ONCE(a->vm->reap, true);
 	attachment_put(a);
 	mod_delayed_work(system_wq, &reap_work, 0);
 }
@@ -377,7 +439,6 @@ void elisa_vcpu_drop_contexts(struct elisa_vcpu *vcpu)
 		raw_spin_lock_irqsave(&vcpu->lock, flags);
 		context_unlink(c);
 		raw_spin_unlock_irqrestore(&vcpu->lock, flags);
-		elisa_flush_vm(vcpu->vm);
 		context_free(c);
 	}
 }
@@ -392,109 +453,144 @@ static bool vm_is_attached(struct elisa_vm *vm)
 	return false;
 }
 
-static int sync_locked(struct elisa_vcpu *vcpu, u32 *why, u64 *value)
+/* Shows the VM's attachment in @slot to the vCPU. Under elisa_lock. */
+static int context_new(struct elisa_vcpu *vcpu, int slot)
+{
+	struct elisa_context *c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
+	unsigned long flags;
+
+	if (!c)
+		return -ENOMEM;
+	c->attachment = vcpu->vm->slots[slot];
+	kref_get(&c->attachment->ref);
+	c->vcpu = vcpu;
+	if (elisa_context_build(c)) {
+		context_free(c);
+		return -ENOMEM;
+	}
+	list_add_tail(&c->node, &c->attachment->contexts);
+	raw_spin_lock_irqsave(&vcpu->lock, flags);
+	vcpu->slots[slot] = c;
+	set_bit(slot, vcpu->forget);
+	set_bit(slot, vcpu->used);
+	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
+	return 0;
+}
+
+/* The next attachment that the vCPU has no context of; ELISA_SLOTS: it has all. Under elisa_lock. */
+static int missing_context(struct elisa_vcpu *vcpu)
 {
 	struct elisa_vm *vm = vcpu->vm;
-	struct elisa_context *c;
+	int slot;
+
+	for (slot = 0; slot < ELISA_SLOTS; slot++)
+		if (vm->slots[slot] && vm->slots[slot]->export && !vcpu->slots[slot])
+			break;
+	return slot;
+}
+
+/* One context, or the end of it: then *@done. Under elisa_lock. */
+static int sync_step(struct elisa_vcpu *vcpu, bool *done)
+{
 	unsigned long flags;
+	u64 *list;
 	int slot;
 
 	/* the vCPU's own thread is here, so it is inside of nothing */
 	bury(vcpu);
+	if (!vcpu->counted) {
+		elisa_hooks_share();
+		elisa_vcpu_set_up(vcpu, true);
+	}
 	if (!vcpu->list) {
-		u64 *list = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-
+		list = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 		if (!list)
-			return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
+			return -ENOMEM;
 		raw_spin_lock_irqsave(&vcpu->lock, flags);
 		vcpu->list = list;
 		raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 	}
-	for (slot = 0; slot < ELISA_SLOTS; slot++) {
-		if (!vm->slots[slot] || vcpu->slots[slot] || !vm->slots[slot]->export)
-			continue;
-		c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
-		if (!c)
-			return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
-		c->attachment = vm->slots[slot];
-		kref_get(&c->attachment->ref);
-		c->vcpu = vcpu;
-		if (elisa_context_build(c)) {
-			context_free(c);
-			return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
-		}
-		list_add_tail(&c->node, &c->attachment->contexts);
-		raw_spin_lock_irqsave(&vcpu->lock, flags);
-		vcpu->slots[slot] = c;
-		vcpu->fresh = true;
-		set_bit(slot, vcpu->used);
-		raw_spin_unlock_irqrestore(&vcpu->lock, flags);
-	}
+	slot = missing_context(vcpu);
+	if (slot < ELISA_SLOTS)
+		return context_new(vcpu, slot);
 	raw_spin_lock_irqsave(&vcpu->lock, flags);
 	vcpu->synced = true;
 	elisa_list_reset(vcpu);
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
+	*done = true;
 	return 0;
 }
 
 /*
  * Sets this vCPU up for all attachments of its VM, if there are any: otherwise nobody pays
- * for hooks. Its own thread, without elisa_lock: putting hooks in place takes long.
+ * for hooks. Its own thread. A guest calls it in interrupts, so it waits for nothing but elisa_lock: an attachment has the
+ * hooks in place. It lets go of the lock after each context, for others wait; so anything may have ended between two.
  */
 int elisa_vcpu_sync(struct elisa_vcpu *vcpu, u32 *why, u64 *value)
 {
+	bool done = false;
 	int r = 0;
 
-	mutex_lock(&elisa_lock);
-	/* without the lock all attachments may end, and with them the vCPU's share of the hooks */
-	while (vm_is_attached(vcpu->vm) && !vcpu->counted) {
+	while (!r && !done) {
+		if (mutex_lock_killable(&elisa_lock))
+			return -EINTR;
+		if (vm_is_attached(vcpu->vm)) {
+			r = sync_step(vcpu, &done);
+		} else {
+			if (vcpu->counted)
+				elisa_vcpu_idle(vcpu);
+			done = true;
+		}
 		mutex_unlock(&elisa_lock);
-		if (elisa_hooks_arm())
-			return elisa_fail(-EBUSY, why, ELISA_WHY_HOOK, value, 0);
-		mutex_lock(&elisa_lock);
-		elisa_vcpu_set_up(vcpu, true);
 	}
-	if (vm_is_attached(vcpu->vm))
-		r = sync_locked(vcpu, why, value);
-	else if (vcpu->counted)
-		elisa_vcpu_idle(vcpu);
-	mutex_unlock(&elisa_lock);
-	return r;
+	return r ? elisa_fail(r, why, ELISA_WHY_NO_MEMORY, value, 0) : 0;
 }
 
 /*
  * Dead contexts are ended; vCPUs whose VMFUNC the entry hook has switched off for lack of
- * attachments give back their list page and their share of the hooks.
+ * attachments give back their list page and their share of the hooks. True: there is a dead one left.
  */
+static bool reap_vcpu(struct elisa_vcpu *vcpu)
+{
+	u64 *list = NULL;
+	unsigned long flags;
+	bool idle, left;
+
+	left = bury(vcpu);
+	raw_spin_lock_irqsave(&vcpu->lock, flags);
+	idle = vcpu->counted && !vcpu->controls && bitmap_empty(vcpu->used, ELISA_SLOTS);
+	if (idle) {
+		list = vcpu->list;
+		vcpu->list = NULL;
+		vcpu->synced = false;
+		vcpu->inside = false; /* its exit passes no hook of ours */
+	}
+	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
+	if (idle) {
+		free_page((unsigned long)list);
+		elisa_vcpu_set_up(vcpu, false);
+		elisa_hooks_disarm();
+	}
+	return left;
+}
+
+/* One VM's detaches must not make the host look at all vCPUs of the others. */
 static void reap(struct work_struct *work)
 {
 	struct elisa_vcpu *vcpu;
 	struct elisa_vm *vm;
-	unsigned long flags;
-	bool idle, left = false;
-	u64 *list;
+	bool left = false;
 
 	mutex_lock(&elisa_lock);
-	list_for_each_entry(vm, &elisa_vms, node)
-		list_for_each_entry(vcpu, &vm->vcpus, node) {
-			left |= bury(vcpu);
-			raw_spin_lock_irqsave(&vcpu->lock, flags);
-			list = NULL;
-			idle = vcpu->counted && !vcpu->controls &&
-			       bitmap_empty(vcpu->used, ELISA_SLOTS);
-			if (idle) {
-				list = vcpu->list;
-				vcpu->list = NULL;
-				vcpu->synced = false;
-				vcpu->inside = false; /* its exit passes no hook of ours */
+	list_for_each_entry(vm, &elisa_vms, node) {
+		if (!xchg(&vm->reap, false))
+			continue;
+		list_for_each_entry(vcpu, &vm->vcpus, node)
+			if (reap_vcpu(vcpu)) {
+				WRITE_ONCE(vm->reap, true);
+				left = true;
 			}
-			raw_spin_unlock_irqrestore(&vcpu->lock, flags);
-			if (idle) {
-				free_page((unsigned long)list);
-				elisa_vcpu_set_up(vcpu, false);
-				elisa_hooks_disarm();
-			}
-		}
+	}
 	mutex_unlock(&elisa_lock);
 	if (left)
 		schedule_delayed_work(&reap_work, HZ / 10);
@@ -523,6 +619,7 @@ void elisa_export_was_poisoned(void)
 /* From the entry hook, IRQs off. */
 void elisa_vcpu_idle(struct elisa_vcpu *vcpu)
 {
+	WRITE_ONCE(vcpu->vm->reap, true);
 	schedule_delayed_work(&reap_work, 0);
 }
 

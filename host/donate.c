@@ -39,7 +39,7 @@ int elisa_places_create(struct elisa_vm *vm, struct elisa_hc_places *in, u32 *wh
 	}
 	export->places_offset = in->offset;
 	export->place_pages = in->size;
-	export->place_count = in->count;
+	smp_store_release(&export->place_count, in->count);
 	return 0;
 }
 
@@ -91,7 +91,7 @@ int elisa_place_take(struct elisa_attachment *a, struct elisa_export *export, u3
 		return -ENOSPC;
 	if (export->places[place].attachment)
 		return -EBUSY;
-	export->places[place].attachment = a;
+	smp_store_release(&export->places[place].attachment, a);
 	a->place = place;
 	return 0;
 }
@@ -241,7 +241,7 @@ void elisa_donations_end(struct elisa_attachment *a)
 	list_for_each_entry_safe(d, next, &export->donations, node)
 		if (d->attachment == a)
 			list_move(&d->node, &gone);
-	export->places[a->place].attachment = NULL;
+	WRITE_ONCE(export->places[a->place].attachment, NULL);
 	if (list_empty(&gone))
 		return;
 	list_for_each_entry(d, &gone, node)

@@ -2,150 +2,233 @@
 /*
  * Doorbells: a function in sub rings a place of its export, and the VM that has the place gets an
  * interrupt; so does a VM whose attachment is revoked, and a manager's when an event waits for it. It is an
- * edge of an interrupt of the VM's own that its driver chose. Whoever rings leaves a mark only: a work
- * raises the interrupts, of each VM at most one every RING_INTERVAL_US. It holds a reference to such a VM, and
- * another work lets go of it, since the last one tears the VM down and may take its time.
+ * edge of an interrupt of the VM's own that its driver chose.
+ *
+ * Each VM has a bell of its own: a mark, a timer and a work. A ring sets the mark, under no lock but the bell's, and
+ * costs the same however many VMs and exports there are. The work raises the interrupt, without any lock, at the
+ * priority of ordinary threads. It runs for each bell at most as often as the token bucket says; after that the
+ * timer starts it. So no VM waits for another's bell, and rings without end cost the host a bounded part of a CPU.
+ *
+ * The work holds a reference to the VM. The last one tears the VM down, and takes its time: then only this
+ * bell's work waits. That frees the bell's VM, so nobody may wait for a bell's work while the VM is freed: the work has a
+ * reference to the bell, and finds it without a VM.
  */
-#include <linux/delay.h>
+#include <linux/hrtimer.h>
 #include <linux/kvm_host.h>
 #include <linux/nospec.h>
+#include <linux/slab.h>
 #include <linux/workqueue.h>
 
 #include "elisa.h"
 
-#define RING_INTERVAL_US 50
-#define LET_GO_AT_ONCE	 16
+/* So many interrupts of a bell at once, then one in so long: 4,000 a second. */
+#define RING_BURST  16
+#define RING_PERIOD (250 * NSEC_PER_USEC)
+/* One that takes long, by the routing that its VMM chose, has a share of a CPU: 1 in 20. Or the work was preempted. */
+#define RING_SHARE  20
+#define RING_DEAR   (20 * RING_PERIOD)
 
-static void answer(struct work_struct *work);
-static void let_go(struct work_struct *work);
-static DECLARE_WORK(answering, answer);
-static DECLARE_WORK(letting_go, let_go);
+struct elisa_bell {
+	struct kref ref;
+	struct rcu_head rcu;
+	raw_spinlock_t lock; /* all below; only a timer's and the workqueue's locks nest inside it */
+	struct kvm *kvm;     /* valid while there is a gsi */
+	u32 gsi;	     /* or ELISA_NO_DOORBELL, as when the VM is gone */
+	bool rung;	     /* there is a gsi, and the timer or the work is on its way */
+	struct elisa_bucket interrupts;
+	struct hrtimer timer;
+	struct work_struct work;
+};
+
 static struct workqueue_struct *queue;
 static bool going; /* elisa_lock */
 
 int elisa_doorbell_init(void)
 {
 	/* not bound to the CPU of whoever rings, who may keep it from running there */
-	queue = alloc_workqueue("elisa", WQ_UNBOUND | WQ_HIGHPRI, 0);
+	queue = alloc_workqueue("elisa", WQ_UNBOUND, 0);
 	return queue ? 0 : -ENOMEM;
+}
+
+static void bell_release(struct kref *ref)
+{
+	struct elisa_bell *bell = container_of(ref, struct elisa_bell, ref);
+
+	/* elisa_ring_place() may look at it */
+	kfree_rcu(bell, rcu);
+}
+
+void elisa_bell_get(struct elisa_bell *bell)
+{
+	kref_get(&bell->ref);
+}
+
+void elisa_bell_put(struct elisa_bell *bell)
+{
+	kref_put(&bell->ref, bell_release);
+}
+
+/* Under bell->lock, rung: so the VM lives, and has a reference to the bell. */
+static void start_work(struct elisa_bell *bell)
+{
+	elisa_bell_get(bell);
+	if (!queue_work(queue, &bell->work))
+		elisa_bell_put(bell);
+}
+
+static enum hrtimer_restart is_time(struct hrtimer *timer)
+{
+	struct elisa_bell *bell = container_of(timer, struct elisa_bell, timer);
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&bell->lock, flags);
+	if (bell->rung)
+		start_work(bell);
+	raw_spin_unlock_irqrestore(&bell->lock, flags);
+	return HRTIMER_NORESTART;
+}
+
+/* Whose interrupt it is time to raise, with a reference; or NULL. */
+static struct kvm *take_ring(struct elisa_bell *bell, u32 *gsi)
+{
+	struct kvm *kvm = NULL;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&bell->lock, flags);
+	if (bell->rung && elisa_kvm_get(bell->kvm)) {
+		kvm = bell->kvm;
+		*gsi = bell->gsi;
+		elisa_bucket_take(&bell->interrupts, ktime_get_mono_fast_ns(), RING_PERIOD);
+	}
+	bell->rung = false;
+	raw_spin_unlock_irqrestore(&bell->lock, flags);
+	return kvm;
+}
+
+/* What it took longer than take_ring() has taken for it. */
+static void charge(struct elisa_bell *bell, u64 began)
+{
+	u64 now = ktime_get_mono_fast_ns(),
+	    cost = min_t(u64, (now - began) * RING_SHARE, RING_DEAR);
+	unsigned long flags;
+
+	if (cost <= RING_PERIOD)
+		return;
+	raw_spin_lock_irqsave(&bell->lock, flags);
+	elisa_bucket_take(&bell->interrupts, now, cost - RING_PERIOD);
+	raw_spin_unlock_irqrestore(&bell->lock, flags);
+}
+
+static void answer(struct work_struct *work)
+{
+	struct elisa_bell *bell = container_of(work, struct elisa_bell, work);
+	struct kvm *kvm;
+	u64 began;
+	u32 gsi;
+
+	kvm = take_ring(bell, &gsi);
+	if (kvm) {
+		elisa_count(ELISA_COUNT_INTERRUPTS);
+		began = ktime_get_mono_fast_ns();
+		elisa_kvm_interrupt(kvm, gsi);
+		charge(bell, began);
+		elisa_kvm_put(kvm);
+	}
+	elisa_bell_put(bell);
+}
+
+struct elisa_bell *elisa_bell_new(struct kvm *kvm)
+{
+	struct elisa_bell *bell = kzalloc(sizeof(*bell), GFP_KERNEL_ACCOUNT);
+
+	if (!bell)
+		return NULL;
+	kref_init(&bell->ref);
+	raw_spin_lock_init(&bell->lock);
+	bell->kvm = kvm;
+	bell->gsi = ELISA_NO_DOORBELL;
+	hrtimer_init(&bell->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+	bell->timer.function = is_time;
+	INIT_WORK(&bell->work, answer);
+	return bell;
+}
+
+/* No interrupt any more until the VM's driver asks for it: the VM may be freed after this. */
+void elisa_bell_silence(struct elisa_bell *bell)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&bell->lock, flags);
+	bell->gsi = ELISA_NO_DOORBELL;
+	bell->rung = false;
+	raw_spin_unlock_irqrestore(&bell->lock, flags);
+	hrtimer_cancel(&bell->timer);
+}
+
+/* From exit paths, too. The caller keeps the bell from being freed. */
+void elisa_ring(struct elisa_bell *bell)
+{
+	unsigned long flags;
+	u64 wait;
+
+	raw_spin_lock_irqsave(&bell->lock, flags);
+	if (bell->gsi != ELISA_NO_DOORBELL && !bell->rung) {
+		bell->rung = true;
+		wait = elisa_bucket_wait(&bell->interrupts, ktime_get_mono_fast_ns(),
+					 (RING_BURST - 1) * RING_PERIOD);
+		if (wait)
+			hrtimer_start(&bell->timer, ns_to_ktime(wait), HRTIMER_MODE_REL);
+		else
+			start_work(bell);
+	}
+	raw_spin_unlock_irqrestore(&bell->lock, flags);
+}
+
+/*
+ * From the exit path, with IRQs off: the export lives, the place may be any number. Whoever has the place may detach
+ * meanwhile: an attachment and its bell are freed after a grace period.
+ */
+void elisa_ring_place(struct elisa_export *export, u64 place)
+{
+	u32 count = smp_load_acquire(&export->place_count);
+	struct elisa_attachment *a;
+
+	elisa_count(ELISA_COUNT_RINGS);
+	if (place >= count)
+		return;
+	rcu_read_lock();
+	a = READ_ONCE(export->places[array_index_nospec(place, count)].attachment);
+	if (a)
+		elisa_ring(a->bell);
+	rcu_read_unlock();
 }
 
 /* The interrupt that is this VM's doorbell, or ELISA_NO_DOORBELL. Under elisa_lock, in a vCPU's thread. */
 int elisa_doorbell_set(struct elisa_vm *vm, struct elisa_hc_doorbell *in, u32 *why, u64 *value)
 {
+	struct elisa_bell *bell = vm->bell;
+	unsigned long flags;
+	bool is_new;
+
 	lockdep_assert_held(&elisa_lock);
 	if (in->pad)
 		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->pad);
 	if (in->gsi != ELISA_NO_DOORBELL && in->gsi > ELISA_MAX_GSI)
 		return elisa_fail(-EINVAL, why, ELISA_WHY_DOORBELL, value, in->gsi);
-	if (vm->gsi == in->gsi)
+	if (in->gsi != ELISA_NO_DOORBELL && !elisa_grant_rights(vm->mm))
+		return elisa_fail(-EPERM, why, ELISA_WHY_NO_GRANT, value, 0);
+	if (in->gsi == ELISA_NO_DOORBELL)
+		elisa_bell_silence(bell);
+	if (going || in->gsi == ELISA_NO_DOORBELL)
 		return 0;
-	vm->gsi = in->gsi;
+	raw_spin_lock_irqsave(&bell->lock, flags);
+	is_new = bell->gsi != in->gsi;
+	bell->gsi = in->gsi;
+	raw_spin_unlock_irqrestore(&bell->lock, flags);
 	/* the first ring is for its driver to see that it works */
-	if (!going)
-		elisa_ring(&vm->rung);
+	if (is_new)
+		elisa_ring(bell);
 	return 0;
-}
-
-/* From the exit path, too, with IRQs off: the export lives, the place may be any number. */
-void elisa_ring_place(struct elisa_export *export, u64 place)
-{
-	if (place >= ELISA_MAX_PLACES)
-		return;
-	set_bit(array_index_nospec(place, ELISA_MAX_PLACES), export->rung);
-	elisa_count(ELISA_COUNT_RINGS);
-	queue_work(queue, &answering);
-}
-
-/* From exit paths, too: `rung` is of an event queue or a VM that lives. */
-void elisa_ring(bool *rung)
-{
-	WRITE_ONCE(*rung, true);
-	queue_work(queue, &answering);
-}
-
-/* What rings now; what rings meanwhile has the work run again. */
-static void collect(void)
-{
-	struct elisa_export *export;
-	struct elisa_attachment *a;
-	struct elisa_vm *vm;
-	unsigned int place;
-
-	list_for_each_entry(export, &elisa_exports, all)
-		for_each_set_bit(place, export->rung, ELISA_MAX_PLACES) {
-			clear_bit(place, export->rung);
-			a = place < export->place_count ? export->places[place].attachment : NULL;
-			if (a)
-				a->vm->ringing = true;
-		}
-	list_for_each_entry(vm, &elisa_vms, node) {
-		vm->ringing |= xchg(&vm->events->rung, false);
-		vm->ringing |= xchg(&vm->rung, false);
-	}
-}
-
-/* A reference of ours, or the one that we have. False: nobody uses the VM any more. */
-static bool hold(struct elisa_vm *vm)
-{
-	if (!vm->held)
-		vm->held = elisa_kvm_get(vm->kvm);
-	return vm->held;
-}
-
-/* Returns false if it is too early for this VM. */
-static bool ring(struct elisa_vm *vm)
-{
-	u64 now = ktime_get_mono_fast_ns();
-
-	if (vm->gsi != ELISA_NO_DOORBELL && now - vm->rung_at < RING_INTERVAL_US * NSEC_PER_USEC)
-		return false;
-	vm->ringing = false;
-	if (vm->gsi == ELISA_NO_DOORBELL || !hold(vm))
-		return true;
-	vm->rung_at = now;
-	elisa_count(ELISA_COUNT_INTERRUPTS);
-	elisa_kvm_interrupt(vm->kvm, vm->gsi);
-	return true;
-}
-
-static void answer(struct work_struct *work)
-{
-	struct elisa_vm *vm;
-	bool early = false;
-
-	mutex_lock(&elisa_lock);
-	collect();
-	list_for_each_entry(vm, &elisa_vms, node)
-		early |= vm->ringing && !ring(vm);
-	mutex_unlock(&elisa_lock);
-	queue_work(queue, &letting_go);
-	if (early) {
-		usleep_range(RING_INTERVAL_US, 2 * RING_INTERVAL_US);
-		queue_work(queue, &answering);
-	}
-}
-
-static void let_go(struct work_struct *work)
-{
-	struct kvm *kvm[LET_GO_AT_ONCE];
-	struct elisa_vm *vm;
-	int n = 0;
-
-	mutex_lock(&elisa_lock);
-	list_for_each_entry(vm, &elisa_vms, node) {
-		if (!vm->held)
-			continue;
-		if (n == LET_GO_AT_ONCE) {
-			queue_work(queue, &letting_go);
-			break;
-		}
-		vm->held = false;
-		kvm[n++] = vm->kvm;
-	}
-	mutex_unlock(&elisa_lock);
-	while (n)
-		elisa_kvm_put(kvm[--n]);
 }
 
 /*
@@ -154,8 +237,12 @@ static void let_go(struct work_struct *work)
  */
 void elisa_doorbell_exit(void)
 {
+	struct elisa_vm *vm;
+
 	mutex_lock(&elisa_lock);
 	going = true;
+	list_for_each_entry(vm, &elisa_vms, node)
+		elisa_bell_silence(vm->bell);
 	mutex_unlock(&elisa_lock);
 	destroy_workqueue(queue);
 }

@@ -7,10 +7,11 @@
  *   elisa_lock (mutex)  the control plane: VMs, grants, exports, attachments, tables.
  *                       Never held while a page of a VM is faulted in.
  *   vmm->lock (mutex)   what is pinned of one VMM. Nests inside elisa_lock.
- *   hooks_lock (mutex)  which hooks are in place; in hook.c, never with elisa_lock held.
+ *   hooks_lock (mutex)  which hooks are in place; in hook.c, never with elisa_lock held. Held over grace periods
+ *                       when the first share of them is taken, and when they go.
  *   vcpu->lock (raw spin, IRQs off)  what the entry and exit hooks of one vCPU use.
  *                       Nests inside elisa_lock; nothing nests inside it but the
- *                       event queues' locks and the workqueues'.
+ *                       event queues' locks, the bells' and the workqueues'.
  */
 #ifndef ELISA_HOST_H
 #define ELISA_HOST_H
@@ -36,11 +37,32 @@
 #define ELISA_EVENT_RING     256
 #define ELISA_EXPORTS_PER_VM 256
 
+/*
+ * A token bucket, as the time until which all that was taken is paid for. It is full when that has passed, and empty
+ * when it is a burst ahead.
+ */
+struct elisa_bucket {
+	u64 paid_at; /* ns */
+};
+
+static inline void elisa_bucket_take(struct elisa_bucket *bucket, u64 now, u64 cost)
+{
+	bucket->paid_at = max(bucket->paid_at, now) + cost;
+}
+
+/* For how long it is empty. */
+static inline u64 elisa_bucket_wait(const struct elisa_bucket *bucket, u64 now, u64 burst)
+{
+	return bucket->paid_at > now + burst ? bucket->paid_at - now - burst : 0;
+}
+
+struct elisa_bell;
+
 /* A manager VM's events. Outlives the VM while an export of it is still attached. */
 struct elisa_events {
 	struct kref ref;
-	bool rung;	     /* no lock: the doorbell has to ring for what came in */
-	raw_spinlock_t lock; /* all below */
+	struct elisa_bell *bell; /* const: the VM's, a reference */
+	raw_spinlock_t lock;	 /* all below */
 	unsigned int head, count;
 	u64 lost;
 	struct elisa_event ring[ELISA_EVENT_RING];
@@ -68,6 +90,7 @@ struct elisa_grant {
 	struct elisa_vmm *vmm;
 	pid_t pid;
 	u64 max_pages;
+	struct elisa_bucket calls; /* of the VMM's oldest grant: what its VMs' hypercalls cost */
 	char name[ELISA_NAME_SIZE];
 };
 
@@ -82,16 +105,12 @@ struct elisa_vm {
 	struct list_head vcpus;
 	struct list_head exports;
 	u32 export_count;
-	cpumask_var_t cpus; /* where its vCPUs have entered; bits are only ever set */
 	struct elisa_attachment *slots[ELISA_SLOTS];
 	struct elisa_events *events;
-	bool events_lost; /* aborts among them may not have been told of */
-	u32 gsi;	  /* its doorbell, or ELISA_NO_DOORBELL */
-	bool rung;	  /* no lock: its doorbell has to ring */
-	bool ringing;	  /* ... in this run of the work */
-	bool held;	  /* the work has a reference to kvm */
-	u64 rung_at;	  /* ns */
-	bool allow_pcid;  /* all its attachments' grants allow it; READ_ONCE'd by hooks */
+	bool events_lost;	 /* aborts among them may not have been told of */
+	struct elisa_bell *bell; /* const: its doorbell, a reference */
+	bool reap;		 /* no lock: its vCPUs may have something to give back */
+	bool allow_pcid;	 /* all its attachments' grants allow it; READ_ONCE'd by hooks */
 };
 
 /* A pinned run of pages in an export. */
@@ -112,7 +131,7 @@ struct elisa_donation {
 };
 
 struct elisa_place {
-	struct elisa_attachment *attachment; /* NULL: free */
+	struct elisa_attachment *attachment; /* NULL: free; RCU for elisa_ring_place() */
 	u8 ticket[ELISA_TICKET_SIZE];	     /* all 0: for anybody */
 };
 
@@ -132,13 +151,12 @@ struct elisa_export {
 	u64 pages;
 	u64 next_attachment;
 	u64 places_offset, place_pages;
-	u32 place_count; /* 0: no donations */
+	u32 place_count; /* 0: no donations; set once, after `places` */
 	struct elisa_place *places;
 	void *sink; /* a page, where donated ones were */
 	struct list_head donations;
 	/* no lock; hooks of attached vCPUs that are not revoked look at and set them */
 	bool poisoned, poison_is_new;
-	DECLARE_BITMAP(rung, ELISA_MAX_PLACES); /* places that a function rang */
 	struct list_head mappings;
 	struct list_head attachments;
 	u64 *pd[ELISA_OBJECT_GIB]; /* EPT page directories of the object, built once */
@@ -151,18 +169,21 @@ struct elisa_attachment {
 	struct kref ref;
 	struct list_head node; /* in export->attachments; elisa_lock, as all not const */
 	struct elisa_vm *vm;
-	struct elisa_export *export; /* NULL once revoked */
+	struct elisa_export *export; /* NULL once revoked; until then a share of the hooks */
+	bool shut;		     /* its contexts are revoked: no vCPU enters them */
 	u32 export_id;
 	u32 grant_id;
-	u32 slot, mode, export_flags;	    /* const */
-	u64 number;			    /* const, among the export's attachments */
-	u64 root;			    /* const: the process's page-table root */
-	u32 place;			    /* const: ELISA_NO_PLACE or index in export->places */
-	u16 user_cs, user_ss;		    /* const */
-	bool allow_pcid;		    /* const: of the grant */
-	u64 limit_cycles;		    /* const */
-	u64 suspend_ns;			    /* const */
-	struct elisa_events *events;	    /* const */
+	u32 slot, mode, export_flags; /* const */
+	u64 number;		      /* const, among the export's attachments */
+	u64 root;		      /* const: the process's page-table root */
+	u32 place;		      /* const: ELISA_NO_PLACE or index in export->places */
+	u16 user_cs, user_ss;	      /* const */
+	bool allow_pcid;	      /* const: of the grant */
+	u64 limit_cycles;	      /* const */
+	u64 suspend_ns;		      /* const */
+	struct elisa_events *events;  /* const */
+	struct elisa_bell *bell;      /* const: its VM's, a reference */
+	struct rcu_head rcu;
 	char name[ELISA_NAME_SIZE];	    /* const */
 	u64 *root_pdpt, *root_pd, *root_pt; /* EPT: the root answers with the APT */
 	u64 *sub_pd, *sub_pt;		    /* EPT: the sub stub */
@@ -252,8 +273,9 @@ struct elisa_vcpu {
 	 */
 	u64 *list;
 	bool stale;
-	int poisonings; /* of all exports, when the list was last looked at */
-	bool fresh;	/* contexts whose roots no CPU has been told to forget */
+	int poisonings;			     /* of all exports, when the list was last looked at */
+	int cpu;			     /* of the last entry; none yet: -1 */
+	DECLARE_BITMAP(forget, ELISA_SLOTS); /* contexts that changed since the last entry */
 	DECLARE_BITMAP(used, ELISA_SLOTS);
 	struct elisa_context *slots[ELISA_SLOTS];
 	struct elisa_stash stash;
@@ -280,6 +302,7 @@ static inline int elisa_fail(int error, u32 *why, u32 reason, u64 *value, u64 v)
 /* ---- vm.c */
 extern u8 elisa_vcpu_filter[256];
 struct elisa_vcpu *elisa_vcpu_find(struct kvm_vcpu *kvm_vcpu);
+struct elisa_vm *elisa_vm_find(struct kvm *kvm);
 struct elisa_vcpu *elisa_vcpu_get(struct kvm_vcpu *kvm_vcpu);
 void elisa_vcpu_gone(struct kvm_vcpu *kvm_vcpu);
 void elisa_vcpu_set_up(struct elisa_vcpu *vcpu, bool set_up);
@@ -298,6 +321,7 @@ struct elisa_grant *elisa_grant_find(struct mm_struct *mm, u32 right, const char
 u32 elisa_grant_rights(struct mm_struct *mm);
 u64 elisa_grant_max_pages(u32 id);
 u64 elisa_grants_max_pages(struct elisa_vm *vm, u32 right);
+u64 elisa_grant_charge(struct mm_struct *mm, u64 now, u64 cost, u64 burst);
 int elisa_grant_add(struct elisa_host_grant *request);
 int elisa_grant_remove(u32 id);
 void elisa_grants_drop_stale(void);
@@ -332,8 +356,10 @@ int elisa_context_build(struct elisa_context *context);
 void elisa_context_free(struct elisa_context *context);
 void elisa_context_link_object(struct elisa_context *context, u32 gib);
 u32 elisa_context_pages(void);
-void elisa_flush_vm(struct elisa_vm *vm);
+void elisa_kick_vm(struct elisa_vm *vm);
+void elisa_kick_export(struct elisa_export *export);
 void elisa_flush_export(struct elisa_export *export);
+void elisa_forget(struct elisa_vcpu *vcpu);
 
 /* ---- export.c */
 int elisa_export_create(struct elisa_vm *vm, struct elisa_hc_export *in, u32 *why, u64 *value);
@@ -366,7 +392,11 @@ void elisa_places_free(struct elisa_export *export);
 /* ---- doorbell.c */
 int elisa_doorbell_set(struct elisa_vm *vm, struct elisa_hc_doorbell *in, u32 *why, u64 *value);
 void elisa_ring_place(struct elisa_export *export, u64 place);
-void elisa_ring(bool *rung);
+void elisa_ring(struct elisa_bell *bell);
+struct elisa_bell *elisa_bell_new(struct kvm *kvm);
+void elisa_bell_get(struct elisa_bell *bell);
+void elisa_bell_put(struct elisa_bell *bell);
+void elisa_bell_silence(struct elisa_bell *bell);
 int elisa_doorbell_init(void);
 void elisa_doorbell_exit(void);
 
@@ -374,6 +404,7 @@ void elisa_doorbell_exit(void);
 int elisa_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_attach *in,
 		 u32 *why, u64 *value);
 int elisa_detach(struct elisa_vm *vm, u32 slot, u32 *why, u64 *value);
+void elisa_attachment_shut(struct elisa_attachment *attachment);
 void elisa_attachment_revoke(struct elisa_attachment *attachment);
 int elisa_evict(struct elisa_vm *vm, struct elisa_hc_evict *in, u32 *why, u64 *value);
 void elisa_attachment_free(struct elisa_attachment *attachment);
@@ -384,14 +415,15 @@ void elisa_attach_exit(void);
 void elisa_export_was_poisoned(void);
 
 /* ---- event.c */
-struct elisa_events *elisa_events_new(void);
+struct elisa_events *elisa_events_new(struct elisa_bell *bell);
 void elisa_events_put(struct elisa_events *events);
 bool elisa_event(struct elisa_events *events, struct elisa_event event);
 void elisa_events_clear(struct elisa_events *events);
 u32 elisa_events_take(struct elisa_events *events, struct elisa_event *out, u32 room);
 
 /* ---- hypercall.c */
-void elisa_hypercall(struct kvm_vcpu *kvm_vcpu, unsigned long magic);
+u64 elisa_hypercall(struct kvm_vcpu *kvm_vcpu, unsigned long magic);
+void elisa_hypercall_wait(u64 wait);
 
 /* ---- descriptor.c */
 int elisa_descriptor_exit(struct kvm_vcpu *kvm_vcpu, u32 reason);
@@ -428,6 +460,7 @@ enum elisa_why elisa_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid);
 int elisa_hooks_init(void);
 void elisa_hooks_exit(void);
 int elisa_hooks_arm(void);
+void elisa_hooks_share(void);
 void elisa_hooks_disarm(void);
 bool elisa_hooks_armed(void);
 int elisa_kvm_exit_handled(struct kvm_vcpu *kvm_vcpu);
@@ -447,6 +480,8 @@ void elisa_admin_exit(void);
 /* ---- main.c */
 extern unsigned int elisa_default_limit_us, elisa_max_limit_us, elisa_default_max_pages;
 extern unsigned int elisa_default_suspend_us, elisa_max_suspend_us;
+extern unsigned int elisa_calls_per_second;
+extern bool elisa_invept_context;
 bool elisa_cpu_leaks(void);
 bool elisa_cpu_override(void);
 bool elisa_cpu_has_tsx(void);

@@ -193,8 +193,7 @@ void elisa_enter(struct elisa_vcpu *vcpu)
 		goto out;
 	vcpu->inside = true;
 	vcpu->entries++;
-	if (!cpumask_test_cpu(raw_smp_processor_id(), vcpu->vm->cpus))
-		cpumask_set_cpu(raw_smp_processor_id(), vcpu->vm->cpus);
+	elisa_forget(vcpu);
 	/* system management mode is no long mode, but comes back to it */
 	if (!(kvm_vcpu->arch.efer & EFER_LMA) && !elisa_in_smm(kvm_vcpu))
 		vcpu->synced = false;
@@ -212,16 +211,6 @@ void elisa_enter(struct elisa_vcpu *vcpu)
 		elisa_set_default(vcpu, eptp);
 	if (vcpu->stale && !c)
 		elisa_list_reset(vcpu);
-	if (vcpu->fresh) {
-		/*
-		 * KVM frees its roots without an INVEPT, counting on one when the page becomes
-		 * a root again. Ours may have been one: what this CPU remembers under such a
-		 * page goes before its first use. Before the vCPU runs on another CPU, KVM
-		 * does the same there (vmx_vcpu_load_vmcs(), vmx_flush_tlb_all()).
-		 */
-		invept_all();
-		vcpu->fresh = false;
-	}
 	if (vcpu->stash.active) {
 		error = may_resume(vcpu, open);
 		if (error == ELISA_CALL_OK && !shown_untouched(vcpu))

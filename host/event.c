@@ -8,20 +8,25 @@
 
 #include "elisa.h"
 
-struct elisa_events *elisa_events_new(void)
+struct elisa_events *elisa_events_new(struct elisa_bell *bell)
 {
 	struct elisa_events *events = kzalloc(sizeof(*events), GFP_KERNEL_ACCOUNT);
 
 	if (events) {
 		kref_init(&events->ref);
 		raw_spin_lock_init(&events->lock);
+		elisa_bell_get(bell);
+		events->bell = bell;
 	}
 	return events;
 }
 
 static void events_release(struct kref *ref)
 {
-	kfree(container_of(ref, struct elisa_events, ref));
+	struct elisa_events *events = container_of(ref, struct elisa_events, ref);
+
+	elisa_bell_put(events->bell);
+	kfree(events);
 }
 
 void elisa_events_put(struct elisa_events *events)
@@ -46,7 +51,7 @@ bool elisa_event(struct elisa_events *events, struct elisa_event event)
 		events->lost++;
 	raw_spin_unlock_irqrestore(&events->lock, flags);
 	if (first)
-		elisa_ring(&events->rung);
+		elisa_ring(events->bell);
 	return room;
 }
 

@@ -366,7 +366,7 @@ void elisa_export_refresh(struct elisa_export *export)
 			context->vcpu->stale = true;
 			raw_spin_unlock_irqrestore(&context->vcpu->lock, flags);
 		}
-	elisa_flush_export(export);
+	elisa_kick_export(export);
 }
 
 /* The manager is done or gone: its name is free, its callers get ELISA_CALL_REVOKED. */
@@ -379,6 +379,9 @@ void elisa_export_kill(struct elisa_export *export)
 	lockdep_assert_held(&elisa_lock);
 	/* all attachments end, so that there is nobody for whom to put something in their place */
 	list_splice_init(&export->donations, &donations);
+	list_for_each_entry(attachment, &export->attachments, node)
+		elisa_attachment_shut(attachment);
+	elisa_kick_export(export);
 	list_for_each_entry_safe(attachment, next, &export->attachments, node)
 		elisa_attachment_revoke(attachment);
 	/* no context shows these tables any more, and no CPU remembers them */

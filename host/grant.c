@@ -54,6 +54,20 @@ u32 elisa_grant_rights(struct mm_struct *mm)
 	return rights;
 }
 
+/* What @mm's VMs have done cost so much. Returns how long they have to wait for it. Under elisa_lock. */
+u64 elisa_grant_charge(struct mm_struct *mm, u64 now, u64 cost, u64 burst)
+{
+	struct elisa_grant *grant;
+
+	lockdep_assert_held(&elisa_lock);
+	list_for_each_entry(grant, &elisa_grants, node)
+		if (is_for(grant, mm)) {
+			elisa_bucket_take(&grant->calls, now, cost);
+			return elisa_bucket_wait(&grant->calls, now, burst);
+		}
+	return 0;
+}
+
 static void grant_free(struct elisa_grant *grant)
 {
 	list_del(&grant->node);

@@ -11,9 +11,11 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/kallsyms.h>
+#include <linux/jiffies.h>
 #include <linux/kprobes.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/ratelimit.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
@@ -26,11 +28,13 @@ static unsigned long sites[ELISA_HOOKS]; /* where ftrace calls; const after init
 static struct file *kvm_device;		 /* open, so that kvm_intel stays loaded */
 static DEFINE_MUTEX(hooks_lock);	 /* never with elisa_lock held */
 static bool registered;			 /* hooks_lock: the exit-path hooks are in place */
-static atomic_t armed;			 /* shares of them; taken under hooks_lock */
-static atomic_t replacing;		 /* threads in one of our replacements */
 static struct {
 	unsigned long start, size;
-} run_ioctl; /* KVM_RUN's function; const after init */
+} run_ioctl;		       /* KVM_RUN's function; const after init */
+static int refusal;	       /* hooks_lock: why they could not be... */
+static unsigned long retry_at; /* ... and until when nobody tries again; jiffies */
+static atomic_t armed;	       /* shares of them; the first one is taken under hooks_lock */
+static atomic_t replacing;     /* threads in one of our replacements */
 
 static int (*kvm_emulate)(struct kvm_vcpu *kvm_vcpu, void *code, int size);
 static int (*kvm_read)(struct kvm_vcpu *kvm_vcpu, gpa_t gpa, void *to, unsigned long size);
@@ -39,6 +43,8 @@ static void (*kvm_mark_dirty)(struct kvm_vcpu *kvm_vcpu, gfn_t gfn);
 static bool (*kvm_get)(struct kvm *kvm);
 static void (*kvm_put)(struct kvm *kvm);
 
+#define REFUSAL_LASTS	   (5 * HZ)
+
 /* KVM's own function, from its first byte; ftrace lets calls from this module pass. */
 #define ORIGINAL(id, type) ((type)(sites[id] - ELISA_SITE_OFFSET))
 
@@ -46,12 +52,16 @@ static void (*kvm_put)(struct kvm *kvm);
 
 static void replace_hypercall(struct kvm_vcpu *kvm_vcpu, unsigned long destination)
 {
+	u64 wait = 0;
+
 	atomic_inc(&replacing);
 	/* it may sleep on a VMM's page for long: not while the module goes */
 	if (try_module_get(THIS_MODULE)) {
-		elisa_hypercall(kvm_vcpu, destination);
+		wait = elisa_hypercall(kvm_vcpu, destination);
 		module_put(THIS_MODULE);
 	}
+	/* a VM that is made to wait must not keep the module by that */
+	elisa_hypercall_wait(wait);
 	atomic_dec(&replacing);
 }
 
@@ -195,16 +205,17 @@ static int register_path(void)
 {
 	int r;
 
-	r = register_ftrace_function(&path_ops);
+	/* a BPF program on a function (fentry) is in the way of direct calls only: these first */
+	r = elisa_ftrace_direct(&run_ops, (unsigned long)elisa_run_hook);
 	if (r)
 		return r;
 	r = elisa_ftrace_direct(&load_ops, (unsigned long)elisa_load_hook);
 	if (r)
-		goto err_path;
+		goto err_run;
 	r = elisa_ftrace_direct(&exit_ops, (unsigned long)elisa_exit_hook);
 	if (r)
 		goto err_load;
-	r = elisa_ftrace_direct(&run_ops, (unsigned long)elisa_run_hook);
+	r = register_ftrace_function(&path_ops);
 	if (r)
 		goto err_exit;
 	return 0;
@@ -213,8 +224,8 @@ err_exit:
 	elisa_ftrace_direct_end(&exit_ops, (unsigned long)elisa_exit_hook);
 err_load:
 	elisa_ftrace_direct_end(&load_ops, (unsigned long)elisa_load_hook);
-err_path:
-	unregister_ftrace_function(&path_ops);
+err_run:
+	elisa_ftrace_direct_end(&run_ops, (unsigned long)elisa_run_hook);
 	return r;
 }
 
@@ -226,24 +237,54 @@ static void unregister_path(void)
 	unregister_ftrace_function(&path_ops);
 }
 
-/* Takes a share of the exit-path hooks. It waits for grace periods: not under elisa_lock. */
+/*
+ * Under hooks_lock. To patch text takes 30 M instructions and stops all CPUs, also if it fails halfway, and a
+ * guest may ask without end: what failed once fails for a while without a try.
+ */
+static int put_hooks_in_place(void)
+{
+	if (registered)
+		return 0;
+	if (refusal && time_before(jiffies, retry_at))
+		return refusal;
+	refusal = register_path();
+	retry_at = jiffies + REFUSAL_LASTS;
+	registered = !refusal;
+	if (refusal)
+		pr_err_ratelimited(
+			"cannot hook KVM's entry and exit (%d): is a livepatch or a probe on %s or its neighbours?\n",
+			refusal, names[ELISA_HOOK_RUN]);
+	return refusal;
+}
+
+/*
+ * Takes a share of the exit-path hooks. The first one waits for grace periods: not under elisa_lock, and only a
+ * thread that a VM's attach runs in, which may wait as long as it takes. While somebody has a share, nobody waits.
+ */
 int elisa_hooks_arm(void)
 {
-	int r = 0;
+	int r;
 
-	mutex_lock(&hooks_lock);
-	if (!registered)
-		r = register_path();
-	if (r) {
-		pr_err("cannot hook KVM's entry and exit (%d): is a livepatch or a probe on %s or its neighbours?\n",
-		       r, names[ELISA_HOOK_RUN]);
-	} else {
-		registered = true;
+	if (atomic_inc_not_zero(&armed)) {
+		__module_get(THIS_MODULE);
+		return 0;
+	}
+	if (mutex_lock_killable(&hooks_lock))
+		return -EINTR;
+	r = put_hooks_in_place();
+	if (!r) {
 		atomic_inc(&armed);
 		__module_get(THIS_MODULE);
 	}
 	mutex_unlock(&hooks_lock);
 	return r;
+}
+
+/* One more share for one who has one. Does not sleep. */
+void elisa_hooks_share(void)
+{
+	atomic_inc(&armed);
+	__module_get(THIS_MODULE);
 }
 
 /* Not at the pace of a guest that attaches and detaches in a loop. */

@@ -3,16 +3,23 @@
  * Hypercalls: one page of hostile input, copied once, checked, answered. It runs in the
  * vCPU's thread inside KVM's handling of VMCALL, may sleep, and must never trust a field
  * of the guest's page after the copy.
+ *
+ * Each call is paid for from the token bucket of the VMM's grant: it holds what a second allows. When it is
+ * empty the vCPU's thread sleeps after the call, outside of all locks, until the call is paid for. So a guest needs no
+ * code for it, and cannot leave it out. A thread sleeps at most as long as one call costs, times
+ * the VMM's threads that sleep with it; a signal that kills ends it.
  */
 #include <linux/kvm_host.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 
 #include "elisa.h"
 #include "vmx.h"
 
 struct call {
-	struct elisa_vm *vm;
+	struct elisa_vm *vm; /* NULL, as vcpu: a VM that nothing was granted */
 	struct elisa_vcpu *vcpu;
 	struct kvm_vcpu *kvm_vcpu;
 	struct elisa_hc_page *page; /* our copy */
@@ -21,7 +28,7 @@ struct call {
 static int hello(struct call *call)
 {
 	struct elisa_hc_page *page = call->page;
-	u32 rights = elisa_grant_rights(call->vm->mm);
+	u32 rights = elisa_grant_rights(call->kvm_vcpu->kvm->mm);
 
 	if (page->hello.abi != ELISA_ABI_VERSION) {
 		page->why = ELISA_WHY_ABI;
@@ -31,8 +38,12 @@ static int hello(struct call *call)
 	page->hello.flags = (rights & ELISA_GRANT_EXPORT ? ELISA_HELLO_MAY_EXPORT : 0) |
 			    (rights & ELISA_GRANT_ATTACH ? ELISA_HELLO_MAY_ATTACH : 0);
 	page->hello.root_limit = elisa_root_limit();
-	memcpy(page->hello.exits, call->vcpu->exits, sizeof(page->hello.exits));
-	page->hello.return_traps = call->vcpu->return_traps;
+	memset(page->hello.exits, 0, sizeof(page->hello.exits));
+	page->hello.return_traps = 0;
+	if (call->vcpu) {
+		memcpy(page->hello.exits, call->vcpu->exits, sizeof(page->hello.exits));
+		page->hello.return_traps = call->vcpu->return_traps;
+	}
 	return 0;
 }
 
@@ -92,15 +103,49 @@ static int dispatch_locked(struct call *call)
 	return -ENOSYS;
 }
 
+/*
+ * A VM that nothing was granted has nothing, and gets nothing: the answers are those of a VM without exports and
+ * attachments, and the host remembers nothing of it. Its driver starts before it is granted something.
+ */
+static int dispatch_ungranted(struct call *call)
+{
+	struct elisa_hc_page *p = call->page;
+
+	switch (p->call) {
+	case ELISA_HC_HELLO:
+		return hello(call);
+	case ELISA_HC_EVENTS:
+		p->events.count = 0;
+		return 0;
+	case ELISA_HC_RESET:
+	case ELISA_HC_VCPU_SYNC:
+		return 0;
+	case ELISA_HC_DETACH:
+		return elisa_fail(-ENOENT, &p->why, ELISA_WHY_NO_ATTACHMENT, &p->value,
+				  p->detach.slot);
+	case ELISA_HC_EXPORT_DESTROY:
+		return elisa_fail(-ENOENT, &p->why, ELISA_WHY_NO_EXPORT, &p->value, p->destroy.id);
+	}
+	if (!p->call || p->call >= ELISA_HC_COUNT)
+		return elisa_fail(-ENOSYS, &p->why, ELISA_WHY_CALL, &p->value, p->call);
+	return elisa_fail(-EPERM, &p->why, ELISA_WHY_NO_GRANT, &p->value, 0);
+}
+
 static int dispatch(struct call *call)
 {
 	struct elisa_hc_page *p = call->page;
+	struct kvm *kvm = call->kvm_vcpu->kvm;
 	int r;
 
 	p->why = ELISA_OK;
 	p->value = 0;
 	if (mutex_lock_killable(&elisa_lock))
 		return -EINTR;
+	if (!elisa_grant_rights(kvm->mm) && !elisa_vm_find(kvm)) {
+		r = dispatch_ungranted(call);
+		mutex_unlock(&elisa_lock);
+		return r;
+	}
 	call->vcpu = elisa_vcpu_get(call->kvm_vcpu);
 	if (!call->vcpu) {
 		mutex_unlock(&elisa_lock);
@@ -128,12 +173,52 @@ static int dispatch(struct call *call)
 	return r;
 }
 
-static int hypercall(struct kvm_vcpu *kvm_vcpu)
+/*
+ * Of a call that interrupts other CPUs, makes or frees tables, or looks at all exports: all of it. Of one that makes or
+ * pins something of the caller's own, and of most that fail: a tenth. A look at a list: a fiftieth.
+ */
+static u64 price(u32 call, int r, u64 all)
+{
+	switch (call) {
+	case ELISA_HC_ATTACH:
+		return all;
+	case ELISA_HC_EXPORT_UNMAP:
+	case ELISA_HC_EXPORT_PUBLISH:
+	case ELISA_HC_EXPORT_DESTROY:
+	case ELISA_HC_DETACH:
+	case ELISA_HC_RESET:
+	case ELISA_HC_DONATE:
+		return r ? all / 10 : all;
+	case ELISA_HC_DOORBELL:
+	case ELISA_HC_EXPORT_CREATE:
+	case ELISA_HC_EXPORT_MAP:
+	case ELISA_HC_EXPORT_PLACES:
+		return all / 10;
+	}
+	return all / 50;
+}
+
+/* For how long the thread has to wait for it. */
+static u64 charge(struct mm_struct *mm, u32 call, int r)
+{
+	unsigned int rate = READ_ONCE(elisa_calls_per_second);
+	u64 wait;
+
+	if (!rate)
+		return 0;
+	mutex_lock(&elisa_lock);
+	wait = elisa_grant_charge(mm, ktime_get_mono_fast_ns(), price(call, r, NSEC_PER_SEC / rate),
+				  NSEC_PER_SEC);
+	mutex_unlock(&elisa_lock);
+	return wait;
+}
+
+static int hypercall(struct kvm_vcpu *kvm_vcpu, u64 *wait)
 {
 	u64 gpa = kvm_vcpu->arch.regs[VCPU_REGS_RCX];
 	struct call call = {.kvm_vcpu = kvm_vcpu};
 	unsigned long hva;
-	u32 why;
+	u32 why, called;
 	int r;
 
 	BUILD_BUG_ON(sizeof(struct elisa_hc_page) != PAGE_SIZE);
@@ -151,7 +236,10 @@ static int hypercall(struct kvm_vcpu *kvm_vcpu)
 	if (copy_from_user(call.page, (void __user *)hva, PAGE_SIZE)) {
 		r = -EFAULT;
 	} else {
+		called = call.page->call;
 		r = dispatch(&call);
+		if (call.vm)
+			*wait = charge(call.vm->mm, called, r);
 		if (copy_to_user((void __user *)hva, call.page, PAGE_SIZE) && !r)
 			r = -EFAULT;
 		elisa_kvm_mark_dirty(kvm_vcpu, gpa);
@@ -160,14 +248,30 @@ static int hypercall(struct kvm_vcpu *kvm_vcpu)
 	return r;
 }
 
-/* In the place of kvm_sched_yield(), when the guest named our magic as the vCPU. */
-void elisa_hypercall(struct kvm_vcpu *kvm_vcpu, unsigned long magic)
+/*
+ * In the place of kvm_sched_yield(), when the guest named our magic as the vCPU. Returns the nanoseconds to wait
+ * before the guest goes on.
+ */
+u64 elisa_hypercall(struct kvm_vcpu *kvm_vcpu, unsigned long magic)
 {
-	int r = hypercall(kvm_vcpu);
+	u64 wait = 0;
+	int r = hypercall(kvm_vcpu, &wait);
 
 	elisa_count(ELISA_COUNT_HYPERCALLS);
 	if (r)
 		elisa_count(ELISA_COUNT_HYPERCALL_ERRORS);
 	kvm_vcpu->arch.regs[VCPU_REGS_RBX] = ELISA_HC_REPLY;
 	kvm_vcpu->arch.regs[VCPU_REGS_RCX] = (long)r;
+	return wait;
+}
+
+void elisa_hypercall_wait(u64 wait)
+{
+	ktime_t time = ns_to_ktime(wait);
+
+	if (!wait)
+		return;
+	elisa_count(ELISA_COUNT_THROTTLED);
+	set_current_state(TASK_KILLABLE);
+	schedule_hrtimeout(&time, HRTIMER_MODE_REL);
 }

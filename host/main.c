@@ -40,6 +40,12 @@ unsigned int elisa_default_max_pages = 65536;
 module_param_named(max_pages, elisa_default_max_pages, uint, 0644);
 MODULE_PARM_DESC(max_pages, "pages that may be held of a VMM if its grant says nothing");
 
+unsigned int elisa_calls_per_second = 1000;
+module_param_named(calls_per_second, elisa_calls_per_second, uint, 0644);
+MODULE_PARM_DESC(
+	calls_per_second,
+	"attaches, detaches and the like that a VMM's VMs may make in the long run; 0: no limit");
+
 static bool allow_leaky_cpu;
 module_param(allow_leaky_cpu, bool, 0444);
 MODULE_PARM_DESC(
@@ -47,6 +53,7 @@ MODULE_PARM_DESC(
 	"attach on CPUs with L1TF, MDS or the like: no exit flushes the object's data after a call");
 
 atomic64_t elisa_counters[ELISA_COUNT_COUNT];
+bool elisa_invept_context; /* this CPU has INVEPT of a single context; const after init */
 
 #define HARMLESS(bug, text) {X86_BUG_##bug, text, true},
 #define LEAKS(bug, text)    {X86_BUG_##bug, text, false},
@@ -152,6 +159,7 @@ static int check_cpu(void)
 		return cpu_lacks("write-back 4-level EPT");
 	if (!(ept & VMX_EPT_EXTENT_GLOBAL_BIT))
 		return cpu_lacks("INVEPT of all contexts");
+	elisa_invept_context = ept & VMX_EPT_EXTENT_CONTEXT_BIT;
 	if (!(ept >> 32 & VMX_VPID_EXTENT_SINGLE_CONTEXT_BIT))
 		return cpu_lacks("INVVPID of a single context");
 	if (!boot_cpu_has(X86_FEATURE_SMEP) || !boot_cpu_has(X86_FEATURE_SMAP))

@@ -2,8 +2,10 @@
 /*
  * Builds the EPT of gate-in, gate-out and sub, and the APT they share. Every page here
  * belongs to exactly one slot, export, attachment or context; a page is freed only after
- * elisa_flush_vm() has made sure that no CPU can still walk it.
+ * no CPU can still walk it. The end of the file says why none can.
  */
+#include <linux/bitmap.h>
+#include <linux/cpumask.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -400,27 +402,116 @@ void elisa_context_free(struct elisa_context *c)
 	kfree(c);
 }
 
-static void flush_this_cpu(void *unused)
-{
-	invept_all();
-}
+/*
+ * From here on: what CPUs remember of these tables. A CPU caches translations and entries of paging
+ * structures, tagged with the root they came from (SDM vol. 3, "Caching Translation Information"; EP4TA). What
+ * was in a page that is unmapped must not be reached through them by a vCPU. No other tenant pays for that:
+ * an IPI goes only to CPUs that run a vCPU of this VM or export, and INVEPT runs in the vCPU's own thread.
+ *
+ * 1. A root belongs to one context, and that to one vCPU: no other vCPU's EPTP list has it. So what is tagged with
+ *    the root is used by this vCPU only, in guest mode.
+ * 2. The vCPU enters guest mode through its entry hook only, as long as it has contexts. The hook calls
+ *    elisa_forget() under vcpu->lock and with IRQs off until the entry.
+ * 3. Whoever changed a table takes vcpu->lock afterwards, sets `forget`, and looks at `inside` and `cpu`.
+ *    - If the hook had the lock later, it sees `forget`, and INVEPT comes before the entry. Walks after
+ *      INVEPT, which is serializing, find the changed table.
+ *    - If it had the lock earlier, `inside` is set, and `cpu` is where it enters. The IPI makes that CPU leave guest
+ *      mode, at once or right after the entry, for IRQs are off between. The sender waits for it. The next
+ *      entry is the case above.
+ * 4. A vCPU that comes to another CPU may find there what it left long ago: everything goes. KVM does
+ *    the same at that time (vmx_vcpu_load_vmcs(), vmx_flush_tlb_all()), so that others lose nothing by it.
+ * 5. A root's page is freed without INVEPT. Whoever makes a page a root has to clear what CPUs remember under it:
+ *    new contexts are in `forget`, and KVM does it in kvm_mmu_load().
+ *
+ * So the CPUs in question are those of the vCPUs that are inside: a CPU that a vCPU has left is not among them.
+ * A revoked context is never entered again (elisa_attachment_shut()), and needs the IPI only.
+ */
 
 /*
- * The one invalidation path: every CPU that has run a vCPU of @vm leaves guest mode (the
- * IPI is an exit) and drops all translations that came from an EPT. Other CPUs never saw
- * a context of it; a CPU that was offline has them dropped by KVM when it comes back.
+ * More contexts than these go by one INVEPT of all. These take 24, with IRQs off: what others lose is worth that
+ * much, and not 192. The number has not been measured on a processor.
  */
-void elisa_flush_vm(struct elisa_vm *vm)
+#define FORGET_SINGLY 8
+
+static struct cpumask running; /* elisa_lock */
+
+static void note_cpu(struct elisa_vcpu *vcpu)
 {
-	smp_mb(); /* table entries before the mask; pairs with cpumask_set_cpu() in elisa_enter() */
-	on_each_cpu_mask(vm->cpus, flush_this_cpu, NULL, true);
+	if (vcpu->inside)
+		cpumask_set_cpu(vcpu->cpu, &running);
 }
 
-/* The same for all that are attached to @export. Under elisa_lock. */
-void elisa_flush_export(struct elisa_export *export)
+static void was_interrupted(void *unused)
+{
+}
+
+/* An IPI is an exit. Returns when all CPUs in `running` have taken it. */
+static void kick_running(void)
+{
+	on_each_cpu_mask(&running, was_interrupted, NULL, true);
+}
+
+/* All vCPUs of @vm that are in guest mode leave it once. Under elisa_lock. */
+void elisa_kick_vm(struct elisa_vm *vm)
+{
+	struct elisa_vcpu *vcpu;
+	unsigned long flags;
+
+	lockdep_assert_held(&elisa_lock);
+	cpumask_clear(&running);
+	list_for_each_entry(vcpu, &vm->vcpus, node) {
+		raw_spin_lock_irqsave(&vcpu->lock, flags);
+		note_cpu(vcpu);
+		raw_spin_unlock_irqrestore(&vcpu->lock, flags);
+	}
+	kick_running();
+}
+
+static void kick_export(struct elisa_export *export, bool forget)
 {
 	struct elisa_attachment *attachment;
+	struct elisa_context *c;
+	unsigned long flags;
 
+	lockdep_assert_held(&elisa_lock);
+	cpumask_clear(&running);
 	list_for_each_entry(attachment, &export->attachments, node)
-		elisa_flush_vm(attachment->vm);
+		list_for_each_entry(c, &attachment->contexts, node) {
+			raw_spin_lock_irqsave(&c->vcpu->lock, flags);
+			if (forget)
+				set_bit(attachment->slot, c->vcpu->forget);
+			note_cpu(c->vcpu);
+			raw_spin_unlock_irqrestore(&c->vcpu->lock, flags);
+		}
+	kick_running();
+}
+
+/* The same for all vCPUs that have a context of @export. */
+void elisa_kick_export(struct elisa_export *export)
+{
+	kick_export(export, false);
+}
+
+/* After this no vCPU uses what it remembers of @export's tables. */
+void elisa_flush_export(struct elisa_export *export)
+{
+	kick_export(export, true);
+}
+
+/* Before an entry, under vcpu->lock, IRQs off. */
+void elisa_forget(struct elisa_vcpu *vcpu)
+{
+	int cpu = raw_smp_processor_id(), slot, i;
+
+	if (vcpu->cpu == cpu && bitmap_empty(vcpu->forget, ELISA_SLOTS))
+		return;
+	if (vcpu->cpu != cpu || !elisa_invept_context ||
+	    bitmap_weight(vcpu->forget, ELISA_SLOTS) > FORGET_SINGLY)
+		invept_all();
+	else
+		for_each_set_bit(slot, vcpu->forget, ELISA_SLOTS)
+			for (i = 0; i < ELISA_ROOTS; i++)
+				invept_context(vcpu->slots[slot]->eptp[i]);
+	vcpu->cpu = cpu;
+	bitmap_zero(vcpu->forget, ELISA_SLOTS);
 }

@@ -13,7 +13,7 @@
 
 DEFINE_MUTEX(elisa_lock);
 LIST_HEAD(elisa_vms);
-static DEFINE_HASHTABLE(vcpus, 8); /* RCU; written under elisa_lock */
+static DEFINE_HASHTABLE(vcpus, 12); /* RCU; written under elisa_lock */
 /* For hook_entry.S: which hashes of set-up vCPUs there are. Written under elisa_lock. */
 u8 elisa_vcpu_filter[256];
 static u32 filter_count[256];
@@ -45,32 +45,45 @@ void elisa_vcpu_set_up(struct elisa_vcpu *vcpu, bool set_up)
 	WRITE_ONCE(elisa_vcpu_filter[hash], !!filter_count[hash]);
 }
 
-static struct elisa_vm *vm_get(struct kvm *kvm)
+/* The VM, if it is known. Under elisa_lock. */
+struct elisa_vm *elisa_vm_find(struct kvm *kvm)
 {
 	struct elisa_vm *vm;
 
+	lockdep_assert_held(&elisa_lock);
 	list_for_each_entry(vm, &elisa_vms, node)
 		if (vm->kvm == kvm)
 			return vm;
-	vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
+	return NULL;
+}
+
+static struct elisa_vm *vm_new(struct kvm *kvm)
+{
+	struct elisa_vm *vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
+
 	if (!vm)
 		return NULL;
-	vm->events = elisa_events_new();
-	if (!vm->events || !zalloc_cpumask_var(&vm->cpus, GFP_KERNEL_ACCOUNT)) {
-		elisa_events_put(vm->events);
-		kfree(vm);
-		return NULL;
-	}
+	vm->bell = elisa_bell_new(kvm);
+	if (!vm->bell)
+		goto err_vm;
+	vm->events = elisa_events_new(vm->bell);
+	if (!vm->events)
+		goto err_bell;
 	vm->kvm = kvm;
 	vm->mm = kvm->mm;
 	mmgrab(vm->mm);
 	vm->pid = task_tgid_nr(current);
 	vm->id = next_vm++;
-	vm->gsi = ELISA_NO_DOORBELL;
 	INIT_LIST_HEAD(&vm->vcpus);
 	INIT_LIST_HEAD(&vm->exports);
 	list_add_tail(&vm->node, &elisa_vms);
 	return vm;
+
+err_bell:
+	elisa_bell_put(vm->bell);
+err_vm:
+	kfree(vm);
+	return NULL;
 }
 
 /* Ends all that the VM exports and all that it is attached to. Under elisa_lock. */
@@ -82,26 +95,30 @@ void elisa_vm_reset(struct elisa_vm *vm)
 	lockdep_assert_held(&elisa_lock);
 	for (i = 0; i < ELISA_SLOTS; i++)
 		if (vm->slots[i])
+			elisa_attachment_shut(vm->slots[i]);
+	elisa_kick_vm(vm);
+	for (i = 0; i < ELISA_SLOTS; i++)
+		if (vm->slots[i])
 			elisa_attachment_free(vm->slots[i]);
 	list_for_each_entry_safe(export, next, &vm->exports, node)
 		elisa_export_kill(export);
 	elisa_events_clear(vm->events);
-	vm->gsi = ELISA_NO_DOORBELL;
+	elisa_bell_silence(vm->bell);
 }
 
 static void vm_free(struct elisa_vm *vm)
 {
 	elisa_vm_reset(vm);
 	list_del(&vm->node);
+	elisa_bell_put(vm->bell);
 	elisa_events_put(vm->events);
 	if (vm->vmm)
 		elisa_vmm_put(vm->vmm);
 	mmdrop(vm->mm);
-	free_cpumask_var(vm->cpus);
 	kfree(vm);
 }
 
-/* The vCPU's state, made at its first hypercall. Its own thread, under elisa_lock. */
+/* The vCPU's state, made at its first hypercall that needs it. Its own thread, under elisa_lock. */
 struct elisa_vcpu *elisa_vcpu_get(struct kvm_vcpu *kvm_vcpu)
 {
 	struct elisa_vcpu *vcpu = elisa_vcpu_find(kvm_vcpu);
@@ -110,7 +127,7 @@ struct elisa_vcpu *elisa_vcpu_get(struct kvm_vcpu *kvm_vcpu)
 	lockdep_assert_held(&elisa_lock);
 	if (vcpu)
 		return vcpu;
-	vm = vm_get(kvm_vcpu->kvm);
+	vm = elisa_vm_find(kvm_vcpu->kvm) ?: vm_new(kvm_vcpu->kvm);
 	if (!vm)
 		return NULL;
 	vcpu = kzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT);
@@ -121,6 +138,7 @@ struct elisa_vcpu *elisa_vcpu_get(struct kvm_vcpu *kvm_vcpu)
 	}
 	vcpu->kvm_vcpu = kvm_vcpu;
 	vcpu->vm = vm;
+	vcpu->cpu = -1;
 	raw_spin_lock_init(&vcpu->lock);
 	elisa_watch_init(vcpu);
 	list_add_tail(&vcpu->node, &vm->vcpus);

@@ -7,7 +7,6 @@
 #define ELISA_HOST_VMX_H
 
 #include <linux/types.h>
-#include <asm/asm.h>
 #include <asm/msr.h>
 #include <asm/vmx.h>
 
@@ -33,21 +32,24 @@ static __always_inline void vmcs_set(unsigned long field, u64 value)
 	asm volatile("vmwrite %1, %0" : : "r"(field), "rm"(value) : "cc");
 }
 
-/*
- * INVEPT type 2, all contexts (SDM 31.3). #UD where VMX is off (a CPU without a VM or
- * going offline): then there is nothing to invalidate.
- */
+/* INVEPT type 2, all contexts (SDM 31.3). */
 static __always_inline void invept_all(void)
 {
 	struct {
 		u64 eptp, reserved;
 	} descriptor = {0, 0};
 
-	asm volatile("1: invept %0, %1\n"
-		     "2:\n" _ASM_EXTABLE(1b, 2b)
-		     :
-		     : "m"(descriptor), "r"(2UL)
-		     : "cc", "memory");
+	asm volatile("invept %0, %1" : : "m"(descriptor), "r"(2UL) : "cc", "memory");
+}
+
+/* INVEPT type 1: what came from the tables of this EPTP, for all VPIDs. */
+static __always_inline void invept_context(u64 eptp)
+{
+	struct {
+		u64 eptp, reserved;
+	} descriptor = {eptp, 0};
+
+	asm volatile("invept %0, %1" : : "m"(descriptor), "r"(1UL) : "cc", "memory");
 }
 
 /* INVVPID type 1, single context: all of one VPID's translations, for every EPTP. */

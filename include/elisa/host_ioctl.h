@@ -113,6 +113,7 @@ enum elisa_counter {
 	ELISA_COUNT_DEBUG_SUPPRESSED, /* #DB in gate or sub */
 	ELISA_COUNT_RINGS,	      /* doorbells, by functions in sub */
 	ELISA_COUNT_INTERRUPTS,	      /* raised for a doorbell, an event or a revocation */
+	ELISA_COUNT_THROTTLED,	      /* hypercalls that had to wait: too many of the grant's */
 	ELISA_COUNT_COUNT
 };
 

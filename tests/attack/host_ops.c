@@ -104,22 +104,24 @@ static void probe_first(const char *function)
 	sprintf(text, "p:first %s", function);
 	CHECK_EQ(put(TRACING "kprobe_events", text), 0);
 	CHECK_EQ(put(TRACING "events/kprobes/first/enable", "1"), 0);
-	CHECK_EQ(attach_try(pair.guest, "t.host", 0), 0);
-	r = hypercall(pair.guest, 0, ELISA_HC_VCPU_SYNC);
+	r = attach_try(pair.guest, "t.host", 0);
 	attack_try(!r || (r == -EBUSY && pair.guest->page->why == ELISA_WHY_HOOK),
-		   "%s: sync gives %d", function, r);
+		   "%s: attach gives %d", function, r);
 	failed = *object_data(pair.manager);
 	if (r) {
 		attack_try(call(pair.guest, 0, pair.slot, DO_COUNT, 0, 0).exit == FAULT(UD),
 			   "VMFUNC is on without hooks");
 		attack_try(*object_data(pair.manager) == failed, "the function ran");
 	} else {
+		CHECK_EQ(hypercall(pair.guest, 0, ELISA_HC_VCPU_SYNC), 0);
 		attack_try(isolation_works(), "with an older probe on %s", function);
 	}
 	CHECK_EQ(put(TRACING "events/kprobes/first/enable", "0"), 0);
 	put(TRACING "kprobe_events", "-:first");
-	if (r)
+	if (r) {
+		CHECK_EQ(attach_patiently(pair.guest, "t.host"), 0);
 		CHECK_EQ(hypercall(pair.guest, 0, ELISA_HC_VCPU_SYNC), 0);
+	}
 	attack_try(isolation_works(), "after the probe on %s", function);
 }
 

@@ -70,15 +70,15 @@ static void first(const char *name)
 	CHECK(!(host_flags() & ELISA_HOST_ARMED));
 	r = patch(name);
 	attack_try(!r, "%s without hooks: %d", name, r);
-	CHECK_EQ(attach_try(pair.guest, "t.patch", 0), 0);
-	r = hypercall(pair.guest, 0, ELISA_HC_VCPU_SYNC);
+	r = attach_try(pair.guest, "t.patch", 0);
 	attack_try(r == -EBUSY && pair.guest->page->why == ELISA_WHY_HOOK,
-		   "set up beside %s: %d, why %u", name, r, pair.guest->page->why);
+		   "attached beside %s: %d, why %u", name, r, pair.guest->page->why);
 	attack_try(call(pair.guest, 0, pair.slot, DO_COUNT, 0, 0).exit == FAULT(UD) &&
 			   *object_data(pair.manager) == 0,
 		   "VMFUNC is on without hooks");
 	attack_try(!unpatch(name), "%s cannot be taken away", name);
-	attack_try(!hypercall(pair.guest, 0, ELISA_HC_VCPU_SYNC), "not set up without it");
+	attack_try(!attach_patiently(pair.guest, "t.patch"), "not attached without it");
+	CHECK_EQ(hypercall(pair.guest, 0, ELISA_HC_VCPU_SYNC), 0);
 	attack_try(isolation_works(), "after %s", name);
 }
 

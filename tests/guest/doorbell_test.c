@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The guest driver's doorbell with the fake host: "none" if its edge never came when the driver was loaded, "rings" if
- * it did. Runs as root, alone.
+ * it did, "later" if the host had granted nothing yet. Runs as root, alone.
  */
 #include <poll.h>
 #include <stdint.h>
@@ -28,6 +28,18 @@ static void test_no_doorbell(void)
 	      last_bell.status.value == 1);
 	CHECK(add_bell(fd, bell, 0) && errno == EOPNOTSUPP &&
 	      last_bell.status.why == ELISA_WHY_DOORBELL);
+	close(bell);
+	close(fd);
+}
+
+/* The grant comes when the driver has been loaded. */
+static void test_later(void)
+{
+	int fd = device(), bell = eventfd(0, EFD_NONBLOCK);
+
+	CHECK(add_bell(fd, bell, 0) && errno == EOPNOTSUPP);
+	set("granted", 1);
+	CHECK(!add_bell(fd, bell, 0));
 	close(bell);
 	close(fd);
 }
@@ -100,6 +112,8 @@ int main(int argc, char **argv)
 	setbuf(stdout, NULL);
 	if (argc == 2 && !strcmp(argv[1], "rings"))
 		RUN(test_doorbell());
+	else if (argc == 2 && !strcmp(argv[1], "later"))
+		RUN(test_later());
 	else
 		RUN(test_no_doorbell());
 	printf(">> %d failures\n", failures);

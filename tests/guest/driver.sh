@@ -31,3 +31,6 @@ rmmod elisa_guest
 loads rings=1
 doorbell_test rings
 rmmod elisa_guest
+loads rings=1 granted=0
+doorbell_test later
+rmmod elisa_guest

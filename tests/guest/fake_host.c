@@ -41,9 +41,10 @@ module_param(flood_callers, int, 0644); /* ... by so many vCPUs in turn */
 
 /* The doorbell: its edge comes if "rings" is set, and once more for each write to "ring". */
 static u32 gsi = ELISA_NO_DOORBELL;
-static bool rings;
+static bool rings, granted = true;
 module_param(gsi, uint, 0444);
 module_param(rings, bool, 0444);
+module_param(granted, bool, 0644);
 
 static void edge(struct work_struct *work)
 {
@@ -179,6 +180,8 @@ static int answer(struct elisa_hc_page *page, struct elisa_status *status)
 		page->donate.donated = donated;
 		return 0;
 	case ELISA_HC_DOORBELL:
+		if (!granted)
+			return elisa_fail(status, ELISA_WHY_NO_GRANT, 0, -EPERM);
 		gsi = page->doorbell.gsi;
 		if (rings && gsi != ELISA_NO_DOORBELL)
 			schedule_work(&ringing);

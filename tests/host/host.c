@@ -3,7 +3,9 @@
 #include "host.h"
 
 struct machine machines[MACHINES];
-long hooks_armed;
+long hooks_armed, hooks_tried;
+bool hooks_refused;
+u64 interrupt_takes;
 bool cpu_leaks, cpu_has_tsx;
 static long live; /* allocations before the VMs came */
 
@@ -14,7 +16,9 @@ WEAK unsigned int elisa_max_limit_us = 10000;
 WEAK unsigned int elisa_default_suspend_us = 50000;
 WEAK unsigned int elisa_max_suspend_us = 100000;
 WEAK unsigned int elisa_default_max_pages = 600;
+WEAK unsigned int elisa_calls_per_second = 1000;
 WEAK atomic64_t elisa_counters[ELISA_COUNT_COUNT];
+WEAK bool elisa_invept_context = true;
 
 WEAK bool elisa_cpu_leaks(void)
 {
@@ -44,8 +48,18 @@ void elisa_watch_end(struct elisa_vcpu *vcpu)
 
 int elisa_hooks_arm(void)
 {
+	shim_assert(!shim_mutex_depth);
+	hooks_tried++;
+	if (hooks_refused)
+		return -EBUSY;
 	hooks_armed++;
 	return 0;
+}
+
+void elisa_hooks_share(void)
+{
+	shim_assert(hooks_armed > 0);
+	hooks_armed++;
 }
 
 void elisa_hooks_disarm(void)
@@ -68,7 +82,7 @@ static struct machine *machine_of(struct kvm *kvm)
 
 bool elisa_kvm_get(struct kvm *kvm)
 {
-	shim_assert(elisa_lock.held && !machine_of(kvm)->references);
+	shim_assert(!machine_of(kvm)->references);
 	machine_of(kvm)->references += !machine_of(kvm)->dying;
 	return !machine_of(kvm)->dying;
 }
@@ -81,8 +95,9 @@ void elisa_kvm_put(struct kvm *kvm)
 
 void elisa_kvm_interrupt(struct kvm *kvm, u32 gsi)
 {
-	shim_assert(machine_of(kvm)->references == 1);
+	shim_assert(machine_of(kvm)->references == 1 && !elisa_lock.held && !shim_spin_depth);
 	machine_of(kvm)->edges[gsi]++;
+	shim_pass(interrupt_takes);
 }
 
 WEAK void elisa_list_reset(struct elisa_vcpu *vcpu)
@@ -248,7 +263,7 @@ int host_call(int machine, u32 call, struct elisa_hc_page *page)
 	page->call = call;
 	memcpy(guest_memory(machine, GPA(0)), page, sizeof(*page));
 	vcpu->arch.regs[VCPU_REGS_RCX] = GPA(0);
-	elisa_hypercall(vcpu, ELISA_HC_MAGIC);
+	elisa_hypercall_wait(elisa_hypercall(vcpu, ELISA_HC_MAGIC));
 	shim_assert(vcpu->arch.regs[VCPU_REGS_RBX] == ELISA_HC_REPLY);
 	memcpy(page, guest_memory(machine, GPA(0)), sizeof(*page));
 	r = (int)vcpu->arch.regs[VCPU_REGS_RCX];

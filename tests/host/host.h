@@ -40,7 +40,9 @@ enum {
 	MACHINES
 };
 extern struct machine machines[MACHINES];
-extern long hooks_armed;
+extern long hooks_armed, hooks_tried;
+extern bool hooks_refused;
+extern u64 interrupt_takes; /* ns */
 extern bool cpu_leaks, cpu_has_tsx;
 
 void host_start(void); /* both VMs, no grants */

@@ -97,18 +97,69 @@ static void whom(void **state)
 	assert_int_equal(machines[MANAGER].edges[7], 0);
 }
 
-/* A VM gets no more than so many interrupts, and others do not wait for that. */
+#define BURST 16
+
+/* A VM gets no more than so many interrupts at once, and others do not wait for that. */
 static void often(void **state)
 {
+	struct machine *m = machines;
+	int i;
+
 	(void)state;
-	ring(0, 1);
 	shim_tick = 1;
+	for (i = 0; i < BURST + 1 && m[GUEST].edges[5] == i; i++) {
+		elisa_ring_place(export_(), 0);
+		shim_run_work();
+	}
+	assert_in_range(m[GUEST].edges[5], BURST / 2, BURST);
+	/* the last one had to wait, and that time is over */
+	i = m[GUEST].edges[5];
 	elisa_ring_place(export_(), 0);
+	elisa_ring(host_vm(MANAGER)->bell);
 	shim_run_work();
-	assert_int_equal(machines[GUEST].edges[5], 1);
-	shim_run_work(); /* after its sleep */
-	assert_int_equal(machines[GUEST].edges[5], 2);
+	assert_int_equal(m[GUEST].edges[5], i + 1);
+	assert_int_equal(m[MANAGER].edges[7], 1);
+	/* one for all that rang meanwhile */
+	host_settle();
+	assert_int_equal(m[GUEST].edges[5], i + 1);
 	shim_tick = 100000;
+}
+
+/* The VMM may have connected its interrupt to thousands of vCPUs. */
+static void dear(void **state)
+{
+	int i;
+
+	(void)state;
+	shim_tick = 1;
+	interrupt_takes = 1000000;
+	for (i = 0; i < 8; i++) {
+		elisa_ring_place(export_(), 0);
+		shim_run_work();
+	}
+	interrupt_takes = 0;
+	shim_tick = 100000;
+	/* two at once, then the timer comes between */
+	assert_in_range(machines[GUEST].edges[5], 2, 5);
+}
+
+/* A VM ends with a ring on its way, and the work runs afterwards. */
+static void ends_first(void **state)
+{
+	(void)state;
+	elisa_ring_place(export_(), 0);
+	elisa_vcpu_gone(&machines[GUEST].vcpu);
+	shim_run_work();
+	assert_int_equal(machines[GUEST].edges[5], 0);
+	/* ... or with the timer set: end() finds nothing left */
+	elisa_ring(host_vm(MANAGER)->bell);
+	shim_tick = 1;
+	for (int i = 0; i < BURST; i++) {
+		shim_run_work();
+		elisa_ring(host_vm(MANAGER)->bell);
+	}
+	shim_tick = 100000;
+	elisa_vcpu_gone(&machines[MANAGER].vcpu);
 }
 
 static void dying(void **state)
@@ -167,7 +218,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(interrupts, start, end),
 		cmocka_unit_test_setup_teardown(whom, start, end),
 		cmocka_unit_test_setup_teardown(often, start, end),
+		cmocka_unit_test_setup_teardown(dear, start, end),
 		cmocka_unit_test_setup_teardown(dying, start, end),
+		cmocka_unit_test_setup_teardown(ends_first, start, end),
 		cmocka_unit_test_setup_teardown(a_new_driver, start, end),
 		cmocka_unit_test_setup_teardown(revoked, start, end),
 		cmocka_unit_test_setup_teardown(events, start, end),

@@ -579,6 +579,45 @@ static void no_hooks_without_an_attachment(void **state)
 	assert_int_equal(hooks_armed, 0);
 }
 
+static int attach_to(const char *name)
+{
+	return host_call(GUEST, ELISA_HC_ATTACH, request_attach(&page, name, ROOT, 1));
+}
+
+/* Nobody tries to hook for an attach that cannot be; what cannot be hooked costs nothing; SYNC waits for no hooks. */
+static void hooks_come_last(void **state)
+{
+	const long before = hooks_tried;
+	u32 id;
+
+	(void)state;
+	id = create("shop");
+	assert_int_equal(attach_to("shop"), -EAGAIN);
+	assert_int_equal(attach_to("shop.none"), -ENOENT);
+	assert_int_equal(attach_to("other"), -EPERM);
+	request_attach(&page, "shop", ROOT, 1);
+	page.destroy = (struct elisa_hc_destroy){id, 0};
+	expect(MANAGER, ELISA_HC_EXPORT_DESTROY, 0, ELISA_OK, 0);
+	host_publish("shop");
+	request_attach(&page, "shop", ROOT, 1);
+	page.attach.exchange[0] = GPA(DEVICE);
+	assert_int_equal(host_call(GUEST, ELISA_HC_ATTACH, &page), -EINVAL);
+	assert_int_equal(hooks_tried, before);
+	hooks_refused = true;
+	request_attach(&page, "shop", ROOT, 1);
+	expect(GUEST, ELISA_HC_ATTACH, -EBUSY, ELISA_WHY_HOOK, 0);
+	hooks_refused = false;
+	assert_int_equal(hooks_tried, before + 1);
+	assert_int_equal(attach_to("shop"), 0);
+	assert_int_equal(hooks_armed, 1);
+	assert_int_equal(attach_to("shop"), -EEXIST);
+	assert_int_equal(hooks_tried, before + 2);
+	memset(&page, 0, sizeof(page));
+	expect(GUEST, ELISA_HC_VCPU_SYNC, 0, ELISA_OK, 0);
+	assert_int_equal(hooks_armed, 2);
+	assert_int_equal(hooks_tried, before + 2);
+}
+
 static void every_allocation_may_fail(void **state)
 {
 	long n, before;
@@ -604,6 +643,94 @@ static void every_allocation_may_fail(void **state)
 		assert_true(!r || shim_live <= before + 2);
 		assert_true(!r || !atomic64_read(&machines[MANAGER].mm.pinned_vm));
 	}
+}
+
+/* Calls of a VM until it had to wait, with the clock at @tick ns a call. */
+static u32 calls_until_asleep(int machine, u32 call)
+{
+	u32 n = 0;
+
+	for (shim_slept = 0; !shim_slept && n < 100000; n++) {
+		memset(&page, 0, sizeof(page));
+		page.hello.abi = ELISA_ABI_VERSION;
+		assert_int_equal(host_call(machine, call, &page), 0);
+	}
+	return n;
+}
+
+/* A second's worth at once, then each is waited for; another VM does not wait for it. */
+static void calls_are_paid_for(void **state)
+{
+	(void)state;
+	shim_tick = 0;
+	host_call(GUEST, ELISA_HC_RESET, &page);
+	assert_in_range(calls_until_asleep(GUEST, ELISA_HC_RESET), 990, 1001);
+	assert_int_equal(calls_until_asleep(GUEST, ELISA_HC_RESET), 1);
+	assert_int_equal(shim_slept, 1000000);
+	assert_int_equal(calls_until_asleep(GUEST, ELISA_HC_HELLO), 1);
+	assert_int_equal(shim_slept, 20000);
+	shim_slept = 0;
+	memset(&page, 0, sizeof(page));
+	assert_int_equal(host_call(MANAGER, ELISA_HC_RESET, &page), 0);
+	assert_int_equal(shim_slept, 0);
+	/* no limit */
+	elisa_calls_per_second = 0;
+	assert_int_equal(host_call(GUEST, ELISA_HC_RESET, &page), 0);
+	assert_int_equal(shim_slept, 0);
+	elisa_calls_per_second = 1000;
+	shim_tick = 100000;
+}
+
+static int start_ungranted(void **state)
+{
+	(void)state;
+	host_start();
+	return 0;
+}
+
+/* Nothing granted: every call is answered, and nothing is remembered. */
+static void nothing_is_made_for_the_ungranted(void **state)
+{
+	const long before = shim_live;
+
+	(void)state;
+	for (u32 call = 0; call < ELISA_HC_COUNT + 2; call++) {
+		memset(&page, 0, sizeof(page));
+		page.hello.abi = ELISA_ABI_VERSION;
+		host_call(GUEST, call, &page);
+		assert_int_equal(shim_live, before);
+		assert_true(list_empty(&elisa_vms));
+	}
+	memset(&page, 0, sizeof(page));
+	page.hello.abi = ELISA_ABI_VERSION;
+	expect(GUEST, ELISA_HC_HELLO, 0, ELISA_OK, 0);
+	assert_int_equal(page.hello.flags, 0);
+	page.doorbell.gsi = 5;
+	expect(GUEST, ELISA_HC_DOORBELL, -EPERM, ELISA_WHY_NO_GRANT, 0);
+	request_attach(&page, "shop", ROOT, 1);
+	expect(GUEST, ELISA_HC_ATTACH, -EPERM, ELISA_WHY_NO_GRANT, 0);
+	page.detach = (struct elisa_hc_detach){3, 0};
+	expect(GUEST, ELISA_HC_DETACH, -ENOENT, ELISA_WHY_NO_ATTACHMENT, 3);
+	/* the grant may come later */
+	host_grant(GUEST, ELISA_GRANT_ATTACH, "shop*", 300);
+	page.doorbell = (struct elisa_hc_doorbell){5, 0};
+	expect(GUEST, ELISA_HC_DOORBELL, 0, ELISA_OK, 0);
+	assert_int_equal(machines[GUEST].edges[5], 1);
+}
+
+/* A doorbell needs a grant that is still there. */
+static void no_doorbell_without_a_grant(void **state)
+{
+	u32 id = host_grant(GUEST, ELISA_GRANT_ATTACH, "shop*", 300);
+
+	(void)state;
+	page.doorbell = (struct elisa_hc_doorbell){5, 0};
+	expect(GUEST, ELISA_HC_DOORBELL, 0, ELISA_OK, 0);
+	assert_int_equal(elisa_grant_remove(id), 0);
+	page.doorbell = (struct elisa_hc_doorbell){6, 0};
+	expect(GUEST, ELISA_HC_DOORBELL, -EPERM, ELISA_WHY_NO_GRANT, 0);
+	page.doorbell = (struct elisa_hc_doorbell){ELISA_NO_DOORBELL, 0};
+	expect(GUEST, ELISA_HC_DOORBELL, 0, ELISA_OK, 0);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, end)
@@ -632,7 +759,12 @@ int main(void)
 		TEST(calls_refused),
 		TEST(answers_do_not_go_to_read_only_memory),
 		TEST(no_hooks_without_an_attachment),
+		TEST(hooks_come_last),
+		TEST(calls_are_paid_for),
 		TEST(every_allocation_may_fail),
+		cmocka_unit_test_setup_teardown(nothing_is_made_for_the_ungranted, start_ungranted,
+						end),
+		cmocka_unit_test_setup_teardown(no_doorbell_without_a_grant, start_ungranted, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

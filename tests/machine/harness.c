@@ -535,6 +535,18 @@ int attach_root_try(struct vm *vm, const char *name, unsigned int exchange, uint
 	return hypercall(vm, 0, ELISA_HC_ATTACH);
 }
 
+int attach_patiently(struct vm *vm, const char *name)
+{
+	int i, r = -EBUSY;
+
+	for (i = 0; r == -EBUSY && i < 150; i++) {
+		r = attach_try(vm, name, 0);
+		if (r == -EBUSY)
+			usleep(100000);
+	}
+	return r;
+}
+
 uint32_t attached(struct vm *vm, unsigned int stub_flags)
 {
 	const struct elisa_hc_attach *made = &vm->page->attach;

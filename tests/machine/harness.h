@@ -164,6 +164,8 @@ int events(struct vm *vm, uint32_t type, long value);
 /* Attaches, sets all vCPUs up and maps the stub; returns the slot. */
 uint32_t attach(struct vm *vm, const char *name, unsigned int stub_flags, unsigned int exchange);
 int attach_try(struct vm *vm, const char *name, unsigned int exchange);
+/* ... until the host tries again to put its hooks in place, which it could not. */
+int attach_patiently(struct vm *vm, const char *name);
 /* The second half of it, after ELISA_HC_ATTACH. */
 uint32_t attached(struct vm *vm, unsigned int stub_flags);
 /* The same for the process whose page-table root is @root. */

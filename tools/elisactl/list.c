@@ -151,6 +151,7 @@ static const char *const counters[] = {
 	[ELISA_COUNT_DEBUG_SUPPRESSED] = "debug_suppressed",
 	[ELISA_COUNT_RINGS] = "rings",
 	[ELISA_COUNT_INTERRUPTS] = "interrupts",
+	[ELISA_COUNT_THROTTLED] = "throttled",
 };
 _Static_assert(sizeof(counters) / sizeof(counters[0]) == ELISA_COUNT_COUNT, "a name is missing");
 

@@ -99,13 +99,14 @@ void shim_spin_unlock(spinlock_t *lock)
 	shim_spin_depth--;
 }
 
-void schedule_work(struct work_struct *work)
+bool schedule_work(struct work_struct *work)
 {
 	if (work->pending)
-		return;
+		return false;
 	work->pending = true;
 	work->next = pending;
 	pending = work;
+	return true;
 }
 
 void shim_run_work(void)
@@ -131,22 +132,63 @@ u64 ktime_get_mono_fast_ns(void)
 	return now;
 }
 
-void shim_sleep(void)
+void shim_pass(u64 ns)
 {
-	shim_assert(!shim_mutex_depth);
-	now += 1000000000;
+	now += ns;
 }
 
-bool zalloc_cpumask_var(cpumask_var_t *mask, int flags)
+u64 shim_slept;
+
+void schedule_hrtimeout(const ktime_t *time, int mode)
 {
-	*mask = kzalloc(sizeof(**mask), flags);
-	return *mask;
+	(void)mode;
+	shim_assert(!shim_mutex_depth && !shim_spin_depth);
+	now += *time;
+	shim_slept += *time;
 }
+
+static void timer_over(struct work_struct *work)
+{
+	struct hrtimer *timer = container_of(work, struct hrtimer, over);
+
+	now += timer->wait;
+	timer->function(timer);
+}
+
+void hrtimer_init(struct hrtimer *timer, int clock, int mode)
+{
+	(void)clock;
+	(void)mode;
+	timer->over.function = timer_over;
+}
+
+void hrtimer_start(struct hrtimer *timer, u64 wait, int mode)
+{
+	(void)mode;
+	timer->wait = wait;
+	schedule_work(&timer->over);
+}
+
+void hrtimer_cancel(struct hrtimer *timer)
+{
+	struct work_struct **at;
+
+	for (at = &pending; *at; at = &(*at)->next)
+		if (*at == &timer->over) {
+			*at = timer->over.next;
+			break;
+		}
+	timer->over.pending = false;
+}
+
+int shim_cpu;
+unsigned long shim_interrupted, shim_invept_all, shim_invepts;
+u64 shim_invept[SHIM_INVEPTS];
 
 void on_each_cpu_mask(const struct cpumask *mask, void (*function)(void *), void *info, bool wait)
 {
-	(void)mask;
 	shim_assert(wait && !shim_spin_depth);
+	shim_interrupted = mask->bits;
 	shim_flushes++;
 	function(info);
 }

@@ -45,9 +45,10 @@ typedef u64 gfn_t;
 	} while (0)
 void shim_bug(const char *file, int line, const char *text) __attribute__((noreturn));
 
-#define max(a, b)	  ((a) > (b) ? (a) : (b))
-#define min_t(type, a, b) ((type)(a) < (type)(b) ? (type)(a) : (type)(b))
-#define smp_mb()	  __sync_synchronize()
+#define min_t(type, a, b)	    ((type)(a) < (type)(b) ? (type)(a) : (type)(b))
+#define max(a, b)		    ((a) > (b) ? (a) : (b))
+#define smp_load_acquire(p)	    __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define smp_store_release(p, value) __atomic_store_n(p, value, __ATOMIC_RELEASE)
 static inline u64 div_u64(u64 a, u32 b)
 {
 	return a / b;
@@ -182,6 +183,15 @@ static inline void clear_bit(unsigned int n, unsigned long *map)
 {
 	map[n / 64] &= ~(1UL << n % 64);
 }
+static inline void bitmap_zero(unsigned long *map, unsigned int bits)
+{
+	memset(map, 0, bits / 8);
+}
+static inline unsigned int bitmap_weight(const unsigned long *map, unsigned int bits)
+{
+	shim_assert(bits == 64);
+	return __builtin_popcountl(*map);
+}
 static inline bool bitmap_empty(const unsigned long *map, unsigned int bits)
 {
 	return !memchr_inv(map, 0, bits / 8);
@@ -191,10 +201,6 @@ static inline bool bitmap_empty(const unsigned long *map, unsigned int bits)
 		if ((map)[(n) / 64] & (1UL << (n) % 64))
 
 /* ---- counters and references */
-struct hrtimer {
-	int unused;
-};
-
 typedef struct {
 	int counter;
 } atomic_t;
@@ -266,17 +272,16 @@ struct work_struct {
 	struct work_struct *next;
 };
 #define DECLARE_WORK(name, f) struct work_struct name = {.function = f}
-void schedule_work(struct work_struct *work);
+#define INIT_WORK(work, f)    ((work)->function = (f))
+bool schedule_work(struct work_struct *work);
 struct workqueue_struct {
 	int unused;
 };
 #define WQ_UNBOUND			  0
-#define WQ_HIGHPRI			  0
 #define alloc_workqueue(name, flags, max) kzalloc(sizeof(struct workqueue_struct), 0)
 #define destroy_workqueue(queue)	  (shim_run_work(), kfree(queue))
 #define queue_work(queue, work)		  schedule_work(work)
 #define system_unbound_wq		  NULL
-#define usleep_range(from, to)		  shim_sleep()
 #define flush_work(work)		  shim_run_work()
 
 /* a delay is over when somebody lets the work run */
@@ -289,17 +294,42 @@ struct delayed_work {
 #define schedule_delayed_work(delayed, delay)	schedule_work(&(delayed)->work)
 #define cancel_delayed_work_sync(delayed)	shim_run_work()
 u64 ktime_get_mono_fast_ns(void);
-extern u64 shim_tick;  /* ns from one look at the clock to the next */
-void shim_sleep(void); /* long enough */
+extern u64 shim_tick; /* ns from one look at the clock to the next */
+void shim_pass(u64 ns);
+
+/* a timer that is set is over with the next works, however long it was to take */
+enum hrtimer_restart {
+	HRTIMER_NORESTART
+};
+struct hrtimer {
+	struct work_struct over;
+	enum hrtimer_restart (*function)(struct hrtimer *);
+	u64 wait;
+};
+#define CLOCK_MONOTONIC	 0
+#define HRTIMER_MODE_REL 0
+#define ns_to_ktime(ns)	 (ns)
+void hrtimer_init(struct hrtimer *timer, int clock, int mode);
+void hrtimer_start(struct hrtimer *timer, u64 wait, int mode);
+void hrtimer_cancel(struct hrtimer *timer);
 #define NSEC_PER_USEC 1000
+#define NSEC_PER_SEC  1000000000ULL
+typedef u64 ktime_t;
+#define TASK_KILLABLE		 0
+#define set_current_state(state) ((void)0)
+extern u64 shim_slept; /* ns, all in all */
+void schedule_hrtimeout(const ktime_t *time, int mode);
 extern unsigned int tsc_khz;
 
 /* ---- processors */
-typedef struct cpumask {
+struct cpumask {
 	unsigned long bits;
-} * cpumask_var_t;
-bool zalloc_cpumask_var(cpumask_var_t *mask, int flags);
-#define free_cpumask_var(mask) kfree(mask)
+};
+#define cpumask_clear(mask)	   ((void)((mask)->bits = 0))
+#define cpumask_set_cpu(cpu, mask) ((void)((mask)->bits |= 1UL << (cpu)))
+#define raw_smp_processor_id()	   shim_cpu
+extern int shim_cpu;
+extern unsigned long shim_interrupted; /* the last ones that had an IPI */
 void on_each_cpu_mask(const struct cpumask *mask, void (*function)(void *), void *info, bool wait);
 struct shim_cpu {
 	u8 x86_phys_bits;
@@ -567,8 +597,18 @@ extern u64 shim_trace_msr[2]; /* it must not be read where the processor does no
 		shim_assert(shim_cpu_has[msr]); \
 		(to) = shim_trace_msr[msr];     \
 	} while (0)
+/* what this CPU has forgotten: by root, or all */
+#define SHIM_INVEPTS 64
+extern unsigned long shim_invept_all, shim_invepts;
+extern u64 shim_invept[SHIM_INVEPTS];
 static inline void invept_all(void)
 {
+	shim_invept_all++;
+}
+static inline void invept_context(u64 eptp)
+{
+	shim_assert(shim_invepts < SHIM_INVEPTS);
+	shim_invept[shim_invepts++] = eptp;
 }
 
 #endif

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A VM that asks without end is made to wait, in its own thread; another VMM's VM is not. */
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+#include "harness.h"
+
+#define CALLS 2500
+#define FEW   100
+
+static int64_t now_us(void)
+{
+	struct timespec t;
+
+	CHECK(!clock_gettime(CLOCK_MONOTONIC, &t));
+	return t.tv_sec * 1000000LL + t.tv_nsec / 1000;
+}
+
+static int64_t reset(struct vm *vm, int count)
+{
+	int64_t start = now_us();
+
+	while (count--) {
+		memset(vm->page, 0, PAGE_SIZE);
+		CHECK_EQ(hypercall(vm, 0, ELISA_HC_RESET), 0);
+	}
+	return now_us() - start;
+}
+
+static void ask_for_ever(void)
+{
+	struct vm *vm = vm_new(1);
+
+	for (;;)
+		reset(vm, 1);
+}
+
+int main(void)
+{
+	uint64_t throttled = counter(ELISA_COUNT_THROTTLED);
+	int64_t took, of_another;
+	struct vm *vm;
+	pid_t child;
+
+	child = SYS(fork());
+	if (!child) {
+		SYS(prctl(PR_SET_PDEATHSIG, SIGKILL));
+		ask_for_ever();
+	}
+	vm = vm_new(1);
+	CHECK(grant_to(child, ELISA_GRANT_ATTACH, "t.*", 0) > 0);
+	CHECK(grant(ELISA_GRANT_ATTACH, "t.*", 0) > 0);
+	while (counter(ELISA_COUNT_THROTTLED) < throttled + 10)
+		usleep(10000);
+	of_another = reset(vm, FEW);
+	SYS(kill(child, SIGKILL));
+	SYS(waitpid(child, NULL, 0));
+	throttled = counter(ELISA_COUNT_THROTTLED);
+	took = reset(vm, CALLS);
+	throttled = counter(ELISA_COUNT_THROTTLED) - throttled;
+	printf("result calls=%d took_us=%lld throttled=%llu of_another_us=%lld\n", CALLS,
+	       (long long)took, (unsigned long long)throttled, (long long)of_another);
+	/* a second's worth at once, then 1,000 a second */
+	CHECK(took > 1000 * (CALLS - 1000 - FEW));
+	CHECK(throttled > (CALLS - 1000) / 4);
+	CHECK(of_another < FEW * 1000 / 2);
+	printf("rate: too many calls are waited for by the one who makes them\n");
+	return 0;
+}
