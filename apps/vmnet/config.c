@@ -221,6 +221,8 @@ static int read_all(json_object *root, struct config *config)
 			error = get_number(key, value, 1, 1000000, &config->max_age);
 		else if (!strcmp(key, "limit_us"))
 			error = get_number(key, value, 100, 10000000, &config->limit_us);
+		else if (!strcmp(key, "suspend_us"))
+			error = get_number(key, value, 1000, 60000000, &config->suspend_us);
 		else if (!strcmp(key, "ports"))
 			error = read_ports(value, config);
 		else
@@ -286,6 +288,7 @@ int config_read(const char *file, struct config *config)
 		.port_mib = 64,
 		.max_age = 300,
 		.limit_us = 20000,
+		.suspend_us = 100000,
 	};
 	reading = file;
 	reading_port = 0;

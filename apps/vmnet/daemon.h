@@ -25,9 +25,10 @@ struct port_config {
 struct config {
 	char export_name[ELISA_NAME_SIZE];
 	uint32_t queues;
-	uint32_t port_mib; /* most memory of a vNIC */
-	uint32_t max_age;  /* seconds */
-	uint32_t limit_us; /* run time of a call */
+	uint32_t port_mib;   /* most memory of a vNIC */
+	uint32_t max_age;    /* seconds */
+	uint32_t limit_us;   /* run time of a call */
+	uint32_t suspend_us; /* wall-clock time for which a call may be suspended */
 	uint32_t port_count;
 	struct port_config port[MAX_PORTS]; /* place n + 1 */
 };
@@ -37,6 +38,7 @@ struct port {
 	uint64_t attachment; /* 0: none */
 	enum vmnet_link link;
 	uint32_t static_count; /* of the configuration's, those that were added */
+	uint32_t stalls;       /* calls that held queues and were not run; one less each second */
 };
 
 struct daemon {
@@ -62,6 +64,8 @@ int config_ticket(const struct port_config *port, uint8_t ticket[ELISA_TICKET_SI
 /* ports.c */
 int ports_manage(struct daemon *d, long op, long a1, long a2, long a3, long a4, long *value);
 void ports_event(struct daemon *d, const struct elisa_event *event);
+/* A second has passed: stalls are forgiven one by one. */
+void ports_forgive(struct daemon *d);
 /* Looks at all of them. 0, or -1 after a message: the export is of no use any more. */
 int ports_look(struct daemon *d);
 /* Would the switch drop whatever this port sends? */

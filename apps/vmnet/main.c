@@ -133,6 +133,7 @@ static int set_up(struct daemon *d, const char *code)
 		output_print(STDERR_FILENO, "elisa-vmnet: no memory for the switch\n");
 		return -1;
 	}
+	elisa_set_suspend_limit(d->elisa, d->config.suspend_us);
 	if (elisa_export_create(d->elisa, d->config.export_name, ELISA_EXPORT_GENERAL_REGS,
 				d->config.limit_us, &d->export_) ||
 	    elisa_export_map(d->export_, VMNET_SWITCH_OFFSET, d->state, d->size,
@@ -186,6 +187,7 @@ static void read_again(struct daemon *d, const char *file)
 		return;
 	if (config.port_count != d->config.port_count || config.queues != d->config.queues ||
 	    config.port_mib != d->config.port_mib || config.limit_us != d->config.limit_us ||
+	    config.suspend_us != d->config.suspend_us ||
 	    strcmp(config.export_name, d->config.export_name)) {
 		output_print(STDERR_FILENO,
 			     "elisa-vmnet: %s: only what is said of a port can change while it "
@@ -232,6 +234,7 @@ static int run(struct daemon *d, const char *config, const char *report)
 			return -1;
 		if (now - aged >= 1) {
 			aged = now;
+			ports_forgive(d);
 			if (ports_manage(d, VMNET_AGE, 0, 0, 0, 0, &removed))
 				return -1;
 			if (report)

@@ -8,6 +8,8 @@
 #include "daemon.h"
 #include "output.h"
 
+#define MAX_STALLS 8
+
 int ports_manage(struct daemon *d, long op, long a1, long a2, long a3, long a4, long *value)
 {
 	struct elisa_result result = elisa_call_general(d->own, op, a1, a2, a3, a4, 0);
@@ -81,6 +83,33 @@ static void came(struct daemon *d, uint32_t place, uint64_t attachment)
 		     (unsigned long long)attachment);
 }
 
+/*
+ * The host ends a call that its VMM does not run, and the queues that it held are free again. A VMM that
+ * does so again and again still takes a part of everybody's time: it has to go.
+ */
+static void stalled(struct daemon *d, uint32_t place)
+{
+	struct port *port = &d->port[place];
+
+	if (++port->stalls <= MAX_STALLS)
+		return;
+	port->stalls = 0;
+	output_print(
+		STDERR_FILENO,
+		"elisa-vmnet: port %s: %u calls were stopped while they held queues; evicted\n",
+		name_of(d, place), MAX_STALLS + 1);
+	if (elisa_evict(d->export_, port->attachment))
+		output_print(STDERR_FILENO, "elisa-vmnet: port %s: %s\n", name_of(d, place),
+			     elisa_error(d->elisa));
+}
+
+void ports_forgive(struct daemon *d)
+{
+	for (uint32_t place = 1; place <= d->config.port_count; place++)
+		if (d->port[place].stalls)
+			d->port[place].stalls--;
+}
+
 void ports_event(struct daemon *d, const struct elisa_event *event)
 {
 	uint32_t place = place_of(d, event->attachment);
@@ -99,12 +128,14 @@ void ports_event(struct daemon *d, const struct elisa_event *event)
 	case ELISA_EVENT_ABORT:
 	case ELISA_EVENT_EVICT:
 		d->somebody_stopped = true;
-		if (place && !ports_manage(d, VMNET_ABORTED, place, event->vcpu,
+		if (!place || ports_manage(d, VMNET_ABORTED, place, event->vcpu,
 					   (long)event->aborts, (long)event->attachment, &value))
-			output_print(STDOUT_FILENO,
-				     "port %s: a call was aborted (%s); it held %ld queues\n",
-				     name_of(d, place), elisa_call_strerror((long)event->value),
-				     value);
+			return;
+		output_print(STDOUT_FILENO,
+			     "port %s: a call was aborted (%s); it held %ld queues\n",
+			     name_of(d, place), elisa_call_strerror((long)event->value), value);
+		if (event->value == ELISA_CALL_TIMEOUT && value > 0)
+			stalled(d, place);
 		break;
 	case ELISA_EVENT_LOST:
 		d->somebody_stopped = true;

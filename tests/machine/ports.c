@@ -7,13 +7,15 @@
  */
 #include <errno.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 #include "net.h"
 
-#define BATCH  32
-#define CYCLES 5
-#define LONG   1514
-#define SHORT  64
-#define RING   256
+#define BATCH	  32
+#define CYCLES	  5
+#define LONG	  1514
+#define SHORT	  64
+#define RING	  256
+#define FROZEN_MS 50 /* the host's suspend_us */
 
 static const struct rvif_config usual = {.tx_queues = 1,
 					 .rx_queues = 1,
@@ -289,6 +291,34 @@ static void is_aborted(struct nic *nic)
 	CHECK_EQ(lost(), dropped() - before);
 }
 
+/* Its VMM stops running the vCPU in the midst of a delivery. The host ends the call, the manager frees what it
+ * held, and the others go on before the vCPU has run again. */
+static void is_frozen(struct nic *nic)
+{
+	struct nic *from = &nics[(nic->number + 1) % NICS], *to = &nics[(nic->number + 2) % NICS];
+	const struct vmnet_sender *sender = &net.state->port[nic->place].sender[0];
+	const uint64_t before = dropped();
+	struct outcome out;
+	int ms;
+
+	enter(nic);
+	for (ms = 0; sender->inside; ms++) {
+		CHECK(ms < FROZEN_MS + 50);
+		usleep(1000);
+		CHECK_EQ(net_manage(&net), NICS);
+	}
+	nic_receive(to);
+	nic_post(from, to->number, LONG);
+	CHECK_EQ(nic_send(from), 0);
+	CHECK_EQ(nic_receive(to), 1);
+	out = finish(nic->vm, 0);
+	CHECK_EQ(out.exit, 0);
+	CHECK_EQ(out.error, ELISA_CALL_TIMEOUT);
+	CHECK_EQ(nic_send(nic), 0);
+	receive_all();
+	CHECK_EQ(lost(), dropped() - before);
+}
+
 static void next_one(struct nic *nic)
 {
 	const uint32_t place = nic->place;
@@ -332,12 +362,12 @@ static uint64_t cycle(struct nic *nic, void (*how)(struct nic *nic))
 static void deaths(unsigned long cycles)
 {
 	static void (*const ways[])(struct nic * nic) = {dies_sending, dies_under_a_sender,
-							 dies_sleeping, is_aborted};
+							 dies_sleeping, is_aborted, is_frozen};
 	uint64_t by_locks = 0;
 	unsigned long i;
 
 	for (i = 0; i < cycles; i++)
-		by_locks += cycle(&nics[random() % NICS], ways[i % 4]);
+		by_locks += cycle(&nics[random() % NICS], ways[i % 5]);
 	printf("result ports_cycles=%lu, %llu frames dropped at locks of the dead\n", cycles,
 	       (unsigned long long)by_locks);
 }

@@ -20,6 +20,15 @@ static struct {
 	long op, port, attachment;
 } calls[64];
 static unsigned int count;
+static long held;	 /* queues, by the call that was aborted */
+static uint64_t evicted; /* the last attachment that was */
+
+int elisa_evict(struct elisa_export *export_, uint64_t attachment)
+{
+	(void)export_;
+	evicted = attachment;
+	return 0;
+}
 
 /* No vector registers: elisa_call_general() may keep values in them. */
 long manager_call(long op, long port, long a2, long a3, long a4);
@@ -32,6 +41,8 @@ __attribute__((target("general-regs-only"))) long manager_call(long op, long por
 		calls[count].port = port;
 		calls[count++].attachment = op == VMNET_GONE ? a2 : a4;
 	}
+	if (op == VMNET_ABORTED)
+		return held;
 	return op == VMNET_LOOK ? VMNET_DOWN : 0;
 }
 
@@ -62,6 +73,8 @@ static int start(void **unused)
 	daemon->config.port_count = PORTS;
 	strcpy(daemon->config.port[0].name, "first");
 	count = 0;
+	held = 0;
+	evicted = 0;
 	return 0;
 }
 
@@ -161,6 +174,29 @@ static void test_lost_detach(void **unused)
 	assert_int_equal(daemon->port[1].attachment, 12);
 }
 
+/* A VMM that stops its calls while they hold queues is put up with some times, not without end. */
+static void test_stalls(void **unused)
+{
+	(void)unused;
+	event(ELISA_EVENT_ATTACH, 7, 1);
+	for (int i = 0; i < 20; i++)
+		event(ELISA_EVENT_EVICT, 7, ELISA_CALL_TIMEOUT); /* held nothing */
+	held = 1;
+	for (int i = 0; i < 20; i++)
+		event(ELISA_EVENT_ABORT, 7, ELISA_CALL_FAULT); /* not by waiting */
+	assert_int_equal(evicted, 0);
+	for (int second = 0; second < 10; second++) {
+		event(ELISA_EVENT_EVICT, 7, ELISA_CALL_TIMEOUT);
+		ports_forgive(daemon);
+	}
+	assert_int_equal(evicted, 0);
+	for (int i = 0; i < 8; i++)
+		event(ELISA_EVENT_EVICT, 7, ELISA_CALL_TIMEOUT);
+	assert_int_equal(evicted, 0);
+	event(ELISA_EVENT_EVICT, 7, ELISA_CALL_TIMEOUT);
+	assert_int_equal(evicted, 7);
+}
+
 /* The next one is known before it joins: who joined earlier does not come back. */
 static void test_not_backwards(void **unused)
 {
@@ -205,6 +241,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_lost_attach, start, end),
 		cmocka_unit_test_setup_teardown(test_lost_detach, start, end),
 		cmocka_unit_test_setup_teardown(test_not_backwards, start, end),
+		cmocka_unit_test_setup_teardown(test_stalls, start, end),
 		cmocka_unit_test_setup_teardown(test_mute, start, end),
 	};
 
