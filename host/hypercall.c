@@ -186,6 +186,7 @@ static u64 price(u32 call, int r, u64 all)
 	case ELISA_HC_EXPORT_PUBLISH:
 	case ELISA_HC_EXPORT_DESTROY:
 	case ELISA_HC_DETACH:
+	case ELISA_HC_EVICT:
 	case ELISA_HC_RESET:
 	case ELISA_HC_DONATE:
 		return r ? all / 10 : all;
