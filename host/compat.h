@@ -37,8 +37,7 @@ enum elisa_hook_id {
 	ELISA_HOOK_RUN,
 	ELISA_HOOK_HANDLE_EXIT,
 	ELISA_HOOK_VCPU_LOAD,
-	ELISA_HOOK_PATH, /* from here on by one ftrace_ops */
-	ELISA_HOOK_INTERRUPT_ALLOWED = ELISA_HOOK_PATH,
+	ELISA_HOOK_INTERRUPT_ALLOWED,
 	ELISA_HOOK_NMI_ALLOWED,
 	ELISA_HOOK_SMI_ALLOWED,
 	ELISA_HOOK_IRQ_WINDOW,
@@ -139,14 +138,22 @@ static __always_inline void elisa_ftrace_redirect(struct ftrace_regs *fregs, voi
 #endif
 }
 
-/* ftrace calls @function itself at the site that is @ops' filter, with nothing between. */
+/* ftrace calls @function itself at the sites that are @ops' filter, with nothing between. */
 static inline int elisa_ftrace_direct(struct ftrace_ops *ops, unsigned long function)
 {
+	int r;
+
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
-	return register_ftrace_direct(ops, function);
+	r = register_ftrace_direct(ops, function);
 #else
-	return register_ftrace_direct_multi(ops, function);
+	r = register_ftrace_direct_multi(ops, function);
 #endif
+	if (r) {
+		/* a function that somebody else redirects: ftrace leaves these, and takes no ops with them */
+		ops->func = NULL;
+		ops->trampoline = 0;
+	}
+	return r;
 }
 
 static inline void elisa_ftrace_direct_end(struct ftrace_ops *ops, unsigned long function)

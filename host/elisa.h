@@ -31,6 +31,8 @@
 #include <elisa/gate_layout.h>
 #include <elisa/host_ioctl.h>
 
+#include "filter.h"
+
 #undef pr_fmt
 #define pr_fmt(fmt)	     "elisa: " fmt
 
@@ -300,7 +302,7 @@ static inline int elisa_fail(int error, u32 *why, u32 reason, u64 *value, u64 v)
 }
 
 /* ---- vm.c */
-extern u8 elisa_vcpu_filter[256];
+extern u8 elisa_vcpu_filter[ELISA_FILTER_SIZE];
 struct elisa_vcpu *elisa_vcpu_find(struct kvm_vcpu *kvm_vcpu);
 struct elisa_vm *elisa_vm_find(struct kvm *kvm);
 struct elisa_vcpu *elisa_vcpu_get(struct kvm_vcpu *kvm_vcpu);

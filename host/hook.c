@@ -106,9 +106,9 @@ static void replace_window(struct kvm_vcpu *kvm_vcpu)
 
 /* ---- callbacks: in the context of the hooked function; be quick if it is not ours */
 
-static bool call_is_put_aside(unsigned long kvm_vcpu)
+static bool call_is_put_aside(struct kvm_vcpu *kvm_vcpu)
 {
-	struct elisa_vcpu *vcpu = elisa_vcpu_find((struct kvm_vcpu *)kvm_vcpu);
+	struct elisa_vcpu *vcpu = elisa_vcpu_find(kvm_vcpu);
 
 	return vcpu && READ_ONCE(vcpu->stash.active) && !READ_ONCE(vcpu->stash.touched);
 }
@@ -126,29 +126,13 @@ static void notrace rare_callback(unsigned long ip, unsigned long parent, struct
 	}
 }
 
-/* Everything but entry, exit and vcpu_load(). */
-static void notrace path_callback(unsigned long ip, unsigned long parent, struct ftrace_ops *ops,
-				  struct ftrace_regs *fregs)
-{
-	unsigned long arg = elisa_ftrace_arg(fregs, 0);
-	struct elisa_vcpu *vcpu;
-
-	if (ip == sites[ELISA_HOOK_VCPU_RESET]) {
-		vcpu = elisa_vcpu_find((struct kvm_vcpu *)arg);
-		if (vcpu)
-			elisa_vcpu_was_reset(vcpu);
-	} else if (call_is_put_aside(arg)) {
-		if (ip == sites[ELISA_HOOK_IRQ_WINDOW] || ip == sites[ELISA_HOOK_NMI_WINDOW])
-			elisa_ftrace_redirect(fregs, replace_window);
-		else
-			elisa_ftrace_redirect(fregs, replace_allowed);
-	}
-}
-
-/* From hook_entry.S, for vCPUs that are set up and those that hash like them. */
+/* From hook_entry.S, for vCPUs that are set up and those that share their byte of the filter. */
 void elisa_run_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on);
 void elisa_exit_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on);
 void elisa_load_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on);
+void elisa_allowed_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on);
+void elisa_window_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on);
+void elisa_reset_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on);
 
 void notrace elisa_run_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on)
 {
@@ -164,6 +148,26 @@ void notrace elisa_exit_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on)
 
 	if (vcpu && elisa_exit(vcpu))
 		*go_on = (unsigned long)replace_handle_exit;
+}
+
+void notrace elisa_allowed_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on)
+{
+	if (call_is_put_aside(kvm_vcpu))
+		*go_on = (unsigned long)replace_allowed;
+}
+
+void notrace elisa_window_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on)
+{
+	if (call_is_put_aside(kvm_vcpu))
+		*go_on = (unsigned long)replace_window;
+}
+
+void notrace elisa_reset_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on)
+{
+	struct elisa_vcpu *vcpu = elisa_vcpu_find(kvm_vcpu);
+
+	if (vcpu)
+		elisa_vcpu_was_reset(vcpu);
 }
 
 /*
@@ -191,50 +195,52 @@ static struct ftrace_ops rare_ops = {
 	.func = rare_callback,
 	.flags = FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT,
 };
-static struct ftrace_ops path_ops = {
-	.func = path_callback,
-	.flags = FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT,
+extern void elisa_run_hook(void), elisa_exit_hook(void), elisa_load_hook(void),
+	elisa_allowed_hook(void), elisa_window_hook(void), elisa_reset_hook(void);
+
+/*
+ * hook_entry.S by ftrace's direct calls, in the order in which they are put in place; rare_ops keeps
+ * "ftrace_enabled=0" out for these. ftrace refuses a direct call to a function that somebody
+ * redirects, and a redirection of one that has ours.
+ */
+static struct {
+	void (*hook)(void);
+	enum elisa_hook_id first;
+	unsigned int count;
+	struct ftrace_ops ops;
+} direct[] = {
+	{elisa_reset_hook, ELISA_HOOK_VCPU_RESET, 1},
+	{elisa_window_hook, ELISA_HOOK_IRQ_WINDOW, 2},
+	{elisa_allowed_hook, ELISA_HOOK_INTERRUPT_ALLOWED, 3},
+	{elisa_load_hook, ELISA_HOOK_VCPU_LOAD, 1},
+	{elisa_exit_hook, ELISA_HOOK_HANDLE_EXIT, 1},
+	{elisa_run_hook, ELISA_HOOK_RUN, 1},
 };
 
-/* hook_entry.S by ftrace's direct calls; rare_ops keeps "ftrace_enabled=0" out for these */
-static struct ftrace_ops run_ops, exit_ops, load_ops;
-
-extern void elisa_run_hook(void), elisa_exit_hook(void), elisa_load_hook(void);
+/* Takes the first @count away again. */
+static void unregister_direct(int count)
+{
+	while (count--)
+		elisa_ftrace_direct_end(&direct[count].ops, (unsigned long)direct[count].hook);
+}
 
 static int register_path(void)
 {
-	int r;
+	int i, r;
 
-	/* a BPF program on a function (fentry) is in the way of direct calls only: these first */
-	r = elisa_ftrace_direct(&run_ops, (unsigned long)elisa_run_hook);
-	if (r)
-		return r;
-	r = elisa_ftrace_direct(&load_ops, (unsigned long)elisa_load_hook);
-	if (r)
-		goto err_run;
-	r = elisa_ftrace_direct(&exit_ops, (unsigned long)elisa_exit_hook);
-	if (r)
-		goto err_load;
-	r = register_ftrace_function(&path_ops);
-	if (r)
-		goto err_exit;
+	for (i = 0; i < ARRAY_SIZE(direct); i++) {
+		r = elisa_ftrace_direct(&direct[i].ops, (unsigned long)direct[i].hook);
+		if (r) {
+			unregister_direct(i);
+			return r;
+		}
+	}
 	return 0;
-
-err_exit:
-	elisa_ftrace_direct_end(&exit_ops, (unsigned long)elisa_exit_hook);
-err_load:
-	elisa_ftrace_direct_end(&load_ops, (unsigned long)elisa_load_hook);
-err_run:
-	elisa_ftrace_direct_end(&run_ops, (unsigned long)elisa_run_hook);
-	return r;
 }
 
 static void unregister_path(void)
 {
-	elisa_ftrace_direct_end(&run_ops, (unsigned long)elisa_run_hook);
-	elisa_ftrace_direct_end(&exit_ops, (unsigned long)elisa_exit_hook);
-	elisa_ftrace_direct_end(&load_ops, (unsigned long)elisa_load_hook);
-	unregister_ftrace_function(&path_ops);
+	unregister_direct(ARRAY_SIZE(direct));
 }
 
 /*
@@ -485,12 +491,22 @@ static int find_functions(void)
 		       -ENOENT;
 }
 
+static int set_path_filters(void)
+{
+	int i, r = 0;
+
+	for (i = 0; i < ARRAY_SIZE(direct) && !r; i++)
+		r = ftrace_set_filter_ips(&direct[i].ops, sites + direct[i].first, direct[i].count,
+					  0, 1);
+	return r;
+}
+
 static void free_path_filters(void)
 {
-	ftrace_free_filter(&load_ops);
-	ftrace_free_filter(&exit_ops);
-	ftrace_free_filter(&run_ops);
-	ftrace_free_filter(&path_ops);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(direct); i++)
+		ftrace_free_filter(&direct[i].ops);
 }
 
 int elisa_hooks_init(void)
@@ -509,15 +525,7 @@ int elisa_hooks_init(void)
 	r = ftrace_set_filter_ips(&rare_ops, sites, ELISA_HOOK_RUN, 0, 1);
 	if (r)
 		goto err_filter;
-	r = ftrace_set_filter_ips(&path_ops, sites + ELISA_HOOK_PATH, ELISA_HOOKS - ELISA_HOOK_PATH,
-				  0, 1);
-	if (r)
-		goto err_rare;
-	r = ftrace_set_filter_ip(&run_ops, sites[ELISA_HOOK_RUN], 0, 1);
-	if (!r)
-		r = ftrace_set_filter_ip(&exit_ops, sites[ELISA_HOOK_HANDLE_EXIT], 0, 1);
-	if (!r)
-		r = ftrace_set_filter_ip(&load_ops, sites[ELISA_HOOK_VCPU_LOAD], 0, 1);
+	r = set_path_filters();
 	if (r)
 		goto err_path;
 	r = register_ftrace_function(&rare_ops);
@@ -527,7 +535,6 @@ int elisa_hooks_init(void)
 
 err_path:
 	free_path_filters();
-err_rare:
 	ftrace_free_filter(&rare_ops);
 err_filter:
 	pr_err("cannot hook KVM with ftrace (%d): is ftrace enabled, or a livepatch in place?\n",

@@ -1,30 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The hooks that every exit of every VM on the host passes (vmx_vcpu_run(), vmx_handle_exit())
- * or every vCPU ioctl (vcpu_load()), called by ftrace directly, without its register-saving
- * trampoline. For a vCPU that is not set up they must cost next to nothing: eight instructions.
+ * The hooks on the exit path of every VM on the host, and in each vCPU ioctl (vcpu_load()), called
+ * by ftrace directly, without its register-saving trampoline. For a vCPU that is not set up they must cost next to nothing:
+ * five instructions.
  *
  * On entry RDI is the vCPU and the return address lies in the hooked function, past its
- * ftrace site. All registers belong to the hooked function's caller.
+ * ftrace site. Arguments belong to the hooked function; R11 is nobody's at the first
+ * instruction of a function, as for ftrace's own trampolines.
  */
 #include <linux/linkage.h>
+
+#include "filter.h"
 
 	.text
 
 /*
- * elisa_vcpu_filter[] has a byte for each hash of a vCPU's address (bits 12 to 19): 0 if no
- * vCPU with that hash is set up. The handler gets the vCPU and where the return address
- * lies, to go elsewhere than into the hooked function.
+ * The handler gets the vCPU and where the return address lies, to go elsewhere than into the
+ * hooked function: to a replacement, which returns to the hooked function's caller.
  */
 .macro hook name handler
 SYM_FUNC_START(\name)
-	pushq	%rax
-	movq	%rdi, %rax
-	shrq	$12, %rax
-	movzbl	%al, %eax
-	cmpb	$0, elisa_vcpu_filter(%rax)
+	movl	%edi, %r11d
+	shrl	$ELISA_FILTER_SHIFT, %r11d
+	cmpb	$0, elisa_vcpu_filter(%r11)
 	jne	1f
-	popq	%rax
 	RET
 1:	pushq	%rdi
 	pushq	%rsi
@@ -32,19 +31,14 @@ SYM_FUNC_START(\name)
 	pushq	%rcx
 	pushq	%r8
 	pushq	%r9
-	pushq	%r10
-	pushq	%r11
-	leaq	72(%rsp), %rsi
+	leaq	48(%rsp), %rsi
 	call	\handler
-	popq	%r11
-	popq	%r10
 	popq	%r9
 	popq	%r8
 	popq	%rcx
 	popq	%rdx
 	popq	%rsi
 	popq	%rdi
-	popq	%rax
 	RET
 SYM_FUNC_END(\name)
 .endm
@@ -52,3 +46,6 @@ SYM_FUNC_END(\name)
 hook elisa_run_hook elisa_run_handler
 hook elisa_exit_hook elisa_exit_handler
 hook elisa_load_hook elisa_load_handler
+hook elisa_allowed_hook elisa_allowed_handler
+hook elisa_window_hook elisa_window_handler
+hook elisa_reset_hook elisa_reset_handler

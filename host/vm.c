@@ -14,9 +14,8 @@
 DEFINE_MUTEX(elisa_lock);
 LIST_HEAD(elisa_vms);
 static DEFINE_HASHTABLE(vcpus, 12); /* RCU; written under elisa_lock */
-/* For hook_entry.S: which hashes of set-up vCPUs there are. Written under elisa_lock. */
-u8 elisa_vcpu_filter[256];
-static u32 filter_count[256];
+/* For hook_entry.S: how many vCPUs that are set up share a byte. Written under elisa_lock. */
+u8 elisa_vcpu_filter[ELISA_FILTER_SIZE];
 static u32 next_vm = 1; /* elisa_lock */
 
 /* The vCPU's state or NULL. The caller is the vCPU's thread or has its file open. */
@@ -37,12 +36,13 @@ struct elisa_vcpu *elisa_vcpu_find(struct kvm_vcpu *kvm_vcpu)
 /* The entry and exit hooks look at this vCPU from now on, or no more. */
 void elisa_vcpu_set_up(struct elisa_vcpu *vcpu, bool set_up)
 {
-	u8 hash = (unsigned long)vcpu->kvm_vcpu >> 12;
+	u8 *count = &elisa_vcpu_filter[(u32)(unsigned long)vcpu->kvm_vcpu >> ELISA_FILTER_SHIFT];
 
 	lockdep_assert_held(&elisa_lock);
 	vcpu->counted = set_up;
-	filter_count[hash] += set_up ? 1 : -1;
-	WRITE_ONCE(elisa_vcpu_filter[hash], !!filter_count[hash]);
+	/* a byte that was full stays: hooks may look too often, never too seldom */
+	if (*count != U8_MAX)
+		WRITE_ONCE(*count, *count + (set_up ? 1 : -1));
 }
 
 /* The VM, if it is known. Under elisa_lock. */

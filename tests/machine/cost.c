@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What ELISA costs those who do not use it: instructions of an exit without the module,
- * with it, and while another VM is attached. And what attaching costs, by the object's size. */
+ * with it, and while other VMs are attached. And what attaching costs, by the object's size. */
 #include <unistd.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -13,10 +13,12 @@
 #define BIG_GPA	 (256ULL << 20)
 #define BIG_SIZE (64ULL << 20)
 
+#define MANY	 16 /* bystanders, and VMs of VCPUS vCPUs that attach */
+
 static struct vm *bystander;
 
 /* Instructions of one VMCALL with its exit: the least of some rounds, so no interrupts. */
-static double exit_cost(void)
+static double exit_cost_of(struct vm *vm)
 {
 	double least = 1e9, each;
 	struct outcome out;
@@ -25,13 +27,46 @@ static double exit_cost(void)
 	for (i = 0; i < ROUNDS; i++) {
 		struct kvm_regs regs = {.rsi = EXITS};
 
-		out = run_at(bystander, 0, 0, kernel_code(vmcall_loop), &regs);
+		out = run_at(vm, 0, 0, kernel_code(vmcall_loop), &regs);
 		CHECK_EQ(out.exit, 0);
 		each = (double)out.value / EXITS;
 		if (each < least)
 			least = each;
 	}
 	return least;
+}
+
+static double exit_cost(void)
+{
+	return exit_cost_of(bystander);
+}
+
+/* The most that one of many bystanders pays while many vCPUs are attached, made in turns with them. */
+static double worst_of_many(const char *name)
+{
+	struct vm *vm[MANY], *attached[MANY];
+	double worst = 0, each;
+	int i, j;
+
+	for (i = 0; i < MANY; i++) {
+		vm[i] = vm_new(1);
+		attached[i] = vm_new(VCPUS);
+		CHECK_EQ(attach_try(attached[i], name, 0), 0);
+		for (j = 0; j < VCPUS; j++)
+			CHECK_EQ(hypercall(attached[i], j, ELISA_HC_VCPU_SYNC), 0);
+	}
+	/* KVM looks more closely at APICs for a second after a vCPU was made */
+	sleep(2);
+	for (i = 0; i < MANY; i++) {
+		each = exit_cost_of(vm[i]);
+		if (each > worst)
+			worst = each;
+	}
+	for (i = 0; i < MANY; i++) {
+		vm_free(vm[i]);
+		vm_free(attached[i]);
+	}
+	return worst;
 }
 
 static uint64_t tsc(void)
@@ -105,12 +140,13 @@ static void attach_costs(struct vm *manager, struct vm *guest)
 int main(void)
 {
 	struct elisa_host_attachment attachment;
-	double without, loaded, attached, gone;
+	double without, loaded, attached, worst, gone;
 	struct vm *manager, *guest;
 	uint64_t first;
 	uint32_t slot;
 
 	bystander = vm_new(1);
+	sleep(2);
 	CHECK_EQ(module_unload(), 0);
 	exit_cost();
 	without = exit_cost();
@@ -125,7 +161,9 @@ int main(void)
 	printf("result attach_insns_first_of_host=%llu (with the hooks)\n",
 	       (unsigned long long)(tsc() - first));
 	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
+	sleep(2);
 	attached = exit_cost();
+	worst = worst_of_many("t.cost");
 	CHECK_EQ(admin_list(ELISA_HOST_ATTACHMENTS, &attachment, sizeof(attachment), 1), 1);
 	printf("result attachment_bytes_per_vcpu=%u\n", attachment.pages * PAGE_SIZE);
 	CHECK(attachment.pages * PAGE_SIZE <= 64 << 10);
@@ -139,10 +177,13 @@ int main(void)
 	printf("result exit_insns_loaded=%.1f (%+.2f %%)\n", loaded, (loaded / without - 1) * 100);
 	printf("result exit_insns_attached_elsewhere=%.1f (%+.2f %%)\n", attached,
 	       (attached / without - 1) * 100);
+	printf("result exit_insns_worst_of_%d_with_%d_vcpus_attached=%.1f (%+.2f %%)\n", MANY,
+	       MANY * VCPUS, worst, (worst / without - 1) * 100);
 	printf("result exit_insns_after=%.1f (%+.2f %%)\n", gone, (gone / without - 1) * 100);
 	CHECK(loaded <= without * 1.01);
 	CHECK(gone <= without * 1.01);
-	CHECK(attached <= without * 1.10);
+	CHECK(attached <= without * 1.015);
+	CHECK(worst <= without * 1.015);
 	printf("cost: bystanders pay what is allowed; attaching costs the same for all sizes\n");
 	return 0;
 }

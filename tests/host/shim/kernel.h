@@ -27,6 +27,7 @@ typedef __u32 u32;
 typedef __u64 u64;
 typedef __s64 s64;
 typedef u64 gfn_t;
+#define U8_MAX 255
 
 #define __user
 #define __init

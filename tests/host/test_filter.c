@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The filter in front of the exit-path hooks never leaves out a vCPU that is set up. */
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "host.h"
+
+#define FIRST	   0x123456789000ULL
+#define NEIGHBOUR  (FIRST + (1 << ELISA_FILTER_SHIFT))
+#define SAME_BYTE  (FIRST + (1ULL << 32))
+#define MORE_VCPUS (U8_MAX + 10)
+
+static u8 byte(u64 address)
+{
+	return elisa_vcpu_filter[(u32)address >> ELISA_FILTER_SHIFT];
+}
+
+static void set_up(u64 address, bool on)
+{
+	struct elisa_vcpu vcpu = {.kvm_vcpu = (struct kvm_vcpu *)address};
+
+	mutex_lock(&elisa_lock);
+	elisa_vcpu_set_up(&vcpu, on);
+	mutex_unlock(&elisa_lock);
+	assert_int_equal(vcpu.counted, on);
+}
+
+static void test_shared_byte(void **state)
+{
+	(void)state;
+	assert_int_equal(byte(FIRST), 0);
+	set_up(FIRST, true);
+	assert_int_not_equal(byte(FIRST), 0);
+	assert_int_equal(byte(NEIGHBOUR), 0);
+	set_up(SAME_BYTE, true);
+	set_up(FIRST, false);
+	assert_int_not_equal(byte(SAME_BYTE), 0);
+	set_up(SAME_BYTE, false);
+	assert_int_equal(byte(SAME_BYTE), 0);
+}
+
+static void test_full_byte(void **state)
+{
+	u64 i;
+
+	(void)state;
+	for (i = 0; i < MORE_VCPUS; i++) {
+		set_up(FIRST + (i << 32), true);
+		assert_int_not_equal(byte(FIRST), 0);
+	}
+	for (i = 1; i < MORE_VCPUS; i++) {
+		set_up(FIRST + (i << 32), false);
+		assert_int_not_equal(byte(FIRST), 0);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_shared_byte),
+		cmocka_unit_test(test_full_byte),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
