@@ -30,7 +30,7 @@
 #define NAME_OF_OURS   "t.exits"
 
 #define CODE	       (KERNEL_CODE + 0x8000)
-#define FRESH_PAGES    64
+#define FRESH_PAGES    32
 #define APIC_X2	       (1 << 10)
 #define COUNTING_TRIES 7
 #define MAX_TRIES      151
@@ -57,8 +57,8 @@ static const struct row rows[] = {
 	{"HLT+timer", 1, do_timer, NULL, 1, 15},
 	{"IPI", 2, do_ipi, run_on, 1, MAX_TRIES},
 	{"IPI+HLT", 1, do_ipi_halted, answer, 1, 15},
-	{"OUT", 1, do_out, NULL, 100, 5},
-	{"EPT_violation", 1, do_touch, NULL, FRESH_PAGES, 5},
+	{"OUT", 1, do_out, NULL, 20, 15},
+	{"EPT_violation", 1, do_touch, NULL, FRESH_PAGES, 15},
 };
 #define ROWS (int)(sizeof(rows) / sizeof(rows[0]))
 
