@@ -86,7 +86,8 @@ uint64_t pages_held(void)
 int module_load(void)
 {
 	int fd = SYS(open("/modules/elisa.ko", O_RDONLY));
-	int r = syscall(SYS_finit_module, fd, "allow_leaky_cpu=1 max_limit_us=60000000 max_suspend_us=60000000", 0) ?
+	int r = syscall(SYS_finit_module, fd,
+			"allow_leaky_cpu=1 max_limit_us=60000000 max_suspend_us=60000000", 0) ?
 			-errno :
 			0;
 
