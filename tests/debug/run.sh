@@ -12,7 +12,7 @@ for kind in failslab fail_page_alloc; do
 	cd /sys/kernel/debug/$kind || exit 1
 	echo N >ignore-gfp-wait
 	echo Y >task-filter
-	echo -1 >times
+	echo -1 >./times
 	# what a storm is, for threads that asked for it; and no trace in the log for each failure
 	echo 20 >probability
 	echo 0 >verbose
