@@ -60,22 +60,31 @@ static long number_in(const char *file, const char *format)
 	return value;
 }
 
-static void arm(void)
+/* Of this thread. Open all the time: to open a file needs memory. */
+static int nth_file, storm_file;
+
+static void tell(int file, long number)
 {
 	char text[20];
+	int length = sprintf(text, "%ld", number);
 
-	if (nth == STORM)
-		put("/proc/thread-self/make-it-fail", "1");
-	sprintf(text, "%ld", nth > 0 ? nth : 0);
-	put("/proc/thread-self/fail-nth", text);
+	CHECK_EQ(pwrite(file, text, length, 0), length);
+}
+
+static void arm(void)
+{
+	tell(storm_file, nth == STORM);
+	tell(nth_file, nth > 0 ? nth : 0);
 }
 
 static void disarm(void)
 {
-	if (nth == STORM)
-		put("/proc/thread-self/make-it-fail", "0");
-	reached = !number_in("/proc/thread-self/fail-nth", "%ld");
-	put("/proc/thread-self/fail-nth", "0");
+	char left[20] = "";
+
+	CHECK(pread(nth_file, left, sizeof(left) - 1, 0) > 0);
+	reached = !strtol(left, NULL, 10);
+	tell(nth_file, 0);
+	tell(storm_file, 0);
 }
 
 /* A hypercall during which allocations fail. What KVM itself could not do it does when asked again. */
@@ -394,6 +403,8 @@ static void tenant(void)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	put(CGROUP "/cgroup.procs", "0");
+	nth_file = SYS(open("/proc/thread-self/fail-nth", O_RDWR));
+	storm_file = SYS(open("/proc/thread-self/make-it-fail", O_RDWR));
 	CHECK(grant(ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH, "t.*", 0) > 0);
 	manager = vm_new(1);
 	guest = vm_new(2);
