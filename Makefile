@@ -10,7 +10,13 @@
 #   make mutations    each defence taken away: does its test notice?
 #   make soak         10,000 lives and deaths of VMs and processes in calls, then ten minutes of random
 #                     traffic through net_rvif and the switch
+<<<<<<< HEAD
 #   make bench        what a call costs, beside VMCALL and a system call; what the module costs VMs, exit by exit
+=======
+#   make test-debug   both modules under kernels with KASAN, lockdep, kmemleak, KCSAN, built from Debian's source
+#                     first: hours
+#   make bench        what a call costs, beside VMCALL and a system call
+>>>>>>> refs/heads/dbg
 #   make bench-switch  what the switch costs, beside a bare copy; makes docs/bench-switch.png
 #   make bench-net    what a packet from guest to guest costs the host, beside virtio-net and vhost-net
 #   make check        static analysis, sanitizers, formatting
@@ -72,6 +78,10 @@ bench-net: all
 soak: all
 	tests/soak/run $(KERNELS)
 
+# CHECKS="debug kcsan", PARTS="machine smp attacks e2e driver soak failures", CYCLES=500
+test-debug: all
+	tests/debug/run $(KERNELS)
+
 check: all
 	tests/check
 
@@ -79,7 +89,7 @@ format:
 	git ls-files '*.c' '*.h' | xargs clang-format -i
 
 clean:
-	rm -rf build/user* build/host-* build/guest-* build/gate build/machine-tests build/switch-image build/attacks build/livepatch-* build/mutations build/logs
+	rm -rf build/user* build/host-* build/guest-* build/gate build/machine-tests build/switch-image build/attacks build/livepatch-* build/mutations build/debug-tests build/logs
 
-.PHONY: all deps dpdk-headers kernels gate modules user demo demo-net test attack mutations soak bench bench-switch \
+.PHONY: all deps dpdk-headers kernels gate modules user demo demo-net test attack mutations soak test-debug bench bench-switch \
 	bench-net check format clean

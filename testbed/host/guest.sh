@@ -43,7 +43,7 @@ guest_start()
 			-L /usr/share/qemu -bios qboot.rom \
 			-M "$_machine" -accel kvm \
 			-cpu "${GUEST_CPU:-host,-pcid}" -smp "${GUEST_CPUS:-1}" \
-			-m "${GUEST_MEM:-128}" \
+			-m $((${GUEST_MEM:-128} * $(cat /testbed/guest-memory))) \
 			-nodefaults -no-user-config -display none -no-reboot \
 			-kernel "${GUEST_KERNEL:-/guest/vmlinux}" \
 			-initrd "${GUEST_INITRD:-/guest/initrd}" -append "$_append" \

@@ -17,8 +17,8 @@ _PROFILES = {
 PROFILES = tuple(_PROFILES)
 
 
-def host(profile, cpu_model, cpus, extra=""):
-    words = ["console=ttyS0", *_COMMON, *_PROFILES[profile], "lpj=400000", "reboot=t",
+def host(profile, cpu_model, cpus, extra="", weight=1):
+    words = ["console=ttyS0", *_COMMON, *_PROFILES[profile], f"lpj={400000 * weight}", "reboot=t",
              "initcall_blacklist=" + ",".join(_SKIPPED)]
     if cpu_model == "corei7_skylake_x":
         # Its CPUID gives a TSC frequency that its TSC does not have.

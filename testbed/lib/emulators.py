@@ -11,7 +11,7 @@ import ramimage
 BOCHSRC = """\
 config_interface: textconfig
 display_library: rfb, options="timeout=0"
-cpu: model={cpu_model}, count={cpus}, ips=100000000, reset_on_triple_fault=0{quantum}
+cpu: model={cpu_model}, count={cpus}, ips={ips}, reset_on_triple_fault=0{quantum}
 memory: guest={mem}, host={mem}
 romimage: file=/usr/share/bochs/BIOS-bochs-latest
 vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
@@ -72,6 +72,8 @@ def bochs(binary, work, logs, args, vmlinux, initrd, cmdline):
     paths.replace(os.path.join(work, "option.rom"), ramimage.option_rom())
     config = BOCHSRC.format(
         cpu_model=args.cpu_model, cpus=args.cpus, mem=args.mem, work=work,
+        # A kernel with checks is as far as a stock one when a timer fires.
+        ips=100000000 * args.weight,
         # With the default quantum the processors see each other's interrupts too late.
         quantum=", quantum=32" if args.cpus > 1 else "",
         serial=os.path.join(logs, "serial.log"), log=os.path.join(logs, "bochs.log"))

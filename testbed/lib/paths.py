@@ -21,6 +21,15 @@ def kernel(series):
     return os.path.realpath(path)
 
 
+def weight(kernel_tree):
+    """How many instructions a kernel needs where a stock one needs one; testbed/build-kernel leaves it."""
+    try:
+        with open(os.path.join(kernel_tree, "weight"), encoding="ascii") as f:
+            return int(f.read())
+    except FileNotFoundError:
+        return 1
+
+
 def replace(path, data):
     """Write a file so that others see the old or the new content, never a part."""
     os.makedirs(os.path.dirname(path), exist_ok=True)

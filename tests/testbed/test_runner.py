@@ -91,6 +91,23 @@ class Complaints(unittest.TestCase):
                      "watchdog: BUG: soft lockup - CPU#0 stuck", "elisa: Unknown symbol kfree"):
             self.assertEqual(kernellog.complaints([line]), [line])
 
+    def test_what_a_kernel_with_checks_says(self):
+        for line in ("BUG: KASAN: use-after-free in elisa_exit+0x10/0x20 [elisa]",
+                     "BUG kmalloc-64 (Tainted: G    B   O     ): Poison overwritten",
+                     "BUG: KCSAN: data-race in elisa_enter [elisa] / elisa_exit [elisa]",
+                     "UBSAN: array-index-out-of-bounds in host/list.c:12:3",
+                     "WARNING: possible circular locking dependency detected",
+                     "INFO: trying to register non-static key.",
+                     "turning off the locking correctness validator.",
+                     "ODEBUG: Out of memory. ODEBUG disabled",
+                     "kmemleak: 2 new suspected memory leaks (see /sys/kernel/debug/kmemleak)",
+                     "kmemleak: Cannot allocate a kmemleak_object structure",
+                     "pagealloc: memory corruption", "page dumped because: VM_BUG_ON_PAGE(1)"):
+            self.assertEqual(kernellog.complaints([line]), [line])
+        for line in ("kasan: KernelAddressSanitizer initialized", "kcsan: enabled early",
+                     "kmemleak: Kernel memory leak detector disabled"):
+            self.assertEqual(kernellog.complaints([line]), [])
+
     def test_what_does_not(self):
         self.assertEqual(kernellog.complaints([BOOT, "elisa: loaded", "warning: old option"]), [])
 
