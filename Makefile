@@ -10,13 +10,9 @@
 #   make mutations    each defence taken away: does its test notice?
 #   make soak         10,000 lives and deaths of VMs and processes in calls, then ten minutes of random
 #                     traffic through net_rvif and the switch
-<<<<<<< HEAD
-#   make bench        what a call costs, beside VMCALL and a system call; what the module costs VMs, exit by exit
-=======
 #   make test-debug   both modules under kernels with KASAN, lockdep, kmemleak, KCSAN, built from Debian's source
 #                     first: hours
-#   make bench        what a call costs, beside VMCALL and a system call
->>>>>>> refs/heads/dbg
+#   make bench        what a call costs, beside VMCALL and a system call; what the module costs VMs, exit by exit
 #   make bench-switch  what the switch costs, beside a bare copy; makes docs/bench-switch.png
 #   make bench-net    what a packet from guest to guest costs the host, beside virtio-net and vhost-net
 #   make check        static analysis, sanitizers, formatting
