@@ -266,7 +266,7 @@ struct elisa_vcpu {
 	u64 entry_tsc;	      /* when an interrupted call was resumed */
 	struct hrtimer watch; /* looks whether the vCPU is kept from running a call, see watch.c */
 	bool watching;	      /* it will */
-	bool overdue;	      /* the exit hook has to end the call that it finds */
+	bool ended;	      /* a context's `ended` may be set */
 	u64 held_entry;	      /* the entry whose exit hook has not come when the timer looked */
 	u64 held_since;	      /* ns of that look */
 	/*
@@ -445,6 +445,7 @@ void elisa_enter(struct elisa_vcpu *vcpu);
 void elisa_watch_init(struct elisa_vcpu *vcpu);
 void elisa_watch_start(struct elisa_vcpu *vcpu);
 void elisa_watch_end(struct elisa_vcpu *vcpu);
+bool elisa_is_overdue(struct elisa_vcpu *vcpu, struct elisa_context *c);
 
 /* ---- predicate.c */
 static inline bool elisa_in_smm(struct kvm_vcpu *kvm_vcpu)

@@ -189,6 +189,8 @@ void elisa_enter(struct elisa_vcpu *vcpu)
 	raw_spin_lock(&vcpu->lock);
 	if (vcpu->scrub)
 		elisa_scrub_registers(vcpu);
+	/* not every exit comes to the exit hook: KVM takes some of them to the VMM at once */
+	vcpu->inside = false;
 	if (!vcpu->list || (kvm_vcpu->arch.hflags & HF_GUEST_MASK))
 		goto out;
 	vcpu->inside = true;

@@ -92,6 +92,18 @@ static struct elisa_context *shut_open_subs(struct elisa_vcpu *vcpu, enum elisa_
 	return left;
 }
 
+/* What the host has ended is over when the exit has been dealt with, but for a call that is suspended. */
+static void forget_ended(struct elisa_vcpu *vcpu)
+{
+	int slot;
+
+	if (!vcpu->ended || vcpu->stash.active)
+		return;
+	for_each_set_bit(slot, vcpu->used, ELISA_SLOTS)
+		vcpu->slots[slot]->ended = ELISA_CALL_OK;
+	vcpu->ended = false;
+}
+
 /*
  * First thing KVM does about an exit; the thread may be preempted before and after. True:
  * elisa_exit_handle() has to handle it in the place of KVM's handler. Until then the vCPU
@@ -129,7 +141,9 @@ bool elisa_exit(struct elisa_vcpu *vcpu)
 		goto out;
 	}
 	c = elisa_context_of(vcpu, eptp, &where);
-	if (WARN_ON_ONCE(!c)) {
+	if (!c) {
+		pr_err_ratelimited(
+			"a vCPU has left a context that is not its own: its VM is ended\n");
 		/* cannot happen; the VM must not go on in a context nobody owns */
 		vmcs_set(EPT_POINTER, vcpu->default_eptp);
 		vcpu->kvm_vcpu->kvm->vm_dead = true;
@@ -147,12 +161,13 @@ bool elisa_exit(struct elisa_vcpu *vcpu)
 	caller = elisa_caller_of(vcpu, c, &where);
 	if (caller != c)
 		elisa_end_call(vcpu, caller, where, ELISA_CALL_FORBIDDEN);
-	else if (c->ended || vcpu->overdue)
+	else if (c->ended || elisa_is_overdue(vcpu, c))
 		elisa_end_call(vcpu, c, where, ELISA_CALL_TIMEOUT);
 	else
 		elisa_stash_call(vcpu, c, where, eptp, vmcs_get(GUEST_RIP), vmcs_get(GUEST_RFLAGS));
 out:
-	vcpu->overdue = false;
+	if (!ours)
+		forget_ended(vcpu);
 	vcpu->inside = ours;
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 	return ours;
@@ -266,7 +281,9 @@ static void exit_in_context(struct elisa_vcpu *vcpu, struct elisa_context *c,
 		*foreign = true;
 		return;
 	}
-	if (caller == c && !c->ended && goes_on(vcpu, c, where, reason, eptp))
+	if (caller == c && elisa_is_overdue(vcpu, c))
+		error = ELISA_CALL_TIMEOUT;
+	else if (caller == c && !c->ended && goes_on(vcpu, c, where, reason, eptp))
 		return;
 	elisa_drop_events(vcpu->kvm_vcpu);
 	elisa_end_call(vcpu, caller, where, error);
@@ -330,6 +347,7 @@ int elisa_exit_handle(struct kvm_vcpu *kvm_vcpu)
 	} else {
 		emulate = is_ours_in_default(reason);
 	}
+	forget_ended(vcpu);
 	vcpu->inside = false;
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 	if (undefined) {

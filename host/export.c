@@ -87,6 +87,9 @@ int elisa_export_create(struct elisa_vm *vm, struct elisa_hc_export *in, u32 *wh
 		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->flags);
 	if (in->limit_us > elisa_max_limit_us)
 		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, elisa_max_limit_us);
+	/* each costs all vCPUs of a guest that attaches a timer */
+	if (in->suspend_us && in->suspend_us < ELISA_MIN_SUSPEND_US)
+		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->suspend_us);
 	if (in->suspend_us > elisa_max_suspend_us)
 		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, elisa_max_suspend_us);
 	if (!name_is_good(in->name))
@@ -111,7 +114,8 @@ int elisa_export_create(struct elisa_vm *vm, struct elisa_hc_export *in, u32 *wh
 	export->id = in->id = next_export++;
 	export->flags = in->flags;
 	export->limit_us = in->limit_us ?: elisa_default_limit_us;
-	export->suspend_us = in->suspend_us ?: elisa_default_suspend_us;
+	export->suspend_us = in->suspend_us ?:
+				     max_t(u32, elisa_default_suspend_us, ELISA_MIN_SUSPEND_US);
 	export->rights = grant->rights;
 	export->grant_id = grant->id;
 	memcpy(export->name, in->name, ELISA_NAME_SIZE);

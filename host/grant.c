@@ -65,7 +65,8 @@ u64 elisa_grant_charge(struct mm_struct *mm, u64 now, u64 cost, u64 burst)
 			elisa_bucket_take(&grant->calls, now, cost);
 			return elisa_bucket_wait(&grant->calls, now, burst);
 		}
-	return 0;
+	/* all of them were taken back: nothing to save up in */
+	return cost;
 }
 
 static void grant_free(struct elisa_grant *grant)

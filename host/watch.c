@@ -18,8 +18,8 @@
  * In both cases the function has run its last instruction, so that the manager, who gets the
  * event now, can take its locks back. A vCPU in guest mode is not kept from anything.
  *
- * The entry hook starts the timer if it is not running. The timer ends by itself when it finds no
- * call: it costs a vCPU that makes no calls one interrupt for each suspend_us in which it runs.
+ * The entry hook starts the timer if it is not running. The timer ends by itself when it finds the vCPU neither in guest
+ * mode nor in a call: it costs a vCPU that makes no calls one interrupt for each suspend_us in which it runs.
  */
 
 #include "compat.h"
@@ -32,22 +32,30 @@ void elisa_watch_init(struct elisa_vcpu *vcpu)
 	elisa_timer_setup(&vcpu->watch, watch);
 }
 
-/* The shortest time that an export of the vCPU allows. Under vcpu->lock; there is an attachment. */
+/* The shortest time that an export of the vCPU allows; 0: it may call none. Under vcpu->lock. */
 static u64 shortest(struct elisa_vcpu *vcpu)
 {
-	u64 ns = ~0ULL;
+	struct elisa_context *c;
+	u64 ns = 0;
 	int slot;
 
-	for_each_set_bit(slot, vcpu->used, ELISA_SLOTS)
-		ns = min(ns, vcpu->slots[slot]->attachment->suspend_ns);
+	for_each_set_bit(slot, vcpu->used, ELISA_SLOTS) {
+		c = vcpu->slots[slot];
+		if (!c->revoked && (!ns || c->attachment->suspend_ns < ns))
+			ns = c->attachment->suspend_ns;
+	}
 	return ns;
 }
 
 /* From the entry hook, under vcpu->lock. */
 void elisa_watch_start(struct elisa_vcpu *vcpu)
 {
+	u64 ns = shortest(vcpu);
+
+	if (!ns)
+		return;
 	vcpu->watching = true;
-	hrtimer_start(&vcpu->watch, ns_to_ktime(shortest(vcpu)), HRTIMER_MODE_REL_HARD);
+	hrtimer_start(&vcpu->watch, ns_to_ktime(ns), HRTIMER_MODE_REL_HARD);
 }
 
 /* The vCPU does not run any more. */
@@ -56,39 +64,53 @@ void elisa_watch_end(struct elisa_vcpu *vcpu)
 	hrtimer_cancel(&vcpu->watch);
 }
 
-/* Ends the call in @c if it is time. Returns the ns to the next look, 0: none is needed. */
-static u64 look(struct elisa_context *c, u64 since, u64 now)
+/* The clock that the hooks use on other CPUs may be a little ahead. */
+static u64 time_since(u64 since, u64 now)
 {
-	u64 allowed = c->attachment->suspend_ns;
+	return now > since ? now - since : 0;
+}
+
+/* Ends the call in @c if it is time. Returns the ns to the next look, 0: none is needed. */
+static u64 look(struct elisa_vcpu *vcpu, struct elisa_context *c, u64 since, u64 now)
+{
+	u64 allowed = c->attachment->suspend_ns, spent = time_since(since, now);
 
 	if (c->ended || c->revoked)
 		return 0;
-	if (now - since < allowed)
-		return allowed - (now - since);
+	if (spent < allowed)
+		return allowed - spent;
 	elisa_call_aborted(c, ELISA_CALL_TIMEOUT);
 	c->ended = ELISA_CALL_TIMEOUT;
+	vcpu->ended = true;
 	return 0;
+}
+
+/*
+ * The exit hook, late: has the call that it finds in @c been kept from running for too long? In strict mode
+ * the timer has ended it already.
+ */
+bool elisa_is_overdue(struct elisa_vcpu *vcpu, struct elisa_context *c)
+{
+	return vcpu->held_entry == vcpu->entries &&
+	       time_since(vcpu->held_since, ktime_get_mono_fast_ns()) >= c->attachment->suspend_ns;
 }
 
 /* The vCPU is between an exit and its exit hook: which calls may it be in? */
 static u64 look_before_hook(struct elisa_vcpu *vcpu, u64 now)
 {
-	u64 next = 0, ns, allowed = shortest(vcpu);
 	struct elisa_context *c;
+	u64 next = 0, ns;
 	int slot;
 
 	if (vcpu->held_entry != vcpu->entries) {
 		vcpu->held_entry = vcpu->entries;
 		vcpu->held_since = now;
 	}
-	vcpu->overdue = now - vcpu->held_since >= allowed;
-	if (!vcpu->overdue)
-		next = allowed - (now - vcpu->held_since);
 	for_each_set_bit(slot, vcpu->used, ELISA_SLOTS) {
 		c = vcpu->slots[slot];
 		if (READ_ONCE(vcpu->list[ELISA_INDEX_SUB(slot)]) != c->eptp[ELISA_IN_SUB])
 			continue;
-		ns = look(c, vcpu->held_since, now);
+		ns = look(vcpu, c, vcpu->held_since, now);
 		if (ns && (!next || ns < next))
 			next = ns;
 	}
@@ -98,20 +120,23 @@ static u64 look_before_hook(struct elisa_vcpu *vcpu, u64 now)
 static enum hrtimer_restart watch(struct hrtimer *timer)
 {
 	struct elisa_vcpu *vcpu = container_of(timer, struct elisa_vcpu, watch);
-	u64 now = ktime_get_mono_fast_ns(), next = 0;
 	unsigned long flags;
+	u64 now, next = 0;
 
 	raw_spin_lock_irqsave(&vcpu->lock, flags);
+	now = ktime_get_mono_fast_ns();
 	if (vcpu->stash.active) {
 		if (vcpu->stash.context)
-			next = look(vcpu->stash.context, vcpu->stash.since, now);
-	} else if (vcpu->inside && READ_ONCE(vcpu->kvm_vcpu->mode) == OUTSIDE_GUEST_MODE) {
-		next = look_before_hook(vcpu, now);
+			next = look(vcpu, vcpu->stash.context, vcpu->stash.since, now);
+	} else if (vcpu->inside) {
+		next = READ_ONCE(vcpu->kvm_vcpu->mode) == OUTSIDE_GUEST_MODE ?
+			       look_before_hook(vcpu, now) :
+			       shortest(vcpu);
 	}
 	vcpu->watching = next;
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 	if (!next)
 		return HRTIMER_NORESTART;
-	hrtimer_forward_now(timer, ns_to_ktime(next));
+	hrtimer_set_expires(timer, ktime_add_ns(ktime_get(), next));
 	return HRTIMER_RESTART;
 }

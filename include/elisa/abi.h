@@ -160,6 +160,7 @@ struct elisa_hc_export {
 	__u32 id;			/* out */
 	__u32 suspend_us; /* in: wall-clock time that the host may find a call suspended; 0: default */
 };
+#define ELISA_MIN_SUSPEND_US	  1000
 /* The function uses general registers only (built with -mgeneral-regs-only): neither
  * MXCSR nor x87 are set up for it, and vector registers are not cleared after it. */
 #define ELISA_EXPORT_GENERAL_REGS 1u

@@ -96,6 +96,9 @@ static void exports_refused(void **state)
 	page.export_.flags = 8;
 	expect(MANAGER, ELISA_HC_EXPORT_CREATE, -EINVAL, ELISA_WHY_FIELD, 8);
 	request_export(&page, "shop");
+	page.export_.suspend_us = 1;
+	expect(MANAGER, ELISA_HC_EXPORT_CREATE, -EINVAL, ELISA_WHY_FIELD, 1);
+	request_export(&page, "shop");
 	page.export_.suspend_us = elisa_max_suspend_us + 1;
 	expect(MANAGER, ELISA_HC_EXPORT_CREATE, -EDQUOT, ELISA_WHY_QUOTA, elisa_max_suspend_us);
 	request_export(&page, "shop");

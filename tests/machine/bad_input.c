@@ -110,6 +110,9 @@ static void names(void)
 	page->export_.flags = 0x80;
 	EXPECT(EXPORT_CREATE, -EINVAL, WHY_FIELD, 0x80);
 	strcpy(page->export_.name, "t.a");
+	page->export_.suspend_us = ELISA_MIN_SUSPEND_US - 1;
+	EXPECT(EXPORT_CREATE, -EINVAL, WHY_FIELD, ELISA_MIN_SUSPEND_US - 1);
+	strcpy(page->export_.name, "t.a");
 	page->export_.suspend_us = 60000001;
 	EXPECT(EXPORT_CREATE, -EDQUOT, WHY_QUOTA, 60000000);
 	strcpy(page->export_.name, "t.a");

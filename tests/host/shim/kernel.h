@@ -47,6 +47,7 @@ typedef u64 gfn_t;
 void shim_bug(const char *file, int line, const char *text) __attribute__((noreturn));
 
 #define min_t(type, a, b)	    ((type)(a) < (type)(b) ? (type)(a) : (type)(b))
+#define max_t(type, a, b)	    ((type)(a) > (type)(b) ? (type)(a) : (type)(b))
 #define max(a, b)		    ((a) > (b) ? (a) : (b))
 #define smp_load_acquire(p)	    __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define smp_store_release(p, value) __atomic_store_n(p, value, __ATOMIC_RELEASE)
