@@ -303,97 +303,84 @@ out:
 	return ret;
 }
 
+/* Begins a request about an export of the file. Returns the page with file->lock held, or an error. */
+static struct elisa_hc_page *request_begin(struct elisa_file *file, enum elisa_hc call, u32 id,
+					   struct elisa_status *status)
+{
+	if (mutex_lock_killable(&file->lock))
+		return ERR_PTR(-EINTR);
+	if (export_find(file, id))
+		return elisa_page_get(call);
+	mutex_unlock(&file->lock);
+	return ERR_PTR(elisa_fail(status, ELISA_WHY_NO_EXPORT, id, -ENOENT));
+}
+
+/* Asks the host, and lets go of page and file->lock. */
+static int request_end(struct elisa_file *file, struct elisa_hc_page *page,
+		       struct elisa_status *status)
+{
+	int ret = elisa_hypercall(page, status);
+
+	elisa_page_put(page);
+	mutex_unlock(&file->lock);
+	return ret;
+}
+
 int elisa_export_publish(struct elisa_file *file, struct elisa_ioc_publish *arg)
 {
 	struct elisa_hc_page *page;
-	int ret;
 
 	if (arg->pad)
 		return elisa_fail(&arg->status, ELISA_WHY_FIELD, arg->pad, -EINVAL);
-	if (mutex_lock_killable(&file->lock))
-		return -EINTR;
-	if (!export_find(file, arg->id)) {
-		ret = elisa_fail(&arg->status, ELISA_WHY_NO_EXPORT, arg->id, -ENOENT);
-		goto out;
-	}
-	page = elisa_page_get(ELISA_HC_EXPORT_PUBLISH);
+	page = request_begin(file, ELISA_HC_EXPORT_PUBLISH, arg->id, &arg->status);
+	if (IS_ERR(page))
+		return PTR_ERR(page);
 	page->publish.id = arg->id;
 	page->publish.entry = arg->entry;
-	ret = elisa_hypercall(page, &arg->status);
-	elisa_page_put(page);
-out:
-	mutex_unlock(&file->lock);
-	return ret;
+	return request_end(file, page, &arg->status);
 }
 
 int elisa_export_places(struct elisa_file *file, struct elisa_ioc_places *arg)
 {
 	struct elisa_hc_page *page;
-	int ret;
 
 	if (!PAGE_ALIGNED(arg->size))
 		return elisa_fail(&arg->status, ELISA_WHY_RANGE, arg->size, -EINVAL);
-	if (mutex_lock_killable(&file->lock))
-		return -EINTR;
-	if (!export_find(file, arg->id)) {
-		ret = elisa_fail(&arg->status, ELISA_WHY_NO_EXPORT, arg->id, -ENOENT);
-		goto out;
-	}
-	page = elisa_page_get(ELISA_HC_EXPORT_PLACES);
+	page = request_begin(file, ELISA_HC_EXPORT_PLACES, arg->id, &arg->status);
+	if (IS_ERR(page))
+		return PTR_ERR(page);
 	page->places.id = arg->id;
 	page->places.count = arg->count;
 	page->places.offset = arg->offset;
 	page->places.size = arg->size >> PAGE_SHIFT;
-	ret = elisa_hypercall(page, &arg->status);
-	elisa_page_put(page);
-out:
-	mutex_unlock(&file->lock);
-	return ret;
+	return request_end(file, page, &arg->status);
 }
 
 int elisa_export_ticket(struct elisa_file *file, struct elisa_ioc_ticket *arg)
 {
 	struct elisa_hc_page *page;
-	int ret;
 
-	if (mutex_lock_killable(&file->lock))
-		return -EINTR;
-	if (!export_find(file, arg->id)) {
-		ret = elisa_fail(&arg->status, ELISA_WHY_NO_EXPORT, arg->id, -ENOENT);
-		goto out;
-	}
-	page = elisa_page_get(ELISA_HC_EXPORT_TICKET);
+	page = request_begin(file, ELISA_HC_EXPORT_TICKET, arg->id, &arg->status);
+	if (IS_ERR(page))
+		return PTR_ERR(page);
 	page->ticket.id = arg->id;
 	page->ticket.place = arg->place;
 	memcpy(page->ticket.ticket, arg->ticket, sizeof(arg->ticket));
-	ret = elisa_hypercall(page, &arg->status);
-	elisa_page_put(page);
-out:
-	mutex_unlock(&file->lock);
-	return ret;
+	return request_end(file, page, &arg->status);
 }
 
 int elisa_export_evict(struct elisa_file *file, struct elisa_ioc_evict *arg)
 {
 	struct elisa_hc_page *page;
-	int ret;
 
 	if (arg->pad)
 		return elisa_fail(&arg->status, ELISA_WHY_FIELD, arg->pad, -EINVAL);
-	if (mutex_lock_killable(&file->lock))
-		return -EINTR;
-	if (!export_find(file, arg->id)) {
-		ret = elisa_fail(&arg->status, ELISA_WHY_NO_EXPORT, arg->id, -ENOENT);
-		goto out;
-	}
-	page = elisa_page_get(ELISA_HC_EVICT);
+	page = request_begin(file, ELISA_HC_EVICT, arg->id, &arg->status);
+	if (IS_ERR(page))
+		return PTR_ERR(page);
 	page->evict.id = arg->id;
 	page->evict.attachment = arg->attachment;
-	ret = elisa_hypercall(page, &arg->status);
-	elisa_page_put(page);
-out:
-	mutex_unlock(&file->lock);
-	return ret;
+	return request_end(file, page, &arg->status);
 }
 
 /*

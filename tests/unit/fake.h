@@ -34,6 +34,7 @@ struct fake {
 		struct elisa_ioc_places places;
 		struct elisa_ioc_ticket ticket;
 		struct elisa_ioc_donate donate;
+		struct elisa_ioc_evict evict;
 	} last;
 	struct elisa_ioc_map map[16]; /* the first ones */
 };

@@ -307,6 +307,33 @@ static void places_and_their_tickets(void **state)
 	fake.error = 0;
 }
 
+static void evictions_and_the_limit_of_suspension(void **state)
+{
+	struct elisa_export *made;
+
+	(void)state;
+	assert_int_equal(elisa_evict(export_, 9), 0);
+	assert_int_equal(fake.request, ELISA_IOC_EVICT);
+	assert_int_equal(fake.last.evict.id, 7);
+	assert_int_equal(fake.last.evict.attachment, 9);
+	assert_int_equal(elisa_evict(NULL, 9), -EINVAL);
+	fake.error = ENOENT;
+	fake.why = ELISA_WHY_NO_ATTACHMENT;
+	fake.value = 9;
+	assert_int_equal(elisa_evict(export_, 9), -ENOENT);
+	assert_non_null(strstr(elisa_error(handle), "table"));
+	fake.error = 0;
+
+	elisa_set_suspend_limit(handle, 30000);
+	assert_int_equal(elisa_export_create(handle, "other", 0, 0, &made), 0);
+	assert_int_equal(fake.last.export_.suspend_us, 30000);
+	assert_int_equal(elisa_export_destroy(made), 0);
+	elisa_set_suspend_limit(handle, 0);
+	assert_int_equal(elisa_export_create(handle, "other", 0, 0, &made), 0);
+	assert_int_equal(fake.last.export_.suspend_us, 0);
+	assert_int_equal(elisa_export_destroy(made), 0);
+}
+
 static void donations_are_sent(void **state)
 {
 	struct elisa_attachment *attachment;
@@ -407,6 +434,7 @@ int main(void)
 		TEST(bad_exchange_buffers_are_refused),
 		TEST(private_attach_sends_the_ticket_alone),
 		TEST(places_and_their_tickets),
+		TEST(evictions_and_the_limit_of_suspension),
 		TEST(donations_are_sent),
 		TEST(a_handle_in_use_cannot_be_closed),
 		TEST(what_is_gone_is_no_error),
