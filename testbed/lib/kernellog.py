@@ -9,7 +9,7 @@ _BAD = re.compile("|".join((
     r"possible (circular|recursive) locking", r"inconsistent lock state", r"lock held when",
     r"suspicious RCU", r"scheduling while atomic", r"sleeping function called",
     r"blocked for more than", r"soft lockup", r"hard LOCKUP", r"self-detected stall",
-    r"detected stalls", r"kmemleak: [1-9]", r"kmemleak: Cannot", r"\bBUG \S+ \(",
+    r"detected stalls", r"kmemleak: [1-9]", r"kmemleak: Cannot (allocate a kmemleak_|insert)", r"\bBUG \S+ \(",
     r"ODEBUG:", r"pagealloc: ", r"page dumped because", r"non-static key",
     r"turning off the locking correctness", r"refcount_t:", r"list_(add|del) corruption",
     r"Bad page (state|map)", r"bad: scheduling", r"(UBSAN|KASAN|KCSAN|KMSAN|kfence)\b.*:",

@@ -105,7 +105,8 @@ class Complaints(unittest.TestCase):
                      "pagealloc: memory corruption", "page dumped because: VM_BUG_ON_PAGE(1)"):
             self.assertEqual(kernellog.complaints([line]), [line])
         for line in ("kasan: KernelAddressSanitizer initialized", "kcsan: enabled early",
-                     "kmemleak: Kernel memory leak detector disabled"):
+                     "kmemleak: Kernel memory leak detector disabled",
+                     "kmemleak: Cannot allocate a scan area, scanning the full object"):
             self.assertEqual(kernellog.complaints([line]), [])
 
     def test_what_does_not(self):
