@@ -180,7 +180,10 @@ static int attach_locked(struct elisa_attachment *a, struct elisa_hc_attach *in,
 	return 0;
 }
 
-/* All that can be refused before anything is made or changed for it. *@limit: of pages that the VM may pin. */
+/*
+ * All that can be refused before anything is made or changed for it. *@limit: of pages that the VM
+ * may pin.
+ */
 static int may_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_attach *in,
 		      u64 *limit, u32 *why, u64 *value)
 {
@@ -211,7 +214,10 @@ static int may_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct eli
 	return r;
 }
 
-/* Without elisa_lock: the exchange buffer is faulted in and pinned first, then hooks may have to be put in place. */
+/*
+ * Without elisa_lock: the exchange buffer is faulted in and pinned first, then hooks may have to be
+ * put in place.
+ */
 int elisa_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_attach *in,
 		 u32 *why, u64 *value)
 {
@@ -263,7 +269,10 @@ err:
 	return r;
 }
 
-/* Every entry hook from now on sees `revoked`. Until the kick that has to follow, a vCPU may run in a context. */
+/*
+ * Every entry hook from now on sees `revoked`. Until the kick that has to follow, a vCPU may run in
+ * a context.
+ */
 void elisa_attachment_shut(struct elisa_attachment *a)
 {
 	struct elisa_context *c;
@@ -285,8 +294,9 @@ void elisa_attachment_shut(struct elisa_attachment *a)
 }
 
 /*
- * After this no CPU runs or resumes any of the attachment's contexts: the IPI made those that ran in one
- * exit. A vCPU may still be on its way from such an exit to its exit hook: see context_end().
+ * After this no CPU runs or resumes any of the attachment's contexts: the IPI made those that ran
+ * in one exit. A vCPU may still be on its way from such an exit to its exit hook: see
+ * context_end().
  */
 static void attachment_quiesce(struct elisa_attachment *a)
 {
@@ -316,7 +326,7 @@ void elisa_attachment_revoke(struct elisa_attachment *a)
 	elisa_hooks_disarm();
 	update_pcid(a->vm);
 	tell(a, ELISA_EVENT_DETACH, 0);
-	/* whoever sleeps until it is rung may see it */
+	/* a process that sleeps until its place is rung learns of it */
 	elisa_ring(a->bell);
 }
 
@@ -359,7 +369,7 @@ static void context_free(struct elisa_context *c)
 
 /*
  * Ends a context that was shut. If its vCPU exited in it and has not come to its exit hook
- * yet (its thread may not get a CPU for long, and nobody shall wait for that), the context
+ * yet (its thread may not get a CPU for long, and no other thread shall wait for that), the context
  * stays in its place, dead, and bury() ends it. Under elisa_lock.
  */
 static void context_end(struct elisa_context *c)
@@ -477,7 +487,9 @@ static int context_new(struct elisa_vcpu *vcpu, int slot)
 	return 0;
 }
 
-/* The next attachment that the vCPU has no context of; ELISA_SLOTS: it has all. Under elisa_lock. */
+/*
+ * The next attachment that the vCPU has no context of; ELISA_SLOTS: it has all. Under elisa_lock.
+ */
 static int missing_context(struct elisa_vcpu *vcpu)
 {
 	struct elisa_vm *vm = vcpu->vm;
@@ -522,9 +534,10 @@ static int sync_step(struct elisa_vcpu *vcpu, bool *done)
 }
 
 /*
- * Sets this vCPU up for all attachments of its VM, if there are any: otherwise nobody pays
- * for hooks. Its own thread. A guest calls it in interrupts, so it waits for nothing but elisa_lock: an attachment has the
- * hooks in place. It lets go of the lock after each context, for others wait; so anything may have ended between two.
+ * Sets this vCPU up for all attachments of its VM, if there are any: otherwise no VM pays for
+ * hooks. Its own thread. A guest calls it in interrupts, so it waits for nothing but elisa_lock: an
+ * attachment has the hooks in place. It lets go of the lock after each context, for others wait; so
+ * anything may have ended between two.
  */
 int elisa_vcpu_sync(struct elisa_vcpu *vcpu, u32 *why, u64 *value)
 {
@@ -548,7 +561,8 @@ int elisa_vcpu_sync(struct elisa_vcpu *vcpu, u32 *why, u64 *value)
 
 /*
  * Dead contexts are ended; vCPUs whose VMFUNC the entry hook has switched off for lack of
- * attachments give back their list page and their share of the hooks. True: there is a dead one left.
+ * attachments give back their list page and their share of the hooks. True: there is a dead one
+ * left.
  */
 static bool reap_vcpu(struct elisa_vcpu *vcpu)
 {

@@ -119,7 +119,9 @@ void elisa_show_end(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa
 	elisa_forget_cached_registers(kvm_vcpu);
 }
 
-/* XSTATE_BV is 0: XRSTOR puts each component into its initial state. FXRSTOR loads the same values. */
+/*
+ * XSTATE_BV is 0: XRSTOR puts each component into its initial state. FXRSTOR loads the same values.
+ */
 static const struct {
 	u16 fcw;
 	u8 legacy[22];

@@ -149,7 +149,7 @@ static inline int elisa_ftrace_direct(struct ftrace_ops *ops, unsigned long func
 	r = register_ftrace_direct_multi(ops, function);
 #endif
 	if (r) {
-		/* a function that somebody else redirects: ftrace leaves these, and takes no ops with them */
+		/* the function is redirected already; ftrace left what takes no ops anew */
 		ops->func = NULL;
 		ops->trampoline = 0;
 	}

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory that guests donate to an export: an attachment's place in the object area, and the pages there.
- * They are in all attachments of the export until the donor's ends; then one page of the
- * host's takes their place, so that nobody who still uses them faults, and only when no
- * CPU remembers them are they let go.
+ * Memory that guests donate to an export: an attachment's place in the object area, and the pages
+ * there. They are in all attachments of the export until the donor's ends; then one page of the
+ * host's takes their place, so that nobody who still uses them faults, and only when no CPU
+ * remembers them are they let go.
  */
 #include <linux/mm.h>
 #include <linux/nospec.h>

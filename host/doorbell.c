@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Doorbells: a function in sub rings a place of its export, and the VM that has the place gets an
- * interrupt; so does a VM whose attachment is revoked, and a manager's when an event waits for it. It is an
- * edge of an interrupt of the VM's own that its driver chose.
+ * interrupt; so does a VM whose attachment is revoked, and a manager's when an event waits for it.
+ * It is an edge of an interrupt of the VM's own that its driver chose.
  *
- * Each VM has a bell of its own: a mark, a timer and a work. A ring sets the mark, under no lock but the bell's, and
- * costs the same however many VMs and exports there are. The work raises the interrupt, without any lock, at the
- * priority of ordinary threads. It runs for each bell at most as often as the token bucket says; after that the
- * timer starts it. So no VM waits for another's bell, and rings without end cost the host a bounded part of a CPU.
+ * Each VM has a bell of its own: a mark, a timer and a work. A ring sets the mark, under no lock
+ * but the bell's, and costs the same however many VMs and exports there are. The work raises the
+ * interrupt, without any lock, at the priority of ordinary threads. It runs for each bell at most
+ * as often as the token bucket says; after that the timer starts it. So no VM waits for another's
+ * bell, and rings without end cost the host a bounded part of a CPU.
  *
- * The work holds a reference to the VM. The last one tears the VM down, and takes its time: then only this
- * bell's work waits. That frees the bell's VM, so nobody may wait for a bell's work while the VM is freed: the work has a
- * reference to the bell, and finds it without a VM.
+ * The work holds a reference to the VM. If it is the last one, putting it tears the VM down, which
+ * takes long: only this bell's work waits then. That frees the VM in the work itself, so freeing a
+ * VM must not wait for its bell's work. The work has a reference to the bell, and finds it without
+ * a VM.
  */
 #include <linux/hrtimer.h>
 #include <linux/kvm_host.h>
@@ -19,12 +21,16 @@
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
+#include "compat.h"
 #include "elisa.h"
 
 /* So many interrupts of a bell at once, then one in so long: 4,000 a second. */
 #define RING_BURST  16
 #define RING_PERIOD (250 * NSEC_PER_USEC)
-/* One that takes long, by the routing that its VMM chose, has a share of a CPU: 1 in 20. Or the work was preempted. */
+/*
+ * One that takes long, by the routing that its VMM chose, has a share of a CPU: 1 in 20. Or the
+ * work was preempted.
+ */
 #define RING_SHARE  20
 #define RING_DEAR   (20 * RING_PERIOD)
 
@@ -45,7 +51,7 @@ static bool going; /* elisa_lock */
 
 int elisa_doorbell_init(void)
 {
-	/* not bound to the CPU of whoever rings, who may keep it from running there */
+	/* not bound to the CPU of the vCPU that rings, which may keep it from running there */
 	queue = alloc_workqueue("elisa", WQ_UNBOUND, 0);
 	return queue ? 0 : -ENOMEM;
 }
@@ -147,8 +153,7 @@ struct elisa_bell *elisa_bell_new(struct kvm *kvm)
 	raw_spin_lock_init(&bell->lock);
 	bell->kvm = kvm;
 	bell->gsi = ELISA_NO_DOORBELL;
-	hrtimer_init(&bell->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
-	bell->timer.function = is_time;
+	elisa_timer_setup(&bell->timer, is_time);
 	INIT_WORK(&bell->work, answer);
 	return bell;
 }
@@ -177,7 +182,7 @@ void elisa_ring(struct elisa_bell *bell)
 		wait = elisa_bucket_wait(&bell->interrupts, ktime_get_mono_fast_ns(),
 					 (RING_BURST - 1) * RING_PERIOD);
 		if (wait)
-			hrtimer_start(&bell->timer, ns_to_ktime(wait), HRTIMER_MODE_REL);
+			hrtimer_start(&bell->timer, ns_to_ktime(wait), HRTIMER_MODE_REL_HARD);
 		else
 			start_work(bell);
 	}
@@ -185,8 +190,8 @@ void elisa_ring(struct elisa_bell *bell)
 }
 
 /*
- * From the exit path, with IRQs off: the export lives, the place may be any number. Whoever has the place may detach
- * meanwhile: an attachment and its bell are freed after a grace period.
+ * From the exit path, with IRQs off: the export lives, the place may be any number. The attachment
+ * that has the place may end meanwhile: it and its bell are freed after a grace period.
  */
 void elisa_ring_place(struct elisa_export *export, u64 place)
 {
@@ -203,7 +208,10 @@ void elisa_ring_place(struct elisa_export *export, u64 place)
 	rcu_read_unlock();
 }
 
-/* The interrupt that is this VM's doorbell, or ELISA_NO_DOORBELL. Under elisa_lock, in a vCPU's thread. */
+/*
+ * The interrupt that is this VM's doorbell, or ELISA_NO_DOORBELL. Under elisa_lock, in a vCPU's
+ * thread.
+ */
 int elisa_doorbell_set(struct elisa_vm *vm, struct elisa_hc_doorbell *in, u32 *why, u64 *value)
 {
 	struct elisa_bell *bell = vm->bell;
@@ -232,8 +240,9 @@ int elisa_doorbell_set(struct elisa_vm *vm, struct elisa_hc_doorbell *in, u32 *w
 }
 
 /*
- * Nothing is attached or exported. The hooks are still in place, else a VM could end unseen while the work rings it;
- * so a VM may still tell its doorbell if the module did not come up. One that goes answers no hypercalls.
+ * Nothing is attached or exported. The hooks are still in place, else a VM could end unseen while
+ * the work rings it; so a VM may still tell its doorbell if the module did not come up. One that
+ * goes answers no hypercalls.
  */
 void elisa_doorbell_exit(void)
 {

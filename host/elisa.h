@@ -3,15 +3,16 @@
  * The host module's data: who owns what, which lock protects which field, and the few
  * functions that the files call of each other. No definition here may reach a VM.
  *
- * Four locks:
+ * The locks, in the order in which they nest:
  *   elisa_lock (mutex)  the control plane: VMs, grants, exports, attachments, tables.
  *                       Never held while a page of a VM is faulted in.
  *   vmm->lock (mutex)   what is pinned of one VMM. Nests inside elisa_lock.
- *   hooks_lock (mutex)  which hooks are in place; in hook.c, never with elisa_lock held. Held over grace periods
- *                       when the first share of them is taken, and when they go.
+ *   hooks_lock (mutex)  which hooks are in place; in hook.c, never with elisa_lock held. It is
+ *                       held over grace periods when the hooks come and when they go.
  *   vcpu->lock (raw spin, IRQs off)  what the entry and exit hooks of one vCPU use.
- *                       Nests inside elisa_lock; nothing nests inside it but the
- *                       event queues' locks, the bells' and the workqueues'.
+ *                       Nests inside elisa_lock.
+ *   events->lock, bell->lock (raw spin)  an event queue; a VM's doorbell. Nest inside vcpu->lock in
+ *                       this order; only a timer's and a workqueue's locks nest inside them.
  */
 #ifndef ELISA_HOST_H
 #define ELISA_HOST_H
@@ -40,8 +41,8 @@
 #define ELISA_EXPORTS_PER_VM 256
 
 /*
- * A token bucket, as the time until which all that was taken is paid for. It is full when that has passed, and empty
- * when it is a burst ahead.
+ * A token bucket, as the time until which all that was taken is paid for. The bucket is full when
+ * that time has passed, and empty when it is a burst ahead.
  */
 struct elisa_bucket {
 	u64 paid_at; /* ns */
@@ -134,7 +135,7 @@ struct elisa_donation {
 
 struct elisa_place {
 	struct elisa_attachment *attachment; /* NULL: free; RCU for elisa_ring_place() */
-	u8 ticket[ELISA_TICKET_SIZE];	     /* all 0: for anybody */
+	u8 ticket[ELISA_TICKET_SIZE];	     /* all 0: for any attachment */
 };
 
 #define ELISA_OBJECT_GIB (ELISA_OBJECT_SIZE >> 30)
@@ -221,7 +222,10 @@ struct elisa_context {
 	bool dead;    /* vcpu->lock: detached, and the vCPU has not passed a hook since */
 	u64 entry;    /* elisa_lock: the vCPU's entry when this was shut; 0: it was not inside */
 	u64 reported; /* no lock: of self->aborts, the last that is or was in the event queue */
-	/* vcpu->lock: how the host ended the call that the vCPU is in, and has not learnt of; 0: it has not */
+	/*
+	 * vcpu->lock: how the host ended the vCPU's call, until the vCPU has learnt of it; 0: it
+	 * did not
+	 */
 	enum elisa_call_error ended;
 };
 
@@ -238,7 +242,7 @@ struct elisa_stash {
 	unsigned long regs[16];
 	u64 rip, rsp, rflags, interruptibility;
 	u64 cycles; /* guest run time since the first exit of this call */
-	u64 since;  /* ns: put aside */
+	u64 since;  /* ns: when it was suspended */
 	struct {
 		u64 rip, rsp, rflags, cr0, cr3, cr4, fs_base, gs_base;
 		u32 cs_ar, ss_ar;

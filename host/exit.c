@@ -92,7 +92,10 @@ static struct elisa_context *shut_open_subs(struct elisa_vcpu *vcpu, enum elisa_
 	return left;
 }
 
-/* What the host has ended is over when the exit has been dealt with, but for a call that is suspended. */
+/*
+ * What the host has ended is over when the exit has been dealt with, but for a call that is
+ * suspended.
+ */
 static void forget_ended(struct elisa_vcpu *vcpu)
 {
 	int slot;

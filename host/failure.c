@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory that fails in hardware. The kernel learns of it by a machine check, or from the firmware or
- * a scrubber before anybody touches it; it marks the page, takes it from the processes that map it, and
- * kills those that touched it. It does not know who else has it by our tables: each vCPU that touched
- * it in a call would be one more machine check, and one more VMM killed. So an export with such a page
- * ends, and so does an attachment that gave one.
+ * Memory that fails in hardware. The kernel learns of it by a machine check, or from the firmware
+ * or a scrubber before a CPU touches it; it marks the page, takes it from the processes that map
+ * it, and kills those that touched it. It does not know who else has it by our tables: each vCPU
+ * that touched it in a call would be one more machine check, and one more VMM killed. So an export
+ * with such a page ends, and so does an attachment that gave one.
  *
- * All ways come to memory_failure(), which says so by a tracepoint when the page is marked. What is mapped
- * is looked at then, which costs time for all of it, under elisa_lock: hardware fails rarely, and
- * only CAP_SYS_ADMIN can pretend it. A page that is marked before it is in a list is
+ * All ways come to memory_failure(), which says so by a tracepoint when the page is marked. What is
+ * mapped is looked at then, which costs time for all of it, under elisa_lock: hardware fails
+ * rarely, and only CAP_SYS_ADMIN can pretend it. A page that is marked before it is in a list is
  * refused there: elisa_refuse_failed().
  */
 #include <linux/mm.h>

@@ -54,7 +54,10 @@ u32 elisa_grant_rights(struct mm_struct *mm)
 	return rights;
 }
 
-/* What @mm's VMs have done cost so much. Returns how long they have to wait for it. Under elisa_lock. */
+/*
+ * What @mm's VMs have done cost so much. Returns how long they have to wait for it. Under
+ * elisa_lock.
+ */
 u64 elisa_grant_charge(struct mm_struct *mm, u64 now, u64 cost, u64 burst)
 {
 	struct elisa_grant *grant;

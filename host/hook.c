@@ -10,8 +10,8 @@
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/fs.h>
-#include <linux/kallsyms.h>
 #include <linux/jiffies.h>
+#include <linux/kallsyms.h>
 #include <linux/kprobes.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -28,13 +28,13 @@ static unsigned long sites[ELISA_HOOKS]; /* where ftrace calls; const after init
 static struct file *kvm_device;		 /* open, so that kvm_intel stays loaded */
 static DEFINE_MUTEX(hooks_lock);	 /* never with elisa_lock held */
 static bool registered;			 /* hooks_lock: the exit-path hooks are in place */
+static int refusal;			 /* hooks_lock: why they could not be put in place, or 0 */
+static unsigned long retry_at;		 /* hooks_lock: jiffies of the next try after a refusal */
+static atomic_t armed;	   /* shares of them; the first one is taken under hooks_lock */
+static atomic_t replacing; /* threads in one of our replacements */
 static struct {
 	unsigned long start, size;
-} run_ioctl;		       /* KVM_RUN's function; const after init */
-static int refusal;	       /* hooks_lock: why they could not be... */
-static unsigned long retry_at; /* ... and until when nobody tries again; jiffies */
-static atomic_t armed;	       /* shares of them; the first one is taken under hooks_lock */
-static atomic_t replacing;     /* threads in one of our replacements */
+} run_ioctl; /* KVM_RUN's function; const after init */
 
 static int (*kvm_emulate)(struct kvm_vcpu *kvm_vcpu, void *code, int size);
 static int (*kvm_read)(struct kvm_vcpu *kvm_vcpu, gpa_t gpa, void *to, unsigned long size);
@@ -195,13 +195,14 @@ static struct ftrace_ops rare_ops = {
 	.func = rare_callback,
 	.flags = FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT,
 };
+
 extern void elisa_run_hook(void), elisa_exit_hook(void), elisa_load_hook(void),
 	elisa_allowed_hook(void), elisa_window_hook(void), elisa_reset_hook(void);
 
 /*
- * hook_entry.S by ftrace's direct calls, in the order in which they are put in place; rare_ops keeps
- * "ftrace_enabled=0" out for these. ftrace refuses a direct call to a function that somebody
- * redirects, and a redirection of one that has ours.
+ * hook_entry.S by ftrace's direct calls, in the order in which they are put in place; rare_ops
+ * keeps "ftrace_enabled=0" out for these. ftrace refuses a direct call to a function that another
+ * module redirects, and a redirection of one that has ours.
  */
 static struct {
 	void (*hook)(void);
@@ -238,14 +239,9 @@ static int register_path(void)
 	return 0;
 }
 
-static void unregister_path(void)
-{
-	unregister_direct(ARRAY_SIZE(direct));
-}
-
 /*
- * Under hooks_lock. To patch text takes 30 M instructions and stops all CPUs, also if it fails halfway, and a
- * guest may ask without end: what failed once fails for a while without a try.
+ * Under hooks_lock. Patching text takes tens of millions of instructions and stops all CPUs, also
+ * if it fails halfway, and a guest may ask without end: a refusal lasts for a while without a try.
  */
 static int put_hooks_in_place(void)
 {
@@ -256,16 +252,20 @@ static int put_hooks_in_place(void)
 	refusal = register_path();
 	retry_at = jiffies + REFUSAL_LASTS;
 	registered = !refusal;
-	if (refusal)
+	if (refusal == -EBUSY)
 		pr_err_ratelimited(
-			"cannot hook KVM's entry and exit (%d): is a livepatch or a probe on %s or its neighbours?\n",
-			refusal, names[ELISA_HOOK_RUN]);
+			"a livepatch, a probe or a BPF program has %s or its neighbours: no VM can attach\n",
+			names[ELISA_HOOK_RUN]);
+	else if (refusal)
+		pr_err_ratelimited("cannot hook KVM's entry and exit (%d): no VM can attach\n",
+				   refusal);
 	return refusal;
 }
 
 /*
- * Takes a share of the exit-path hooks. The first one waits for grace periods: not under elisa_lock, and only a
- * thread that a VM's attach runs in, which may wait as long as it takes. While somebody has a share, nobody waits.
+ * Takes a share of the exit-path hooks. The thread that takes the first one waits for grace
+ * periods: it does not hold elisa_lock, and runs a VM's own attach. While shares exist, taking one
+ * does not wait.
  */
 int elisa_hooks_arm(void)
 {
@@ -286,7 +286,7 @@ int elisa_hooks_arm(void)
 	return r;
 }
 
-/* One more share for one who has one. Does not sleep. */
+/* One more share; the caller knows of an attachment, which has one. Does not sleep. */
 void elisa_hooks_share(void)
 {
 	atomic_inc(&armed);
@@ -298,7 +298,7 @@ static void unhook(struct work_struct *work)
 {
 	mutex_lock(&hooks_lock);
 	if (registered && !atomic_read(&armed)) {
-		unregister_path();
+		unregister_direct(ARRAY_SIZE(direct));
 		registered = false;
 	}
 	mutex_unlock(&hooks_lock);
@@ -338,7 +338,9 @@ int elisa_kvm_read(struct kvm_vcpu *kvm_vcpu, u64 gpa, void *to, u32 size)
 	return kvm_read(kvm_vcpu, gpa, to, size);
 }
 
-/* By the guest's page tables, for a fetch; INVALID_GPA: it would fault. Not in nested guest mode. */
+/*
+ * By the guest's page tables, for a fetch; INVALID_GPA: it would fault. Not in nested guest mode.
+ */
 u64 elisa_kvm_translate_fetch(struct kvm_vcpu *kvm_vcpu, u64 address, bool user)
 {
 	struct kvm_mmu *mmu = kvm_vcpu->arch.walk_mmu;
@@ -371,9 +373,10 @@ void elisa_kvm_put(struct kvm *kvm)
 }
 
 /*
- * An edge at what the VMM has connected to this GSI: a pin of KVM's IOAPIC and PIC, or the MSI that an IOAPIC of
- * its own has there; nothing else, since Xen's event channels may wait for the VMM's memory. As
- * kvm_set_irq() does, which cannot be called by its address where IBT is on. Does not sleep.
+ * An edge at what the VMM has connected to this GSI: a pin of KVM's IOAPIC and PIC, or the MSI that
+ * an IOAPIC of its own has there; nothing else, since Xen's event channels may wait for the VMM's
+ * memory. As kvm_set_irq() does, which cannot be called by its address where IBT is on. Does not
+ * sleep.
  */
 void elisa_kvm_interrupt(struct kvm *kvm, u32 gsi)
 {
@@ -549,7 +552,7 @@ void elisa_hooks_exit(void)
 {
 	cancel_delayed_work_sync(&unhook_work);
 	if (registered)
-		unregister_path();
+		unregister_direct(ARRAY_SIZE(direct));
 	unregister_ftrace_function(&rare_ops);
 	/* threads that sleep in a replacement, then those at its last instructions */
 	while (atomic_read(&replacing))

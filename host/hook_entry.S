@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The hooks on the exit path of every VM on the host, and in each vCPU ioctl (vcpu_load()), called
- * by ftrace directly, without its register-saving trampoline. For a vCPU that is not set up they must cost next to nothing:
- * five instructions.
+ * by ftrace directly, without its register-saving trampoline. For a vCPU that is not set up they
+ * must cost next to nothing: five instructions.
  *
  * On entry RDI is the vCPU and the return address lies in the hooked function, past its
- * ftrace site. Arguments belong to the hooked function; R11 is nobody's at the first
+ * ftrace site. Arguments belong to the hooked function; R11 holds nothing at the first
  * instruction of a function, as for ftrace's own trampolines.
  */
 #include <linux/linkage.h>

@@ -4,10 +4,10 @@
  * vCPU's thread inside KVM's handling of VMCALL, may sleep, and must never trust a field
  * of the guest's page after the copy.
  *
- * Each call is paid for from the token bucket of the VMM's grant: it holds what a second allows. When it is
- * empty the vCPU's thread sleeps after the call, outside of all locks, until the call is paid for. So a guest needs no
- * code for it, and cannot leave it out. A thread sleeps at most as long as one call costs, times
- * the VMM's threads that sleep with it; a signal that kills ends it.
+ * Each call is paid for from the token bucket of the VMM's grant: it holds what a second allows.
+ * When it is empty the vCPU's thread sleeps after the call, outside of all locks, until the call is
+ * paid for. So a guest needs no code for it, and cannot leave it out. A thread sleeps at most as
+ * long as one call costs, times the VMM's threads that sleep with it; a signal that kills ends it.
  */
 #include <linux/kvm_host.h>
 #include <linux/sched.h>
@@ -104,8 +104,9 @@ static int dispatch_locked(struct call *call)
 }
 
 /*
- * A VM that nothing was granted has nothing, and gets nothing: the answers are those of a VM without exports and
- * attachments, and the host remembers nothing of it. Its driver starts before it is granted something.
+ * A VM that nothing was granted has nothing, and gets nothing: the answers are those of a VM
+ * without exports and attachments, and the host remembers nothing of it. Its driver starts before
+ * it is granted something.
  */
 static int dispatch_ungranted(struct call *call)
 {
@@ -174,8 +175,9 @@ static int dispatch(struct call *call)
 }
 
 /*
- * Of a call that interrupts other CPUs, makes or frees tables, or looks at all exports: all of it. Of one that makes or
- * pins something of the caller's own, and of most that fail: a tenth. A look at a list: a fiftieth.
+ * Of a call that interrupts other CPUs, makes or frees tables, or looks at all exports: all of it.
+ * Of one that makes or pins something of the caller's own, and of most that fail: a tenth. A look
+ * at a list: a fiftieth.
  */
 static u64 price(u32 call, int r, u64 all)
 {
@@ -250,8 +252,8 @@ static int hypercall(struct kvm_vcpu *kvm_vcpu, u64 *wait)
 }
 
 /*
- * In the place of kvm_sched_yield(), when the guest named our magic as the vCPU. Returns the nanoseconds to wait
- * before the guest goes on.
+ * In the place of kvm_sched_yield(), when the guest named our magic as the vCPU. Returns the
+ * nanoseconds to wait before the guest goes on.
  */
 u64 elisa_hypercall(struct kvm_vcpu *kvm_vcpu, unsigned long magic)
 {

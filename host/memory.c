@@ -99,14 +99,14 @@ static int pin_one(struct kvm_vcpu *kvm_vcpu, u64 gpa, struct page **page, u32 *
 
 /*
  * What is counted. A pin keeps the whole folio of its page: of 2 MiB, of 1 GiB. So what is held of
- * a VMM is the pages of all folios of which a page is pinned, each folio once. Its grant's limit and
- * RLIMIT_MEMLOCK are about that number. The pins are counted as well and have the same limit: a
+ * a VMM is the pages of all folios of which a page is pinned, each folio once. Its grant's limit
+ * and RLIMIT_MEMLOCK are about that number. The pins are counted as well and have the same limit: a
  * page that is mapped at many places costs the host an entry for each.
  *
- * The number is exact, for a folio's size and first page are the same at its first pin and its last:
- * the kernel splits, joins or moves no folio that has references which it cannot find, as pins
- * are (split_huge_page(), khugepaged, migration; the hugetlb pool splits free ones only). It is
- * counted after its first pin and forgotten before its last one ends. Its size is known only
+ * The number is exact, for a folio's size and first page are the same at its first pin and its
+ * last: the kernel splits, joins or moves no folio that has references which it cannot find, as
+ * pins are (split_huge_page(), khugepaged, migration; the hugetlb pool splits free ones only). It
+ * is counted after its first pin and forgotten before its last one ends. Its size is known only
  * with the pin: for that moment each vCPU in a request may have one that is not counted yet.
  */
 static int count_new_folio(struct elisa_vmm *vmm, u64 pages, u64 limit, u32 *why, u64 *value)

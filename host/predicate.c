@@ -35,7 +35,7 @@ static bool in_window(u64 base)
  * Does this CPU write down branches in guest mode, too? A VMM may trace its own thread (perf), and
  * KVM leaves to the host what it does not give to guests: Processor Trace (pt_mode=0) and
  * architectural LBRs. DEBUGCTL, which has the other LBRs and BTS, is the guest's after an entry.
- * With IRQs off nobody starts a trace between here and there.
+ * IRQs are off, so no thread starts a trace between here and there.
  */
 static bool host_traces(void)
 {

@@ -183,9 +183,10 @@ void elisa_export_table_clear(struct elisa_export *export, u64 offset)
 }
 
 /*
- * Page tables that map nothing any more in a range, or they would be as many as the places that were
- * ever mapped. One is shut first: its entry has the address without rights, which no CPU follows
- * (SDM 29.3.2). After a flush none remembers it, and it is freed. Under elisa_lock for both.
+ * Page tables that map nothing any more in a range, or they would be as many as the places that
+ * were ever mapped. One is shut first: its entry has the address without rights, which no CPU
+ * follows (SDM 29.3.2). After a flush none remembers it, and it is freed. Under elisa_lock for
+ * both.
  */
 void elisa_export_tables_shut(struct elisa_export *export, u64 offset, u64 length)
 {
@@ -404,32 +405,36 @@ void elisa_context_free(struct elisa_context *c)
 
 /*
  * From here on: what CPUs remember of these tables. A CPU caches translations and entries of paging
- * structures, tagged with the root they came from (SDM vol. 3, "Caching Translation Information"; EP4TA). What
- * was in a page that is unmapped must not be reached through them by a vCPU. No other tenant pays for that:
- * an IPI goes only to CPUs that run a vCPU of this VM or export, and INVEPT runs in the vCPU's own thread.
+ * structures, tagged with the root they came from (SDM vol. 3, "Caching Translation Information";
+ * EP4TA). What was in a page that is unmapped must not be reached through them by a vCPU. No other
+ * tenant pays for that: an IPI goes only to CPUs that run a vCPU of this VM or export, and INVEPT
+ * runs in the vCPU's own thread.
  *
- * 1. A root belongs to one context, and that to one vCPU: no other vCPU's EPTP list has it. So what is tagged with
- *    the root is used by this vCPU only, in guest mode.
- * 2. The vCPU enters guest mode through its entry hook only, as long as it has contexts. The hook calls
- *    elisa_forget() under vcpu->lock and with IRQs off until the entry.
- * 3. Whoever changed a table takes vcpu->lock afterwards, sets `forget`, and looks at `inside` and `cpu`.
- *    - If the hook had the lock later, it sees `forget`, and INVEPT comes before the entry. Walks after
- *      INVEPT, which is serializing, find the changed table.
- *    - If it had the lock earlier, `inside` is set, and `cpu` is where it enters. The IPI makes that CPU leave guest
- *      mode, at once or right after the entry, for IRQs are off between. The sender waits for it. The next
- *      entry is the case above.
- * 4. A vCPU that comes to another CPU may find there what it left long ago: everything goes. KVM does
- *    the same at that time (vmx_vcpu_load_vmcs(), vmx_flush_tlb_all()), so that others lose nothing by it.
- * 5. A root's page is freed without INVEPT. Whoever makes a page a root has to clear what CPUs remember under it:
- *    new contexts are in `forget`, and KVM does it in kvm_mmu_load().
+ * 1. A root belongs to one context, and that to one vCPU: no other vCPU's EPTP list has it. So
+ *    what is tagged with the root is used by this vCPU only, in guest mode.
+ * 2. The vCPU enters guest mode through its entry hook only, as long as it has contexts. The
+ *    hook calls elisa_forget() under vcpu->lock and with IRQs off until the entry.
+ * 3. The thread that changed a table takes vcpu->lock afterwards, sets `forget`, and looks at
+ *    `inside` and `cpu`.
+ *    - If the hook had the lock later, it sees `forget`, and INVEPT comes before the entry. Walks
+ *      after INVEPT, which is serializing, find the changed table.
+ *    - If it had the lock earlier, `inside` is set, and `cpu` is where it enters. The IPI makes
+ *      that CPU leave guest mode, at once or right after the entry, for IRQs are off between. The
+ *      sender waits for it. The next entry is the case above.
+ * 4. A vCPU that comes to another CPU may find there what it left long ago: everything goes. KVM
+ *    does the same at that time (vmx_vcpu_load_vmcs(), vmx_flush_tlb_all()), so that others lose
+ *    nothing by it.
+ * 5. A root's page is freed without INVEPT. The next user of a page as a root has to clear what
+ *    CPUs remember under it: new contexts are in `forget`, and KVM does it in kvm_mmu_load().
  *
- * So the CPUs in question are those of the vCPUs that are inside: a CPU that a vCPU has left is not among them.
- * A revoked context is never entered again (elisa_attachment_shut()), and needs the IPI only.
+ * So the CPUs in question are those of the vCPUs that are inside: a CPU that a vCPU has left is not
+ * among them. A revoked context is never entered again (elisa_attachment_shut()), and needs the IPI
+ * only.
  */
 
 /*
- * More contexts than these go by one INVEPT of all. These take 24, with IRQs off: what others lose is worth that
- * much, and not 192. The number has not been measured on a processor.
+ * More contexts than these go by one INVEPT of all. These take 24, with IRQs off: what others lose
+ * is worth that much, and not 192. The number has not been measured on a processor.
  */
 #define FORGET_SINGLY 8
 

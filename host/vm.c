@@ -146,7 +146,7 @@ struct elisa_vcpu *elisa_vcpu_get(struct kvm_vcpu *kvm_vcpu)
 	return vcpu;
 }
 
-/* Its VMCS is entered no more: nobody uses the list page or needs the hooks for it. */
+/* The vCPU's VMCS is entered no more: it needs neither the list page nor the hooks. */
 static void vcpu_strip(struct elisa_vcpu *vcpu)
 {
 	unsigned long flags;

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * VMMs: address spaces that were granted something. When the last thread of one has left it, its
- * grants and all that its VMs have end, whoever still holds the VMs' files.
+ * grants and all that its VMs have end, also if another process still holds the VMs' files.
  *
- * The kernel says so by mmu_notifier's release(), in exit_mmap(). Nothing is done there but
- * a mark, and a work does the rest under elisa_lock: so an exit waits for no lock of ours, and
- * mmput() may be called anywhere. Until the work has run, the mark keeps the grants from being used.
+ * The kernel says so by mmu_notifier's release(), in exit_mmap(). Nothing is done there but a mark,
+ * and a work does the rest under elisa_lock: so an exit waits for no lock of ours, and mmput() may
+ * be called anywhere. Until the work has run, the mark keeps the grants from being used.
  * Registering takes the address space's mmap_lock, which its threads may hold for long: only the
  * administrator, who grants, waits for it, and may be killed.
  *
- * The kernel knows one notifier of ours for each address space, and counts how often it is asked for it.
- * It frees the notifier, and with it the VMM, only after each release() that has begun.
+ * The kernel knows one notifier of ours for each address space, and counts how often it is asked
+ * for it. It frees the notifier, and with it the VMM, only after each release() that has begun.
  */
 #include <linux/err.h>
 #include <linux/mm.h>
@@ -100,7 +100,9 @@ void elisa_vmm_put(struct elisa_vmm *vmm)
 		mmu_notifier_put(&vmm->notifier);
 }
 
-/* The VM uses a grant of @vmm, which is its own: what it pins is counted there. Under elisa_lock. */
+/*
+ * The VM uses a grant of @vmm, which is its own: what it pins is counted there. Under elisa_lock.
+ */
 void elisa_vm_join(struct elisa_vm *vm, struct elisa_vmm *vmm)
 {
 	lockdep_assert_held(&elisa_lock);

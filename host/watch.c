@@ -8,18 +8,19 @@
  *   the call is suspended   The exit hook noted when. Under vcpu->lock the call is over once
  *                           `ended` is set: the entry hook takes the lock before it resumes a call.
  *   the vCPU has exited in a call, and its thread was preempted before the exit hook
- *                           vcpu->mode says that the vCPU is not in guest mode; sub's entry in
- *                           the EPTP list is armed, as gate-in left it. Each way back into the
- *                           guest leads through the exit hook, which takes the lock and finds `ended`.
- *                           When the exit was is not known, so time counts from the first look.
- *                           In trusted mode sub's stub disarms its entry first, so nothing in memory
+ *                           vcpu->mode says that the vCPU is not in guest mode; sub's entry in the
+ *                           EPTP list is armed, as gate-in left it. Each way back into the guest
+ *                           leads through the exit hook, which takes the lock and finds `ended`.
+ *                           When the exit was is not known, so time counts from the first look. In
+ *                           trusted mode sub's stub disarms its entry first, so nothing in memory
  *                           tells of the call: the exit hook ends it, when the thread runs again.
  *
  * In both cases the function has run its last instruction, so that the manager, who gets the
  * event now, can take its locks back. A vCPU in guest mode is not kept from anything.
  *
- * The entry hook starts the timer if it is not running. The timer ends by itself when it finds the vCPU neither in guest
- * mode nor in a call: it costs a vCPU that makes no calls one interrupt for each suspend_us in which it runs.
+ * The entry hook starts the timer if it is not running. The timer ends by itself when it finds the
+ * vCPU neither in guest mode nor in a call: it costs a vCPU that makes no calls one interrupt for
+ * each suspend_us in which it runs.
  */
 
 #include "compat.h"
@@ -86,8 +87,8 @@ static u64 look(struct elisa_vcpu *vcpu, struct elisa_context *c, u64 since, u64
 }
 
 /*
- * The exit hook, late: has the call that it finds in @c been kept from running for too long? In strict mode
- * the timer has ended it already.
+ * The exit hook, late: has the call that it finds in @c been kept from running for too long? In
+ * strict mode the timer has ended it already.
  */
 bool elisa_is_overdue(struct elisa_vcpu *vcpu, struct elisa_context *c)
 {

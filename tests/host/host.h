@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Two VMs for the host module in a test's process: memory, memory slots and grants of both, and
- * hypercalls as a guest's kernel makes them. What the module has of main.c, hook.c and of the entry and exit path
- * is in host.c; all else is the real source.
+ * hypercalls as a guest's kernel makes them. What the module has of main.c, hook.c and of the entry
+ * and exit path is in host.c; all else is the real source.
  */
 #ifndef TESTS_HOST_H
 #define TESTS_HOST_H

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Memory that guests donate: places and their tickets, what is where in the EPT of which attachment, how
- * much may be given, and that everything comes back whichever side goes first. */
+/*
+ * Memory that guests donate: places and their tickets, what is where in the EPT of which
+ * attachment, how much may be given, and that everything comes back whichever side goes first.
+ */
 #include <setjmp.h>
 #include <cmocka.h>
 

@@ -193,7 +193,9 @@ static void revoked(void **state)
 	assert_int_equal(machines[GUEST].edges[5], 1);
 }
 
-/* A manager hears of the first event in its queue, then when it has taken all and there is another. */
+/*
+ * A manager hears of the first event in its queue, then when it has taken all and there is another.
+ */
 static void events(void **state)
 {
 	struct elisa_hc_page page = {0};

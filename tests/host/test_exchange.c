@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a function learns of its caller's exchange buffer, and which ranges elisa_exchange() gives out of what the
- * host wrote. The page that a context has is copied to where a function would see it. */
+/*
+ * What a function learns of its caller's exchange buffer, and which ranges elisa_exchange() gives
+ * out of what the host wrote. The page that a context has is copied to where a function would see
+ * it.
+ */
 #include <setjmp.h>
 #include <cmocka.h>
 #include <sys/mman.h>
@@ -95,7 +98,10 @@ static void ranges_beyond_it(void **state)
 	assert_null(elisa_exchange(UINT64_MAX, 1));
 	assert_null(elisa_exchange(UINT64_MAX - 7, 16));
 	assert_null(elisa_exchange(16, UINT64_MAX - 7));
-	/* addresses in the place of offsets: of the object, of the buffer itself, and what would lead from it to the object */
+	/*
+	 * addresses in the place of offsets: of the object, of the buffer itself, and what would
+	 * lead from it to the object
+	 */
 	assert_null(elisa_exchange(ELISA_OBJECT_BASE, 8));
 	assert_null(elisa_exchange(elisa_self()->exchange, 8));
 	assert_null(elisa_exchange(ELISA_OBJECT_BASE - elisa_self()->exchange, 8));

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What an export's changes make CPUs forget, and whom they interrupt: the vCPUs that are inside, once. */
+/*
+ * What an export's changes make CPUs forget, and whom they interrupt: the vCPUs that are inside,
+ * once.
+ */
 #include <setjmp.h>
 #include <cmocka.h>
 

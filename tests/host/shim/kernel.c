@@ -155,10 +155,9 @@ static void timer_over(struct work_struct *work)
 	timer->function(timer);
 }
 
-void hrtimer_init(struct hrtimer *timer, int clock, int mode)
+void elisa_timer_setup(struct hrtimer *timer, enum hrtimer_restart (*function)(struct hrtimer *))
 {
-	(void)clock;
-	(void)mode;
+	timer->function = function;
 	timer->over.function = timer_over;
 }
 

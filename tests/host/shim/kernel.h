@@ -308,10 +308,10 @@ struct hrtimer {
 	enum hrtimer_restart (*function)(struct hrtimer *);
 	u64 wait;
 };
-#define CLOCK_MONOTONIC	 0
-#define HRTIMER_MODE_REL 0
-#define ns_to_ktime(ns)	 (ns)
-void hrtimer_init(struct hrtimer *timer, int clock, int mode);
+#define HRTIMER_MODE_REL      0
+#define HRTIMER_MODE_REL_HARD 0
+#define ns_to_ktime(ns)	      (ns)
+void elisa_timer_setup(struct hrtimer *timer, enum hrtimer_restart (*function)(struct hrtimer *));
 void hrtimer_start(struct hrtimer *timer, u64 wait, int mode);
 void hrtimer_cancel(struct hrtimer *timer);
 #define NSEC_PER_USEC 1000
