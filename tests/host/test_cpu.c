@@ -2,7 +2,7 @@
 /*
  * What a processor must have: the module loads on one that has all of it, and on no other, and
  * names what is missing; and which flaws it may have for a guest to attach. main.c is included for
- * its check_cpu(), which nobody else calls.
+ * its check_cpu(), which no other file calls.
  */
 #include <setjmp.h>
 #include <cmocka.h>

@@ -347,7 +347,7 @@ static void failed_memory_ends_what_gave_it(void **state)
 	assert_int_equal(held(GUEST), 0);
 }
 
-/* Marked between its pin and its place in a list: whoever looks then does not see it. */
+/* Marked between its pin and its place in a list: a look at that time does not see it. */
 static void failed_memory_is_refused(void **state)
 {
 	(void)state;

@@ -469,7 +469,7 @@ void *xa_store(struct xarray *xa, unsigned long index, void *value, int flags);
 void xa_erase(struct xarray *xa, unsigned long index);
 void xa_destroy(struct xarray *xa);
 
-/* one notifier for each address space; freed when somebody waits for that */
+/* one notifier for each address space; freed when a thread waits for that */
 struct mmu_notifier {
 	const struct mmu_notifier_ops *ops;
 	struct mm_struct *mm;
