@@ -378,8 +378,18 @@ uint64_t vcpu_stat(struct vm *vm, int vcpu, const char *name)
 	return value;
 }
 
-/* tests suspend calls for as long as they like */
-uint32_t suspend_us = 60000000;
+uint32_t suspend_us;
+
+/* Tests suspend calls for as long as the module, as it was loaded, lets them. */
+static uint32_t longest_suspension(void)
+{
+	FILE *file = fopen("/sys/module/elisa/parameters/max_suspend_us", "r");
+	uint32_t us;
+
+	CHECK(file && fscanf(file, "%u", &us) == 1);
+	fclose(file);
+	return us;
+}
 
 uint32_t export_at(struct vm *vm, const char *name, uint32_t flags, uint32_t limit_us, uint64_t gpa)
 {
@@ -390,7 +400,7 @@ uint32_t export_at(struct vm *vm, const char *name, uint32_t flags, uint32_t lim
 	strcpy(vm->page->export_.name, name);
 	vm->page->export_.flags = flags;
 	vm->page->export_.limit_us = limit_us;
-	vm->page->export_.suspend_us = suspend_us;
+	vm->page->export_.suspend_us = suspend_us ? suspend_us : longest_suspension();
 	CHECK_EQ(hypercall(vm, 0, ELISA_HC_EXPORT_CREATE), 0);
 	id = vm->page->export_.id;
 	memset(vm->page, 0, PAGE_SIZE);

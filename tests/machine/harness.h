@@ -154,7 +154,7 @@ int module_unload(void);
 /* An export of @functions: page 0 code, page 1 data. Returns its id. */
 extern const uint8_t functions[], functions_end[];
 uint32_t export_new(struct vm *vm, const char *name, uint32_t flags, uint32_t limit_us);
-extern uint32_t suspend_us; /* of exports made from now on; a minute at first */
+extern uint32_t suspend_us; /* of exports made from now on; 0: the most that the host allows */
 uint32_t export_at(struct vm *vm, const char *name, uint32_t flags, uint32_t limit_us,
 		   uint64_t gpa);
 int destroy(struct vm *vm, uint32_t id);
