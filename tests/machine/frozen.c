@@ -72,6 +72,27 @@ static void by_its_vmm(void)
 	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
 }
 
+/* The call was over when the manager learnt of it: its function runs no other instruction. */
+static void not_one_instruction_more(void)
+{
+	volatile uint64_t *count = object_data(manager) + 4;
+	struct outcome out;
+	uint64_t before;
+
+	*count = 0;
+	start_call(guest, 0, slot, DO_STAY, ELISA_OBJECT_BASE + PAGE_SIZE + 32, 0);
+	timer(1000, 1000);
+	do {
+		CHECK_EQ(run_once(guest, 0), -EINTR);
+	} while (!*count);
+	timer(0, 0);
+	until_event(SUSPEND_US + 3 * TICK_US);
+	before = *count;
+	out = finish(guest, 0);
+	CHECK_EQ(out.error, ELISA_CALL_TIMEOUT);
+	CHECK_EQ(*count, before);
+}
+
 static void *run(void *out)
 {
 	*(struct outcome *)out = finish(guest, 0);
@@ -162,6 +183,7 @@ static void test(void)
 	slot = attach(guest, "t.frozen", ELISA_STUB_TRUSTING, 0);
 	other_slot = attach(other, "t.frozen", ELISA_STUB_TRUSTING, 0);
 	by_its_vmm();
+	not_one_instruction_more();
 	by_the_scheduler();
 	by_eviction(id);
 	/* no export may ask for more than the host allows */
