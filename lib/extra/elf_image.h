@@ -22,7 +22,7 @@ struct elf_image {
 	size_t size;
 	uint8_t *prot; /* ELISA_PROT_* of each page, 0 for a gap between segments */
 
-	/* Which registers it uses, by its own word: 1 << 0 general ones, else others; unless it does not say. */
+	/* Which registers it uses, if it says so: 1 << 0 general ones, else others. */
 	bool has_features;
 	uint32_t features;
 

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is printed: rates and round trips, as text or as JSON, an object a line. */
+#include <stdlib.h>
+#include <unistd.h>
+#include <json-c/json.h>
+#include "output.h"
+#include "pktgen.h"
+
+static int compare(const void *a, const void *b)
+{
+	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static uint64_t percentile(const struct pktgen *p, double part)
+{
+	return p->sample_count ? p->samples[(uint32_t)(part * (p->sample_count - 1))] : 0;
+}
+
+static void print_object(json_object *object)
+{
+	output_print(STDOUT_FILENO, "%s\n",
+		     json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
+	json_object_put(object);
+}
+
+void print_latency(struct pktgen *p)
+{
+	static const double parts[] = {0, 0.5, 0.9, 0.99, 0.999, 1};
+	static const char *const names[] = {"min", "p50", "p90", "p99", "p99.9", "max"};
+	json_object *object;
+
+	qsort(p->samples, p->sample_count, sizeof(*p->samples), compare);
+	if (!p->options.json) {
+		output_print(STDOUT_FILENO, "round trip in ns, %u answers, %llu lost\n",
+			     p->sample_count, (unsigned long long)p->lost);
+		for (int i = 0; i < 6; i++)
+			output_print(STDOUT_FILENO, "%-6s %10llu\n", names[i],
+				     (unsigned long long)percentile(p, parts[i]));
+		return;
+	}
+	object = json_object_new_object();
+	for (int i = 0; i < 6; i++)
+		json_object_object_add(object, names[i],
+				       json_object_new_uint64(percentile(p, parts[i])));
+	json_object_object_add(object, "answers", json_object_new_uint64(p->sample_count));
+	json_object_object_add(object, "lost", json_object_new_uint64(p->lost));
+	print_object(object);
+}
+
+void print_rates(const struct pktgen *p, double seconds, uint64_t frames, uint64_t bytes,
+		 bool total)
+{
+	const double per_second = (double)frames / seconds;
+	const double mbps = (double)bytes * 8e-6 / seconds;
+	json_object *object;
+
+	if (!p->options.json) {
+		output_print(
+			STDOUT_FILENO,
+			"%s%12.0f frames/s %10.1f Mbit/s  %llu sent, %llu received, %llu lost, "
+			"%llu out of order\n",
+			total ? "total " : "      ", per_second, mbps, (unsigned long long)p->sent,
+			(unsigned long long)p->received, (unsigned long long)p->lost,
+			(unsigned long long)p->disordered);
+		return;
+	}
+	object = json_object_new_object();
+	json_object_object_add(object, "total", json_object_new_boolean(total));
+	json_object_object_add(object, "seconds", json_object_new_double(seconds));
+	json_object_object_add(object, "frames_per_second", json_object_new_double(per_second));
+	json_object_object_add(object, "mbit_per_second", json_object_new_double(mbps));
+	json_object_object_add(object, "sent", json_object_new_uint64(p->sent));
+	json_object_object_add(object, "received", json_object_new_uint64(p->received));
+	json_object_object_add(object, "lost", json_object_new_uint64(p->lost));
+	json_object_object_add(object, "disordered", json_object_new_uint64(p->disordered));
+	json_object_object_add(object, "foreign", json_object_new_uint64(p->foreign));
+	print_object(object);
+}
