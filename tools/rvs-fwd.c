@@ -34,7 +34,6 @@ enum {
 	LOOK_EVERY_US = 2000, /* at files and drivers' states */
 	IDLE_ROUNDS = 2000,   /* before it begins to sleep between rounds */
 	IDLE_SLEEP_US = 50,
-	LAST_WORDS_MS = 1000, /* for a reader to take the last report */
 };
 
 struct port {
@@ -553,14 +552,6 @@ static bool to_number(const char *text, double max, double *value)
 	return end != text && !*end && *value >= 0 && *value <= max;
 }
 
-/* That a reader went away or is slow is its own affair. */
-static int outcome(void)
-{
-	const int error = output_close(LAST_WORDS_MS);
-
-	return error && error != -EPIPE && error != -ETIMEDOUT;
-}
-
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -634,5 +625,5 @@ int main(int argc, char **argv)
 	catch_signals();
 	run();
 	free(rvs);
-	return outcome();
+	return output_end(0);
 }

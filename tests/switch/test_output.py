@@ -202,7 +202,9 @@ def test_output_that_cannot_be(directory):
     with open("/dev/full", "wb") as full:
         for program in (FWD, PKTGEN, TAP, VMNET):
             assert status_of(program, "--help", stdout=subprocess.DEVNULL) == 0
-            assert status_of(program, "--help", stdout=full) == 1, program
+            done = subprocess.run([program, "--help"], stdout=full, stderr=subprocess.PIPE, timeout=LIMIT, check=False)
+            said = "%s: standard output: No space left on device\n" % os.path.basename(program)
+            assert (done.returncode, done.stderr.decode()) == (1, said), (program, done)
             assert status_of(program, "--help", stdout=None, preexec_fn=lambda: os.close(1)) == 1, program
         switch = run(FWD, "--interval", "0.01", vnic, stdout=full)
         with ending(switch):

@@ -246,7 +246,7 @@ def test_checked_sources(net_at):
 
 
 def test_longest(net_at):
-    """With two VLANs' tags, the longest; what is longer because somebody raised the MTU is counted."""
+    """With two VLANs' tags, the longest; what is longer because the MTU was raised is counted."""
     with net_at(["--no-tso"] * 2) as net:
         a, b = net.hosts
         ping(a, b)
