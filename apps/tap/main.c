@@ -61,7 +61,7 @@ static int catch_signals(void)
 static int open_vnic(struct daemon *d)
 {
 	const struct options *options = &d->options;
-	const bool over_elisa = !strncmp(options->where, "elisa:", 6);
+	const bool over_elisa = options_over_elisa(options);
 	struct rvif_config config = {
 		.tx_queues = (uint16_t)options->queues,
 		.rx_queues = (uint16_t)options->queues,

@@ -180,10 +180,22 @@ def test_permissions(directory):
                 driver.end()
         assert switch.said().count("Permission denied") == 1
         switch.end()
-    for options in (("--mode", "0888"), ("--mode", "1777"), ("--mode", "rw"), ("--group", "no such group"),
+    for options in (("--mode", "0888"), ("--mode", "1777"), ("--mode", "0"), ("--mode", "rw"), ("--group", "no such group"),
                     ("--group", "-1"), ("--group", "4294967295")):
         assert subprocess.run([PKTGEN, "rx", *options, vnic], stderr=subprocess.DEVNULL, timeout=LIMIT,
                               check=False).returncode == 2, options
+
+
+def test_large_group(directory):
+    """A group whose members' names take more room than others: looked up in a group file of its own."""
+    vnic, groups = directory + "/a.vnic", directory + "/groups"
+    with open(groups, "w", encoding="ascii") as file:
+        file.write("crowd:x:4711:" + ",".join("member%d" % i for i in range(20000)) + "\n")
+    with Program(directory, "unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/group && exec "$@"', groups,
+                 PKTGEN, "rx", "--interval", "0", "--group", "crowd", vnic) as driver:
+        eventually(lambda: os.path.exists(vnic) or driver.process.poll() is not None)
+        assert driver.process.poll() is None and mode_of(vnic) == (0o600, 4711), driver.said()
+        driver.end()
 
 
 sys.exit(main(globals(), sys.argv[3:]))
