@@ -19,7 +19,8 @@ void output_text(int fd, char *text);
 void output_print(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Waits until all is written, timeout_ms at most (below 0: without end). 0; -errno of the first
- * write to the standard output that failed; -ETIMEDOUT: something is not written yet, or was lost. */
+ * write to the standard output that failed; -ETIMEDOUT: something is not written yet, or was
+ * lost. */
 int output_close(int timeout_ms);
 
 /* The last call of a program whose work is not its output: waits a second at most. Returns the exit

@@ -197,7 +197,8 @@ static void test_stalls(void **unused)
 	assert_int_equal(evicted, 7);
 }
 
-/* Stalls are those of an attachment: its successor has none, also if the event of its end was lost. */
+/* Stalls are those of an attachment: its successor has none, also if the event of its end was
+ * lost. */
 static void test_stalls_of_the_one_before(void **unused)
 {
 	(void)unused;
