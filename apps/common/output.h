@@ -7,8 +7,6 @@
 #ifndef COMMON_OUTPUT_H
 #define COMMON_OUTPUT_H
 
-#include <stdio.h>
-
 /* First of all in main. Standard files that are closed are taken by something that fails, so that
  * no other file becomes the standard output. SIGPIPE becomes an error of the write. 0, or -errno
  * after a message. */
