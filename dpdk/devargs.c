@@ -113,7 +113,7 @@ static int parse_mode(const char *key, const char *value, void *opaque)
 
 	if (!rvif_parse_mode(value, &options->access.mode))
 		return 0;
-	NET_RVIF_LOG(ERR, "%s='%s' is not an octal mode up to 0777", key, value);
+	NET_RVIF_LOG(ERR, "%s='%s' is not an octal mode from 1 to 0777", key, value);
 	return -EINVAL;
 }
 
@@ -171,6 +171,12 @@ int net_rvif_parse(const char *arguments, struct net_rvif_options *options)
 		NET_RVIF_LOG(ERR,
 			     "path= is missing: the file that is shared with the switch; or, in a "
 			     "VM, elisa=: the export of elisa-vmnet, or the file with a ticket");
+		error = -EINVAL;
+	}
+	if (!error && options->transport != &rvif_shared_file &&
+	    (options->access.mode || options->access.has_group)) {
+		NET_RVIF_LOG(ERR, "mode= and group= are for path=, not for elisa='%s'",
+			     options->path);
 		error = -EINVAL;
 	}
 	if (!error && options->tso && !options->csum) {

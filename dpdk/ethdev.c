@@ -61,7 +61,8 @@ static int dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	return 0;
 }
 
-/* Of what ethdev does not check by the capabilities: NULL, or what the application wants and cannot have. */
+/* Of what ethdev does not check by the capabilities: NULL, or what the application wants and cannot
+ * have. */
 static const char *impossible(const struct rte_eth_conf *config)
 {
 	const uint64_t both = RTE_ETH_RX_OFFLOAD_TCP_LRO | RTE_ETH_RX_OFFLOAD_SCATTER;
@@ -71,11 +72,12 @@ static const char *impossible(const struct rte_eth_conf *config)
 	/* a feature of rvif counts in both directions */
 	if (config->txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO &&
 	    (config->rxmode.offloads & both) != both)
-		return "TCP_TSO without TCP_LRO and SCATTER: what may be sent unsegmented may also arrive so";
+		return "TCP_TSO without TCP_LRO and SCATTER: what may be sent unsegmented may "
+		       "also arrive so";
 	if (config->rxmode.offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO &&
 	    config->rxmode.max_lro_pkt_size < RVIF_MAX_FRAME &&
 	    config->rxmode.max_lro_pkt_size != unsaid)
-		return "rxmode.max_lro_pkt_size: frames have the length that their sender gave them";
+		return "rxmode.max_lro_pkt_size: frames have the length that their sender chose";
 	if (config->rxmode.mq_mode & ~RTE_ETH_MQ_RX_RSS_FLAG)
 		return "rxmode.mq_mode: VMDq and DCB are not supported";
 	if (config->txmode.mq_mode != RTE_ETH_MQ_TX_NONE)

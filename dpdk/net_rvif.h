@@ -25,12 +25,14 @@
 /* Ethernet header and two VLAN tags; rvif counts no FCS. */
 #define NET_RVIF_OVERHEAD	(RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
 
-/* What a frame to transmit may ask for, the flags that only say what it is left out; and of that, what we do. */
-#define NET_RVIF_TX_OFFERED	(RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG)
+/* What a frame to transmit may ask for; other flags only say what it is. */
 #define NET_RVIF_TX_REQUESTS                                                    \
 	(RTE_MBUF_F_TX_OFFLOAD_MASK &                                           \
 	 ~(RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6 | RTE_MBUF_F_TX_OUTER_IPV4 | \
 	   RTE_MBUF_F_TX_OUTER_IPV6 | RTE_MBUF_F_TX_TUNNEL_MASK))
+
+/* Of these, what the driver does. */
+#define NET_RVIF_TX_OFFERED (RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG)
 
 struct net_rvif_options {
 	const struct rvif_transport *transport;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Transmitting what is not one plain segment: chains of mbufs and offloads. What the switch did not
- * grant, and rvif does not have, is done here (checksums) or counted and dropped (all else). It must never post a
- * frame in part, nor without something that it asks for.
+ * grant, and rvif does not have, is done here (checksums) or counted and dropped (all else). It
+ * must never post a frame in part, nor without something that it asks for.
  */
 #include "copy.h"
 #include "net_rvif.h"
@@ -23,7 +23,8 @@ struct wish {
 	bool ip_sum;
 };
 
-/* Bytes from the transport header on by the IP header, which unlike the frame's length has no padding. */
+/* Bytes from the transport header on by the IP header, which unlike the frame's length has no
+ * padding. */
 static uint32_t l4_bytes(const struct rte_mbuf *m)
 {
 	const char *ip = rte_pktmbuf_mtod_offset(m, const char *, m->l2_len);
@@ -38,8 +39,8 @@ static uint32_t l4_bytes(const struct rte_mbuf *m)
 }
 
 /*
- * TCP_SEG. A frame of one segment or of no data, which an application need not tell apart, is not to be cut. DPDK leaves
- * the length out of the pseudo header's sum, rvif does not.
+ * TCP_SEG. A frame of one segment or of no data, which an application need not tell apart, is not
+ * to be cut. DPDK leaves the length out of the pseudo header's sum, rvif does not.
  */
 static int describe_segments(const struct rte_mbuf *m, struct wish *wish)
 {
@@ -53,8 +54,11 @@ static int describe_segments(const struct rte_mbuf *m, struct wish *wish)
 		desc->flags |= m->ol_flags & RTE_MBUF_F_TX_IPV6 ? RVIF_GSO_TCP6 : RVIF_GSO_TCP4;
 		desc->gso_size = m->tso_segsz;
 		desc->header_length = (uint16_t)header;
-	} else if (l4_bytes(m) >= m->l4_len && l4_bytes(m) < bytes) {
-		bytes = l4_bytes(m);
+	} else {
+		const uint32_t unpadded = l4_bytes(m);
+
+		if (unpadded >= m->l4_len && unpadded < bytes)
+			bytes = unpadded;
 	}
 	wish->length = rte_cpu_to_be_16((uint16_t)bytes);
 	return 0;
@@ -68,7 +72,8 @@ static bool ip_header_ok(const struct rte_mbuf *m)
 	return m->l3_len >= least && (uint32_t)m->l2_len + m->l3_len <= m->data_len;
 }
 
-/* TCP_SEG implies the checksums. 0; -ENOTSUP: an offload that we never offered; -EINVAL: fields that make no sense. */
+/* TCP_SEG implies the checksums. 0; -ENOTSUP: an offload that we never offered; -EINVAL: fields
+ * that make no sense. */
 static int describe(const struct rte_mbuf *m, struct wish *wish)
 {
 	const bool cut = m->ol_flags & RTE_MBUF_F_TX_TCP_SEG;
@@ -142,7 +147,8 @@ static uint16_t pseudo_sum(const struct rte_mbuf *m, const struct wish *wish)
 	return fold((uint32_t)field + wish->length);
 }
 
-/* rvif has no such offload. Of a frame that is to be cut the sum is right, too: for its length as it is. */
+/* rvif has no such offload. Of a frame that is to be cut the sum is right, too: for its length as
+ * it is. */
 static uint16_t ip_checksum(const struct rte_mbuf *m)
 {
 	uint16_t header[MAX_IPV4_HEADER / 2];
@@ -211,7 +217,8 @@ int net_rvif_tx_slow(struct net_rvif_txq *queue, struct rte_mbuf *m)
 	return 1;
 }
 
-/* A routing header that is not used up names another destination, and a fragment has no checksum of its own. */
+/* A routing header that is not used up names another destination, and a fragment has no checksum of
+ * its own. */
 static bool ipv6_extensions_ok(const struct rte_mbuf *m)
 {
 	const uint8_t *ip = rte_pktmbuf_mtod_offset(m, const uint8_t *, m->l2_len);
@@ -229,7 +236,8 @@ static bool ipv6_extensions_ok(const struct rte_mbuf *m)
 	return at == m->l3_len;
 }
 
-/* The pseudo header's sum where the checksum will be, without the length if the frame is to be cut. */
+/* The pseudo header's sum where the checksum will be, without the length if the frame is to be
+ * cut. */
 static int put_pseudo_sum(struct rte_mbuf *m, const struct rvif_desc *desc)
 {
 	const bool is_v6 = m->ol_flags & RTE_MBUF_F_TX_IPV6;

@@ -27,7 +27,7 @@
 #define RVS_MAC_MASK	     0xffffffffffffull
 #define RVS_NO_GROUP	     0xffffu
 #define RVS_GROUP_BIT	     1u /* of an address's first byte, so bit 0 of the word */
-#define RVS_LINK_LOCAL	     0x00000000c28001ull /* 01:80:C2:00:00:00 to 0F, as words of addresses are */
+#define RVS_LINK_LOCAL	     0x00000000c28001ull /* 01:80:C2:00:00:00 to 0F, as a word */
 #define RVS_LINK_LOCAL_MASK  0xf0ffffffffffull
 #define RVS_TYPE_MAC_CONTROL 0x0888u /* 88-08: pause frames */
 #define RVS_TYPE_SLOW	     0x0988u /* 88-09: LACP */

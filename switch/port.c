@@ -138,7 +138,8 @@ static enum rvif_reason resume_queues(struct rvs *rvs, uint32_t number, const st
 	return RVIF_OK;
 }
 
-/* The policy's address, or what the driver proposes. A driver that insists on its own is refused if it cannot have it. */
+/* The policy's address, or what the driver proposes. A driver that insists on its own is refused if
+ * it cannot have it. */
 static enum rvif_reason choose_mac(struct rvs_port *port, const struct rvs_policy *policy,
 				   const struct rvif_config *config)
 {

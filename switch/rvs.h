@@ -55,7 +55,7 @@ enum rvs_port_flag {
 	RVS_CHECK_SOURCE = 1 << 0, /* may send from its own and its static addresses only */
 	/* what it sends teaches nothing, but that an address is not behind another port any more */
 	RVS_NO_LEARNING = 1 << 1,
-	RVS_KICK = 1 << 2, /* nobody polls: the driver has to kick after posting */
+	RVS_KICK = 1 << 2, /* no thread polls: the driver has to kick after posting */
 	/* what it sends to 01:80:C2:00:00:00 to 0F (STP, LLDP) is flooded; pause frames and slow
 	 * protocols (LACP), which are for the other end of a cable, never are */
 	RVS_FORWARD_LINK_LOCAL = 1 << 3,
@@ -132,7 +132,7 @@ int rvs_table_dump(struct rvs *rvs, uint64_t *position, struct rvs_entry *entrie
 /* Why a frame was dropped, and what reports call that. */
 /* clang-format off */
 #define RVS_DROP_LIST(DROP) \
-	DROP(BAD_DESC, bad_desc)           /* data outside of the vNIC's data area, or an unknown flag */ \
+	DROP(BAD_DESC, bad_desc)           /* data outside of the data area, or an unknown flag */ \
 	DROP(BAD_LENGTH, bad_length)       /* shorter than 14 bytes or longer than max_frame */ \
 	DROP(BAD_CHAIN, bad_chain)         /* no end, too many parts, or an empty one */ \
 	DROP(BAD_OFFLOAD, bad_offload)     /* not granted, or fields that make no sense */ \
@@ -146,7 +146,7 @@ int rvs_table_dump(struct rvs *rvs, uint64_t *position, struct rvs_entry *entrie
 	DROP(FULL, full)                   /* the receive queue has no buffers */ \
 	DROP(TOO_LONG, too_long)           /* for the receiver's max_frame */ \
 	DROP(NO_GSO, no_gso)               /* the receiver does not take frames to be segmented */ \
-	DROP(BAD_BUFFER, bad_buffer)       /* the receiver posted a buffer outside of its data area */ \
+	DROP(BAD_BUFFER, bad_buffer)       /* the receiver's buffer is outside of its data area */ \
 	DROP(ABANDONED, abandoned)         /* in flight when its sender was stopped */
 /* clang-format on */
 

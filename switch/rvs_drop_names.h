@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What enum rvs_verdict is called in reports. For tools: the switch itself has no pointers to relocate. */
+/* What enum rvs_verdict is called in reports. For tools: the switch itself has no pointers to
+ * relocate. */
 #ifndef RVS_DROP_NAMES_H
 #define RVS_DROP_NAMES_H
 

@@ -80,8 +80,8 @@ static void learn(struct rvs *rvs, struct rvs_bucket *bucket, uint32_t port, uin
 		learned_add(rvs, port, -1u);
 }
 
-/* An address that another port had: it moved. If this port may not teach it, it is forgotten: better flooded than
- * sent to where it is not. */
+/* An address that another port had: it moved. If this port may not teach it, it is forgotten:
+ * better flooded than sent to where it is not. */
 static void move(struct rvs *rvs, struct rvs_bucket *bucket, int way, uint64_t entry, uint32_t port,
 		 uint64_t mac, uint32_t now)
 {

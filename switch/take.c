@@ -153,8 +153,9 @@ static __attribute__((noinline)) int may_send(struct rvs_sender *s, uint64_t sou
 	return 1;
 }
 
-/* IEEE 802.1Q, 8.6.3: a bridge does not forward these; 802.3, 31B and 57B: pause frames (MAC control) and slow
- * protocols are for the other end of a cable. head_rest has the type's bytes last. */
+/* IEEE 802.1Q, 8.6.3: a bridge does not forward these; 802.3, 31B and 57B: pause frames (MAC
+ * control) and slow protocols are for the other end of a cable. The type is at the end of
+ * rest. */
 static __attribute__((noinline)) int may_flood(const struct rvs_sender *s, uint64_t dst,
 					       uint64_t rest)
 {

@@ -34,7 +34,6 @@ enum {
 	LOOK_EVERY_US = 2000, /* at files and drivers' states */
 	IDLE_ROUNDS = 2000,   /* before it begins to sleep between rounds */
 	IDLE_SLEEP_US = 50,
-	LAST_WORDS_MS = 1000, /* for a reader to take the last report */
 };
 
 struct port {
@@ -66,8 +65,8 @@ static const char usage_text[] =
 	"  --max-age SECONDS   forget a learned address after this time (default 300)\n"
 	"  --max-learned N     addresses that a port may teach (default 1024)\n"
 	"  --forward-link-local\n"
-	"                      flood STP and LLDP (01:80:C2:00:00:00 to 0F), too; pause frames and\n"
-	"                      LACP are always dropped\n"
+	"                      flood STP and LLDP (01:80:C2:00:00:00 to 0F), too; pause frames\n"
+	"                      and LACP are always dropped\n"
 	"  --no-offload        grant neither checksum nor segmentation offload\n"
 	"  --poll              never sleep, also when nothing comes\n"
 	"  --help              this text\n"
@@ -122,7 +121,7 @@ static void on_bus_error(int signal, siginfo_t *info, void *context)
 
 /* --------------------------------------------------------------------------------- receivers */
 
-/* Whoever sleeps does so on "completed" of its queue; see rvif_shared_file. */
+/* A receiver sleeps on "completed" of its queue; see rvif_shared_file. */
 static void wake(uint32_t number, uint32_t queue)
 {
 	const struct port *port = &ports[number];
@@ -199,9 +198,9 @@ static void cannot_use(struct port *port, const char *why)
 }
 
 /*
- * A file has one switch, or each would take frames that the other one has delivered, and answer the driver. The lock
- * belongs to this open file, so another path of the same command line, or a link, finds it held, too. It is another one than
- * the driver's (flock).
+ * A file has one switch, or each would take frames that the other one has delivered, and answer the
+ * driver. The lock belongs to this open file, so another path of the same command line, or a link,
+ * finds it held, too. It is another one than the driver's (flock).
  */
 static bool lock_file(int fd)
 {
@@ -303,7 +302,8 @@ static void attach(struct port *port, uint32_t epoch)
 	rvs_port_info(rvs, (uint32_t)(port - ports), &info);
 	port->queues = info.tx_queues;
 	memset(&port->before, 0, sizeof(port->before));
-	/* an earlier switch may have been killed between giving frames, perhaps a whole ring, and waking for them */
+	/* an earlier switch may have been killed between giving frames, perhaps a whole ring, and
+	 * waking for them */
 	wake_port((uint32_t)(port - ports));
 }
 
@@ -553,14 +553,6 @@ static bool to_number(const char *text, double max, double *value)
 	return end != text && !*end && *value >= 0 && *value <= max;
 }
 
-/* That a reader went away or is slow is its own affair. */
-static int outcome(void)
-{
-	const int error = output_close(LAST_WORDS_MS);
-
-	return error && error != -EPIPE && error != -ETIMEDOUT;
-}
-
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -634,5 +626,5 @@ int main(int argc, char **argv)
 	catch_signals();
 	run();
 	free(rvs);
-	return outcome();
+	return output_end(0);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A queue of texts and the thread that writes them. The thread may be stuck in a write for ever: nothing waits for
- * it, and when the process ends it is just gone.
+ * A queue of texts and the thread that writes them. The thread may be stuck in a write for ever:
+ * nothing waits for it, and when the process ends it is just gone.
  */
 #include "output.h"
 
@@ -12,12 +12,14 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#define MOST_BYTES (1u << 20) /* in the queue */
+#define MOST_BYTES    (1u << 20) /* in the queue */
+#define LAST_WORDS_MS 1000	 /* for a reader to take what was said last */
 
 struct text {
 	struct text *next;
@@ -52,13 +54,18 @@ static int write_all(const struct text *text)
 	return 0;
 }
 
+static void say_failure(int error)
+{
+	dprintf(STDERR_FILENO, "%s: standard output: %s\n", program, strerrordesc_np(-error));
+}
+
 static void note_failure(int error)
 {
 	if (failure)
 		return;
 	failure = error;
 	pthread_mutex_unlock(&lock);
-	dprintf(STDERR_FILENO, "%s: standard output: %s\n", program, strerrordesc_np(-error));
+	say_failure(error);
 	pthread_mutex_lock(&lock);
 }
 
@@ -207,10 +214,17 @@ int output_close(int timeout_ms)
 	return result;
 }
 
+int output_end(int error)
+{
+	const int unwritten = output_close(LAST_WORDS_MS);
+
+	return error || (unwritten && unwritten != -EPIPE && unwritten != -ETIMEDOUT);
+}
+
 int output_help(const char *text)
 {
 	if (fputs(text, stdout) >= 0 && !fflush(stdout))
 		return 0;
-	fprintf(stderr, "standard output: %s\n", strerrordesc_np(errno));
+	say_failure(-errno);
 	return 1;
 }

@@ -1,25 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a program says while it works. A reader that stops reading (a pager, a terminal after Ctrl-S, a full pipe)
- * must never stop the program: a thread of its own writes, and what it cannot write in time is lost and counted. Text
- * of one call stays together, in the order of the calls.
+ * What a program says while it works. A reader that stops reading (a pager, a terminal after
+ * Ctrl-S, a full pipe) must never stop the program: a thread of its own writes, and what it cannot
+ * write in time is lost and counted. Text of one call stays together, in the order of the calls.
  */
 #ifndef COMMON_OUTPUT_H
 #define COMMON_OUTPUT_H
 
-#include <stdio.h>
-
-/* First of all in main. Standard files that are closed are taken by something that fails, so that no other file
- * becomes the standard output. SIGPIPE becomes an error of the write. 0, or -errno after a message. */
+/* First of all in main. Standard files that are closed are taken by something that fails, so that
+ * no other file becomes the standard output. SIGPIPE becomes an error of the write. 0, or -errno
+ * after a message. */
 int output_open(const char *program);
 
 /* To file 1 or 2; text from malloc(), which is freed. NULL: there was no memory for it, lost. */
 void output_text(int fd, char *text);
 void output_print(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Waits until all is written, timeout_ms at most (below 0: without end). 0; -errno of the first write to the standard
- * output that failed; -ETIMEDOUT: something is not written yet, or was lost. */
+/* Waits until all is written, timeout_ms at most (below 0: without end). 0; -errno of the first
+ * write to the standard output that failed; -ETIMEDOUT: something is not written yet, or was
+ * lost. */
 int output_close(int timeout_ms);
+
+/* The last call of a program whose work is not its output: waits a second at most. Returns the exit
+ * status: 1 after an error, or if the standard output failed; a reader that went away or is slow is
+ * no failure. */
+int output_end(int error);
 
 /* For --help and the like, at once: 0, or 1 after a message. */
 int output_help(const char *text);

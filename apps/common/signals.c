@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signals that end a program in order. No signal but SIGKILL may leave a vNIC or an interface behind. */
+/* Signals that end a program in order. No signal but SIGKILL may leave a vNIC or an interface
+ * behind. */
 #include "signals.h"
 
 #include <stddef.h>

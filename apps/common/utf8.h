@@ -6,7 +6,8 @@
 #include <json-c/json.h>
 #include <stdbool.h>
 
-/* Bytes of the character that text, which ends with a 0, begins with; 0: none. The end is a character of one byte. */
+/* Bytes of the character that text, which ends with a 0, begins with; 0: none. The end is a
+ * character of one byte. */
 size_t utf8_character(const char *text);
 
 /* Is it UTF-8 (RFC 3629), without control characters? */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What runs in the sub context: six integers in, one out. It has no C library, and it must never
- * use an argument as an address: a guest chose it. elisa_exchange() of <elisa/function.h> has what a
- * guest shares with it.
+ * use an argument as an address: a guest chose it. elisa_exchange() of <elisa/function.h> has what
+ * a guest shares with it.
  */
 enum {
 	RETURN_ONE,

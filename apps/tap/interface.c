@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if_arp.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>

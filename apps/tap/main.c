@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -23,7 +22,6 @@ enum {
 	LOOK_WITHOUT_CARRIER_MS = 100,
 	RECONNECT_MS = 500,
 	JOIN_EVERY_MS = 10,
-	LAST_WORDS_MS = 1000, /* for a reader to take the last report */
 	STOP_US = 1000000,
 	INTERRUPT = SIGUSR2, /* gets a thread out of its sleep */
 };
@@ -62,7 +60,7 @@ static int catch_signals(void)
 static int open_vnic(struct daemon *d)
 {
 	const struct options *options = &d->options;
-	const bool over_elisa = !strncmp(options->where, "elisa:", 6);
+	const bool over_elisa = options_over_elisa(options);
 	struct rvif_config config = {
 		.tx_queues = (uint16_t)options->queues,
 		.rx_queues = (uint16_t)options->queues,
@@ -265,12 +263,12 @@ static int run(struct daemon *d, int signals)
 			report(d);
 		}
 	}
-	output_print(STDERR_FILENO, "rvif-tap: %s: somebody removed the interface\n",
-		     d->options.name);
+	output_print(STDERR_FILENO, "rvif-tap: %s: the interface was removed\n", d->options.name);
 	return -1;
 }
 
-/* The interface has the address that the switch is told from the start: a switch that checks sources knows no other one. */
+/* The interface has the address that the switch is told from the start: a switch that checks
+ * sources knows no other one. */
 static int choose_mac(struct daemon *d)
 {
 	if (!d->options.has_mac)
@@ -315,14 +313,6 @@ static void tear_down(struct daemon *d)
 		close(d->wake);
 }
 
-/* The exit status. That a reader went away or is slow is its own affair. */
-static int outcome(int error)
-{
-	const int unwritten = output_close(LAST_WORDS_MS);
-
-	return error || (unwritten && unwritten != -EPIPE && unwritten != -ETIMEDOUT);
-}
-
 int main(int argc, char **argv)
 {
 	static struct daemon d;
@@ -336,12 +326,12 @@ int main(int argc, char **argv)
 	signals = catch_signals();
 	if (signals < 0) {
 		output_print(STDERR_FILENO, "rvif-tap: no signals: %s\n", strerrordesc_np(errno));
-		return outcome(-1);
+		return output_end(-1);
 	}
 	error = set_up(&d);
 	if (!error)
 		error = run(&d, signals);
 	tear_down(&d);
 	close(signals);
-	return outcome(error);
+	return output_end(error);
 }

@@ -27,7 +27,8 @@ const char usage_text[] =
 	"  --json           the same as JSON, an object a line\n"
 	"  --help           this text\n"
 	"\n"
-	"Exit status: 0 ended by a signal; 1 failed, or a report could not be written; 2 wrong usage.\n";
+	"Exit status: 0 ended by a signal; 1 failed, or a report could not be written; 2 wrong\n"
+	"usage.\n";
 
 static int usage_error(const char *what, const char *value)
 {
@@ -85,7 +86,7 @@ static int read_option(struct options *options, int option)
 			       usage_error("no number from 0 to 1000", optarg);
 	case 'M':
 		return rvif_parse_mode(optarg, &options->access.mode) ?
-			       usage_error("no octal mode up to 0777", optarg) :
+			       usage_error("no octal mode from 1 to 0777", optarg) :
 			       0;
 	case 'G':
 		options->access.has_group = 1;
@@ -113,6 +114,11 @@ static int read_option(struct options *options, int option)
 	}
 }
 
+bool options_over_elisa(const struct options *options)
+{
+	return !strncmp(options->where, "elisa:", 6);
+}
+
 int options_read(struct options *options, int argc, char **argv)
 {
 	static const struct option names[] = {
@@ -137,5 +143,7 @@ int options_read(struct options *options, int argc, char **argv)
 	if (optind != argc - 1)
 		return -usage_error("not one vNIC", "give a file or elisa:EXPORT");
 	options->where = argv[optind];
+	if (options_over_elisa(options) && (options->access.mode || options->access.has_group))
+		return -usage_error("--mode and --group are for a file, not for", options->where);
 	return 0;
 }

@@ -88,6 +88,8 @@ struct daemon {
 /* options.c: 0, OPTIONS_HELP, or -exit status after a message. */
 extern const char usage_text[];
 int options_read(struct options *options, int argc, char **argv);
+/* Is the vNIC's switch that of an export? */
+bool options_over_elisa(const struct options *options);
 
 /* interface.c: 0, or -1 after a message. */
 int interface_open(struct daemon *d);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The configuration file, JSON: see elisa-vmnet(8). An unknown key, one that comes twice, and two ports that cannot both
- * be are errors, so that a mistake is not taken for a setting. Each message names the file and the place.
+ * The configuration file, JSON: see elisa-vmnet(8). An unknown key, one that comes twice, and two
+ * ports that cannot both be are errors, so that a mistake is not taken for a setting. Each message
+ * names the file and the place.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +26,6 @@ static size_t reading_port; /* from 1; 0: none */
 static int __attribute__((format(printf, 1, 2))) wrong(const char *format, ...)
 {
 	va_list arguments;
-
 	char what[1024];
 
 	va_start(arguments, format);

@@ -37,8 +37,7 @@ struct config {
 struct port {
 	uint64_t attachment; /* 0: none */
 	enum vmnet_link link;
-	uint32_t static_count; /* of the configuration's, those that were added */
-	uint32_t stalls;       /* calls that held queues and were not run; one less each second */
+	uint32_t stalls; /* calls that held queues and were not run; one less each second */
 };
 
 struct daemon {
@@ -52,8 +51,8 @@ struct daemon {
 	size_t size; /* of both */
 	struct port port[MAX_PORTS + 1];
 	uint64_t lost_events;
-	bool somebody_stopped; /* calls were aborted, attachments went: sleepers are to be rung */
-	int bell; /* an eventfd: a guest wants us to look; -1: this VM has no doorbell */
+	bool rings_owed; /* calls were aborted, attachments went: sleepers are to be rung */
+	int bell;	 /* an eventfd: a guest wants us to look; -1: this VM has no doorbell */
 };
 
 /* config.c: 0, or -1 after a message that names the file and what is wrong. */

@@ -3,7 +3,6 @@
  * elisa-vmnet: exports the switch and manages it. It moves no packets: guests do, by their calls. When it
  * ends, the export ends.
  */
-#include <errno.h>
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
@@ -19,14 +18,13 @@
 #include "output.h"
 #include "signals.h"
 
-#define EVENTS	      64
-#define BUCKETS	      4096
-#define BUSY_MS	      20   /* between looks, for a while after something changed */
-#define IDLE_MS	      1000 /* at other times, if guests can ring */
-#define QUIET_MS      200  /* if they cannot: a driver that stops waits for us */
-#define BUSY_LONG     0.2  /* seconds */
-#define REST_MS	      5	   /* however often they ring */
-#define LAST_WORDS_MS 1000 /* for a reader to take what was said */
+#define EVENTS	  64
+#define BUCKETS	  4096
+#define BUSY_MS	  20   /* between looks, for a while after something changed */
+#define IDLE_MS	  1000 /* at other times, if guests can ring */
+#define QUIET_MS  200  /* if they cannot: a driver that stops waits for us */
+#define BUSY_LONG 0.2  /* seconds */
+#define REST_MS	  5    /* however often they ring */
 
 static volatile sig_atomic_t stop, reload;
 
@@ -257,14 +255,6 @@ static const char usage_text[] =
 	"  --show FILE    print such a report as a table\n"
 	"  --help         this text\n";
 
-/* The exit status. That a reader went away or is slow is its own affair. */
-static int outcome(int error)
-{
-	const int unwritten = output_close(LAST_WORDS_MS);
-
-	return error || (unwritten && unwritten != -EPIPE && unwritten != -ETIMEDOUT);
-}
-
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -299,7 +289,7 @@ int main(int argc, char **argv)
 			report = optarg;
 			break;
 		case 'w':
-			return outcome(report_show(optarg));
+			return output_end(report_show(optarg));
 		case 'h':
 			return output_help(usage_text);
 		default:
@@ -312,9 +302,9 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	if (config_read(config, &d.config))
-		return outcome(-1);
+		return output_end(-1);
 	if (only_check)
-		return outcome(0);
+		return output_end(0);
 	signals_catch(on_signal);
 	sigaction(SIGHUP, &action, NULL);
 	error = set_up(&d, code);
@@ -324,5 +314,5 @@ int main(int argc, char **argv)
 		error = run(&d, config, report);
 	}
 	tear_down(&d);
-	return outcome(error);
+	return output_end(error);
 }

@@ -67,9 +67,8 @@ static void gone(struct daemon *d, uint32_t place)
 	ports_manage(d, VMNET_GONE, place, (long)d->port[place].attachment, 0, 0, &value);
 	output_print(STDOUT_FILENO, "port %s: attachment %llu is gone\n", name_of(d, place),
 		     (unsigned long long)d->port[place].attachment);
-	d->port[place].attachment = 0;
-	d->port[place].link = VMNET_DOWN;
-	d->somebody_stopped = true;
+	d->port[place] = (struct port){.link = VMNET_DOWN};
+	d->rings_owed = true;
 }
 
 static void came(struct daemon *d, uint32_t place, uint64_t attachment)
@@ -84,8 +83,8 @@ static void came(struct daemon *d, uint32_t place, uint64_t attachment)
 }
 
 /*
- * The host ends a call that its VMM does not run, and the queues that it held are free again. A VMM that
- * does so again and again still takes a part of everybody's time: it has to go.
+ * The host ends a call that its VMM does not run, and the queues that it held are free again. A VMM
+ * that does so again and again still takes a part of the other ports' time: it has to go.
  */
 static void stalled(struct daemon *d, uint32_t place)
 {
@@ -127,7 +126,7 @@ void ports_event(struct daemon *d, const struct elisa_event *event)
 		break;
 	case ELISA_EVENT_ABORT:
 	case ELISA_EVENT_EVICT:
-		d->somebody_stopped = true;
+		d->rings_owed = true;
 		if (!place || ports_manage(d, VMNET_ABORTED, place, event->vcpu,
 					   (long)event->aborts, (long)event->attachment, &value))
 			return;
@@ -138,7 +137,7 @@ void ports_event(struct daemon *d, const struct elisa_event *event)
 			stalled(d, place);
 		break;
 	case ELISA_EVENT_LOST:
-		d->somebody_stopped = true;
+		d->rings_owed = true;
 		d->lost_events += (uint64_t)event->value;
 		break;
 	}
@@ -157,9 +156,9 @@ int ports_look(struct daemon *d)
 {
 	long value;
 
-	if (d->somebody_stopped && ports_manage(d, VMNET_WAKE, 0, 0, 0, 0, &value))
+	if (d->rings_owed && ports_manage(d, VMNET_WAKE, 0, 0, 0, 0, &value))
 		return -1;
-	d->somebody_stopped = false;
+	d->rings_owed = false;
 	for (uint32_t place = 1; place <= d->config.port_count; place++) {
 		struct port *port = &d->port[place];
 		const uint64_t joined =

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A recursive descent that keeps nothing but where it is. An operator's mistake must not become a setting. */
+/* A recursive descent that keeps nothing but where it is. An operator's mistake must not become a
+ * setting. */
 #include "strict.h"
 
 #include <stdbool.h>

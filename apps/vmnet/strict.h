@@ -11,7 +11,8 @@ struct strict_fault {
 	const char *what;
 };
 
-/* Is text, which ends with a 0 after length bytes, one value of JSON, with nothing but white space around it? 0, or -1. */
+/* Is text, which ends with a 0 after length bytes, one value of JSON, with nothing but white space
+ * around it? 0, or -1. */
 int strict_check(const char *text, size_t length, struct strict_fault *fault);
 
 #endif

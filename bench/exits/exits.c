@@ -7,7 +7,7 @@
  *
  * On one processor nothing runs beside the vCPU, so instructions are the same from try to try,
  * and the least of some tries is without the host's timer ticks. What waits for the timer has a
- * process beside it that counts the instructions that nobody else wants. An IPI to a vCPU that
+ * process beside it that counts the instructions that no other task wants. An IPI to a vCPU that
  * runs needs two processors; there it is the sender's time until the receiver's handler has run.
  */
 #define _GNU_SOURCE
@@ -125,7 +125,7 @@ static struct vm *measured_new(void)
 
 /* ---- one try */
 
-/* Instructions that nobody else on this processor wants: a process counts them. */
+/* Instructions that no other task on this processor wants: a process counts them. */
 static void start_spinner(void)
 {
 	spins = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -213,7 +213,8 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Instructions of one. The least of some tries; with two processors, which do not run in step, the middle. */
+/* Instructions of one. The least of some tries; with two processors, which do not run in step, the
+ * middle. */
 static double cost_of(struct vm *vm, const struct row *row)
 {
 	struct other other = {vm, row};
@@ -365,7 +366,8 @@ static void print_all(struct counts counts[2][ROWS])
 	const struct result *r;
 
 	for (r = results; r < results + result_count; r++)
-		printf("result bench=exits who=%s exit=%s attached_vcpus=%d insns=%.1f ratio=%.4f vmreads=%.1f vmwrites=%.1f worst_ratio=%.4f vms=%d\n",
+		printf("result bench=exits who=%s exit=%s attached_vcpus=%d insns=%.1f ratio=%.4f "
+		       "vmreads=%.1f vmwrites=%.1f worst_ratio=%.4f vms=%d\n",
 		       r->attached_itself ? "attached" : "bystander", rows[r->row].name,
 		       r->attached_vcpus, r->insns, r->ratio,
 		       counts[r->attached_itself][r->row].reads,
@@ -402,7 +404,7 @@ static void load_counting(void)
 	close(fd);
 }
 
-/* The same with nobody else, by the module that counts. */
+/* The same with no other VM attached, by the module that counts. */
 static void count_all(struct vm *bystander, struct counts counts[2][ROWS])
 {
 	struct vm *itself = measured_new();

@@ -46,7 +46,7 @@ extern const struct rvif_transport rvif_shared_file;
  * and benchmarks have. A receiver's wait returns at once. */
 extern const struct rvif_transport rvif_private_memory;
 
-/* Who may open the file of a vNIC, beside the user that makes it. */
+/* Which users may open the file of a vNIC, beside the one that makes it. */
 struct rvif_access {
 	uint32_t mode;	/* permission bits, as of chmod(2); 0: 0600 */
 	uint32_t group; /* of the file, if has_group */
@@ -82,7 +82,8 @@ int rvif_configure(struct rvif_config *config, uint64_t data_bytes);
 int rvif_open(struct rvif_vnic *vnic, const struct rvif_transport *transport, const char *where,
 	      const struct rvif_config *config);
 
-/* The same; the file has this access before others can find it. NULL: 0600. -EOPNOTSUPP: the transport makes none. */
+/* The same; the file has this access before others can find it. NULL: 0600. -EOPNOTSUPP: the
+ * transport makes none. */
 int rvif_open_for(struct rvif_vnic *vnic, const struct rvif_transport *transport, const char *where,
 		  const struct rvif_config *config, const struct rvif_access *access);
 
@@ -114,10 +115,11 @@ int rvif_reconnect(struct rvif_vnic *vnic);
 const char *rvif_strreason(int reason);
 
 /*
- * What operators write. 0, or -EINVAL and *result as it was: the whole text has to be right. An address is 17
- * characters such as 02:00:00:00:00:0a; a mode is octal, up to 0777; a group is a name or a number. hex: count
- * bytes of two digits each, with this separator between them or, if 0, none; read_hex: a line of them in a file, and
- * nothing else; -errno if it cannot be read.
+ * What operators write. 0, or -EINVAL and the result as it was: the whole text has to be right. An
+ * address is 17 characters such as 02:00:00:00:00:0a; a mode is octal, from 1 to 0777; a group is a
+ * name or a number. hex: count bytes of two digits each, with this separator between them or, if 0,
+ * none; read_hex: a line of them in a file, and nothing else; -errno if it cannot be read. Only of
+ * these two the bytes may have changed after an error.
  */
 int rvif_parse_mac(const char *text, uint8_t mac[6]);
 int rvif_parse_mode(const char *text, uint32_t *mode);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What operators write in options and configurations, the same for all programs. It takes the whole text or nothing. */
+/* What operators write in options and configurations, the same for all programs. It takes the whole
+ * text or nothing. */
 #include <errno.h>
 #include <grp.h>
 #include <stdio.h>
@@ -68,23 +69,39 @@ int rvif_parse_mode(const char *text, uint32_t *mode)
 	char *end;
 	unsigned long value = strtoul(text, &end, 8);
 
-	if (*text < '0' || *text > '7' || *end || value > 0777)
+	if (*text < '0' || *text > '7' || *end || !value || value > 0777)
 		return -EINVAL;
 	*mode = (uint32_t)value;
 	return 0;
+}
+
+/* The names of all members come with a group, so it may need much room. */
+static int find_group(const char *name, uint32_t *group)
+{
+	struct group entry, *found = NULL;
+	char *room = NULL, *more;
+	int error = ERANGE;
+
+	for (size_t size = 4096; error == ERANGE; size *= 2) {
+		more = realloc(room, size);
+		if (!more)
+			break;
+		room = more;
+		error = getgrnam_r(name, &entry, room, size, &found);
+	}
+	if (found)
+		*group = found->gr_gid;
+	free(room);
+	return found ? 0 : -ENOENT;
 }
 
 int rvif_parse_group(const char *text, uint32_t *group)
 {
 	char *end;
 	unsigned long value = strtoul(text, &end, 10);
-	struct group entry, *found = NULL;
-	char names[4096];
 
-	if (!getgrnam_r(text, &entry, names, sizeof(names), &found) && found) {
-		*group = found->gr_gid;
+	if (!find_group(text, group))
 		return 0;
-	}
 	if (*text < '0' || *text > '9' || *end || value >= UINT32_MAX)
 		return -EINVAL;
 	*group = (uint32_t)value;

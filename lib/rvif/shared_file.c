@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The transport over a file that driver and switch map. The file appears under its name complete or
- * not at all; the driver holds a lock on it (flock) as long as it lives. It must never replace or remove the file of
- * another driver that lives.
+ * not at all; the driver holds a lock on it (flock) as long as it lives. It must never replace or
+ * remove the file of another driver that lives.
  *
- * A file that is left behind is replaced by whoever holds its lock: of several drivers that find it one gets the
- * lock, and keeps it until its own file is there instead. The others find the lock held, or another file. If there is
- * none, link(2) lets one of them make it.
+ * A file that is left behind is replaced by the driver that holds its lock: of several that find it
+ * one gets the lock, and keeps it until its own file is there instead. The others find the lock
+ * held, or another file. If there is none, link(2) lets one of them make it.
  */
 #include <errno.h>
 #include <fcntl.h>

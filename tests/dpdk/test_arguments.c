@@ -65,6 +65,9 @@ static void test_permissions(void **state)
 	(void)state;
 	refused("path=" FOLDER "/a,mode=888", -EINVAL);
 	refused("path=" FOLDER "/a,mode=1777", -EINVAL);
+	refused("path=" FOLDER "/a,mode=0", -EINVAL);
+	refused("elisa=vmnet,mode=0660", -EINVAL);
+	refused("group=65534,elisa=vmnet", -EINVAL);
 	refused("path=" FOLDER "/a,group=no-such-group", -EINVAL);
 	assert_int_equal(rte_vdev_init("net_rvif0", "path=" FOLDER "/a,mode=0660,group=65534"), 0);
 	assert_int_equal(stat(FOLDER "/a", &st), 0);

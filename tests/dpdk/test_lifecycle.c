@@ -257,7 +257,8 @@ static void test_whose_address(void **state)
 	free_pool(setup.pool);
 }
 
-/* What the driver cannot do it refuses when it is asked for, and a queue that is missing when the port starts. */
+/* What the driver cannot do it refuses when it is asked for, and a queue that is missing when the
+ * port starts. */
 static void test_refused_configurations(void **state)
 {
 	const struct rte_eth_rxconf late_rx = {.rx_deferred_start = 1};

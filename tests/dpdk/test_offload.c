@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Checksums and segmentation as DPDK's interface asks for them: what a flag implies is done, too, and what the
- * driver cannot do is refused and counted. Sums are computed here, from the RFCs, not by the functions that the driver has.
+ * Checksums and segmentation as DPDK's interface asks for them: what a flag implies is done, too,
+ * and what the driver cannot do is refused and counted. Sums are computed here, from the RFCs, not
+ * by the functions that the driver has.
  */
 #include "ports.h"
 
@@ -144,7 +145,8 @@ static void test_segmentation_implies_ip_checksum(void **state)
 	free_pool(setup.pool);
 }
 
-/* An acknowledgement, padded, for a switch that grants nothing: the driver's sum leaves the padding out of the length. */
+/* An acknowledgement, padded, for a switch that grants nothing: the driver's sum leaves the padding
+ * out of the length. */
 static void test_segmentation_of_nothing(void **state)
 {
 	struct setup setup = with_tso();
@@ -274,7 +276,8 @@ static void test_ipv6_extensions(void **state)
 	free_pool(setup.pool);
 }
 
-/* Flags for what the driver never offered, and fields that make no sense: refused, counted, not half done. */
+/* Flags for what the driver never offered, and fields that make no sense: refused, counted, not
+ * half done. */
 static void test_what_cannot_be(void **state)
 {
 	static const uint64_t flags[] = {

@@ -1,29 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A vNIC's file has one driver and one switch, whoever comes second is told; files that cannot be used; permissions.
+"""A vNIC's file has one driver and one switch, the second one is told; files that cannot be used; permissions.
    test_files.py RVS_FWD RVS_PKTGEN [NAME]..."""
 import grp
 import json
 import os
 import signal
 import stat
-import struct
 import subprocess
 import sys
-import tempfile
 import time
-import traceback
 
-LIMIT = 10
+from programs import LIMIT, attached, eventually, main, switch_line
+
 NOBODY = 65534
 FWD, PKTGEN = map(os.path.realpath, sys.argv[1:3])
-
-
-def eventually(what, seconds=LIMIT):
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "not within %g seconds" % seconds
-        time.sleep(0.02)
 
 
 class Program:
@@ -53,23 +44,6 @@ class Program:
         return out
 
 
-def line(vnic):
-    """State and reason that the switch wrote."""
-    with open(vnic, "rb") as file:
-        words = struct.unpack_from("<4I", file.read(4096), 256)
-    return words[0], words[3]
-
-
-def generation_of(vnic):
-    """Counts the attaches."""
-    with open(vnic, "rb") as file:
-        return struct.unpack_from("<I", file.read(4096), 264)[0]
-
-
-def attached(vnic):
-    return os.path.exists(vnic) and line(vnic) == (1, 0)
-
-
 def exchange(directory, sender, receiver):
     """What a receiver gets of 1000 frames."""
     with Program(directory, PKTGEN, "rx", "--json", "--interval", "0", receiver) as rx:
@@ -91,10 +65,10 @@ def test_second_switch(directory):
             time.sleep(0.1)
             assert second.said().count(b) == 1 and attached(b)
             # the second one takes over
-            generation = generation_of(b)
+            generation = switch_line(b).generation
             first.process.kill()
             first.process.wait()
-            eventually(lambda: generation_of(b) == generation + 1 and attached(b))
+            eventually(lambda: switch_line(b).generation == generation + 1 and attached(b))
             receiver.end()
             second.end()
 
@@ -206,28 +180,22 @@ def test_permissions(directory):
                 driver.end()
         assert switch.said().count("Permission denied") == 1
         switch.end()
-    for options in (("--mode", "0888"), ("--mode", "1777"), ("--mode", "rw"), ("--group", "no such group"),
+    for options in (("--mode", "0888"), ("--mode", "1777"), ("--mode", "0"), ("--mode", "rw"), ("--group", "no such group"),
                     ("--group", "-1"), ("--group", "4294967295")):
         assert subprocess.run([PKTGEN, "rx", *options, vnic], stderr=subprocess.DEVNULL, timeout=LIMIT,
                               check=False).returncode == 2, options
 
 
-def attempt(name, test):
-    try:
-        with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:
-            test(directory)
-    except Exception:  # pylint: disable=broad-except
-        traceback.print_exc()
-        print("FAILED: " + name, flush=True)
-        return False
-    print("ok: " + name, flush=True)
-    return True
+def test_large_group(directory):
+    """A group whose members' names take more room than others: looked up in a group file of its own."""
+    vnic, groups = directory + "/a.vnic", directory + "/groups"
+    with open(groups, "w", encoding="ascii") as file:
+        file.write("crowd:x:4711:" + ",".join("member%d" % i for i in range(20000)) + "\n")
+    with Program(directory, "unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/group && exec "$@"', groups,
+                 PKTGEN, "rx", "--interval", "0", "--group", "crowd", vnic) as driver:
+        eventually(lambda: os.path.exists(vnic) or driver.process.poll() is not None)
+        assert driver.process.poll() is None and mode_of(vnic) == (0o600, 4711), driver.said()
+        driver.end()
 
 
-def main():
-    tests = {name[5:]: test for name, test in globals().items() if name.startswith("test_")}
-    results = [attempt(name, tests[name]) for name in sys.argv[3:] or tests]
-    return 0 if all(results) else 1
-
-
-sys.exit(main())
+sys.exit(main(globals(), sys.argv[3:]))

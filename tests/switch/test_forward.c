@@ -151,7 +151,8 @@ static void limit_of_learned_addresses(void **state)
 	who_got_one(net);
 }
 
-/* A station that moves to a port which may not teach its address is flooded to, not sent to where it was. */
+/* A station that moves to a port which may not teach its address is flooded to, not sent to where
+ * it was. */
 static void moved_to_a_port_that_may_not_learn(void **state)
 {
 	struct net *net = *state;

@@ -3,36 +3,18 @@
 """What programs say must never stop what they do: readers that stop reading or go away, full disks, signals; and what
 they say is what it is called.   test_output.py RVS_FWD RVS_PKTGEN RVIF_TAP ELISA_VMNET [NAME]..."""
 import contextlib
-import ctypes
 import fcntl
 import json
 import os
 import pty
 import signal
-import struct
 import subprocess
 import sys
-import tempfile
 import time
-import traceback
 
-CLONE_NEWNET = 0x40000000
-DETACHED, ATTACHED = 0, 1
-LIMIT = 10  # seconds that anything may take
+from programs import DETACHED, LIMIT, attached, eventually, main, switch_line, tapnet
+
 FWD, PKTGEN, TAP, VMNET = map(os.path.realpath, sys.argv[1:5])
-
-
-def eventually(what, seconds=LIMIT):
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "not within %g seconds" % seconds
-        time.sleep(0.02)
-
-
-def switch_state(vnic):
-    """What the switch says in the header of a file."""
-    with open(vnic, "rb") as file:
-        return struct.unpack_from("<I", file.read(4096), 256)[0]
 
 
 def run(*arguments, **options):
@@ -55,7 +37,7 @@ def end(process, how=signal.SIGTERM):
 
 
 class Blocked:
-    """A pipe that holds a page and that nobody reads."""
+    """A pipe that holds a page and that no process reads."""
 
     def __init__(self):
         self.reader, self.writer = os.pipe()
@@ -101,13 +83,13 @@ def test_switch_without_a_reader(directory):
         switch = run(FWD, "--interval", "0.005", directory + "/a.vnic", vnic, **files)
         receiver = run(PKTGEN, "rx", "--interval", "0", vnic)
         with ending(switch, receiver):
-            eventually(lambda: os.path.exists(vnic) and switch_state(vnic) == ATTACHED)
+            eventually(lambda: attached(vnic))
             if kind is unread:
                 eventually(where.is_full)
             time.sleep(0.3)
             assert frames_pass(directory)
             assert end(switch) == 0
-            assert switch_state(vnic) == DETACHED
+            assert switch_line(vnic).state == DETACHED
             assert end(receiver) == 0 and not os.path.exists(vnic)
 
 
@@ -119,7 +101,7 @@ def test_generator_without_a_reader(directory):
         with ending(switch):
             generator = run(PKTGEN, "rx", "--interval", "0.005", vnic, **files)
             with ending(generator):
-                eventually(lambda: os.path.exists(vnic) and switch_state(vnic) == ATTACHED)
+                eventually(lambda: attached(vnic))
                 time.sleep(0.7)
                 assert end(generator) == 0
             assert not os.path.exists(vnic)
@@ -127,7 +109,7 @@ def test_generator_without_a_reader(directory):
 
 def apart():
     """In a network namespace of its own."""
-    assert ctypes.CDLL(None).unshare(CLONE_NEWNET) == 0
+    tapnet.checked(tapnet.libc.unshare(tapnet.CLONE_NEWNET))
 
 
 def test_interface_without_a_reader(directory):
@@ -138,7 +120,7 @@ def test_interface_without_a_reader(directory):
         with ending(switch):
             tap = run(TAP, "--json", "--name", "net9", vnic, preexec_fn=apart, **files)
             with ending(tap):
-                eventually(lambda: os.path.exists(vnic) and switch_state(vnic) == ATTACHED)
+                eventually(lambda: attached(vnic))
                 for _ in range(40):
                     tap.send_signal(signal.SIGUSR1)
                     time.sleep(0.01)
@@ -157,7 +139,7 @@ def test_readers_that_go(directory):
             process = run(*arguments, stdout=pipe.writer, preexec_fn=apart)
             pipe.close_reader()
             with ending(process):
-                eventually(lambda: os.path.exists(vnic) and switch_state(vnic) == ATTACHED)
+                eventually(lambda: attached(vnic))
                 process.send_signal(signal.SIGWINCH if arguments[0] != TAP else signal.SIGUSR1)
                 time.sleep(0.5)
                 assert process.poll() is None, arguments
@@ -173,9 +155,9 @@ def test_signals(directory):
     for number in signals:
         switch, generator = run(FWD, "--quiet", vnic), run(PKTGEN, "rx", "--interval", "0", vnic)
         with ending(switch, generator):
-            eventually(lambda: os.path.exists(vnic) and switch_state(vnic) == ATTACHED)
+            eventually(lambda: attached(vnic))
             assert end(switch, number) == 0, number
-            assert switch_state(vnic) == DETACHED, number
+            assert switch_line(vnic).state == DETACHED, number
             assert end(generator, number) == 0, number
             assert not os.path.exists(vnic), number
     for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGALRM):
@@ -202,7 +184,9 @@ def test_output_that_cannot_be(directory):
     with open("/dev/full", "wb") as full:
         for program in (FWD, PKTGEN, TAP, VMNET):
             assert status_of(program, "--help", stdout=subprocess.DEVNULL) == 0
-            assert status_of(program, "--help", stdout=full) == 1, program
+            done = subprocess.run([program, "--help"], stdout=full, stderr=subprocess.PIPE, timeout=LIMIT, check=False)
+            said = "%s: standard output: No space left on device\n" % os.path.basename(program)
+            assert (done.returncode, done.stderr.decode()) == (1, said), (program, done)
             assert status_of(program, "--help", stdout=None, preexec_fn=lambda: os.close(1)) == 1, program
         switch = run(FWD, "--interval", "0.01", vnic, stdout=full)
         with ending(switch):
@@ -223,7 +207,7 @@ def test_closed_output_is_no_vnic(directory):
         eventually(lambda: os.path.exists(vnic))
         switch = run(FWD, "--interval", "0.01", vnic, stdout=None, preexec_fn=lambda: os.close(1))
         with ending(switch):
-            eventually(lambda: switch_state(vnic) == ATTACHED)
+            eventually(lambda: attached(vnic))
             time.sleep(0.2)
             assert end(switch) == 1
         with open(vnic, "rb") as file:
@@ -276,22 +260,4 @@ def test_rates(directory):
         assert report["sent"] == 3 and 0.2 <= report["seconds"] < 1, report
 
 
-def attempt(name, test):
-    try:
-        with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:
-            test(directory)
-    except Exception:  # pylint: disable=broad-except
-        traceback.print_exc()
-        print("FAILED: " + name, flush=True)
-        return False
-    print("ok: " + name, flush=True)
-    return True
-
-
-def main():
-    tests = {name[5:]: test for name, test in globals().items() if name.startswith("test_")}
-    results = [attempt(name, tests[name]) for name in sys.argv[5:] or tests]
-    return 0 if all(results) else 1
-
-
-sys.exit(main())
+sys.exit(main(globals(), sys.argv[5:]))

@@ -41,7 +41,8 @@ static void macs(void **state)
 
 static void modes_and_groups(void **state)
 {
-	static const char *const bad[] = {"", "8", "-1", "+7", "1000", "0x7", "7 ", "rw"};
+	static const char *const bad[] = {"",	"0",	"000", "8",  "-1",
+					  "+7", "1000", "0x7", "7 ", "rw"};
 	uint32_t value = 5;
 
 	(void)state;

@@ -246,7 +246,7 @@ def test_checked_sources(net_at):
 
 
 def test_longest(net_at):
-    """With two VLANs' tags, the longest; what is longer because somebody raised the MTU is counted."""
+    """With two VLANs' tags, the longest; what is longer because the MTU was raised is counted."""
     with net_at(["--no-tso"] * 2) as net:
         a, b = net.hosts
         ping(a, b)
@@ -376,7 +376,8 @@ def test_usage(_):
     for line in ("", "a b", "--what a", "--queues 0 a", "--queues 129 a", "--queues x a", "--mtu 67 a",
                  "--mtu 65514 a", "--mtu 15OO a", "--mac 1:2 a", "--mac 01:00:00:00:00:01 a",
                  "--mac 00:00:00:00:00:00 a", "--mac 02:00:00:00:00:011 a", "--drop 1001 a", "--drop -1 a",
-                 "--name 0123456789abcdef a", "--name a/b a", "--name .. a"):
+                 "--name 0123456789abcdef a", "--name a/b a", "--name .. a", "--mode 0 a", "--mode 0660 elisa:a",
+                 "--group 0 elisa:a"):
         status, error = outcome(line.split())
         assert status == 2 and "rvif-tap: " in error, (line, status, error)
     assert outcome(["--help"])[0] == 0

@@ -139,7 +139,7 @@ static void test_strangers(void **unused)
 	event(ELISA_EVENT_ATTACH, 9, PORTS + 1);
 	event(ELISA_EVENT_DETACH, 9, 0);
 	event(ELISA_EVENT_EVICT, 9, ELISA_CALL_FAULT);
-	daemon->somebody_stopped = false;
+	daemon->rings_owed = false;
 	assert_int_equal(ports_look(daemon), 0);
 	assert_calls("");
 }
@@ -197,6 +197,24 @@ static void test_stalls(void **unused)
 	assert_int_equal(evicted, 7);
 }
 
+/* Stalls are those of an attachment: its successor has none, also if the event of its end was
+ * lost. */
+static void test_stalls_of_the_one_before(void **unused)
+{
+	(void)unused;
+	held = 1;
+	for (uint64_t attachment = 7; attachment < 10; attachment++) {
+		event(ELISA_EVENT_ATTACH, attachment, 1);
+		for (int i = 0; i < 8; i++)
+			event(ELISA_EVENT_EVICT, attachment, ELISA_CALL_TIMEOUT);
+		assert_int_equal(evicted, 0);
+		if (attachment == 7)
+			event(ELISA_EVENT_DETACH, attachment, 0);
+	}
+	event(ELISA_EVENT_EVICT, 9, ELISA_CALL_TIMEOUT);
+	assert_int_equal(evicted, 9);
+}
+
 /* The next one is known before it joins: who joined earlier does not come back. */
 static void test_not_backwards(void **unused)
 {
@@ -242,6 +260,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_lost_detach, start, end),
 		cmocka_unit_test_setup_teardown(test_not_backwards, start, end),
 		cmocka_unit_test_setup_teardown(test_stalls, start, end),
+		cmocka_unit_test_setup_teardown(test_stalls_of_the_one_before, start, end),
 		cmocka_unit_test_setup_teardown(test_mute, start, end),
 	};
 
