@@ -292,8 +292,8 @@ ELISA_PUBLIC const char *elisa_call_strerror(long error)
 		return "the function executed an instruction that its context forbids; its manager "
 		       "must mend it";
 	case ELISA_CALL_TIMEOUT:
-		return "the function used up the run time that its export allows; give it less to "
-		       "do, or raise the export's limit_us";
+		return "the call ran for longer than its export allows, or its vCPU was not run for "
+		       "longer than that; give it less to do, or raise limit_us or suspend_us";
 	case ELISA_CALL_REVOKED:
 		return "the export or the attachment has ended; attach again when its manager is "
 		       "back";

@@ -184,6 +184,9 @@ def test_permissions(directory):
                     ("--group", "-1"), ("--group", "4294967295")):
         assert subprocess.run([PKTGEN, "rx", *options, vnic], stderr=subprocess.DEVNULL, timeout=LIMIT,
                               check=False).returncode == 2, options
+    refused = subprocess.run([PKTGEN, "rx", "--mode", "0600", "elisa:vmnet"], stderr=subprocess.PIPE, timeout=LIMIT,
+                             check=False)
+    assert refused.returncode == 2 and b"elisa:vmnet" in refused.stderr, refused.stderr
 
 
 def test_large_group(directory):

@@ -99,7 +99,7 @@ static int read_option(struct options *options, int option)
 			       usage_error("no number of seconds", optarg);
 	case 'M':
 		return rvif_parse_mode(optarg, &options->access.mode) ?
-			       usage_error("no octal mode up to 0777", optarg) :
+			       usage_error("no octal mode from 1 to 0777", optarg) :
 			       0;
 	case 'G':
 		options->access.has_group = 1;
@@ -143,6 +143,11 @@ static void set_defaults(struct options *options, enum command command)
 	};
 }
 
+bool options_over_elisa(const char *path)
+{
+	return !strncmp(path, "elisa:", 6);
+}
+
 int options_read(struct options *options, int argc, char **argv)
 {
 	static const struct option known[] = {
@@ -183,5 +188,8 @@ int options_read(struct options *options, int argc, char **argv)
 	if ((command == PING || command == PONG) && options->size > BUFFER)
 		return -usage_error("frames of ping and pong have at most 2048 bytes", "--size");
 	options->path = argv[optind];
+	if (options_over_elisa(options->path) &&
+	    (options->access.mode || options->access.has_group))
+		return -usage_error("--mode and --group are for a file, not for", options->path);
 	return 0;
 }

@@ -77,6 +77,8 @@ extern volatile sig_atomic_t stop;
 
 /* options.c: 0, OPTIONS_HELP, or -exit status after a message. */
 extern const char usage_text[];
+/* The vNIC is one of an export, and no file. */
+bool options_over_elisa(const char *path);
 int options_read(struct options *options, int argc, char **argv);
 
 /* vnic.c: 0, or -1 after a message. */

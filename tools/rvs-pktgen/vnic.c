@@ -30,10 +30,10 @@ int vnic_open(struct pktgen *p)
 		output_print(STDERR_FILENO, "rvs-pktgen: %s\n", rvif_strreason(-error));
 		return -1;
 	}
-	error = !strncmp(path, "elisa:", 6) ? rvif_open_for(&p->vnic, &rvif_over_elisa, path + 6,
-							    &config, &p->options.access) :
-					      rvif_open_for(&p->vnic, &rvif_shared_file, path,
-							    &config, &p->options.access);
+	error = options_over_elisa(path) ? rvif_open_for(&p->vnic, &rvif_over_elisa, path + 6,
+							 &config, &p->options.access) :
+					   rvif_open_for(&p->vnic, &rvif_shared_file, path, &config,
+							 &p->options.access);
 	if (error) {
 		output_print(STDERR_FILENO, "rvs-pktgen: %s: %s\n", path,
 			     error == -EBUSY ? "another driver uses it" : strerrordesc_np(-error));
