@@ -280,6 +280,22 @@ static void exchange_pages_are_let_go_when_revoked(void **state)
 	assert_int_equal(host_call(GUEST, ELISA_HC_DETACH, &page), 0);
 }
 
+/* One attachment alone: here nothing but its own revocation makes the CPUs leave its contexts. */
+static void exchange_pages_are_let_go_when_evicted(void **state)
+{
+	struct elisa_hc_page evict = {.evict = {.id = id, .attachment = 1}};
+	unsigned long flushes;
+
+	(void)state;
+	assert_int_equal(host_attach("shop", ROOT, 2), 0);
+	flushes = shim_flushes;
+	assert_int_equal(host_call(MANAGER, ELISA_HC_EVICT, &evict), 0);
+	assert_int_equal(held(GUEST), 0);
+	assert_true(machines[GUEST].mm.pages[600].unpinned_at > flushes);
+	memset(&page, 0, sizeof(page));
+	assert_int_equal(host_call(GUEST, ELISA_HC_DETACH, &page), 0);
+}
+
 /* ---- memory that fails */
 
 /* Is there an event of this kind in the manager's queue? */
@@ -376,6 +392,7 @@ int main(void)
 		TEST(nothing_outlives_a_guest),
 		TEST(grants_end_with_their_vmm),
 		TEST(exchange_pages_are_let_go_when_revoked),
+		TEST(exchange_pages_are_let_go_when_evicted),
 		TEST(failed_memory_ends_its_export),
 		TEST(failed_memory_that_is_not_ours),
 		TEST(failed_memory_ends_what_gave_it),
