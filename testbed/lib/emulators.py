@@ -2,19 +2,21 @@
 """How the two kinds of machine are started: Bochs, and QEMU on a host with nested KVM. Each returns a
 command line; its standard output is the debug port (0xe9), SERIAL gets the serial port."""
 import os
+import re
 import shutil
 import subprocess
 
 import paths
 import ramimage
 
+FETCHED = os.path.join(paths.ROOT, "build", "emulator", "bochs")  # by testbed/fetch-emulator
 BOCHSRC = """\
 config_interface: textconfig
 display_library: rfb, options="timeout=0"
 cpu: model={cpu_model}, count={cpus}, ips={ips}, reset_on_triple_fault=0{quantum}
 memory: guest={mem}, host={mem}
-romimage: file=/usr/share/bochs/BIOS-bochs-latest
-vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
+romimage: file=$BXSHARE/BIOS-bochs-latest
+vgaromimage: file=$BXSHARE/VGABIOS-lgpl-latest
 optromimage1: file="{work}/option.rom", address=0xd0000
 optramimage1: file="{work}/ram.img", address=0x100000
 boot: cdrom
@@ -51,10 +53,21 @@ def choose():
     asked = os.environ.get("ELISA_EMULATOR")
     if asked == "qemu" or (not asked and nested_kvm()):
         return "qemu"
-    bochs = shutil.which(asked or "bochs")
+    binary = asked or (FETCHED if os.access(FETCHED, os.X_OK) else "bochs")
+    bochs = shutil.which(binary)
     if not bochs:
-        paths.fail(f"no emulator '{asked or 'bochs'}': run testbed/install-deps")
+        paths.fail(f"no emulator '{binary}': run testbed/install-deps")
     return bochs
+
+
+def version(bochs):
+    """The version, as (3, 0), that a Bochs says it has."""
+    said = subprocess.run([bochs, "--help", "cpu"], stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, errors="replace", check=False)
+    found = re.search(r"Bochs x86 Emulator (\d+)\.(\d+)", said.stdout + said.stderr)
+    if not found:
+        paths.fail(f"'{bochs}' does not say which version of Bochs it is")
+    return int(found.group(1)), int(found.group(2))
 
 
 def _no_network(command):
