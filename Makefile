@@ -13,6 +13,7 @@
 #   make test-debug   both modules under kernels with KASAN, lockdep, kmemleak, KCSAN, built from Debian's source
 #                     first: hours
 #   make bench        what a call costs, beside VMCALL and a system call; what the module costs VMs, exit by exit
+#   make bench-tenants  what a hostile tenant costs another one, in ten storms
 #   make bench-switch  what the switch costs, beside a bare copy; makes docs/bench-switch.png
 #   make bench-net    what a packet from guest to guest costs the host, beside virtio-net and vhost-net
 #   make check        static analysis, sanitizers, formatting
@@ -68,6 +69,9 @@ mutations: all
 bench: all
 	bench/run $(KERNELS)
 
+bench-tenants: all
+	bench/tenants/run $(KERNELS)
+
 bench-switch: user
 	bench/switch/run
 
@@ -91,5 +95,5 @@ format:
 clean:
 	rm -rf build/user* build/host-* build/guest-* build/gate build/machine-tests build/switch-image build/attacks build/livepatch-* build/mutations build/debug-tests build/logs
 
-.PHONY: all deps dpdk-headers kernels emulator gate modules user demo demo-net test attack mutations soak test-debug bench bench-switch \
+.PHONY: all deps dpdk-headers kernels emulator gate modules user demo demo-net test attack mutations soak test-debug bench bench-tenants bench-switch \
 	bench-net check format clean
