@@ -37,7 +37,7 @@ static long ioctl_revoke(void __user *arg)
 	return elisa_grant_remove(revoke.id);
 }
 
-/* ---- lists: all records of a kind, in one walk under elisa_lock */
+/* ---- lists: each record is true by itself; VMs and exports may come and go between two of them */
 
 #define LIST_ROOM 65536
 
@@ -54,25 +54,36 @@ static void add_record(struct records *records, const void *record)
 	records->count++;
 }
 
-static void list_vms(struct records *records)
+static void list_vm(struct records *records, struct elisa_vm *vm)
 {
+	struct elisa_host_vm record = {
+		.id = vm->id, .pid = vm->pid, .pages = READ_ONCE(vm->vmm->held)};
 	struct elisa_export *export;
 	struct elisa_vcpu *vcpu;
-	struct elisa_vm *vm;
 	int i;
 
-	list_for_each_entry(vm, &elisa_vms, node) {
-		struct elisa_host_vm record = {.id = vm->id,
-					       .pid = vm->pid,
-					       .pages = vm->vmm ? READ_ONCE(vm->vmm->held) : 0};
+	spin_lock(&vm->lock);
+	list_for_each_entry(vcpu, &vm->vcpus, node)
+		record.vcpus++;
+	for (i = 0; i < ELISA_SLOTS; i++)
+		record.attachments += vm->slots[i] && vm->slots[i]->number;
+	spin_lock(&elisa_registry);
+	list_for_each_entry(export, &vm->exports, node)
+		record.exports++;
+	spin_unlock(&elisa_registry);
+	spin_unlock(&vm->lock);
+	add_record(records, &record);
+}
 
-		list_for_each_entry(vcpu, &vm->vcpus, node)
-			record.vcpus++;
-		list_for_each_entry(export, &vm->exports, node)
-			record.exports++;
-		for (i = 0; i < ELISA_SLOTS; i++)
-			record.attachments += !!vm->slots[i];
-		add_record(records, &record);
+static void list_vms(struct records *records)
+{
+	struct elisa_vm *vm;
+	u32 id = 0;
+
+	while ((vm = elisa_vm_after(id))) {
+		id = vm->id;
+		list_vm(records, vm);
+		elisa_vm_put(vm);
 	}
 }
 
@@ -80,7 +91,8 @@ static void list_grants(struct records *records)
 {
 	struct elisa_grant *grant;
 
-	list_for_each_entry(grant, &elisa_grants, node) {
+	spin_lock(&elisa_registry);
+	list_for_each_entry(grant, &elisa_grants, all) {
 		struct elisa_host_grant_info record = {.id = grant->id,
 						       .pid = grant->pid,
 						       .rights = grant->rights,
@@ -89,54 +101,77 @@ static void list_grants(struct records *records)
 		memcpy(record.name, grant->name, ELISA_NAME_SIZE);
 		add_record(records, &record);
 	}
+	spin_unlock(&elisa_registry);
+}
+
+static void list_export(struct records *records, struct elisa_export *export)
+{
+	struct elisa_host_export record = {
+		.id = export->id,
+		.vm = export->vm->id,
+		.flags = export->flags,
+		.limit_us = export->limit_us,
+		.aborts = atomic64_read(&export->aborts),
+	};
+	struct elisa_attachment *attachment;
+
+	spin_lock(&export->lock);
+	record.state = export->state;
+	record.pages = export->pages;
+	list_for_each_entry(attachment, &export->attachments, node)
+		record.attachments++;
+	spin_unlock(&export->lock);
+	memcpy(record.name, export->name, ELISA_NAME_SIZE);
+	add_record(records, &record);
 }
 
 static void list_exports(struct records *records)
 {
-	struct elisa_attachment *attachment;
 	struct elisa_export *export;
+	u32 id = 0;
 
-	list_for_each_entry(export, &elisa_exports, all) {
-		struct elisa_host_export record = {
-			.id = export->id,
-			.vm = export->vm->id,
-			.flags = export->flags,
-			.state = export->state,
-			.pages = export->pages,
-			.limit_us = export->limit_us,
-			.aborts = atomic64_read(&export->aborts),
-		};
-
-		list_for_each_entry(attachment, &export->attachments, node)
-			record.attachments++;
-		memcpy(record.name, export->name, ELISA_NAME_SIZE);
-		add_record(records, &record);
+	while ((export = elisa_export_after(NULL, id))) {
+		id = export->id;
+		list_export(records, export);
+		elisa_export_put(export);
 	}
+}
+
+static void list_attachment(struct records *records, struct elisa_attachment *attachment)
+{
+	struct elisa_host_attachment record = {.vm = attachment->vm->id,
+					       .slot = attachment->slot,
+					       .mode = attachment->mode,
+					       .pages = elisa_context_pages() + 1,
+					       .aborts = atomic64_read(&attachment->aborts)};
+	struct elisa_context *context;
+
+	spin_lock(&attachment->vm->lock);
+	record.export_id = attachment->export ? attachment->export_id : 0;
+	list_for_each_entry(context, &attachment->contexts, node)
+		record.vcpus++;
+	spin_unlock(&attachment->vm->lock);
+	memcpy(record.name, attachment->name, ELISA_NAME_SIZE);
+	add_record(records, &record);
 }
 
 static void list_attachments(struct records *records)
 {
 	struct elisa_attachment *attachment;
-	struct elisa_context *context;
 	struct elisa_vm *vm;
-	int i;
+	u32 id = 0, slot;
 
-	list_for_each_entry(vm, &elisa_vms, node)
-		for (i = 0; i < ELISA_SLOTS; i++) {
-			struct elisa_host_attachment record = {
-				.vm = vm->id, .slot = i, .pages = elisa_context_pages() + 1};
-
-			attachment = vm->slots[i];
+	while ((vm = elisa_vm_after(id))) {
+		id = vm->id;
+		for (slot = 0; slot < ELISA_SLOTS; slot++) {
+			attachment = elisa_attachment_in(vm, slot);
 			if (!attachment)
 				continue;
-			record.export_id = attachment->export ? attachment->export_id : 0;
-			record.mode = attachment->mode;
-			record.aborts = atomic64_read(&attachment->aborts);
-			list_for_each_entry(context, &attachment->contexts, node)
-				record.vcpus++;
-			memcpy(record.name, attachment->name, ELISA_NAME_SIZE);
-			add_record(records, &record);
+			list_attachment(records, attachment);
+			elisa_attachment_put(attachment);
 		}
+		elisa_vm_put(vm);
+	}
 }
 
 static const struct {
@@ -164,9 +199,7 @@ static long ioctl_list(void __user *arg)
 	records.to = kvcalloc(records.room, records.size, GFP_KERNEL);
 	if (!records.to)
 		return -ENOMEM;
-	mutex_lock(&elisa_lock);
 	kinds[list.kind].walk(&records);
-	mutex_unlock(&elisa_lock);
 	list.count = records.count;
 	if (copy_to_user(u64_to_user_ptr(list.records), records.to,
 			 (size_t)min(records.count, records.room) * records.size) ||

@@ -232,9 +232,8 @@ void elisa_call_aborted(struct elisa_context *c, enum elisa_call_error error)
 	if ((a->export_flags & ELISA_EXPORT_POISON) && !c->revoked) {
 		/* once: the work sends interrupts to all that are attached */
 		if (!xchg(&a->export->poisoned, true)) {
-			WRITE_ONCE(a->export->poison_is_new, true);
 			atomic_inc(&elisa_poisonings);
-			elisa_export_was_poisoned();
+			elisa_export_was_poisoned(a->export);
 		}
 	}
 	/* before the vCPU runs again */

@@ -46,15 +46,7 @@ struct elisa_bell {
 	struct work_struct work;
 };
 
-static struct workqueue_struct *queue;
-static bool going; /* elisa_lock */
-
-int elisa_doorbell_init(void)
-{
-	/* not bound to the CPU of the vCPU that rings, which may keep it from running there */
-	queue = alloc_workqueue("elisa", WQ_UNBOUND, 0);
-	return queue ? 0 : -ENOMEM;
-}
+static bool going; /* elisa_registry */
 
 static void bell_release(struct kref *ref)
 {
@@ -78,7 +70,7 @@ void elisa_bell_put(struct elisa_bell *bell)
 static void start_work(struct elisa_bell *bell)
 {
 	elisa_bell_get(bell);
-	if (!queue_work(queue, &bell->work))
+	if (!queue_work(elisa_works, &bell->work))
 		elisa_bell_put(bell);
 }
 
@@ -208,34 +200,46 @@ void elisa_ring_place(struct elisa_export *export, u64 place)
 	rcu_read_unlock();
 }
 
-/*
- * The interrupt that is this VM's doorbell, or ELISA_NO_DOORBELL. Under elisa_lock, in a vCPU's
- * thread.
- */
-int elisa_doorbell_set(struct elisa_vm *vm, struct elisa_hc_doorbell *in, u32 *why, u64 *value)
+static int check_doorbell(struct elisa_vm *vm, struct elisa_hc_doorbell *in, u32 *why, u64 *value)
 {
-	struct elisa_bell *bell = vm->bell;
-	unsigned long flags;
-	bool is_new;
-
-	lockdep_assert_held(&elisa_lock);
 	if (in->pad)
 		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->pad);
 	if (in->gsi != ELISA_NO_DOORBELL && in->gsi > ELISA_MAX_GSI)
 		return elisa_fail(-EINVAL, why, ELISA_WHY_DOORBELL, value, in->gsi);
 	if (in->gsi != ELISA_NO_DOORBELL && !elisa_grant_rights(vm->mm))
 		return elisa_fail(-EPERM, why, ELISA_WHY_NO_GRANT, value, 0);
+	return 0;
+}
+
+/* True: it is another one than before. */
+static bool change_gsi(struct elisa_bell *bell, u32 gsi)
+{
+	bool is_new = false;
+	unsigned long flags;
+
+	spin_lock(&elisa_registry);
+	if (!going) {
+		raw_spin_lock_irqsave(&bell->lock, flags);
+		is_new = bell->gsi != gsi;
+		bell->gsi = gsi;
+		raw_spin_unlock_irqrestore(&bell->lock, flags);
+	}
+	spin_unlock(&elisa_registry);
+	return is_new;
+}
+
+/* The interrupt that is this VM's doorbell, or ELISA_NO_DOORBELL. In a vCPU's thread. */
+int elisa_doorbell_set(struct elisa_vm *vm, struct elisa_hc_doorbell *in, u32 *why, u64 *value)
+{
+	int r = check_doorbell(vm, in, why, value);
+
+	if (r)
+		return r;
 	if (in->gsi == ELISA_NO_DOORBELL)
-		elisa_bell_silence(bell);
-	if (going || in->gsi == ELISA_NO_DOORBELL)
-		return 0;
-	raw_spin_lock_irqsave(&bell->lock, flags);
-	is_new = bell->gsi != in->gsi;
-	bell->gsi = in->gsi;
-	raw_spin_unlock_irqrestore(&bell->lock, flags);
-	/* the first ring is for its driver to see that it works */
-	if (is_new)
-		elisa_ring(bell);
+		elisa_bell_silence(vm->bell);
+	else if (change_gsi(vm->bell, in->gsi))
+		/* the first ring is for its driver to see that it works */
+		elisa_ring(vm->bell);
 	return 0;
 }
 
@@ -247,11 +251,15 @@ int elisa_doorbell_set(struct elisa_vm *vm, struct elisa_hc_doorbell *in, u32 *w
 void elisa_doorbell_exit(void)
 {
 	struct elisa_vm *vm;
+	u32 id = 0;
 
-	mutex_lock(&elisa_lock);
+	spin_lock(&elisa_registry);
 	going = true;
-	list_for_each_entry(vm, &elisa_vms, node)
+	spin_unlock(&elisa_registry);
+	while ((vm = elisa_vm_after(id))) {
+		id = vm->id;
 		elisa_bell_silence(vm->bell);
-	mutex_unlock(&elisa_lock);
-	destroy_workqueue(queue);
+		elisa_vm_put(vm);
+	}
+	flush_workqueue(elisa_works);
 }

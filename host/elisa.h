@@ -3,20 +3,34 @@
  * The host module's data: who owns what, which lock protects which field, and the few
  * functions that the files call of each other. No definition here may reach a VM.
  *
- * The locks, in the order in which they nest:
- *   elisa_lock (mutex)  the control plane: VMs, grants, exports, attachments, tables.
- *                       Never held while a page of a VM is faulted in.
- *   vmm->lock (mutex)   what is pinned of one VMM. Nests inside elisa_lock.
- *   hooks_lock (mutex)  which hooks are in place; in hook.c, never with elisa_lock held. It is
- *                       held over grace periods when the hooks come and when they go.
- *   vcpu->lock (raw spin, IRQs off)  what the entry and exit hooks of one vCPU use.
- *                       Nests inside elisa_lock.
+ * The locks. One tenant's request must not delay another's, so tenants share spinlocks only, and
+ * what a spinlock is held over is bounded, allocates nothing, frees no page of a VMM and waits for
+ * nothing. All that takes long is done before or afterwards: memory is made ready first, CPUs are
+ * interrupted (struct elisa_kick) and pages are unpinned with no spinlock held. A thread that the
+ * scheduler keeps from running (cpu.max) or that the memory controller makes sleep (memory.high)
+ * has none of them. In the order in which they nest:
+ *
+ *   export->owner (mutex)     what the manager maps. Taken by threads of the manager's VM, and by
+ *                             the thread that ends the export.
+ *   export->lock (spin)       an export's attachments, places, donations and page tables.
+ *   vm->lock (spin)           a VM's vCPUs, attachments and contexts.
+ *   elisa_registry (spin)     what is found by name: VMs, vCPUs, VMMs, grants, exports, tickets.
+ *   vcpu->lock (raw spin, IRQs off)  what the entry and exit hooks of one vCPU use. Nests inside
+ *                             vm->lock.
  *   events->lock, bell->lock (raw spin)  an event queue; a VM's doorbell. Nest inside vcpu->lock in
- *                       this order; only a timer's and a workqueue's locks nest inside them.
+ *                             this order; only a timer's and a workqueue's locks nest inside them.
+ *   vmm->lock (mutex)         what is pinned of one VMM. Taken by threads of its VMs and by works
+ *                             of theirs; inside of nothing.
+ *   hooks_lock (mutex)        which hooks are in place; in hook.c, inside of nothing. It is held
+ *                             over grace periods when the hooks come and when they go.
+ *
+ * VMs, exports and attachments are counted. A request looks an object up under the lock of the
+ * list, takes a reference, and finds under the object's own lock whether it has ended meanwhile.
  */
 #ifndef ELISA_HOST_H
 #define ELISA_HOST_H
 
+#include <linux/cpumask.h>
 #include <linux/hashtable.h>
 #include <linux/hrtimer.h>
 #include <linux/kref.h>
@@ -26,6 +40,7 @@
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 #include <linux/xarray.h>
 
 #include <elisa/abi.h>
@@ -35,10 +50,10 @@
 #include "filter.h"
 
 #undef pr_fmt
-#define pr_fmt(fmt)	     "elisa: " fmt
+#define pr_fmt(fmt)	      "elisa: " fmt
 
-#define ELISA_EVENT_RING     256
-#define ELISA_EXPORTS_PER_VM 256
+#define ELISA_EVENT_RING      256
+#define ELISA_EXPORTS_PER_VMM 256
 
 /*
  * A token bucket, as the time until which all that was taken is paid for. The bucket is full when
@@ -73,83 +88,105 @@ struct elisa_events {
 
 /*
  * A VMM's address space that was granted something, and what is pinned of it. Owners: its grants,
- * and its VMs that used one.
+ * and its VMs.
  */
 struct elisa_vmm {
 	struct mmu_notifier notifier;
-	struct mm_struct *mm; /* const; the notifier holds it (mm_count), so it is not reused */
-	u32 refs;	      /* elisa_lock */
-	bool gone;	      /* no lock: set once, when no thread uses mm any more */
-	struct mutex lock;    /* all below */
-	struct xarray folios; /* by the first page's number: how many pins of it are ours */
-	u64 pins;	      /* of all folios */
-	u64 held;	      /* pages of all folios; read without the lock, too */
+	struct mm_struct *mm;	/* const; the notifier holds it (mm_count), so it is not reused */
+	struct hlist_node hash; /* elisa_registry, as all down to `gone` */
+	struct list_head grants;
+	u32 refs;
+	u32 export_count;	   /* of all its VMs */
+	struct elisa_bucket calls; /* what its VMs' hypercalls cost */
+	bool gone;		   /* no thread uses mm any more */
+	struct work_struct ending; /* const: ends what its VMs have */
+	struct mutex lock;	   /* all below */
+	struct xarray folios;	   /* by the first page's number: how many pins of it are ours */
+	u64 pins;		   /* of all folios; read without the lock, as `held` */
+	u64 held;		   /* pages of all folios */
 };
 
-/* What the administrator allows one VMM process. Owner: the grant list (elisa_lock). */
+/* What the administrator allows one VMM process. Owner: the list of its VMM's (elisa_registry). */
 struct elisa_grant {
-	struct list_head node;
-	u32 id, rights;
+	struct list_head node; /* in vmm->grants */
+	struct list_head all;  /* in elisa_grants */
 	struct elisa_vmm *vmm;
 	pid_t pid;
+	u32 id, rights;
 	u64 max_pages;
-	struct elisa_bucket calls; /* of the VMM's oldest grant: what its VMs' hypercalls cost */
 	char name[ELISA_NAME_SIZE];
 };
 
-/* A VM that has spoken to the module. Owner: its vCPUs; gone with the last one. */
+/* A grant's terms, for a request that uses it: the grant itself may be taken back meanwhile. */
+struct elisa_terms {
+	u32 grant_id, rights;
+	u64 max_pages;
+};
+
+/*
+ * A VM that has spoken to the module. Owners: its vCPUs together, its exports and attachments, and
+ * its work.
+ */
 struct elisa_vm {
-	struct list_head node; /* elisa_lock, as all below */
-	struct kvm *kvm;       /* valid while a vCPU is in `vcpus` */
-	struct mm_struct *mm;  /* the VMM's, for comparison only */
-	struct elisa_vmm *vmm; /* set once, when it uses a grant; it pins nothing before */
-	pid_t pid;
-	u32 id;
-	struct list_head vcpus;
+	struct kref ref;
+	struct list_head node; /* in elisa_vms; elisa_registry, as `exports` */
 	struct list_head exports;
-	u32 export_count;
-	struct elisa_attachment *slots[ELISA_SLOTS];
+	struct kvm *kvm;       /* const; valid while a vCPU is in `vcpus` */
+	struct mm_struct *mm;  /* const: the VMM's, for comparison only */
+	struct elisa_vmm *vmm; /* const, a reference */
+	pid_t pid;	       /* const, as all down to `lock` */
+	u32 id;
 	struct elisa_events *events;
-	bool events_lost;	 /* aborts among them may not have been told of */
-	struct elisa_bell *bell; /* const: its doorbell, a reference */
-	bool reap;		 /* no lock: its vCPUs may have something to give back */
-	bool allow_pcid;	 /* all its attachments' grants allow it; READ_ONCE'd by hooks */
+	struct elisa_bell *bell; /* its doorbell, a reference */
+	struct delayed_work work; /* gives back what its vCPUs and attachments do not need any more */
+	spinlock_t lock;	  /* all below */
+	struct list_head vcpus;
+	struct elisa_attachment *slots[ELISA_SLOTS]; /* each a reference */
+	struct list_head unused;		     /* elisa_run: to be unpinned */
+	bool events_lost; /* aborts among them may not have been told of */
+	bool allow_pcid;  /* all its attachments' grants allow it; READ_ONCE'd by hooks */
 };
 
-/* A pinned run of pages in an export. */
-struct elisa_mapping {
-	struct list_head node; /* elisa_lock */
-	u64 offset;
-	u32 prot, count;
-	struct page *pages[];
-};
-
-/* A run of a guest's pages in an export. Owner: export->donations (elisa_lock). */
-struct elisa_donation {
+/*
+ * A run of pages that is pinned of one VMM. Owner: the list that it is in, or the exchange pointer.
+ * Without an owner, no context shows it and no CPU remembers it: the VM's `unused` list.
+ */
+struct elisa_run {
 	struct list_head node;
-	struct elisa_attachment *attachment; /* the donor's */
-	u64 offset;			     /* in the object area */
+	u64 offset; /* in the object area; not for an exchange buffer */
+	u32 prot;   /* of a mapping */
 	u32 count;
 	struct page *pages[];
 };
 
 struct elisa_place {
-	struct elisa_attachment *attachment; /* NULL: free; RCU for elisa_ring_place() */
-	u8 ticket[ELISA_TICKET_SIZE];	     /* all 0: for any attachment */
+	struct elisa_attachment *attachment; /* export->lock; NULL: free; RCU: elisa_ring_place() */
+	struct hlist_node hash;		     /* by ticket; elisa_registry */
+	struct elisa_export *export;	     /* const */
+	u8 ticket[ELISA_TICKET_SIZE];	     /* elisa_registry; all 0: for any attachment */
 };
 
 #define ELISA_OBJECT_GIB (ELISA_OBJECT_SIZE >> 30)
 
+/* Owners: the registry, until one thread ends the export, and requests that use it. */
 struct elisa_export {
-	struct list_head node; /* in vm->exports; elisa_lock, as all below */
-	struct list_head all;  /* in elisa_exports */
-	struct elisa_vm *vm;
+	struct kref ref;
+	struct list_head node;	/* in vm->exports; elisa_registry, as the next two */
+	struct list_head all;	/* in elisa_exports */
+	struct hlist_node hash; /* by name or ticket */
+	struct elisa_vm *vm;	/* const, as all down to `owner`; a reference */
 	struct elisa_events *events;
-	u32 id, flags, limit_us, suspend_us, state;
-	u32 rights; /* of the grant it was published under */
-	u32 grant_id;
+	u32 id, flags, limit_us, suspend_us;
+	struct elisa_terms terms; /* of the grant it was published under */
 	char name[ELISA_NAME_SIZE];
 	u8 ticket[ELISA_TICKET_SIZE];
+	struct work_struct poisoning; /* tells its vCPUs that it is poisoned */
+	struct work_struct failure;   /* looks for memory that failed */
+	struct mutex owner;	      /* the next one */
+	struct list_head mappings;    /* elisa_run */
+	spinlock_t lock;	      /* all below but the flags */
+	bool dead;		      /* it has no new attachments */
+	u32 state;
 	u64 entry; /* offset in the object area */
 	u64 pages;
 	u64 next_attachment;
@@ -157,29 +194,32 @@ struct elisa_export {
 	u32 place_count; /* 0: no donations; set once, after `places` */
 	struct elisa_place *places;
 	void *sink; /* a page, where donated ones were */
-	struct list_head donations;
-	/* no lock; hooks of attached vCPUs that are not revoked look at and set them */
-	bool poisoned, poison_is_new;
-	struct list_head mappings;
 	struct list_head attachments;
 	u64 *pd[ELISA_OBJECT_GIB]; /* EPT page directories of the object, built once */
+	bool poisoned;		   /* hooks of attached vCPUs that are not revoked set it */
 	atomic64_t aborts;
 };
 
-/* A process of a guest VM that may enter one export. Owner: its VM's slot, and contexts that
- * outlive it because their vCPU has not passed a hook yet. */
+/*
+ * A process of a guest VM that may enter one export. Owners: its VM's slot, requests that use it,
+ * and contexts that outlive it because their vCPU has not passed a hook yet.
+ *
+ * It has a slot before it is complete (`number` is 0), then it is in its export's list, and after
+ * it is revoked it keeps its slot until the guest detaches.
+ */
 struct elisa_attachment {
 	struct kref ref;
-	struct list_head node; /* in export->attachments; elisa_lock, as all not const */
-	struct elisa_vm *vm;
-	struct elisa_export *export; /* NULL once revoked; until then a share of the hooks */
-	bool shut;		     /* its contexts are revoked: no vCPU enters them */
-	u32 export_id;
-	u32 grant_id;
+	struct list_head node;	     /* in export->attachments; export->lock */
+	struct elisa_vm *vm;	     /* const, a reference */
+	struct elisa_export *export; /* written under export->lock and vm->lock: either protects it.
+				      * A reference, and a share of the hooks; NULL: revoked */
+	u64 number;		     /* likewise; among the export's attachments */
+	bool shut;		     /* vm->lock: its contexts are revoked, no vCPU enters them */
+	u32 export_id;		     /* const */
+	u32 grant_id;		     /* const */
 	u32 slot, mode, export_flags; /* const */
-	u64 number;		      /* const, among the export's attachments */
 	u64 root;		      /* const: the process's page-table root */
-	u32 place;		      /* const: ELISA_NO_PLACE or index in export->places */
+	u32 place;		      /* as `number`: ELISA_NO_PLACE or index in export->places */
 	u16 user_cs, user_ss;	      /* const */
 	bool allow_pcid;	      /* const: of the grant */
 	u64 limit_cycles;	      /* const */
@@ -188,14 +228,15 @@ struct elisa_attachment {
 	struct elisa_bell *bell;      /* const: its VM's, a reference */
 	struct rcu_head rcu;
 	char name[ELISA_NAME_SIZE];	    /* const */
-	u64 *root_pdpt, *root_pd, *root_pt; /* EPT: the root answers with the APT */
-	u64 *sub_pd, *sub_pt;		    /* EPT: the sub stub */
-	u64 *exchange_pd, *exchange_pt;	    /* EPT: the exchange buffer */
+	u64 *root_pdpt, *root_pd, *root_pt; /* const; EPT: the root answers with the APT */
+	u64 *sub_pd, *sub_pt;		    /* const; EPT: the sub stub */
+	u64 *exchange_pd, *exchange_pt;	    /* const; EPT: the exchange buffer */
 	u8 *sub_stub;
-	u32 exchange_pages;
-	u64 donated;		   /* bytes */
-	struct page **exchange;	   /* pinned; NULL once revoked */
-	struct list_head contexts; /* of the vCPUs */
+	u32 exchange_pages;	    /* const */
+	u64 donated;		    /* export->lock: bytes */
+	struct list_head donations; /* export->lock: elisa_run */
+	struct elisa_run *exchange; /* vm->lock: pinned; NULL: none, or revoked */
+	struct list_head contexts;  /* vm->lock: of the vCPUs */
 	atomic64_t aborts;
 };
 
@@ -209,18 +250,19 @@ enum elisa_where {
 
 /* One attachment on one vCPU: three EPT roots and the vCPU's own pages. */
 struct elisa_context {
-	struct list_head node; /* in attachment->contexts; elisa_lock */
-	struct elisa_attachment *attachment;
-	struct elisa_vcpu *vcpu;
+	struct list_head node;		     /* in attachment->contexts; vm->lock */
+	struct elisa_attachment *attachment; /* const, a reference */
+	struct elisa_vcpu *vcpu;	     /* const */
+	u64 *list;			     /* const: the vCPU's list page when this was built */
 	u64 *pml4[ELISA_ROOTS], *pdpt[ELISA_ROOTS];
 	u64 *gate_pd, *gate_pt, *sub_pd, *sub_pt; /* private pages' tables */
-	struct elisa_self *self; /* a page; aborts: vcpu->lock, the rest: elisa_lock */
+	struct elisa_self *self; /* a page; aborts: vcpu->lock, the rest: vm->lock */
 	u8 *data;		 /* holds the caller's RSP */
 	u8 *stack[ELISA_STACK_PAGES];
 	u64 eptp[ELISA_ROOTS];
 	bool revoked; /* vcpu->lock: VMFUNC gets ELISA_CALL_REVOKED */
 	bool dead;    /* vcpu->lock: detached, and the vCPU has not passed a hook since */
-	u64 entry;    /* elisa_lock: the vCPU's entry when this was shut; 0: it was not inside */
+	u64 entry;    /* vm->lock: the vCPU's entry when this was shut; 0: it was not inside */
 	u64 reported; /* no lock: of self->aborts, the last that is or was in the event queue */
 	/*
 	 * vcpu->lock: how the host ended the vCPU's call, until the vCPU has learnt of it; 0: it
@@ -251,8 +293,8 @@ struct elisa_stash {
 };
 
 struct elisa_vcpu {
-	struct hlist_node hash; /* RCU; written under elisa_lock */
-	struct list_head node;	/* in vm->vcpus; elisa_lock */
+	struct hlist_node hash; /* RCU; written under elisa_registry */
+	struct list_head node;	/* in vm->vcpus; vm->lock */
 	struct rcu_head rcu;
 	struct kvm_vcpu *kvm_vcpu; /* const */
 	struct elisa_vm *vm;	   /* const */
@@ -285,11 +327,12 @@ struct elisa_vcpu {
 	DECLARE_BITMAP(used, ELISA_SLOTS);
 	struct elisa_context *slots[ELISA_SLOTS];
 	struct elisa_stash stash;
-	bool counted; /* elisa_lock: holds a share of the armed hooks */
+	bool counted; /* vm->lock: holds a share of the armed hooks */
 };
 
-extern struct mutex elisa_lock;
-extern struct list_head elisa_vms, elisa_exports, elisa_grants; /* elisa_lock */
+extern spinlock_t elisa_registry;
+extern struct list_head elisa_vms, elisa_exports, elisa_grants; /* elisa_registry */
+extern struct workqueue_struct *elisa_works; /* a work belongs to one tenant, and may sleep */
 extern atomic64_t elisa_counters[ELISA_COUNT_COUNT];
 
 static inline void elisa_count(enum elisa_counter counter)
@@ -308,29 +351,39 @@ static inline int elisa_fail(int error, u32 *why, u32 reason, u64 *value, u64 v)
 /* ---- vm.c */
 extern u8 elisa_vcpu_filter[ELISA_FILTER_SIZE];
 struct elisa_vcpu *elisa_vcpu_find(struct kvm_vcpu *kvm_vcpu);
-struct elisa_vm *elisa_vm_find(struct kvm *kvm);
+bool elisa_vm_may_speak(struct kvm *kvm);
+struct elisa_vm *elisa_vm_after(u32 id);
+void elisa_vm_get(struct elisa_vm *vm);
+void elisa_vm_put(struct elisa_vm *vm);
 struct elisa_vcpu *elisa_vcpu_get(struct kvm_vcpu *kvm_vcpu);
 void elisa_vcpu_gone(struct kvm_vcpu *kvm_vcpu);
 void elisa_vcpu_set_up(struct elisa_vcpu *vcpu, bool set_up);
 void elisa_vm_reset(struct elisa_vm *vm);
 void elisa_vm_end(struct elisa_vm *vm);
+void elisa_vm_leave(struct elisa_vm *vm, struct elisa_run *run);
+void elisa_vm_unpin_unused(struct elisa_vm *vm);
+void elisa_vm_work_soon(struct elisa_vm *vm);
 void elisa_vms_free(void);
 
 /* ---- vmm.c */
 struct elisa_vmm *elisa_vmm_get(struct mm_struct *mm);
+struct elisa_vmm *elisa_vmm_of(struct mm_struct *mm);
+struct elisa_vmm *elisa_vmm_find(struct mm_struct *mm);
 void elisa_vmm_put(struct elisa_vmm *vmm);
-void elisa_vm_join(struct elisa_vm *vm, struct elisa_vmm *vmm);
+u64 elisa_vmm_charge(struct elisa_vmm *vmm, u64 now, u64 cost, u64 burst);
 void elisa_vmm_exit(void);
 
 /* ---- grant.c */
-struct elisa_grant *elisa_grant_find(struct mm_struct *mm, u32 right, const char *name);
+u32 elisa_vmm_rights(struct elisa_vmm *vmm);
 u32 elisa_grant_rights(struct mm_struct *mm);
-u64 elisa_grant_max_pages(u32 id);
-u64 elisa_grants_max_pages(struct elisa_vm *vm, u32 right);
-u64 elisa_grant_charge(struct mm_struct *mm, u64 now, u64 cost, u64 burst);
+bool elisa_grant_find(struct elisa_vmm *vmm, u32 right, const char *name,
+		      struct elisa_terms *terms);
+bool elisa_grant_holds(struct elisa_vmm *vmm, u32 id);
+u64 elisa_grant_max_pages(struct elisa_vmm *vmm, u32 id);
+u64 elisa_grants_max_pages(struct elisa_vmm *vmm, u32 right);
 int elisa_grant_add(struct elisa_host_grant *request);
 int elisa_grant_remove(u32 id);
-void elisa_grants_drop_stale(void);
+void elisa_grants_drop(struct elisa_vmm *vmm);
 void elisa_grants_free(void);
 
 /* ---- memory.c: guest memory, and the pinning of it */
@@ -343,14 +396,29 @@ int elisa_refuse_failed(struct page **pages, u32 count, const u64 *gpas, u32 *wh
 /* ---- failure.c: memory that fails */
 int elisa_failure_init(void);
 void elisa_failure_exit(void);
+void elisa_failure_look(struct work_struct *work);
 bool elisa_any_failed(struct page **pages, u32 count, u32 *which);
 
 /* ---- table.c: EPT and APT pages; the pure part is in ept.h */
-int elisa_tables_init(void);
+
+/* Pages for tables of at most ELISA_HC_MAP_PAGES pages of the object. */
+struct elisa_ready {
+	u32 count;
+	u64 *page[4]; /* two directories, two tables */
+};
+
+void elisa_tables_init(void);
 void elisa_tables_exit(void);
 u64 elisa_root_limit(void);
 int elisa_slot_prepare(u32 slot);
-int elisa_export_table_set(struct elisa_export *export, u64 offset, u64 physical, u32 prot);
+bool elisa_ready_tables(struct elisa_export *export, u64 offset, u64 length,
+			struct elisa_ready *ready);
+void elisa_ready_free(struct elisa_ready *ready);
+bool elisa_export_tables_make(struct elisa_export *export, u64 offset, u64 length,
+			      struct elisa_ready *ready);
+bool elisa_export_tables_map(struct elisa_export *export, u64 offset, u64 length);
+bool elisa_export_is_code(struct elisa_export *export, u64 offset);
+void elisa_export_table_set(struct elisa_export *export, u64 offset, u64 physical, u32 prot);
 u64 elisa_export_table_get(struct elisa_export *export, u64 offset);
 void elisa_export_table_clear(struct elisa_export *export, u64 offset);
 void elisa_export_tables_shut(struct elisa_export *export, u64 offset, u64 length);
@@ -360,40 +428,67 @@ int elisa_attachment_build(struct elisa_attachment *attachment, u64 entry);
 void elisa_attachment_tables_free(struct elisa_attachment *attachment);
 int elisa_context_build(struct elisa_context *context);
 void elisa_context_free(struct elisa_context *context);
-void elisa_context_link_object(struct elisa_context *context, u32 gib);
+void elisa_context_link_object(struct elisa_context *context, struct elisa_export *export, u32 gib);
 u32 elisa_context_pages(void);
-void elisa_kick_vm(struct elisa_vm *vm);
-void elisa_kick_export(struct elisa_export *export);
+
+/* ---- flush.c: what CPUs remember of the tables */
+struct elisa_kick {
+	cpumask_var_t cpus;
+	bool all; /* there was no memory for `cpus` */
+};
+
+void elisa_kick_begin(struct elisa_kick *kick);
+void elisa_kick_add(struct elisa_kick *kick, struct elisa_vcpu *vcpu);
+void elisa_kick_end(struct elisa_kick *kick);
 void elisa_flush_export(struct elisa_export *export);
 void elisa_forget(struct elisa_vcpu *vcpu);
 
+/* ---- directory.c: exports by number, name and ticket */
+void elisa_directory_init(void);
+bool elisa_ticket_is_set(const u8 *ticket);
+struct elisa_export *elisa_export_look_up(const char *name, const u8 *ticket, u32 *place);
+struct elisa_export *elisa_export_find(const char *name, const u8 *ticket, u32 *place);
+struct elisa_export *elisa_export_of(struct elisa_vm *vm, u32 id);
+struct elisa_export *elisa_export_after(struct elisa_vm *vm, u32 id);
+int elisa_export_enter(struct elisa_export *export, u32 *why, u64 *value);
+bool elisa_export_leave(struct elisa_export *export);
+int elisa_place_set_ticket(struct elisa_export *export, u32 place, const u8 *ticket, u32 *why,
+			   u64 *value);
+
 /* ---- export.c */
 int elisa_export_create(struct elisa_vm *vm, struct elisa_hc_export *in, u32 *why, u64 *value);
-int elisa_export_map(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_map *in,
-		     u32 *why, u64 *value);
-int elisa_export_unmap(struct elisa_vm *vm, struct elisa_hc_unmap *in, u32 *why, u64 *value);
-int elisa_export_publish(struct elisa_vm *vm, struct elisa_hc_publish *in, u32 *why, u64 *value);
-int elisa_export_destroy(struct elisa_vm *vm, u32 id, u32 *why, u64 *value);
-struct elisa_export *elisa_export_of(struct elisa_vm *vm, u32 id);
+int elisa_export_publish(struct elisa_export *export, struct elisa_hc_publish *in, u32 *why,
+			 u64 *value);
+void elisa_export_destroy(struct elisa_export *export);
+void elisa_export_put(struct elisa_export *export);
 u32 elisa_exports_lost_aborts(struct elisa_vm *vm, struct elisa_event *out, u32 room);
-bool elisa_export_is_mapped(struct elisa_export *export, u64 offset, u64 length);
 int elisa_check_range(u64 offset, u64 pages, u32 *why, u64 *value);
-bool elisa_ticket_is_set(const u8 *ticket);
-bool elisa_ticket_matches(const u8 *a, const u8 *b);
-struct elisa_export *elisa_export_find(const char *name, const u8 *ticket, u32 *place);
 void elisa_export_kill(struct elisa_export *export);
-void elisa_export_refresh(struct elisa_export *export);
+void elisa_export_was_poisoned(struct elisa_export *export);
+
+/* ---- map.c */
+struct elisa_run *elisa_run_new(u32 count);
+void elisa_run_free(struct elisa_vmm *vmm, struct elisa_run *run);
+int elisa_export_map(struct elisa_export *export, struct kvm_vcpu *kvm_vcpu,
+		     struct elisa_hc_map *in, u32 *why, u64 *value);
+int elisa_export_unmap(struct elisa_export *export, struct elisa_hc_unmap *in, u32 *why,
+		       u64 *value);
+bool elisa_export_is_mapped(struct elisa_export *export, u64 offset, u64 length);
+
+/* ---- places.c */
+int elisa_places_create(struct elisa_export *export, struct elisa_hc_places *in, u32 *why,
+			u64 *value);
+int elisa_place_ticket(struct elisa_export *export, struct elisa_hc_ticket *in, u32 *why,
+		       u64 *value);
+int elisa_place_choose(struct elisa_export *export, u32 *place, u32 *why, u64 *value);
+void elisa_place_take(struct elisa_export *export, struct elisa_attachment *attachment);
+void elisa_place_leave(struct elisa_export *export, struct elisa_attachment *attachment);
+void elisa_places_free(struct elisa_export *export);
 
 /* ---- donate.c */
-int elisa_places_create(struct elisa_vm *vm, struct elisa_hc_places *in, u32 *why, u64 *value);
-int elisa_place_ticket(struct elisa_vm *vm, struct elisa_hc_ticket *in, u32 *why, u64 *value);
-int elisa_place_take(struct elisa_attachment *attachment, struct elisa_export *export, u32 place);
-bool elisa_place_by_ticket(struct elisa_export *export, const u8 *ticket, u32 *place);
 int elisa_donate(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_donate *in,
 		 u32 *why, u64 *value);
-void elisa_donations_end(struct elisa_attachment *attachment);
-void elisa_donations_free(struct list_head *donations);
-void elisa_places_free(struct elisa_export *export);
+void elisa_donations_end(struct elisa_export *export, struct elisa_attachment *attachment);
 
 /* ---- doorbell.c */
 int elisa_doorbell_set(struct elisa_vm *vm, struct elisa_hc_doorbell *in, u32 *why, u64 *value);
@@ -403,22 +498,31 @@ struct elisa_bell *elisa_bell_new(struct kvm *kvm);
 void elisa_bell_get(struct elisa_bell *bell);
 void elisa_bell_put(struct elisa_bell *bell);
 void elisa_bell_silence(struct elisa_bell *bell);
-int elisa_doorbell_init(void);
 void elisa_doorbell_exit(void);
 
 /* ---- attach.c */
 int elisa_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_attach *in,
 		 u32 *why, u64 *value);
-int elisa_detach(struct elisa_vm *vm, u32 slot, u32 *why, u64 *value);
-void elisa_attachment_shut(struct elisa_attachment *attachment);
+
+/* ---- revoke.c: the end of attachments */
+struct elisa_attachment *elisa_attachment_in(struct elisa_vm *vm, u32 slot);
+struct elisa_export *elisa_attachment_export(struct elisa_attachment *attachment);
+void elisa_attachment_put(struct elisa_attachment *attachment);
+void elisa_attachment_shut(struct elisa_attachment *attachment, struct elisa_kick *kick);
+void elisa_attachment_finish(struct elisa_attachment *attachment);
 void elisa_attachment_revoke(struct elisa_attachment *attachment);
-int elisa_evict(struct elisa_vm *vm, struct elisa_hc_evict *in, u32 *why, u64 *value);
 void elisa_attachment_free(struct elisa_attachment *attachment);
+void elisa_vm_update_pcid(struct elisa_vm *vm);
+int elisa_detach(struct elisa_vm *vm, u32 slot, u32 *why, u64 *value);
+int elisa_evict(struct elisa_export *export, struct elisa_hc_evict *in, u32 *why, u64 *value);
+
+/* ---- sync.c: contexts of vCPUs */
 int elisa_vcpu_sync(struct elisa_vcpu *vcpu, u32 *why, u64 *value);
-void elisa_vcpu_drop_contexts(struct elisa_vcpu *vcpu);
+void elisa_contexts_end(struct elisa_attachment *attachment, struct list_head *gone);
+void elisa_contexts_free(struct list_head *gone);
+void elisa_vcpu_drop_contexts(struct elisa_vcpu *vcpu, struct list_head *gone);
+bool elisa_vcpus_give_back(struct elisa_vm *vm);
 void elisa_vcpu_idle(struct elisa_vcpu *vcpu);
-void elisa_attach_exit(void);
-void elisa_export_was_poisoned(void);
 
 /* ---- event.c */
 struct elisa_events *elisa_events_new(struct elisa_bell *bell);

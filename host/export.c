@@ -3,16 +3,24 @@
  * Exports: a manager's pinned pages, their EPT, and the name under which guests find
  * them. An export lives until its manager destroys it or is gone; its pages stay pinned
  * until no CPU can reach them any more.
+ *
+ * The end of an export, by whichever thread has taken it out of the directory:
+ *
+ *   1. `dead` is set under export->lock: no attachment and no mapping is added after that.
+ *   2. All its attachments are shut, and the CPUs that run their VMs' vCPUs interrupted once.
+ *   3. Each attachment is revoked: its contexts show nothing of the object.
+ *   4. The tables are freed; the pages go to their VMs, whose works unpin them.
+ *
+ * Requests may still have a reference. They find `dead` under the lock, and the memory of the
+ * export itself stays until the last of them is done.
  */
 #include <linux/ctype.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 
 #include "elisa.h"
-
-LIST_HEAD(elisa_exports);
-static u32 next_export = 1; /* elisa_lock */
 
 static bool name_is_good(const char *name)
 {
@@ -27,62 +35,67 @@ static bool name_is_good(const char *name)
 	return !memchr_inv(name + length, 0, ELISA_NAME_SIZE - length);
 }
 
-struct elisa_export *elisa_export_of(struct elisa_vm *vm, u32 id)
+static void export_release(struct kref *ref)
 {
-	struct elisa_export *export;
+	struct elisa_export *export = container_of(ref, struct elisa_export, ref);
 
-	list_for_each_entry(export, &vm->exports, node)
-		if (export->id == id)
-			return export;
-	return NULL;
+	elisa_places_free(export);
+	elisa_events_put(export->events);
+	elisa_vm_put(export->vm);
+	kfree_sensitive(export);
+	module_put(THIS_MODULE);
 }
 
-bool elisa_ticket_is_set(const u8 *ticket)
+void elisa_export_put(struct elisa_export *export)
 {
-	return memchr_inv(ticket, 0, ELISA_TICKET_SIZE);
+	kref_put(&export->ref, export_release);
 }
 
-/* A ticket decides alone; the time to compare it must not tell how much of it fits. */
-bool elisa_ticket_matches(const u8 *a, const u8 *b)
+/* Lets all attached vCPUs look again whether they may call. */
+static void refresh(struct elisa_export *export)
 {
-	u8 difference = 0;
-	int i;
+	struct elisa_attachment *a;
+	struct elisa_context *c;
+	struct elisa_kick kick;
+	unsigned long flags;
 
-	for (i = 0; i < ELISA_TICKET_SIZE; i++)
-		difference |= a[i] ^ b[i];
-	return !difference;
-}
-
-/* By ticket if there is one (*place: the place that it is for), else the public export of
- * this name. Under elisa_lock. */
-struct elisa_export *elisa_export_find(const char *name, const u8 *ticket, u32 *place)
-{
-	struct elisa_export *export;
-
-	lockdep_assert_held(&elisa_lock);
-	*place = ELISA_NO_PLACE;
-	list_for_each_entry(export, &elisa_exports, all) {
-		if (elisa_place_by_ticket(export, ticket, place))
-			return export;
-		if (export->flags & ELISA_EXPORT_PRIVATE) {
-			if (elisa_ticket_is_set(ticket) &&
-			    elisa_ticket_matches(export->ticket, ticket))
-				return export;
-		} else if (!elisa_ticket_is_set(ticket) && !strcmp(export->name, name)) {
-			return export;
+	elisa_kick_begin(&kick);
+	spin_lock(&export->lock);
+	list_for_each_entry(a, &export->attachments, node) {
+		spin_lock(&a->vm->lock);
+		list_for_each_entry(c, &a->contexts, node) {
+			raw_spin_lock_irqsave(&c->vcpu->lock, flags);
+			c->vcpu->stale = true;
+			elisa_kick_add(&kick, c->vcpu);
+			raw_spin_unlock_irqrestore(&c->vcpu->lock, flags);
 		}
+		spin_unlock(&a->vm->lock);
 	}
-	return NULL;
+	spin_unlock(&export->lock);
+	elisa_kick_end(&kick);
 }
 
-int elisa_export_create(struct elisa_vm *vm, struct elisa_hc_export *in, u32 *why, u64 *value)
+/* A call was aborted in an export that lets no call in after that: tell all its vCPUs. */
+static void spread_poison(struct work_struct *work)
+{
+	struct elisa_export *export = container_of(work, struct elisa_export, poisoning);
+
+	refresh(export);
+	elisa_export_put(export);
+}
+
+/* From the exit path, IRQs off. The caller knows that the export lives. */
+void elisa_export_was_poisoned(struct elisa_export *export)
+{
+	kref_get(&export->ref);
+	if (!queue_work(elisa_works, &export->poisoning))
+		elisa_export_put(export);
+}
+
+static int check_create(struct elisa_hc_export *in, u32 *why, u64 *value)
 {
 	const u32 known = ELISA_EXPORT_GENERAL_REGS | ELISA_EXPORT_PRIVATE | ELISA_EXPORT_POISON;
-	struct elisa_export *export;
-	struct elisa_grant *grant;
-	u32 place;
 
-	lockdep_assert_held(&elisa_lock);
 	if (in->flags & ~known)
 		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->flags);
 	if (in->limit_us > elisa_max_limit_us)
@@ -97,52 +110,56 @@ int elisa_export_create(struct elisa_vm *vm, struct elisa_hc_export *in, u32 *wh
 				  strnlen(in->name, ELISA_NAME_SIZE));
 	if (!!(in->flags & ELISA_EXPORT_PRIVATE) != elisa_ticket_is_set(in->ticket))
 		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->flags);
-	grant = elisa_grant_find(vm->mm, ELISA_GRANT_EXPORT, in->name);
-	if (!grant)
-		return elisa_fail(-EPERM, why, ELISA_WHY_NO_GRANT, value, 0);
-	if (vm->export_count >= ELISA_EXPORTS_PER_VM)
-		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, ELISA_EXPORTS_PER_VM);
-	if (elisa_export_find(in->name, in->ticket, &place))
-		return elisa_fail(-EEXIST, why, ELISA_WHY_NAME_TAKEN, value, 0);
-	export = kzalloc(sizeof(*export), GFP_KERNEL_ACCOUNT);
+	return 0;
+}
+
+static struct elisa_export *export_new(struct elisa_vm *vm, struct elisa_hc_export *in)
+{
+	struct elisa_export *export = kzalloc(sizeof(*export), GFP_KERNEL_ACCOUNT);
+
 	if (!export)
-		return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
+		return NULL;
+	kref_init(&export->ref);
+	elisa_vm_get(vm);
 	export->vm = vm;
-	elisa_vm_join(vm, grant->vmm);
 	kref_get(&vm->events->ref);
 	export->events = vm->events;
-	export->id = in->id = next_export++;
 	export->flags = in->flags;
 	export->limit_us = in->limit_us ?: elisa_default_limit_us;
 	export->suspend_us = in->suspend_us ?:
 				     max_t(u32, elisa_default_suspend_us, ELISA_MIN_SUSPEND_US);
-	export->rights = grant->rights;
-	export->grant_id = grant->id;
 	memcpy(export->name, in->name, ELISA_NAME_SIZE);
 	memcpy(export->ticket, in->ticket, ELISA_TICKET_SIZE);
+	INIT_WORK(&export->poisoning, spread_poison);
+	INIT_WORK(&export->failure, elisa_failure_look);
+	mutex_init(&export->owner);
 	INIT_LIST_HEAD(&export->mappings);
+	spin_lock_init(&export->lock);
 	INIT_LIST_HEAD(&export->attachments);
-	INIT_LIST_HEAD(&export->donations);
-	list_add_tail(&export->node, &vm->exports);
-	vm->export_count++;
-	list_add_tail(&export->all, &elisa_exports);
 	__module_get(THIS_MODULE);
-	return 0;
+	return export;
 }
 
-/* Is any of it taken by a mapping or by the places? */
-bool elisa_export_is_mapped(struct elisa_export *export, u64 offset, u64 length)
+int elisa_export_create(struct elisa_vm *vm, struct elisa_hc_export *in, u32 *why, u64 *value)
 {
-	u64 places = export->place_count * export->place_pages * PAGE_SIZE;
-	struct elisa_mapping *mapping;
+	struct elisa_export *export;
+	struct elisa_terms terms;
+	int r;
 
-	if (offset < export->places_offset + places && export->places_offset < offset + length)
-		return true;
-	list_for_each_entry(mapping, &export->mappings, node)
-		if (offset < mapping->offset + (u64)mapping->count * PAGE_SIZE &&
-		    mapping->offset < offset + length)
-			return true;
-	return false;
+	r = check_create(in, why, value);
+	if (r)
+		return r;
+	if (!elisa_grant_find(vm->vmm, ELISA_GRANT_EXPORT, in->name, &terms))
+		return elisa_fail(-EPERM, why, ELISA_WHY_NO_GRANT, value, 0);
+	export = export_new(vm, in);
+	if (!export)
+		return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
+	export->terms = terms;
+	r = elisa_export_enter(export, why, value);
+	if (!r)
+		in->id = export->id;
+	elisa_export_put(export);
+	return r;
 }
 
 int elisa_check_range(u64 offset, u64 pages, u32 *why, u64 *value)
@@ -155,259 +172,144 @@ int elisa_check_range(u64 offset, u64 pages, u32 *why, u64 *value)
 	return 0;
 }
 
-/* With the pages pinned: into the tables and the list, or not at all. */
-static int map_pinned(struct elisa_vm *vm, struct elisa_hc_map *in, struct elisa_mapping *mapping,
-		      u32 *why, u64 *value)
+int elisa_export_publish(struct elisa_export *export, struct elisa_hc_publish *in, u32 *why,
+			 u64 *value)
 {
-	struct elisa_export *export = elisa_export_of(vm, in->id);
-	u32 i;
-	int r;
-
-	if (!export)
-		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, in->id);
-	if (elisa_export_is_mapped(export, in->offset, (u64)in->count * PAGE_SIZE))
-		return elisa_fail(-EEXIST, why, ELISA_WHY_OVERLAP, value, in->offset);
-	r = elisa_refuse_failed(mapping->pages, in->count, in->gpa, why, value);
-	if (r)
-		return r;
-	for (i = 0; i < in->count; i++) {
-		r = elisa_export_table_set(export, in->offset + i * PAGE_SIZE,
-					   page_to_phys(mapping->pages[i]), in->prot);
-		if (r)
-			goto undo;
-	}
-	list_add_tail(&mapping->node, &export->mappings);
-	export->pages += in->count;
-	return 0;
-undo:
-	while (i--)
-		elisa_export_table_clear(export, in->offset + i * PAGE_SIZE);
-	elisa_flush_export(export);
-	return elisa_fail(r, why, ELISA_WHY_NO_MEMORY, value, 0);
-}
-
-/* Without elisa_lock: the pages are faulted in and pinned first. */
-int elisa_export_map(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_map *in,
-		     u32 *why, u64 *value)
-{
-	struct elisa_export *export;
-	struct elisa_mapping *mapping;
-	u64 limit = 0;
-	int r;
+	bool was_poisoned = false;
+	int r = 0;
 
 	if (in->pad)
 		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->pad);
-	if (in->count > ELISA_HC_MAP_PAGES)
-		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->count);
-	r = elisa_check_range(in->offset, in->count, why, value);
-	if (r)
-		return r;
-	if (in->prot != ELISA_PROT_READ && in->prot != (ELISA_PROT_READ | ELISA_PROT_WRITE) &&
-	    in->prot != (ELISA_PROT_READ | ELISA_PROT_EXEC))
-		return elisa_fail(-EINVAL, why, ELISA_WHY_PROT, value, in->prot);
-	mapping = kvzalloc(struct_size(mapping, pages, in->count), GFP_KERNEL_ACCOUNT);
-	if (!mapping)
-		return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
-	mapping->offset = in->offset;
-	mapping->prot = in->prot;
-	mapping->count = in->count;
-
-	mutex_lock(&elisa_lock);
-	export = elisa_export_of(vm, in->id);
-	if (!(elisa_grant_rights(vm->mm) & ELISA_GRANT_EXPORT))
-		r = elisa_fail(-EPERM, why, ELISA_WHY_NO_GRANT, value, 0);
-	else if (!export)
+	spin_lock(&export->lock);
+	if (export->dead)
 		r = elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, in->id);
-	else
-		limit = elisa_grant_max_pages(export->grant_id);
-	mutex_unlock(&elisa_lock);
-	if (!r)
-		r = elisa_guest_pin(vm->vmm, limit, kvm_vcpu, in->gpa, in->count, mapping->pages,
-				    why, value);
-	if (r) {
-		kvfree(mapping);
-		return r;
+	else if (export->state == ELISA_EXPORT_LIVE && !READ_ONCE(export->poisoned))
+		r = elisa_fail(-EBUSY, why, ELISA_WHY_PUBLISHED, value, in->id);
+	else if (export->state == ELISA_EXPORT_LIVE && in->entry != export->entry)
+		r = elisa_fail(-EINVAL, why, ELISA_WHY_ENTRY, value, in->entry);
+	else if (!elisa_export_is_code(export, in->entry))
+		r = elisa_fail(-EINVAL, why, ELISA_WHY_ENTRY, value, in->entry);
+	if (!r) {
+		export->entry = in->entry;
+		export->state = ELISA_EXPORT_LIVE;
+		was_poisoned = xchg(&export->poisoned, false);
 	}
-	mutex_lock(&elisa_lock);
-	r = map_pinned(vm, in, mapping, why, value);
-	mutex_unlock(&elisa_lock);
-	if (r) {
-		elisa_guest_unpin(vm->vmm, mapping->pages, mapping->count);
-		kvfree(mapping);
-	}
+	spin_unlock(&export->lock);
+	if (was_poisoned)
+		refresh(export);
 	return r;
 }
 
-static void mapping_free(struct elisa_export *export, struct elisa_mapping *mapping)
-{
-	list_del(&mapping->node);
-	export->pages -= mapping->count;
-	elisa_guest_unpin(export->vm->vmm, mapping->pages, mapping->count);
-	kvfree(mapping);
-}
-
-/*
- * Takes whole mappings out again, also under attachments that exist: a call that touches
- * them from now on faults. Mappings that the range cuts are refused.
- */
-int elisa_export_unmap(struct elisa_vm *vm, struct elisa_hc_unmap *in, u32 *why, u64 *value)
-{
-	struct elisa_export *export = elisa_export_of(vm, in->id);
-	struct elisa_mapping *mapping, *next;
-	u64 end, found = 0;
-	LIST_HEAD(gone);
-	u32 i;
-	int r;
-
-	lockdep_assert_held(&elisa_lock);
-	if (in->pad)
-		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->pad);
-	if (!export)
-		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, in->id);
-	r = elisa_check_range(in->offset, in->count, why, value);
-	if (r)
-		return r;
-	end = in->offset + in->count * PAGE_SIZE;
-	list_for_each_entry(mapping, &export->mappings, node) {
-		u64 last = mapping->offset + (u64)mapping->count * PAGE_SIZE;
-
-		if (mapping->offset >= end || last <= in->offset)
-			continue;
-		if (mapping->offset < in->offset || last > end)
-			return elisa_fail(-EINVAL, why, ELISA_WHY_OVERLAP, value, mapping->offset);
-		found++;
-	}
-	if (!found)
-		return elisa_fail(-ENOENT, why, ELISA_WHY_RANGE, value, in->offset);
-	list_for_each_entry_safe(mapping, next, &export->mappings, node) {
-		if (mapping->offset < in->offset || mapping->offset >= end)
-			continue;
-		for (i = 0; i < mapping->count; i++)
-			elisa_export_table_clear(export, mapping->offset + i * PAGE_SIZE);
-		elisa_export_tables_shut(export, mapping->offset, (u64)mapping->count * PAGE_SIZE);
-		list_move(&mapping->node, &gone);
-	}
-	elisa_flush_export(export);
-	list_for_each_entry_safe(mapping, next, &gone, node) {
-		elisa_export_tables_free_shut(export, mapping->offset,
-					      (u64)mapping->count * PAGE_SIZE);
-		mapping_free(export, mapping);
-	}
-	return 0;
-}
-
-int elisa_export_publish(struct elisa_vm *vm, struct elisa_hc_publish *in, u32 *why, u64 *value)
-{
-	struct elisa_export *export = elisa_export_of(vm, in->id);
-	struct elisa_mapping *mapping;
-
-	lockdep_assert_held(&elisa_lock);
-	if (in->pad)
-		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->pad);
-	if (!export)
-		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, in->id);
-	if (export->state == ELISA_EXPORT_LIVE && !export->poisoned)
-		return elisa_fail(-EBUSY, why, ELISA_WHY_PUBLISHED, value, in->id);
-	if (export->state == ELISA_EXPORT_LIVE && in->entry != export->entry)
-		return elisa_fail(-EINVAL, why, ELISA_WHY_ENTRY, value, in->entry);
-	list_for_each_entry(mapping, &export->mappings, node)
-		if ((mapping->prot & ELISA_PROT_EXEC) && in->entry >= mapping->offset &&
-		    in->entry - mapping->offset < (u64)mapping->count * PAGE_SIZE)
-			goto found;
-	return elisa_fail(-EINVAL, why, ELISA_WHY_ENTRY, value, in->entry);
-found:
-	export->entry = in->entry;
-	export->state = ELISA_EXPORT_LIVE;
-	if (export->poisoned) {
-		WRITE_ONCE(export->poisoned, false);
-		elisa_export_refresh(export);
-	}
-	return 0;
-}
-
-/*
- * Aborts that the full event queue lost, the last one of each vCPU and attachment: who runs code in
- * a guest's call has to learn of every call that did not come back. The value is not known
- * any more. Under elisa_lock.
- */
-u32 elisa_exports_lost_aborts(struct elisa_vm *vm, struct elisa_event *out, u32 room)
+/* Aborts of the export that the full queue lost, see below. Returns how many @out has then. */
+static u32 lost_aborts(struct elisa_export *export, struct elisa_event *out, u32 n, u32 room)
 {
 	struct elisa_attachment *a;
-	struct elisa_export *export;
 	struct elisa_context *c;
 	u64 aborts;
-	u32 n = 0;
 
-	list_for_each_entry(export, &vm->exports, node)
-		list_for_each_entry(a, &export->attachments, node)
-			list_for_each_entry(c, &a->contexts, node) {
-				aborts = READ_ONCE(c->self->aborts);
-				if (READ_ONCE(c->reported) == aborts || n == room)
-					continue;
-				WRITE_ONCE(c->reported, aborts);
-				out[n++] = (struct elisa_event){
-					.type = ELISA_EVENT_ABORT,
-					.export_id = export->id,
-					.attachment = a->number,
-					.value = ELISA_CALL_FAULT,
-					.aborts = aborts,
-					.vcpu = c->self->vcpu,
-				};
-			}
+	spin_lock(&export->lock);
+	list_for_each_entry(a, &export->attachments, node) {
+		spin_lock(&a->vm->lock);
+		list_for_each_entry(c, &a->contexts, node) {
+			aborts = READ_ONCE(c->self->aborts);
+			if (READ_ONCE(c->reported) == aborts || n == room)
+				continue;
+			WRITE_ONCE(c->reported, aborts);
+			out[n++] = (struct elisa_event){
+				.type = ELISA_EVENT_ABORT,
+				.export_id = export->id,
+				.attachment = a->number,
+				.value = ELISA_CALL_FAULT,
+				.aborts = aborts,
+				.vcpu = c->self->vcpu,
+			};
+		}
+		spin_unlock(&a->vm->lock);
+	}
+	spin_unlock(&export->lock);
 	return n;
 }
 
-/* Lets all attached vCPUs look again whether they may call. Under elisa_lock. */
-void elisa_export_refresh(struct elisa_export *export)
+/*
+ * Aborts that the full event queue lost, the last one of each vCPU and attachment: a manager whose
+ * code runs in a guest's call has to learn of every call that did not come back. The value is not
+ * known any more.
+ */
+u32 elisa_exports_lost_aborts(struct elisa_vm *vm, struct elisa_event *out, u32 room)
 {
-	struct elisa_attachment *attachment;
-	struct elisa_context *context;
-	unsigned long flags;
+	struct elisa_export *export;
+	u32 n = 0, id = 0;
 
-	list_for_each_entry(attachment, &export->attachments, node)
-		list_for_each_entry(context, &attachment->contexts, node) {
-			raw_spin_lock_irqsave(&context->vcpu->lock, flags);
-			context->vcpu->stale = true;
-			raw_spin_unlock_irqrestore(&context->vcpu->lock, flags);
-		}
-	elisa_kick_export(export);
+	while (n < room && (export = elisa_export_after(vm, id))) {
+		id = export->id;
+		n = lost_aborts(export, out, n, room);
+		elisa_export_put(export);
+	}
+	return n;
+}
+
+/* No vCPU enters or runs a context of the export after this. */
+static void shut_all(struct elisa_export *export)
+{
+	struct elisa_attachment *a;
+	struct elisa_kick kick;
+
+	elisa_kick_begin(&kick);
+	spin_lock(&export->lock);
+	export->dead = true;
+	list_for_each_entry(a, &export->attachments, node) {
+		spin_lock(&a->vm->lock);
+		elisa_attachment_shut(a, &kick);
+		spin_unlock(&a->vm->lock);
+	}
+	spin_unlock(&export->lock);
+	elisa_kick_end(&kick);
+}
+
+/* An attachment of the export, with a reference, or NULL. */
+static struct elisa_attachment *first_attachment(struct elisa_export *export)
+{
+	struct elisa_attachment *a;
+
+	spin_lock(&export->lock);
+	a = list_first_entry_or_null(&export->attachments, struct elisa_attachment, node);
+	if (a)
+		kref_get(&a->ref);
+	spin_unlock(&export->lock);
+	return a;
 }
 
 /* The manager is done or gone: its name is free, its callers get ELISA_CALL_REVOKED. */
 void elisa_export_kill(struct elisa_export *export)
 {
-	struct elisa_attachment *attachment, *next;
-	struct elisa_mapping *mapping, *m;
-	LIST_HEAD(donations);
+	struct elisa_attachment *a;
+	struct elisa_run *run, *next;
 
-	lockdep_assert_held(&elisa_lock);
-	/* all attachments end, so that there is nobody for whom to put something in their place */
-	list_splice_init(&export->donations, &donations);
-	list_for_each_entry(attachment, &export->attachments, node)
-		elisa_attachment_shut(attachment);
-	elisa_kick_export(export);
-	list_for_each_entry_safe(attachment, next, &export->attachments, node)
-		elisa_attachment_revoke(attachment);
+	/* another thread ends it */
+	if (!elisa_export_leave(export))
+		return;
+	mutex_lock(&export->owner);
+	shut_all(export);
+	while ((a = first_attachment(export))) {
+		elisa_attachment_finish(a);
+		elisa_attachment_put(a);
+	}
 	/* no context shows these tables any more, and no CPU remembers them */
 	elisa_export_table_free(export);
-	list_for_each_entry_safe(mapping, m, &export->mappings, node)
-		mapping_free(export, mapping);
-	elisa_donations_free(&donations);
-	elisa_places_free(export);
-	export->vm->export_count--;
-	list_del(&export->node);
-	list_del(&export->all);
-	elisa_events_put(export->events);
-	kfree_sensitive(export);
-	module_put(THIS_MODULE);
+	spin_lock(&export->vm->lock);
+	list_for_each_entry_safe(run, next, &export->mappings, node) {
+		list_del(&run->node);
+		elisa_vm_leave(export->vm, run);
+	}
+	spin_unlock(&export->vm->lock);
+	mutex_unlock(&export->owner);
+	elisa_vm_work_soon(export->vm);
+	elisa_export_put(export);
 }
 
-int elisa_export_destroy(struct elisa_vm *vm, u32 id, u32 *why, u64 *value)
+/* The manager's own wish: its pages are unpinned when it returns. */
+void elisa_export_destroy(struct elisa_export *export)
 {
-	struct elisa_export *export = elisa_export_of(vm, id);
-
-	if (!export)
-		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, id);
 	elisa_export_kill(export);
-	return 0;
+	elisa_vm_unpin_unused(export->vm);
 }

@@ -7,8 +7,8 @@
  * with such a page ends, and so does an attachment that gave one.
  *
  * All ways come to memory_failure(), which says so by a tracepoint when the page is marked. What is
- * mapped is looked at then, which costs time for all of it, under elisa_lock: hardware fails
- * rarely, and only CAP_SYS_ADMIN can pretend it. A page that is marked before it is in a list is
+ * mapped is looked at then, by a work of each export, which costs time for all of it: hardware
+ * fails rarely, and only CAP_SYS_ADMIN can pretend it. A page that is marked before it is in a list is
  * refused there: elisa_refuse_failed().
  */
 #include <linux/mm.h>
@@ -34,41 +34,59 @@ bool elisa_any_failed(struct page **pages, u32 count, u32 *which)
 	return false;
 }
 
+static bool run_failed(const struct elisa_run *run, u32 *which)
+{
+	return run && elisa_any_failed((struct page **)run->pages, run->count, which);
+}
+
 static bool object_failed(struct elisa_export *export, u64 *offset)
 {
-	struct elisa_mapping *mapping;
+	struct elisa_run *run;
+	bool failed = false;
 	u32 which;
 
-	list_for_each_entry(mapping, &export->mappings, node) {
+	mutex_lock(&export->owner);
+	list_for_each_entry(run, &export->mappings, node) {
 		cond_resched();
-		if (elisa_any_failed(mapping->pages, mapping->count, &which)) {
-			*offset = mapping->offset + (u64)which * PAGE_SIZE;
-			return true;
+		failed = run_failed(run, &which);
+		if (failed) {
+			*offset = run->offset + (u64)which * PAGE_SIZE;
+			break;
 		}
 	}
-	return false;
+	mutex_unlock(&export->owner);
+	return failed;
 }
 
-static struct elisa_attachment *failed_donor(struct elisa_export *export)
+/* Under export->lock. */
+static bool gift_failed(struct elisa_attachment *a)
 {
-	struct elisa_donation *d;
+	struct elisa_run *run;
+	bool failed = false;
 	u32 which;
 
-	list_for_each_entry(d, &export->donations, node)
-		if (elisa_any_failed(d->pages, d->count, &which))
-			return d->attachment;
-	return NULL;
+	list_for_each_entry(run, &a->donations, node)
+		failed |= run_failed(run, &which);
+	spin_lock(&a->vm->lock);
+	failed |= run_failed(a->exchange, &which);
+	spin_unlock(&a->vm->lock);
+	return failed;
 }
 
-static struct elisa_attachment *failed_exchange(struct elisa_export *export)
+/* An attachment that gave memory which failed, with a reference, or NULL. */
+static struct elisa_attachment *failed_giver(struct elisa_export *export)
 {
-	struct elisa_attachment *a;
-	u32 which;
+	struct elisa_attachment *a, *found = NULL;
 
+	spin_lock(&export->lock);
 	list_for_each_entry(a, &export->attachments, node)
-		if (elisa_any_failed(a->exchange, a->exchange_pages, &which))
-			return a;
-	return NULL;
+		if (gift_failed(a)) {
+			kref_get(&a->ref);
+			found = a;
+			break;
+		}
+	spin_unlock(&export->lock);
+	return found;
 }
 
 static void look_at(struct elisa_export *export)
@@ -84,29 +102,41 @@ static void look_at(struct elisa_export *export)
 		elisa_export_kill(export);
 		return;
 	}
-	while ((a = failed_donor(export)) || (a = failed_exchange(export))) {
+	while ((a = failed_giver(export))) {
 		pr_err("attachment %llu to export %u ended: memory that it gave failed\n",
 		       a->number, export->id);
 		elisa_attachment_revoke(a);
+		elisa_attachment_put(a);
 	}
 }
 
-static void look(struct work_struct *work)
+/* An export's own work. */
+void elisa_failure_look(struct work_struct *work)
 {
-	struct elisa_export *export, *next;
+	struct elisa_export *export = container_of(work, struct elisa_export, failure);
 
-	mutex_lock(&elisa_lock);
-	list_for_each_entry_safe(export, next, &elisa_exports, all)
-		look_at(export);
-	mutex_unlock(&elisa_lock);
+	look_at(export);
+	elisa_export_put(export);
 }
 
-static DECLARE_WORK(looking, look);
+static void look_at_all(struct work_struct *work)
+{
+	struct elisa_export *export;
+	u32 id = 0;
+
+	while ((export = elisa_export_after(NULL, id))) {
+		id = export->id;
+		if (!queue_work(elisa_works, &export->failure))
+			elisa_export_put(export);
+	}
+}
+
+static DECLARE_WORK(looking, look_at_all);
 
 /* Preemption is off. */
 static void memory_failed(void *unused, unsigned long pfn, int type, int result)
 {
-	queue_work(system_unbound_wq, &looking);
+	queue_work(elisa_works, &looking);
 }
 
 static void find_event(struct tracepoint *tracepoint, void *unused)
@@ -128,5 +158,5 @@ void elisa_failure_exit(void)
 		tracepoint_probe_unregister(event, memory_failed, NULL);
 		tracepoint_synchronize_unregister();
 	}
-	flush_work(&looking);
+	flush_workqueue(elisa_works);
 }

@@ -14,7 +14,7 @@
 #include "elisa.h"
 
 LIST_HEAD(elisa_grants);
-static u32 next_grant = 1; /* elisa_lock */
+static u32 next_grant = 1; /* elisa_registry */
 
 static bool name_matches(const char *pattern, const char *name)
 {
@@ -25,116 +25,169 @@ static bool name_matches(const char *pattern, const char *name)
 	return !strncmp(pattern, name, ELISA_NAME_SIZE);
 }
 
-static bool is_for(struct elisa_grant *grant, struct mm_struct *mm)
-{
-	return grant->vmm->mm == mm && !READ_ONCE(grant->vmm->gone);
-}
-
-/* The grant by which @mm's VMs have @right on @name, or NULL. Under elisa_lock. */
-struct elisa_grant *elisa_grant_find(struct mm_struct *mm, u32 right, const char *name)
-{
-	struct elisa_grant *grant;
-
-	lockdep_assert_held(&elisa_lock);
-	list_for_each_entry(grant, &elisa_grants, node)
-		if (is_for(grant, mm) && (grant->rights & right) && name_matches(grant->name, name))
-			return grant;
-	return NULL;
-}
-
-u32 elisa_grant_rights(struct mm_struct *mm)
+/* What the VMM's VMs may do. Under elisa_registry. */
+u32 elisa_vmm_rights(struct elisa_vmm *vmm)
 {
 	struct elisa_grant *grant;
 	u32 rights = 0;
 
-	lockdep_assert_held(&elisa_lock);
-	list_for_each_entry(grant, &elisa_grants, node)
-		if (is_for(grant, mm))
-			rights |= grant->rights;
+	lockdep_assert_held(&elisa_registry);
+	if (vmm->gone)
+		return 0;
+	list_for_each_entry(grant, &vmm->grants, node)
+		rights |= grant->rights;
 	return rights;
 }
 
-/*
- * What @mm's VMs have done cost so much. Returns how long they have to wait for it. Under
- * elisa_lock.
- */
-u64 elisa_grant_charge(struct mm_struct *mm, u64 now, u64 cost, u64 burst)
+/* The same by address space: there may be no grant. */
+u32 elisa_grant_rights(struct mm_struct *mm)
+{
+	struct elisa_vmm *vmm;
+	u32 rights;
+
+	spin_lock(&elisa_registry);
+	vmm = elisa_vmm_find(mm);
+	rights = vmm ? elisa_vmm_rights(vmm) : 0;
+	spin_unlock(&elisa_registry);
+	return rights;
+}
+
+/* The terms on which the VMM's VMs have @right on @name. False: they have not. */
+bool elisa_grant_find(struct elisa_vmm *vmm, u32 right, const char *name, struct elisa_terms *terms)
+{
+	struct elisa_grant *grant;
+	bool found = false;
+
+	spin_lock(&elisa_registry);
+	list_for_each_entry(grant, &vmm->grants, node)
+		if ((grant->rights & right) && name_matches(grant->name, name)) {
+			*terms = (struct elisa_terms){grant->id, grant->rights, grant->max_pages};
+			found = !vmm->gone;
+			break;
+		}
+	spin_unlock(&elisa_registry);
+	return found;
+}
+
+/* Is it still there? Under elisa_registry. */
+bool elisa_grant_holds(struct elisa_vmm *vmm, u32 id)
 {
 	struct elisa_grant *grant;
 
-	lockdep_assert_held(&elisa_lock);
-	list_for_each_entry(grant, &elisa_grants, node)
-		if (is_for(grant, mm)) {
-			elisa_bucket_take(&grant->calls, now, cost);
-			return elisa_bucket_wait(&grant->calls, now, burst);
-		}
-	/* all of them were taken back: nothing to save up in */
-	return cost;
+	lockdep_assert_held(&elisa_registry);
+	list_for_each_entry(grant, &vmm->grants, node)
+		if (grant->id == id)
+			return !vmm->gone;
+	return false;
 }
 
-static void grant_free(struct elisa_grant *grant)
+/* The limit of a grant of the VMM's; 0: it was taken back. */
+u64 elisa_grant_max_pages(struct elisa_vmm *vmm, u32 id)
 {
-	list_del(&grant->node);
-	elisa_vmm_put(grant->vmm);
-	kfree(grant);
+	struct elisa_grant *grant;
+	u64 pages = 0;
+
+	spin_lock(&elisa_registry);
+	list_for_each_entry(grant, &vmm->grants, node)
+		if (grant->id == id)
+			pages = vmm->gone ? 0 : grant->max_pages;
+	spin_unlock(&elisa_registry);
+	return pages;
+}
+
+/* The most that one of the VMM's grants with @right allows it. */
+u64 elisa_grants_max_pages(struct elisa_vmm *vmm, u32 right)
+{
+	struct elisa_grant *grant;
+	u64 pages = 0;
+
+	spin_lock(&elisa_registry);
+	list_for_each_entry(grant, &vmm->grants, node)
+		if (grant->rights & right)
+			pages = max(pages, grant->max_pages);
+	spin_unlock(&elisa_registry);
+	return pages;
+}
+
+/* The exports that were published under the grant end. True: there were some. */
+static bool end_exports(u32 id)
+{
+	struct elisa_export *export;
+	bool found = false;
+	u32 at = 0;
+
+	while ((export = elisa_export_after(NULL, at))) {
+		at = export->id;
+		if (export->terms.grant_id == id) {
+			elisa_export_kill(export);
+			found = true;
+		}
+		elisa_export_put(export);
+	}
+	return found;
+}
+
+static bool end_attachments(struct elisa_vm *vm, u32 id)
+{
+	struct elisa_attachment *a;
+	bool found = false;
+	u32 slot;
+
+	for (slot = 0; slot < ELISA_SLOTS; slot++) {
+		a = elisa_attachment_in(vm, slot);
+		if (!a)
+			continue;
+		if (a->grant_id == id) {
+			elisa_attachment_revoke(a);
+			found = true;
+		}
+		elisa_attachment_put(a);
+	}
+	return found;
 }
 
 /* What was published or attached under a grant ends with it. True: there was something. */
 static bool end_of_grant(u32 id)
 {
-	struct elisa_export *export, *next;
+	bool found = end_exports(id);
 	struct elisa_vm *vm;
-	bool found = false;
-	int i;
+	u32 at = 0;
 
-	list_for_each_entry_safe(export, next, &elisa_exports, all)
-		if (export->grant_id == id) {
-			elisa_export_kill(export);
-			found = true;
-		}
-	list_for_each_entry(vm, &elisa_vms, node)
-		for (i = 0; i < ELISA_SLOTS; i++)
-			if (vm->slots[i] && vm->slots[i]->grant_id == id) {
-				elisa_attachment_revoke(vm->slots[i]);
-				found = true;
-			}
+	while ((vm = elisa_vm_after(at))) {
+		at = vm->id;
+		found |= end_attachments(vm, id);
+		elisa_vm_put(vm);
+	}
 	return found;
 }
 
-/* Those of VMMs that are gone. What was made under them ends with their VMs. Under elisa_lock. */
-void elisa_grants_drop_stale(void)
+/* Under elisa_registry: out of the lists. Then grant_free(). */
+static void unlink_grant(struct elisa_grant *grant)
 {
-	struct elisa_grant *grant, *next;
+	list_del(&grant->node);
+	list_del(&grant->all);
+}
 
-	lockdep_assert_held(&elisa_lock);
-	list_for_each_entry_safe(grant, next, &elisa_grants, node)
-		if (READ_ONCE(grant->vmm->gone))
+static void grant_free(struct elisa_grant *grant)
+{
+	elisa_vmm_put(grant->vmm);
+	kfree(grant);
+}
+
+/* All grants of a VMM that is gone. What was made under them ends with its VMs. */
+void elisa_grants_drop(struct elisa_vmm *vmm)
+{
+	struct elisa_grant *grant;
+
+	do {
+		spin_lock(&elisa_registry);
+		grant = list_first_entry_or_null(&vmm->grants, struct elisa_grant, node);
+		if (grant)
+			unlink_grant(grant);
+		spin_unlock(&elisa_registry);
+		if (grant)
 			grant_free(grant);
-}
-
-/* The limit of a grant; 0 if it is gone. Under elisa_lock. */
-u64 elisa_grant_max_pages(u32 id)
-{
-	struct elisa_grant *grant;
-
-	list_for_each_entry(grant, &elisa_grants, node)
-		if (grant->id == id)
-			return grant->max_pages;
-	return 0;
-}
-
-/* The most that one of the VM's grants with @right allows it. Under elisa_lock. */
-u64 elisa_grants_max_pages(struct elisa_vm *vm, u32 right)
-{
-	struct elisa_grant *grant;
-	u64 pages = 0;
-
-	list_for_each_entry(grant, &elisa_grants, node)
-		if (is_for(grant, vm->mm) && (grant->rights & right)) {
-			elisa_vm_join(vm, grant->vmm);
-			pages = max(pages, grant->max_pages);
-		}
-	return pages;
+	} while (grant);
 }
 
 int elisa_grant_add(struct elisa_host_grant *request)
@@ -173,39 +226,47 @@ int elisa_grant_add(struct elisa_host_grant *request)
 		grant->rights = request->rights;
 		grant->max_pages = request->max_pages ?: elisa_default_max_pages;
 		memcpy(grant->name, request->name, ELISA_NAME_SIZE);
-		mutex_lock(&elisa_lock);
+		spin_lock(&elisa_registry);
 		grant->id = request->id = next_grant++;
-		list_add_tail(&grant->node, &elisa_grants);
-		mutex_unlock(&elisa_lock);
+		list_add_tail(&grant->node, &vmm->grants);
+		list_add_tail(&grant->all, &elisa_grants);
+		spin_unlock(&elisa_registry);
 	}
 	mmput(mm);
 	put_task_struct(task);
 	return PTR_ERR_OR_ZERO(vmm);
 }
 
-/* Takes a grant back; what was published or attached under it ends at once. */
+/*
+ * Takes a grant back; what was published or attached under it ends at once. A request that has
+ * found the grant before looks for it once more when it puts something in a list.
+ */
 int elisa_grant_remove(u32 id)
 {
-	struct elisa_grant *grant, *next;
-	bool found = false;
+	struct elisa_grant *grant, *found = NULL;
+	bool ended;
 
-	mutex_lock(&elisa_lock);
-	list_for_each_entry_safe(grant, next, &elisa_grants, node)
+	spin_lock(&elisa_registry);
+	list_for_each_entry(grant, &elisa_grants, all)
 		if (grant->id == id) {
-			grant_free(grant);
-			found = true;
+			found = grant;
+			unlink_grant(grant);
+			break;
 		}
-	found |= end_of_grant(id);
-	mutex_unlock(&elisa_lock);
-	return found ? 0 : -ENOENT;
+	spin_unlock(&elisa_registry);
+	if (found)
+		grant_free(found);
+	ended = end_of_grant(id);
+	return found || ended ? 0 : -ENOENT;
 }
 
+/* The module goes. */
 void elisa_grants_free(void)
 {
 	struct elisa_grant *grant, *next;
 
-	mutex_lock(&elisa_lock);
-	list_for_each_entry_safe(grant, next, &elisa_grants, node)
+	list_for_each_entry_safe(grant, next, &elisa_grants, all) {
+		unlink_grant(grant);
 		grant_free(grant);
-	mutex_unlock(&elisa_lock);
+	}
 }

@@ -26,7 +26,7 @@
 static const char *const names[] = ELISA_HOOK_NAMES;
 static unsigned long sites[ELISA_HOOKS]; /* where ftrace calls; const after init */
 static struct file *kvm_device;		 /* open, so that kvm_intel stays loaded */
-static DEFINE_MUTEX(hooks_lock);	 /* never with elisa_lock held */
+static DEFINE_MUTEX(hooks_lock);	 /* inside of nothing */
 static bool registered;			 /* hooks_lock: the exit-path hooks are in place */
 static int refusal;			 /* hooks_lock: why they could not be put in place, or 0 */
 static unsigned long retry_at;		 /* hooks_lock: jiffies of the next try after a refusal */
@@ -264,7 +264,7 @@ static int put_hooks_in_place(void)
 
 /*
  * Takes a share of the exit-path hooks. The thread that takes the first one waits for grace
- * periods: it does not hold elisa_lock, and runs a VM's own attach. While shares exist, taking one
+ * periods: it holds no other lock, and runs a VM's own attach. While shares exist, taking one
  * does not wait.
  */
 int elisa_hooks_arm(void)
@@ -366,7 +366,7 @@ bool elisa_kvm_get(struct kvm *kvm)
 	return kvm_get(kvm);
 }
 
-/* Perhaps the last reference: sleeps, and takes elisa_lock. */
+/* Perhaps the last reference: sleeps, and takes our locks. */
 void elisa_kvm_put(struct kvm *kvm)
 {
 	kvm_put(kvm);

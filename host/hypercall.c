@@ -50,17 +50,78 @@ static int hello(struct call *call)
 static void events(struct elisa_vm *vm, struct elisa_hc_events *out)
 {
 	u32 n = elisa_events_take(vm->events, out->event, ELISA_HC_EVENTS_MAX);
+	bool lost;
 
+	spin_lock(&vm->lock);
 	vm->events_lost |= n && out->event[n - 1].type == ELISA_EVENT_LOST;
-	if (vm->events_lost) {
+	lost = vm->events_lost;
+	vm->events_lost = false;
+	spin_unlock(&vm->lock);
+	if (lost) {
 		n += elisa_exports_lost_aborts(vm, out->event + n, ELISA_HC_EVENTS_MAX - n);
-		vm->events_lost = n == ELISA_HC_EVENTS_MAX;
+		if (n == ELISA_HC_EVENTS_MAX) {
+			spin_lock(&vm->lock);
+			vm->events_lost = true;
+			spin_unlock(&vm->lock);
+		}
 	}
 	out->count = n;
 }
 
-/* Calls that only use tables and lists: under elisa_lock from here. */
-static int dispatch_locked(struct call *call)
+/* Which of the VM's exports a call is about, if it is about one. */
+static bool export_id(const struct elisa_hc_page *p, u32 *id)
+{
+	switch (p->call) {
+	case ELISA_HC_EXPORT_MAP:
+		*id = p->map.id;
+		return true;
+	case ELISA_HC_EXPORT_UNMAP:
+		*id = p->unmap.id;
+		return true;
+	case ELISA_HC_EXPORT_PUBLISH:
+		*id = p->publish.id;
+		return true;
+	case ELISA_HC_EXPORT_DESTROY:
+		*id = p->destroy.id;
+		return true;
+	case ELISA_HC_EXPORT_PLACES:
+		*id = p->places.id;
+		return true;
+	case ELISA_HC_EXPORT_TICKET:
+		*id = p->ticket.id;
+		return true;
+	case ELISA_HC_EVICT:
+		*id = p->evict.id;
+		return true;
+	}
+	return false;
+}
+
+static int about_export(struct call *call, struct elisa_export *export)
+{
+	struct elisa_hc_page *p = call->page;
+
+	switch (p->call) {
+	case ELISA_HC_EXPORT_MAP:
+		return elisa_export_map(export, call->kvm_vcpu, &p->map, &p->why, &p->value);
+	case ELISA_HC_EXPORT_UNMAP:
+		return elisa_export_unmap(export, &p->unmap, &p->why, &p->value);
+	case ELISA_HC_EXPORT_PUBLISH:
+		return elisa_export_publish(export, &p->publish, &p->why, &p->value);
+	case ELISA_HC_EXPORT_PLACES:
+		return elisa_places_create(export, &p->places, &p->why, &p->value);
+	case ELISA_HC_EXPORT_TICKET:
+		return elisa_place_ticket(export, &p->ticket, &p->why, &p->value);
+	case ELISA_HC_EVICT:
+		return elisa_evict(export, &p->evict, &p->why, &p->value);
+	}
+	if (p->destroy.pad)
+		return elisa_fail(-EINVAL, &p->why, ELISA_WHY_FIELD, &p->value, p->destroy.pad);
+	elisa_export_destroy(export);
+	return 0;
+}
+
+static int about_vm(struct call *call)
 {
 	struct elisa_hc_page *p = call->page;
 
@@ -69,38 +130,27 @@ static int dispatch_locked(struct call *call)
 		return hello(call);
 	case ELISA_HC_EXPORT_CREATE:
 		return elisa_export_create(call->vm, &p->export_, &p->why, &p->value);
-	case ELISA_HC_EXPORT_UNMAP:
-		return elisa_export_unmap(call->vm, &p->unmap, &p->why, &p->value);
-	case ELISA_HC_EXPORT_PUBLISH:
-		return elisa_export_publish(call->vm, &p->publish, &p->why, &p->value);
-	case ELISA_HC_EXPORT_DESTROY:
-		if (p->destroy.pad)
-			return elisa_fail(-EINVAL, &p->why, ELISA_WHY_FIELD, &p->value,
-					  p->destroy.pad);
-		return elisa_export_destroy(call->vm, p->destroy.id, &p->why, &p->value);
+	case ELISA_HC_ATTACH:
+		return elisa_attach(call->vm, call->kvm_vcpu, &p->attach, &p->why, &p->value);
 	case ELISA_HC_DETACH:
 		if (p->detach.pad)
 			return elisa_fail(-EINVAL, &p->why, ELISA_WHY_FIELD, &p->value,
 					  p->detach.pad);
 		return elisa_detach(call->vm, p->detach.slot, &p->why, &p->value);
-	case ELISA_HC_EXPORT_PLACES:
-		return elisa_places_create(call->vm, &p->places, &p->why, &p->value);
-	case ELISA_HC_EXPORT_TICKET:
-		return elisa_place_ticket(call->vm, &p->ticket, &p->why, &p->value);
+	case ELISA_HC_DONATE:
+		return elisa_donate(call->vm, call->kvm_vcpu, &p->donate, &p->why, &p->value);
 	case ELISA_HC_DOORBELL:
 		return elisa_doorbell_set(call->vm, &p->doorbell, &p->why, &p->value);
-	case ELISA_HC_EVICT:
-		return elisa_evict(call->vm, &p->evict, &p->why, &p->value);
 	case ELISA_HC_EVENTS:
 		events(call->vm, &p->events);
 		return 0;
 	case ELISA_HC_RESET:
 		elisa_vm_reset(call->vm);
 		return 0;
+	case ELISA_HC_VCPU_SYNC:
+		return elisa_vcpu_sync(call->vcpu, &p->why, &p->value);
 	}
-	p->value = p->call;
-	p->why = ELISA_WHY_CALL;
-	return -ENOSYS;
+	return elisa_fail(-ENOSYS, &p->why, ELISA_WHY_CALL, &p->value, p->call);
 }
 
 /*
@@ -132,45 +182,42 @@ static int dispatch_ungranted(struct call *call)
 	return elisa_fail(-EPERM, &p->why, ELISA_WHY_NO_GRANT, &p->value, 0);
 }
 
+/* A manager whose grant was taken back has no export left to map into. */
+static int no_export(struct call *call, u32 id)
+{
+	struct elisa_hc_page *p = call->page;
+
+	if (p->call == ELISA_HC_EXPORT_MAP &&
+	    !(elisa_grant_rights(call->vm->mm) & ELISA_GRANT_EXPORT))
+		return elisa_fail(-EPERM, &p->why, ELISA_WHY_NO_GRANT, &p->value, 0);
+	return elisa_fail(-ENOENT, &p->why, ELISA_WHY_NO_EXPORT, &p->value, id);
+}
+
 static int dispatch(struct call *call)
 {
 	struct elisa_hc_page *p = call->page;
-	struct kvm *kvm = call->kvm_vcpu->kvm;
+	struct elisa_export *export;
+	u32 id;
 	int r;
 
 	p->why = ELISA_OK;
 	p->value = 0;
-	if (mutex_lock_killable(&elisa_lock))
-		return -EINTR;
-	if (!elisa_grant_rights(kvm->mm) && !elisa_vm_find(kvm)) {
-		r = dispatch_ungranted(call);
-		mutex_unlock(&elisa_lock);
-		return r;
-	}
-	call->vcpu = elisa_vcpu_get(call->kvm_vcpu);
-	if (!call->vcpu) {
-		mutex_unlock(&elisa_lock);
-		p->why = ELISA_WHY_NO_MEMORY;
-		return -ENOMEM;
-	}
+	call->vcpu = elisa_vcpu_find(call->kvm_vcpu);
+	if (!call->vcpu && !elisa_vm_may_speak(call->kvm_vcpu->kvm))
+		return dispatch_ungranted(call);
+	if (!call->vcpu)
+		call->vcpu = elisa_vcpu_get(call->kvm_vcpu);
+	if (!call->vcpu)
+		return elisa_fail(-ENOMEM, &p->why, ELISA_WHY_NO_MEMORY, &p->value, 0);
 	/* lives as long as this vCPU does, that is, longer than this hypercall */
 	call->vm = call->vcpu->vm;
-	switch (p->call) {
-	case ELISA_HC_EXPORT_MAP:
-		mutex_unlock(&elisa_lock);
-		return elisa_export_map(call->vm, call->kvm_vcpu, &p->map, &p->why, &p->value);
-	case ELISA_HC_ATTACH:
-		mutex_unlock(&elisa_lock);
-		return elisa_attach(call->vm, call->kvm_vcpu, &p->attach, &p->why, &p->value);
-	case ELISA_HC_DONATE:
-		mutex_unlock(&elisa_lock);
-		return elisa_donate(call->vm, call->kvm_vcpu, &p->donate, &p->why, &p->value);
-	case ELISA_HC_VCPU_SYNC:
-		mutex_unlock(&elisa_lock);
-		return elisa_vcpu_sync(call->vcpu, &p->why, &p->value);
-	}
-	r = dispatch_locked(call);
-	mutex_unlock(&elisa_lock);
+	if (!export_id(p, &id))
+		return about_vm(call);
+	export = elisa_export_of(call->vm, id);
+	if (!export)
+		return no_export(call, id);
+	r = about_export(call, export);
+	elisa_export_put(export);
 	return r;
 }
 
@@ -202,18 +249,14 @@ static u64 price(u32 call, int r, u64 all)
 }
 
 /* For how long the thread has to wait for it. */
-static u64 charge(struct mm_struct *mm, u32 call, int r)
+static u64 charge(struct elisa_vmm *vmm, u32 call, int r)
 {
 	unsigned int rate = READ_ONCE(elisa_calls_per_second);
-	u64 wait;
 
 	if (!rate)
 		return 0;
-	mutex_lock(&elisa_lock);
-	wait = elisa_grant_charge(mm, ktime_get_mono_fast_ns(), price(call, r, NSEC_PER_SEC / rate),
-				  NSEC_PER_SEC);
-	mutex_unlock(&elisa_lock);
-	return wait;
+	return elisa_vmm_charge(vmm, ktime_get_mono_fast_ns(), price(call, r, NSEC_PER_SEC / rate),
+				NSEC_PER_SEC);
 }
 
 static int hypercall(struct kvm_vcpu *kvm_vcpu, u64 *wait)
@@ -242,7 +285,7 @@ static int hypercall(struct kvm_vcpu *kvm_vcpu, u64 *wait)
 		called = call.page->call;
 		r = dispatch(&call);
 		if (call.vm)
-			*wait = charge(call.vm->mm, called, r);
+			*wait = charge(call.vm->vmm, called, r);
 		if (copy_to_user((void __user *)hva, call.page, PAGE_SIZE) && !r)
 			r = -EFAULT;
 		elisa_kvm_mark_dirty(kvm_vcpu, gpa);

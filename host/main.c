@@ -53,6 +53,7 @@ MODULE_PARM_DESC(
 	"attach on CPUs with L1TF, MDS or the like: no exit flushes the object's data after a call");
 
 atomic64_t elisa_counters[ELISA_COUNT_COUNT];
+struct workqueue_struct *elisa_works;
 bool elisa_invept_context; /* this CPU has INVEPT of a single context; const after init */
 
 #define HARMLESS(bug, text) {X86_BUG_##bug, text, true},
@@ -179,8 +180,14 @@ static void stop(void)
 	elisa_failure_exit();
 	elisa_doorbell_exit();
 	elisa_hooks_exit();
-	elisa_attach_exit();
 	elisa_vms_free();
+}
+
+static int init_works(void)
+{
+	/* not bound to the CPU of a vCPU that rings, which may keep a work from running there */
+	elisa_works = alloc_workqueue("elisa", WQ_UNBOUND, 0);
+	return elisa_works ? 0 : -ENOMEM;
 }
 
 static int __init elisa_init(void)
@@ -190,22 +197,21 @@ static int __init elisa_init(void)
 	r = check_cpu();
 	if (r)
 		return r;
-	r = elisa_tables_init();
+	r = init_works();
 	if (r)
 		return r;
-	r = elisa_doorbell_init();
-	if (r)
-		goto err_tables;
+	elisa_tables_init();
+	elisa_directory_init();
 	r = elisa_failure_init();
 	if (r)
-		goto err_doorbell;
+		goto err_works;
 	r = elisa_hooks_init();
 	if (r)
 		goto err_failure;
 	r = elisa_admin_init();
 	if (r) {
 		stop();
-		goto err_tables;
+		goto err_works;
 	}
 	say_why_attach_is_refused();
 	pr_info("ready, ABI %d\n", ELISA_ABI_VERSION);
@@ -213,9 +219,8 @@ static int __init elisa_init(void)
 
 err_failure:
 	elisa_failure_exit();
-err_doorbell:
-	elisa_doorbell_exit();
-err_tables:
+err_works:
+	destroy_workqueue(elisa_works);
 	elisa_tables_exit();
 	return r;
 }
@@ -226,6 +231,7 @@ static void __exit elisa_exit_module(void)
 	stop();
 	elisa_grants_free();
 	elisa_vmm_exit();
+	destroy_workqueue(elisa_works);
 	elisa_tables_exit();
 }
 

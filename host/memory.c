@@ -2,7 +2,7 @@
 /*
  * Guest memory by guest-physical address: resolved through KVM's memory slots of the
  * calling VM alone, checked, pinned. It runs in a vCPU thread of that VM, so current->mm
- * is the VMM's; it must never be called with elisa_lock held, for a fault can take long.
+ * is the VMM's; it must never be called with a lock held, for a fault can take long.
  */
 #include <linux/kvm_host.h>
 #include <linux/capability.h>
@@ -218,14 +218,13 @@ void elisa_guest_unpin(struct elisa_vmm *vmm, struct page **pages, u32 count)
 }
 
 /*
- * Memory may fail between its pin and its place in a list, where failure.c looks for it. Under
- * elisa_lock, when it is put there.
+ * Memory may fail between its pin and its place in a list, where failure.c looks for it. Under the
+ * list's lock, when it is put there.
  */
 int elisa_refuse_failed(struct page **pages, u32 count, const u64 *gpas, u32 *why, u64 *value)
 {
 	u32 which;
 
-	lockdep_assert_held(&elisa_lock);
 	if (!elisa_any_failed(pages, count, &which))
 		return 0;
 	return elisa_fail(-EHWPOISON, why, ELISA_WHY_PIN, value, gpas[which]);

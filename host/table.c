@@ -2,20 +2,19 @@
 /*
  * Builds the EPT of gate-in, gate-out and sub, and the APT they share. Every page here
  * belongs to exactly one slot, export, attachment or context; a page is freed only after
- * no CPU can still walk it. The end of the file says why none can.
+ * no CPU can still walk it. flush.c says why none can.
+ *
+ * What belongs to an attachment or context is built before any other thread knows it, without
+ * a lock. The object's tables change under export->lock.
  */
-#include <linux/bitmap.h>
-#include <linux/cpumask.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
-#include <linux/smp.h>
 #include <linux/string.h>
 
 #include <gate/gate_page.h>
 #include "ept.h"
 #include "elisa.h"
-#include "vmx.h"
 
 /* Per slot, the same for every VM: built at first use, never changed, freed at unload. */
 struct slot_pages {
@@ -24,7 +23,7 @@ struct slot_pages {
 	u64 *pd[2], *pt[2]; /* EPT of `apt` and `code` */
 };
 
-static struct slot_pages *slots[ELISA_SLOTS]; /* elisa_lock */
+static struct slot_pages *slots[ELISA_SLOTS]; /* written once, see elisa_slot_prepare() */
 static u64 gpa_base;
 
 static void *page_new(void)
@@ -37,11 +36,10 @@ static void page_free(void *page)
 	free_page((unsigned long)page);
 }
 
-int elisa_tables_init(void)
+void elisa_tables_init(void)
 {
 	/* EPTs of 4 levels translate 48 bits */
 	gpa_base = elisa_gpa_base(min_t(u32, boot_cpu_data.x86_phys_bits, 48));
-	return 0;
 }
 
 u64 elisa_root_limit(void)
@@ -82,15 +80,16 @@ static void const_leaves(u64 *pt, u64 *const apt[], void *code, u64 code_rights)
 	pt[level_index(ELISA_GPA_CODE, 1)] = ept_leaf(__pa(code), code_rights);
 }
 
-/* Makes @slot's constant pages. Under elisa_lock. */
+/*
+ * Makes @slot's constant pages. Two threads may make the same at once: the second one's are freed.
+ */
 int elisa_slot_prepare(u32 slot)
 {
 	struct slot_pages *s;
 	bool ok = true;
 	int i;
 
-	lockdep_assert_held(&elisa_lock);
-	if (slots[slot])
+	if (READ_ONCE(slots[slot]))
 		return 0;
 	s = kzalloc(sizeof(*s), GFP_KERNEL);
 	if (!s)
@@ -114,7 +113,8 @@ int elisa_slot_prepare(u32 slot)
 		const_leaves(s->pt[i], s->apt, s->code[i], EPT_EXEC);
 		s->pd[i][0] = ept_table(__pa(s->pt[i]));
 	}
-	slots[slot] = s;
+	if (cmpxchg(&slots[slot], NULL, s))
+		slot_free(s);
 	return 0;
 }
 
@@ -125,58 +125,147 @@ static u64 *table_of(u64 entry)
 	return entry ? __va(entry & EPT_ADDRESS) : NULL;
 }
 
-/* The EPT page table that maps @offset of the object area, made if @make. */
-static u64 *object_pt(struct elisa_export *export, u64 offset, bool make)
-{
-	u32 gib = offset / GIB;
-	u64 *pd = export->pd[gib], *pt;
-	struct elisa_attachment *attachment;
-	struct elisa_context *context;
+/* ---- the object's tables: all under export->lock */
 
-	if (!pd) {
-		if (!make)
-			return NULL;
-		pd = page_new();
-		if (!pd)
-			return NULL;
-		export->pd[gib] = pd;
-		/* the invalidation path's other half: attachments that exist see it too */
-		list_for_each_entry(attachment, &export->attachments, node)
-			list_for_each_entry(context, &attachment->contexts, node)
-				elisa_context_link_object(context, gib);
-	}
-	pt = table_of(pd[level_index(offset, 2)]);
-	if (!pt && make) {
-		pt = page_new();
-		if (pt)
-			WRITE_ONCE(pd[level_index(offset, 2)], ept_table(__pa(pt)));
-	}
-	return pt;
+static u64 *entry_of(struct elisa_export *export, u64 offset)
+{
+	u64 *pd = export->pd[offset / GIB];
+
+	return pd ? &pd[level_index(offset, 2)] : NULL;
 }
 
-/* Maps one page of the object for all attachments at once. Under elisa_lock. */
-int elisa_export_table_set(struct elisa_export *export, u64 offset, u64 physical, u32 prot)
+/* The EPT page table that maps @offset of the object area, or NULL. */
+static u64 *object_pt(struct elisa_export *export, u64 offset)
 {
-	u64 *pt = object_pt(export, offset, true);
+	u64 *entry = entry_of(export, offset);
 
-	if (!pt)
-		return -ENOMEM;
+	return entry ? table_of(*entry) : NULL;
+}
+
+/* The invalidation path's other half: attachments that exist see the new directory. */
+static void link_object(struct elisa_export *export, u32 gib)
+{
+	struct elisa_attachment *a;
+	struct elisa_context *c;
+
+	list_for_each_entry(a, &export->attachments, node) {
+		spin_lock(&a->vm->lock);
+		list_for_each_entry(c, &a->contexts, node)
+			elisa_context_link_object(c, export, gib);
+		spin_unlock(&a->vm->lock);
+	}
+}
+
+/* How many pages the tables of a range lack; it may reach beyond the object's end. */
+static u32 tables_lacking(struct elisa_export *export, u64 offset, u64 length)
+{
+	u64 at, gib = ELISA_OBJECT_GIB, end = min_t(u64, offset + length, ELISA_OBJECT_SIZE);
+	u32 count = 0;
+
+	for (at = offset & ~(OF_PT - 1); at < end; at += OF_PT) {
+		if (!export->pd[at / GIB] && gib != at / GIB) {
+			gib = at / GIB;
+			count++;
+		}
+		count += !object_pt(export, at);
+	}
+	return count;
+}
+
+/*
+ * Makes ready what the tables of a range lack now. The range is a guess, for the caller has no
+ * spinlock. False: no memory.
+ */
+bool elisa_ready_tables(struct elisa_export *export, u64 offset, u64 length,
+			struct elisa_ready *ready)
+{
+	u32 count;
+
+	BUILD_BUG_ON(ELISA_HC_MAP_PAGES > 512 || ELISA_HC_DONATE_PAGES > 512);
+	spin_lock(&export->lock);
+	count = tables_lacking(export, offset, length);
+	spin_unlock(&export->lock);
+	for (ready->count = 0; ready->count < count; ready->count++) {
+		ready->page[ready->count] = page_new();
+		if (!ready->page[ready->count]) {
+			elisa_ready_free(ready);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Those that were not used. */
+void elisa_ready_free(struct elisa_ready *ready)
+{
+	while (ready->count)
+		page_free(ready->page[--ready->count]);
+}
+
+/*
+ * Puts the tables of a range in place. False: fewer pages are ready than it takes, for another
+ * request has freed a table meanwhile. A table that was shut and is not freed yet is opened again.
+ */
+bool elisa_export_tables_make(struct elisa_export *export, u64 offset, u64 length,
+			      struct elisa_ready *ready)
+{
+	u64 at, *entry;
+
+	lockdep_assert_held(&export->lock);
+	if (tables_lacking(export, offset, length) > ready->count)
+		return false;
+	for (at = offset & ~(OF_PT - 1); at < offset + length; at += OF_PT) {
+		if (!export->pd[at / GIB]) {
+			export->pd[at / GIB] = ready->page[--ready->count];
+			link_object(export, at / GIB);
+		}
+		entry = entry_of(export, at);
+		if (!*entry)
+			WRITE_ONCE(*entry, ept_table(__pa(ready->page[--ready->count])));
+		else if (!(*entry & EPT_TABLE))
+			WRITE_ONCE(*entry, *entry | EPT_TABLE);
+	}
+	return true;
+}
+
+/* Maps one page of the object for all attachments at once. Its table is in place. */
+void elisa_export_table_set(struct elisa_export *export, u64 offset, u64 physical, u32 prot)
+{
+	u64 *pt = object_pt(export, offset);
+
+	lockdep_assert_held(&export->lock);
 	WRITE_ONCE(pt[level_index(offset, 1)], ept_leaf(physical, ept_rights(prot)));
-	return 0;
 }
 
-/* The EPT entry of one page of the object, 0 if there is none. Under elisa_lock. */
+/* The EPT entry of one page of the object, 0 if there is none. */
 u64 elisa_export_table_get(struct elisa_export *export, u64 offset)
 {
-	u64 *pt = object_pt(export, offset, false);
+	u64 *pt = object_pt(export, offset);
 
 	return pt ? pt[level_index(offset, 1)] : 0;
+}
+
+/* Is there a page in the range? */
+bool elisa_export_tables_map(struct elisa_export *export, u64 offset, u64 length)
+{
+	u64 at;
+
+	for (at = offset; at < offset + length; at += PAGE_SIZE)
+		if (elisa_export_table_get(export, at))
+			return true;
+	return false;
+}
+
+/* May an instruction of the object be at @offset? */
+bool elisa_export_is_code(struct elisa_export *export, u64 offset)
+{
+	return offset < ELISA_OBJECT_SIZE && elisa_export_table_get(export, offset) & EPT_EXEC;
 }
 
 /* Unmaps one; the caller flushes before the page may be used for anything else. */
 void elisa_export_table_clear(struct elisa_export *export, u64 offset)
 {
-	u64 *pt = object_pt(export, offset, false);
+	u64 *pt = object_pt(export, offset);
 
 	if (pt)
 		WRITE_ONCE(pt[level_index(offset, 1)], 0);
@@ -185,18 +274,18 @@ void elisa_export_table_clear(struct elisa_export *export, u64 offset)
 /*
  * Page tables that map nothing any more in a range, or they would be as many as the places that
  * were ever mapped. One is shut first: its entry has the address without rights, which no CPU
- * follows (SDM 29.3.2). After a flush none remembers it, and it is freed. Under elisa_lock for
- * both.
+ * follows (SDM 29.3.2). After a flush none remembers it, and it is freed, unless another request
+ * has opened it again.
  */
 void elisa_export_tables_shut(struct elisa_export *export, u64 offset, u64 length)
 {
 	u64 at, *pt, *entry;
 
 	for (at = offset & ~(OF_PT - 1); at < offset + length; at += OF_PT) {
-		pt = object_pt(export, at, false);
+		pt = object_pt(export, at);
 		if (!pt || memchr_inv(pt, 0, PAGE_SIZE))
 			continue;
-		entry = &export->pd[at / GIB][level_index(at, 2)];
+		entry = entry_of(export, at);
 		WRITE_ONCE(*entry, *entry & EPT_ADDRESS);
 	}
 }
@@ -206,7 +295,7 @@ void elisa_export_tables_free_shut(struct elisa_export *export, u64 offset, u64 
 	u64 at, *entry;
 
 	for (at = offset & ~(OF_PT - 1); at < offset + length; at += OF_PT) {
-		entry = export->pd[at / GIB] ? &export->pd[at / GIB][level_index(at, 2)] : NULL;
+		entry = entry_of(export, at);
 		if (!entry || !*entry || (*entry & EPT_TABLE))
 			continue;
 		page_free(table_of(*entry));
@@ -214,6 +303,7 @@ void elisa_export_tables_free_shut(struct elisa_export *export, u64 offset, u64 
 	}
 }
 
+/* No context shows them any more: without a lock. */
 void elisa_export_table_free(struct elisa_export *export)
 {
 	unsigned int gib, i;
@@ -267,7 +357,7 @@ int elisa_attachment_build(struct elisa_attachment *a, u64 entry)
 			return -ENOMEM;
 		for (i = 0; i < a->exchange_pages; i++)
 			a->exchange_pt[level_index(ELISA_GPA_EXCHANGE_LEAF, 1) + i] =
-				ept_leaf(page_to_phys(a->exchange[i]), EPT_READ | EPT_WRITE);
+				ept_leaf(page_to_phys(a->exchange->pages[i]), EPT_READ | EPT_WRITE);
 		a->exchange_pd[level_index(ELISA_GPA_EXCHANGE_LEAF, 2)] =
 			ept_table(__pa(a->exchange_pt));
 	}
@@ -286,13 +376,12 @@ void elisa_attachment_tables_free(struct elisa_attachment *a)
 	page_free(a->exchange_pt);
 }
 
-/* Shows the export's GiB @gib to a sub context that was built before it existed. */
-void elisa_context_link_object(struct elisa_context *c, u32 gib)
+/* Shows the export's GiB @gib to a sub context. Under export->lock. */
+void elisa_context_link_object(struct elisa_context *c, struct elisa_export *export, u32 gib)
 {
-	struct elisa_export *export = c->attachment->export;
 	unsigned int first = level_index(gpa_base, 3) + ELISA_GPA_OBJECT / GIB;
 
-	if (export && export->pd[gib])
+	if (export->pd[gib])
 		WRITE_ONCE(c->pdpt[ELISA_IN_SUB][first + gib], ept_table(__pa(export->pd[gib])));
 }
 
@@ -301,8 +390,7 @@ static void context_private(struct elisa_context *c)
 	bool trusted = c->attachment->mode == ELISA_MODE_TRUSTED;
 	int i;
 
-	c->gate_pt[level_index(ELISA_GPA_LIST, 1)] =
-		ept_leaf(__pa(c->vcpu->list), EPT_READ | EPT_WRITE);
+	c->gate_pt[level_index(ELISA_GPA_LIST, 1)] = ept_leaf(__pa(c->list), EPT_READ | EPT_WRITE);
 	c->gate_pt[level_index(ELISA_GPA_DATA, 1)] = ept_leaf(__pa(c->data), EPT_READ | EPT_WRITE);
 	c->gate_pd[level_index(ELISA_GPA_LIST, 2)] = ept_table(__pa(c->gate_pt));
 	for (i = 0; i < ELISA_STACK_PAGES; i++)
@@ -311,11 +399,10 @@ static void context_private(struct elisa_context *c)
 	/* the administrator's choice, see docs/security.md: sub may write the list page */
 	if (trusted)
 		c->sub_pt[level_index(ELISA_GPA_LIST, 1)] =
-			ept_leaf(__pa(c->vcpu->list), EPT_READ | EPT_WRITE);
+			ept_leaf(__pa(c->list), EPT_READ | EPT_WRITE);
 	c->sub_pd[level_index(ELISA_GPA_STACK, 2)] = ept_table(__pa(c->sub_pt));
 	c->sub_pt[level_index(ELISA_GPA_SELF, 1)] = ept_leaf(__pa(c->self), EPT_READ);
 	c->self->attachment = c->attachment->number;
-	c->self->donated = c->attachment->donated;
 	c->self->place = c->attachment->place;
 	c->self->vcpu = c->vcpu->kvm_vcpu->vcpu_idx;
 	if (c->attachment->exchange_pages)
@@ -331,7 +418,6 @@ static void context_root(struct elisa_context *c, enum elisa_where where)
 	struct slot_pages *s = slots[a->slot];
 	u64 *pml4 = c->pml4[where], *pdpt = c->pdpt[where];
 	unsigned int gib = level_index(gpa_base, 3);
-	u32 i;
 
 	pml4[level_index(gpa_base, 4)] = ept_table(__pa(pdpt));
 	if (a->root_pdpt)
@@ -343,8 +429,6 @@ static void context_root(struct elisa_context *c, enum elisa_where where)
 		pdpt[gib + ELISA_GPA_PRIVATE / GIB] = ept_table(__pa(c->sub_pd));
 		if (a->exchange_pd)
 			pdpt[gib + ELISA_GPA_EXCHANGE / GIB] = ept_table(__pa(a->exchange_pd));
-		for (i = 0; i < ELISA_OBJECT_GIB; i++)
-			elisa_context_link_object(c, i);
 	} else {
 		pdpt[gib] = ept_table(__pa(s->pd[where == ELISA_IN_GATE_OUT]));
 		pdpt[gib + ELISA_GPA_PRIVATE / GIB] = ept_table(__pa(c->gate_pd));
@@ -352,7 +436,10 @@ static void context_root(struct elisa_context *c, enum elisa_where where)
 	c->eptp[where] = __pa(pml4) | ELISA_EPTP_ARMED;
 }
 
-/* All of an attachment on one vCPU. On error the caller frees the context. */
+/*
+ * All of an attachment on one vCPU but the object and how much is donated, which change: the caller
+ * adds them under their locks. On error it frees the context.
+ */
 int elisa_context_build(struct elisa_context *c)
 {
 	bool ok = true;
@@ -401,122 +488,4 @@ void elisa_context_free(struct elisa_context *c)
 	for (i = 0; i < ELISA_STACK_PAGES; i++)
 		page_free(c->stack[i]);
 	kfree(c);
-}
-
-/*
- * From here on: what CPUs remember of these tables. A CPU caches translations and entries of paging
- * structures, tagged with the root they came from (SDM vol. 3, "Caching Translation Information";
- * EP4TA). What was in a page that is unmapped must not be reached through them by a vCPU. No other
- * tenant pays for that: an IPI goes only to CPUs that run a vCPU of this VM or export, and INVEPT
- * runs in the vCPU's own thread.
- *
- * 1. A root belongs to one context, and that to one vCPU: no other vCPU's EPTP list has it. So
- *    what is tagged with the root is used by this vCPU only, in guest mode.
- * 2. The vCPU enters guest mode through its entry hook only, as long as it has contexts. The
- *    hook calls elisa_forget() under vcpu->lock and with IRQs off until the entry.
- * 3. The thread that changed a table takes vcpu->lock afterwards, sets `forget`, and looks at
- *    `inside` and `cpu`.
- *    - If the hook had the lock later, it sees `forget`, and INVEPT comes before the entry. Walks
- *      after INVEPT, which is serializing, find the changed table.
- *    - If it had the lock earlier, `inside` is set, and `cpu` is where it enters. The IPI makes
- *      that CPU leave guest mode, at once or right after the entry, for IRQs are off between. The
- *      sender waits for it. The next entry is the case above.
- * 4. A vCPU that comes to another CPU may find there what it left long ago: everything goes. KVM
- *    does the same at that time (vmx_vcpu_load_vmcs(), vmx_flush_tlb_all()), so that others lose
- *    nothing by it.
- * 5. A root's page is freed without INVEPT. The next user of a page as a root has to clear what
- *    CPUs remember under it: new contexts are in `forget`, and KVM does it in kvm_mmu_load().
- *
- * So the CPUs in question are those of the vCPUs that are inside: a CPU that a vCPU has left is not
- * among them. A revoked context is never entered again (elisa_attachment_shut()), and needs the IPI
- * only.
- */
-
-/*
- * More contexts than these go by one INVEPT of all. These take 24, with IRQs off: what others lose
- * is worth that much, and not 192. The number has not been measured on a processor.
- */
-#define FORGET_SINGLY 8
-
-static struct cpumask running; /* elisa_lock */
-
-static void note_cpu(struct elisa_vcpu *vcpu)
-{
-	if (vcpu->inside)
-		cpumask_set_cpu(vcpu->cpu, &running);
-}
-
-static void was_interrupted(void *unused)
-{
-}
-
-/* An IPI is an exit. Returns when all CPUs in `running` have taken it. */
-static void kick_running(void)
-{
-	on_each_cpu_mask(&running, was_interrupted, NULL, true);
-}
-
-/* All vCPUs of @vm that are in guest mode leave it once. Under elisa_lock. */
-void elisa_kick_vm(struct elisa_vm *vm)
-{
-	struct elisa_vcpu *vcpu;
-	unsigned long flags;
-
-	lockdep_assert_held(&elisa_lock);
-	cpumask_clear(&running);
-	list_for_each_entry(vcpu, &vm->vcpus, node) {
-		raw_spin_lock_irqsave(&vcpu->lock, flags);
-		note_cpu(vcpu);
-		raw_spin_unlock_irqrestore(&vcpu->lock, flags);
-	}
-	kick_running();
-}
-
-static void kick_export(struct elisa_export *export, bool forget)
-{
-	struct elisa_attachment *attachment;
-	struct elisa_context *c;
-	unsigned long flags;
-
-	lockdep_assert_held(&elisa_lock);
-	cpumask_clear(&running);
-	list_for_each_entry(attachment, &export->attachments, node)
-		list_for_each_entry(c, &attachment->contexts, node) {
-			raw_spin_lock_irqsave(&c->vcpu->lock, flags);
-			if (forget)
-				set_bit(attachment->slot, c->vcpu->forget);
-			note_cpu(c->vcpu);
-			raw_spin_unlock_irqrestore(&c->vcpu->lock, flags);
-		}
-	kick_running();
-}
-
-/* The same for all vCPUs that have a context of @export. */
-void elisa_kick_export(struct elisa_export *export)
-{
-	kick_export(export, false);
-}
-
-/* After this no vCPU uses what it remembers of @export's tables. */
-void elisa_flush_export(struct elisa_export *export)
-{
-	kick_export(export, true);
-}
-
-/* Before an entry, under vcpu->lock, IRQs off. */
-void elisa_forget(struct elisa_vcpu *vcpu)
-{
-	int cpu = raw_smp_processor_id(), slot, i;
-
-	if (vcpu->cpu == cpu && bitmap_empty(vcpu->forget, ELISA_SLOTS))
-		return;
-	if (vcpu->cpu != cpu || !elisa_invept_context ||
-	    bitmap_weight(vcpu->forget, ELISA_SLOTS) > FORGET_SINGLY)
-		invept_all();
-	else
-		for_each_set_bit(slot, vcpu->forget, ELISA_SLOTS)
-			for (i = 0; i < ELISA_ROOTS; i++)
-				invept_context(vcpu->slots[slot]->eptp[i]);
-	vcpu->cpu = cpu;
-	bitmap_zero(vcpu->forget, ELISA_SLOTS);
 }

@@ -3,20 +3,32 @@
  * The VMs and vCPUs that have spoken to the module. A vCPU is found by its struct
  * kvm_vcpu, whose address KVM reuses: it leaves the table before KVM frees it, and
  * nothing else may remove it.
+ *
+ * A VM is in the list from its first vCPU's first hypercall until KVM frees the last of its vCPUs
+ * that have spoken. Its memory stays until nothing refers to it any more. KVM frees vCPUs when the
+ * VM's last file is closed, so no vCPU of the VM is in a hypercall then.
+ *
+ * What a VM does not need any more is given back by a work of its own, so that no other tenant's
+ * thread unpins its pages or waits for its vCPUs:
+ *
+ *   contexts whose vCPU was on its way out of them when they ended (sync.c)
+ *   the list pages of vCPUs that are attached to nothing any more
+ *   pages that were in an export or exchange buffer which another VM has ended
  */
 #include <linux/hash.h>
 #include <linux/rculist.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 
 #include "elisa.h"
 
-DEFINE_MUTEX(elisa_lock);
+DEFINE_SPINLOCK(elisa_registry);
 LIST_HEAD(elisa_vms);
-static DEFINE_HASHTABLE(vcpus, 12); /* RCU; written under elisa_lock */
-/* For hook_entry.S: how many vCPUs that are set up share a byte. Written under elisa_lock. */
+static DEFINE_HASHTABLE(vcpus, 12); /* RCU; written under elisa_registry */
+/* For hook_entry.S: how many vCPUs that are set up share a byte. Written under elisa_registry. */
 u8 elisa_vcpu_filter[ELISA_FILTER_SIZE];
-static u32 next_vm = 1; /* elisa_lock */
+static u32 next_vm = 1; /* elisa_registry */
 
 /* The vCPU's state or NULL. The caller is the vCPU's thread or has its file open. */
 struct elisa_vcpu *elisa_vcpu_find(struct kvm_vcpu *kvm_vcpu)
@@ -33,30 +45,133 @@ struct elisa_vcpu *elisa_vcpu_find(struct kvm_vcpu *kvm_vcpu)
 	return found;
 }
 
-/* The entry and exit hooks look at this vCPU from now on, or no more. */
+/* The entry and exit hooks look at this vCPU from now on, or no more. Under vm->lock. */
 void elisa_vcpu_set_up(struct elisa_vcpu *vcpu, bool set_up)
 {
 	u8 *count = &elisa_vcpu_filter[(u32)(unsigned long)vcpu->kvm_vcpu >> ELISA_FILTER_SHIFT];
 
-	lockdep_assert_held(&elisa_lock);
+	lockdep_assert_held(&vcpu->vm->lock);
 	vcpu->counted = set_up;
+	spin_lock(&elisa_registry);
 	/* a byte that was full stays: hooks may look too often, never too seldom */
 	if (*count != U8_MAX)
 		WRITE_ONCE(*count, *count + (set_up ? 1 : -1));
+	spin_unlock(&elisa_registry);
 }
 
-/* The VM, if it is known. Under elisa_lock. */
-struct elisa_vm *elisa_vm_find(struct kvm *kvm)
+void elisa_vm_get(struct elisa_vm *vm)
+{
+	kref_get(&vm->ref);
+}
+
+static void vm_release(struct kref *ref)
+{
+	struct elisa_vm *vm = container_of(ref, struct elisa_vm, ref);
+
+	WARN_ON(!list_empty(&vm->unused));
+	elisa_bell_put(vm->bell);
+	elisa_events_put(vm->events);
+	elisa_vmm_put(vm->vmm);
+	mmdrop(vm->mm);
+	kfree(vm);
+}
+
+void elisa_vm_put(struct elisa_vm *vm)
+{
+	kref_put(&vm->ref, vm_release);
+}
+
+/* Under elisa_registry. */
+static struct elisa_vm *find_by_kvm(struct kvm *kvm)
 {
 	struct elisa_vm *vm;
 
-	lockdep_assert_held(&elisa_lock);
+	lockdep_assert_held(&elisa_registry);
 	list_for_each_entry(vm, &elisa_vms, node)
 		if (vm->kvm == kvm)
 			return vm;
 	return NULL;
 }
 
+/* May this VM have state here? It has spoken, or its VMM has a grant. */
+bool elisa_vm_may_speak(struct kvm *kvm)
+{
+	struct elisa_vmm *vmm;
+	bool may;
+
+	spin_lock(&elisa_registry);
+	vmm = elisa_vmm_find(kvm->mm);
+	/* a VM that has spoken keeps its VMM */
+	may = vmm && (elisa_vmm_rights(vmm) || find_by_kvm(kvm));
+	spin_unlock(&elisa_registry);
+	return may;
+}
+
+/* The VM with the lowest number above @id, with a reference; NULL: there is none. */
+struct elisa_vm *elisa_vm_after(u32 id)
+{
+	struct elisa_vm *vm, *found = NULL;
+
+	spin_lock(&elisa_registry);
+	list_for_each_entry(vm, &elisa_vms, node)
+		if (vm->id > id) {
+			found = vm;
+			elisa_vm_get(vm);
+			break;
+		}
+	spin_unlock(&elisa_registry);
+	return found;
+}
+
+/* ---- the VM's work */
+
+/* Lets the VM's work run. From hooks with IRQs off, too. The caller knows that the VM lives. */
+void elisa_vm_work_soon(struct elisa_vm *vm)
+{
+	elisa_vm_get(vm);
+	/* it was on its way: one reference is enough */
+	if (mod_delayed_work(elisa_works, &vm->work, 0))
+		elisa_vm_put(vm);
+}
+
+/* Pages of the VM's that no CPU can reach any more. Under vm->lock; a work or the caller unpins. */
+void elisa_vm_leave(struct elisa_vm *vm, struct elisa_run *run)
+{
+	lockdep_assert_held(&vm->lock);
+	list_add_tail(&run->node, &vm->unused);
+}
+
+/* Unpins what the VM does not need any more. Its own thread or work: may sleep. */
+void elisa_vm_unpin_unused(struct elisa_vm *vm)
+{
+	struct elisa_run *run, *next;
+	LIST_HEAD(unused);
+
+	spin_lock(&vm->lock);
+	list_splice_init(&vm->unused, &unused);
+	spin_unlock(&vm->lock);
+	list_for_each_entry_safe(run, next, &unused, node) {
+		list_del(&run->node);
+		elisa_run_free(vm->vmm, run);
+	}
+}
+
+static void vm_work(struct work_struct *work)
+{
+	struct elisa_vm *vm = container_of(to_delayed_work(work), struct elisa_vm, work);
+
+	elisa_vm_unpin_unused(vm);
+	if (elisa_vcpus_give_back(vm)) {
+		elisa_vm_get(vm);
+		if (!queue_delayed_work(elisa_works, &vm->work, HZ / 10))
+			elisa_vm_put(vm);
+	}
+	elisa_vm_put(vm);
+}
+
+/* ---- coming */
+
+/* A VM that is in no list yet. */
 static struct elisa_vm *vm_new(struct kvm *kvm)
 {
 	struct elisa_vm *vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
@@ -69,16 +184,23 @@ static struct elisa_vm *vm_new(struct kvm *kvm)
 	vm->events = elisa_events_new(vm->bell);
 	if (!vm->events)
 		goto err_bell;
+	vm->vmm = elisa_vmm_of(kvm->mm);
+	if (!vm->vmm)
+		goto err_events;
+	kref_init(&vm->ref);
 	vm->kvm = kvm;
 	vm->mm = kvm->mm;
 	mmgrab(vm->mm);
 	vm->pid = task_tgid_nr(current);
-	vm->id = next_vm++;
-	INIT_LIST_HEAD(&vm->vcpus);
 	INIT_LIST_HEAD(&vm->exports);
-	list_add_tail(&vm->node, &elisa_vms);
+	INIT_LIST_HEAD(&vm->vcpus);
+	INIT_LIST_HEAD(&vm->unused);
+	INIT_DELAYED_WORK(&vm->work, vm_work);
+	spin_lock_init(&vm->lock);
 	return vm;
 
+err_events:
+	elisa_events_put(vm->events);
 err_bell:
 	elisa_bell_put(vm->bell);
 err_vm:
@@ -86,72 +208,110 @@ err_vm:
 	return NULL;
 }
 
-/* Ends all that the VM exports and all that it is attached to. Under elisa_lock. */
-void elisa_vm_reset(struct elisa_vm *vm)
+/*
+ * The VM of a vCPU that speaks for the first time, or NULL. The vCPU's thread is in the hypercall,
+ * so the VM stays in the list until the vCPU is in the VM's list.
+ */
+static struct elisa_vm *vm_of(struct kvm *kvm)
 {
-	struct elisa_export *export, *next;
-	int i;
+	struct elisa_vm *vm, *fresh = vm_new(kvm);
 
-	lockdep_assert_held(&elisa_lock);
-	for (i = 0; i < ELISA_SLOTS; i++)
-		if (vm->slots[i])
-			elisa_attachment_shut(vm->slots[i]);
-	elisa_kick_vm(vm);
-	for (i = 0; i < ELISA_SLOTS; i++)
-		if (vm->slots[i])
-			elisa_attachment_free(vm->slots[i]);
-	list_for_each_entry_safe(export, next, &vm->exports, node)
-		elisa_export_kill(export);
-	elisa_events_clear(vm->events);
-	elisa_bell_silence(vm->bell);
+	if (!fresh)
+		return NULL;
+	spin_lock(&elisa_registry);
+	vm = find_by_kvm(kvm);
+	if (!vm) {
+		vm = fresh;
+		fresh = NULL;
+		vm->id = next_vm++;
+		list_add_tail(&vm->node, &elisa_vms);
+	}
+	spin_unlock(&elisa_registry);
+	/* another vCPU has spoken before */
+	if (fresh)
+		elisa_vm_put(fresh);
+	return vm;
 }
 
-static void vm_free(struct elisa_vm *vm)
-{
-	elisa_vm_reset(vm);
-	list_del(&vm->node);
-	elisa_bell_put(vm->bell);
-	elisa_events_put(vm->events);
-	if (vm->vmm)
-		elisa_vmm_put(vm->vmm);
-	mmdrop(vm->mm);
-	kfree(vm);
-}
-
-/* The vCPU's state, made at its first hypercall that needs it. Its own thread, under elisa_lock. */
+/* The vCPU's state, made at its first hypercall that needs it. Its own thread. */
 struct elisa_vcpu *elisa_vcpu_get(struct kvm_vcpu *kvm_vcpu)
 {
 	struct elisa_vcpu *vcpu = elisa_vcpu_find(kvm_vcpu);
-	struct elisa_vm *vm;
 
-	lockdep_assert_held(&elisa_lock);
 	if (vcpu)
 		return vcpu;
-	vm = elisa_vm_find(kvm_vcpu->kvm) ?: vm_new(kvm_vcpu->kvm);
-	if (!vm)
-		return NULL;
 	vcpu = kzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT);
-	if (!vcpu) {
-		if (list_empty(&vm->vcpus))
-			vm_free(vm);
+	if (!vcpu)
+		return NULL;
+	vcpu->vm = vm_of(kvm_vcpu->kvm);
+	if (!vcpu->vm) {
+		kfree(vcpu);
 		return NULL;
 	}
 	vcpu->kvm_vcpu = kvm_vcpu;
-	vcpu->vm = vm;
 	vcpu->cpu = -1;
 	raw_spin_lock_init(&vcpu->lock);
 	elisa_watch_init(vcpu);
-	list_add_tail(&vcpu->node, &vm->vcpus);
+	spin_lock(&vcpu->vm->lock);
+	list_add_tail(&vcpu->node, &vcpu->vm->vcpus);
+	spin_lock(&elisa_registry);
 	hash_add_rcu(vcpus, &vcpu->hash, (unsigned long)kvm_vcpu);
+	spin_unlock(&elisa_registry);
+	spin_unlock(&vcpu->vm->lock);
 	return vcpu;
 }
 
-/* The vCPU's VMCS is entered no more: it needs neither the list page nor the hooks. */
-static void vcpu_strip(struct elisa_vcpu *vcpu)
+/* ---- going */
+
+/* The VM is attached to nothing any more. A thread or work of its own, or of its VMM's end. */
+static void detach_all(struct elisa_vm *vm)
+{
+	struct elisa_attachment *a;
+	struct elisa_kick kick;
+	u32 slot;
+
+	elisa_kick_begin(&kick);
+	spin_lock(&vm->lock);
+	for (slot = 0; slot < ELISA_SLOTS; slot++)
+		if (vm->slots[slot])
+			elisa_attachment_shut(vm->slots[slot], &kick);
+	spin_unlock(&vm->lock);
+	elisa_kick_end(&kick);
+	for (slot = 0; slot < ELISA_SLOTS; slot++) {
+		a = elisa_attachment_in(vm, slot);
+		if (!a)
+			continue;
+		elisa_attachment_finish(a);
+		elisa_attachment_free(a);
+		elisa_attachment_put(a);
+	}
+}
+
+/* Ends all that the VM exports and all that it is attached to. */
+void elisa_vm_reset(struct elisa_vm *vm)
+{
+	struct elisa_export *export;
+
+	detach_all(vm);
+	while ((export = elisa_export_after(vm, 0))) {
+		elisa_export_kill(export);
+		elisa_export_put(export);
+	}
+	elisa_events_clear(vm->events);
+	elisa_bell_silence(vm->bell);
+	elisa_vm_unpin_unused(vm);
+}
+
+/*
+ * The vCPU's VMCS is entered no more: it needs neither contexts, nor the list page, nor the hooks.
+ * Under vm->lock; the contexts go to @gone.
+ */
+static void vcpu_strip(struct elisa_vcpu *vcpu, struct list_head *gone)
 {
 	unsigned long flags;
 	u64 *list;
 
+	elisa_vcpu_drop_contexts(vcpu, gone);
 	raw_spin_lock_irqsave(&vcpu->lock, flags);
 	list = vcpu->list;
 	vcpu->list = NULL;
@@ -167,58 +327,82 @@ static void vcpu_strip(struct elisa_vcpu *vcpu)
 /*
  * The VMM's address space is gone. A process that was given the VM's files keeps the VM, but can
  * run no vCPU of it: KVM refuses a thread of another address space, and there is none left
- * of this one. So nothing is left to it but its records, which KVM's own still may lead to. Under
- * elisa_lock.
+ * of this one. So nothing is left to it but its records, which KVM's own still may lead to.
  */
 void elisa_vm_end(struct elisa_vm *vm)
 {
 	struct elisa_vcpu *vcpu;
+	LIST_HEAD(gone);
 
 	elisa_vm_reset(vm);
-	list_for_each_entry(vcpu, &vm->vcpus, node) {
-		elisa_vcpu_drop_contexts(vcpu);
-		vcpu_strip(vcpu);
-	}
+	spin_lock(&vm->lock);
+	list_for_each_entry(vcpu, &vm->vcpus, node)
+		vcpu_strip(vcpu, &gone);
+	spin_unlock(&vm->lock);
+	elisa_contexts_free(&gone);
 }
 
 /* KVM frees this vCPU; it cannot run any more. The last one takes the VM with it. */
 void elisa_vcpu_gone(struct kvm_vcpu *kvm_vcpu)
 {
-	struct elisa_vcpu *vcpu;
+	struct elisa_vcpu *vcpu = elisa_vcpu_find(kvm_vcpu);
 	struct elisa_vm *vm;
+	LIST_HEAD(gone);
+	bool last;
 
-	mutex_lock(&elisa_lock);
-	vcpu = elisa_vcpu_find(kvm_vcpu);
-	if (vcpu) {
-		vm = vcpu->vm;
-		elisa_watch_end(vcpu);
-		elisa_vcpu_drop_contexts(vcpu);
-		vcpu_strip(vcpu);
-		hash_del_rcu(&vcpu->hash);
-		list_del(&vcpu->node);
-		if (list_empty(&vm->vcpus))
-			vm_free(vm);
-		kfree_rcu(vcpu, rcu);
+	if (!vcpu)
+		return;
+	vm = vcpu->vm;
+	elisa_watch_end(vcpu);
+	spin_lock(&vm->lock);
+	vcpu_strip(vcpu, &gone);
+	list_del(&vcpu->node);
+	last = list_empty(&vm->vcpus);
+	spin_lock(&elisa_registry);
+	hash_del_rcu(&vcpu->hash);
+	if (last)
+		list_del(&vm->node);
+	spin_unlock(&elisa_registry);
+	spin_unlock(&vm->lock);
+	elisa_contexts_free(&gone);
+	kfree_rcu(vcpu, rcu);
+	if (last) {
+		elisa_vm_reset(vm);
+		elisa_vm_put(vm);
 	}
-	mutex_unlock(&elisa_lock);
 }
 
-/* The module goes: nothing is attached or exported; forget who spoke. */
+static void forget_vcpus(struct elisa_vm *vm)
+{
+	struct elisa_vcpu *vcpu, *next;
+
+	spin_lock(&vm->lock);
+	list_for_each_entry_safe(vcpu, next, &vm->vcpus, node) {
+		elisa_watch_end(vcpu);
+		spin_lock(&elisa_registry);
+		hash_del_rcu(&vcpu->hash);
+		spin_unlock(&elisa_registry);
+		list_del(&vcpu->node);
+		kfree_rcu(vcpu, rcu);
+	}
+	spin_unlock(&vm->lock);
+}
+
+/* The module goes: nothing is attached or exported, and no hook runs. */
 void elisa_vms_free(void)
 {
-	struct elisa_vcpu *vcpu, *v;
-	struct elisa_vm *vm, *next;
+	struct elisa_vm *vm;
 
-	mutex_lock(&elisa_lock);
-	list_for_each_entry_safe(vm, next, &elisa_vms, node) {
-		list_for_each_entry_safe(vcpu, v, &vm->vcpus, node) {
-			elisa_watch_end(vcpu);
-			hash_del_rcu(&vcpu->hash);
-			list_del(&vcpu->node);
-			kfree_rcu(vcpu, rcu);
-		}
-		vm_free(vm);
+	while ((vm = elisa_vm_after(0))) {
+		if (cancel_delayed_work_sync(&vm->work))
+			elisa_vm_put(vm);
+		forget_vcpus(vm);
+		spin_lock(&elisa_registry);
+		list_del(&vm->node);
+		spin_unlock(&elisa_registry);
+		elisa_vm_reset(vm);
+		elisa_vm_put(vm);
+		elisa_vm_put(vm);
 	}
-	mutex_unlock(&elisa_lock);
 	rcu_barrier();
 }

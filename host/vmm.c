@@ -4,7 +4,7 @@
  * grants and all that its VMs have end, also if another process still holds the VMs' files.
  *
  * The kernel says so by mmu_notifier's release(), in exit_mmap(). Nothing is done there but a mark,
- * and a work does the rest under elisa_lock: so an exit waits for no lock of ours, and mmput() may
+ * and a work of this VMM's does the rest: so an exit waits for no lock of ours, and mmput() may
  * be called anywhere. Until the work has run, the mark keeps the grants from being used.
  * Registering takes the address space's mmap_lock, which its threads may hold for long: only the
  * administrator, who grants, waits for it, and may be killed.
@@ -13,25 +13,31 @@
  * for it. It frees the notifier, and with it the VMM, only after each release() that has begun.
  */
 #include <linux/err.h>
+#include <linux/hashtable.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
 #include "elisa.h"
 
+static DEFINE_HASHTABLE(vmms, 8); /* elisa_registry */
+
+/* The work has a reference, so the VMM is there. */
 static void end_gone(struct work_struct *work)
 {
+	struct elisa_vmm *vmm = container_of(work, struct elisa_vmm, ending);
 	struct elisa_vm *vm;
+	u32 id = 0;
 
-	mutex_lock(&elisa_lock);
-	elisa_grants_drop_stale();
-	list_for_each_entry(vm, &elisa_vms, node)
-		if (vm->vmm && READ_ONCE(vm->vmm->gone))
+	elisa_grants_drop(vmm);
+	while ((vm = elisa_vm_after(id))) {
+		id = vm->id;
+		if (vm->vmm == vmm)
 			elisa_vm_end(vm);
-	mutex_unlock(&elisa_lock);
+		elisa_vm_put(vm);
+	}
+	elisa_vmm_put(vmm);
 }
-
-static DECLARE_WORK(ending, end_gone);
 
 static struct elisa_vmm *vmm_of(struct mmu_notifier *notifier)
 {
@@ -45,6 +51,8 @@ static struct mmu_notifier *notifier_new(struct mm_struct *mm)
 	if (!vmm)
 		return ERR_PTR(-ENOMEM);
 	vmm->mm = mm;
+	INIT_LIST_HEAD(&vmm->grants);
+	INIT_WORK(&vmm->ending, end_gone);
 	mutex_init(&vmm->lock);
 	xa_init_flags(&vmm->folios, XA_FLAGS_ACCOUNT);
 	return &vmm->notifier;
@@ -54,15 +62,23 @@ static void notifier_free(struct mmu_notifier *notifier)
 {
 	struct elisa_vmm *vmm = vmm_of(notifier);
 
-	WARN_ON(vmm->pins);
+	WARN_ON(vmm->pins || vmm->export_count);
 	xa_destroy(&vmm->folios);
 	kfree(vmm);
 }
 
 static void mm_released(struct mmu_notifier *notifier, struct mm_struct *mm)
 {
-	WRITE_ONCE(vmm_of(notifier)->gone, true);
-	queue_work(system_unbound_wq, &ending);
+	struct elisa_vmm *vmm = vmm_of(notifier);
+
+	spin_lock(&elisa_registry);
+	vmm->gone = true;
+	/* without references there is nothing to end; it happens once, so the work is not queued */
+	if (vmm->refs) {
+		vmm->refs++;
+		queue_work(elisa_works, &vmm->ending);
+	}
+	spin_unlock(&elisa_registry);
 }
 
 static const struct mmu_notifier_ops notifier_ops = {
@@ -71,11 +87,12 @@ static const struct mmu_notifier_ops notifier_ops = {
 	.release = mm_released,
 };
 
-/* A reference. The caller has a user of @mm (mm_users), and not elisa_lock. */
+/* A reference. The caller has a user of @mm (mm_users), and no lock. */
 struct elisa_vmm *elisa_vmm_get(struct mm_struct *mm)
 {
 	struct mmu_notifier *notifier;
 	struct elisa_vmm *vmm;
+	bool first;
 
 	if (mmap_write_lock_killable(mm))
 		return ERR_PTR(-EINTR);
@@ -84,37 +101,71 @@ struct elisa_vmm *elisa_vmm_get(struct mm_struct *mm)
 	if (IS_ERR(notifier))
 		return ERR_CAST(notifier);
 	vmm = vmm_of(notifier);
-	mutex_lock(&elisa_lock);
+	spin_lock(&elisa_registry);
+	first = !vmm->refs++;
+	if (first)
+		hash_add(vmms, &vmm->hash, (unsigned long)mm);
+	spin_unlock(&elisa_registry);
 	/* all our references together are one to the notifier */
-	if (vmm->refs++)
+	if (!first)
 		mmu_notifier_put(notifier);
-	mutex_unlock(&elisa_lock);
 	return vmm;
 }
 
-/* Under elisa_lock. */
 void elisa_vmm_put(struct elisa_vmm *vmm)
 {
-	lockdep_assert_held(&elisa_lock);
-	if (!--vmm->refs)
+	bool last;
+
+	spin_lock(&elisa_registry);
+	last = !--vmm->refs;
+	if (last)
+		hash_del(&vmm->hash);
+	spin_unlock(&elisa_registry);
+	if (last)
 		mmu_notifier_put(&vmm->notifier);
 }
 
-/*
- * The VM uses a grant of @vmm, which is its own: what it pins is counted there. Under elisa_lock.
- */
-void elisa_vm_join(struct elisa_vm *vm, struct elisa_vmm *vmm)
+/* The VMM whose address space is @mm, or NULL. Under elisa_registry. */
+struct elisa_vmm *elisa_vmm_find(struct mm_struct *mm)
 {
-	lockdep_assert_held(&elisa_lock);
-	if (vm->vmm)
-		return;
-	vmm->refs++;
-	vm->vmm = vmm;
+	struct elisa_vmm *vmm;
+
+	lockdep_assert_held(&elisa_registry);
+	hash_for_each_possible(vmms, vmm, hash, (unsigned long)mm)
+		if (vmm->mm == mm)
+			return vmm;
+	return NULL;
+}
+
+/* The same with a reference. */
+struct elisa_vmm *elisa_vmm_of(struct mm_struct *mm)
+{
+	struct elisa_vmm *vmm;
+
+	spin_lock(&elisa_registry);
+	vmm = elisa_vmm_find(mm);
+	if (vmm)
+		vmm->refs++;
+	spin_unlock(&elisa_registry);
+	return vmm;
+}
+
+/* What the VMM's VMs have done cost so much. Returns how long they have to wait for it. */
+u64 elisa_vmm_charge(struct elisa_vmm *vmm, u64 now, u64 cost, u64 burst)
+{
+	u64 wait;
+
+	spin_lock(&elisa_registry);
+	elisa_bucket_take(&vmm->calls, now, cost);
+	wait = elisa_bucket_wait(&vmm->calls, now, burst);
+	spin_unlock(&elisa_registry);
+	return wait;
 }
 
 /* There are no grants and no VMs any more. */
 void elisa_vmm_exit(void)
 {
+	/* works of VMMs that have gone have references still */
+	flush_workqueue(elisa_works);
 	mmu_notifier_synchronize();
-	flush_work(&ending);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The hostile tenant's ten storms: what one VM, or one VMM, can ask of the host without end. Each is
- * one turn of a loop; the first turn sets up what it needs.
+ * The hostile tenant's ten storms: what one VM, or one VMM, can ask of the host without end. Each
+ * is one turn of a loop; the first turn sets up what it needs.
  */
 #include <string.h>
 #include "../../gate/gate_page.h"

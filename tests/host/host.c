@@ -18,6 +18,7 @@ WEAK unsigned int elisa_max_suspend_us = 100000;
 WEAK unsigned int elisa_default_max_pages = 600;
 WEAK unsigned int elisa_calls_per_second = 1000;
 WEAK atomic64_t elisa_counters[ELISA_COUNT_COUNT];
+struct workqueue_struct *elisa_works;
 WEAK bool elisa_invept_context = true;
 
 WEAK bool elisa_cpu_leaks(void)
@@ -89,13 +90,13 @@ bool elisa_kvm_get(struct kvm *kvm)
 
 void elisa_kvm_put(struct kvm *kvm)
 {
-	shim_assert(!elisa_lock.held);
+	shim_assert(!shim_mutex_depth && !shim_spin_depth);
 	machine_of(kvm)->references--;
 }
 
 void elisa_kvm_interrupt(struct kvm *kvm, u32 gsi)
 {
-	shim_assert(machine_of(kvm)->references == 1 && !elisa_lock.held && !shim_spin_depth);
+	shim_assert(machine_of(kvm)->references == 1 && !shim_mutex_depth && !shim_spin_depth);
 	machine_of(kvm)->edges[gsi]++;
 	shim_pass(interrupt_takes);
 }
@@ -176,11 +177,11 @@ static void start_once(void)
 	if (started)
 		return;
 	started = true;
-	shim_assert(!elisa_tables_init() && !elisa_doorbell_init() && !elisa_failure_init());
-	mutex_lock(&elisa_lock);
+	elisa_tables_init();
+	elisa_directory_init();
+	shim_assert(!elisa_failure_init());
 	for (u32 slot = 0; slot < ELISA_SLOTS; slot++)
 		shim_assert(!elisa_slot_prepare(slot));
-	mutex_unlock(&elisa_lock);
 	atexit(elisa_tables_exit);
 	atexit(elisa_doorbell_exit);
 	atexit(elisa_failure_exit);
@@ -219,12 +220,12 @@ void host_settle(void)
 void host_end(void)
 {
 	shim_fail_after = -1;
+	shim_assert(!shim_meanwhile);
 	host_settle();
 	for (int i = 0; i < MACHINES; i++) {
 		elisa_vcpu_gone(&machines[i].vcpu);
 		host_settle();
 	}
-	elisa_attach_exit();
 	elisa_vms_free();
 	elisa_grants_free();
 	elisa_vmm_exit();

@@ -46,9 +46,7 @@ static void detach(void)
 	u32 why;
 	u64 value;
 
-	mutex_lock(&elisa_lock);
 	assert_int_equal(elisa_detach(host_vm(GUEST), 0, &why, &value), 0);
-	mutex_unlock(&elisa_lock);
 }
 
 static void the_context_outlives_the_detach(void **state)

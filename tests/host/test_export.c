@@ -79,14 +79,14 @@ static void exports_refused(void **state)
 	create("shop");
 	request_export(&page, "shop");
 	expect(MANAGER, ELISA_HC_EXPORT_CREATE, -EEXIST, ELISA_WHY_NAME_TAKEN, 0);
-	for (u32 i = 1; i < ELISA_EXPORTS_PER_VM; i++) {
+	for (u32 i = 1; i < ELISA_EXPORTS_PER_VMM; i++) {
 		char name[32];
 
 		snprintf(name, sizeof(name), "shop%u", i);
 		create(name);
 	}
 	request_export(&page, "shop-last");
-	expect(MANAGER, ELISA_HC_EXPORT_CREATE, -EDQUOT, ELISA_WHY_QUOTA, ELISA_EXPORTS_PER_VM);
+	expect(MANAGER, ELISA_HC_EXPORT_CREATE, -EDQUOT, ELISA_WHY_QUOTA, ELISA_EXPORTS_PER_VMM);
 }
 
 static void entries_refused(void **state)
@@ -133,15 +133,15 @@ static void poison_is_spread_once(void **state)
 	host_publish("shop");
 	assert_int_equal(host_attach("shop", ROOT, 0), 0);
 	export = list_entry(elisa_exports.next, struct elisa_export, all);
-	export->poisoned = export->poison_is_new = true;
-	elisa_export_was_poisoned();
+	host_vcpu(GUEST)->inside = true;
+	export->poisoned = true;
+	elisa_export_was_poisoned(export);
+	elisa_export_was_poisoned(export);
 	before = shim_flushes;
 	shim_run_work();
 	assert_int_equal(shim_flushes, before + 1);
-	/* another export's */
-	elisa_export_was_poisoned();
-	shim_run_work();
-	assert_int_equal(shim_flushes, before + 1);
+	assert_true(host_vcpu(GUEST)->stale);
+	host_vcpu(GUEST)->inside = false;
 }
 
 static void others_exports_are_unknown(void **state)

@@ -17,11 +17,12 @@ static u8 byte(u64 address)
 
 static void set_up(u64 address, bool on)
 {
-	struct elisa_vcpu vcpu = {.kvm_vcpu = (struct kvm_vcpu *)address};
+	struct elisa_vm vm = {.id = 1};
+	struct elisa_vcpu vcpu = {.kvm_vcpu = (struct kvm_vcpu *)address, .vm = &vm};
 
-	mutex_lock(&elisa_lock);
+	spin_lock(&vm.lock);
 	elisa_vcpu_set_up(&vcpu, on);
-	mutex_unlock(&elisa_lock);
+	spin_unlock(&vm.lock);
 	assert_int_equal(vcpu.counted, on);
 }
 

@@ -174,6 +174,7 @@ static void all_of_a_vmm_count_together(void **state)
 /* ... nor do tables, for all the places in which it was mapped, in one request or in many. */
 static void tables_go_with_what_they_mapped(void **state)
 {
+	struct elisa_export *export;
 	long before;
 
 	(void)state;
@@ -192,8 +193,9 @@ static void tables_go_with_what_they_mapped(void **state)
 	assert_int_equal(map(0x200000, 1, 300), 0);
 	assert_int_equal(map(0x201000, 1, 301), 0);
 	unmap(0x200000, 1);
-	assert_int_not_equal(
-		elisa_export_table_get(elisa_export_of(host_vm(MANAGER), id), 0x201000), 0);
+	export = elisa_export_of(host_vm(MANAGER), id);
+	assert_int_not_equal(elisa_export_table_get(export, 0x201000), 0);
+	elisa_export_put(export);
 }
 
 /* ---- the end of a VMM, whose VM another process keeps */
@@ -254,7 +256,7 @@ static void grants_end_with_their_vmm(void **state)
 	host_grant(MANAGER, ELISA_GRANT_EXPORT, "other", 0);
 	shim_exit_mmap(&machines[MANAGER].mm);
 	host_settle();
-	list_for_each_entry(grant, &elisa_grants, node) {
+	list_for_each_entry(grant, &elisa_grants, all) {
 		assert_ptr_equal(grant->vmm->mm, &machines[GUEST].mm);
 		count++;
 	}

@@ -18,10 +18,32 @@ void shim_bug(const char *file, int line, const char *text)
 	abort();
 }
 
+void (*shim_meanwhile)(void);
+long shim_meanwhile_at;
+
+static void other_thread(long at)
+{
+	void (*meanwhile)(void) = shim_meanwhile;
+	struct task_struct *this = current;
+	unsigned int depth = shim_mutex_depth;
+
+	if (!meanwhile || shim_meanwhile_at != at)
+		return;
+	shim_meanwhile = NULL;
+	/* the mutexes that this thread has stay held, but are not the other one's */
+	shim_mutex_depth = 0;
+	meanwhile();
+	shim_mutex_depth = depth;
+	current = this;
+}
+
 /* ---- memory */
 static bool may_allocate(void)
 {
 	shim_assert(!shim_spin_depth);
+	other_thread(0);
+	if (shim_meanwhile_at > 0)
+		shim_meanwhile_at--;
 	if (!shim_fail_after)
 		return false;
 	if (shim_fail_after > 0)
@@ -189,6 +211,7 @@ void on_each_cpu_mask(const struct cpumask *mask, void (*function)(void *), void
 	shim_assert(wait && !shim_spin_depth);
 	shim_interrupted = mask->bits;
 	shim_flushes++;
+	other_thread(-1);
 	function(info);
 }
 

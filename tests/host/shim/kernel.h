@@ -37,6 +37,7 @@ typedef u64 gfn_t;
 #define READ_ONCE(x)			    (*(const volatile typeof(x) *)&(x))
 #define WRITE_ONCE(x, value)		    (*(volatile typeof(x) *)&(x) = (value))
 #define xchg(p, value)			    __atomic_exchange_n(p, value, __ATOMIC_SEQ_CST)
+#define cmpxchg(p, old, value)		    __sync_val_compare_and_swap(p, old, value)
 #define array_index_nospec(i, size)	    ((i) < (size) ? (i) : 0)
 #define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 #define shim_assert(condition)                                    \
@@ -60,6 +61,9 @@ static inline u64 div_u64(u64 a, u32 b)
 extern long shim_live;	     /* allocations that are not freed */
 extern long shim_fail_after; /* this many allocations succeed, the next one fails; -1: none */
 extern long shim_modules;    /* references to the module */
+/* What another thread does once, when the n-th allocation from now on is made, or an IPI is sent. */
+extern void (*shim_meanwhile)(void);
+extern long shim_meanwhile_at; /* 0: the next allocation; -1: the next IPI */
 extern unsigned long shim_flushes;
 extern unsigned int shim_spin_depth, shim_mutex_depth;
 extern u64 shim_vmcs[0x8000];
@@ -145,6 +149,8 @@ static inline void list_splice_init(struct list_head *from, struct list_head *to
 	}
 }
 
+#define list_first_entry_or_null(list, type, member) \
+	(list_empty(list) ? NULL : list_entry((list)->next, type, member))
 static inline void list_move(struct list_head *entry, struct list_head *list)
 {
 	list_del(entry);
@@ -159,24 +165,34 @@ static inline void list_move(struct list_head *entry, struct list_head *list)
 	    n = list_entry(p->member.next, typeof(*p), member); \
 	     &p->member != (list); p = n, n = list_entry(n->member.next, typeof(*n), member))
 
-/* a hash table that is one list */
+/* a hash table that is one list; a node is in none if it was never added, or removed */
 struct hlist_node {
 	struct list_head node;
 };
 struct rcu_head {
 	void *unused;
 };
-#define DEFINE_HASHTABLE(name, bits)	LIST_HEAD(name)
-#define hash_add_rcu(table, entry, key) list_add_tail(&(entry)->node, &(table))
-#define hash_del_rcu(entry)		list_del(&(entry)->node)
+#define DEFINE_HASHTABLE(name, bits) LIST_HEAD(name)
+#define hash_add(table, entry, key)  ((void)(key), list_add_tail(&(entry)->node, &(table)))
+#define hash_hashed(entry)	     ((entry)->node.next != NULL)
+#define hash_del(entry)		     (hash_hashed(entry) ? list_del(&(entry)->node) : (void)0)
+#define hash_add_rcu		     hash_add
+#define hash_del_rcu		     hash_del
+#define hash_for_each_possible	     hash_for_each_possible_rcu
 #define hash_for_each_possible_rcu(table, p, member, key) \
+	(void)(key);                                      \
 	list_for_each_entry(p, &(table), member.node)
-#define rcu_read_lock()		   ((void)0)
-#define rcu_read_unlock()	   ((void)0)
-#define rcu_barrier()		   ((void)0)
+typedef struct {
+	u64 key[2];
+} siphash_key_t;
+#define siphash(data, length, key)     ((u64)(*(const u8 *)(data)) + (length))
+#define get_random_bytes(data, length) memset(data, 7, length)
+#define rcu_read_lock()		       ((void)0)
+#define rcu_read_unlock()	       ((void)0)
+#define rcu_barrier()		       ((void)0)
 
 /* ---- bits */
-#define DECLARE_BITMAP(name, bits) unsigned long name[((bits) + 63) / 64]
+#define DECLARE_BITMAP(name, bits)     unsigned long name[((bits) + 63) / 64]
 static inline void set_bit(unsigned int n, unsigned long *map)
 {
 	map[n / 64] |= 1UL << n % 64;
@@ -261,6 +277,9 @@ static inline int mutex_lock_killable(struct mutex *lock)
 }
 void shim_spin_lock(spinlock_t *lock);
 void shim_spin_unlock(spinlock_t *lock);
+#define DEFINE_SPINLOCK(name)		    spinlock_t name
+#define spin_lock			    shim_spin_lock
+#define spin_unlock			    shim_spin_unlock
 #define spin_lock_init(lock)		    ((lock)->held = false)
 #define spin_lock_irqsave(lock, flags)	    ((flags) = 0, shim_spin_lock(lock))
 #define spin_unlock_irqrestore(lock, flags) ((void)(flags), shim_spin_unlock(lock))
@@ -283,18 +302,19 @@ struct workqueue_struct {
 #define alloc_workqueue(name, flags, max) kzalloc(sizeof(struct workqueue_struct), 0)
 #define destroy_workqueue(queue)	  (shim_run_work(), kfree(queue))
 #define queue_work(queue, work)		  schedule_work(work)
-#define system_unbound_wq		  NULL
-#define flush_work(work)		  shim_run_work()
+#define flush_workqueue(queue)		  shim_run_work()
 
 /* a delay is over when somebody lets the work run */
 struct delayed_work {
 	struct work_struct work;
 };
-#define DECLARE_DELAYED_WORK(name, f)		struct delayed_work name = {.work.function = f}
-#define HZ					250
-#define mod_delayed_work(queue, delayed, delay) schedule_work(&(delayed)->work)
-#define schedule_delayed_work(delayed, delay)	schedule_work(&(delayed)->work)
-#define cancel_delayed_work_sync(delayed)	shim_run_work()
+#define INIT_DELAYED_WORK(delayed, f)		  INIT_WORK(&(delayed)->work, f)
+#define to_delayed_work(w)			  container_of(w, struct delayed_work, work)
+#define HZ					  250
+#define queue_delayed_work(queue, delayed, delay) schedule_work(&(delayed)->work)
+/* true: it was on its way */
+#define mod_delayed_work(queue, delayed, delay)	  (!schedule_work(&(delayed)->work))
+#define cancel_delayed_work_sync(delayed)	  (shim_run_work(), false)
 u64 ktime_get_mono_fast_ns(void);
 extern u64 shim_tick; /* ns from one look at the clock to the next */
 void shim_pass(u64 ns);
@@ -327,9 +347,12 @@ extern unsigned int tsc_khz;
 struct cpumask {
 	unsigned long bits;
 };
-#define cpumask_clear(mask)	   ((void)((mask)->bits = 0))
-#define cpumask_set_cpu(cpu, mask) ((void)((mask)->bits |= 1UL << (cpu)))
-#define raw_smp_processor_id()	   shim_cpu
+typedef struct cpumask *cpumask_var_t;
+#define zalloc_cpumask_var(mask, flags) ((*(mask) = shim_alloc(sizeof(struct cpumask))) != NULL)
+#define free_cpumask_var		kfree
+#define on_each_cpu(f, info, wait)	on_each_cpu_mask(&(struct cpumask){~0UL}, f, info, wait)
+#define cpumask_set_cpu(cpu, mask)	((void)((mask)->bits |= 1UL << (cpu)))
+#define raw_smp_processor_id()		shim_cpu
 extern int shim_cpu;
 extern unsigned long shim_interrupted; /* the last ones that had an IPI */
 void on_each_cpu_mask(const struct cpumask *mask, void (*function)(void *), void *info, bool wait);

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * How an attachment ends. The guest may detach it, the manager evict it, the export end, the
+ * administrator take a grant back, the VM or its VMM end, memory fail: in any thread, and several
+ * at once. So each step may be done by each of them, and only the last one is done once:
+ *
+ *   shut     vm->lock: the contexts are revoked. An entry hook that runs later enters none.
+ *   kick     The CPUs that run a vCPU of the VM leave guest mode once. After that no CPU runs or
+ *            resumes any of the contexts. A vCPU may still be on its way from such an exit to its
+ *            exit hook: see context_end() in sync.c.
+ *   finish   The donated pages leave the object, with a flush. Under export->lock and vm->lock the
+ *            attachment leaves the export: `export` is NULL after that, the place is free, the
+ *            exchange buffer is not its own any more. The thread that finds `export` set does this.
+ *
+ * A revoked attachment keeps its slot until the guest detaches, so that callers get an error and
+ * not a fault. Pages of the guest's go to its VM, whose thread or work unpins them.
+ */
+#include <linux/nospec.h>
+#include <linux/slab.h>
+
+#include "elisa.h"
+
+static void attachment_release(struct kref *ref)
+{
+	struct elisa_attachment *a = container_of(ref, struct elisa_attachment, ref);
+
+	elisa_events_put(a->events);
+	elisa_bell_put(a->bell);
+	elisa_attachment_tables_free(a);
+	elisa_vm_put(a->vm);
+	kfree_rcu(a, rcu);
+}
+
+void elisa_attachment_put(struct elisa_attachment *a)
+{
+	kref_put(&a->ref, attachment_release);
+}
+
+/* The complete attachment in a slot of the VM's, with a reference, or NULL. */
+struct elisa_attachment *elisa_attachment_in(struct elisa_vm *vm, u32 slot)
+{
+	struct elisa_attachment *a = NULL;
+
+	if (slot >= ELISA_SLOTS)
+		return NULL;
+	spin_lock(&vm->lock);
+	a = vm->slots[array_index_nospec(slot, ELISA_SLOTS)];
+	if (a && a->number)
+		kref_get(&a->ref);
+	else
+		a = NULL;
+	spin_unlock(&vm->lock);
+	return a;
+}
+
+/* What it is attached to, with a reference; NULL: it is revoked. */
+struct elisa_export *elisa_attachment_export(struct elisa_attachment *a)
+{
+	struct elisa_export *export;
+
+	spin_lock(&a->vm->lock);
+	export = a->export;
+	if (export)
+		kref_get(&export->ref);
+	spin_unlock(&a->vm->lock);
+	return export;
+}
+
+/* A kernel must be trusted with PCIDs for all that its VM is attached to. Under vm->lock. */
+void elisa_vm_update_pcid(struct elisa_vm *vm)
+{
+	bool allowed = true;
+	int i;
+
+	for (i = 0; i < ELISA_SLOTS; i++)
+		if (vm->slots[i] && vm->slots[i]->export)
+			allowed &= vm->slots[i]->allow_pcid;
+	WRITE_ONCE(vm->allow_pcid, allowed);
+}
+
+/*
+ * Every entry hook from now on sees `revoked`. Until the kick that has to follow, a vCPU may run in
+ * a context; another thread's kick for the same may not have come yet. Under vm->lock.
+ */
+void elisa_attachment_shut(struct elisa_attachment *a, struct elisa_kick *kick)
+{
+	struct elisa_context *c;
+	unsigned long flags;
+
+	lockdep_assert_held(&a->vm->lock);
+	a->shut = true;
+	list_for_each_entry(c, &a->contexts, node) {
+		struct elisa_vcpu *vcpu = c->vcpu;
+
+		raw_spin_lock_irqsave(&vcpu->lock, flags);
+		if (!c->revoked)
+			c->entry = vcpu->inside ? vcpu->entries : 0;
+		c->revoked = true;
+		vcpu->stale = true;
+		elisa_kick_add(kick, vcpu);
+		raw_spin_unlock_irqrestore(&vcpu->lock, flags);
+	}
+}
+
+/* Under export->lock and vm->lock. */
+static void leave_export(struct elisa_export *export, struct elisa_attachment *a)
+{
+	struct elisa_context *c;
+	u32 i;
+
+	list_for_each_entry(c, &a->contexts, node)
+		for (i = 0; i < 512; i++)
+			c->pdpt[ELISA_IN_SUB][i] = 0;
+	elisa_place_leave(export, a);
+	list_del(&a->node);
+	a->export = NULL;
+	elisa_vm_update_pcid(a->vm);
+	if (a->exchange)
+		elisa_vm_leave(a->vm, a->exchange);
+	a->exchange = NULL;
+}
+
+/* The attachment is shut, and no CPU runs its contexts. True: this thread has ended it. */
+static bool finish(struct elisa_export *export, struct elisa_attachment *a)
+{
+	bool was_attached;
+
+	elisa_donations_end(export, a);
+	spin_lock(&export->lock);
+	spin_lock(&a->vm->lock);
+	was_attached = a->export;
+	if (was_attached)
+		leave_export(export, a);
+	spin_unlock(&a->vm->lock);
+	spin_unlock(&export->lock);
+	if (!was_attached)
+		return false;
+	elisa_hooks_disarm();
+	elisa_event(a->events, (struct elisa_event){.type = ELISA_EVENT_DETACH,
+						    .export_id = a->export_id,
+						    .attachment = a->number});
+	return true;
+}
+
+/* One that is revoked was kicked before it was finished. */
+static void shut_and_kick(struct elisa_attachment *a)
+{
+	struct elisa_kick kick;
+
+	elisa_kick_begin(&kick);
+	spin_lock(&a->vm->lock);
+	if (a->export)
+		elisa_attachment_shut(a, &kick);
+	spin_unlock(&a->vm->lock);
+	elisa_kick_end(&kick);
+}
+
+/* The same for one that is shut, after the kick. */
+void elisa_attachment_finish(struct elisa_attachment *a)
+{
+	struct elisa_export *export = elisa_attachment_export(a);
+
+	if (!export)
+		return;
+	if (finish(export, a)) {
+		/* a process that sleeps until its place is rung learns of it */
+		elisa_ring(a->bell);
+		elisa_vm_work_soon(a->vm);
+		/* the attachment's */
+		elisa_export_put(export);
+	}
+	elisa_export_put(export);
+}
+
+/* The attachment ends. Its callers get an error, not a fault. */
+void elisa_attachment_revoke(struct elisa_attachment *a)
+{
+	shut_and_kick(a);
+	elisa_attachment_finish(a);
+}
+
+/* The slot of a revoked attachment is free. A thread of its VM's, or of the VM's end. */
+void elisa_attachment_free(struct elisa_attachment *a)
+{
+	struct elisa_vm *vm = a->vm;
+	LIST_HEAD(gone);
+	bool had_slot;
+
+	spin_lock(&vm->lock);
+	had_slot = vm->slots[a->slot] == a;
+	if (had_slot) {
+		vm->slots[a->slot] = NULL;
+		elisa_contexts_end(a, &gone);
+	}
+	spin_unlock(&vm->lock);
+	elisa_contexts_free(&gone);
+	elisa_vm_unpin_unused(vm);
+	/* vCPUs may have contexts that only they can end, or nothing that they need */
+	elisa_vm_work_soon(vm);
+	if (had_slot)
+		elisa_attachment_put(a);
+}
+
+int elisa_detach(struct elisa_vm *vm, u32 slot, u32 *why, u64 *value)
+{
+	struct elisa_attachment *a = elisa_attachment_in(vm, slot);
+
+	if (!a)
+		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_ATTACHMENT, value, slot);
+	elisa_attachment_revoke(a);
+	elisa_attachment_free(a);
+	elisa_attachment_put(a);
+	return 0;
+}
+
+/* The manager is done with one guest: that one's calls end, all others go on. */
+int elisa_evict(struct elisa_export *export, struct elisa_hc_evict *in, u32 *why, u64 *value)
+{
+	struct elisa_attachment *a, *found = NULL;
+
+	if (in->pad)
+		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->pad);
+	spin_lock(&export->lock);
+	list_for_each_entry(a, &export->attachments, node)
+		if (a->number == in->attachment) {
+			found = a;
+			kref_get(&a->ref);
+			break;
+		}
+	spin_unlock(&export->lock);
+	if (!found)
+		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_ATTACHMENT, value, in->attachment);
+	elisa_attachment_revoke(found);
+	elisa_attachment_put(found);
+	return 0;
+}

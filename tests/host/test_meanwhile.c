@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What another thread ends while a request is being made ready without a lock: the request sees it
+ * when it takes the locks, is refused as if it had come later, and leaves nothing.
+ */
+#include <setjmp.h>
+#include <cmocka.h>
+#include "requests.h"
+
+#define PLACES (1ULL << 20) /* offset in the object area */
+
+static u32 id, grant;
+
+static void meanwhile(void (*other)(void), long at)
+{
+	shim_meanwhile = other;
+	shim_meanwhile_at = at;
+}
+
+static int start(void **state)
+{
+	(void)state;
+	host_start();
+	host_grant(MANAGER, ELISA_GRANT_EXPORT, "shop*", 40);
+	grant = host_grant(GUEST, ELISA_GRANT_ATTACH, "shop*", 300);
+	id = create("shop");
+	map(id, 0, 1);
+	memset(&page, 0, sizeof(page));
+	page.places = (struct elisa_hc_places){id, 1, PLACES, 16};
+	expect(MANAGER, ELISA_HC_EXPORT_PLACES, 0, ELISA_OK, 0);
+	publish(id, 0, 0, ELISA_OK, 0);
+	/* the vCPU's own structures */
+	memset(&page, 0, sizeof(page));
+	host_call(GUEST, ELISA_HC_EVENTS, &page);
+	return 0;
+}
+
+static void set_ticket(u8 byte)
+{
+	struct elisa_hc_page set = {.ticket = {.id = id}};
+
+	memset(set.ticket.ticket, byte, ELISA_TICKET_SIZE);
+	assert_int_equal(host_call(MANAGER, ELISA_HC_EXPORT_TICKET, &set), 0);
+}
+
+static void refused(int error, u32 why, u64 value)
+{
+	expect(GUEST, ELISA_HC_ATTACH, error, why, value);
+	assert_null(host_vm(GUEST)->slots[0]);
+	assert_int_equal(atomic64_read(&machines[GUEST].mm.pinned_vm), 0);
+	assert_int_equal(hooks_armed, 0);
+}
+
+static void take_grant_back(void)
+{
+	assert_int_equal(elisa_grant_remove(grant), 0);
+}
+
+static void an_attach_whose_grant_goes(void **state)
+{
+	(void)state;
+	request_attach(&page, "shop", ROOT, 2);
+	meanwhile(take_grant_back, 1);
+	refused(-EPERM, ELISA_WHY_NO_GRANT, 0);
+}
+
+static void destroy(void)
+{
+	struct elisa_hc_page end = {.destroy = {id, 0}};
+
+	assert_int_equal(host_call(MANAGER, ELISA_HC_EXPORT_DESTROY, &end), 0);
+}
+
+static void an_attach_whose_export_goes(void **state)
+{
+	(void)state;
+	request_attach(&page, "shop", ROOT, 2);
+	meanwhile(destroy, 1);
+	refused(-ENOENT, ELISA_WHY_NO_EXPORT, 0);
+}
+
+static void other_ticket(void)
+{
+	set_ticket(6);
+}
+
+static void an_attach_whose_ticket_goes(void **state)
+{
+	(void)state;
+	set_ticket(5);
+	request_attach(&page, "", ROOT, 2);
+	memset(page.attach.ticket, 5, ELISA_TICKET_SIZE);
+	meanwhile(other_ticket, 1);
+	refused(-ENOENT, ELISA_WHY_NO_EXPORT, 0);
+}
+
+static void reset(void)
+{
+	elisa_vm_reset(host_vm(GUEST));
+}
+
+static void an_attach_whose_vm_is_reset(void **state)
+{
+	(void)state;
+	request_attach(&page, "shop", ROOT, 2);
+	meanwhile(reset, 3);
+	refused(-ENOENT, ELISA_WHY_NO_ATTACHMENT, 0);
+}
+
+static void attach_too(void)
+{
+	struct elisa_hc_page same;
+
+	assert_int_equal(host_call(GUEST, ELISA_HC_ATTACH, request_attach(&same, "shop", ROOT, 1)),
+			 -EEXIST);
+}
+
+/* A slot is taken before the attachment is complete, and nothing detaches it till then. */
+static void two_attaches_of_one_process(void **state)
+{
+	(void)state;
+	request_attach(&page, "shop", ROOT, 2);
+	meanwhile(attach_too, 2);
+	expect(GUEST, ELISA_HC_ATTACH, 0, ELISA_OK, 0);
+	assert_int_equal(atomic64_read(&machines[GUEST].mm.pinned_vm), 2);
+}
+
+static void take_managers_grant(void)
+{
+	assert_int_equal(elisa_grant_remove(grant - 1), 0);
+}
+
+static void a_publication_whose_grant_goes(void **state)
+{
+	(void)state;
+	request_export(&page, "shop2");
+	meanwhile(take_managers_grant, 1);
+	expect(MANAGER, ELISA_HC_EXPORT_CREATE, -EPERM, ELISA_WHY_NO_GRANT, 0);
+	assert_true(list_empty(&elisa_exports));
+}
+
+static void detach(void)
+{
+	u32 why;
+	u64 value;
+
+	assert_int_equal(elisa_detach(host_vm(GUEST), 0, &why, &value), 0);
+}
+
+static void a_donation_whose_donor_goes(void **state)
+{
+	(void)state;
+	assert_int_equal(host_attach("shop", ROOT, 0), 0);
+	memset(&page, 0, sizeof(page));
+	page.donate.count = 2;
+	page.donate.gpa[0] = GPA(300);
+	page.donate.gpa[1] = GPA(301);
+	meanwhile(detach, 1);
+	expect(GUEST, ELISA_HC_DONATE, -ENOENT, ELISA_WHY_NO_ATTACHMENT, 0);
+	assert_int_equal(atomic64_read(&machines[GUEST].mm.pinned_vm), 0);
+}
+
+static void attach(void)
+{
+	request_attach(&page, "shop", ROOT, 2);
+	expect(GUEST, ELISA_HC_ATTACH, 0, ELISA_OK, 0);
+}
+
+static void sync(void)
+{
+	memset(&page, 0, sizeof(page));
+	expect(GUEST, ELISA_HC_VCPU_SYNC, 0, ELISA_OK, 0);
+}
+
+/* The hypercall's own page and the list page come before the context. */
+#define IN_CONTEXT 3
+
+static void a_context_whose_attachment_goes(void **state)
+{
+	(void)state;
+	attach();
+	meanwhile(detach, IN_CONTEXT);
+	sync();
+	assert_null(host_vcpu(GUEST)->slots[0]);
+	assert_int_equal(hooks_armed, 0);
+}
+
+static void be_idle(void)
+{
+	assert_false(elisa_vcpus_give_back(host_vm(GUEST)));
+	assert_null(host_vcpu(GUEST)->list);
+}
+
+static void a_context_whose_list_page_goes(void **state)
+{
+	const struct elisa_vcpu *vcpu = host_vcpu(GUEST);
+
+	(void)state;
+	attach();
+	meanwhile(be_idle, IN_CONTEXT);
+	sync();
+	assert_non_null(vcpu->list);
+	assert_ptr_equal(vcpu->slots[0]->list, vcpu->list);
+	assert_int_equal(hooks_armed, 2);
+}
+
+static struct elisa_hc_donate gift;
+
+static void donate(void)
+{
+	u32 why;
+	u64 value;
+
+	current = &shim_tasks[GUEST];
+	assert_int_equal(elisa_donate(host_vm(GUEST), &machines[GUEST].vcpu, &gift, &why, &value),
+			 0);
+}
+
+/* At the object's end: there is no table for what does not fit any more. */
+static void two_donations_for_one_room(void **state)
+{
+	u32 last = create("shop.last");
+
+	(void)state;
+	map(last, 0, 1);
+	memset(&page, 0, sizeof(page));
+	page.places = (struct elisa_hc_places){last, 1, ELISA_OBJECT_SIZE - 2 * PAGE_SIZE, 2};
+	expect(MANAGER, ELISA_HC_EXPORT_PLACES, 0, ELISA_OK, 0);
+	publish(last, 0, 0, ELISA_OK, 0);
+	assert_int_equal(host_attach("shop.last", ROOT, 0), 0);
+	gift = (struct elisa_hc_donate){.count = 2, .gpa = {GPA(300), GPA(301)}};
+	memset(&page, 0, sizeof(page));
+	page.donate = (struct elisa_hc_donate){.count = 2, .gpa = {GPA(302), GPA(303)}};
+	meanwhile(donate, 1);
+	expect(GUEST, ELISA_HC_DONATE, -ENOSPC, ELISA_WHY_RANGE, 0);
+}
+
+/* A table that is about to be freed gets an entry: it stays, and works. */
+static void a_table_that_is_used_again(void **state)
+{
+	struct elisa_export *export;
+
+	(void)state;
+	assert_int_equal(host_attach("shop", ROOT, 0), 0);
+	gift = (struct elisa_hc_donate){.count = 1, .gpa = {GPA(300)}};
+	memset(&page, 0, sizeof(page));
+	page.unmap = (struct elisa_hc_unmap){.id = id, .offset = 0, .count = 1};
+	meanwhile(donate, -1);
+	expect(MANAGER, ELISA_HC_EXPORT_UNMAP, 0, ELISA_OK, 0);
+	export = elisa_export_of(host_vm(MANAGER), id);
+	/* bits 2:0: the processor follows it */
+	assert_int_equal(export->pd[0][0] & 7, 7);
+	assert_int_not_equal(elisa_export_table_get(export, PLACES), 0);
+	elisa_export_put(export);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, start, requests_end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(an_attach_whose_grant_goes),     TEST(an_attach_whose_export_goes),
+		TEST(an_attach_whose_ticket_goes),    TEST(an_attach_whose_vm_is_reset),
+		TEST(two_attaches_of_one_process),    TEST(a_publication_whose_grant_goes),
+		TEST(a_donation_whose_donor_goes),    TEST(a_context_whose_attachment_goes),
+		TEST(a_context_whose_list_page_goes), TEST(two_donations_for_one_room),
+		TEST(a_table_that_is_used_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
