@@ -15,14 +15,20 @@ _PROFILES = {
     "default": ("mitigations=auto",),
 }
 PROFILES = tuple(_PROFILES)
+# These models' CPUID gives a TSC frequency that their TSC does not have.
+_TSC = "tsc_early_khz=100000"
+_MODELS = {
+    "corei7_skylake_x": (_TSC,),
+    "arrow_lake": (_TSC,),
+    # It says that it has the state of AMX, and not how large that is.
+    "sapphire_rapids": (_TSC, "clearcpuid=amx_tile"),
+}
 
 
 def host(profile, cpu_model, cpus, extra="", weight=1):
     words = ["console=ttyS0", *_COMMON, *_PROFILES[profile], f"lpj={400000 * weight}", "reboot=t",
              "initcall_blacklist=" + ",".join(_SKIPPED)]
-    if cpu_model == "corei7_skylake_x":
-        # Its CPUID gives a TSC frequency that its TSC does not have.
-        words.append("tsc_early_khz=100000")
+    words += _MODELS.get(cpu_model, ())
     if cpus > 1:
         # Bochs does not skip over the idle time of more than one processor, and grace periods are idle
         # time: rmmod takes 6 times as long without this.

@@ -21,10 +21,11 @@ _BAD = re.compile("|".join((
 _USUAL = re.compile("|".join((
     r"Spectre V2 : WARNING: Unprivileged eBPF",
     r"kfence: initialized",
-    # Bochs's CPUID: leaf 4 says more cores than leaf 1 has logical processors. 6.12 and newer care.
-    r"WARNING: .*topology_common\.c:\d+ parse_legacy",
+    # Bochs's CPUID: leaf 4 says more cores than leaf 1 has logical processors. 6.12 and newer care;
+    # 7.x says "at" before the function.
+    r"WARNING: .*topology_common\.c:\d+ (at )?parse_legacy",
     # Bochs's CPUID: sizes of the extended state, on tigerlake and corei7_skylake_x.
-    r"WARNING: .*fpu/xstate\.c:\d+ fpu__init_system_xstate",
+    r"WARNING: .*fpu/xstate\.c:\d+ (at )?fpu__init_system_xstate",
 )))
 _CUT, _END_TRACE = "[ cut here ]", "[ end trace "
 
