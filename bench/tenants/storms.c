@@ -55,13 +55,17 @@ static void ring(struct tenant *tenant)
 {
 	static bool attached_already;
 	static uint32_t slot;
+	struct outcome out;
 
 	if (!attached_already) {
 		slot = attach(tenant->guest, tenant->name, ELISA_STUB_TRUSTING, 0);
+		mask_pic(tenant->guest);
 		tenant_doorbell(tenant->guest, GSI);
 	}
 	attached_already = true;
-	CHECK_EQ(call(tenant->guest, 0, slot, DO_RINGS, 0, 0).error, ELISA_CALL_TIMEOUT);
+	out = call(tenant->guest, 0, slot, DO_RINGS, 0, 0);
+	CHECK_EQ(out.exit, 0);
+	CHECK_EQ(out.error, ELISA_CALL_TIMEOUT);
 	memset(tenant->manager->page, 0, PAGE_SIZE);
 	tenant->manager->page->publish.id = tenant->id;
 	CHECK_EQ(hypercall(tenant->manager, 0, ELISA_HC_EXPORT_PUBLISH), 0);
