@@ -165,10 +165,11 @@ void elisa_attachment_finish(struct elisa_attachment *a)
 	if (finish(export, a)) {
 		/* a process that sleeps until its place is rung learns of it */
 		elisa_ring(a->bell);
-		elisa_vm_work_soon(a->vm);
 		/* the attachment's */
 		elisa_export_put(export);
 	}
+	/* also if another thread has ended it: this one may have left pages to the VM */
+	elisa_vm_work_soon(a->vm);
 	elisa_export_put(export);
 }
 
