@@ -4,7 +4,12 @@
  * storms the host. Two processors: the victim's process is bound to the first one, the hostile
  * process to the second one, so that what is measured is what they share in the host, not a
  * processor. The victim's requests are timed in the same run without a storm and in each, by the
- * clock (emulated time) and by the processor time of its thread (instructions).
+ * clock and by the processor time of its thread.
+ *
+ * The emulator runs the processors in turn, and its clock goes by the average of what they have
+ * executed. So a microsecond is more or fewer of the victim's instructions, by what its neighbour
+ * executes. Right before and after each request the victim times a fixed number of system calls
+ * that have nothing to do with ELISA; the unit of a request's time is theirs.
  *
  * The storms run at the host's default pace for requests, and once more without any.
  */
@@ -15,6 +20,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,6 +32,7 @@
 #define VECTOR	   0x45
 #define MAP_PAGES  64
 #define CALLS	   500
+#define UNIT_CALLS 200
 #define RATE	   "/sys/module/elisa/parameters/calls_per_second"
 #define RING_LIMIT 200000 /* us */
 
@@ -203,7 +210,8 @@ static const struct op {
 /* ---- time */
 
 struct cost {
-	double time, thread; /* us */
+	double time, thread; /* in units */
+	double us;
 };
 
 static double now(clockid_t clock)
@@ -221,6 +229,17 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* How long the unit is: us. */
+static double unit(void)
+{
+	double time = -now(CLOCK_MONOTONIC);
+	int i;
+
+	for (i = 0; i < UNIT_CALLS; i++)
+		syscall(SYS_getppid);
+	return time + now(CLOCK_MONOTONIC);
+}
+
 static double middle(double *values)
 {
 	qsort(values, TRIES, sizeof(values[0]), by_value);
@@ -229,19 +248,24 @@ static double middle(double *values)
 
 static struct cost cost_of(struct victim *victim, const struct op *op)
 {
-	double time[TRIES], thread[TRIES];
+	double time[TRIES], thread[TRIES], us[TRIES], one;
 	int i;
 
 	for (i = 0; i < TRIES; i++) {
 		op->before(victim);
+		one = unit();
 		thread[i] = -now(CLOCK_THREAD_CPUTIME_ID);
 		time[i] = -now(CLOCK_MONOTONIC);
 		op->timed(victim);
 		time[i] += now(CLOCK_MONOTONIC);
 		thread[i] += now(CLOCK_THREAD_CPUTIME_ID);
+		one = (one + unit()) / 2;
 		op->after(victim);
+		us[i] = time[i];
+		time[i] /= one;
+		thread[i] /= one;
 	}
-	return (struct cost){middle(time), middle(thread)};
+	return (struct cost){middle(time), middle(thread), middle(us)};
 }
 
 /* ---- the hostile process */
@@ -342,8 +366,8 @@ static void measure(struct victim *victim, const struct storm *storm, bool paced
 		printf("result bench=tenants storm=%s op=%s pace=%s ratio=%.2f thread_ratio=%.2f "
 		       "alone_us=%.1f beside_us=%.1f turns=%llu\n",
 		       storm->name, ops[i].name, paced ? "default" : "none",
-		       beside.time / alone[i].time, beside.thread / alone[i].thread, alone[i].time,
-		       beside.time, (unsigned long long)(word->turns - turns));
+		       beside.time / alone[i].time, beside.thread / alone[i].thread, alone[i].us,
+		       beside.us, (unsigned long long)(word->turns - turns));
 	}
 	stop_storm(pid);
 }
