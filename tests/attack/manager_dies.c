@@ -4,7 +4,6 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -33,8 +32,7 @@ static void manage(int from_parent, int to_parent)
 	manager = vm_new(1);
 	export_new(manager, "t.killed", 0, 60000000);
 	CHECK_EQ(write(to_parent, "e", 1), 1);
-	while (!((volatile uint64_t *)object_data(manager))[1])
-		sched_yield();
+	until_at_least(&object_data(manager)[1], 1);
 	CHECK_EQ(write(to_parent, "c", 1), 1);
 	for (;;)
 		pause();

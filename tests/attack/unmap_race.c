@@ -2,7 +2,6 @@
 /* A manager takes a page out of its export while a function on another processor reads it in a
  * loop: when the request returns, nobody reads what the manager writes to that page. */
 #include <pthread.h>
-#include <sched.h>
 #include <string.h>
 #include <unistd.h>
 #include "attack.h"
@@ -44,8 +43,7 @@ static void race(void)
 	CHECK_EQ(hypercall(pair.manager, 0, ELISA_HC_EXPORT_MAP), 0);
 	seen_there[0] = seen_there[1] = 0;
 	CHECK(!pthread_create(&thread, NULL, caller, NULL));
-	while (seen_there[1] < 1000)
-		sched_yield();
+	until_at_least(&seen_there[1], 1000);
 	memset(page, 0, PAGE_SIZE);
 	page->unmap.id = pair.export_id;
 	page->unmap.offset = PAGE_AT;

@@ -2,7 +2,6 @@
 /* Detach, also from another vCPU while one is in a call; afterwards VMFUNC is undefined
  * again. Attach again works; 16 attachments work side by side, each with its own data. */
 #include <pthread.h>
-#include <sched.h>
 #include <errno.h>
 #include "../../gate/gate_page.h"
 #include "harness.h"
@@ -75,8 +74,7 @@ static void test(void)
 		CHECK_EQ(out.value, 3);
 		object_data(manager)[1] = object_data(manager)[2] = 0;
 		CHECK(!pthread_create(&thread, NULL, caller, NULL));
-		while (!((volatile uint64_t *)object_data(manager))[1])
-			sched_yield();
+		until_at_least(&object_data(manager)[1], 1);
 		CHECK_EQ(detach(guest, 1, slot), 0);
 		pthread_join(thread, NULL);
 		CHECK_EQ(in_thread.exit, 0);

@@ -74,7 +74,7 @@ static void revoked_while_it_rings(void)
 	int i;
 
 	for (i = 0; i < 20; i++) {
-		id = export_new(manager, "t.going", ELISA_EXPORT_GENERAL_REGS, 100000);
+		id = export_new(manager, "t.going", ELISA_EXPORT_GENERAL_REGS, 60000000);
 		slot = attach(ringer, "t.going", ELISA_STUB_TRUSTING, 0);
 		before = counter(ELISA_COUNT_RINGS);
 		CHECK(!pthread_create(&thread, NULL, ring_for_ever, &slot));

@@ -143,8 +143,7 @@ static struct outcome meet(void (*request)(void), bool armed, bool early)
 	usleep(20000);
 	CHECK(!done || !early);
 	*vm_u64(guest, GO) = 1;
-	while (!data[1])
-		usleep(1000);
+	until_at_least(&data[1], 1);
 	if (!early)
 		CHECK(!pthread_create(&other, NULL, in_thread, request));
 	else

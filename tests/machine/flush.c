@@ -110,8 +110,7 @@ static uint64_t while_it_runs(void)
 	uint64_t n, insns;
 
 	CHECK(!pthread_create(&thread, NULL, stay, &out));
-	while (*steps < 1000)
-		sched_yield();
+	until_at_least(steps, 1000);
 	n = rounds(&insns);
 	CHECK_EQ(destroy(manager, id), 0);
 	pthread_join(thread, NULL);

@@ -117,8 +117,8 @@ static void by_the_scheduler(void)
 	CHECK(!sched_setaffinity(0, sizeof(set), &set));
 	CHECK(!pthread_create(&runner, NULL, run, &out));
 	SYS(sched_setscheduler(0, SCHED_FIFO, &urgent));
-	while (!data[1])
-		usleep(1000);
+	for (spent = now_us(); !data[1]; usleep(1000))
+		CHECK(now_us() - spent < 10e6);
 	if (trusted) {
 		/* the event may have to wait for the thread: sub's stub leaves no sign of the call */
 		for (spent = now_us(); now_us() - spent < 3 * SUSPEND_US;)

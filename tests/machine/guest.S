@@ -319,10 +319,12 @@ f_hold:	/* a1 times, with a secret in registers */
 	mov %r8, %r11
 	movq %r8, %xmm5
 	jmp f_spin
-f_watch:	/* reads at a1 for ever and counts it in data[1] */
+f_watch:	/* reads at a1 and counts it in data[1], until data[2] is set */
 	mov (%rsi), %rax
 	incq functions+0x1008(%rip)
-	jmp f_watch
+	cmpq $0, functions+0x1010(%rip)
+	je f_watch
+	ret
 f_stay:	/* counts at a1 for ever */
 	incq (%rsi)
 	jmp f_stay

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -15,6 +16,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../../gate/gate_page.h"
@@ -261,6 +263,16 @@ struct outcome run_at(struct vm *vm, int vcpu, int cpl, uint64_t code,
 {
 	start_at(vm, vcpu, cpl, code, registers);
 	return finish(vm, vcpu);
+}
+
+void until_at_least(const volatile uint64_t *word, uint64_t least)
+{
+	time_t end = time(NULL) + 20;
+
+	while (*word < least) {
+		CHECK(time(NULL) < end);
+		sched_yield();
+	}
 }
 
 static void on_alarm(int signal)

@@ -116,6 +116,12 @@ void start_at(struct vm *vm, int vcpu, int cpl, uint64_t code, const struct kvm_
 int run_once(struct vm *vm, int vcpu);
 struct outcome finish(struct vm *vm, int vcpu);
 
+/*
+ * Until another thread's guest has made *@word at least @least. For a call that ended too early
+ * the test does not wait for ever: it fails after a time that is long on any kernel.
+ */
+void until_at_least(const volatile uint64_t *word, uint64_t least);
+
 /* SIGALRM after @first microseconds, then every @interval; 0, 0 stops. */
 void timer(long first, long interval);
 void msi(struct vm *vm, int vcpu, int vector);
@@ -231,7 +237,7 @@ enum {
 	DO_MANY,    /* a1 + 2 a2 + 4 a3 + 8 a4 + 16 a5 */
 	DO_CONTROL, /* MXCSR | x87 control word << 32 */
 	DO_HOLD,    /* as DO_SPIN, with a secret in registers */
-	DO_WATCH,   /* read at a1 for ever; data[1] counts */
+	DO_WATCH,   /* read at a1 until data[2] is set; data[1] counts */
 	DO_STAY,    /* count at a1 for ever */
 	DO_RING,    /* place a1; returns a2, all registers as they were */
 	DO_RINGS,   /* place a1 for ever */

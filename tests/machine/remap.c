@@ -2,7 +2,6 @@
 /* An export's pages come and go under live attachments: what is mapped can be read at once,
  * by all vCPUs; what is unmapped cannot, even by a function that is reading it. */
 #include <pthread.h>
-#include <sched.h>
 #include <string.h>
 #include "../../gate/gate_page.h"
 #include "harness.h"
@@ -66,8 +65,7 @@ static void unmap_under_a_reader(void)
 
 	*reads = 0;
 	CHECK(!pthread_create(&thread, NULL, reader, &out));
-	while (*reads < 1000)
-		sched_yield();
+	until_at_least(reads, 1000);
 	unmap();
 	last = *reads;
 	/* what it has read before, it may count later */

@@ -2,7 +2,6 @@
 /* An export that ends while a guest is in it, by its manager, by the administrator or with
  * its VM: the call ends with ELISA_CALL_REVOKED, the pages are let go, the guest lives. */
 #include <pthread.h>
-#include <sched.h>
 #include <string.h>
 #include "../../gate/gate_page.h"
 #include "harness.h"
@@ -99,8 +98,7 @@ static void test(void)
 		revoked = counter(ELISA_COUNT_REVOKED);
 		object_data(manager)[1] = object_data(manager)[2] = 0;
 		CHECK(!pthread_create(&thread, NULL, caller, NULL));
-		while (!((volatile uint64_t *)object_data(manager))[1])
-			sched_yield();
+		until_at_least(&object_data(manager)[1], 1);
 		ways[i].end(id, g);
 		pthread_join(thread, NULL);
 		CHECK_EQ(in_thread.exit, 0);

@@ -75,8 +75,7 @@ static void measure(const char *name, void (*end)(uint32_t id, int grant_id))
 		slot = attach(guest, "t.time", ELISA_STUB_TRUSTING, 0);
 		*counter = 0;
 		CHECK(!pthread_create(&thread, NULL, caller, &out));
-		while (*counter < 1000)
-			sched_yield();
+		until_at_least(counter, 1000);
 		usleep(round * 100);
 		begin = now_us();
 		end(id, g);

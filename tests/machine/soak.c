@@ -7,6 +7,7 @@
  * pins and uses of the module must be back. ELISA_SOAK_CYCLES and ELISA_SOAK_SEED are from outside.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -97,7 +98,7 @@ static void enter(struct vm *vm, uint32_t slot)
 	start_call(vm, 0, slot, DO_STAY, code_page(slot) + ELISA_EXCHANGE_OFFSET, 0);
 	timer(200, 200);
 	while (!*inside)
-		run_once(vm, 0);
+		CHECK_EQ(run_once(vm, 0), -EINTR);
 	timer(0, 0);
 }
 
