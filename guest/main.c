@@ -11,6 +11,8 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include <elisa/release.h>
+
 #include "guest.h"
 
 static int hello(struct elisa_status *status, struct elisa_hc_hello *answer)
@@ -313,5 +315,7 @@ static void __exit elisa_exit(void)
 
 module_init(elisa_init);
 module_exit(elisa_exit);
+MODULE_AUTHOR("The ELISA authors");
+MODULE_VERSION(ELISA_RELEASE);
 MODULE_DESCRIPTION("ELISA guest driver: exit-less, isolated, shared access to other VMs' objects");
 MODULE_LICENSE("GPL");
