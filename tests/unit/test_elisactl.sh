@@ -125,6 +125,18 @@ for flag in rtm hle; do
 	says 'tsx=off'
 done
 
+# a CPU that cannot switch: what is asked for has all that the README lists
+good_host
+rm "$root/sys/module/elisa/initstate"
+sed -i 's/ eptp_switching//' "$root/proc/cpuinfo"
+expect 1 "$elisactl" --root "$root" check
+says 'missing: CPU: EPTP switching by VMFUNC (cannot tell'
+mkdir -p "$root/dev/cpu/0"
+head -c 2000 /dev/zero >"$root/dev/cpu/0/msr"
+expect 1 "$elisactl" --root "$root" check
+says 'missing: CPU: EPTP switching by VMFUNC (MSR 0x491 is 0)'
+says 'VMFUNC and SMAP (Broadwell or newer)'
+
 good_host
 rm "$root/sys/module/elisa/initstate"
 put proc/sys/kernel/osrelease 5.10.0

@@ -169,8 +169,8 @@ static void check_vmfunc(struct check *check)
 		functions = 0;
 	close(fd);
 	report(check, functions & 1, item,
-	       "use an Intel CPU with VMFUNC (Haswell or newer); inside a VM have the hypervisor "
-	       "below offer it",
+	       "use an Intel CPU with VMFUNC and SMAP (Broadwell or newer); inside a VM have the "
+	       "hypervisor below offer it",
 	       "MSR %#x is %#llx", MSR_VMX_VMFUNC, (unsigned long long)functions);
 }
 
