@@ -48,11 +48,10 @@ int main(int argc, char **argv)
 	static struct pktgen p;
 	int status, error;
 
-	if (output_open("rvs-pktgen"))
+	if (output_open(program.name))
 		return 1;
-	error = options_read(&p.options, argc, argv);
-	if (error)
-		return error == OPTIONS_HELP ? output_help(usage_text) : -error;
+	if (!read_command_line(&p.options, argc, argv, &status))
+		return status;
 	signals_catch(on_stop);
 	status = generate(&p);
 	/* No file is left behind any more: the results wait for their reader until a signal comes. */
