@@ -160,7 +160,7 @@ static int dispatch(struct elisa_file *file, unsigned int command, union elisa_i
 	}
 }
 
-/* The answer could not be given: nobody would know what to give back. */
+/* The answer could not be given: the process would not know what to give back. */
 static void undo(struct elisa_file *file, unsigned int command, const union elisa_ioc *arg)
 {
 	struct elisa_ioc_destroy destroy = {};

@@ -162,8 +162,8 @@ static void print_ticket(const uint8_t ticket[ELISA_TICKET_SIZE])
 }
 
 /*
- * A program of its own: it must not have libelisa, whose functions would take the place of the library's own of the
- * same names. It lies beside this one. Returns only on failure.
+ * A program of its own: it must not have libelisa, whose functions would take the place of the
+ * library's own of the same names. It lies beside this one. Returns only on failure.
  */
 static int run_prototype(char **argv)
 {
@@ -293,7 +293,8 @@ static int create_export(struct elisa *handle, struct options *options,
 					   options->limit_us, options->ticket.bytes, export_);
 }
 
-/* At the end of the object area: behind the stacks, a page for each place, which is there to number them. */
+/* At the end of the object area: behind the stacks, a page for each place,
+ * which is there to number them. */
 static int make_stacks(struct elisa_export *export_, const struct options *options)
 {
 	const uint64_t guests = options->stack.guests, vcpus = options->stack.vcpus;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The switch in a process of its own, over vNICs that are files. A driver's file may come, go, be replaced
- * or be cut short at any time; that must never stop the other ports.
+ * The switch in a process of its own, over vNICs that are files. A driver's file may come, go, be
+ * replaced or be cut short at any time; that must never stop the other ports.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -141,7 +141,7 @@ static void unmap(struct port *port)
 	port->attached = false;
 }
 
-/* There is one sender, and it is here, so nobody is inside. */
+/* There is one sender, and it is here, so none is inside. */
 static void detach(struct port *port)
 {
 	if (port->attached && rvs_port_detach(rvs, (uint32_t)(port - ports)) < 0)
@@ -149,7 +149,8 @@ static void detach(struct port *port)
 	port->attached = false;
 }
 
-/* The memory is not there any more. Zeroes take its place, so that detaching has something to write to. */
+/* The memory is not there any more. Zeroes take its place, so that
+ * detaching has something to write to. */
 static void drop_cut_short(void)
 {
 	for (uint32_t i = 0; i < port_count; i++) {

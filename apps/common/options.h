@@ -82,9 +82,9 @@ enum {
 };
 
 /*
- * Reads the options of one mode, one bit or 0, into the struct at to. Returns the index of the first operand;
- * operands are behind all options then. Or OPTIONS_DONE: the program ends with *status, after its
- * help, its version, or a message.
+ * Reads the options of one mode, one bit or 0, into the struct at to. Returns the index of the
+ * first operand; operands are behind all options then. Or OPTIONS_DONE: the program ends with
+ * *status, after its help, its version, or a message.
  */
 int options_read(const struct program *program, unsigned mode, void *to, int argc, char **argv,
 		 int *status);

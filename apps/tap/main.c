@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rvif-tap's life: interface and vNIC, threads at the first attach, then the carrier follows the switch
- * until a signal comes. The interface and the vNIC never outlive the process.
+ * rvif-tap's life: interface and vNIC, threads at the first attach, then the carrier follows the
+ * switch until a signal comes. The interface and the vNIC never outlive the process.
  */
 #include <errno.h>
 #include <poll.h>
@@ -18,7 +18,7 @@
 #include "vnic_options.h"
 
 enum {
-	LOOK_EVERY_MS = 5000, /* nobody tells that a switch detached */
+	LOOK_EVERY_MS = 5000, /* no event tells that a switch detached */
 	LOOK_WITHOUT_CARRIER_MS = 100,
 	RECONNECT_MS = 500,
 	JOIN_EVERY_MS = 10,

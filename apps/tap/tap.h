@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rvif-tap: an rvif vNIC as a network interface of Linux. The main thread follows the switch's state;
- * two threads a queue move frames. A word that more than one thread writes or reads is atomic.
+ * rvif-tap: an rvif vNIC as a network interface of Linux. The main thread
+ * follows the switch's state; two threads a queue move frames. A word that
+ * more than one thread writes or reads is atomic.
  */
 #ifndef RVIF_TAP_H
 #define RVIF_TAP_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * elisa-vmnet: exports the switch and manages it. It moves no packets: guests do, by their calls. When it
- * ends, the export ends.
+ * elisa-vmnet: exports the switch and manages it. It moves no packets: guests do, by their calls.
+ * When it ends, the export ends.
  */
 #include <poll.h>
 #include <signal.h>
@@ -81,7 +81,7 @@ static int make_switch(struct daemon *d)
 	return 0;
 }
 
-/* The places; the first one is our own, by a ticket that nobody else learns. */
+/* The places; the first one is our own, by a ticket that no other process learns. */
 static int make_places(struct daemon *d, uint8_t own[ELISA_TICKET_SIZE])
 {
 	const struct config *config = &d->config;
@@ -196,7 +196,7 @@ static void read_again(struct daemon *d, const char *file)
 	ports_reconfigure(d, &config);
 }
 
-/* True: somebody rang. A guest that rings all the time makes us look no more than so often. */
+/* True: a guest rang. One that rings all the time makes us look no more than so often. */
 static bool wait_for_work(struct daemon *d, int timeout_ms)
 {
 	struct pollfd wait[] = {

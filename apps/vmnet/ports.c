@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The ports of the switch: whose they are, by the host's events; whether they are attached, by looking
- * at their vNICs. All that touches a vNIC's memory is done by calls, in the sub context.
+ * The ports of the switch: which attachment has one, by the host's events; whether it is attached,
+ * by looking at its vNIC. All that touches a vNIC's memory is done by calls, in the sub context.
  */
 #include <string.h>
 #include <unistd.h>

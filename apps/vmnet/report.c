@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the switch has counted: as JSON in a file, and such a file as a table. The counters are in the
- * manager's own memory, so that reading them costs no call and disturbs nobody.
+ * What the switch has counted: as JSON in a file, and such a file as a table. The counters are in
+ * the manager's own memory, so that reading them costs no call and disturbs no guest.
  */
 #include <errno.h>
 #include <json-c/json.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a packet costs from one port to another: net_rvif with the switch between, beside what DPDK has for
- * the same. One process, one thread, repeats interleaved over the paths, medians. It must never print a
- * figure of a path that lost or changed a packet.
+ * What a packet costs from one port to another: net_rvif with the switch between, beside what DPDK
+ * has for the same. One process, one thread, repeats interleaved over the paths, medians. It must
+ * never print a figure of a path that lost or changed a packet.
  */
 #include "bench.h"
 #include "options.h"
@@ -64,7 +64,8 @@ static int measure_size(struct path *paths, unsigned int count, struct rte_mempo
 				continue;
 			}
 			qsort(samples[p], options.repeats, sizeof(double), compare);
-			printf("result bench=dpdk driver=%s size=%u batch=%u cycles_per_packet=%.1f\n",
+			printf("result bench=dpdk driver=%s size=%u batch=%u "
+			       "cycles_per_packet=%.1f\n",
 			       paths[p].name, size, bursts[b], samples[p][options.repeats / 2]);
 		}
 		fflush(stdout);
@@ -72,8 +73,9 @@ static int measure_size(struct path *paths, unsigned int count, struct rte_mempo
 	return failed;
 }
 
-/* The sizes that fit a pool, over all paths that take frames of that size. Once in a process: zero-copy memif
- * closes files of DPDK's memory when it goes, so that nothing can be opened afterwards. */
+/* The sizes that fit a pool, over all paths that take frames of that size.
+ * Once in a process: zero-copy memif closes files of DPDK's memory when it
+ * goes, so that nothing can be opened afterwards. */
 static int measure_pool(uint16_t room, const unsigned int *sizes, unsigned int size_count)
 {
 	unsigned int largest = sizes[size_count - 1], count = 0;

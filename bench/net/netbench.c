@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Two guests, one sends, one receives, in step: the sender's batches and the receiver's looks come at fixed
- * times, so that a window with traffic has as many sleeps as one without. Only ethdev's API, so that it is
- * the same program for every NIC. What was sent is accounted for, frame by frame; nothing is sent again.
+ * Two guests, one sends, one receives, in step: the sender's batches and the
+ * receiver's looks come at fixed times, so that a window with traffic has as many
+ * sleeps as one without. Only ethdev's API, so that it is the same program for
+ * every NIC. What was sent is accounted for, frame by frame; nothing is sent again.
  *
- * The sender says on --marks when a window begins and ends; who measures reads that (net_meter).
+ * The sender says on --marks when a window begins and ends; net_meter, which measures, reads that.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +32,7 @@
 #define SAMPLES	    1000 /* batches of a window whose calls are looked at */
 #define QUIET	    3	 /* gaps around the batches of a window, for what is still under way */
 #define AGAIN	    20	 /* gaps until a question is asked again */
-#define PATIENCE    2000 /* gaps until nobody is there */
+#define PATIENCE    2000 /* gaps until there is no other end */
 
 enum kind {
 	HELLO = 1,
@@ -346,7 +347,7 @@ static void handle(struct counts *counts, const struct rte_mbuf *frame)
 	const struct message *message = rte_pktmbuf_mtod(frame, const struct message *);
 
 	if (frame->pkt_len < sizeof(*message) || message->ethernet.ether_type != RTE_BE16(TYPE))
-		return; /* somebody else's */
+		return; /* another program's */
 	if (message->kind == DATA) {
 		/* a gap in the sequence is a loss, going back is none */
 		if (message->sequence >= counts->next &&

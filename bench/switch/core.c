@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the switch costs: nanoseconds per packet for filling descriptors, forwarding and draining, beside
- * a bare copy of the same bytes between the same buffers in the same run. Medians of repeats that
- * take turns. It must never count a packet that did not arrive.
+ * What the switch costs: nanoseconds per packet for filling descriptors, forwarding and draining,
+ * beside a bare copy of the same bytes between the same buffers in the same run. Medians of repeats
+ * that take turns. It must never count a packet that did not arrive.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -18,8 +18,7 @@
 enum {
 	RING = 256,
 	BUFFER = 2048,
-	STRIDE =
-		2368, /* between buffers, as a DPDK pool of them has; 2048 would use few cache sets */
+	STRIDE = 2368, /* between buffers, as in a DPDK pool; 2048 would use few cache sets */
 	MAX_PORTS = 512,
 	MAX_REPEATS = 101,
 	IMIX = 0, /* as a size */
@@ -178,7 +177,8 @@ static void tear_down(void)
 
 /* ---------------------------------------------------------------------- one batch of packets */
 
-/* Slot i of the ring always stands for the same buffer, so that to post it again is to move the index. */
+/* Slot i of the ring always stands for the same buffer, so that to post it
+ * again is to move the index. */
 static inline uint32_t drain(struct station *station)
 {
 	struct rvif_ring *rx = &station->rx;

@@ -120,7 +120,8 @@ static void by_the_scheduler(void)
 	while (!data[1])
 		usleep(1000);
 	if (trusted) {
-		/* the event may have to wait for the thread: sub's stub leaves no sign of the call */
+		/* the event may have to wait for the thread: sub's stub
+		 * leaves no sign of the call */
 		for (spent = now_us(); now_us() - spent < 3 * SUSPEND_US;)
 			;
 	} else {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The daemon's ports without a switch: whose a port is, when the host's events come late, or were lost.
+ * The daemon's ports without a switch: whose a port is, when the host's
+ * events come late, or were lost.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +17,8 @@
 
 #define PORTS 3
 
-/* The manager's calls, in the order they came: an operation, its port, and the attachment of GONE and ABORTED. */
+/* The manager's calls, in the order they came: an operation, its port, and
+ * the attachment of GONE and ABORTED. */
 static struct {
 	long op, port, attachment;
 } calls[64];
@@ -159,7 +161,8 @@ static void test_strangers(void **unused)
 	assert_calls("");
 }
 
-/* The event of an attachment was lost: it is served all the same, and a late event changes nothing. */
+/* The event of an attachment was lost: it is served all the same, and a
+ * late event changes nothing. */
 static void test_lost_attach(void **unused)
 {
 	(void)unused;

@@ -274,7 +274,8 @@ static bool is_harmless(const char *end, size_t length)
 	return false;
 }
 
-/* As elisa_cpu_leaks() in the module: what the kernel says of the CPU and nobody found harmless. */
+/* As elisa_cpu_leaks() in the module: what the kernel says of the CPU and
+ * is not known as harmless. */
 static void check_bugs(struct check *check)
 {
 	const char *line = cpu_line(check, "bugs");

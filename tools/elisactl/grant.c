@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Grants, and taking them back. A VM is never guessed from anything but the process that was given. */
+/* Grants, and taking them back. A VM is never guessed from anything but the
+ * process that was given. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>

@@ -54,7 +54,8 @@ int main(int argc, char **argv)
 		return status;
 	signals_catch(on_stop);
 	status = generate(&p);
-	/* No file is left behind any more: the results wait for their reader until a signal comes. */
+	/* No file is left behind any more: the results wait for their
+	 * reader until a signal comes. */
 	signals_catch(SIG_DFL);
 	error = output_close(stop ? LAST_WORDS_MS : -1);
 	return status || (error && error != -ETIMEDOUT);
