@@ -58,7 +58,8 @@ static void instead(void)
 		 })) -
 		 empty;
 	system_call = MEASURE_LEAST(syscall(SYS_getppid)) - empty;
-	printf("VMCALL (refused by KVM: the cheapest)   %8.1f\nsystem call (getppid)       %20.1f\n",
+	printf("VMCALL (refused by KVM: the cheapest)   %8.1f\n"
+	       "system call (getppid)       %20.1f\n",
 	       vmcall, system_call);
 	printf("result bench=instead vmcall_insns=%.1f syscall_insns=%.1f\n", vmcall, system_call);
 }

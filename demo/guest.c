@@ -233,7 +233,8 @@ static void measure(struct elisa *elisa, struct elisa_attachment *strict,
 	show_exits("calls, trusted manager", &in_trusted);
 	count_exits(elisa, NULL, &in_vmcall);
 	show_exits("VMCALLs", &in_vmcall);
-	printf("measured calls=%d exits=%llu return_traps=%llu interrupts=%llu vmcall_exits=%llu strict=%.1f trusted=%.1f\n",
+	printf("measured calls=%d exits=%llu return_traps=%llu interrupts=%llu vmcall_exits=%llu "
+	       "strict=%.1f trusted=%.1f\n",
 	       CALLS, caused(&in_strict) + caused(&in_trusted),
 	       (unsigned long long)(in_strict.return_traps + in_trusted.return_traps),
 	       (unsigned long long)(in_strict.by_reason[1] + in_trusted.by_reason[1]),

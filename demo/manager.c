@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The demo's manager: publishes the object under two names, watches who comes and goes,
+ * The demo's manager: publishes the object under two names, watches which guests come and go,
  * and ends when as many attachments have ended as its argument says.
  */
 #include <errno.h>
@@ -68,7 +68,7 @@ int main(int argc, char **argv)
 		struct pollfd wait = {.fd = elisa_fd(elisa), .events = POLLIN};
 
 		if (poll(&wait, 1, 60000) <= 0 || elisa_events_read(elisa, &event, 1) < 0) {
-			fprintf(stderr, "manager: nobody came\n");
+			fprintf(stderr, "manager: no guest came\n");
 			return 1;
 		}
 		printf("event: attachment %llu of export %u %s\n",

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# The demo of the network on the emulated host: the same two guests talk through virtio-net, vhost-net and a bridge, then through
-# ELISA; ordinary programs first, then DPDK. The administrator's part, and what the host counts meanwhile.
+# The demo of the network on the emulated host: the same two guests talk through virtio-net,
+# vhost-net and a bridge, then through ELISA; ordinary programs first, then DPDK. The
+# administrator's part, and what the host counts meanwhile.
 #
 #machine: --with-qemu --mem 1536
 #machine: --modules tun bridge vhost_net

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# In the manager's VM of the network's demo: the switch, as soon as there is a grant, and its table from time to time.
+# In the manager's VM of the network's demo: the switch, as soon as there is
+# a grant, and its table from time to time.
 . /testbed/lib.sh
 export LD_LIBRARY_PATH=/lib
 modload elisa-guest || exit 1

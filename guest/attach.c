@@ -323,7 +323,7 @@ static int host_donate(u32 slot, struct elisa_donation *donation, struct elisa_i
 
 /*
  * One hypercall's worth. Pinned first, for that may wait; then the attachment is looked for under
- * the lock that ends it, so that the slot cannot be somebody else's by then.
+ * the lock that ends it, so that the slot cannot be another attachment's by then.
  */
 static int donate_run(struct elisa_process *process, struct elisa_file *file, u64 address,
 		      u32 count, struct elisa_ioc_donate *arg)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The doorbell: an interrupt by which the host says that one of this VM's attachments was rung, or that an event
- * waits. No device has it: it is a pin of the IOAPIC that nothing else uses. The host gives one edge when it is told
- * which, and only one that arrives is taken. The host gives none to a VM that nothing was granted yet: it is asked again at
- * the first request that needs a grant.
+ * The doorbell: an interrupt by which the host says that one of this VM's attachments was rung, or
+ * that an event waits. No device has it: it is a pin of the IOAPIC that nothing else uses. The host
+ * gives one edge when it is told which, and only one that arrives is taken. The host gives none to
+ * a VM that nothing was granted yet: it is asked again at the first request that needs a grant.
  */
 #include <linux/acpi.h>
 #include <linux/completion.h>
@@ -102,7 +102,7 @@ static int choose(const u8 *candidates, unsigned int count)
 	return ret;
 }
 
-/* Without one there are no interrupts, and everybody has to look. */
+/* Without one there are no interrupts, and each reader has to look. */
 static void set_up(void)
 {
 	/* unused by the chipsets that QEMU has, and not shared by PCI devices */
@@ -116,7 +116,7 @@ static void set_up(void)
 	ret = doorbell < 0 ? choose(unused, ARRAY_SIZE(unused)) : choose(&given, 1);
 	tried = ret != -EPERM;
 	if (ret && tried)
-		pr_warn("no interrupt for a doorbell: who waits has to poll (does the VMM use KVM's interrupt controllers?)\n");
+		pr_warn("no interrupt for a doorbell: waiting is by polling (does the VMM use KVM's interrupt controllers?)\n");
 }
 
 void elisa_doorbell_init(void)
@@ -194,7 +194,7 @@ int elisa_doorbell_add(struct elisa_file *file, struct elisa_ioc_doorbell *arg)
 	return elisa_fail(&arg->status, ELISA_WHY_QUOTA, limit, -EDQUOT);
 }
 
-/* Nobody adds to this file any more. */
+/* No request adds to this file any more. */
 void elisa_doorbell_release(struct elisa_file *file)
 {
 	struct bell *bell, *next;

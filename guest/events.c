@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What happens to this VM's exports. The host has one queue for the VM and rings the doorbell
- * when something comes into it; without a doorbell it is asked every 20 ms while somebody
+ * when something comes into it; without a doorbell it is asked every 20 ms while a process
  * waits. An event goes to the file that owns its export and must never be seen through another.
  */
 #include <linux/sched/signal.h>
@@ -15,7 +15,7 @@
 #define POLL_INTERVAL msecs_to_jiffies(20)
 #define LOOK_INTERVAL HZ /* with a doorbell, of which an interrupt may get lost */
 
-/* Also keeps the order of events: who takes them from the host hands them out. */
+/* Also keeps the order of events: the thread that takes them from the host hands them out. */
 DEFINE_MUTEX(elisa_events_lock);
 static LIST_HEAD(files);
 static DEFINE_XARRAY(exports); /* struct elisa_export by the host's id */
@@ -111,9 +111,9 @@ static struct unread *same_caller(struct elisa_file *file, const struct elisa_ev
 }
 
 /*
- * A full queue loses events, but an abort only for a later one of the same caller, which says all that the
- * manager has to know: a call that held something must not be forgotten. A manager that never reads must
- * not fill the memory: callers come and go.
+ * A full queue loses events, but an abort only for a later one of the same caller, which says all
+ * that the manager has to know: a call that held something must not be forgotten. A manager that
+ * never reads must not fill the memory: callers come and go.
  */
 static void queue_event(struct elisa_file *file, const struct elisa_event *event)
 {
@@ -245,7 +245,7 @@ void elisa_events_rang(void)
 		mod_delayed_work(system_wq, &asking, 0);
 }
 
-/* Waits for an event; somebody else of this file may be quicker to take it. */
+/* Waits for an event; another reader of this file may be quicker to take it. */
 static int wait_for_event(struct elisa_file *file)
 {
 	int ret;

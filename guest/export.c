@@ -303,7 +303,8 @@ out:
 	return ret;
 }
 
-/* Begins a request about an export of the file. Returns the page with file->lock held, or an error. */
+/* Begins a request about an export of the file. Returns the page with
+ * file->lock held, or an error. */
 static struct elisa_hc_page *request_begin(struct elisa_file *file, enum elisa_hc call, u32 id,
 					   struct elisa_status *status)
 {

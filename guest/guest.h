@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The guest driver's data: who owns what, which lock protects which field, and the few
+ * The guest driver's data: what owns it, which lock protects which field, and the few
  * functions that the files call of each other. Nothing here may be reachable from an
  * address that user space chose.
  *
@@ -13,7 +13,7 @@
  *   setup_lock            (in doorbell.c) which interrupt is the doorbell; nothing nests inside it
  *   elisa_events_lock     the open files and the exports by id
  *   file->queue_lock      (spin) the events that a file has not read yet
- *   bells_lock            (spin, IRQs off; in doorbell.c) who is to be signalled
+ *   bells_lock            (spin, IRQs off; in doorbell.c) the eventfds to be signalled
  */
 #ifndef ELISA_GUEST_H
 #define ELISA_GUEST_H
@@ -44,7 +44,7 @@
 /* An open /dev/elisa. Owner: the kernel's struct file; freed by its release. */
 struct elisa_file {
 	struct list_head node;	       /* elisa_events_lock */
-	struct mm_struct *mm;	       /* who used it first; set once (cmpxchg), grabbed */
+	struct mm_struct *mm;	       /* of its first user; set once (cmpxchg), grabbed */
 	struct elisa_process *process; /* set once, at the first ATTACH; a notifier reference */
 	struct mutex lock;	       /* exports and all that hangs on them */
 	struct list_head exports;

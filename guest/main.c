@@ -11,6 +11,8 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include <elisa/release.h>
+
 #include "guest.h"
 
 static int hello(struct elisa_status *status, struct elisa_hc_hello *answer)
@@ -158,7 +160,7 @@ static int dispatch(struct elisa_file *file, unsigned int command, union elisa_i
 	}
 }
 
-/* The answer could not be given: nobody would know what to give back. */
+/* The answer could not be given: the process would not know what to give back. */
 static void undo(struct elisa_file *file, unsigned int command, const union elisa_ioc *arg)
 {
 	struct elisa_ioc_destroy destroy = {};
@@ -313,5 +315,7 @@ static void __exit elisa_exit(void)
 
 module_init(elisa_init);
 module_exit(elisa_exit);
+MODULE_AUTHOR("The ELISA authors");
+MODULE_VERSION(ELISA_RELEASE);
 MODULE_DESCRIPTION("ELISA guest driver: exit-less, isolated, shared access to other VMs' objects");
 MODULE_LICENSE("GPL");

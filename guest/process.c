@@ -40,7 +40,7 @@ static void process_release(struct mmu_notifier *notifier, struct mm_struct *mm)
 	elisa_detach_all(to_process(notifier), NULL);
 }
 
-/* Nobody holds it: no file, no mapping of the window. */
+/* No reference is left: no file, no mapping of the window. */
 static void process_free(struct mmu_notifier *notifier)
 {
 	struct elisa_process *process = to_process(notifier);

@@ -14,7 +14,7 @@
 #define VMFUNC_SIZE 3
 
 /*
- * INT3 fills the stub pages, which nobody can write: only a manager's code that jumped to a
+ * INT3 fills the stub pages, which no process can write: only a manager's code that jumped to a
  * VMFUNC gets to one, with a stack and registers of its choice. No signal handler may run on
  * them (window_fault() is for the other pages).
  */

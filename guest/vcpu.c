@@ -16,7 +16,7 @@ struct vcpu_sync {
 	int error;
 };
 
-/* Written by its own CPU; read by who holds sync_lock after all CPUs have answered. */
+/* Written by its own CPU; read under sync_lock after all CPUs have answered. */
 static DEFINE_PER_CPU(struct vcpu_sync, syncs);
 static DEFINE_MUTEX(sync_lock);
 static atomic_t attachments = ATOMIC_INIT(0); /* raised with the CPU hotplug lock held */

@@ -92,7 +92,7 @@ static const struct vm_operations_struct window_vm_ops = {
 /*
  * mmap() of the device is refused; this is reached from window_map() alone. The mapping is
  * made executable here, since /dev may be mounted noexec. VM_IO keeps MADV_DOFORK and
- * MADV_DODUMP away, and everybody who would pin the pages.
+ * MADV_DODUMP away, and all that would pin the pages.
  */
 static int window_mmap(struct file *filp, struct vm_area_struct *vma)
 {

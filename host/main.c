@@ -11,6 +11,7 @@
 #include <asm/vmx.h>
 
 #include <elisa/cpu_bugs.h>
+#include <elisa/release.h>
 
 #include "compat.h"
 #include "elisa.h"
@@ -237,5 +238,7 @@ static void __exit elisa_exit_module(void)
 
 module_init(elisa_init);
 module_exit(elisa_exit_module);
+MODULE_AUTHOR("The ELISA authors");
+MODULE_VERSION(ELISA_RELEASE);
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("Exit-less, isolated, and shared access for virtual machines (host side)");

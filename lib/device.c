@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The handle: opening the guest driver's device, requests to it, events from it. It must never
- * block: the device is opened non-blocking, and who wants to wait polls its descriptor.
+ * block: the device is opened non-blocking, and a program that wants to wait polls its descriptor.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -125,7 +125,7 @@ static const struct reason reasons[ELISA_WHY_COUNT] = {
 				 NO_VALUE},
 	[ELISA_WHY_NO_PLACE] = {"there is no such place, it or all of them are taken, or the "
 				"export has its places already",
-				"detach whoever has it, or let the export's manager make more",
+				"detach the one that has it, or let the export's manager make more",
 				"place", DECIMAL},
 	[ELISA_WHY_TSX] = {"the host's CPU has transactions (TSX), and one that is open at a call "
 			   "could take back what the gate wrote",
@@ -292,8 +292,8 @@ ELISA_PUBLIC const char *elisa_call_strerror(long error)
 		return "the function executed an instruction that its context forbids; its manager "
 		       "must mend it";
 	case ELISA_CALL_TIMEOUT:
-		return "the call ran for longer than its export allows, or its vCPU was not run for "
-		       "longer than that; give it less to do, or raise limit_us or suspend_us";
+		return "the call ran for longer than its export allows, or its vCPU was not run "
+		       "for longer than that; give it less to do, or raise limit_us or suspend_us";
 	case ELISA_CALL_REVOKED:
 		return "the export or the attachment has ended; attach again when its manager is "
 		       "back";
@@ -304,8 +304,8 @@ ELISA_PUBLIC const char *elisa_call_strerror(long error)
 		return "the VMM touched the vCPU during the call (a pause, a debugger, "
 		       "a snapshot); call again if the function can be repeated";
 	case ELISA_CALL_POISONED:
-		return "an earlier call was aborted in this export, and it lets nobody in after that; its "
-		       "manager has to repair the object and publish it again";
+		return "an earlier call was aborted in this export, and it lets no call in after "
+		       "that; its manager has to repair the object and publish it again";
 	case ELISA_CALL_NOT_ATTACHED:
 		return "this process is not attached; only the process that attached may call, "
 		       "and a child of fork() must attach for itself";

@@ -28,7 +28,7 @@ struct elisa {
 	void *context;
 	int fd;
 	uint32_t rights;
-	uint32_t suspend_us; /* of exports to be created; no lock: set by the caller between calls */
+	uint32_t suspend_us; /* of exports to be created; no lock: set between calls */
 
 	pthread_mutex_t lock; /* protects what follows */
 	unsigned int objects; /* exports and attachments that exist */
@@ -46,8 +46,8 @@ struct elisa_export {
 };
 
 /*
- * Before and after an export is published: *entry, the function's offset, becomes the stub's, which leads there. EBUSY:
- * another function is published. Nothing happens to an export without stacks.
+ * Before and after an export is published: *entry, the function's offset, becomes the stub's, which
+ * leads there. EBUSY: another function is published. Nothing happens to an export without stacks.
  */
 int elisa_stacks_enter(struct elisa_export *export_, uint64_t *entry);
 void elisa_stacks_published(struct elisa_export *export_);
@@ -73,7 +73,7 @@ void elisa_count(struct elisa *handle, int change);
 int elisa_fail(struct elisa *handle, int error, uint32_t why, uint64_t value, const char *doing,
 	       const char *subject);
 
-/* The same with the text itself; exported to libelisa-extra, not to anybody else. */
+/* The same with the text itself; exported to libelisa-extra alone. */
 int elisa_fail_text(struct elisa *handle, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

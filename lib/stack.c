@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Larger stacks for an export's function. The host gives each vCPU of an attachment a stack of a few pages; more lies in
- * the object area, with a stub in front of the function that goes there. The stacks are the manager's memory, so
- * they count for its grant, and attaching costs what it costs without them.
+ * Larger stacks for an export's function. The host gives each vCPU of an
+ * attachment a stack of a few pages; more lies in the object area, with a stub
+ * in front of the function that goes there. The stacks are the manager's memory,
+ * so they count for its grant, and attaching costs what it costs without them.
  *
- * Two callers must never be on one stack, and the host's word says who calls: an attachment has its place for
- * itself until no CPU runs in it any more, and a vCPU is in one call of an attachment at a time. So
- * place and vCPU number the stacks, nothing is taken or given back, and a call that never ends or
- * that was ended in the middle keeps nobody else's. The next call of its vCPU begins at the stack's top again.
+ * Two callers must never be on one stack, and the host's word says which attachment calls: an
+ * attachment has its place for itself until no CPU runs in it any more, and a vCPU is in one call
+ * of an attachment at a time. So place and vCPU number the stacks, nothing is taken or given back,
+ * and a call that never ends or that was ended in the middle keeps no other stack. The next call of
+ * its vCPU begins at the stack's top again.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -37,9 +39,10 @@ struct elisa_stacks {
 };
 
 /*
- * Called by the host's stub as the function would be, on the host's stack. RAX, R10 and R11 are free: neither arguments
- * nor for the caller. The old RSP is kept at the top of the new stack, below which the function's
- * frames lie, RSP 16-byte aligned at its call. A caller for which there is no stack faults.
+ * Called by the host's stub as the function would be, on the host's stack. RAX,
+ * R10 and R11 are free: neither arguments nor for the caller. The old RSP is
+ * kept at the top of the new stack, below which the function's frames lie, RSP
+ * 16-byte aligned at its call. A caller for which there is no stack faults.
  */
 extern const uint8_t elisa_stack_stub[];
 __asm__(".pushsection .rodata\n"

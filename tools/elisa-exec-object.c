@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What both launchers do: load an application, and say what is wrong with a command line. */
+/* What both launchers do: load an application. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "elisa-exec.h"
-
-int usage_error(const char *what, const char *value)
-{
-	fprintf(stderr, "elisa-exec: %s%s%s; see elisa-exec --help\n", what, value ? ": " : "",
-		value ? value : "");
-	return 2;
-}
 
 /* It stays loaded until the process ends. */
 void *load_object(const char *file)

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * elisa-exec with the research prototype's command line: -f LIB.so -p PORT [-s SERVER]. LIB.so has
- * the prototype's callbacks and is one side of an application, by way of libelisa-compat. Nothing that this program links
- * may bring in other names than the prototype's: they would come before LIB.so's own.
+ * the prototype's callbacks and is one side of an application, by way of
+ * libelisa-compat. Nothing that this program links may bring in other names
+ * than the prototype's: they would come before LIB.so's own.
  */
 #include <dlfcn.h>
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <libelisa.h>
 #include "elisa-exec.h"
+#include "options.h"
 
 struct callbacks {
 	int (*init)(void);
@@ -73,49 +74,70 @@ static int run_client(const struct callbacks *callbacks, const char *server, int
 	return ret;
 }
 
-static int parse_port(const char *text)
-{
-	char *end;
-	long port = strtol(text, &end, 10);
+struct options {
+	const char *file, *server;
+	uint32_t port;
+};
 
-	return *end || port < 1 || port > UINT16_MAX ? -1 : (int)port;
-}
+/* As the prototype has them: letters only. */
+static const struct program_option known[] = {
+	{.letter = 'f',
+	 .value = "LIB.so",
+	 .must = "a file",
+	 .read = option_text,
+	 OPTION_AT(file),
+	 .help = "the library"},
+	{.letter = 'p',
+	 .value = "PORT",
+	 .must = "a port",
+	 .read = option_number,
+	 OPTION_AT(port),
+	 .least = 1,
+	 .most = UINT16_MAX,
+	 .help = "TCP port of the server"},
+	{.letter = 's',
+	 .value = "SERVER",
+	 .must = "a server",
+	 .read = option_text,
+	 OPTION_AT(server),
+	 .help = "be a client of it (address or host name); else be the server"},
+};
+
+static const struct program program = {
+	.name = "elisa-exec",
+	.before = "Usage: elisa-exec -f LIB.so -p PORT [-s SERVER]\n"
+		  "\n"
+		  "Runs one side of a program of the research prototype.\n"
+		  "\n",
+	.after = "Exit status: 1 failed; 2 wrong usage; of a client: what it returned.\n",
+	.options = known,
+	.option_count = sizeof(known) / sizeof(*known),
+};
 
 int main(int argc, char **argv)
 {
-	const char *file = NULL, *server = NULL;
+	struct options options = {0};
 	struct callbacks callbacks = {0};
-	int port = 0, option, ret;
+	int first, status, ret;
 
-	while ((option = getopt(argc, argv, "f:p:s:")) != -1) {
-		switch (option) {
-		case 'f':
-			file = optarg;
-			break;
-		case 'p':
-			port = parse_port(optarg);
-			if (port < 0)
-				return usage_error("not a port from 1 to 65535", optarg);
-			break;
-		case 's':
-			server = optarg;
-			break;
-		default:
-			return usage_error("unknown option", NULL);
-		}
-	}
-	if (!file || !port || optind < argc)
-		return usage_error(
-			file && port ? "too many arguments" : "give -f LIB.so and -p PORT", NULL);
-	/* before the library and its data are loaded: functions shall be able to use them in place */
-	if (!server && elisa_compat_place() < 0)
+	first = options_read(&program, 0, &options, argc, argv, &status);
+	if (first == OPTIONS_DONE)
+		return status;
+	if (first < argc)
+		return options_wrong(&program, "'%s' is too much", argv[first]);
+	if (!options.file || !options.port)
+		return options_wrong(&program, "give -f LIB.so and -p PORT");
+	/* before the library and its data are loaded: functions shall be
+	 * able to use them in place */
+	if (!options.server && elisa_compat_place() < 0)
 		return failed("server");
-	if (!load(file, server, &callbacks))
+	if (!load(options.file, options.server, &callbacks))
 		return 1;
 	ret = callbacks.init();
 	if (ret) {
 		fprintf(stderr, "elisa-exec: elisa__exec_init returned %d\n", ret);
 		return 1;
 	}
-	return server ? run_client(&callbacks, server, port) : run_server(&callbacks, port);
+	return options.server ? run_client(&callbacks, options.server, (int)options.port) :
+				run_server(&callbacks, (int)options.port);
 }

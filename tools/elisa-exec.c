@@ -6,7 +6,6 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
@@ -19,57 +18,31 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 #include <elisa/exec.h>
+#include <rvif/driver.h>
 #include "elisa-exec.h"
+#include "options.h"
 
-static const char usage_text[] =
-	"Usage: elisa-exec manager --name NAME [OPTION]... APP.so [ARGUMENT]...\n"
-	"       elisa-exec guest --name NAME | --ticket HEX [OPTION]... APP.so [ARGUMENT]...\n"
-	"       elisa-exec -f LIB.so -p PORT [-s SERVER]\n"
-	"\n"
-	"Runs one side of the application APP.so, which defines `elisa_app` (<elisa/exec.h>).\n"
-	"\n"
-	"manager: publish an export and serve until SIGINT or SIGTERM\n"
-	"  --name NAME        name of the export, as granted on the host\n"
-	"  --private          reached by a ticket only; it is printed as one line of hex digits\n"
-	"  --offset BYTES     where the application begins in the object area (default 0)\n"
-	"  --general-regs     its function uses general registers only\n"
-	"  --poison           let no call in after an aborted one\n"
-	"  --limit-us N       run time that a call may use (default: the host's)\n"
-	"  --stack BYTES,VCPUS,GUESTS\n"
-	"                     stacks of this size for so many vCPUs of each of so many attachments\n"
-	"  --events           print what happens to attachments\n"
-	"\n"
-	"guest: attach and run\n"
-	"  --name NAME        the export\n"
-	"  --ticket HEX       the ticket of a private export instead\n"
-	"  --trust-manager    let the manager's code change this program's registers\n"
-	"\n"
-	"programs of the research prototype (LIB.so defines elisa__server_cb and so on):\n"
-	"  -f LIB.so          the library\n"
-	"  -p PORT            TCP port of the server\n"
-	"  -s SERVER          be a client of it (address or host name); else be the server\n"
-	"\n"
-	"manager and guest:\n"
-	"  --device PATH      the driver's device (default " ELISA_DEVICE ")\n"
-	"  --help             this text\n"
-	"\n"
-	"Exit status: 0 served or ran; 1 failed; 2 wrong usage; of a guest: what it returned.\n";
+struct ticket {
+	bool given;
+	uint8_t bytes[ELISA_TICKET_SIZE];
+};
+
+struct stacks {
+	uint64_t size; /* 0: the host's */
+	uint32_t vcpus, guests;
+};
 
 struct options {
 	const char *device;
 	const char *name;
-	bool has_ticket;
-	uint8_t ticket[ELISA_TICKET_SIZE];
+	struct ticket ticket;
 	bool private;
 	bool trust_manager;
 	bool events;
 	uint32_t export_flags;
 	uint32_t limit_us;
 	uint64_t offset;
-	struct {
-		uint64_t size;
-		uint32_t vcpus, guests;
-	} stack;
+	struct stacks stack;
 };
 
 static int fail(struct elisa *handle)
@@ -78,36 +51,106 @@ static int fail(struct elisa *handle)
 	return 1;
 }
 
-static bool parse_number(const char *text, uint64_t limit, uint64_t *number)
-{
-	char *end;
-
-	errno = 0;
-	*number = strtoull(text, &end, 0);
-	return !errno && *text >= '0' && *text <= '9' && !*end && *number <= limit;
-}
+/* ---------------------------------------------------------------------------- options */
 
 /* BYTES,VCPUS,GUESTS; what the numbers may be is the library's business. */
-static bool parse_stack(const char *text, struct options *options)
+static int read_stack(const struct program_option *option, const char *text, void *to)
 {
+	struct stacks *stack = to;
 	int end = 0;
 
-	return sscanf(text, "%" SCNu64 ",%" SCNu32 ",%" SCNu32 "%n", &options->stack.size,
-		      &options->stack.vcpus, &options->stack.guests, &end) == 3 &&
-	       !text[end] && options->stack.size;
+	(void)option;
+	return sscanf(text, "%" SCNu64 ",%" SCNu32 ",%" SCNu32 "%n", &stack->size, &stack->vcpus,
+		      &stack->guests, &end) == 3 &&
+			       !text[end] && stack->size ?
+		       0 :
+		       -EINVAL;
 }
 
-static bool parse_ticket(const char *text, uint8_t ticket[ELISA_TICKET_SIZE])
+static int read_ticket(const struct program_option *option, const char *text, void *to)
 {
-	if (strlen(text) != 2 * ELISA_TICKET_SIZE ||
-	    strspn(text, "0123456789abcdefABCDEF") != 2 * ELISA_TICKET_SIZE)
-		return false;
-	for (int i = 0; i < ELISA_TICKET_SIZE; i++) {
-		char digits[3] = {text[2 * i], text[2 * i + 1], 0};
+	struct ticket *ticket = to;
 
-		ticket[i] = (uint8_t)strtoul(digits, NULL, 16);
-	}
-	return true;
+	(void)option;
+	ticket->given = true;
+	return rvif_parse_hex(text, 0, ticket->bytes, sizeof(ticket->bytes));
+}
+
+enum mode {
+	MANAGER = 1,
+	GUEST = 2,
+	PROTOTYPE = 4
+};
+
+static const struct program_option known[] = {
+	{.modes = MANAGER, .help = "manager: publish an export and serve until SIGINT or SIGTERM"},
+	OPTION_TEXT("name", "NAME", "a name", name, "name of the export, as granted on the host"),
+	OPTION_FLAG("private", private,
+		    "reached by a ticket only; it is printed as one line of hex digits"),
+	OPTION_NUMBER("offset", "BYTES", "an offset in the object area", offset, 0,
+		      ELISA_OBJECT_SIZE - 1,
+		      "where the application begins in the object area (default 0)"),
+	OPTION_BITS("general-regs", export_flags, ELISA_EXPORT_GENERAL_REGS,
+		    "its function uses general registers only"),
+	OPTION_BITS("poison", export_flags, ELISA_EXPORT_POISON,
+		    "let no call in after an aborted one"),
+	OPTION_NUMBER("limit-us", "N", "a number of microseconds", limit_us, 0, UINT32_MAX,
+		      "run time that a call may use (default: the host's)"),
+	OPTION_READ("stack", "BYTES,VCPUS,GUESTS", "BYTES,VCPUS,GUESTS of stacks", read_stack,
+		    stack, "stacks of this size for so many vCPUs of each of so many attachments"),
+	OPTION_FLAG("events", events, "print what happens to attachments"),
+
+	{.modes = GUEST, .help = "guest: attach and run"},
+	OPTION_TEXT("name", "NAME", "a name", name, "the export"),
+	OPTION_READ("ticket", "HEX", "a ticket, which has 64 hex digits", read_ticket, ticket,
+		    "the ticket of a private export instead"),
+	OPTION_FLAG("trust-manager", trust_manager,
+		    "let the manager's code change this program's registers"),
+
+	{.modes = PROTOTYPE,
+	 .help = "programs of the research prototype (LIB.so defines elisa__server_cb and so on):\n"
+		 "  -f LIB.so         the library\n"
+		 "  -p PORT           TCP port of the server\n"
+		 "  -s SERVER         be a client of it (address or host name); else be the server"},
+
+	{.help = "manager and guest:"},
+	OPTION_TEXT("device", "PATH", "a file", device,
+		    "the driver's device (default " ELISA_DEVICE ")"),
+};
+
+static const struct program program = {
+	.name = "elisa-exec",
+	.before =
+		"Usage: elisa-exec manager --name NAME [OPTION]... APP.so [ARGUMENT]...\n"
+		"       elisa-exec guest --name NAME | --ticket HEX [OPTION]... APP.so [ARGUMENT]...\n"
+		"       elisa-exec -f LIB.so -p PORT [-s SERVER]\n"
+		"\n"
+		"Runs one side of the application APP.so, which defines `elisa_app`\n"
+		"(<elisa/exec.h>).\n",
+	.after = "Exit status: 0 served or ran; 1 failed; 2 wrong usage; of a guest: what it\n"
+		 "returned.\n",
+	.options = known,
+	.option_count = sizeof(known) / sizeof(*known),
+	.ends_at_operand = true, /* what follows the application is the application's */
+};
+
+/* Of argv, whose first word is the mode. Returns the index of the application's file; OPTIONS_DONE:
+ * the program ends with *status. */
+static int read_command_line(struct options *options, int argc, char **argv, int *status)
+{
+	const bool manager = !strcmp(argv[0], "manager");
+	int first = options_read(&program, manager ? MANAGER : GUEST, options, argc, argv, status);
+
+	if (first == OPTIONS_DONE)
+		return first;
+	if (!options->name == !options->ticket.given)
+		*status = options_wrong(&program, manager ? "--name is missing" :
+							    "give either --name or --ticket");
+	else if (first >= argc)
+		*status = options_wrong(&program, "the application's shared object is missing");
+	else
+		return first;
+	return OPTIONS_DONE;
 }
 
 static void print_ticket(const uint8_t ticket[ELISA_TICKET_SIZE])
@@ -119,8 +162,8 @@ static void print_ticket(const uint8_t ticket[ELISA_TICKET_SIZE])
 }
 
 /*
- * A program of its own: it must not have libelisa, whose functions would take the place of the library's own of the
- * same names. It lies beside this one. Returns only on failure.
+ * A program of its own: it must not have libelisa, whose functions would take the place of the
+ * library's own of the same names. It lies beside this one. Returns only on failure.
  */
 static int run_prototype(char **argv)
 {
@@ -247,10 +290,11 @@ static int create_export(struct elisa *handle, struct options *options,
 		return elisa_export_create(handle, options->name, options->export_flags,
 					   options->limit_us, export_);
 	return elisa_export_create_private(handle, options->name, options->export_flags,
-					   options->limit_us, options->ticket, export_);
+					   options->limit_us, options->ticket.bytes, export_);
 }
 
-/* At the end of the object area: behind the stacks, a page for each place, which is there to number them. */
+/* At the end of the object area: behind the stacks, a page for each place,
+ * which is there to number them. */
 static int make_stacks(struct elisa_export *export_, const struct options *options)
 {
 	const uint64_t guests = options->stack.guests, vcpus = options->stack.vcpus;
@@ -278,7 +322,7 @@ static int run_manager(const struct elisa_app *app, struct elisa *handle, struct
 	int ret;
 
 	if (!app->manager_init)
-		return usage_error("the application has no manager's side", argv[0]);
+		return options_wrong(&program, "%s has no manager's side", argv[0]);
 	/* Blocked before the application may start threads. */
 	sigemptyset(&stop);
 	sigaddset(&stop, SIGINT);
@@ -307,7 +351,7 @@ static int run_manager(const struct elisa_app *app, struct elisa *handle, struct
 		status = 1;
 	} else {
 		if (options->private)
-			print_ticket(options->ticket);
+			print_ticket(options->ticket.bytes);
 		fprintf(stderr, "elisa-exec: export '%s' is up\n", options->name);
 		status = serve(app, export_, stop_fd, options->events);
 		if (app->manager_exit)
@@ -326,8 +370,8 @@ static int attach(struct elisa *handle, const struct options *options, void *exc
 {
 	uint32_t flags = options->trust_manager ? ELISA_ATTACH_TRUST_MANAGER : 0;
 
-	if (options->has_ticket)
-		return elisa_attach_private(handle, options->ticket, flags, exchange, size,
+	if (options->ticket.given)
+		return elisa_attach_private(handle, options->ticket.bytes, flags, exchange, size,
 					    attachment);
 	return elisa_attach(handle, options->name, flags, exchange, size, attachment);
 }
@@ -340,7 +384,7 @@ static int run_guest(const struct elisa_app *app, struct elisa *handle,
 	int status;
 
 	if (!app->guest_main)
-		return usage_error("the application has no guest's side", argv[0]);
+		return options_wrong(&program, "%s has no guest's side", argv[0]);
 	if (app->exchange_size) {
 		exchange = mmap(NULL, app->exchange_size, PROT_READ | PROT_WRITE,
 				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -363,96 +407,9 @@ out:
 	return status;
 }
 
-/* ---------------------------------------------------------------------------- options */
-
-enum option_code {
-	NAME = 256,
-	TICKET,
-	PRIVATE,
-	OFFSET,
-	GENERAL,
-	POISON,
-	LIMIT,
-	STACK,
-	EVENTS,
-	TRUST,
-	DEVICE
-};
-
-static const struct option manager_options[] = {
-	{"name", required_argument, NULL, NAME},
-	{"private", no_argument, NULL, PRIVATE},
-	{"offset", required_argument, NULL, OFFSET},
-	{"general-regs", no_argument, NULL, GENERAL},
-	{"poison", no_argument, NULL, POISON},
-	{"limit-us", required_argument, NULL, LIMIT},
-	{"stack", required_argument, NULL, STACK},
-	{"events", no_argument, NULL, EVENTS},
-	{"device", required_argument, NULL, DEVICE},
-	{"help", no_argument, NULL, 'h'},
-	{0},
-};
-
-static const struct option guest_options[] = {
-	{"name", required_argument, NULL, NAME},
-	{"ticket", required_argument, NULL, TICKET},
-	{"trust-manager", no_argument, NULL, TRUST},
-	{"device", required_argument, NULL, DEVICE},
-	{"help", no_argument, NULL, 'h'},
-	{0},
-};
-
-/* 0, or an exit status after a message; -1 for --help. */
-static int take_option(struct options *options, int code)
+static bool is_prototype(const char *word)
 {
-	uint64_t number;
-
-	switch (code) {
-	case NAME:
-		options->name = optarg;
-		return 0;
-	case TICKET:
-		options->has_ticket = parse_ticket(optarg, options->ticket);
-		if (!options->has_ticket)
-			return usage_error("a ticket has 64 hex digits, this is none", optarg);
-		return 0;
-	case PRIVATE:
-		options->private = true;
-		return 0;
-	case OFFSET:
-		if (!parse_number(optarg, ELISA_OBJECT_SIZE - 1, &number))
-			return usage_error("not an offset in the object area", optarg);
-		options->offset = number;
-		return 0;
-	case GENERAL:
-		options->export_flags |= ELISA_EXPORT_GENERAL_REGS;
-		return 0;
-	case POISON:
-		options->export_flags |= ELISA_EXPORT_POISON;
-		return 0;
-	case LIMIT:
-		if (!parse_number(optarg, UINT32_MAX, &number))
-			return usage_error("not a number of microseconds", optarg);
-		options->limit_us = (uint32_t)number;
-		return 0;
-	case STACK:
-		if (!parse_stack(optarg, options))
-			return usage_error("not BYTES,VCPUS,GUESTS of stacks", optarg);
-		return 0;
-	case EVENTS:
-		options->events = true;
-		return 0;
-	case TRUST:
-		options->trust_manager = true;
-		return 0;
-	case DEVICE:
-		options->device = optarg;
-		return 0;
-	case 'h':
-		return -1;
-	default:
-		return usage_error("unknown option", NULL);
-	}
+	return word[0] == '-' && word[1] && strchr("fps", word[1]);
 }
 
 int main(int argc, char **argv)
@@ -460,45 +417,33 @@ int main(int argc, char **argv)
 	struct options options = {0};
 	const struct elisa_app *app;
 	struct elisa *handle;
-	bool manager;
 	int status;
-	int code;
+	int first;
 
-	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
-		fputs(usage_text, stdout);
-		return 0;
-	}
-	if (argc > 1 && argv[1][0] == '-')
+	if (argc > 1 && is_prototype(argv[1]))
 		return run_prototype(argv);
-	if (argc < 2 || (strcmp(argv[1], "manager") && strcmp(argv[1], "guest")))
-		return usage_error("the first argument must be manager or guest", argv[1]);
-	manager = !strcmp(argv[1], "manager");
-	argc--;
-	argv++;
-	/* '+': what follows the application is the application's. */
-	while ((code = getopt_long(argc, argv, "+h", manager ? manager_options : guest_options,
-				   NULL)) != -1) {
-		status = take_option(&options, code);
-		if (status < 0)
-			fputs(usage_text, stdout);
-		if (status)
-			return status < 0 ? 0 : status;
-	}
-	if (!options.name == !options.has_ticket)
-		return usage_error(manager ? "--name is missing" : "give either --name or --ticket",
-				   NULL);
-	if (optind >= argc)
-		return usage_error("the application's shared object is missing", NULL);
+	first = options_read(&program, 0, &options, argc, argv, &status);
+	if (first == OPTIONS_DONE)
+		return status;
+	if (first == argc)
+		return options_wrong(&program, "manager or guest is missing");
+	if (strcmp(argv[first], "manager") && strcmp(argv[first], "guest"))
+		return options_wrong(&program, "'%s' is not manager or guest", argv[first]);
+	argc -= first;
+	argv += first;
+	first = read_command_line(&options, argc, argv, &status);
+	if (first == OPTIONS_DONE)
+		return status;
 
-	app = load_app(argv[optind]);
+	app = load_app(argv[first]);
 	if (!app)
 		return 1;
 	if (elisa_open(options.device, &handle) < 0)
 		return fail(NULL);
-	if (manager)
-		status = run_manager(app, handle, &options, argc - optind, argv + optind);
+	if (!strcmp(argv[0], "manager"))
+		status = run_manager(app, handle, &options, argc - first, argv + first);
 	else
-		status = run_guest(app, handle, &options, argc - optind, argv + optind);
+		status = run_guest(app, handle, &options, argc - first, argv + first);
 	elisa_close(handle);
 	return status;
 }

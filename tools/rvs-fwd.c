@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The switch in a process of its own, over vNICs that are files. A driver's file may come, go, be replaced
- * or be cut short at any time; that must never stop the other ports.
+ * The switch in a process of its own, over vNICs that are files. A driver's file may come, go, be
+ * replaced or be cut short at any time; that must never stop the other ports.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <libgen.h>
 #include <limits.h>
 #include <linux/futex.h>
@@ -22,8 +21,9 @@
 #include <time.h>
 #include <unistd.h>
 #include <rvif/driver.h>
-#include <rvs_drop_names.h>
+#include "options.h"
 #include "output.h"
+#include "port_stats.h"
 #include "signals.h"
 #include "utf8.h"
 
@@ -51,35 +51,18 @@ struct port {
 	struct rvs_stats before; /* of the last report */
 };
 
-static const char usage_text[] =
-	"Usage: rvs-fwd [OPTION]... VNIC...\n"
-	"\n"
-	"Switches frames between vNICs, each of which is a file that its driver makes (rvs-pktgen,\n"
-	"DPDK's net_rvif). Files may be there already or come later. Ends with SIGINT or SIGTERM.\n"
-	"\n"
-	"  --interval SECONDS  print statistics of each port this often (default 1; 0: only at the\n"
-	"                      end)\n"
-	"  --json              print statistics as JSON, an object a line\n"
-	"  --quiet             print no statistics\n"
-	"  --check-source      drop what a port sends from other addresses than its own\n"
-	"  --max-age SECONDS   forget a learned address after this time (default 300)\n"
-	"  --max-learned N     addresses that a port may teach (default 1024)\n"
-	"  --forward-link-local\n"
-	"                      flood STP and LLDP (01:80:C2:00:00:00 to 0F), too; pause frames\n"
-	"                      and LACP are always dropped\n"
-	"  --no-offload        grant neither checksum nor segmentation offload\n"
-	"  --poll              never sleep, also when nothing comes\n"
-	"  --help              this text\n"
-	"\n"
-	"Exit status: 0 ended by a signal; 1 failed, or its reports could not be written;\n"
-	"2 wrong usage.\n";
+static struct options {
+	bool json, quiet, poll, no_offload;
+	double interval;
+	double max_age;
+	uint32_t max_learned;
+	uint32_t flags; /* enum rvs_port_flag */
+} options = {.interval = 1, .max_age = 300, .max_learned = 1024};
 
 static struct rvs *rvs;
 static struct port ports[MAX_PATHS];
 static uint32_t port_count;
-static struct rvs_policy policy = {.features = RVIF_F_ALL, .max_learned = 1024, .mbps = 100000};
-static bool json, quiet, poll_always;
-static double interval = 1;
+static struct rvs_policy policy = {.features = RVIF_F_ALL, .mbps = 100000};
 static volatile sig_atomic_t stop;
 
 /* A file that was cut short: the access fails with SIGBUS at an address of one region. */
@@ -158,7 +141,7 @@ static void unmap(struct port *port)
 	port->attached = false;
 }
 
-/* There is one sender, and it is here, so nobody is inside. */
+/* There is one sender, and it is here, so none is inside. */
 static void detach(struct port *port)
 {
 	if (port->attached && rvs_port_detach(rvs, (uint32_t)(port - ports)) < 0)
@@ -166,7 +149,8 @@ static void detach(struct port *port)
 	port->attached = false;
 }
 
-/* The memory is not there any more. Zeroes take its place, so that detaching has something to write to. */
+/* The memory is not there any more. Zeroes take its place, so that
+ * detaching has something to write to. */
 static void drop_cut_short(void)
 {
 	for (uint32_t i = 0; i < port_count; i++) {
@@ -332,59 +316,25 @@ static void look_at(struct port *port)
 
 /* -------------------------------------------------------------------------------- statistics */
 
-static uint64_t all_drops(const struct rvs_stats *stats)
-{
-	uint64_t sum = 0;
-
-	for (int reason = 0; reason < RVS_DROPS; reason++)
-		sum += stats->drops[reason];
-	return sum;
-}
-
-static void add_number(struct json_object *object, const char *key, uint64_t value)
-{
-	json_object_object_add(object, key, json_object_new_uint64(value));
-}
-
 static struct json_object *port_as_json(const struct port *port, const struct rvs_stats *stats,
 					double seconds)
 {
-	struct json_object *object = json_object_new_object(), *drops = json_object_new_object();
+	struct json_object *object = json_object_new_object();
 	struct rvs_port_info info;
-	char mac[18];
+	char mac[MAC_TEXT_SIZE];
 
 	rvs_port_info(rvs, (uint32_t)(port - ports), &info);
-	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", info.mac[0], info.mac[1],
-		 info.mac[2], info.mac[3], info.mac[4], info.mac[5]);
+	mac_text(info.mac, mac);
 	json_object_object_add(object, "vnic", utf8_json(port->path));
 	json_object_object_add(object, "attached", json_object_new_boolean(port->attached));
 	json_object_object_add(object, "mac", json_object_new_string(mac));
-	add_number(object, "learned", info.learned);
-	add_number(object, "sent", stats->frames);
-	add_number(object, "sent_bytes", stats->bytes);
-	add_number(object, "copies", stats->copies);
-	add_number(object, "delivered", stats->delivered);
-	add_number(object, "received", stats->rx_frames);
-	add_number(object, "received_bytes", stats->rx_bytes);
-	add_number(object, "missed", stats->rx_missed);
-	add_number(object, "sent_per_second",
-		   (uint64_t)((double)(stats->frames - port->before.frames) / seconds));
-	add_number(object, "received_per_second",
-		   (uint64_t)((double)(stats->rx_frames - port->before.rx_frames) / seconds));
-	for (int reason = 0; reason < RVS_DROPS; reason++)
-		if (stats->drops[reason])
-			add_number(drops, rvs_drop_names[reason], stats->drops[reason]);
-	json_object_object_add(object, "drops", drops);
+	json_object_object_add(object, "learned", json_object_new_uint64(info.learned));
+	port_stats_add(object, stats);
+	port_stats_add_rate(object, "sent_per_second", stats->frames - port->before.frames,
+			    seconds);
+	port_stats_add_rate(object, "received_per_second",
+			    stats->rx_frames - port->before.rx_frames, seconds);
 	return object;
-}
-
-static void print_drops(FILE *to, const struct rvs_stats *stats)
-{
-	for (int reason = 0; reason < RVS_DROPS; reason++)
-		if (stats->drops[reason])
-			fprintf(to, " %s=%llu", rvs_drop_names[reason],
-				(unsigned long long)stats->drops[reason]);
-	fputc('\n', to);
 }
 
 static void print_port(FILE *to, const struct port *port, const struct rvs_stats *stats,
@@ -394,8 +344,8 @@ static void print_port(FILE *to, const struct port *port, const struct rvs_stats
 		(double)(stats->frames - port->before.frames) / seconds,
 		(double)(stats->rx_frames - port->before.rx_frames) / seconds,
 		(unsigned long long)stats->frames, (unsigned long long)stats->rx_frames,
-		(unsigned long long)all_drops(stats));
-	print_drops(to, stats);
+		(unsigned long long)port_stats_drops(stats));
+	port_stats_print_drops(to, stats);
 }
 
 static void print_table(FILE *to, const struct rvs_stats *stats, double seconds)
@@ -429,7 +379,7 @@ static void report(double seconds)
 		return;
 	for (uint32_t i = 0; i < port_count; i++)
 		rvs_port_stats(rvs, i, &stats[i]);
-	if (json)
+	if (options.json)
 		print_json(to, stats, seconds);
 	else
 		print_table(to, stats, seconds);
@@ -478,7 +428,7 @@ static void run(void)
 		double now;
 
 		/* the clock costs more than an empty round */
-		if (forward_round((uint32_t)last_look) || poll_always)
+		if (forward_round((uint32_t)last_look) || options.poll)
 			idle = 0;
 		else
 			idle++;
@@ -494,15 +444,16 @@ static void run(void)
 			last_age = now;
 			rvs_table_age(rvs, (uint32_t)now);
 		}
-		if (interval > 0 && !quiet && now - last_report >= interval) {
+		if (options.interval > 0 && !options.quiet &&
+		    now - last_report >= options.interval) {
 			report(now - last_report);
 			last_report = now;
 		}
 		if (idle >= IDLE_ROUNDS)
 			nanosleep(&nap, NULL);
 	}
-	if (!quiet)
-		report(interval > 0 ? monotonic() - last_report : monotonic() - began);
+	if (!options.quiet)
+		report(options.interval > 0 ? monotonic() - last_report : monotonic() - began);
 	for (uint32_t i = 0; i < port_count; i++) {
 		detach(&ports[i]);
 		if (ports[i].region)
@@ -512,12 +463,6 @@ static void run(void)
 }
 
 /* ------------------------------------------------------------------------------------ options */
-
-static int usage_error(const char *what, const char *value)
-{
-	fprintf(stderr, "rvs-fwd: %s: %s; see rvs-fwd --help\n", what, value);
-	return 2;
-}
 
 static int make_switch(uint32_t max_age)
 {
@@ -545,81 +490,61 @@ static void catch_signals(void)
 	sigaction(SIGBUS, &bus, NULL);
 }
 
-static bool to_number(const char *text, double max, double *value)
-{
-	char *end;
+static const struct program_option known[] = {
+	OPTION_REAL("interval", "SECONDS", "a number of seconds", interval, 1e6,
+		    "print statistics of each port this often (default 1; 0: only at\nthe end)"),
+	OPTION_FLAG("json", json, "print statistics as JSON, an object a line"),
+	OPTION_FLAG("quiet", quiet, "print no statistics"),
+	OPTION_BITS("check-source", flags, RVS_CHECK_SOURCE,
+		    "drop what a port sends from other addresses than its own"),
+	OPTION_REAL("max-age", "SECONDS", "a number of seconds", max_age, 1e9,
+		    "forget a learned address after this time (default 300)"),
+	OPTION_NUMBER("max-learned", "N", "a number of addresses", max_learned, 0, 1e6,
+		      "addresses that a port may teach (default 1024)"),
+	OPTION_BITS("forward-link-local", flags, RVS_FORWARD_LINK_LOCAL,
+		    "flood STP and LLDP (01:80:C2:00:00:00 to 0F), too; pause frames\n"
+		    "and LACP are always dropped"),
+	OPTION_FLAG("no-offload", no_offload, "grant neither checksum nor segmentation offload"),
+	OPTION_FLAG("poll", poll, "never sleep, also when nothing comes"),
+};
 
-	*value = strtod(text, &end);
-	return end != text && !*end && *value >= 0 && *value <= max;
-}
+static const struct program program = {
+	.name = "rvs-fwd",
+	.before =
+		"Usage: rvs-fwd [OPTION]... VNIC...\n"
+		"\n"
+		"Switches frames between vNICs, each of which is a file that its driver makes\n"
+		"(rvs-pktgen, DPDK's net_rvif). Files may be there already or come later. Ends with\n"
+		"SIGINT or SIGTERM.\n"
+		"\n",
+	.after =
+		"Exit status: 0 ended by a signal; 1 failed, or its reports could not be written;\n"
+		"2 wrong usage.\n",
+	.options = known,
+	.option_count = sizeof(known) / sizeof(*known),
+};
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"interval", required_argument, NULL, 'i'},
-		{"json", no_argument, NULL, 'j'},
-		{"quiet", no_argument, NULL, 'q'},
-		{"check-source", no_argument, NULL, 'c'},
-		{"max-age", required_argument, NULL, 'a'},
-		{"max-learned", required_argument, NULL, 'l'},
-		{"forward-link-local", no_argument, NULL, 'f'},
-		{"no-offload", no_argument, NULL, 'o'},
-		{"poll", no_argument, NULL, 'p'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
-	double max_age = 300, number;
-	int option;
+	int first, status;
 
-	if (output_open("rvs-fwd"))
+	if (output_open(program.name))
 		return 1;
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (option) {
-		case 'i':
-			if (!to_number(optarg, 1e6, &interval))
-				return usage_error("no number of seconds", optarg);
-			break;
-		case 'j':
-			json = true;
-			break;
-		case 'q':
-			quiet = true;
-			break;
-		case 'c':
-			policy.flags |= RVS_CHECK_SOURCE;
-			break;
-		case 'a':
-			if (!to_number(optarg, 1e9, &max_age))
-				return usage_error("no number of seconds", optarg);
-			break;
-		case 'l':
-			if (!to_number(optarg, 1e6, &number))
-				return usage_error("no number of addresses", optarg);
-			policy.max_learned = (uint32_t)number;
-			break;
-		case 'f':
-			policy.flags |= RVS_FORWARD_LINK_LOCAL;
-			break;
-		case 'o':
-			policy.features &= ~(RVIF_F_CSUM | RVIF_F_TSO4 | RVIF_F_TSO6);
-			break;
-		case 'p':
-			poll_always = true;
-			break;
-		case 'h':
-			return output_help(usage_text);
-		default:
-			fputs("see rvs-fwd --help\n", stderr);
-			return 2;
-		}
-	}
-	if (optind == argc)
-		return usage_error("no vNIC", "give the paths of their files");
-	if (argc - optind > MAX_PATHS)
-		return usage_error("too many vNICs, at most 256", argv[optind + MAX_PATHS]);
-	for (; optind < argc; optind++)
-		ports[port_count++].path = argv[optind];
-	if (make_switch((uint32_t)max_age)) {
+	first = options_read(&program, 0, &options, argc, argv, &status);
+	if (first == OPTIONS_DONE)
+		return status;
+	if (first == argc)
+		return options_wrong(&program, "the paths of vNICs' files are missing");
+	if (argc - first > MAX_PATHS)
+		return options_wrong(&program, "'%s': more than %d vNICs", argv[first + MAX_PATHS],
+				     MAX_PATHS);
+	for (; first < argc; first++)
+		ports[port_count++].path = argv[first];
+	policy.flags = options.flags;
+	policy.max_learned = options.max_learned;
+	if (options.no_offload)
+		policy.features &= ~(RVIF_F_CSUM | RVIF_F_TSO4 | RVIF_F_TSO6);
+	if (make_switch((uint32_t)options.max_age)) {
 		fputs("rvs-fwd: no memory for the switch\n", stderr);
 		return 1;
 	}

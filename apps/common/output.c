@@ -220,11 +220,3 @@ int output_end(int error)
 
 	return error || (unwritten && unwritten != -EPIPE && unwritten != -ETIMEDOUT);
 }
-
-int output_help(const char *text)
-{
-	if (fputs(text, stdout) >= 0 && !fflush(stdout))
-		return 0;
-	say_failure(-errno);
-	return 1;
-}

@@ -26,7 +26,4 @@ int output_close(int timeout_ms);
  * no failure. */
 int output_end(int error);
 
-/* For --help and the like, at once: 0, or 1 after a message. */
-int output_help(const char *text);
-
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The TAP device: a file a queue. Whatever fails is said with the interface's name and what to do. */
+/* The TAP device: a file a queue. Whatever fails is said with the
+ * interface's name and what to do. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -36,7 +37,7 @@ static int open_queue(struct daemon *d, uint32_t number)
 		return failed(d, DEVICE);
 	d->queues[number].fd = fd;
 	memcpy(request.ifr_name, d->options.name, IFNAMSIZ);
-	/* an interface of somebody else would stay when we end */
+	/* an interface of another program would stay when we end */
 	request.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE |
 				    (number ? 0 : IFF_TUN_EXCL));
 	if (ioctl(fd, TUNSETIFF, &request) < 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rvif-tap's life: interface and vNIC, threads at the first attach, then the carrier follows the switch
- * until a signal comes. The interface and the vNIC never outlive the process.
+ * rvif-tap's life: interface and vNIC, threads at the first attach, then the carrier follows the
+ * switch until a signal comes. The interface and the vNIC never outlive the process.
  */
 #include <errno.h>
 #include <poll.h>
@@ -12,13 +12,13 @@
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
-#include <rvif/elisa.h>
 #include "output.h"
 #include "signals.h"
 #include "tap.h"
+#include "vnic_options.h"
 
 enum {
-	LOOK_EVERY_MS = 5000, /* nobody tells that a switch detached */
+	LOOK_EVERY_MS = 5000, /* no event tells that a switch detached */
 	LOOK_WITHOUT_CARRIER_MS = 100,
 	RECONNECT_MS = 500,
 	JOIN_EVERY_MS = 10,
@@ -60,7 +60,6 @@ static int catch_signals(void)
 static int open_vnic(struct daemon *d)
 {
 	const struct options *options = &d->options;
-	const bool over_elisa = options_over_elisa(options);
 	struct rvif_config config = {
 		.tx_queues = (uint16_t)options->queues,
 		.rx_queues = (uint16_t)options->queues,
@@ -80,8 +79,7 @@ static int open_vnic(struct daemon *d)
 		output_print(STDERR_FILENO, "rvif-tap: %s\n", rvif_strreason(-error));
 		return -1;
 	}
-	error = rvif_open_for(&d->vnic, over_elisa ? &rvif_over_elisa : &rvif_shared_file,
-			      options->where + (over_elisa ? 6 : 0), &config, &options->access);
+	error = vnic_open_for(&d->vnic, options->where, &config, &options->access);
 	if (error) {
 		output_print(STDERR_FILENO, "rvif-tap: %s: %s\n", options->where,
 			     error == -EBUSY ? "another driver uses it" : strerrordesc_np(-error));
@@ -316,13 +314,12 @@ static void tear_down(struct daemon *d)
 int main(int argc, char **argv)
 {
 	static struct daemon d;
-	int error, signals;
+	int error, signals, status;
 
-	if (output_open("rvif-tap"))
+	if (output_open(program.name))
 		return 1;
-	error = options_read(&d.options, argc, argv);
-	if (error)
-		return error == OPTIONS_HELP ? output_help(usage_text) : -error;
+	if (!read_command_line(&d.options, argc, argv, &status))
+		return status;
 	signals = catch_signals();
 	if (signals < 0) {
 		output_print(STDERR_FILENO, "rvif-tap: no signals: %s\n", strerrordesc_np(errno));

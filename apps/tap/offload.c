@@ -16,7 +16,8 @@ static int sum_fits(uint32_t start, uint32_t offset, uint32_t length)
 	return start >= RVIF_MIN_FRAME && start + offset + sizeof(uint16_t) <= length;
 }
 
-/* The kernel's hdr_len is what it has in one piece, so the length of the headers is in the TCP header. */
+/* The kernel's hdr_len is what it has in one piece, so the length of the
+ * headers is in the TCP header. */
 static int segments_to_rvif(const struct virtio_net_hdr *header, const uint8_t *head,
 			    uint32_t head_length, uint32_t length, struct rvif_desc *desc)
 {

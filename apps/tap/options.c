@@ -1,149 +1,71 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command line. A value that is wrong is named. */
-#include <getopt.h>
-#include <stdio.h>
-#include <stdlib.h>
+/* The command line: the table of its options. */
+#include <errno.h>
 #include <string.h>
 #include "tap.h"
+#include "vnic_options.h"
 
-const char usage_text[] =
-	"Usage: rvif-tap [OPTION]... VNIC\n"
-	"\n"
-	"Makes a network interface of an rvif vNIC, as long as it runs. VNIC is a file for a switch in\n"
-	"another process (rvs-fwd); in a VM, elisa:EXPORT or elisa:/PATH/OF/TICKET, a port of\n"
-	"elisa-vmnet. Needs CAP_NET_ADMIN.\n"
-	"\n"
-	"  --name NAME      of the interface (default rvif0)\n"
-	"  --queues N       in each direction, 1 to 128 (default 1)\n"
-	"  --mtu N          68 to 65513 (default 1500)\n"
-	"  --mac MAC        address to insist on (default: what the switch says, else random)\n"
-	"  --mode MODE      permissions of the file VNIC, octal (default 0600)\n"
-	"  --group GROUP    its group\n"
-	"  --no-csum        no checksum offload, nor TSO\n"
-	"  --no-tso         no segmentation offload\n"
-	"  --promiscuous    receive frames for unknown addresses, too\n"
-	"  --drop PERMILLE  for tests: drop so many of 1000 received frames\n"
-	"  --stats          print statistics at the end; SIGUSR1 prints them at any time\n"
-	"  --json           the same as JSON, an object a line\n"
-	"  --help           this text\n"
-	"\n"
-	"Exit status: 0 ended by a signal; 1 failed, or a report could not be written; 2 wrong\n"
-	"usage.\n";
-
-static int usage_error(const char *what, const char *value)
+static int read_name(const struct program_option *option, const char *text, void *to)
 {
-	fprintf(stderr, "rvif-tap: %s: %s; see rvif-tap --help\n", what, value);
-	return 2;
+	if (!*text || strlen(text) >= option->size || strpbrk(text, "/: \t\n") ||
+	    !strcmp(text, ".") || !strcmp(text, ".."))
+		return -EINVAL;
+	strcpy(to, text);
+	return 0;
 }
 
-static bool read_mac(const char *text, uint8_t mac[6])
-{
-	return !rvif_parse_mac(text, mac) && rvif_mac_is_station(mac);
-}
+static const struct program_option known[] = {
+	OPTION_READ("name", "NAME", "a name of an interface, at most 15 bytes", read_name, name,
+		    "of the interface (default rvif0)"),
+	OPTION_NUMBER("queues", "N", "a number of queues", queues, 1, RVIF_MAX_QUEUES,
+		      "in each direction, 1 to 128 (default 1)"),
+	OPTION_NUMBER("mtu", "N", "a number of bytes", mtu, MIN_MTU, MAX_MTU,
+		      "68 to 65513 (default 1500)"),
+	OPTION_READ("mac", "MAC", STATION_MUST, option_station, mac,
+		    "address to insist on (default: what the switch says, else random)"),
+	OPTION_READ("mode", "MODE", "an octal mode from 1 to 0777", option_mode, access,
+		    "permissions of the file VNIC, octal (default 0600)"),
+	OPTION_READ("group", "GROUP", "a group", option_group, access, "its group"),
+	OPTION_FLAG("no-csum", no_csum, "no checksum offload, nor TSO"),
+	OPTION_FLAG("no-tso", no_tso, "no segmentation offload"),
+	OPTION_FLAG("promiscuous", promiscuous, "receive frames for unknown addresses, too"),
+	OPTION_NUMBER("drop", "PERMILLE", "a number of frames", drop, 0, 1000,
+		      "for tests: drop so many of 1000 received frames"),
+	OPTION_FLAG("stats", stats, "print statistics at the end; SIGUSR1 prints them at any time"),
+	OPTION_FLAG("json", json, "the same as JSON, an object a line"),
+};
 
-static bool read_number(const char *text, uint32_t least, uint32_t most, uint32_t *number)
-{
-	char *end;
-	unsigned long value = strtoul(text, &end, 10);
+const struct program program = {
+	.name = "rvif-tap",
+	.before =
+		"Usage: rvif-tap [OPTION]... VNIC\n"
+		"\n"
+		"Makes a network interface of an rvif vNIC, as long as it runs. VNIC is a file for a\n"
+		"switch in another process (rvs-fwd); in a VM, elisa:EXPORT or elisa:/PATH/OF/TICKET,\n"
+		"a port of elisa-vmnet. Needs CAP_NET_ADMIN.\n"
+		"\n",
+	.after = "Exit status: 0 ended by a signal; 1 failed, or a report could not be written;\n"
+		 "2 wrong usage.\n",
+	.options = known,
+	.option_count = sizeof(known) / sizeof(*known),
+};
 
-	*number = (uint32_t)value;
-	return text[0] >= '0' && text[0] <= '9' && !*end && value >= least && value <= most;
-}
-
-static bool read_name(const char *text, char name[IFNAMSIZ])
+bool read_command_line(struct options *options, int argc, char **argv, int *status)
 {
-	if (!*text || strlen(text) >= IFNAMSIZ || strpbrk(text, "/: \t\n") || !strcmp(text, ".") ||
-	    !strcmp(text, ".."))
-		return false;
-	strcpy(name, text);
-	return true;
-}
-
-/* 0, or the exit status. */
-static int read_option(struct options *options, int option)
-{
-	switch (option) {
-	case 'n':
-		return read_name(optarg, options->name) ?
-			       0 :
-			       usage_error("no name of an interface, at most 15 bytes", optarg);
-	case 'q':
-		return read_number(optarg, 1, RVIF_MAX_QUEUES, &options->queues) ?
-			       0 :
-			       usage_error("no number of queues from 1 to 128", optarg);
-	case 'u':
-		return read_number(optarg, MIN_MTU, MAX_MTU, &options->mtu) ?
-			       0 :
-			       usage_error("no MTU from 68 to 65513", optarg);
-	case 'm':
-		options->has_mac = true;
-		return read_mac(optarg, options->mac) ?
-			       0 :
-			       usage_error("no address of a station, as 02:00:00:00:00:01", optarg);
-	case 'd':
-		return read_number(optarg, 0, 1000, &options->drop) ?
-			       0 :
-			       usage_error("no number from 0 to 1000", optarg);
-	case 'M':
-		return rvif_parse_mode(optarg, &options->access.mode) ?
-			       usage_error("no octal mode from 1 to 0777", optarg) :
-			       0;
-	case 'G':
-		options->access.has_group = 1;
-		return rvif_parse_group(optarg, &options->access.group) ?
-			       usage_error("no group", optarg) :
-			       0;
-	case 'c':
-		options->no_csum = options->no_tso = true;
-		return 0;
-	case 't':
-		options->no_tso = true;
-		return 0;
-	case 'p':
-		options->promiscuous = true;
-		return 0;
-	case 'j':
-		options->json = options->stats = true;
-		return 0;
-	case 's':
-		options->stats = true;
-		return 0;
-	default:
-		fputs("see rvif-tap --help\n", stderr);
-		return 2;
-	}
-}
-
-bool options_over_elisa(const struct options *options)
-{
-	return !strncmp(options->where, "elisa:", 6);
-}
-
-int options_read(struct options *options, int argc, char **argv)
-{
-	static const struct option names[] = {
-		{"name", required_argument, NULL, 'n'},	 {"queues", required_argument, NULL, 'q'},
-		{"mtu", required_argument, NULL, 'u'},	 {"mac", required_argument, NULL, 'm'},
-		{"mode", required_argument, NULL, 'M'},	 {"group", required_argument, NULL, 'G'},
-		{"no-csum", no_argument, NULL, 'c'},	 {"no-tso", no_argument, NULL, 't'},
-		{"promiscuous", no_argument, NULL, 'p'}, {"drop", required_argument, NULL, 'd'},
-		{"stats", no_argument, NULL, 's'},	 {"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},	 {NULL, 0, NULL, 0},
-	};
-	int option, error;
+	int first;
 
 	*options = (struct options){.name = "rvif0", .queues = 1, .mtu = 1500};
-	while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
-		if (option == 'h')
-			return OPTIONS_HELP;
-		error = read_option(options, option);
-		if (error)
-			return -error;
-	}
-	if (optind != argc - 1)
-		return -usage_error("not one vNIC", "give a file or elisa:EXPORT");
-	options->where = argv[optind];
-	if (options_over_elisa(options) && (options->access.mode || options->access.has_group))
-		return -usage_error("--mode and --group are for a file, not for", options->where);
-	return 0;
+	first = options_read(&program, 0, options, argc, argv, status);
+	if (first == OPTIONS_DONE)
+		return false;
+	*status = argc - first == 1 ?
+			  vnic_check_access(&program, argv[first], &options->access) :
+			  options_wrong(&program, "give one vNIC: a file or elisa:EXPORT");
+	if (*status)
+		return false;
+	options->where = argv[first];
+	options->has_mac = rvif_mac_is_station(options->mac);
+	options->no_tso |= options->no_csum;
+	options->stats |= options->json;
+	return true;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the switch to the interface: the kernel reads frames right out of the vNIC's buffers. Of what
- * the switch writes only lengths and flags are used, once copied and checked; where a buffer lies we know.
+ * From the switch to the interface: the kernel reads frames right out of
+ * the vNIC's buffers. Of what the switch writes only lengths and flags are
+ * used, once copied and checked; where a buffer lies we know.
  */
 #include <errno.h>
 #include <sys/uio.h>
@@ -9,7 +10,7 @@
 #include "tap.h"
 
 enum {
-	SLEEP_US = 10000000,  /* whoever fills the ring wakes us */
+	SLEEP_US = 10000000,  /* the switch that fills the ring wakes us */
 	LOOK_EVERY_US = 1000, /* unless the switch cannot */
 };
 

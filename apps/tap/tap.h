@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rvif-tap: an rvif vNIC as a network interface of Linux. The main thread follows the switch's state;
- * two threads a queue move frames. A word that more than one thread writes or reads is atomic.
+ * rvif-tap: an rvif vNIC as a network interface of Linux. The main thread
+ * follows the switch's state; two threads a queue move frames. A word that
+ * more than one thread writes or reads is atomic.
  */
 #ifndef RVIF_TAP_H
 #define RVIF_TAP_H
@@ -12,6 +13,7 @@
 #include <stdint.h>
 #include <rvif/driver.h>
 #include "offload.h"
+#include "options.h"
 
 enum {
 	RING = 512,
@@ -83,13 +85,9 @@ struct daemon {
 	int why_not;	      /* it failed the last time */
 };
 
-#define OPTIONS_HELP 1
-
-/* options.c: 0, OPTIONS_HELP, or -exit status after a message. */
-extern const char usage_text[];
-int options_read(struct options *options, int argc, char **argv);
-/* Is the vNIC's switch that of an export? */
-bool options_over_elisa(const struct options *options);
+/* options.c. False: the program ends with *status. */
+extern const struct program program;
+bool read_command_line(struct options *options, int argc, char **argv, int *status);
 
 /* interface.c: 0, or -1 after a message. */
 int interface_open(struct daemon *d);

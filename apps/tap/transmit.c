@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the interface to the switch: the kernel writes frames right into the vNIC's buffers. A frame is
- * posted as a whole or not at all. Whatever state the switch is in, this neither spins nor hangs.
+ * From the interface to the switch: the kernel writes frames right into the
+ * vNIC's buffers. A frame is posted as a whole or not at all. Whatever
+ * state the switch is in, this neither spins nor hangs.
  */
 #include <errno.h>
 #include <poll.h>
@@ -144,7 +145,7 @@ static void sleep_for_frames(struct queue *queue, bool retry)
 		tell(queue->daemon, &queue->daemon->gone);
 }
 
-/* Nobody wakes a sender: looks again, ever later. */
+/* No switch wakes a sender: the thread looks again, ever later. */
 static uint32_t sleep_for_room(struct queue *queue, uint32_t pause_us)
 {
 	const struct timespec pause = {.tv_nsec = pause_us * 1000L};

@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include "daemon.h"
 #include "output.h"
+#include "port_stats.h"
 #include "strict.h"
 #include "utf8.h"
 
@@ -156,11 +157,12 @@ static bool has_mac(const struct port_config *port, const uint8_t mac[6])
 
 static int check_mac(const struct port_config *a, const struct port_config *b, const uint8_t mac[6])
 {
+	char text[MAC_TEXT_SIZE];
+
 	if (!rvif_mac_is_station(mac) || !has_mac(b, mac))
 		return 0;
-	return wrong("%02x:%02x:%02x:%02x:%02x:%02x is an address of port \"%s\" and of port "
-		     "\"%s\"",
-		     mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], b->name, a->name);
+	mac_text(mac, text);
+	return wrong("%s is an address of port \"%s\" and of port \"%s\"", text, b->name, a->name);
 }
 
 /* What two ports must not have in common. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * elisa-vmnet, the manager's daemon: what its files share. One thread; everything here is its own, but for
- * struct vmnet_state, which guests' calls change meanwhile.
+ * elisa-vmnet, the manager's daemon: what its files share. One thread; everything here is its own,
+ * but for struct vmnet_state, which guests' calls change meanwhile.
  */
 #ifndef VMNET_DAEMON_H
 #define VMNET_DAEMON_H
@@ -16,7 +16,7 @@
 
 struct port_config {
 	char name[MAX_NAME];
-	char ticket_file[256]; /* "": for whoever may attach */
+	char ticket_file[256]; /* "": for any VM that may attach */
 	struct rvs_policy policy;
 	uint8_t statics[MAX_STATICS][6];
 	uint32_t static_count;

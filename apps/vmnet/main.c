@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * elisa-vmnet: exports the switch and manages it. It moves no packets: guests do, by their calls. When it
- * ends, the export ends.
+ * elisa-vmnet: exports the switch and manages it. It moves no packets: guests do, by their calls.
+ * When it ends, the export ends.
  */
-#include <getopt.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "daemon.h"
+#include "options.h"
 #include "output.h"
 #include "signals.h"
 
@@ -81,7 +81,7 @@ static int make_switch(struct daemon *d)
 	return 0;
 }
 
-/* The places; the first one is our own, by a ticket that nobody else learns. */
+/* The places; the first one is our own, by a ticket that no other process learns. */
 static int make_places(struct daemon *d, uint8_t own[ELISA_TICKET_SIZE])
 {
 	const struct config *config = &d->config;
@@ -196,7 +196,7 @@ static void read_again(struct daemon *d, const char *file)
 	ports_reconfigure(d, &config);
 }
 
-/* True: somebody rang. A guest that rings all the time makes us look no more than so often. */
+/* True: a guest rang. One that rings all the time makes us look no more than so often. */
 static bool wait_for_work(struct daemon *d, int timeout_ms)
 {
 	struct pollfd wait[] = {
@@ -242,77 +242,77 @@ static int run(struct daemon *d, const char *config, const char *report)
 	return 0;
 }
 
-static const char usage_text[] =
-	"Usage: elisa-vmnet --config FILE [OPTION]...\n"
-	"       elisa-vmnet --show REPORT\n"
-	"\n"
-	"Manages a network between VMs whose switch runs in their own sub contexts; in the manager's VM.\n"
-	"\n"
-	"  --config FILE  ports and limits, JSON; read again at SIGHUP\n"
-	"  --check        read the configuration, say what is wrong with it, and end\n"
-	"  --switch FILE  the switch's code (default " SWITCH_FILE ")\n"
-	"  --report FILE  write the state of all ports there every second, as JSON\n"
-	"  --show FILE    print such a report as a table\n"
-	"  --help         this text\n";
+struct options {
+	const char *config, *code, *report, *show;
+	bool only_check;
+};
 
-int main(int argc, char **argv)
+static const struct program_option known[] = {
+	OPTION_TEXT("config", "FILE", "a file", config,
+		    "ports and limits, JSON; read again at SIGHUP"),
+	OPTION_FLAG("check", only_check,
+		    "read the configuration, say what is wrong with it, and end"),
+	OPTION_TEXT("switch", "FILE", "a file", code,
+		    "the switch's code\n(default " SWITCH_FILE ")"),
+	OPTION_TEXT("report", "FILE", "a file", report,
+		    "write the state of all ports there every second, as JSON"),
+	OPTION_TEXT("show", "FILE", "a file", show, "print such a report as a table"),
+};
+
+static const struct program program = {
+	.name = "elisa-vmnet",
+	.before =
+		"Usage: elisa-vmnet --config FILE [OPTION]...\n"
+		"       elisa-vmnet --show REPORT\n"
+		"\n"
+		"Manages a network between VMs whose switch runs in their own sub contexts; in the\n"
+		"manager's VM.\n"
+		"\n",
+	.after =
+		"Exit status: 0 ended by a signal, or done; 1 failed, or what it says could not be\n"
+		"written; 2 wrong usage.\n",
+	.options = known,
+	.option_count = sizeof(known) / sizeof(*known),
+};
+
+/* Until a signal comes. The exit status. */
+static int manage(const struct options *options)
 {
-	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"check", no_argument, NULL, 'k'},
-		{"switch", required_argument, NULL, 's'},
-		{"report", required_argument, NULL, 'r'},
-		{"show", required_argument, NULL, 'w'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
-	const char *config = NULL, *code = SWITCH_FILE, *report = NULL;
 	const struct sigaction action = {.sa_handler = on_signal};
 	static struct daemon d;
-	bool only_check = false;
-	int option, error;
+	int error;
 
-	if (output_open("elisa-vmnet"))
-		return 1;
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (option) {
-		case 'c':
-			config = optarg;
-			break;
-		case 'k':
-			only_check = true;
-			break;
-		case 's':
-			code = optarg;
-			break;
-		case 'r':
-			report = optarg;
-			break;
-		case 'w':
-			return output_end(report_show(optarg));
-		case 'h':
-			return output_help(usage_text);
-		default:
-			fputs(usage_text, stderr);
-			return 2;
-		}
-	}
-	if (!config || optind < argc) {
-		fputs(usage_text, stderr);
-		return 2;
-	}
-	if (config_read(config, &d.config))
+	if (config_read(options->config, &d.config))
 		return output_end(-1);
-	if (only_check)
+	if (options->only_check)
 		return output_end(0);
 	signals_catch(on_signal);
 	sigaction(SIGHUP, &action, NULL);
-	error = set_up(&d, code);
+	error = set_up(&d, options->code);
 	if (!error) {
 		output_print(STDOUT_FILENO, "export %s: %u ports\n", d.config.export_name,
 			     d.config.port_count);
-		error = run(&d, config, report);
+		error = run(&d, options->config, options->report);
 	}
 	tear_down(&d);
 	return output_end(error);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {.code = SWITCH_FILE};
+	int first, status;
+
+	if (output_open(program.name))
+		return 1;
+	first = options_read(&program, 0, &options, argc, argv, &status);
+	if (first == OPTIONS_DONE)
+		return status;
+	if (first < argc)
+		return options_wrong(&program, "'%s' is too much", argv[first]);
+	if (options.show)
+		return output_end(report_show(options.show));
+	if (!options.config)
+		return options_wrong(&program, "--config is missing");
+	return manage(&options);
 }

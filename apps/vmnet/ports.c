@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The ports of the switch: whose they are, by the host's events; whether they are attached, by looking
- * at their vNICs. All that touches a vNIC's memory is done by calls, in the sub context.
+ * The ports of the switch: which attachment has one, by the host's events; whether it is attached,
+ * by looking at its vNIC. All that touches a vNIC's memory is done by calls, in the sub context.
  */
 #include <string.h>
 #include <unistd.h>
+#include <rvif/driver.h>
 #include "daemon.h"
 #include "output.h"
 
@@ -181,9 +182,8 @@ int ports_look(struct daemon *d)
 		} else if (link == VMNET_WENT_DOWN) {
 			output_print(STDOUT_FILENO, "port %s: down\n", name_of(d, place));
 		} else if ((link & 0xff) == VMNET_REFUSED) {
-			output_print(STDOUT_FILENO,
-				     "port %s: refused, reason %ld (see <rvif/rvif.h>)\n",
-				     name_of(d, place), link >> 8);
+			output_print(STDOUT_FILENO, "port %s: refused: %s\n", name_of(d, place),
+				     rvif_strreason((int)(link >> 8)));
 		}
 		port->link = link == VMNET_UP || link == VMNET_WENT_UP ? VMNET_UP : VMNET_DOWN;
 	}

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the switch has counted: as JSON in a file, and such a file as a table. The counters are in the
- * manager's own memory, so that reading them costs no call and disturbs nobody.
+ * What the switch has counted: as JSON in a file, and such a file as a table. The counters are in
+ * the manager's own memory, so that reading them costs no call and disturbs no guest.
  */
 #include <errno.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
-#include <rvs_drop_names.h>
 #include <unistd.h>
 #include "daemon.h"
 #include "output.h"
+#include "port_stats.h"
 
 static void add(json_object *to, const char *key, uint64_t value)
 {
@@ -19,7 +19,7 @@ static void add(json_object *to, const char *key, uint64_t value)
 
 static json_object *port_report(const struct daemon *d, uint32_t place)
 {
-	json_object *port = json_object_new_object(), *drops = json_object_new_object();
+	json_object *port = json_object_new_object();
 	struct rvs_stats stats = {0};
 
 	rvs_port_stats(d->rvs, place, &stats);
@@ -28,16 +28,7 @@ static json_object *port_report(const struct daemon *d, uint32_t place)
 	add(port, "attachment", d->port[place].attachment);
 	json_object_object_add(port, "link",
 			       json_object_new_boolean(d->port[place].link == VMNET_UP));
-	add(port, "sent", stats.frames);
-	add(port, "sent_bytes", stats.bytes);
-	add(port, "delivered", stats.delivered);
-	add(port, "received", stats.rx_frames);
-	add(port, "received_bytes", stats.rx_bytes);
-	add(port, "missed", stats.rx_missed);
-	for (int reason = 0; reason < RVS_DROPS; reason++)
-		if (stats.drops[reason])
-			add(drops, rvs_drop_names[reason], stats.drops[reason]);
-	json_object_object_add(port, "drops", drops);
+	port_stats_add(port, &stats);
 	return port;
 }
 

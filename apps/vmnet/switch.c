@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The code of the export: the switch, called by guests for their own port and by the manager for all. A
- * call may be stopped for ever at any instruction; what it held is then released by the manager,
- * who learns of it from the host. No argument may become an address.
+ * The code of the export: the switch, called by guests for their own port and by the manager for
+ * all. A call may be stopped for ever at any instruction; what it held is then released by the
+ * manager, which learns of it from the host. No argument may become an address.
  */
 #include <elisa/function.h>
 #include "vmnet.h"
@@ -40,7 +40,8 @@ static long ask_manager(struct vmnet_port *port)
 	return 0;
 }
 
-/* The old vNIC of this place is served until the manager has seen its end: "serving" says whose. */
+/* The old vNIC of this place is served until the manager has seen its end:
+ * "serving" names the attachment. */
 static long join(struct vmnet_port *port)
 {
 	if (!elisa_self()->donated)
@@ -148,7 +149,7 @@ static long attach(struct vmnet_port *port, uint32_t number, uint32_t epoch)
 	return reason ? VMNET_REFUSED + (reason << 8) : VMNET_WENT_UP;
 }
 
-/* Whoever joined is served once the one before is gone; then its driver decides. */
+/* An attachment that joined is served once the one before is gone; then its driver decides. */
 static long look(struct vmnet_port *port, uint32_t number)
 {
 	const struct rvif_header *header = (const struct rvif_header *)(void *)region_of(number);
@@ -175,7 +176,7 @@ static long look(struct vmnet_port *port, uint32_t number)
 	return up ? attach(port, number, epoch) : VMNET_DOWN;
 }
 
-/* Nobody of that attachment is inside any more, and no vNIC is served until the next look. */
+/* No vCPU of that attachment is inside any more, and no vNIC is served until the next look. */
 static long gone(struct vmnet_port *port, uint32_t number, uint64_t attachment)
 {
 	uint64_t was = attachment;

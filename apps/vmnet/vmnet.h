@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vmnet: what the switch's code in the sub context and the manager's daemon agree on. The arguments of a call are the caller's choice; who calls is the host's word (struct
- * elisa_self). A place of the export is a port of the switch; the first one is the manager's own.
+ * vmnet: what the switch's code in the sub context and the manager's daemon agree on. The arguments
+ * of a call are the caller's choice; which attachment calls is the host's word (struct elisa_self).
+ * A place of the export is a port of the switch; the first one is the manager's own.
  */
 #ifndef VMNET_H
 #define VMNET_H
@@ -22,13 +23,14 @@ enum vmnet_manager_op {
 	/* Attach port a1 if its vNIC wants it, detach it if not. Returns enum
 	 * vmnet_link. */
 	VMNET_LOOK = VMNET_OPS_OF_GUESTS,
-	/* Attachment a2, which had port a1, is gone. 0, or -RVS_BUSY: the next look does the rest. */
+	/* Attachment a2, which had port a1, is gone. 0, or -RVS_BUSY: the
+	 * next look does the rest. */
 	VMNET_GONE,
-	/* A call of vCPU a2 of attachment a4, which has port a1, was aborted, its a3rd one. How many
-	 * queues it held. */
+	/* A call of vCPU a2 of attachment a4, which has port a1, was
+	 * aborted, its a3rd one. How many queues it held. */
 	VMNET_ABORTED,
-	/* Rings all that may sleep, after calls were aborted or attachments went: they may have given frames and
-	 * not have come to ring. Returns 0. */
+	/* Rings all that may sleep, after calls were aborted or attachments went: they may have
+	 * given frames and not have come to ring. Returns 0. */
 	VMNET_WAKE,
 	/* Removes addresses not heard of for long. How many. */
 	VMNET_AGE,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A path is what a packet takes from rte_eth_tx_burst on one port to rte_eth_rx_burst on another, in one
- * process and thread. paths.c sets the paths up, measure.c takes the time; main.c prints.
- * Nothing here may favour a path: all get the same pool, the same bursts, the same number of packets.
+ * A path is what a packet takes from rte_eth_tx_burst on one port to
+ * rte_eth_rx_burst on another, in one process and thread. paths.c sets the
+ * paths up, measure.c takes the time; main.c prints. Nothing here may favour
+ * a path: all get the same pool, the same bursts, the same number of packets.
  */
 #ifndef ELISA_BENCH_DPDK_H
 #define ELISA_BENCH_DPDK_H
@@ -39,7 +40,8 @@ extern const struct path_kind rvif_one_mapping_kind;
 /* The folder for sockets and shared files. */
 extern const char *bench_folder;
 
-/* Plug a device in, set it up with one queue pair and start it. Returns its port, or -1 after a message. */
+/* Plug a device in, set it up with one queue pair and start it. Returns its
+ * port, or -1 after a message. */
 int port_open(const char *device, const char *arguments, struct rte_mempool *pool,
 	      unsigned int frame);
 void port_close(uint16_t port);

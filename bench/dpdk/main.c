@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a packet costs from one port to another: net_rvif with the switch between, beside what DPDK has for
- * the same. One process, one thread, repeats interleaved over the paths, medians. It must never print a
- * figure of a path that lost or changed a packet.
+ * What a packet costs from one port to another: net_rvif with the switch between, beside what DPDK
+ * has for the same. One process, one thread, repeats interleaved over the paths, medians. It must
+ * never print a figure of a path that lost or changed a packet.
  */
 #include "bench.h"
+#include "options.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <rte_eal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,10 +24,11 @@ static const struct path_kind *const kinds[KINDS] = {
 };
 static const unsigned int bursts[BURSTS] = {1, 8, 32};
 
-static unsigned int repeats = 201;
-static unsigned int packets = 4096;
-static const char *only;
-static bool jumbo;
+static struct options {
+	const char *folder, *only;
+	uint32_t repeats, packets;
+	bool jumbo;
+} options = {.repeats = 201, .packets = 4096};
 
 static int compare(const void *a, const void *b)
 {
@@ -49,10 +50,10 @@ static int measure_size(struct path *paths, unsigned int count, struct rte_mempo
 	for (unsigned int b = 0; b < BURSTS; b++) {
 		bool lost[KINDS] = {false};
 
-		for (unsigned int r = 0; r < repeats; r++)
+		for (unsigned int r = 0; r < options.repeats; r++)
 			for (unsigned int p = 0; p < count; p++) {
-				samples[p][r] =
-					path_measure(&paths[p], pool, size, bursts[b], packets);
+				samples[p][r] = path_measure(&paths[p], pool, size, bursts[b],
+							     options.packets);
 				lost[p] |= samples[p][r] < 0;
 			}
 		for (unsigned int p = 0; p < count; p++) {
@@ -62,17 +63,19 @@ static int measure_size(struct path *paths, unsigned int count, struct rte_mempo
 				failed = -1;
 				continue;
 			}
-			qsort(samples[p], repeats, sizeof(double), compare);
-			printf("result bench=dpdk driver=%s size=%u batch=%u cycles_per_packet=%.1f\n",
-			       paths[p].name, size, bursts[b], samples[p][repeats / 2]);
+			qsort(samples[p], options.repeats, sizeof(double), compare);
+			printf("result bench=dpdk driver=%s size=%u batch=%u "
+			       "cycles_per_packet=%.1f\n",
+			       paths[p].name, size, bursts[b], samples[p][options.repeats / 2]);
 		}
 		fflush(stdout);
 	}
 	return failed;
 }
 
-/* The sizes that fit a pool, over all paths that take frames of that size. Once in a process: zero-copy memif
- * closes files of DPDK's memory when it goes, so that nothing can be opened afterwards. */
+/* The sizes that fit a pool, over all paths that take frames of that size.
+ * Once in a process: zero-copy memif closes files of DPDK's memory when it
+ * goes, so that nothing can be opened afterwards. */
 static int measure_pool(uint16_t room, const unsigned int *sizes, unsigned int size_count)
 {
 	unsigned int largest = sizes[size_count - 1], count = 0;
@@ -88,7 +91,8 @@ static int measure_pool(uint16_t room, const unsigned int *sizes, unsigned int s
 	}
 	for (unsigned int k = 0; k < KINDS; k++) {
 		/* the same driver once more is no contender: when asked for */
-		if (only ? strcmp(only, kinds[k]->name) != 0 : kinds[k] == &rvif_one_mapping_kind)
+		if (options.only ? strcmp(options.only, kinds[k]->name) != 0 :
+				   kinds[k] == &rvif_one_mapping_kind)
 			continue;
 		paths[count] = (struct path){.name = kinds[k]->name};
 		open[count] = kinds[k];
@@ -105,50 +109,43 @@ static int measure_pool(uint16_t room, const unsigned int *sizes, unsigned int s
 	return failed;
 }
 
-static int parse(int argc, char **argv)
-{
-	static const struct option options[] = {
-		{"repeats", required_argument, NULL, 'r'},
-		{"packets", required_argument, NULL, 'p'},
-		{"folder", required_argument, NULL, 'f'},
-		{"only", required_argument, NULL, 'o'},
-		{"jumbo", no_argument, NULL, 'j'},
-		{0},
-	};
-	int option;
+static const struct program_option known[] = {
+	OPTION_TEXT("folder", "FOLDER", "a folder", folder,
+		    "for sockets and shared files; has to exist"),
+	OPTION_NUMBER("repeats", "N", "a number of measurements", repeats, 1, MAX_REPEATS,
+		      "measurements of which the median counts (default 201)"),
+	OPTION_NUMBER("packets", "N", "a number of packets", packets, 32, 1e8,
+		      "packets of each (default 4096)"),
+	OPTION_TEXT("only", "DRIVER", "a driver", only, "this one alone"),
+	OPTION_FLAG("jumbo", jumbo, "frames of 9000 bytes"),
+};
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		unsigned long value = optarg ? strtoul(optarg, NULL, 10) : 0;
-
-		if (option == 'r' && value >= 1 && value <= MAX_REPEATS)
-			repeats = (unsigned int)value;
-		else if (option == 'p' && value >= 32 && value <= 100000000)
-			packets = (unsigned int)value;
-		else if (option == 'f')
-			bench_folder = optarg;
-		else if (option == 'o')
-			only = optarg;
-		else if (option == 'j')
-			jumbo = true;
-		else
-			return -1;
-	}
-	return bench_folder && optind == argc ? 0 : -1;
-}
+static const struct program program = {
+	.name = "bench-dpdk",
+	.before =
+		"Usage: bench-dpdk EAL-OPTIONS -- --folder FOLDER [OPTION]...\n"
+		"\n"
+		"Prints what a packet costs from port to port, as lines \"result bench=dpdk ...\".\n"
+		"\n",
+	.after = "Exit status: 0 done; 1 failed, or a path lost packets; 2 wrong usage.\n",
+	.options = known,
+	.option_count = RTE_DIM(known),
+};
 
 int main(int argc, char **argv)
 {
 	static const unsigned int standard[] = {64, 512, 1514}, large[] = {9000};
-	int eal = rte_eal_init(argc, argv), failed;
+	int eal = rte_eal_init(argc, argv), failed, first, status;
 
-	if (eal < 0 || parse(argc - eal, argv + eal)) {
-		fprintf(stderr, "usage: bench-dpdk EAL-OPTIONS -- --folder FOLDER [--repeats N] "
-				"[--packets N] [--only DRIVER] [--jumbo]\n"
-				"FOLDER is for sockets and shared files and has to exist. --jumbo: "
-				"frames of 9000 bytes.\n");
-		return 2;
-	}
-	if (jumbo)
+	if (eal < 0)
+		return options_wrong(&program, "EAL: %s", rte_strerror(rte_errno));
+	first = options_read(&program, 0, &options, argc - eal, argv + eal, &status);
+	if (first == OPTIONS_DONE)
+		return status;
+	if (first < argc - eal || !options.folder)
+		return options_wrong(&program, "--folder, and nothing else but options");
+	bench_folder = options.folder;
+	if (options.jumbo)
 		failed = measure_pool(RTE_PKTMBUF_HEADROOM + 9216, large, RTE_DIM(large));
 	else
 		failed = measure_pool(RTE_MBUF_DEFAULT_BUF_SIZE, standard, RTE_DIM(standard));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The timed loop: allocate, transmit, hop, receive, free. It must do nothing else: contents are checked
- * by path_verify, outside of it.
+ * The timed loop: allocate, transmit, hop, receive, free. It must do nothing else: contents are
+ * checked by path_verify, outside of it.
  */
 #include "bench.h"
 

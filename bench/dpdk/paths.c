@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The paths that net_rvif is compared with, from DPDK itself: shared memory between two points (memif, copying
- * and zero-copy), and from VM to VM over vhost with a forwarding loop between. All in one process.
- * Options of theirs stay as they are unless a path needs another: their defaults are their authors' choice.
+ * The paths that net_rvif is compared with, from DPDK itself: shared memory
+ * between two points (memif, copying and zero-copy), and from VM to VM over vhost
+ * with a forwarding loop between. All in one process. Options of theirs stay as
+ * they are unless a path needs another: their defaults are their authors' choice.
  */
 #include "bench.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The path through net_rvif and the switch, which runs between transmit and receive in the same thread. All its
- * checks are on: descriptors, lengths, and the sender's address.
+ * The path through net_rvif and the switch, which runs between transmit and receive in the same
+ * thread. All its checks are on: descriptors, lengths, and the sender's address.
  */
 #include "bench.h"
 
@@ -153,8 +153,8 @@ static int open_rvif(struct path *path, struct rte_mempool *pool, unsigned int f
 	return open_switch(path, pool, frame, true);
 }
 
-/* Driver and switch at the same addresses: some CPUs' first-level caches find a line fast only by the address by
- * which it came, and this shows how much of a packet's cost that is. */
+/* Driver and switch at the same addresses: some CPUs' first-level caches find a line fast only by
+ * the address by which it came, and this shows how much of a packet's cost that is. */
 static int open_one_mapping(struct path *path, struct rte_mempool *pool, unsigned int frame)
 {
 	return open_switch(path, pool, frame, false);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The guests' code, ring 0, copied to CODE; and the spinner's. Local APICs are in x2APIC mode. */
 #include "code.h"
+#include "../../tests/machine/loop.inc"
 
 #define MSR_MISC_FEATURES_ENABLES 0x140
 #define MSR_TSC_DEADLINE	  0x6e0
@@ -14,24 +15,6 @@
 	.globl do_timer, do_ipi, do_ipi_halted, run_on, answer, spin
 code:
 
-/* RSI times what stands between the two; then RAX = the instructions that took */
-.macro begin
-	rdtsc
-	shl	$32, %rdx
-	lea	(%rax,%rdx), %r8
-1:
-.endm
-.macro again
-	dec	%rsi
-	jnz	1b
-	rdtsc
-	shl	$32, %rdx
-	add	%rdx, %rax
-	sub	%r8, %rax
-	out	%al, $0x10
-	hlt
-.endm
-
 /* our interrupt to the vCPU with this local APIC */
 .macro send to
 	mov	$MSR_ICR, %ecx
@@ -41,39 +24,39 @@ code:
 .endm
 
 do_vmcall_exit:
-	begin
+	begin_loop
 	mov	$1, %eax
 	vmcall
-	again
+	end_loop
 do_cpuid:
-	begin
+	begin_loop
 	xor	%eax, %eax
 	xor	%ecx, %ecx
 	cpuid
-	again
+	end_loop
 do_wrmsr:	/* of an MSR that has no hardware behind it */
-	begin
+	begin_loop
 	mov	$MSR_MISC_FEATURES_ENABLES, %ecx
 	xor	%eax, %eax
 	xor	%edx, %edx
 	wrmsr
-	again
+	end_loop
 do_out:
-	begin
+	begin_loop
 	out	%al, $TO_VMM
-	again
+	end_loop
 do_touch:
 	mov	$FRESH_AT, %edi
-	begin
+	begin_loop
 	movb	$1, (%rdi)
 	add	$4096, %rdi
-	again
+	end_loop
 do_timer:
 	mov	$MSR_LVT_TIMER, %ecx
 	mov	$VECTOR | 1 << 18, %eax
 	xor	%edx, %edx
 	wrmsr
-	begin
+	begin_loop
 	rdtsc
 	add	$TIMER_DELAY, %eax
 	adc	$0, %edx
@@ -82,22 +65,22 @@ do_timer:
 	sti
 	hlt
 	cli
-	again
+	end_loop
 do_ipi:	/* RDI = interrupts that vCPU 1 has seen */
 	sti
-	begin
+	begin_loop
 	send	1
 	inc	%rdi
 2:	cmp	%rdi, SEEN_AT
 	jne	2b
-	again
+	end_loop
 do_ipi_halted:
-	begin
+	begin_loop
 	send	1
 	sti
 	hlt
 	cli
-	again
+	end_loop
 
 	/* vCPU 1's part until STOP: runs; or answers each interrupt, and sleeps */
 run_on:

@@ -3,7 +3,7 @@
 # Shell functions for the guests that exchange frames through DPDK. After /testbed/lib.sh.
 #
 #   net_option NAME      a value of the kernel's command line
-#   net_through_virtio   netbench on the virtio-net-pci device, which nobody uses
+#   net_through_virtio   netbench on the virtio-net-pci device, which no other program uses
 #   net_through_elisa    netbench on the manager's switch, as soon as there is a grant
 
 export LD_LIBRARY_PATH=/lib

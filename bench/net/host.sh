@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# What a packet between two guests costs the whole host: through virtio-net, vhost-net and a bridge, before ELISA is
-# even loaded, then through ELISA. One emulated machine, the same guests, the same program.
+# What a packet between two guests costs the whole host: through virtio-net,
+# vhost-net and a bridge, before ELISA is even loaded, then through ELISA.
+# One emulated machine, the same guests, the same program.
 #
 #machine: --with-qemu --mem 1536
 #machine: --modules tun bridge vhost_net

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
-# Shell functions for jobs with guests that exchange frames through DPDK: through vhost-net and a bridge of
-# the host's, and through ELISA. After /testbed/guest.sh.
+# Shell functions for jobs with guests that exchange frames through DPDK: through vhost-net and a
+# bridge of the host's, and through ELISA. After /testbed/guest.sh.
 #
 #   net_bridge TAP...        a bridge of these taps, vhost loaded
 #   net_guest NAME NUMBER ROLE [QEMU ARGUMENTS...]

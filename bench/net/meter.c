@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * On the host beside the guests of netbench: what all of it costs. Reads the sender's marks on standard input;
- * between "begin" and "end" it takes the time that the CPUs were not idle, by the scheduler's account, which
- * under Bochs is a number of instructions, and KVM's exits. Windows without traffic are the zero line; the
- * medians of the rest are printed, for each size and batch. It fails if a frame
- * was lost or changed.
+ * On the host beside the guests of netbench: what all of it costs. Reads the sender's marks on
+ * standard input; between "begin" and "end" it takes the time that the CPUs were not idle, by the
+ * scheduler's account, which under Bochs is a number of instructions, and KVM's exits. Windows
+ * without traffic are the zero line; the medians of the rest are printed, for each size and batch.
+ * It fails if a frame was lost or changed.
  *
- *   net_meter FIFO    a line goes to FIFO, if somebody waits there, when a sender is done
+ *   net_meter FIFO    a line goes to FIFO, if a process reads it, when a sender is done
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -168,9 +168,9 @@ static struct spread spread_of(unsigned int size, unsigned int batch, enum what 
 }
 
 /*
- * Bytes that a frame's copies move with REP MOVSB, each of which the TSC of Bochs counts. The switch has one such
- * copy, from 512 bytes on. vhost's two are the kernel's copies from and to user space: only if the kernel
- * trusts the CPU's fast strings, which those of Bochs do not promise.
+ * Bytes that a frame's copies move with REP MOVSB, each of which the TSC of Bochs counts. The
+ * switch has one such copy, from 512 bytes on. vhost's two are the kernel's copies from and to user
+ * space: only if the kernel trusts the CPU's fast strings, which those of Bochs do not promise.
  */
 static double rep_bytes(bool elisa, unsigned int size)
 {
@@ -222,7 +222,8 @@ static void report_one(bool elisa, const struct sample *first)
 		.rep_bytes = rep_bytes(elisa, first->size),
 	};
 	printf("result net=%s size=%u batch=%u insns_per_packet=%.0f exits_per_packet=%.4f lost=%u "
-	       "bad=%u sent=%u min=%.0f max=%.0f own=%lu in_calls=%.0f rep_bytes=%.0f interrupts_per_packet=%.4f\n",
+	       "bad=%u sent=%u min=%.0f max=%.0f own=%lu in_calls=%.0f "
+	       "rep_bytes=%.0f interrupts_per_packet=%.4f\n",
 	       elisa ? "elisa" : "virtio", first->size, first->batch, result->net, exits / frames,
 	       sent - received - bad, bad, sent,
 	       (all.min - zero.median) / frames - (double)first->own,
@@ -237,7 +238,8 @@ static void report(bool elisa)
 {
 	struct spread zero = spread_of(0, 0, BUSY);
 
-	printf("net=%s without traffic: %.0f instructions between two batches (%.0f to %.0f), %.2f exits, "
+	printf("net=%s without traffic: %.0f instructions between two batches (%.0f to %.0f), "
+	       "%.2f exits, "
 	       "%.4f instructions a ns\n",
 	       elisa ? "elisa" : "virtio", zero.median, zero.min, zero.max,
 	       spread_of(0, 0, EXITS).median, tsc_per_ns());
@@ -253,7 +255,8 @@ static void report(bool elisa)
 	fflush(stdout);
 }
 
-/* Whoever waits for the end of a measurement must not look for it every now and then: that would be measured. */
+/* A job that waits for the end of a measurement must not look for it every
+ * now and then: its looks would be measured. */
 static void tell(const char *fifo)
 {
 	int fd = open(fifo, O_WRONLY | O_NONBLOCK | O_CLOEXEC);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Two guests, one sends, one receives, in step: the sender's batches and the receiver's looks come at fixed
- * times, so that a window with traffic has as many sleeps as one without. Only ethdev's API, so that it is
- * the same program for every NIC. What was sent is accounted for, frame by frame; nothing is sent again.
+ * Two guests, one sends, one receives, in step: the sender's batches and the
+ * receiver's looks come at fixed times, so that a window with traffic has as many
+ * sleeps as one without. Only ethdev's API, so that it is the same program for
+ * every NIC. What was sent is accounted for, frame by frame; nothing is sent again.
  *
- * The sender says on --marks when a window begins and ends; who measures reads that (net_meter).
+ * The sender says on --marks when a window begins and ends; net_meter, which measures, reads that.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
@@ -20,6 +20,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include "options.h"
 
 #define MAX_BATCH   32
 #define MAX_SIZE    1514
@@ -31,7 +32,7 @@
 #define SAMPLES	    1000 /* batches of a window whose calls are looked at */
 #define QUIET	    3	 /* gaps around the batches of a window, for what is still under way */
 #define AGAIN	    20	 /* gaps until a question is asked again */
-#define PATIENCE    2000 /* gaps until nobody is there */
+#define PATIENCE    2000 /* gaps until there is no other end */
 
 enum kind {
 	HELLO = 1,
@@ -59,9 +60,17 @@ struct list {
 	unsigned int value[LIST];
 };
 
-static struct list sizes = {2, {64, MAX_SIZE}}, batches_of = {3, {1, 8, MAX_BATCH}};
-static unsigned int batches = 100, repeats = 5, gap_us = 10300;
-static const char *marks_path;
+static struct options {
+	struct list sizes, batches_of;
+	uint32_t batches, repeats, gap_us;
+	const char *marks;
+} options = {
+	.sizes = {2, {64, MAX_SIZE}},
+	.batches_of = {3, {1, 8, MAX_BATCH}},
+	.batches = 100,
+	.repeats = 5,
+	.gap_us = 10300,
+};
 static FILE *marks;
 
 static uint16_t port;
@@ -91,7 +100,7 @@ static void gap(unsigned int us)
 static void gaps(unsigned int count)
 {
 	while (count--)
-		gap(gap_us);
+		gap(options.gap_us);
 }
 
 __attribute__((format(printf, 1, 2))) static void mark(const char *format, ...)
@@ -207,7 +216,7 @@ static int ask(uint16_t kind, uint32_t number, struct message *answer)
 
 		if (tries % AGAIN == 0)
 			tell(kind, number, 0, 0, 0);
-		gap(gap_us);
+		gap(options.gap_us);
 		count = rte_eth_rx_burst(port, 0, frames, MAX_BATCH);
 		for (uint16_t i = 0; i < count; i++) {
 			struct message *message = rte_pktmbuf_mtod(frames[i], struct message *);
@@ -282,15 +291,15 @@ static int window(unsigned int size, unsigned int batch)
 		return -1;
 	mark("begin\n");
 	gaps(QUIET);
-	for (unsigned int i = 0; i < batches; i++) {
-		gap(gap_us);
+	for (unsigned int i = 0; i < options.batches; i++) {
+		gap(options.gap_us);
 		sent += send_batch(size, batch, number, sent, &in_calls);
 	}
 	gaps(QUIET);
 	mark("end\n");
 	if (ask(END, number, &answer))
 		return -1;
-	mark("window %u %u %u %u %u %u %" PRIu64 " %u\n", size, batch, batches, sent,
+	mark("window %u %u %u %u %u %u %" PRIu64 " %u\n", size, batch, options.batches, sent,
 	     answer.received, answer.bad, own_work(size, batch),
 	     median(&in_calls) + answer.in_calls);
 	return 0;
@@ -306,15 +315,15 @@ static int send_all(void)
 		return -1;
 	peer_mac = answer.ethernet.src_addr;
 	/* once for the caches of the kernels' and the switch's tables */
-	if (window(sizes.value[0], batches_of.value[0]))
+	if (window(options.sizes.value[0], options.batches_of.value[0]))
 		return -1;
 	mark("measure\n");
-	for (unsigned int r = 0; r < repeats; r++)
-		for (unsigned int s = 0; s < sizes.count; s++) {
+	for (unsigned int r = 0; r < options.repeats; r++)
+		for (unsigned int s = 0; s < options.sizes.count; s++) {
 			if (window(0, 0))
 				return -1;
-			for (unsigned int b = 0; b < batches_of.count; b++)
-				if (window(sizes.value[s], batches_of.value[b]))
+			for (unsigned int b = 0; b < options.batches_of.count; b++)
+				if (window(options.sizes.value[s], options.batches_of.value[b]))
 					return -1;
 		}
 	return ask(BYE, 0, &answer);
@@ -338,7 +347,7 @@ static void handle(struct counts *counts, const struct rte_mbuf *frame)
 	const struct message *message = rte_pktmbuf_mtod(frame, const struct message *);
 
 	if (frame->pkt_len < sizeof(*message) || message->ethernet.ether_type != RTE_BE16(TYPE))
-		return; /* somebody else's */
+		return; /* another program's */
 	if (message->kind == DATA) {
 		/* a gap in the sequence is a loss, going back is none */
 		if (message->sequence >= counts->next &&
@@ -353,7 +362,7 @@ static void handle(struct counts *counts, const struct rte_mbuf *frame)
 	if (message->kind == HELLO) {
 		/* half a gap after the sender's batches, from now on */
 		start_gaps();
-		next.tv_nsec -= gap_us * 500L;
+		next.tv_nsec -= options.gap_us * 500L;
 		counts->greeted = true;
 	}
 	if (message->kind == BEGIN && message->number != counts->number) {
@@ -396,7 +405,7 @@ static int receive_all(void)
 		uint16_t count;
 
 		/* until the sender is there, more often: to know when its batches come */
-		gap(counts.greeted ? gap_us : gap_us / 10);
+		gap(counts.greeted ? options.gap_us : options.gap_us / 10);
 		quiet++;
 		do {
 			count = look(&counts);
@@ -453,81 +462,83 @@ static int open_port(const char **driver)
 
 /* -------------------------------------------------------------------------- arguments */
 
-static bool parse_number(const char *text, unsigned int min, unsigned int max, unsigned int *number)
+/* Numbers with commas between them. */
+static int read_list(const struct program_option *option, const char *text, void *to)
 {
-	unsigned long value = strtoul(text, NULL, 10);
+	struct list *list = to;
 
-	*number = (unsigned int)value;
-	return value >= min && value <= max;
-}
+	for (list->count = 0; list->count < LIST;) {
+		const size_t length = strcspn(text, ",");
+		char word[16] = "";
+		uint64_t number;
+		int error;
 
-static bool parse_list(char *text, unsigned int min, unsigned int max, struct list *list)
-{
-	const char *word;
-
-	list->count = 0;
-	while ((word = strsep(&text, ",")))
-		if (list->count == LIST ||
-		    !parse_number(word, min, max, &list->value[list->count++]))
-			return false;
-	return true;
-}
-
-static bool parse(int argc, char **argv)
-{
-	static const struct option options[] = {
-		{"size", required_argument, NULL, 's'},
-		{"batch", required_argument, NULL, 'b'},
-		{"batches", required_argument, NULL, 'n'},
-		{"repeats", required_argument, NULL, 'r'},
-		{"gap-us", required_argument, NULL, 'g'},
-		{"marks", required_argument, NULL, 'm'},
-		{0},
-	};
-	bool right = true;
-	int option;
-
-	while (right && (option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 's')
-			right = parse_list(optarg, 60, MAX_SIZE, &sizes);
-		else if (option == 'b')
-			right = parse_list(optarg, 1, MAX_BATCH, &batches_of);
-		else if (option == 'n')
-			right = parse_number(optarg, 1, 1000000, &batches);
-		else if (option == 'r')
-			right = parse_number(optarg, 1, 100, &repeats);
-		else if (option == 'g')
-			right = parse_number(optarg, 100, 500000, &gap_us);
-		else if (option == 'm')
-			marks_path = optarg;
-		else
-			right = false;
+		if (length >= sizeof(word))
+			return -EINVAL;
+		memcpy(word, text, length);
+		error = parse_number(word, (uint64_t)option->least, (uint64_t)option->most,
+				     &number);
+		if (error)
+			return error;
+		list->value[list->count++] = (unsigned int)number;
+		if (!text[length])
+			return 0;
+		text += length + 1;
 	}
-	return right && optind + 1 == argc &&
-	       (!strcmp(argv[optind], "send") || !strcmp(argv[optind], "receive"));
+	return -EINVAL;
 }
+
+#define LIST_OPTION(called, member, from, to, text)                                           \
+	{                                                                                     \
+		.name = called, .value = "N,...", .must = "a list of up to 8 numbers",        \
+		.read = read_list, OPTION_AT(member), .least = from, .most = to, .help = text \
+	}
+
+static const struct program_option known[] = {
+	LIST_OPTION("size", sizes, 60, MAX_SIZE, "bytes of a frame"),
+	LIST_OPTION("batch", batches_of, 1, MAX_BATCH, "frames of a batch"),
+	OPTION_NUMBER("batches", "N", "a number of batches", batches, 1, 1e6, "of a window"),
+	OPTION_NUMBER("repeats", "N", "a number of windows", repeats, 1, 100, "of each kind"),
+	OPTION_NUMBER("gap-us", "N", "a number of microseconds", gap_us, 100, 500000,
+		      "between batches; the receiver needs the same"),
+	OPTION_TEXT("marks", "FILE", "a file", marks, "where to say what begins and ends"),
+};
+
+static const struct program program = {
+	.name = "netbench",
+	.before = "Usage: netbench EAL-OPTIONS -- (send | receive) [OPTION]...\n"
+		  "\n"
+		  "With exactly one port.\n"
+		  "\n",
+	.after = "Exit status: 0 done; 1 failed; 2 wrong usage.\n",
+	.options = known,
+	.option_count = RTE_DIM(known),
+};
 
 int main(int argc, char **argv)
 {
-	int eal = rte_eal_init(argc, argv), failed;
+	int eal = rte_eal_init(argc, argv), failed, first, status;
 	const char *driver;
+	bool sends;
 
-	if (eal < 0 || !parse(argc - eal, argv + eal)) {
-		fprintf(stderr, "usage: netbench EAL-OPTIONS -- (send | receive) [--size N,...] "
-				"[--batch N,...] [--batches N]\n"
-				"                [--repeats N] [--gap-us N] [--marks FILE]\n"
-				"With exactly one port. Lists have up to 8 numbers. The receiver "
-				"needs the same --gap-us.\n");
-		return 2;
-	}
-	if (marks_path && !(marks = fopen(marks_path, "we"))) {
-		fprintf(stderr, "netbench: %s: %s\n", marks_path, strerror(errno));
+	if (eal < 0)
+		return options_wrong(&program, "EAL: %s", rte_strerror(rte_errno));
+	argc -= eal;
+	argv += eal;
+	first = options_read(&program, 0, &options, argc, argv, &status);
+	if (first == OPTIONS_DONE)
+		return status;
+	if (first + 1 != argc || (strcmp(argv[first], "send") && strcmp(argv[first], "receive")))
+		return options_wrong(&program, "send or receive is missing");
+	sends = !strcmp(argv[first], "send");
+	if (options.marks && !(marks = fopen(options.marks, "we"))) {
+		fprintf(stderr, "netbench: %s: %s\n", options.marks, strerror(errno));
 		return 1;
 	}
 	fill_pattern();
 	if (open_port(&driver))
 		return 1;
-	if (!strcmp(argv[argc - 1], "send")) {
+	if (sends) {
 		mark("net %s\n", driver);
 		failed = send_all();
 		mark("done\n");

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the switch costs: nanoseconds per packet for filling descriptors, forwarding and draining, beside
- * a bare copy of the same bytes between the same buffers in the same run. Medians of repeats that
- * take turns. It must never count a packet that did not arrive.
+ * What the switch costs: nanoseconds per packet for filling descriptors, forwarding and draining,
+ * beside a bare copy of the same bytes between the same buffers in the same run. Medians of repeats
+ * that take turns. It must never count a packet that did not arrive.
  */
-#include <getopt.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -14,12 +13,12 @@
 #include <time.h>
 #include <rvif/driver.h>
 #include <rvs.h>
+#include "options.h"
 
 enum {
 	RING = 256,
 	BUFFER = 2048,
-	STRIDE =
-		2368, /* between buffers, as a DPDK pool of them has; 2048 would use few cache sets */
+	STRIDE = 2368, /* between buffers, as in a DPDK pool; 2048 would use few cache sets */
 	MAX_PORTS = 512,
 	MAX_REPEATS = 101,
 	IMIX = 0, /* as a size */
@@ -38,7 +37,10 @@ struct setup {
 static struct rvs *rvs;
 static struct station stations[MAX_PORTS];
 static const struct setup *now;
-static unsigned repeats = 15, milliseconds = 4;
+static struct options {
+	bool quick;
+	uint32_t repeats, milliseconds;
+} options = {.repeats = 15, .milliseconds = 4};
 
 static void fail(const char *what, int value)
 {
@@ -175,7 +177,8 @@ static void tear_down(void)
 
 /* ---------------------------------------------------------------------- one batch of packets */
 
-/* Slot i of the ring always stands for the same buffer, so that to post it again is to move the index. */
+/* Slot i of the ring always stands for the same buffer, so that to post it
+ * again is to move the index. */
 static inline uint32_t drain(struct station *station)
 {
 	struct rvif_ring *rx = &station->rx;
@@ -265,7 +268,7 @@ static double run(uint64_t (*batch)(uint32_t))
 			from = from + 1 == senders ? 0 : from + 1;
 		}
 		end = seconds(CLOCK_THREAD_CPUTIME_ID);
-	} while (end - start < milliseconds * 1e-3);
+	} while (end - start < options.milliseconds * 1e-3);
 	if (batch == copy_batch)
 		memcpy(stations, before, now->active * sizeof(before[0]));
 	return (end - start) * 1e9 / (double)packets;
@@ -317,7 +320,7 @@ static void *work(void *argument)
 
 static double run_threads(void)
 {
-	const struct timespec nap = {.tv_nsec = 4 * milliseconds * 1000000l};
+	const struct timespec nap = {.tv_nsec = 4 * options.milliseconds * 1000000l};
 	struct worker workers[2] = {{.port = 0, .peer = &workers[1]},
 				    {.port = 1, .peer = &workers[0]}};
 	uint64_t arrived = 0;
@@ -382,72 +385,57 @@ static void measure(const struct setup *setup)
 	set_up(setup);
 	run(switch_batch);
 	run(copy_batch);
-	for (unsigned i = 0; i < repeats; i++) {
+	for (unsigned i = 0; i < options.repeats; i++) {
 		copied[i] = run(copy_batch);
 		alone[i] = setup->idle ? run(switch_batch) : 0;
 		add_idle();
 		switched[i] = setup->threads == 1 ? run(switch_batch) : run_threads();
 		remove_idle();
 	}
-	copy = median(copied, repeats);
-	print(BENCH_IMPL, median(switched, repeats), copy, median(alone, repeats));
+	copy = median(copied, options.repeats);
+	print(BENCH_IMPL, median(switched, options.repeats), copy, median(alone, options.repeats));
 	if (setup->threads == 1)
 		print("copy", copy, copy, 0);
 	tear_down();
 }
 
-static const char usage_text[] =
-	"Usage: bench-switch-core [OPTION]...\n"
-	"\n"
-	"Prints what the switch costs per packet, as lines \"result bench=core ...\".\n"
-	"\n"
-	"  --quick        two ports, 64 and 1514 bytes only\n"
-	"  --repeats N    measurements of which the median counts (default 15)\n"
-	"  --ms N         milliseconds of each (default 4)\n"
-	"  --help         this text\n";
+static const struct program_option known[] = {
+	OPTION_FLAG("quick", quick, "two ports, 64 and 1514 bytes only"),
+	OPTION_NUMBER("repeats", "N", "a number of measurements", repeats, 1, MAX_REPEATS,
+		      "measurements of which the median counts (default 15)"),
+	OPTION_NUMBER("ms", "N", "a number of milliseconds", milliseconds, 1, 1e6,
+		      "milliseconds of each (default 4)"),
+};
+
+static const struct program program = {
+	.name = "bench-switch-core",
+	.before = "Usage: bench-switch-core [OPTION]...\n"
+		  "\n"
+		  "Prints what the switch costs per packet, as lines \"result bench=core ...\".\n"
+		  "\n",
+	.after = "Exit status: 0 done; 2 wrong usage.\n",
+	.options = known,
+	.option_count = sizeof(known) / sizeof(*known),
+};
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"quick", no_argument, NULL, 'q'},
-		{"repeats", required_argument, NULL, 'r'},
-		{"ms", required_argument, NULL, 'm'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
 	static const uint32_t sizes[] = {64, 1514, IMIX}, batches[] = {1, 8, 32, 256};
 	static const struct setup shapes[] = {
 		{.active = 2, .threads = 1}, {.active = 2, .idle = 256, .threads = 1},
 		{.active = 8, .threads = 1}, {.active = 64, .threads = 1},
 		{.active = 2, .threads = 2},
 	};
-	int quick = 0, option;
+	int first, status;
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (option) {
-		case 'q':
-			quick = 1;
-			break;
-		case 'r':
-			repeats = (unsigned)atoi(optarg);
-			break;
-		case 'm':
-			milliseconds = (unsigned)atoi(optarg);
-			break;
-		case 'h':
-			fputs(usage_text, stdout);
-			return 0;
-		default:
-			fputs(usage_text, stderr);
-			return 2;
-		}
-	}
-	if (optind < argc || !repeats || repeats > MAX_REPEATS || !milliseconds) {
-		fputs(usage_text, stderr);
-		return 2;
-	}
-	for (size_t shape = 0; shape < (quick ? 1 : sizeof(shapes) / sizeof(*shapes)); shape++)
-		for (size_t size = 0; size < (quick ? 2 : 3); size++)
+	first = options_read(&program, 0, &options, argc, argv, &status);
+	if (first == OPTIONS_DONE)
+		return status;
+	if (first < argc)
+		return options_wrong(&program, "'%s' is too much", argv[first]);
+	for (size_t shape = 0; shape < (options.quick ? 1 : sizeof(shapes) / sizeof(*shapes));
+	     shape++)
+		for (size_t size = 0; size < (options.quick ? 2 : 3); size++)
 			for (size_t batch = 0; batch < 4; batch++) {
 				struct setup setup = shapes[shape];
 

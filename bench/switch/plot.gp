@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# The picture of "make bench-switch": cost of a packet over the batch, one panel for each size, all contenders.
-# bench/switch/run sets core, dpdk (tables "name size batch number") and picture.
+# The picture of "make bench-switch": cost of a packet over the batch, one panel for each size, all
+# contenders. bench/switch/run sets core, dpdk (tables "name size batch number") and picture.
 set terminal pngcairo size 1200,800 font "sans,11" noenhanced
 set output picture
 set logscale x 2

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libelisa-compat: the calls of the research prototype's libelisa, on libelisa. Programs written for
- * the prototype are compiled again, unchanged; docs/migrating.md says what each call does now, and
- * how the same is written with <elisa/elisa.h>.
+ * libelisa-compat: the calls of the research prototype's libelisa, on libelisa. Programs written
+ * for the prototype are compiled again, unchanged; docs/migrating.md says what each call does now,
+ * and how the same is written with <elisa/elisa.h>.
  *
  * Nothing in the library exits (but a server's child for one client, when that client has gone),
- * prints or asserts. What fails sets errno and a text, see elisa_compat_error(). A program may have any names of its own but
- * the prototype's and those that begin with elisa_compat_.
+ * prints or asserts. What fails sets errno and a text, see elisa_compat_error(). A program may have
+ * any names of its own but the prototype's and those that begin with elisa_compat_.
  */
 #ifndef LIBELISA_H
 #define LIBELISA_H
@@ -71,9 +71,10 @@ struct elisa_map_req {
  *
  * server_cb runs in the child, while the client's callback runs on the other end of sockfd, which
  * belongs to the two until both return. It gives the requests and the entry function's address as
- * the function's side sees it; not 0: the client is refused. *user is for the callbacks. exit_cb runs
- * when a client whose server_cb returned 0 has gone. A client has 60 seconds to become attached. The environment
- * chooses the function's time, stack and registers (docs/migrating.md); elisa_compat_report() tells of calls that were ended.
+ * the function's side sees it; not 0: the client is refused. *user is for the callbacks. exit_cb
+ * runs when a client whose server_cb returned 0 has gone. A client has 60 seconds to become
+ * attached. The environment chooses the function's time, stack and registers (docs/migrating.md);
+ * elisa_compat_report() tells of calls that were ended.
  *
  * Requests whose pages the callback allocated or wrote are this client's own. Pages that it still
  * has in common with the process that called elisa_server() are shared by all clients.
@@ -127,14 +128,9 @@ static inline __attribute__((always_inline)) long elisa_compat_call(long a0, lon
 {
 	long value = (long)elisa_compat_gate;
 	long error = a2;
-	register long r10 __asm__("r10") = a3;
-	register long r8 __asm__("r8") = a4;
-	register long r9 __asm__("r9") = a5;
 
-	__asm__ volatile(ELISA_CALL_ASM
-			 : ELISA_CALL_OPERANDS(value, error, a0, a1, r10, r8, r9)
-			 :
-			 : ELISA_CALL_CLOBBERS, ELISA_CALL_VECTORS ELISA_CALL_WIDE_VECTORS);
+	ELISA_CALL_STUB(value, error, a0, a1, a3, a4, a5, ELISA_CALL_CLOBBERS,
+			ELISA_CALL_VECTORS ELISA_CALL_WIDE_VECTORS);
 	if (__builtin_expect(error != 0, 0))
 		return elisa_compat_call_failed(error);
 	return value;
@@ -142,11 +138,11 @@ static inline __attribute__((always_inline)) long elisa_compat_call(long a0, lon
 
 /*
  * Call the entry function as f(a0, a1, a2, index, a4, a5); index was the number of the gate and is
- * 511 by custom. Arguments are integers or pointers; those that are left out are 0. Returns its result. A call that ELISA
- * ended gives -1 and sets errno: EFAULT (the
- * function faulted), EPERM (it did what it may not), ETIMEDOUT (too long), EPIPE (the server or the
- * connection has gone), ENOTCONN (this process is not attached), EAGAIN (the VMM or the vCPU's
- * state). Set errno to 0 before to tell that from a function that returns -1.
+ * 511 by custom. Arguments are integers or pointers; those that are left out are 0. Returns its
+ * result. A call that ELISA ended gives -1 and sets errno: EFAULT (the function faulted), EPERM (it
+ * did what it may not), ETIMEDOUT (too long), EPIPE (the server or the connection has gone),
+ * ENOTCONN (this process is not attached), EAGAIN (the VMM or the vCPU's state). Set errno to 0
+ * before to tell that from a function that returns -1.
  */
 long elisa_gate_entry(long a0, ...);
 #define elisa_gate_entry(...) ELISA_COMPAT_SIX(__VA_ARGS__, 0, 0, 0, 0, 0, 0)

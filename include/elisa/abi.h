@@ -20,7 +20,7 @@
  *   base + slot * 1 GiB    the slot's own pages, distinct for every slot
  *   base + 64 GiB          the object area, the same address in every slot: pointers
  *                          inside an object hold in every attachment
- *   base + 128 GiB         in sub: struct elisa_self, who is calling
+ *   base + 128 GiB         in sub: struct elisa_self, which attachment calls
  */
 #define ELISA_WINDOW_BASE	 0x600000000000ULL
 #define ELISA_WINDOW_SIZE	 0x8000000000ULL
@@ -108,7 +108,7 @@ enum elisa_why {
 	ELISA_WHY_APICV,	 /* APICv is active: kvm_intel enable_apicv=0 */
 	ELISA_WHY_VCPU_STATE,	 /* another state ELISA refuses (value: CR4) */
 	ELISA_WHY_CPU_BUG,	 /* the host's CPU has a flaw, as MDS (module parameter) */
-	ELISA_WHY_HOOK,		 /* a KVM function is taken by somebody else on the host */
+	ELISA_WHY_HOOK,		 /* something else on the host has hooked a KVM function */
 	ELISA_WHY_NO_MEMORY,	 /* the host is out of memory */
 	ELISA_WHY_NO_PLACE,   /* all places are taken, or this one is, or there is none (value) */
 	ELISA_WHY_DOORBELL,   /* there is no such interrupt, or none for a doorbell (value) */
@@ -158,7 +158,7 @@ struct elisa_hc_export {
 	__u32 flags;			/* in: ELISA_EXPORT_* */
 	__u32 limit_us;			/* in: run time a call may use; 0: host's default */
 	__u32 id;			/* out */
-	__u32 suspend_us; /* in: wall-clock time that the host may find a call suspended; 0: default */
+	__u32 suspend_us; /* in: longest time that a call may stay suspended; 0: default */
 };
 #define ELISA_MIN_SUSPEND_US	  1000
 /* The function uses general registers only (built with -mgeneral-regs-only): neither
@@ -221,8 +221,8 @@ struct elisa_hc_places {
 	__u64 size;   /* of each, pages */
 };
 
-/* Whoever attaches with this ticket gets this place, and nobody else does. All 0: whoever attaches
- * by the export's own name or ticket may get it (the state at the beginning). */
+/* An attachment by this ticket gets this place, and no other does. All 0: one by the export's
+ * own name or ticket may get it (the state at the beginning). */
 struct elisa_hc_ticket {
 	__u32 id;
 	__u32 place;
@@ -256,10 +256,10 @@ struct elisa_hc_detach {
 };
 
 /*
- * Adds pages to what the attachment has donated. They can be read and written in every attachment of
- * the export, from its place's start + all that was donated before, until this attachment ends.
- * Afterwards one page of the host's takes the place of them all: a call that is under way
- * does not fault.
+ * Adds pages to what the attachment has donated. They can be read and written
+ * in every attachment of the export, from its place's start + all that was
+ * donated before, until this attachment ends. Afterwards one page of the
+ * host's takes the place of them all: a call that is under way does not fault.
  */
 #define ELISA_HC_DONATE_PAGES 448
 struct elisa_hc_donate {
@@ -269,8 +269,8 @@ struct elisa_hc_donate {
 	__u64 gpa[ELISA_HC_DONATE_PAGES];
 };
 
-/* Read-only in sub, at ELISA_SELF_ADDRESS: who is calling, by the host's word. A vCPU is in one
- * call of an attachment at a time. */
+/* Read-only in sub, at ELISA_SELF_ADDRESS: which attachment calls, by the host's word. A vCPU is in
+ * one call of an attachment at a time. */
 struct elisa_self {
 	__u64 attachment; /* its number, as in events */
 	__u64 donated;	  /* bytes, from its place's start on */
@@ -283,9 +283,9 @@ struct elisa_self {
 };
 
 /*
- * The global system interrupt (of the VM's first IOAPIC: its pin) that gets an edge, low to high, when one of its
- * attachments is rung or revoked, or when an event has come into the VM's empty queue; and once now, if it is a new one.
- * ELISA_NO_DOORBELL, as after ELISA_HC_RESET: none.
+ * The global system interrupt (of the VM's first IOAPIC: its pin) that gets an edge, low to high,
+ * when one of its attachments is rung or revoked, or when an event has come into the VM's empty
+ * queue; and once now, if it is a new one. ELISA_NO_DOORBELL, as after ELISA_HC_RESET: none.
  */
 struct elisa_hc_doorbell {
 	__u32 gsi; /* 0 .. ELISA_MAX_GSI */
@@ -295,9 +295,9 @@ struct elisa_hc_doorbell {
 #define ELISA_MAX_GSI	  23
 
 /*
- * A function rings by VMCALL, in sub: RAX = ELISA_RING, RCX = a place of its export. Whoever has the
- * place now learns that there is something to look at, not what. It goes on with the next instruction,
- * all registers as before. Any other VMCALL ends the call (ELISA_CALL_FORBIDDEN).
+ * A function rings by VMCALL, in sub: RAX = ELISA_RING, RCX = a place of its export. The VM that
+ * has the place now learns that there is something to look at, not what. It goes on with the next
+ * instruction, all registers as before. Any other VMCALL ends the call (ELISA_CALL_FORBIDDEN).
  */
 #define ELISA_RING	  0x454c4953414e4731ULL
 
@@ -313,7 +313,7 @@ enum elisa_event_type {
 
 /*
  * `attachment` numbers an export's attachments from 1; it names no VM. The value of ATTACH is the
- * place, or -1. ABORT and EVICT say whose call it was: the vCPU, and what the caller's
+ * place, or -1. ABORT and EVICT say which call it was: the vCPU, and what the caller's
  * struct elisa_self has as `aborts` since.
  */
 struct elisa_event {

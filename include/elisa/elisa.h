@@ -52,9 +52,9 @@ int elisa_close(struct elisa *handle);
 uint32_t elisa_rights(const struct elisa *handle);
 
 /*
- * VM exits of the vCPU that this thread happens to run on, since it was set up for an attachment, by
- * basic exit reason (SDM vol. 3 appendix C); for benchmarks. return_traps: of the exits by VMFUNC,
- * those at the end of a call during which an interrupt had to wait. Each look is itself one
+ * VM exits of the vCPU that this thread happens to run on, since it was set up for an attachment,
+ * by basic exit reason (SDM vol. 3 appendix C); for benchmarks. return_traps: of the exits by
+ * VMFUNC, those at the end of a call during which an interrupt had to wait. Each look is itself one
  * exit by VMCALL, which is counted.
  */
 int elisa_vcpu_exits(struct elisa *handle, uint64_t exits[ELISA_EXIT_REASONS],
@@ -64,16 +64,17 @@ int elisa_vcpu_exits(struct elisa *handle, uint64_t exits[ELISA_EXIT_REASONS],
 int elisa_fd(const struct elisa *handle);
 
 /*
- * Signal an eventfd(2) whenever this VM's doorbell has rung: the code of an export rang the place of an
- * attachment of this VM, an attachment was revoked, or an event came. It tells nothing more: look, and be prepared
- * to find nothing. It stays so until elisa_close(); up to 256 for a handle, 1024 in a VM.
+ * Signal an eventfd(2) whenever this VM's doorbell has rung: the code of an
+ * export rang the place of an attachment of this VM, an attachment was revoked,
+ * or an event came. It tells nothing more: look, and be prepared to find nothing.
+ * It stays so until elisa_close(); up to 256 for a handle, 1024 in a VM.
  * Errors: -EOPNOTSUPP (this VM has no doorbell), -EBADF (no eventfd), -EDQUOT, -ENOMEM.
  */
 int elisa_doorbell(struct elisa *handle, int eventfd);
 
 /*
- * The last failure on this handle: what was being done, what was wrong with which value, and what to
- * do about it. With NULL: the last failure in this thread that had no handle (elisa_open). Never
+ * The last failure on this handle: what was being done, what was wrong with which value, and what
+ * to do about it. With NULL: the last failure in this thread that had no handle (elisa_open). Never
  * NULL; "no error" if nothing failed. Thread-safe: the text is a copy that lasts until the calling
  * thread calls elisa_error() again; threads that share a handle see each other's failures.
  */
@@ -87,25 +88,26 @@ uint32_t elisa_error_why(struct elisa *handle, uint64_t *value);
 /*
  * Create an export that VMs can attach to by its name once it is published.
  * name: [A-Za-z0-9._-], 1 to ELISA_NAME_SIZE - 1 characters, granted by the host's administrator.
- * flags: ELISA_EXPORT_GENERAL_REGS, ELISA_EXPORT_POISON. limit_us: run time in microseconds that one
- * call may use, 0 for the host's default. *made: out.
+ * flags: ELISA_EXPORT_GENERAL_REGS, ELISA_EXPORT_POISON. limit_us: run time in microseconds that
+ * one call may use, 0 for the host's default. *made: out.
  * Errors: -EINVAL (arguments), -EPERM (no grant), -EEXIST (name), -EDQUOT (quota), -ENOMEM.
  */
 int elisa_export_create(struct elisa *handle, const char *name, uint32_t flags, uint32_t limit_us,
 			struct elisa_export **made);
 
 /*
- * For exports that are created by this handle from now on: the longest time, in microseconds of wall
- * clock, that a call may stay suspended because its VMM or the host does not run the vCPU. Then
- * the call ends with ELISA_CALL_TIMEOUT, and the manager gets ELISA_EVENT_EVICT at once, so that it can
- * release what the call had locked. 0: the host's default (module parameter suspend_us, 50 ms). Above the
- * host's maximum (max_suspend_us), creating an export fails with -EDQUOT. Not thread-safe with creating.
+ * For exports that are created by this handle from now on: the longest time, in
+ * microseconds of wall clock, that a call may stay suspended because its VMM or the host
+ * does not run the vCPU. Then the call ends with ELISA_CALL_TIMEOUT, and the manager gets
+ * ELISA_EVENT_EVICT at once, so that it can release what the call had locked. 0: the
+ * host's default (module parameter suspend_us, 50 ms). Above the host's maximum
+ * (max_suspend_us), creating an export fails with -EDQUOT. Not thread-safe with creating.
  */
 void elisa_set_suspend_limit(struct elisa *handle, uint32_t suspend_us);
 
 /*
  * The same for an export that is reached by its ticket only. The library draws the ticket from
- * getrandom(2) into ticket (out, ELISA_TICKET_SIZE bytes); hand it to whom you want to attach.
+ * getrandom(2) into ticket (out, ELISA_TICKET_SIZE bytes); hand it to the VM that is to attach.
  */
 int elisa_export_create_private(struct elisa *handle, const char *name, uint32_t flags,
 				uint32_t limit_us, uint8_t ticket[ELISA_TICKET_SIZE],
@@ -125,9 +127,9 @@ int elisa_export_map(struct elisa_export *export_, uint64_t offset, const void *
 		     size_t length, uint32_t prot);
 
 /*
- * The same for guest-physical memory that is not the VM kernel's: memory behind a PCI BAR, as QEMU's
- * ivshmem-plain gives it. Needs CAP_SYS_RAWIO. The host has to have ordinary memory there, and the
- * device must keep its address until the memory is unmapped from the export.
+ * The same for guest-physical memory that is not the VM kernel's: memory behind a PCI BAR, as
+ * QEMU's ivshmem-plain gives it. Needs CAP_SYS_RAWIO. The host has to have ordinary memory there,
+ * and the device must keep its address until the memory is unmapped from the export.
  * Errors: also -EPERM (no CAP_SYS_RAWIO), -EINVAL (the kernel's own RAM), -EFAULT (no memory).
  */
 int elisa_export_map_physical(struct elisa_export *export_, uint64_t offset, uint64_t address,
@@ -147,42 +149,43 @@ int elisa_export_unmap(struct elisa_export *export_, uint64_t offset, size_t len
 int elisa_export_publish(struct elisa_export *export_, uint64_t entry);
 
 /*
- * Make room in the object area for memory that attachers donate (elisa_donate()): count places (1 to
- * ELISA_MAX_PLACES) of size bytes each, one behind the other from offset on; offset and size are
+ * Make room in the object area for memory that attachers donate (elisa_donate()): count places (1
+ * to ELISA_MAX_PLACES) of size bytes each, one behind the other from offset on; offset and size are
  * multiples of ELISA_PAGE_SIZE. Each attachment made from then on takes a place until it ends; when
- * none is free, attaching fails. Once for an export. The function learns its caller's place
- * from struct elisa_self, the manager from the value of ELISA_EVENT_ATTACH.
+ * none is free, attaching fails. Once for an export. The function learns its caller's place from
+ * struct elisa_self, the manager from the value of ELISA_EVENT_ATTACH.
  * Errors: -EINVAL (range), -EEXIST (something is mapped there), -EBUSY (made already), -ENOENT,
  * -ENOMEM, -EINTR.
  */
 int elisa_export_places(struct elisa_export *export_, uint64_t offset, uint32_t count, size_t size);
 
 /*
- * Keep a place for whoever attaches with this ticket (ELISA_TICKET_SIZE random bytes, from getrandom(2);
- * they may be kept for the next time). Who has the place keeps it. ticket NULL: the place is for
- * everybody again. Errors: -EINVAL (no such place, all bytes are 0), -EEXIST (another place or export has
- * this ticket), -ENOENT, -EINTR.
+ * Keep a place for an attachment by this ticket (ELISA_TICKET_SIZE random bytes, from getrandom(2);
+ * they may be kept for the next time). An attachment that has the place keeps it. ticket NULL: the
+ * place is for all again. Errors: -EINVAL (no such place, all bytes are 0), -EEXIST (another place
+ * or export has this ticket), -ENOENT, -EINTR.
  */
 int elisa_export_place_ticket(struct elisa_export *export_, uint32_t place,
 			      const uint8_t ticket[ELISA_TICKET_SIZE]);
 
 /*
  * End one attachment of the export; attachment is its number, as in events. Its calls end with
- * ELISA_CALL_REVOKED, what it donated is taken out, its place is free; other attachments do not notice. The
- * guest may attach again if grant and ticket let it. Thread-safe.
+ * ELISA_CALL_REVOKED, what it donated is taken out, its place is free; other attachments do not
+ * notice. The guest may attach again if grant and ticket let it. Thread-safe.
  * Errors: -ENOENT (no such attachment, or the export is gone), -EINTR.
  */
 int elisa_evict(struct elisa_export *export_, uint64_t attachment);
 
 /*
- * Larger stacks for the function than the host's of ELISA_STACK_PAGES pages: size bytes for each place of the export (make
- * them first, they bound how many attachments there can be) and each of vcpus vCPUs of an attachment's VM, counted as
- * in struct elisa_self. A call on another vCPU than these ends with ELISA_CALL_FAULT. They take the object area
- * from offset on: a page, and for each stack 2 * size bytes, of which the lower half stays unmapped. The memory is this
- * process's and counts for its grant at once; attaching costs no more. A call costs 17 instructions more. Once, before
- * elisa_export_publish(). size and offset are multiples of ELISA_PAGE_SIZE.
- * Errors: -EINVAL (no places, range), -EBUSY (made already), -ENOMEM, those of elisa_export_map(). After a
- * failure nothing is left in the export.
+ * Larger stacks for the function than the host's of ELISA_STACK_PAGES pages: size bytes for each
+ * place of the export (make them first, they bound how many attachments there can be) and each of
+ * vcpus vCPUs of an attachment's VM, counted as in struct elisa_self. A call on another vCPU than
+ * these ends with ELISA_CALL_FAULT. They take the object area from offset on: a page, and for each
+ * stack 2 * size bytes, of which the lower half stays unmapped. The memory is this process's and
+ * counts for its grant at once; attaching costs no more. A call costs 17 instructions more. Once,
+ * before elisa_export_publish(). size and offset are multiples of ELISA_PAGE_SIZE.
+ * Errors: -EINVAL (no places, range), -EBUSY (made already), -ENOMEM, those of elisa_export_map().
+ * After a failure nothing is left in the export.
  */
 #define ELISA_STACK_MAX_VCPUS 1024
 int elisa_export_stacks(struct elisa_export *export_, uint64_t offset, size_t size, uint32_t vcpus);
@@ -217,8 +220,8 @@ struct elisa_attachment {
  * flags: 0 or ELISA_ATTACH_TRUST_MANAGER: the manager's code may then change every register but RSP
  * and RBP of the caller; only for managers that may as well run code in this process.
  * exchange, length: a buffer of this process that the function may read and write, page aligned, up
- * to ELISA_EXCHANGE_MAX_PAGES pages, in bytes; NULL and 0 for none. Both ends share it at all times:
- * read a field once, then check it. It must stay mapped until elisa_detach(). *made: out.
+ * to ELISA_EXCHANGE_MAX_PAGES pages, in bytes; NULL and 0 for none. Both ends share it at all
+ * times: read a field once, then check it. It must stay mapped until elisa_detach(). *made: out.
  * Errors: -EINVAL (arguments), -EPERM (no grant), -ENOENT (no such export), -EAGAIN (not published
  * yet: try again), -EDQUOT (quota), -ENOMEM; others for the VM's or the host's state and for slots:
  * elisa_error_why() tells them apart, the text says what to do.
@@ -238,12 +241,13 @@ int elisa_attach_private(struct elisa *handle, const uint8_t ticket[ELISA_TICKET
 int elisa_detach(struct elisa_attachment *attachment);
 
 /*
- * Give memory of this process to the export: its code can read and write it in every attachment, at the
- * attachment's place behind all that was given before, until this attachment ends or is revoked. What
- * is read there afterwards is nothing of this process's. Same kinds of memory as elisa_export_map();
- * address and length are multiples of ELISA_PAGE_SIZE. donated, if not NULL: out, bytes in all. After a
- * failure a part of it may have been given: detach.
- * Errors: -EINVAL (arguments, memory, no place), -ENOSPC (more than the place holds), -EDQUOT (grant),
+ * Give memory of this process to the export: its code can read and write it in every attachment, at
+ * the attachment's place behind all that was given before, until this attachment ends or is
+ * revoked. What is read there afterwards is nothing of this process's. Same kinds of memory as
+ * elisa_export_map(); address and length are multiples of ELISA_PAGE_SIZE. donated, if not NULL:
+ * out, bytes in all. After a failure a part of it may have been given: detach.
+ * Errors: -EINVAL (arguments, memory, no place), -ENOSPC (more than the
+ * place holds), -EDQUOT (grant),
  * -ENOENT (the attachment is gone), -EFAULT, -ENOMEM, -EINTR.
  */
 int elisa_donate(struct elisa_attachment *attachment, void *address, size_t length,
@@ -260,7 +264,8 @@ uint32_t elisa_attachment_flags(const struct elisa_attachment *attachment); /* E
 uint32_t elisa_attachment_export_flags(const struct elisa_attachment *attachment);
 /* Not 0 if elisa_call_general() may be used: trusted, and ELISA_EXPORT_GENERAL_REGS. */
 int elisa_attachment_general(const struct elisa_attachment *attachment);
-/* The exchange buffer, and its bytes. The function gets offsets in it, and asks elisa_exchange(). */
+/* The exchange buffer, and its bytes. The function gets offsets in it, and
+ * asks elisa_exchange(). */
 void *elisa_attachment_exchange(const struct elisa_attachment *attachment);
 size_t elisa_attachment_exchange_length(const struct elisa_attachment *attachment);
 
@@ -279,11 +284,11 @@ struct elisa_result {
 const char *elisa_call_strerror(long error);
 
 /*
- * Call the export's entry function with six integers, never addresses: what lies in the exchange buffer is named by its
- * offset there. From any thread of the process that attached, many
- * at once; not from a signal handler that may have interrupted a call on the same thread's stack
- * below its red zone, and never after elisa_detach(). Code built for AVX-512 must be built so as a
- * whole file (-mavx512f), not by a function attribute.
+ * Call the export's entry function with six integers, never addresses: what lies in the exchange
+ * buffer is named by its offset there. From any thread of the process that attached, many at once;
+ * not from a signal handler that may have interrupted a call on the same thread's stack below its
+ * red zone, and never after elisa_detach(). Code built for AVX-512 must be built so as a whole file
+ * (-mavx512f), not by a function attribute.
  */
 static inline __attribute__((always_inline)) struct elisa_result
 elisa_call(const struct elisa_attachment *attachment, long a0, long a1, long a2, long a3, long a4,
@@ -292,14 +297,9 @@ elisa_call(const struct elisa_attachment *attachment, long a0, long a1, long a2,
 	struct elisa_result result;
 	long value = (long)attachment->call;
 	long error = a2;
-	register long r10 __asm__("r10") = a3;
-	register long r8 __asm__("r8") = a4;
-	register long r9 __asm__("r9") = a5;
 
-	__asm__ volatile(ELISA_CALL_ASM
-			 : ELISA_CALL_OPERANDS(value, error, a0, a1, r10, r8, r9)
-			 :
-			 : ELISA_CALL_CLOBBERS, ELISA_CALL_VECTORS ELISA_CALL_WIDE_VECTORS);
+	ELISA_CALL_STUB(value, error, a0, a1, a3, a4, a5, ELISA_CALL_CLOBBERS,
+			ELISA_CALL_VECTORS ELISA_CALL_WIDE_VECTORS);
 	result.value = value;
 	result.error = error;
 	return result;
@@ -318,14 +318,8 @@ elisa_call_general(const struct elisa_attachment *attachment, long a0, long a1, 
 	struct elisa_result result;
 	long value = (long)attachment->call;
 	long error = a2;
-	register long r10 __asm__("r10") = a3;
-	register long r8 __asm__("r8") = a4;
-	register long r9 __asm__("r9") = a5;
 
-	__asm__ volatile(ELISA_CALL_ASM
-			 : ELISA_CALL_OPERANDS(value, error, a0, a1, r10, r8, r9)
-			 :
-			 : ELISA_CALL_CLOBBERS);
+	ELISA_CALL_STUB(value, error, a0, a1, a3, a4, a5, ELISA_CALL_CLOBBERS);
 	result.value = value;
 	result.error = error;
 	return result;

@@ -16,12 +16,13 @@ extern "C" {
 
 struct elisa_app {
 	uint32_t version; /* ELISA_APP_VERSION */
-	/* Bytes of the exchange buffer that each guest attaches with; a multiple of the page size. */
+	/* Bytes of the exchange buffer that each guest attaches with; a
+	 * multiple of the page size. */
 	uint32_t exchange_size;
 	/*
 	 * Manager: map and publish. offset: where the application may begin in the object area
-	 * (--offset). argv[0] is the application's file. 0, or -errno: elisa-exec prints elisa_error()
-	 * and ends.
+	 * (--offset). argv[0] is the application's file. 0, or -errno:
+	 * elisa-exec prints elisa_error() and ends.
 	 */
 	int (*manager_init)(struct elisa_export *export_, uint64_t offset, int argc, char **argv);
 	/* Manager: something happened to an attachment. */

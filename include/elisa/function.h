@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * For the code of an export, which runs in the sub context: who is calling, what the caller shares, and doorbells. Needs
- * no library.
+ * For the code of an export, which runs in the sub context: which attachment calls, what the caller
+ * shares, and doorbells. Needs no library.
  *
- * Arguments come from a guest, and the function may write the whole object: an argument must never be used as an address,
- * nor as an index without a bound. What is larger than six integers goes through the exchange buffer, by offsets.
+ * Arguments come from a guest, and the function may write the whole object: an argument must never
+ * be used as an address, nor as an index without a bound. What is larger than six integers goes
+ * through the exchange buffer, by offsets.
  */
 #ifndef ELISA_FUNCTION_H
 #define ELISA_FUNCTION_H
@@ -19,9 +20,10 @@ static inline const struct elisa_self *elisa_self(void)
 }
 
 /*
- * Bytes of the caller's own exchange buffer, from offset on; NULL unless all of length lies in it. Both may be anything that
- * a guest gave, but length must be the true one: bound a count before it is multiplied. The guest may write there at any time:
- * read a value once, into a variable of your own, then check it.
+ * Bytes of the caller's own exchange buffer, from offset on; NULL unless all of
+ * length lies in it. Both may be anything that a guest gave, but length must be
+ * the true one: bound a count before it is multiplied. The guest may write there
+ * at any time: read a value once, into a variable of your own, then check it.
  */
 static inline void *elisa_exchange(uint64_t offset, uint64_t length)
 {
@@ -33,9 +35,9 @@ static inline void *elisa_exchange(uint64_t offset, uint64_t length)
 }
 
 /*
- * Rings the doorbell of the VM whose attachment has this place of the export; nothing happens if nobody has
- * it, or if its driver has no doorbell. One VM exit. All that was stored before can be seen by whoever
- * wakes up.
+ * Rings the doorbell of the VM whose attachment has this place of the
+ * export; nothing happens if no VM has it, or if its driver has no doorbell.
+ * One VM exit. A thread that wakes up sees all that was stored before.
  */
 static inline void elisa_ring(uint32_t place)
 {

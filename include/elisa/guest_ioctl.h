@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only WITH Linux-syscall-note) OR Apache-2.0 */
 /*
  * /dev/elisa inside a VM: what a manager's or a guest's process asks of the guest
- * driver. Device permissions decide who may ask; the host's grants decide what is given.
- * Every call returns 0 or -1 with errno; `status` then says what was wrong.
+ * driver. Device permissions decide which processes may ask; the host's grants decide what is
+ * given. Every call returns 0 or -1 with errno; `status` then says what was wrong.
  */
 #ifndef ELISA_GUEST_IOCTL_H
 #define ELISA_GUEST_IOCTL_H
@@ -122,8 +122,8 @@ struct elisa_ioc_donate {
 };
 
 /*
- * Signal this eventfd(2) whenever this VM's doorbell has rung: for one of its attachments, whosever it is,
- * or for an event. It stays so until the device's file is closed.
+ * Signal this eventfd(2) whenever this VM's doorbell has rung: for one of its attachments, whosever
+ * it is, or for an event. It stays so until the device's file is closed.
  */
 struct elisa_ioc_doorbell {
 	struct elisa_status status;

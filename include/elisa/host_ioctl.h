@@ -105,7 +105,7 @@ enum elisa_counter {
 	ELISA_COUNT_TIMEOUTS,
 	ELISA_COUNT_REVOKED,
 	ELISA_COUNT_VMM_ENDED,
-	ELISA_COUNT_REFUSED_VMFUNC,   /* #UD for a VMFUNC that is nobody's call */
+	ELISA_COUNT_REFUSED_VMFUNC,   /* #UD for a VMFUNC that is no call */
 	ELISA_COUNT_FOREIGN_ROOT,     /* ... by a process that is not the attached one */
 	ELISA_COUNT_ROOT_RELOADS,     /* KVM gave a vCPU another default context */
 	ELISA_COUNT_CLOSED,	      /* the entry predicate shut VMFUNC off */

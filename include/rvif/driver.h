@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The driver's side of an rvif vNIC: create its region, start and stop it, post and reap descriptors.
- * Errors are -errno or -enum rvif_reason, as said at each function. One thread a ring; nothing here
- * waits but rvif_stop and a transport's wait.
+ * The driver's side of an rvif vNIC: create its region, start and stop it, post and reap
+ * descriptors. Errors are -errno or -enum rvif_reason, as said at each function. One thread a ring;
+ * nothing here waits but rvif_stop and a transport's wait.
  */
 #ifndef RVIF_DRIVER_H
 #define RVIF_DRIVER_H
@@ -27,12 +27,12 @@ struct rvif_transport {
 	int (*announce)(struct rvif_vnic *vnic);
 	/* Transmit queue has work. For the driver that found kick_wanted set. */
 	int (*kick)(struct rvif_vnic *vnic, uint32_t queue);
-	/* Sleeps while receive queue's completed is seen; -ETIMEDOUT after timeout_us, -ENOTCONN: the
-	 * switch is gone, -EINTR: a signal, -EAGAIN: woken for somebody else; look, and ask again by
-	 * rvif_ring_may_sleep(). */
+	/* Sleeps while receive queue's completed is seen; -ETIMEDOUT after timeout_us, -ENOTCONN:
+	 * the switch is gone, -EINTR: a signal, -EAGAIN: woken for another queue; look, and ask
+	 * again by rvif_ring_may_sleep(). */
 	int (*wait)(struct rvif_vnic *vnic, uint32_t queue, uint32_t seen, uint32_t timeout_us);
-	/* driver.state was written: the switch has to look. -ENOTCONN: there is none, and nobody uses
-	 * the region. NULL: it sees by itself. */
+	/* driver.state was written: the switch has to look. -ENOTCONN: there is none, and no switch
+	 * uses the region. NULL: it sees by itself. */
 	int (*changed)(struct rvif_vnic *vnic);
 	/* See rvif_reconnect(). NULL: another switch finds the region by itself. */
 	int (*reconnect)(struct rvif_vnic *vnic);
@@ -42,8 +42,8 @@ struct rvif_transport {
 /* A file that a switch maps, too: where is its path. Polling for transmit, futex for receive. */
 extern const struct rvif_transport rvif_shared_file;
 
-/* Memory of this process, between two inaccessible pages; for a switch in the same process, as tests
- * and benchmarks have. A receiver's wait returns at once. */
+/* Memory of this process, between two inaccessible pages; for a switch in the same process, as
+ * tests and benchmarks have. A receiver's wait returns at once. */
 extern const struct rvif_transport rvif_private_memory;
 
 /* Which users may open the file of a vNIC, beside the one that makes it. */
@@ -77,8 +77,9 @@ struct rvif_ring {
  * magic, version and region_size. Returns 0 or -enum rvif_reason. */
 int rvif_configure(struct rvif_config *config, uint64_t data_bytes);
 
-/* Creates the region by a configuration of rvif_configure; the driver is down. Returns 0, -errno, or
- * -EINVAL if the configuration is none. -EBUSY: somebody else uses it. */
+/* Creates the region by a configuration of rvif_configure; the driver is
+ * down. Returns 0, -errno, or
+ * -EINVAL if the configuration is none. -EBUSY: another driver uses it. */
 int rvif_open(struct rvif_vnic *vnic, const struct rvif_transport *transport, const char *where,
 	      const struct rvif_config *config);
 
@@ -90,7 +91,8 @@ int rvif_open_for(struct rvif_vnic *vnic, const struct rvif_transport *transport
 /* rvif_stop first. */
 void rvif_close(struct rvif_vnic *vnic);
 
-/* While down: all may change, but region_size has to fit what was opened. Returns 0 or -enum rvif_reason. */
+/* While down: all may change, but region_size has to fit what was opened.
+ * Returns 0 or -enum rvif_reason. */
 int rvif_reconfigure(struct rvif_vnic *vnic, const struct rvif_config *config);
 
 /* Sets all indexes to 0 and goes up. Receive buffers may be posted before or after the switch
@@ -105,9 +107,10 @@ int rvif_attached(const struct rvif_vnic *vnic);
 int rvif_stop(struct rvif_vnic *vnic, uint32_t timeout_us);
 
 /*
- * If the switch is gone for good, goes to its successor: the region and all indexes stay, what is posted will be
- * served, and the queues' threads just go on. Thread-safe with what they do. 0: nothing to do; 1: another
- * switch has the region, rvif_attached() says when it is ready; -errno: there is none yet, call again.
+ * If the switch is gone for good, goes to its successor: the region and all indexes stay, what is
+ * posted will be served, and the queues' threads just go on. Thread-safe with what they do. 0:
+ * nothing to do; 1: another switch has the region, rvif_attached() says when it is ready; -errno:
+ * there is none yet, call again.
  */
 int rvif_reconnect(struct rvif_vnic *vnic);
 
@@ -183,8 +186,8 @@ static inline uint32_t rvif_ring_completed(const struct rvif_ring *ring)
 	return ready <= out ? ready : 0;
 }
 
-/* After rvif_ring_publish of a transmit ring: has the driver to kick? Without RVIF_F_NOTIFY the word
- * does not change, so that no barrier is needed. */
+/* After rvif_ring_publish of a transmit ring: has the driver to kick? Without RVIF_F_NOTIFY the
+ * word does not change, so that no barrier is needed. */
 static inline int rvif_ring_kick_wanted(const struct rvif_ring *ring, uint32_t features)
 {
 	if (features & RVIF_F_NOTIFY)

@@ -12,12 +12,14 @@ extern "C" {
 #endif
 
 /*
- * Where: the export's name, or the path of a file with a port's ticket, which begins with '/'. open needs
- * /dev/elisa and gives the errors of elisa_open(), elisa_attach() and elisa_donate(), -EINVAL for a file that
- * holds no ticket; announce: -EPROTO if the export is no such switch. kick moves all that is posted in the
- * queue: -ENOTCONN when the manager is gone, -EAGAIN when the switch cannot do it now, -ETIME or -EIO when
- * the call did not come to its end. One thread at a time a queue; not after fork(). A receiver sleeps until the
- * VM's doorbell rings, or, in a VM without one, looks now and then. reconnect: the errors of open.
+ * Where: the export's name, or the path of a file with a port's ticket, which begins
+ * with '/'. open needs /dev/elisa and gives the errors of elisa_open(), elisa_attach()
+ * and elisa_donate(), -EINVAL for a file that holds no ticket; announce: -EPROTO if
+ * the export is no such switch. kick moves all that is posted in the
+ * queue: -ENOTCONN when the manager is gone, -EAGAIN when the switch cannot do it now, -ETIME or
+ * -EIO when the call did not come to its end. One thread at a time a queue; not after fork(). A
+ * receiver sleeps until the VM's doorbell rings, or, in a VM without one, looks now and then.
+ * reconnect: the errors of open.
  */
 extern const struct rvif_transport rvif_over_elisa;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rvif 1: the shared memory of one virtual network interface, for the switch and for drivers. Needs no
- * C library. Whoever reads the other side's words must expect any value, and another one next time.
- * docs/rvif.md is the specification.
+ * rvif 1: the shared memory of one virtual network interface, for the switch and for drivers. Needs
+ * no C library. Each side must expect any value in the other side's words, and another one next
+ * time. docs/rvif.md is the specification.
  */
 #ifndef RVIF_RVIF_H
 #define RVIF_RVIF_H
@@ -123,8 +123,8 @@ struct rvif_header {
 };
 
 /*
- * Control block of a queue. In both directions the driver posts descriptors and the switch completes
- * them in order. Indexes run freely: descriptor i lies at i & (ring - 1).
+ * Control block of a queue. In both directions the driver posts descriptors and the switch
+ * completes them in order. Indexes run freely: descriptor i lies at i & (ring - 1).
  */
 struct rvif_queue {
 	/* the driver's line */
@@ -237,8 +237,8 @@ static inline enum rvif_reason rvif_layout(const struct rvif_config *config,
 	return RVIF_OK;
 }
 
-/* The word of a descriptor that every frame needs, in one store: whoever reads it next, perhaps at once
- * and as one word, does not have to wait for pieces. */
+/* The word of a descriptor that every frame needs, in one store: the side that reads it next,
+ * perhaps at once and as one word, does not have to wait for pieces. */
 static inline void rvif_desc_set(struct rvif_desc *desc, uint32_t offset, uint16_t length,
 				 uint16_t flags)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where elisa_gate_entry() goes. A thread begins at a stub of our own that takes the process's last
- * attachment; the address of an attachment that ended stays callable, its driver answers with an error.
+ * attachment; the address of an attachment that ended stays callable, its
+ * driver answers with an error.
  */
 #include <errno.h>
 #include <stdatomic.h>

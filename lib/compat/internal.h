@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of libelisa-compat share. It uses libelisa by its public header alone, and must never
- * take a byte of the application's data from a socket.
+ * What the files of libelisa-compat share. It uses libelisa by its public header alone, and must
+ * never take a byte of the application's data from a socket.
  */
 #ifndef ELISA_COMPAT_INTERNAL_H
 #define ELISA_COMPAT_INTERNAL_H
@@ -58,7 +58,8 @@ int compat_memory_map(struct elisa_export *export_, const struct compat_run *run
 
 /* A variable that is 1; not there or 0: false. */
 bool compat_switch(const char *name);
-/* A variable that is a number from 0 to limit, else otherwise: -1 with errno EINVAL if it is something else. */
+/* A variable that is a number from 0 to limit, else otherwise: -1 with
+ * errno EINVAL if it is something else. */
 int compat_number(const char *name, uint64_t limit, uint64_t otherwise, uint64_t *number);
 
 /* ---- stack.c */
@@ -72,8 +73,9 @@ int compat_stacks(struct elisa_export *export_, uint32_t vcpus);
 const char *compat_name(void);
 
 /*
- * The server's side of one client, in its child process: all of its life on this socket. parent is a
- * socket to the server: one byte is written when the client is attached, and its end ends the client.
+ * The server's side of one client, in its child process: all of its life on
+ * this socket. parent is a socket to the server: one byte is written when
+ * the client is attached, and its end ends the client.
  */
 void compat_session(int sockfd, int parent, server_callback *server_cb, exit_callback *exit_cb);
 

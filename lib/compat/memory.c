@@ -3,8 +3,8 @@
  * The server's memory behind a run. Pages are pinned in the client's own child process, and a
  * pin breaks copy-on-write: a private page that the child still has in common with the server would
  * become a copy that no other client sees. Such pages move into a file in memory first, each to the
- * offset that is its address, where all children find them. A page that the child wrote or allocated
- * is its client's own and must never get there.
+ * offset that is its address, where all children find them. A page that the child wrote or
+ * allocated is its client's own and must never get there.
  */
 #include <errno.h>
 #include <fcntl.h>

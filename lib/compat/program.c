@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A shared object as requests. The system's loader loads it, into the object area: so dlsym() works,
- * and its addresses are the same for the server and for the function.
+ * A shared object as requests. The system's loader loads it, into the object area: so dlsym()
+ * works, and its addresses are the same for the server and for the function.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -68,8 +68,8 @@ static int append(struct elisa_map_req **reqs, int *nreqs, int *capacity,
 }
 
 /*
- * Written once as it is, a page of a file becomes this process's own memory: so what is loaded before
- * the first client is for all of them (memory.c).
+ * Written once as it is, a page of a file becomes this process's own memory: so what is loaded
+ * before the first client is for all of them (memory.c).
  */
 static void own_page(uint64_t address)
 {

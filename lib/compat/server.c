@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The server's own process: it listens, gives each client a child process, and watches over the time
- * that clients take to become attached. It must never wait for one of them.
+ * The server's own process: it listens, gives each client a child process, and watches over the
+ * time that clients take to become attached. It must never wait for one of them.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One client in the server's child process: negotiate, export, wait until it has gone. Its export must
- * not outlive the connection.
+ * One client in the server's child process: negotiate, export, wait until it has gone. Its export
+ * must not outlive the connection.
  */
 #include <errno.h>
 #include <poll.h>
@@ -118,7 +118,8 @@ static int offer(struct session *session)
 	return hear(session, WIRE_ATTACHED, ATTACH_MS);
 }
 
-/* Calls of the client that were ended. It may have as many as it likes: only the first ones are told. */
+/* Calls of the client that were ended. It may have as many as it likes:
+ * only the first ones are told. */
 static void take_events(struct session *session)
 {
 	struct elisa_event event;
@@ -134,7 +135,7 @@ static void take_events(struct session *session)
 	}
 }
 
-/* Until the client closes, or the server ends. What the client still sends is for nobody. */
+/* Until the client closes, or the server ends. What the client still sends is not read. */
 static void wait_for_end(struct session *session)
 {
 	struct pollfd wait[] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The prototype's function had a stack of 8 MiB on each vCPU; programs rely on more than the host's pages. An export is one
- * client's own here, so one place is enough.
+ * The prototype's function had a stack of 8 MiB on each vCPU; programs rely on more than the host's
+ * pages. An export is one client's own here, so one place is enough.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -13,7 +13,8 @@
 #define DEFAULT_VCPUS 16
 #define MAX_STACK     (1u << 30)
 
-/* Where nothing of this process is, and nothing will be: requests are for memory of this process. */
+/* Where nothing of this process is, and nothing will be: requests are for
+ * memory of this process. */
 static int reserve(uint64_t length, uint64_t *offset)
 {
 	void *at =

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The negotiation's messages (docs/migrating.md). All have one size, so a receiver takes exactly its
- * message from the stream and leaves the application's data, which lies in between, where it is.
+ * The negotiation's messages (docs/migrating.md). All have one size, so a
+ * receiver takes exactly its message from the stream and leaves the
+ * application's data, which lies in between, where it is.
  */
 #ifndef ELISA_COMPAT_WIRE_H
 #define ELISA_COMPAT_WIRE_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The four functions of the C library that compilers call of their own accord, for the code of exports. General registers
- * only. The string instructions may be used as they are: the direction flag is 0 when a function is called.
+ * The four functions of the C library that compilers call of their own accord, for the code of
+ * exports. General registers only. The string instructions may be used as they are: the direction
+ * flag is 0 when a function is called.
  */
 #include <stddef.h>
 #include <stdint.h>

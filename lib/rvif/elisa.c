@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The transport over ELISA: the region is this process's memory, donated to the export in whose sub
- * context the switch runs; a kick is a call into it. There is nobody else who could take what was
+ * context the switch runs; a kick is a call into it. Nothing else could take what was
  * posted, so the switch asks for kicks always. A receiver sleeps until this VM's doorbell rings.
  *
- * Queues' threads call while another one may change the attachment for its successor: who calls says so in a
- * line of its own, and whoever changes makes all of them see that with one membarrier(2), so that
- * a call pays two plain stores for it.
+ * Queues' threads call while another one may change the attachment for its successor: a thread that
+ * calls says so in a line of its own, and the thread that changes the attachment makes all of them
+ * see that with one membarrier(2), so that a call pays two plain stores for it.
  */
 #include <errno.h>
 #include <linux/membarrier.h>
@@ -25,7 +25,7 @@
 #define HUGE_PAGE (2ull << 20)
 #define NAP_NS	  100000
 
-/* Who calls: a transmit queue's thread, a receive queue's, or whoever has the lock. */
+/* Callers: a transmit queue's thread, a receive queue's, or the thread that has the lock. */
 #define OF_RX	  RVIF_MAX_QUEUES
 #define OF_LOCK	  (2 * RVIF_MAX_QUEUES)
 #define CALLERS	  (2 * RVIF_MAX_QUEUES + 1)
@@ -48,9 +48,9 @@ struct over_elisa {
 
 /* ----------------------------------------------------------------------------------- calls */
 
-static int call(struct over_elisa *over, uint32_t who, long op, long argument, long *value)
+static int call(struct over_elisa *over, uint32_t number, long op, long argument, long *value)
 {
-	struct caller *caller = &over->caller[who];
+	struct caller *caller = &over->caller[number];
 	struct elisa_result result = {.error = ELISA_CALL_NOT_ATTACHED};
 
 	__atomic_store_n(&caller->inside, 1, __ATOMIC_RELAXED);
@@ -71,10 +71,10 @@ static int call(struct over_elisa *over, uint32_t who, long op, long argument, l
 	return -EIO;
 }
 
-static int join(struct over_elisa *over, uint32_t who)
+static int join(struct over_elisa *over, uint32_t number)
 {
 	long value;
-	int error = call(over, who, VMNET_JOIN, 0, &value);
+	int error = call(over, number, VMNET_JOIN, 0, &value);
 
 	if (error)
 		return error;
@@ -97,7 +97,7 @@ static int attach(struct over_elisa *over)
 	return error;
 }
 
-/* Nobody calls any more when this returns: a call ends with its export's limit at the latest. */
+/* No thread calls any more when this returns: a call ends with its export's limit at the latest. */
 static int disconnect(struct over_elisa *over)
 {
 	const struct timespec nap = {.tv_nsec = NAP_NS};
@@ -152,7 +152,7 @@ static void over_elisa_close(struct rvif_vnic *vnic)
 {
 	struct over_elisa *over = vnic->private_data;
 
-	/* its end is when nobody has the region any more */
+	/* at its end the switch has let go of the region */
 	detach(over);
 	elisa_close(over->handle);
 	close_bells(over);
@@ -262,8 +262,8 @@ static uint64_t now_us(void)
 }
 
 /*
- * The doorbell is the VM's: it may have been for others, or for the end of the attachment. Whoever was rung asks to be
- * woken anew, under another number: the switch rings once for each.
+ * The doorbell is the VM's: it may have been for others, or for the end of the attachment. A thread
+ * that was rung asks to be woken anew, under another number: the switch rings once for each.
  */
 static int over_elisa_wait(struct rvif_vnic *vnic, uint32_t queue, uint32_t seen,
 			   uint32_t timeout_us)
@@ -323,7 +323,7 @@ static int over_elisa_reconnect(struct rvif_vnic *vnic)
 		error = detach(over);
 	if (error)
 		goto out;
-	/* nobody else has the region now */
+	/* no switch has the region now */
 	rvif_store(&rvif_header(vnic)->sw.state, RVIF_SWITCH_DETACHED);
 	error = connect(vnic);
 	if (!error)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The transport inside a process: a region between two pages that nobody may touch, so that a switch
+ * The transport inside a process: a region between two pages without access, so that a switch
  * or a driver that strays is caught.
  */
 #include <errno.h>

@@ -5,10 +5,10 @@
  *
  * Bochs backs guest memory with 128 KiB blocks that it hands out in the order of first access, but
  * loads a RAM image into consecutive blocks from the image's first one on. So the image appears in
- * the guest where blocks are touched, in the order they are touched. The BIOS has touched an unknown
- * number of them: the image holds padding blocks, and this code touches unused memory (downwards
- * from `scratch`) until it gets the last of the padding. The next blocks it touches are then the
- * kernel's and the initramfs's, in order.
+ * the guest where blocks are touched, in the order they are touched. The BIOS has touched an
+ * unknown number of them: the image holds padding blocks, and this code touches unused memory
+ * (downwards from `scratch`) until it gets the last of the padding. The next blocks it touches are
+ * then the kernel's and the initramfs's, in order.
  */
 
 .set PAD, 0x58444150		/* "PADX" */

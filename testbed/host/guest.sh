@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
-# Shell functions for jobs that run QEMU guests. A guest's failure is returned, never hidden: whoever
-# calls guest_start must call guest_wait.
+# Shell functions for jobs that run QEMU guests. A guest's failure is returned, never hidden: a job
+# that calls guest_start must call guest_wait.
 #
 #   guest_start NAME ROLE [QEMU ARGUMENTS...]   start a guest that runs /roles/ROLE; returns when guest_pid
 #                                               knows its process, or when there is none any more

@@ -41,7 +41,8 @@ static int write_all(int fd, const char *data, size_t length)
 	return 0;
 }
 
-/* One REP OUTSB is one instruction fetch for the whole buffer, where a loop of OUT is several each. */
+/* One REP OUTSB is one instruction fetch for the whole buffer, where a loop
+ * of OUT is several each. */
 static void debug_out(const char *data, size_t length)
 {
 	__asm__ volatile("rep outsb" : "+S"(data), "+c"(length) : "d"(DEBUG_PORT) : "memory");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The administrator's livepatches against functions that the module has hooked, in either order:
- * whoever comes second is refused, and VMFUNC is never on without the hooks.
+ * the second of the two is refused, and VMFUNC is never on without the hooks.
  */
 #include <errno.h>
 #include <fcntl.h>

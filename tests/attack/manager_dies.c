@@ -22,7 +22,7 @@ static void *caller(void *unused)
 	return unused;
 }
 
-/* The manager's process: says when its export is there, and when somebody is in it. */
+/* The manager's process: says when its export is there, and when a guest is in it. */
 static void manage(int from_parent, int to_parent)
 {
 	struct vm *manager;

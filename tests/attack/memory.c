@@ -125,7 +125,7 @@ static int user_fault(void *memory)
 	return fd;
 }
 
-/* Memory that nobody provides: refused at once, nobody waits. */
+/* Memory that no VMM provides: refused at once, without waiting. */
 static void not_provided(void)
 {
 	void *memory = anonymous(MAP_PRIVATE);

@@ -26,8 +26,9 @@
 #define EXIT_VMCALL	    18
 #define EXIT_VMFUNC	    59
 
-/* Interrupts on: with IF=0 this emulator would keep the host's out, too. RDI = addresses of the VMXON region and of the VMCS, RSI = fields; RBX, R11 are the nested
- * guest's. Then RBX = the exit's reason, RCX = its interruption information. */
+/* Interrupts on: with IF=0 this emulator would keep the host's out, too. RDI = addresses of the
+ * VMXON region and of the VMCS, RSI = fields; RBX, R11 are the nested guest's. Then RBX = the
+ * exit's reason, RCX = its interruption information. */
 CODE(begin_vmx, "	vmxon (%rdi)\n"
 		"	jbe 9f\n"
 		"	vmclear 8(%rdi)\n"

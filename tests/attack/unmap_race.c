@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A manager takes a page out of its export while a function on another processor reads it in a
- * loop: when the request returns, nobody reads what the manager writes to that page. */
+ * loop: when the request returns, no function reads what the manager writes to that page. */
 #include <pthread.h>
 #include <string.h>
 #include <unistd.h>

@@ -136,7 +136,8 @@ int main(void)
 	attack_try(out.exit == FAULT(PF), "VMFUNC 0 from sub: exit %#x", out.exit);
 	attack_try(attack_pair_works(&pair), "after VMFUNC 0 from sub");
 
-	/* sub's entry is shut, too, after a call that ended in the middle and the list was written */
+	/* sub's entry is shut, too, after a call that ended in the middle
+	 * and the list was written */
 	PLACE(guest, ATTACK_USER, sweep);
 	set_gate(guest, UD, ATTACK_KERNEL + 0x100, 0);
 	CHECK_EQ(call(guest, 0, pair.slot, DO_UD, 0, 0).error, ELISA_CALL_FAULT);

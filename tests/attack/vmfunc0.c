@@ -39,7 +39,7 @@ int main(void)
 	/* where the functions themselves are, the copy under attack would be spoilt */
 	for (offset = first; offset < PAGE_SIZE - 2; offset += step) {
 		leave_at(&pair, offset);
-		/* the exit has shut sub's entry, which nobody has disarmed */
+		/* the exit has shut sub's entry, which no exit hook has disarmed */
 		if (offset % 32 < step)
 			attack_try(run_at(pair.guest, 0, 3, user_code(user_vmfunc), &to_sub).exit ==
 					   FAULT(UD),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A hostile VMM makes every vCPU ioctl, well formed and not, while its vCPU is in sub or anywhere
- * on the path: no register of the function is in any answer, the call ends with ELISA_CALL_VMM, also if
- * KVM knows no such ioctl, and the guest can call again.
+ * on the path: no register of the function is in any answer, the call ends with ELISA_CALL_VMM,
+ * also if KVM knows no such ioctl, and the guest can call again.
  */
 #include <string.h>
 #include <sys/ioctl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * In the prototype's style: the memory behind a PCI BAR (QEMU's ivshmem-plain), which the server maps
- * by its guest-physical address. BAR_DEVICE names the device, as 0000:00:01.0; a client stores
+ * In the prototype's style: the memory behind a PCI BAR (QEMU's ivshmem-plain), which the server
+ * maps by its guest-physical address. BAR_DEVICE names the device, as 0000:00:01.0; a client stores
  * BAR_STORE there, or waits until it reads BAR_WAIT.
  */
 #include <dlfcn.h>

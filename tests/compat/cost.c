@@ -44,7 +44,8 @@ static __attribute__((noinline)) double compat_calls(void)
 	}));
 }
 
-/* Exits that the calls made: by VMFUNC, but for those that let a waiting interrupt in, and VMCALL. */
+/* Exits that the calls made: by VMFUNC, but for those that let a waiting
+ * interrupt in, and VMCALL. */
 static double counted(const char *name, double (*calls)(void))
 {
 	double cost;

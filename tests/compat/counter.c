@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * In the prototype's style: a counter in memory that the server allocates once, by malloc() as by
- * mmap(), and maps for each client. In the environment: how often a client counts (COUNTER_CALLS), or
- * what else it does (COUNTER_DOES: fault, spin, survive, stay).
+ * mmap(), and maps for each client. In the environment: how often a client counts (COUNTER_CALLS),
+ * or what else it does (COUNTER_DOES: fault, spin, survive, stay).
  */
 #include <dlfcn.h>
 #include <errno.h>

@@ -68,7 +68,7 @@ b=$!
 # --- bad usage
 is 1 "cannot load the application: .*nowhere" server_fails /nowhere.so 7001
 is 1 "lacks a callback: .*elisa__exec_init" server_fails /compat_function.so 7001
-is 2 "not a port" server_fails /compat_value.so 77777
+is 2 "not from 1 to 65535" server_fails /compat_value.so 77777
 is 2 "give -f LIB.so and -p PORT" elisa-exec -f /compat_value.so
 is 1 "no such\|not known\|resolution" client value 7001 nobody.example
 is 1 "Connection refused; start the server first" client value 7001

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * As programs for the prototype are: it includes the prototype's headers and relies on what they include, has
- * names of its own that libelisa has as well, leaves arguments out, and links one archive.
+ * As programs for the prototype are: it includes the prototype's headers
+ * and relies on what they include, has names of its own that libelisa has
+ * as well, leaves arguments out, and links one archive.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Every allocation of a request fails once, each in its turn: the kernel's fault injection makes the
- * n-th one of this thread fail (Documentation/fault-injection), for n = 1, 2, ... until the request
- * comes to its end before the n-th. After each failure the host knows what it knew before, and the same
- * request, undisturbed, succeeds. Then several fail at random in one request, so that ways back are
- * disturbed too. At the end, the page counts of the memory cgroup tell that nothing is left of it all.
+ * Every allocation of a request fails once, each in its turn: the kernel's fault
+ * injection makes the n-th one of this thread fail (Documentation/fault-injection), for
+ * n = 1, 2, ... until the request comes to its end before the n-th. After each failure
+ * the host knows what it knew before, and the same request, undisturbed, succeeds. Then
+ * several fail at random in one request, so that ways back are disturbed too. At the
+ * end, the page counts of the memory cgroup tell that nothing is left of it all.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -20,7 +21,7 @@
 #include "../machine/harness.h"
 
 #define CGROUP	 "/sys/fs/cgroup/tenant"
-#define FAR	 ((1ULL << 30) - PAGE_SIZE) /* two pages there lie in two GiBs: all levels are new */
+#define FAR	 ((1ULL << 30) - PAGE_SIZE) /* two pages there, in two GiBs: all levels are new */
 #define PLACES	 (8ULL << 30)
 #define GIVEN	 (OBJECT + 0x200000)
 #define MOST	 5000 /* allocations that a request may need */
@@ -45,19 +46,6 @@ static void put(const char *file, const char *text)
 
 	CHECK_EQ(write(fd, text, strlen(text)), strlen(text));
 	close(fd);
-}
-
-static long number_in(const char *file, const char *format)
-{
-	FILE *f = fopen(file, "r");
-	long value = -1;
-	char line[200];
-
-	CHECK(f);
-	while (value < 0 && fgets(line, sizeof(line), f))
-		sscanf(line, format, &value);
-	fclose(f);
-	return value;
 }
 
 /* Of this thread. Open all the time: to open a file needs memory. */
@@ -87,7 +75,8 @@ static void disarm(void)
 	tell(storm_file, 0);
 }
 
-/* A hypercall during which allocations fail. What KVM itself could not do it does when asked again. */
+/* A hypercall during which allocations fail. What KVM itself could not do
+ * it does when asked again. */
 static int disturbed(struct vm *vm, int vcpu, uint32_t call)
 {
 	struct kvm_regs regs = {.rax = ELISA_HC_RAX, .rbx = ELISA_HC_MAGIC, .rcx = HYPERCALL_PAGE};
@@ -135,8 +124,7 @@ static struct state now(void)
 		s.vcpus += attachments[i].vcpus;
 	/* each processor's share of the counts is added to the whole */
 	CHECK_EQ(system("cat /proc/sys/vm/stat_refresh >/dev/null"), 0);
-	s.pins = number_in("/proc/vmstat", "nr_foll_pin_acquired %ld") -
-		 number_in("/proc/vmstat", "nr_foll_pin_released %ld");
+	s.pins = kernel_pins();
 	return s;
 }
 
@@ -395,7 +383,8 @@ static void each(const struct request *request)
 	nth = STORM;
 	for (i = 0; i < STORMS; i++)
 		once(request, &storms);
-	printf("fail_nth: %s: %u allocations failed, %u times an error; in storms %u of %d; %u times KVM's own\n",
+	printf("fail_nth: %s: %u allocations failed, %u times an error; in storms %u of %d; "
+	       "%u times KVM's own\n",
 	       request->name, count, errors, storms, STORMS, gave_up);
 }
 

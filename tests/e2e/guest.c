@@ -160,7 +160,8 @@ static void detach_during_call(void)
 	pthread_t thread;
 	void *result;
 
-	/* the call holds back the interrupts of its vCPU, and with them what would wake this thread */
+	/* the call holds back the interrupts of its vCPU, and with them
+	 * what would wake this thread */
 	sched_getaffinity(0, sizeof(everywhere), &everywhere);
 	move_to(0);
 	pthread_create(&thread, NULL, spin_thread, a);

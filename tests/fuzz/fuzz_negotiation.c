@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libFuzzer target of the compatibility library's negotiation: any stream of bytes, from either side.
- * What is accepted has to be the very bytes of a message, and each message takes exactly its own from
- * the stream, since the application's data follows. Half of the inputs are changes to a good stream.
+ * libFuzzer target of the compatibility library's negotiation: any stream of
+ * bytes, from either side. What is accepted has to be the very bytes of a
+ * message, and each message takes exactly its own from the stream, since the
+ * application's data follows. Half of the inputs are changes to a good stream.
  *   build/fuzz/tests/fuzz/fuzz_negotiation -max_len=256 CORPUS
  */
 #include <errno.h>

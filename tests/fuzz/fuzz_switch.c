@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libFuzzer target of the switch: any sequence of calls on any contents of the vNICs, while a second
- * thread changes them all the time. The regions lie between inaccessible pages and the switch in memory
- * of its own, so that ASan or the CPU sees every step outside; calls have to end; counters have to add up.
+ * libFuzzer target of the switch: any sequence of calls on any contents of the
+ * vNICs, while a second thread changes them all the time. The regions lie between
+ * inaccessible pages and the switch in memory of its own, so that ASan or the CPU
+ * sees every step outside; calls have to end; counters have to add up.
  *   build/fuzz/tests/fuzz/fuzz_switch -max_len=2048 CORPUS
  */
 #include <pthread.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an input of fuzz_switch means for a vNIC's memory: nearly right values in likely places. The machine test of a
- * hostile port replays such inputs.
+ * What an input of fuzz_switch means for a vNIC's memory: nearly right values in likely places. The
+ * machine test of a hostile port replays such inputs.
  */
 #ifndef ELISA_FUZZ_SWITCH_INPUT_H
 #define ELISA_FUZZ_SWITCH_INPUT_H

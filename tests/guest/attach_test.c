@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Attachments: what the guest driver refuses, that whatever ends a process or a file ends its attachments, and that
- * nothing stays pinned.
+ * Attachments: what the guest driver refuses, that whatever ends a process or a file ends its
+ * attachments, and that nothing stays pinned.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -174,7 +174,7 @@ static void test_window(void)
 	CHECK(get("attachments") == 0);
 }
 
-/* A child that is attached ends in some way while somebody else holds its file. */
+/* A child that is attached ends in some way while another process holds its file. */
 static void end_of_process(int how)
 {
 	int ready[2], status;

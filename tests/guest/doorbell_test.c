@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The guest driver's doorbell with the fake host: "none" if its edge never came when the driver was loaded, "rings" if
- * it did, "later" if the host had granted nothing yet. Runs as root, alone.
+ * The guest driver's doorbell with the fake host: "none" if its edge never came when the driver was
+ * loaded, "rings" if it did, "later" if the host had granted nothing yet. Runs as root, alone.
  */
 #include <poll.h>
 #include <stdint.h>
@@ -86,12 +86,12 @@ static void test_doorbell(void)
 	close(fd[1]);
 	CHECK(!add_bell(fd[ALL_BELLS / FILE_BELLS], bell, 0));
 	close(bell);
-	set("ring", 1); /* nobody holds the eventfd but the driver */
+	set("ring", 1); /* only the driver holds the eventfd */
 	for (i = 0; i <= ALL_BELLS / FILE_BELLS; i++)
 		if (i != 1)
 			close(fd[i]);
 
-	/* an event waits: whoever waits for it is woken by the ring */
+	/* an event waits: a thread that waits for it is woken by the ring */
 	fd[0] = device();
 	CHECK(export_create(fd[0]) > 0);
 	if (!fork()) {

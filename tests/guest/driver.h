@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the programs that test the guest driver with the fake host have in common. Each runs as root, alone: the
- * fake host's counters are everybody's.
+ * What the programs that test the guest driver with the fake host have in common. Each runs as
+ * root, alone: the fake host's counters are all tests'.
  */
 #ifndef ELISA_TEST_DRIVER_H
 #define ELISA_TEST_DRIVER_H

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Events: whose they are, who waits for them, and what a full queue keeps. */
+/* Events: the file that gets them, threads that wait for them, and what a full queue keeps. */
 #include <poll.h>
 #include <sys/wait.h>
 

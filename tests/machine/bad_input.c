@@ -63,7 +63,7 @@ static void the_page(void)
 	CHECK_EQ(hypercall_raw(vm, 0, 0, NOWHERE_GPA, &rax), -EFAULT);
 	CHECK_EQ(hypercall_raw(vm, 0, 0, DEVICE_GPA, &rax), -EFAULT);
 	CHECK_EQ(hypercall_raw(vm, 0, 0, ~0xfffULL, &rax), -EFAULT);
-	/* KVM refuses ring 3 before anybody else looks at it */
+	/* KVM refuses ring 3 before the module looks at it */
 	CHECK_EQ(hypercall_raw(vm, 0, 3, HYPERCALL_PAGE, &rax), -ENODEV);
 	CHECK_EQ((long)rax, -EPERM);
 	EXPECT(HELLO, -EPROTO, WHY_ABI, ELISA_ABI_VERSION);
@@ -401,7 +401,7 @@ int main(void)
 	unmappings(id);
 	publishing(id);
 	attaching();
-	/* another VM's export is nobody's to change */
+	/* another VM's export cannot be changed */
 	vm = other;
 	page = vm->page;
 	page->destroy.id = id;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What ELISA costs those who do not use it: instructions of an exit without the module,
+/* What ELISA costs VMs that do not use it: instructions of an exit without the module,
  * with it, and while other VMs are attached. And what attaching costs, by the object's size. */
 #include <unistd.h>
 #include <string.h>
@@ -41,7 +41,8 @@ static double exit_cost(void)
 	return exit_cost_of(bystander);
 }
 
-/* The most that one of many bystanders pays while many vCPUs are attached, made in turns with them. */
+/* The most that one of many bystanders pays while many vCPUs are attached,
+ * made in turns with them. */
 static double worst_of_many(const char *name)
 {
 	struct vm *vm[MANY], *attached[MANY];

@@ -126,7 +126,8 @@ static void test(void)
 	CHECK(grant(ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH, "t.*", 0) > 0);
 	export_new(manager, "t.state", 0, 1000000);
 	slot = attach(guest, "t.state", ELISA_STUB_TRUSTING, 0);
-	/* a caller's stub without SSE and x87 instructions, so that those of sub meet the state first */
+	/* a caller's stub without SSE and x87 instructions, so that those
+	 * of sub meet the state first */
 	map_stub(guest, slot, trusted ? ELISA_MODE_TRUSTED : ELISA_MODE_STRICT,
 		 ELISA_STUB_TRUSTING);
 	set_gate(guest, DB, kernel_code(isr_debug), 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Memory that a guest donates is there in every other guest's attachment, and gone from it when the donor
- * detaches or its VM ends, also under a function that is using it, which goes on. Who calls is what
- * the host says, not what the guest does. */
+/* Memory that a guest donates is there in every other guest's attachment, and gone from it when the
+ * donor detaches or its VM ends, also under a function that is using it, which goes on. Which
+ * attachment calls is what the host says, not what the guest does. */
 #include <errno.h>
 #include <pthread.h>
 #include <stddef.h>
@@ -162,7 +162,7 @@ static void test(void)
 		gone_under_a_reader(slot, other_slot, ends[i]);
 		CHECK_EQ(detach(other, 0, other_slot), 0);
 	}
-	printf("donate: seen by both, gone with a detach and with the donor's VM, nobody faulted\n");
+	printf("donate: seen by both, gone with a detach and the donor's VM, no call faulted\n");
 }
 
 int main(void)

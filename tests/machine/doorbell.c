@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A function in sub rings a place: the VM that has it gets one interrupt, the call goes on with its registers as
- * they were. Nobody else gets one, and whoever rings for ever is stopped by the export's limit. */
+/* A function in sub rings a place: the VM that has it gets one interrupt,
+ * the call goes on with its registers as they were. No other VM gets one,
+ * and a function that rings for ever is stopped by the export's limit. */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -64,7 +65,8 @@ static void *ring_for_ever(void *slot)
 	return &out;
 }
 
-/* The export goes while its function rings: sometimes between the exit and what is done about it. */
+/* The export goes while its function rings: sometimes between the exit and
+ * what is done about it. */
 static void revoked_while_it_rings(void)
 {
 	struct outcome *out;
@@ -90,7 +92,7 @@ static void revoked_while_it_rings(void)
 
 static void test(void)
 {
-	static const long nobody[] = {0, 2, 3, 4, 255, 256, -1, 1L << 32};
+	static const long no_places[] = {0, 2, 3, 4, 255, 256, -1, 1L << 32};
 	uint64_t rings, before;
 	uint32_t slot, other_slot, id;
 	struct outcome out;
@@ -115,8 +117,8 @@ static void test(void)
 	open_pin(sleeper);
 	for (i = 0; i < RINGS; i++)
 		ring(slot, 1, 1);
-	for (i = 0; i < (int)(sizeof(nobody) / sizeof(nobody[0])); i++)
-		ring(slot, nobody[i], 0);
+	for (i = 0; i < (int)(sizeof(no_places) / sizeof(no_places[0])); i++)
+		ring(slot, no_places[i], 0);
 	CHECK_EQ(seen(ringer)->interrupts, 0);
 
 	rings = counter(ELISA_COUNT_RINGS);
@@ -128,7 +130,7 @@ static void test(void)
 		quiet(sleeper);
 
 	revoked_while_it_rings();
-	/* whoever sleeps learns that the export is gone */
+	/* a sleeper learns that the export is gone */
 	before = seen(sleeper)->interrupts;
 	CHECK_EQ(destroy(manager, id), 0);
 	for (i = 0; i < 20 && seen(sleeper)->interrupts == before; i++)

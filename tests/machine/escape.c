@@ -25,7 +25,8 @@ int main(void)
 	export_new(manager, "t.escape", ELISA_EXPORT_GENERAL_REGS, 0);
 	slot = attach(guest, "t.escape", 0 /* guarded */, 0);
 
-	/* the trap of single-step comes after VMFUNC, in default: the call ends, on its own stack */
+	/* the trap of single-step comes after VMFUNC, in default: the call
+	 * ends, on its own stack */
 	memcpy(manager->memory + OBJECT, single_step, sizeof(single_step));
 	out = call(guest, 0, slot, 0, 0, 0);
 	CHECK_EQ(out.exit, 0);
@@ -45,7 +46,8 @@ int main(void)
 
 	/* what an exception needs is in the EPT already, so that the next one makes no exit */
 	CHECK_EQ(run_at(guest, 0, 3, user_code(user_vmfunc), &regs).exit, FAULT(UD));
-	/* a jump to the sub stub's VMFUNC ends at an INT3 of the guest's stub: its kernel's affair */
+	/* a jump to the sub stub's VMFUNC ends at an INT3 of the guest's
+	 * stub: its kernel's affair */
 	memcpy(manager->memory + OBJECT, jump, sizeof(jump));
 	out = call(guest, 0, slot, 0, code_page(slot) + ELISA_GATE_OUT_ENTRY(slot) - 3, 0x12345678);
 	CHECK_EQ(out.exit, FAULT(BP));

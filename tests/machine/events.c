@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A manager learns who attaches; if it does not listen, the oldest events are kept, and how
+/* A manager learns of each attachment; if it does not listen, the oldest events are kept, and how
  * many are missing. */
 #include <string.h>
 #include "../../gate/gate_page.h"
@@ -11,7 +11,7 @@
 int main(void)
 {
 	struct vm *manager = vm_new(1), *guest = vm_new(1);
-	struct elisa_hc_events *taken = &manager->page->events;
+	const struct elisa_hc_events *taken;
 	uint32_t id, slot;
 	int i;
 
@@ -19,8 +19,7 @@ int main(void)
 	id = export_new(manager, "t.events", ELISA_EXPORT_GENERAL_REGS, 0);
 	for (i = 1; i <= 2; i++) {
 		slot = attach(guest, "t.events", ELISA_STUB_TRUSTING, 0);
-		memset(manager->page, 0, PAGE_SIZE);
-		CHECK_EQ(hypercall(manager, 0, ELISA_HC_EVENTS), 0);
+		taken = take_events(manager);
 		CHECK_EQ(taken->count, 1);
 		CHECK_EQ(taken->event[0].type, ELISA_EVENT_ATTACH);
 		CHECK_EQ(taken->event[0].export_id, id);
@@ -31,19 +30,17 @@ int main(void)
 	}
 	for (i = 0; i < RING + MORE; i++)
 		CHECK_EQ(call(guest, 0, slot, i ? DO_UD : DO_CPUID, 0, 0).exit, 0);
-	memset(manager->page, 0, PAGE_SIZE);
-	CHECK_EQ(hypercall(manager, 0, ELISA_HC_EVENTS), 0);
+	taken = take_events(manager);
 	CHECK_EQ(taken->count, ELISA_HC_EVENTS_MAX);
 	CHECK_EQ(taken->event[0].value, ELISA_CALL_FORBIDDEN);
 	CHECK_EQ(taken->event[1].value, ELISA_CALL_FAULT);
 	/* there is room again, for what comes after the loss */
 	CHECK_EQ(call(guest, 0, slot, DO_UD, 0, 0).error, ELISA_CALL_FAULT);
 	for (i = ELISA_HC_EVENTS_MAX; i < RING; i += ELISA_HC_EVENTS_MAX) {
-		CHECK_EQ(hypercall(manager, 0, ELISA_HC_EVENTS), 0);
+		taken = take_events(manager);
 		CHECK_EQ(taken->count, ELISA_HC_EVENTS_MAX);
 	}
-	memset(manager->page, 0, PAGE_SIZE);
-	CHECK_EQ(hypercall(manager, 0, ELISA_HC_EVENTS), 0);
+	taken = take_events(manager);
 	CHECK_EQ(taken->count, 2);
 	CHECK_EQ(taken->event[0].type, ELISA_EVENT_ABORT);
 	CHECK_EQ(taken->event[1].type, ELISA_EVENT_LOST);
@@ -53,8 +50,8 @@ int main(void)
 	for (i = 0; i < RING + 1; i++)
 		CHECK_EQ(call(guest, 0, slot, DO_UD, 0, 0).exit, 0);
 	for (i = 0; i < RING; i += ELISA_HC_EVENTS_MAX)
-		CHECK_EQ(hypercall(manager, 0, ELISA_HC_EVENTS), 0);
-	CHECK_EQ(hypercall(manager, 0, ELISA_HC_EVENTS), 0);
+		taken = take_events(manager);
+	taken = take_events(manager);
 	CHECK_EQ(taken->count, 2);
 	CHECK_EQ(taken->event[0].type, ELISA_EVENT_LOST);
 	CHECK_EQ(taken->event[1].type, ELISA_EVENT_ABORT);
@@ -62,8 +59,8 @@ int main(void)
 	CHECK_EQ(taken->event[1].attachment, 2);
 	CHECK_EQ(taken->event[1].aborts, RING + MORE + 1 + RING + 1);
 	CHECK_EQ(taken->event[1].vcpu, 0);
-	CHECK_EQ(hypercall(manager, 0, ELISA_HC_EVENTS), 0);
+	taken = take_events(manager);
 	CHECK_EQ(taken->count, 0);
-	printf("events: who attaches; the oldest %d kept and %d counted\n", RING, MORE);
+	printf("events: attachments; the oldest %d kept and %d counted\n", RING, MORE);
 	return 0;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What taking a page from an export costs others: the processors that run a vCPU which may hold the page are
- * interrupted once, whatever the number of attachments. No other processor is, though such a vCPU has run there. */
+/* What taking a page from an export costs others: the processors that run a
+ * vCPU which may hold the page are interrupted once, whatever the number of
+ * attachments. No other processor is, though such a vCPU has run there. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* VMFUNC by anybody but the attached process is undefined, and whoever tries all VM
+/* VMFUNC by any but the attached process is undefined, and a process that tries all VM
  * functions and indexes gets nowhere, attached or not. */
 #include <string.h>
 #include "../../gate/gate_page.h"

@@ -120,7 +120,8 @@ static void by_the_scheduler(void)
 	for (spent = now_us(); !data[1]; usleep(1000))
 		CHECK(now_us() - spent < 10e6);
 	if (trusted) {
-		/* the event may have to wait for the thread: sub's stub leaves no sign of the call */
+		/* the event may have to wait for the thread: sub's stub
+		 * leaves no sign of the call */
 		for (spent = now_us(); now_us() - spent < 3 * SUSPEND_US;)
 			;
 	} else {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Guest code of the harness: ring 0's, ring 3's, and the exported function. */
+#include "loop.inc"
 
 	.section .rodata
 	.balign 16
@@ -27,7 +28,7 @@ kernel_call:	/* r11 = stub */
 	call *%r11
 	out %al, $0x10
 	hlt
-sync_and_call:	/* when 8 bytes at r12 are set: a hypercall (rax, rbx, rcx), then ring 3's r13 with RSP r14 */
+sync_and_call:	/* r12 is set: a hypercall (rax, rbx, rcx), then ring 3's r13, RSP r14 */
 	cmpq $0, (%r12)
 	je sync_and_call
 	vmcall
@@ -38,19 +39,10 @@ sync_and_call:	/* when 8 bytes at r12 are set: a hypercall (rax, rbx, rcx), then
 	push %r13
 	iretq
 vmcall_loop:	/* rsi hypercalls that KVM knows nothing of; rax = instructions by TSC */
-	rdtsc
-	shl $32, %rdx
-	lea (%rax,%rdx), %r8
-1:	mov $1, %eax
+	begin_loop
+	mov $1, %eax
 	vmcall
-	dec %rsi
-	jnz 1b
-	rdtsc
-	shl $32, %rdx
-	add %rdx, %rax
-	sub %r8, %rax
-	out %al, $0x10
-	hlt
+	end_loop
 isr:	/* counts in struct seen, at SEEN, and notes where it came from */
 	incq 0x6000
 	push %rax

@@ -395,12 +395,10 @@ uint32_t suspend_us;
 /* Tests suspend calls for as long as the module, as it was loaded, lets them. */
 static uint32_t longest_suspension(void)
 {
-	FILE *file = fopen("/sys/module/elisa/parameters/max_suspend_us", "r");
-	uint32_t us;
+	const long us = number_in("/sys/module/elisa/parameters/max_suspend_us", "%ld");
 
-	CHECK(file && fscanf(file, "%u", &us) == 1);
-	fclose(file);
-	return us;
+	CHECK(us > 0);
+	return (uint32_t)us;
 }
 
 uint32_t export_at(struct vm *vm, const char *name, uint32_t flags, uint32_t limit_us, uint64_t gpa)
@@ -443,15 +441,45 @@ int destroy(struct vm *vm, uint32_t id)
 	return hypercall(vm, 0, ELISA_HC_EXPORT_DESTROY);
 }
 
+long number_in(const char *file, const char *format)
+{
+	FILE *f = fopen(file, "r");
+	long value = -1;
+	char line[200];
+
+	CHECK(f);
+	while (value < 0 && fgets(line, sizeof(line), f))
+		sscanf(line, format, &value);
+	fclose(f);
+	return value;
+}
+
+long process_pins(void)
+{
+	return number_in("/proc/self/status", "VmPin: %ld") / 4;
+}
+
+long kernel_pins(void)
+{
+	return number_in("/proc/vmstat", "nr_foll_pin_acquired %ld") -
+	       number_in("/proc/vmstat", "nr_foll_pin_released %ld");
+}
+
+const struct elisa_hc_events *take_events(struct vm *vm)
+{
+	memset(vm->page, 0, PAGE_SIZE);
+	CHECK_EQ(hypercall(vm, 0, ELISA_HC_EVENTS), 0);
+	return &vm->page->events;
+}
+
 int events(struct vm *vm, uint32_t type, long value)
 {
-	struct elisa_hc_events *taken = &vm->page->events;
+	const struct elisa_hc_events *taken;
 	int found = 0;
 	uint32_t i;
 
 	do {
-		memset(vm->page, 0, PAGE_SIZE);
-		CHECK_EQ(hypercall(vm, 0, ELISA_HC_EVENTS), 0);
+		taken = take_events(vm);
 		for (i = 0; i < taken->count; i++)
 			found += taken->event[i].type == type &&
 				 (!value || taken->event[i].value == value);

@@ -165,8 +165,15 @@ uint32_t export_at(struct vm *vm, const char *name, uint32_t flags, uint32_t lim
 		   uint64_t gpa);
 int destroy(struct vm *vm, uint32_t id);
 uint64_t *object_data(struct vm *vm); /* page 1 of export_new()'s */
-/* Takes the manager's events; counts those of @type with @value (0: any). */
+/* Takes up to ELISA_HC_EVENTS_MAX of the manager's events, the oldest. */
+const struct elisa_hc_events *take_events(struct vm *vm);
+/* Takes all of them; counts those of @type with @value (0: any). */
 int events(struct vm *vm, uint32_t type, long value);
+/* The first number that a line of the file has in this format of sscanf(), as "VmPin: %ld"; -1: none. */
+long number_in(const char *file, const char *format);
+/* Pages that the kernel counts as pinned, in this process and in all. */
+long process_pins(void);
+long kernel_pins(void);
 /* Attaches, sets all vCPUs up and maps the stub; returns the slot. */
 uint32_t attach(struct vm *vm, const char *name, unsigned int stub_flags, unsigned int exchange);
 int attach_try(struct vm *vm, const char *name, unsigned int exchange);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A function of KVM that somebody else on the host has taken: attach is refused, and why, and asking again
- * costs the host next to nothing; once it is free again, it is attached. While ELISA has it nobody else gets it, and
- * nobody can switch ftrace off. */
+/* A function of KVM that something else on the host has hooked: attach is refused, and why, and
+ * asking again costs the host next to nothing; once it is free again, it is attached. While ELISA
+ * has it nothing else gets it, and ftrace cannot be switched off. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

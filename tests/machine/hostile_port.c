@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A guest whose vNIC holds anything, from the configuration to the indexes, before its calls and in the middle of them:
- * what the switch's fuzzer has found, and random changes. Its calls come to an end; two others get exactly what they
- * send to each other, and nobody's memory but its own. ELISA_SOAK_SEED is from outside.
+ * A guest whose vNIC holds anything, from the configuration to the indexes, before its calls and in
+ * the middle of them: what the switch's fuzzer has found, and random changes. Its calls come to an
+ * end; two others get exactly what they send to each other, and no memory but its own.
+ * ELISA_SOAK_SEED is from outside.
  */
 #include <string.h>
 #include "../fuzz/switch_input.h"
@@ -75,8 +76,8 @@ static void forward(uint32_t queue)
 	nic_drops(&hostile);
 }
 
-/* Its driver begins anew, with a good configuration or one with a changed byte; without a word to a switch that
- * serves it. */
+/* Its driver begins anew, with a good configuration or one with a changed
+ * byte; without a word to a switch that serves it. */
 static void begin(uint32_t which, struct input *input)
 {
 	struct rvif_header *header = rvif_header(&hostile.vnic);
@@ -106,7 +107,7 @@ static void down(void)
 	net_manage(&net);
 }
 
-/* In the same way, but served before by nobody, and with data to send. */
+/* In the same way, but not served before, and with data to send. */
 static void restart(uint32_t which, struct input *input)
 {
 	down();
@@ -146,7 +147,7 @@ static void step(struct input *input)
 		rvs_table_flush(net.rvs, (int)port - 1);
 		break;
 	case 6:
-		break; /* whose sender is gone is the host's to say */
+		break; /* which sender is gone is the host's to say */
 	case 7:
 	case 8:
 		choice = take(input, 2);
@@ -263,7 +264,8 @@ int main(void)
 	at_random();
 	for (i = 0; i < PAIR; i++)
 		nic_untouched(&pair[i]);
-	printf("result hostile_port: %llu calls, %llu refused, %llu changed on their way; %llu of its frames moved, "
+	printf("result hostile_port: %llu calls, %llu refused, %llu changed on their way; "
+	       "%llu of its frames moved, "
 	       "%llu verified ones between others\n",
 	       (unsigned long long)calls, (unsigned long long)refused, (unsigned long long)cut,
 	       (unsigned long long)moved,

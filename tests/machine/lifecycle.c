@@ -16,18 +16,8 @@ static uint32_t slot;
 
 static long free_kb(void)
 {
-	FILE *f = fopen("/proc/meminfo", "r");
-	long kb, sum = 0, reclaimable = 0;
-	char line[100];
-
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "MemFree: %ld", &kb) == 1)
-			sum += kb;
-		if (sscanf(line, "SReclaimable: %ld", &kb) == 1)
-			reclaimable = kb;
-	}
-	fclose(f);
-	return sum + reclaimable;
+	return number_in("/proc/meminfo", "MemFree: %ld") +
+	       number_in("/proc/meminfo", "SReclaimable: %ld");
 }
 
 static int vms_known(void)
@@ -104,14 +94,9 @@ static void init_in_a_call(void)
 	CHECK_EQ(call(guest, 1, slot, DO_ADD, 1, 2).value, 3);
 }
 
-static int uses(void)
+static long uses(void)
 {
-	FILE *f = fopen("/sys/module/elisa/refcnt", "r");
-	int count = -1;
-
-	CHECK(f && fscanf(f, "%d", &count) == 1);
-	fclose(f);
-	return count;
+	return number_in("/sys/module/elisa/refcnt", "%ld");
 }
 
 /* The last detach gives all back, also where VMFUNC is closed just then. */
@@ -158,7 +143,7 @@ int main(void)
 	detach_closed(false);
 	detach_closed(true);
 
-	/* somebody uses it */
+	/* a guest is attached */
 	CHECK_EQ(module_unload(), -EAGAIN);
 	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The manager's part of net.h, as apps/vmnet has it. It must do no more for the switch than elisa-vmnet does, or tests
- * show what nobody has.
+ * The manager's part of net.h, as apps/vmnet has it. It must do no more for the switch than
+ * elisa-vmnet does, or tests show what no installation has.
  */
 #include <string.h>
 #include "net.h"
@@ -189,13 +189,12 @@ static void take_event(struct net *net, const struct elisa_event *event)
 
 uint32_t net_manage(struct net *net)
 {
-	const struct elisa_hc_events *taken = &net->manager->page->events;
+	const struct elisa_hc_events *taken;
 	uint32_t i, up = 0;
 	long link;
 
 	do {
-		memset(net->manager->page, 0, PAGE_SIZE);
-		CHECK_EQ(hypercall(net->manager, 0, ELISA_HC_EVENTS), 0);
+		taken = take_events(net->manager);
 		for (i = 0; i < taken->count; i++)
 			take_event(net, &taken->event[i]);
 	} while (taken->count);

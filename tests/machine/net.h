@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A network of harness VMs: the switch's code in an export, a manager that does what elisa-vmnet does, and
- * guests with vNICs whose drivers are this process. Frames tell who sent them to whom and which one they are, so
+ * A network of harness VMs: the switch's code in an export, a manager that
+ * does what elisa-vmnet does, and guests with vNICs whose drivers are this
+ * process. Frames tell their sender, their receiver and which one they are, so
  * that a receiver notices what is missing, doubled, out of order or not whole.
  */
 #ifndef ELISA_TEST_NET_H
@@ -42,7 +43,7 @@ struct nic {
 	uint64_t received;	    /* good ones */
 	uint64_t missing;	    /* that were sent before one that came */
 	uint32_t again[NICS];	    /* of each: that had come before */
-	uint64_t strangers;	    /* from somebody who is not in expected */
+	uint64_t strangers;	    /* from a sender that is not in expected */
 	uint32_t known;		    /* bit i: frames of nic i are to be as they were sent */
 };
 
@@ -50,8 +51,8 @@ struct nic {
 void net_open(struct net *net, uint32_t places);
 /* As if the manager's process ended. */
 void net_close(struct net *net);
-/* Takes the manager's events and does what elisa-vmnet does then; looks at all ports. Returns how many
- * are up. */
+/* Takes the manager's events and does what elisa-vmnet does then; looks at
+ * all ports. Returns how many are up. */
 uint32_t net_manage(struct net *net);
 /* A call by the manager. */
 long net_call(struct net *net, long op, long a1, long a2, long a3, long a4);
@@ -73,11 +74,11 @@ int nic_send(struct nic *nic);
 void nic_reap(struct nic *nic);
 /* Takes all frames that have come, checks them, posts their buffers anew. Returns how many. */
 uint32_t nic_receive(struct nic *nic);
-/* Starts a call that forwards, of what is published, and stops the run in the midst of it. False: it came
- * to its end. */
+/* Starts a call that forwards, of what is published, and stops the run in
+ * the midst of it. False: it came to its end. */
 bool nic_enter(struct nic *nic, uint32_t queue);
 bool nic_inside(struct nic *nic);
-/* Nobody has written between its buffers. */
+/* Nothing was written between its buffers. */
 void nic_untouched(struct nic *nic);
 /* What the switch counted; for each port sent frames and drops have to add up. */
 struct rvs_stats nic_stats(struct nic *nic);

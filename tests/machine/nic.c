@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The guests' part of net.h: a transport of calls from harness VMs, as lib/rvif/elisa.c makes them, and frames whose
- * every byte is known to the receiver.
+ * The guests' part of net.h: a transport of calls from harness VMs, as lib/rvif/elisa.c makes them,
+ * and frames whose every byte is known to the receiver.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -123,7 +123,8 @@ static uint32_t rx_buffer(const struct nic *nic, uint32_t i)
 	return tx_buffer(nic, 0) + (nic->tx.mask + 1 + (i & nic->rx.mask)) * BUFFER;
 }
 
-/* Between buffers, behind the longest frame, nobody writes, and nobody else ever sees what is there. */
+/* Between buffers, behind the longest frame, the switch does not write, and
+ * no other port sees what is there. */
 static void each_gap(struct nic *nic, void (*what)(uint64_t *word))
 {
 	const uint32_t end = rx_buffer(nic, nic->rx.mask) + BUFFER;

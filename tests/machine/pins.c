@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* One page of a huge one pins it whole, and is counted so: in the list, as VmPin of the VMM,
- * against the grant and RLIMIT_MEMLOCK. When the VMM ends, nothing of it is held any more, though another
- * process keeps its VM. */
+ * against the grant and RLIMIT_MEMLOCK. When the VMM ends, nothing of it is
+ * held any more, though another process keeps its VM. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
@@ -24,20 +24,6 @@
 
 static struct vm *manager;
 static uint32_t id;
-
-/* VmPin of this process, in pages. */
-static long process_pins(void)
-{
-	FILE *f = fopen("/proc/self/status", "r");
-	char line[100];
-	long kb = -1;
-
-	CHECK(f);
-	while (fgets(line, sizeof(line), f))
-		sscanf(line, "VmPin: %ld", &kb);
-	fclose(f);
-	return kb / 4;
-}
 
 static void check_held(long pages)
 {
@@ -267,7 +253,7 @@ static void ends(bool exports)
 	}
 	SYS(kill(pid, SIGKILL));
 	SYS(waitpid(pid, NULL, 0));
-	/* nothing was granted anew, nobody looked */
+	/* nothing was granted anew, no process looked */
 	await("grants", ELISA_HOST_GRANTS, 2);
 	await("exports", ELISA_HOST_EXPORTS, 1);
 	if (guest) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* An export that asks for it lets nobody in after an aborted call, until its manager has
+/* An export that asks for it lets no call in after an aborted one, until its manager has
  * looked at the object and publishes it again; other exports go on. */
 #include <string.h>
 #include "../../gate/gate_page.h"

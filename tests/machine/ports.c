@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The switch in the sub contexts of eight guests: all that is sent arrives or is counted, a packet costs the same
- * with two ports as with eight, no exits, one ring for a sleeper. Guests die in a call, under a call and in
- * their sleep, the manager is replaced by another: the rest goes on. ELISA_PORTS_CYCLES and ELISA_SOAK_SEED
- * are from outside.
+ * The switch in the sub contexts of eight guests: all that is sent arrives or is counted, a packet
+ * costs the same with two ports as with eight, no exits, one ring for a sleeper. Guests die in a
+ * call, under a call and in their sleep, the manager is replaced by another: the rest goes on.
+ * ELISA_PORTS_CYCLES and ELISA_SOAK_SEED are from outside.
  */
 #include <errno.h>
 #include <sys/ioctl.h>
@@ -55,7 +55,7 @@ static void receive_all(void)
 	}
 }
 
-/* What was sent by and to those who live and has not come; forgotten with that. */
+/* What was sent between ports that live and has not come; forgotten with that. */
 static uint64_t lost(void)
 {
 	struct nic *from, *to;
@@ -272,7 +272,7 @@ static void dies_sleeping(struct nic *nic)
 	}
 }
 
-/* Its VMM ends the call: nobody dies, and it is served again when the manager has seen it. */
+/* Its VMM ends the call: no port dies, and it is served again when the manager has seen it. */
 static void is_aborted(struct nic *nic)
 {
 	const uint64_t before = dropped();
@@ -291,8 +291,8 @@ static void is_aborted(struct nic *nic)
 	CHECK_EQ(lost(), dropped() - before);
 }
 
-/* Its VMM stops running the vCPU in the midst of a delivery. The host ends the call, the manager frees what it
- * held, and the others go on before the vCPU has run again. */
+/* Its VMM stops running the vCPU in the midst of a delivery. The host ends the call, the manager
+ * frees what it held, and the others go on before the vCPU has run again. */
 static void is_frozen(struct nic *nic)
 {
 	struct nic *from = &nics[(nic->number + 1) % NICS], *to = &nics[(nic->number + 2) % NICS];
@@ -446,7 +446,8 @@ int main(void)
 	another_manager(false, NICS + 1);
 	another_manager(true, NET_PLACES);
 	idle = cost();
-	printf("result ports_insns_per_packet=%.1f with 2 ports, %.1f with 8, %.1f with 32 more that nobody has\n",
+	printf("result ports_insns_per_packet=%.1f with 2 ports, %.1f with 8, "
+	       "%.1f with 32 more that no VM has\n",
 	       two, eight, idle);
 	CHECK(eight <= 1.1 * two && idle <= 1.1 * two);
 	for (i = 0; i < NICS; i++) {

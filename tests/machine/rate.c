@@ -67,6 +67,6 @@ int main(void)
 	CHECK(took > 1000 * (CALLS - 1000 - FEW));
 	CHECK(throttled > (CALLS - 1000) / 4);
 	CHECK(of_another < FEW * 1000 / 2);
-	printf("rate: too many calls are waited for by the one who makes them\n");
+	printf("rate: the VM that makes too many calls waits for them\n");
 	return 0;
 }

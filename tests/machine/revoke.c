@@ -19,19 +19,6 @@ static void *caller(void *unused)
 	return unused;
 }
 
-/* Pages that the kernel counts as pinned in this process. */
-static long process_pins(void)
-{
-	FILE *f = fopen("/proc/self/status", "r");
-	char line[100];
-	long kb = -1;
-
-	while (fgets(line, sizeof(line), f))
-		sscanf(line, "VmPin: %ld", &kb);
-	fclose(f);
-	return kb / 4;
-}
-
 static void destroy_it(uint32_t id, int grant_id)
 {
 	(void)grant_id;

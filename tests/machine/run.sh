@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The machine tests: each program in /tests against the real module, one after another.
 # ELISA_TESTS=a,b on the kernel's command line names some of them; a failure of one does not
-# keep the others from running; ELISA_TEST_TIMEOUT is their limit in seconds. No test at all is a failure. The module is named on the command line: see the Makefile.
+# keep the others from running; ELISA_TEST_TIMEOUT is their limit in seconds. No test at all is a
+# failure. The module is named on the command line: see the Makefile.
 #
 #machine: --file build/machine-tests:/tests
 . /testbed/lib.sh

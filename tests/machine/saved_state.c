@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* KVM keeps a vCPU's registers in memory as they were when an exit interrupted a function. They
- * must not be in it any more when the last attachment has gone and no hook looks at the VMM's ioctls. */
+ * must not be in it any more when the last attachment has gone and no hook
+ * looks at the VMM's ioctls. */
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>

@@ -307,19 +307,6 @@ static void cycle(int g, int kind)
 
 /* ---- what is there */
 
-static long number_in(const char *file, const char *format)
-{
-	FILE *f = fopen(file, "r");
-	long value = -1;
-	char line[200];
-
-	CHECK(f);
-	while (value < 0 && fgets(line, sizeof(line), f))
-		sscanf(line, format, &value);
-	fclose(f);
-	return value;
-}
-
 /* How many of a kind the host knows. */
 static int live(enum elisa_host_kind kind)
 {
@@ -350,8 +337,7 @@ static struct state now(void)
 	s.uses = number_in("/sys/module/elisa/refcnt", "%ld");
 	/* each processor's share of the counts is added to the whole */
 	CHECK_EQ(system("cat /proc/sys/vm/stat_refresh >/dev/null"), 0);
-	s.pins = number_in("/proc/vmstat", "nr_foll_pin_acquired %ld") -
-		 number_in("/proc/vmstat", "nr_foll_pin_released %ld");
+	s.pins = kernel_pins();
 	/* the most of some looks: what RCU and the kernel's workers still hold comes back */
 	for (i = 0; i < 10; i++) {
 		usleep(20000);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A function rings without end. What the host does about it in threads of its own, which nobody pays for, is a
- * small part of what the ringing VM's thread pays itself. */
+/* A function rings without end. What the host does about it in threads of its own, for which no VM
+ * pays, is a small part of what the ringing VM's thread pays itself. */
 #include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -60,6 +60,6 @@ int main(void)
 	/* with more processors nothing of it keeps the thread from running */
 	if (get_nprocs() == 1)
 		CHECK(others < own / 2);
-	printf("storm: the one who rings pays for it\n");
+	printf("storm: the VM that rings pays for it\n");
 	return 0;
 }

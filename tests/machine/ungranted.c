@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A VM that the administrator granted nothing is answered, and leaves no trace in the host: no VM, no memory, no
- * interrupt. The grant may come later: everything works then. */
+/* A VM that the administrator granted nothing is answered, and leaves no trace in the host: no VM,
+ * no memory, no interrupt. The grant may come later: everything works then. */
 #include <errno.h>
 #include <string.h>
 #include "../../gate/gate_page.h"

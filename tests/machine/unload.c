@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The module is unloaded while a VM speaks to it that has nothing but a grant. A hypercall that is under way keeps the
- * module; between two of them it goes, and then the VM has KVM's answer. The grant goes with the module.
+ * The module is unloaded while a VM speaks to it that has nothing but a
+ * grant. A hypercall that is under way keeps the module; between two of them
+ * it goes, and then the VM has KVM's answer. The grant goes with the module.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -55,8 +56,9 @@ int main(void)
 		CHECK(grant(ELISA_GRANT_ATTACH, "t.*", 0) > 0);
 		wait_for_more(&heard);
 		/*
-		 * Not at once again: the kernel switches threads at its ticks, and with one CPU and a clock that counts
-		 * instructions the other thread was in a hypercall at each of them.
+		 * Not at once again: the kernel switches threads at its ticks,
+		 * and with one CPU and a clock that counts instructions the
+		 * other thread was in a hypercall at each of them.
 		 */
 		while ((r = module_unload()) == -EAGAIN) {
 			busy++;

@@ -17,7 +17,7 @@
 /* that differ, before the test gives up */
 #define MEASUREMENTS 6
 
-/* RSI rounds of what exits, or would if somebody had switched an intercept on. */
+/* RSI rounds of what exits, or would if an intercept had been switched on. */
 asm(".pushsection .rodata\n"
     "work:\n"
     "	xor %eax, %eax\n"
@@ -165,9 +165,9 @@ static int differences(const struct statistics *a, const struct statistics *b, c
 }
 
 /*
- * What two measurements in a row agree on. A host interrupt between KVM's injection of an event and the
- * entry into the VM makes KVM inject it once more, and count it twice: a single one may have more than
- * the workload caused.
+ * What two measurements in a row agree on. A host interrupt between KVM's injection of an event and
+ * the entry into the VM makes KVM inject it once more, and count it twice: a single one may have
+ * more than the workload caused.
  */
 static struct statistics settled(unsigned long rounds, void (*disturb)(void))
 {

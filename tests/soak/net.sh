@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Deaths under traffic: guests with network interfaces over ELISA; one of them is killed while it sends, while it receives,
-# while it sleeps, and the manager's VM, too; the others go on, and everybody comes back. ELISA_SOAK_NET_CYCLES deaths.
+# Deaths under traffic: guests with network interfaces over ELISA; one of them is killed while it
+# sends, while it receives, while it sleeps, and the manager's VM, too; the others go on, and all
+# come back. ELISA_SOAK_NET_CYCLES deaths.
 #
 #machine: --with-qemu --mem 1280 --file build/user/tools/elisactl:/bin/elisactl
 #machine: --file tests/soak/vms.sh:/vms.sh --role vm=tests/soak/net_role.sh --guest-modules tun

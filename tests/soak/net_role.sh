@@ -39,7 +39,7 @@ a)
 b)
 	up 2
 	vmnet_stream serve 10.9.0.2 5001 1 || exit 1
-	# nobody stays for ever at a connection whose other end is dead
+	# no program stays for ever at a connection whose other end is dead
 	again timeout 30 vmnet_stream serve 10.9.0.2 5000 1000 &
 	again timeout 10 vmnet_stream send 10.9.0.3 5000 1 >/dev/null 2>&1
 	;;

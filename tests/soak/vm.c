@@ -6,7 +6,7 @@
  *   spin NAME          is in a call for ever; when the export goes it must get the error, and
  *                      attaches again; ends if its VM resets
  *   count NAME         one call of the shared counter
- *   strange SLOT       tries to enter a slot of somebody else's
+ *   strange SLOT       tries to enter a slot of another process
  */
 #include <errno.h>
 #include <signal.h>

@@ -97,6 +97,7 @@ cut_short_and_killed()
 	local switch=$! sender result
 	"$pktgen" tx --interval 0 a.vnic >/dev/null &
 	sender=$!
+	appears a.vnic || return 1
 	sleep 0.4
 	truncate -s 8192 a.vnic
 	sleep 0.2
@@ -104,6 +105,7 @@ cut_short_and_killed()
 	wait $sender 2>/dev/null
 	"$pktgen" tx --interval 0 b.vnic >/dev/null &
 	sender=$!
+	appears b.vnic || return 1
 	sleep 0.3
 	kill -KILL $sender
 	wait $sender 2>/dev/null
@@ -136,23 +138,36 @@ not_a_vnic()
 	[ $? -le 124 ]
 }
 
+# says PROGRAM MESSAGE ARGUMENT...: wrong usage, and this is said of it
+says()
+{
+	local program=$1 message=$2 said
+	shift 2
+	said=$("$program" "$@" 2>&1 >/dev/null)
+	[ $? = 2 ] && [ "$said" = "${program##*/}: $message; see ${program##*/} --help" ] ||
+		{ echo "$program $*: $said"; return 1; }
+}
+
 usage()
 {
-	local arguments result
-	for arguments in "" "tx" "tx a b" "jump a" "tx --size 1 a" "tx --mac 1:2 a" "tx --rate x a" "rx --what a"; do
-		# shellcheck disable=SC2086
-		"$pktgen" $arguments >/dev/null 2>err
-		result=$?
-		[ $result = 2 ] && [ -s err ] || { echo "rvs-pktgen $arguments: $result"; return 1; }
-	done
-	for arguments in "" "--interval x a" "--what a" "--max-age -1 a"; do
-		# shellcheck disable=SC2086
-		"$fwd" $arguments >/dev/null 2>err
-		result=$?
-		[ $result = 2 ] && [ -s err ] || { echo "rvs-fwd $arguments: $result"; return 1; }
-	done
-	"$fwd" --help | grep -q '^Usage' && "$pktgen" --help | grep -q '^Usage' &&
-		"$pktgen" rx --help | grep -q '^Usage'
+	says "$pktgen" "the command is missing: tx, rx, ping or pong" &&
+		says "$pktgen" "'jump' is not tx, rx, ping or pong" jump a &&
+		says "$pktgen" "give one vNIC, by the path of its file" tx &&
+		says "$pktgen" "give one vNIC, by the path of its file" tx a b &&
+		says "$pktgen" "--size: '1' is not from 64 to 9216" tx --size 1 a &&
+		says "$pktgen" "--size: 'x' is not a number of bytes or imix" tx --size x a &&
+		says "$pktgen" "--size: frames of ping and pong have at most 2048 bytes" ping --size 9000 a &&
+		says "$pktgen" "--mac: '1:2' is not the MAC address of a station, as 02:00:00:00:00:01" tx --mac 1:2 a &&
+		says "$pktgen" "--mac: '01:00:00:00:00:01' is not the MAC address of a station, as 02:00:00:00:00:01" \
+			tx --mac 01:00:00:00:00:01 a &&
+		says "$pktgen" "--to: 'x' is not a MAC address, as 02:00:00:00:00:01" tx --to x a &&
+		says "$pktgen" "--time: 'abc' is not a number of seconds" tx --time abc a &&
+		says "$pktgen" "--rate: 'x' is not a number of frames per second" tx --rate x a &&
+		says "$pktgen" "--mode and --group are for a file, not for elisa:a" tx --mode 0660 elisa:a &&
+		says "$fwd" "the paths of vNICs' files are missing" &&
+		says "$fwd" "--interval: 'x' is not a number of seconds" --interval x a &&
+		says "$fwd" "--max-age: '-1' is not from 0 to 1000000000" --max-age -1 a &&
+		says "$fwd" "--max-learned: '1.5' is not a number of addresses" a --max-learned 1.5
 }
 
 check "three commands" three_commands

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Offloads between the kernel's words and rvif's: what is meant arrives, what lies outside of the frame does not. */
+/* Offloads between the kernel's words and rvif's: what is meant arrives,
+ * what lies outside of the frame does not. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

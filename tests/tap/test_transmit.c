@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The transmit thread when kicks fail, with a socket in place of the interface: frames stay posted, it tries
- * again now and then, and tells the main thread that the switch is gone.
+ * The transmit thread when kicks fail, with a socket in place of the interface: frames stay posted,
+ * it tries again now and then, and tells the main thread that the switch is gone.
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The public functions of libelisa that libelisa-compat uses, without a driver: exports keep nothing,
- * and an attachment's stub is a function here that returns the sum of its arguments.
+ * The public functions of libelisa that libelisa-compat uses, without a driver: exports keep
+ * nothing, and an attachment's stub is a function here that returns the sum of its arguments.
  */
 #ifndef ELISA_TEST_FAKE_ELISA_H
 #define ELISA_TEST_FAKE_ELISA_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The compatibility library's servers and clients, and the server's memory, over a libelisa without a
+ * The compatibility library's servers and clients, and the server's memory,
+ * over a libelisa without a
  * driver: a real server with its child processes, real connections, and hostile peers.
  */
 #include <errno.h>
@@ -29,7 +30,7 @@ static struct elisa_map_req request = {
 	.level = 1,
 };
 
-/* --- a server: it greets, and refuses who says so */
+/* --- a server: it greets, and refuses a client that asks for it */
 
 static int server_cb(int sockfd, uint64_t *user, struct elisa_map_req **reqs, int *nreqs,
 		     uint64_t *entry)

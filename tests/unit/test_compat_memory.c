@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The server's memory: where mappings are placed, what a loaded object asks for, and which pages clients
- * share. Children take the part of a server's processes for its clients.
+ * The server's memory: where mappings are placed, what a loaded object asks for, and which pages
+ * clients share. Children take the part of a server's processes for its clients.
  */
 #include <dlfcn.h>
 #include <errno.h>

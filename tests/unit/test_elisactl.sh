@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# elisactl without a module: what check says of made-up hosts, and the exit statuses. It must not look
-# at the host that it runs on.
+# elisactl without a module: what check says of made-up hosts, and the exit statuses. It must not
+# look at the host that it runs on.
 #
 #   test_elisactl.sh ELISACTL
 set -eu
@@ -41,7 +41,7 @@ says()
 
 harmless="cpu_meltdown spectre_v1 spectre_v2 spec_store_bypass retbleed bhi its its_native_only swapgs \
 eibrs_pbrsb vmscape itlb_multihit srbds null_seg clflush_monitor monitor tdx_pw_mce"
-# the last two are not known to anybody
+# no kernel knows the last two
 flaws="l1tf mds msbds_only taa mmio_stale_data mmio_unknown gds rfds spectre new_flaw"
 
 good_host()
@@ -124,6 +124,18 @@ for flag in rtm hle; do
 	says 'missing: CPU: no transactions (TSX)'
 	says 'tsx=off'
 done
+
+# a CPU that cannot switch: what is asked for has all that the README lists
+good_host
+rm "$root/sys/module/elisa/initstate"
+sed -i 's/ eptp_switching//' "$root/proc/cpuinfo"
+expect 1 "$elisactl" --root "$root" check
+says 'missing: CPU: EPTP switching by VMFUNC (cannot tell'
+mkdir -p "$root/dev/cpu/0"
+head -c 2000 /dev/zero >"$root/dev/cpu/0/msr"
+expect 1 "$elisactl" --root "$root" check
+says 'missing: CPU: EPTP switching by VMFUNC (MSR 0x491 is 0)'
+says 'VMFUNC and SMAP (Broadwell or newer)'
 
 good_host
 rm "$root/sys/module/elisa/initstate"

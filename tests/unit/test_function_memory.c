@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The memory functions for the code of exports, beside the C library's: each size, distance and overlap of a small range. */
+/* The memory functions for the code of exports, beside the C library's:
+ * each size, distance and overlap of a small range. */
 #include <string.h>
 #include "test.h"
 

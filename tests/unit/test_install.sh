@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # What "ninja install" gives to others: the libraries export what their maps name and nothing else,
-# they contain nothing that exits, prints or asserts, all headers are there, and a program builds with
-# the .pc files alone. It must not use anything of the build but what is installed.
+# they contain nothing that exits, prints or asserts, all headers are there, and a program builds
+# with the .pc files alone. It must not use anything of the build but what is installed.
 #
 #   test_install.sh MESON BUILD SOURCE
 set -eu

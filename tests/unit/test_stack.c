@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Larger stacks: the library makes them with a driver that is not there, then its stub runs in this process, where a
- * sub context would have it, on behalf of callers of the test's choice.
+ * Larger stacks: the library makes them with a driver that is not there, then its stub runs in this
+ * process, where a sub context would have it, on behalf of callers of the test's choice.
  */
 #include <errno.h>
 #include <signal.h>

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# A manager with the switch, and two guests. First by rvs-pktgen: all that was sent arrives, ping-pong. Then with a network
-# interface in each: TCP with combinations of checksum offload, MTU and dropped frames (with
-# ELISA_COMBINATIONS=all each of them), the interface down and up under load, idle, an intruder, the manager's VM dying and
-# coming back. When everybody is gone nothing is left.
+# A manager with the switch, and two guests. First by rvs-pktgen: all that was sent
+# arrives, ping-pong. Then with a network interface in each: TCP with combinations
+# of checksum offload, MTU and dropped frames (with ELISA_COMBINATIONS=all each of
+# them), the interface down and up under load, idle, an intruder, the manager's VM
+# dying and coming back. When all VMs are gone nothing is left.
 #
 #machine: --with-qemu --mem 1024 --file build/user/tools/elisactl:/bin/elisactl
 #machine: --role vm=tests/vmnet/role.sh --guest-modules tun
@@ -54,8 +55,9 @@ exits()
 	cat "/sys/kernel/debug/kvm/$(guest_pid "$1")"-*/exits
 }
 
-# exits a second of an idle guest with the interface may be so many more than without: its kernel wakes up 5 to 10 times a
-# second in any case, three exits each; somebody who looked for frames would do so more often
+# exits a second of an idle guest with the interface may be so many more
+# than without: its kernel wakes up 5 to 10 times a second in any case,
+# three exits each; a program that looked for frames would do so more often
 MORE_WHEN_IDLE=25
 
 tsc "boot"

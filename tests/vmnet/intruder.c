@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A guest's process with a port of its own that wants more: others' vNICs and the switch by their addresses,
- * and through descriptors that lie. vmnet_intruder WHERE. Says what it came to.
+ * A guest's process with a port of its own that wants more: others' vNICs and the switch by their
+ * addresses, and through descriptors that lie. vmnet_intruder WHERE. Says what it came to.
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Programs that know nothing of ELISA, as Debian has them, between two guests with an interface of two queues: the address
-# comes by DHCP; iperf3 by TCP both ways and by UDP; a file by curl, and through ssh.
+# Programs that know nothing of ELISA, as Debian has them, between two
+# guests with an interface of two queues: the address comes by DHCP; iperf3
+# by TCP both ways and by UDP; a file by curl, and through ssh.
 #
 #machine: --with-qemu --mem 1280 --file build/user/tools/elisactl:/bin/elisactl
 #machine: --role vm=tests/vmnet/programs_role.sh --guest-modules tun

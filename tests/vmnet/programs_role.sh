@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# In every VM of the test with ordinary programs; vmnet=NAME on the kernel's command line says which.
+# In every VM of the test with ordinary programs; vmnet=NAME on the kernel's
+# command line says which.
 . /testbed/lib.sh
 export LD_LIBRARY_PATH=/lib
 modload elisa-guest || exit 1
@@ -60,7 +61,7 @@ manager)
 	until elisa-vmnet --config /config.json --switch /vmnet_switch.so; do sleep 1; done
 	;;
 server)
-	# root logs in without a password: there is nobody else on this network
+	# root logs in without a password: there is no other VM on this network
 	sed -i 's/^root:x:/root::/' /etc/passwd
 	dd if=/dev/urandom of=/file bs=1M count=4 2>/dev/null
 	sha256sum </file >/sum

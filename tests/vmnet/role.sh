@@ -13,7 +13,8 @@ port()
 	done
 }
 
-# up NUMBER OPTIONS...: the interface net0 with an address of network NUMBER, as soon as a switch serves it
+# up NUMBER OPTIONS...: the interface net0 with an address of network
+# NUMBER, as soon as a switch serves it
 up()
 {
 	_address=10.9.$1.$host/24
@@ -47,8 +48,8 @@ fail()
 	exit 1
 }
 
-# MTU, frames of 1000 that are dropped, checksum offload (the default) or not: in half of the combinations any two of
-# the three meet in every way
+# MTU, frames of 1000 that are dropped, checksum offload (the default) or not: in half of the
+# combinations any two of the three meet in every way
 combinations()
 {
 	echo "1500 0"
@@ -117,7 +118,7 @@ spoof()
 	answers 1 10
 }
 
-# A third port, and nobody notices: all of the pings meanwhile are answered.
+# A third port, and no guest notices: all of the pings meanwhile are answered.
 intrude()
 {
 	ping -q -c 100 -i 0.05 -W 5 10.9.9.2 >/tmp/ping &

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bytes over TCP that can be checked: vmnet_stream serve ADDRESS PORT COUNT, vmnet_stream send ADDRESS PORT
- * MIB. A sixteenth of it comes back. The bytes are pseudorandom; each end fails at the first wrong one.
+ * Bytes over TCP that can be checked: vmnet_stream serve ADDRESS PORT
+ * COUNT, vmnet_stream send ADDRESS PORT MIB. A sixteenth of it comes back.
+ * The bytes are pseudorandom; each end fails at the first wrong one.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -82,7 +83,8 @@ static struct sockaddr_in address_of(char **argv)
 	return address;
 }
 
-/* Waits until all that was sent is acknowledged: the ends of connections may get lost with an interface. */
+/* Waits until all that was sent is acknowledged: the ends of connections
+ * may get lost with an interface. */
 static int arrived(int fd)
 {
 	const struct timespec nap = {.tv_nsec = 20000000};

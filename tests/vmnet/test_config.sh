@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The configuration of elisa-vmnet: what it takes, and what it says of mistakes.   test_config.sh ELISA-VMNET
+# The configuration of elisa-vmnet: what it takes, and what it says of
+# mistakes. test_config.sh ELISA-VMNET
 vmnet=$1
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The daemon's ports without a switch: whose a port is, when the host's events come late, or were lost.
+ * The daemon's ports without a switch: whose a port is, when the host's
+ * events come late, or were lost.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,22 +13,37 @@
 #include <string.h>
 #include "daemon.h"
 #include "net.h"
+#include "output.h"
 
 #define PORTS 3
 
-/* The manager's calls, in the order they came: an operation, its port, and the attachment of GONE and ABORTED. */
+/* The manager's calls, in the order they came: an operation, its port, and
+ * the attachment of GONE and ABORTED. */
 static struct {
 	long op, port, attachment;
 } calls[64];
 static unsigned int count;
-static long held;	 /* queues, by the call that was aborted */
-static uint64_t evicted; /* the last attachment that was */
+static long link = VMNET_DOWN; /* what LOOK returns */
+static char said[256];	       /* what was printed last */
+static long held;	       /* queues, by the call that was aborted */
+static uint64_t evicted;       /* the last attachment that was */
 
 int elisa_evict(struct elisa_export *export_, uint64_t attachment)
 {
 	(void)export_;
 	evicted = attachment;
 	return 0;
+}
+
+/* In place of that of apps/common, which a thread prints later. */
+void output_print(int fd, const char *format, ...)
+{
+	va_list arguments;
+
+	(void)fd;
+	va_start(arguments, format);
+	vsnprintf(said, sizeof(said), format, arguments);
+	va_end(arguments);
 }
 
 /* No vector registers: elisa_call_general() may keep values in them. */
@@ -43,7 +59,7 @@ __attribute__((target("general-regs-only"))) long manager_call(long op, long por
 	}
 	if (op == VMNET_ABORTED)
 		return held;
-	return op == VMNET_LOOK ? VMNET_DOWN : 0;
+	return op == VMNET_LOOK ? link : 0;
 }
 
 void stub(void);
@@ -75,6 +91,7 @@ static int start(void **unused)
 	count = 0;
 	held = 0;
 	evicted = 0;
+	link = VMNET_DOWN;
 	return 0;
 }
 
@@ -104,14 +121,14 @@ static void assert_calls(const char *expected)
 {
 	static const char names[] = {
 		[VMNET_LOOK] = 'L', [VMNET_GONE] = 'G', [VMNET_ABORTED] = 'A', [VMNET_WAKE] = 'W'};
-	char said[256] = "";
+	char made[256] = "";
 	unsigned int i;
 
 	for (i = 0; i < count; i++)
-		snprintf(said + strlen(said), sizeof(said) - strlen(said), "%c%ld:%ld ",
+		snprintf(made + strlen(made), sizeof(made) - strlen(made), "%c%ld:%ld ",
 			 names[calls[i].op], calls[i].port, calls[i].attachment);
 	count = 0;
-	assert_string_equal(said, expected);
+	assert_string_equal(made, expected);
 }
 
 static void test_comes_and_goes(void **unused)
@@ -144,7 +161,8 @@ static void test_strangers(void **unused)
 	assert_calls("");
 }
 
-/* The event of an attachment was lost: it is served all the same, and a late event changes nothing. */
+/* The event of an attachment was lost: it is served all the same, and a
+ * late event changes nothing. */
 static void test_lost_attach(void **unused)
 {
 	(void)unused;
@@ -226,6 +244,17 @@ static void test_not_backwards(void **unused)
 	assert_int_equal(daemon->port[1].attachment, 9);
 }
 
+/* Why the switch refused a port is said in words. */
+static void test_refused(void **unused)
+{
+	(void)unused;
+	event(ELISA_EVENT_ATTACH, 7, 1);
+	link = VMNET_REFUSED | RVIF_MAC_IN_USE << 8;
+	assert_int_equal(ports_look(daemon), 0);
+	assert_string_equal(said, "port first: refused: another port has this MAC address\n");
+	assert_int_equal(daemon->port[1].link, VMNET_DOWN);
+}
+
 /* A port from which nothing can come is said to be one. */
 static void test_mute(void **unused)
 {
@@ -261,6 +290,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_not_backwards, start, end),
 		cmocka_unit_test_setup_teardown(test_stalls, start, end),
 		cmocka_unit_test_setup_teardown(test_stalls_of_the_one_before, start, end),
+		cmocka_unit_test_setup_teardown(test_refused, start, end),
 		cmocka_unit_test_setup_teardown(test_mute, start, end),
 	};
 

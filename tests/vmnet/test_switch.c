@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The export's code in this process: the object area, the places and the host's page are mapped where a sub
- * context has them. Who may do what, whom a port serves, and what becomes of calls that stop.
+ * The export's code in this process: the object area, the places and the
+ * host's page are mapped where a sub context has them. Who may do what,
+ * whom a port serves, and what becomes of calls that stop.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -299,7 +300,8 @@ static void a_call_that_stopped_is_cleaned_up_once(void **unused)
 	assert_int_equal(forward(1, 11, VMNET_VCPUS), -VMNET_TOO_MANY_VCPUS);
 }
 
-/* Sleepers are rung once, the manager when somebody joins or changes, all when a call was stopped. */
+/* Sleepers are rung once, the manager when somebody joins or changes, all
+ * when a call was stopped. */
 static void who_is_rung(void **unused)
 {
 	struct nic a, b;

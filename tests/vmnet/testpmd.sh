@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# dpdk-testpmd, as Debian has it, in two guests on the manager's switch: txonly in one, rxonly in the other. The manager is
-# killed meanwhile and comes back; neither is told. All that was sent was received or is in the receiver's counter of missed
-# frames.
+# dpdk-testpmd, as Debian has it, in two guests on the manager's switch: txonly in one, rxonly in
+# the other. The manager is killed meanwhile and comes back; neither is told. All that was sent was
+# received or is in the receiver's counter of missed frames.
 #
 #machine: --with-qemu --mem 1280 --file build/user/tools/elisactl:/bin/elisactl
 #machine: --role vm=tests/vmnet/testpmd_role.sh

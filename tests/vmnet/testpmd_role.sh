@@ -5,7 +5,8 @@ export LD_LIBRARY_PATH=/lib
 modload elisa-guest || exit 1
 mkdir -p /var/run
 chmod go-w / # else the EAL loads no drivers from below
-# testpmd MAC [OPTIONS]: commands come in on standard input. Two queues each way, a forwarding thread for each.
+# testpmd MAC [OPTIONS]: commands come in on standard input. Two queues each
+# way, a forwarding thread for each.
 testpmd()
 {
 	_mac=$1
@@ -36,8 +37,8 @@ more()
 	came=$(($(counter RX-packets) + $(counter RX-missed)))
 	[ "$came" -gt "$_before" ]
 }
-# Its queue is full before it looks at it: a core that polls would keep the sender's from starting. It is through when
-# nothing comes any more from the second switch.
+# Its queue is full before it looks at it: a core that polls would keep the sender's from starting.
+# It is through when nothing comes any more from the second switch.
 receive()
 {
 	came=0
@@ -52,7 +53,7 @@ receive()
 	while more || more || more; do :; done
 	printf 'stop\nshow port stats 0\nquit\n'
 }
-# Not while the switch is replaced: what a dead switch had in its hands, nobody has counted.
+# Not while the switch is replaced: what a dead switch had in its hands is not counted.
 transmit()
 {
 	until link up; do :; done

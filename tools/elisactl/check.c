@@ -169,8 +169,8 @@ static void check_vmfunc(struct check *check)
 		functions = 0;
 	close(fd);
 	report(check, functions & 1, item,
-	       "use an Intel CPU with VMFUNC (Haswell or newer); inside a VM have the hypervisor "
-	       "below offer it",
+	       "use an Intel CPU with VMFUNC and SMAP (Broadwell or newer); inside a VM have the "
+	       "hypervisor below offer it",
 	       "MSR %#x is %#llx", MSR_VMX_VMFUNC, (unsigned long long)functions);
 }
 
@@ -274,7 +274,8 @@ static bool is_harmless(const char *end, size_t length)
 	return false;
 }
 
-/* As elisa_cpu_leaks() in the module: what the kernel says of the CPU and nobody found harmless. */
+/* As elisa_cpu_leaks() in the module: what the kernel says of the CPU and
+ * is not known as harmless. */
 static void check_bugs(struct check *check)
 {
 	const char *line = cpu_line(check, "bugs");

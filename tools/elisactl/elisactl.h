@@ -12,17 +12,19 @@
 #include <stdint.h>
 #include <json-c/json.h>
 #include <elisa/host_ioctl.h>
+#include "options.h"
 
 struct options {
 	const char *device;
 	const char *root;
 	bool json;
 	struct elisa_host_grant grant;
-	long pid; /* 0: none given */
+	uint32_t pid; /* 0: none given */
+	const char *pidfile;
 };
 
-/* main.c: 2, after a message. value: what was given, or NULL. */
-int usage_error(const char *what, const char *value);
+/* main.c */
+extern const struct program program;
 
 /* device.c */
 /* 1, after a message with what to do about this errno. */
@@ -52,11 +54,7 @@ void print_json(struct json_object *value);
 int run_list(const struct options *options, const char *name);
 int run_stats(const struct options *options);
 
-/* grant.c */
-bool parse_number(const char *text, uint64_t limit, uint64_t *number);
-bool parse_pid(const char *text, long *pid);
-/* Exit status. */
-int read_pidfile(const char *file, long *pid);
+/* grant.c: exit status */
 int run_grant(const struct options *options, char **arguments);
 int run_revoke(const struct options *options, char **arguments);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Grants, and taking them back. A VM is never guessed from anything but the process that was given. */
+/* Grants, and taking them back. A VM is never guessed from anything but the
+ * process that was given. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -10,29 +11,11 @@
 #include <unistd.h>
 #include "elisactl.h"
 
-bool parse_number(const char *text, uint64_t limit, uint64_t *number)
-{
-	char *end;
-
-	errno = 0;
-	*number = strtoull(text, &end, 0);
-	return !errno && *text >= '0' && *text <= '9' && (!*end || *end == '\n') &&
-	       *number <= limit;
-}
-
-bool parse_pid(const char *text, long *pid)
-{
-	uint64_t number;
-
-	if (!parse_number(text, INT32_MAX, &number) || !number)
-		return false;
-	*pid = (long)number;
-	return true;
-}
-
-int read_pidfile(const char *file, long *pid)
+/* 0, or the exit status. */
+static int read_pidfile(const char *file, uint32_t *pid)
 {
 	char text[32] = "";
+	uint64_t number = 0;
 	FILE *from = fopen(file, "re");
 
 	if (!from) {
@@ -40,15 +23,17 @@ int read_pidfile(const char *file, long *pid)
 			file);
 		return 1;
 	}
-	if (!fgets(text, sizeof(text), from) || !parse_pid(text, pid)) {
-		fclose(from);
+	if (fgets(text, sizeof(text), from))
+		text[strcspn(text, "\n")] = 0;
+	fclose(from);
+	if (parse_number(text, 1, INT32_MAX, &number)) {
 		fprintf(stderr,
-			"elisactl: %s: '%.*s' is no process id; give the file that the VMM "
-			"wrote its pid to\n",
-			file, (int)strcspn(text, "\n"), text);
+			"elisactl: %s: '%s' is no process id; give the file that the VMM wrote its "
+			"pid to\n",
+			file, text);
 		return 1;
 	}
-	fclose(from);
+	*pid = (uint32_t)number;
 	return 0;
 }
 
@@ -63,13 +48,13 @@ static bool good_pattern(const char *name)
 	       (!name[plain] || !strcmp(name + plain, "*"));
 }
 
-static int grant_failed(const struct options *options, int error)
+static int grant_failed(int pid, int error)
 {
 	if (error == ESRCH) {
 		fprintf(stderr,
-			"elisactl: there is no process %ld; give the pid of the running VMM (its "
+			"elisactl: there is no process %d; give the pid of the running VMM (its "
 			"-pidfile)\n",
-			options->pid);
+			pid);
 		return 1;
 	}
 	return fail("grant", error);
@@ -143,12 +128,11 @@ static int grant_to(const struct options *options, struct elisa_host_grant *gran
 
 	if (fd < 0)
 		return 1;
-	grant->pid = (int32_t)options->pid;
 	ret = grant_by_pid(fd, grant);
 	if (!ret)
 		warn_of_older(fd, grant->id);
 	close(fd);
-	return ret ? grant_failed(options, ret) : 0;
+	return ret ? grant_failed(grant->pid, ret) : 0;
 }
 
 static void print_id(uint32_t id)
@@ -160,27 +144,41 @@ static void print_id(uint32_t id)
 	json_object_put(shown);
 }
 
+/* "export NAME" or "attach NAME". 0, or the exit status. */
+static int read_wanted(char **arguments, struct elisa_host_grant *grant)
+{
+	if (!arguments[0] || !arguments[1] || arguments[2])
+		return options_wrong(&program, "grant takes export or attach, and a name");
+	if (!strcmp(arguments[0], "export"))
+		grant->rights |= ELISA_GRANT_EXPORT;
+	else if (!strcmp(arguments[0], "attach"))
+		grant->rights |= ELISA_GRANT_ATTACH;
+	else
+		return options_wrong(&program, "grant: '%s' is not export or attach", arguments[0]);
+	if ((grant->rights & ELISA_GRANT_TRUSTED_MANAGER) && !(grant->rights & ELISA_GRANT_EXPORT))
+		return options_wrong(&program, "--trusted-manager is for a grant to export");
+	if (!good_pattern(arguments[1]))
+		return options_wrong(&program,
+				     "'%s' is not a name: 1 to 63 of A-Z a-z 0-9 . _ - and perhaps "
+				     "a * at the end",
+				     arguments[1]);
+	strncpy(grant->name, arguments[1], sizeof(grant->name) - 1);
+	return 0;
+}
+
 int run_grant(const struct options *options, char **arguments)
 {
 	struct elisa_host_grant grant = options->grant;
-	int ret;
+	uint32_t pid = options->pid;
+	int ret = read_wanted(arguments, &grant);
 
-	if (!arguments[0] || !arguments[1] || arguments[2])
-		return usage_error("grant takes export or attach, and a name", NULL);
-	if (!strcmp(arguments[0], "export"))
-		grant.rights |= ELISA_GRANT_EXPORT;
-	else if (!strcmp(arguments[0], "attach"))
-		grant.rights |= ELISA_GRANT_ATTACH;
-	else
-		return usage_error("what is granted must be export or attach", arguments[0]);
-	if ((grant.rights & ELISA_GRANT_TRUSTED_MANAGER) && !(grant.rights & ELISA_GRANT_EXPORT))
-		return usage_error("--trusted-manager is for a grant to export", NULL);
-	if (!good_pattern(arguments[1]))
-		return usage_error("a name has 1 to 63 of A-Z a-z 0-9 . _ - and may end with *",
-				   arguments[1]);
-	if (!options->pid)
-		return usage_error("grant needs --pid or --pidfile", NULL);
-	strncpy(grant.name, arguments[1], sizeof(grant.name) - 1);
+	if (ret)
+		return ret;
+	if (!pid == !options->pidfile)
+		return options_wrong(&program, "grant needs --pid or --pidfile");
+	if (!pid && read_pidfile(options->pidfile, &pid))
+		return 1;
+	grant.pid = (int32_t)pid;
 
 	ret = grant_to(options, &grant);
 	if (ret)
@@ -200,8 +198,11 @@ int run_revoke(const struct options *options, char **arguments)
 	int ret;
 	int fd;
 
-	if (!arguments[0] || arguments[1] || !parse_number(arguments[0], UINT32_MAX, &id))
-		return usage_error("revoke takes the id of a grant", arguments[0]);
+	if (!arguments[0] || arguments[1])
+		return options_wrong(&program, "revoke takes the id of one grant");
+	if (parse_number(arguments[0], 0, UINT32_MAX, &id))
+		return options_wrong(&program, "revoke: '%s' is not the id of a grant",
+				     arguments[0]);
 	fd = open_device(options);
 	if (fd < 0)
 		return 1;

@@ -126,7 +126,7 @@ int run_list(const struct options *options, const char *name)
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		if (!strcmp(name, lists[i].name))
 			return list(options, &lists[i]);
-	return usage_error("unknown command", name);
+	return options_wrong(&program, "'%s' is not a command", name);
 }
 
 /* ------------------------------------------------------------------------------ stats */

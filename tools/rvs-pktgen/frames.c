@@ -96,7 +96,8 @@ void publish_tx(struct pktgen *p)
 	if (!rvif_ring_kick_wanted(&p->tx, rvif_header(&p->vnic)->sw.features))
 		return;
 	error = p->vnic.transport->kick(&p->vnic, 0);
-	/* -ETIME: the VM was paused in the midst of a call, or ran it for too long: the next one may do */
+	/* -ETIME: the VM was paused in the midst of a call, or ran it for
+	 * too long: the next one may do */
 	if (error && error != -EAGAIN && error != -ETIME) {
 		output_print(STDERR_FILENO, "rvs-pktgen: %s: the switch is gone: %s\n",
 			     p->options.path, strerrordesc_np(-error));

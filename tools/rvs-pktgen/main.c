@@ -48,14 +48,14 @@ int main(int argc, char **argv)
 	static struct pktgen p;
 	int status, error;
 
-	if (output_open("rvs-pktgen"))
+	if (output_open(program.name))
 		return 1;
-	error = options_read(&p.options, argc, argv);
-	if (error)
-		return error == OPTIONS_HELP ? output_help(usage_text) : -error;
+	if (!read_command_line(&p.options, argc, argv, &status))
+		return status;
 	signals_catch(on_stop);
 	status = generate(&p);
-	/* No file is left behind any more: the results wait for their reader until a signal comes. */
+	/* No file is left behind any more: the results wait for their
+	 * reader until a signal comes. */
 	signals_catch(SIG_DFL);
 	error = output_close(stop ? LAST_WORDS_MS : -1);
 	return status || (error && error != -ETIMEDOUT);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <time.h>
 #include <rvif/driver.h>
+#include "options.h"
 
 enum {
 	RING = 512,
@@ -73,13 +74,9 @@ struct test_frame {
 /* main.c: set by a signal, or when the work cannot go on. */
 extern volatile sig_atomic_t stop;
 
-#define OPTIONS_HELP 1
-
-/* options.c: 0, OPTIONS_HELP, or -exit status after a message. */
-extern const char usage_text[];
-/* The vNIC is one of an export, and no file. */
-bool options_over_elisa(const char *path);
-int options_read(struct options *options, int argc, char **argv);
+/* options.c. False: the program ends with *status. */
+extern const struct program program;
+bool read_command_line(struct options *options, int argc, char **argv, int *status);
 
 /* vnic.c: 0, or -1 after a message. */
 int vnic_open(struct pktgen *p);

@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
-#include <rvif/elisa.h>
 #include "output.h"
 #include "pktgen.h"
+#include "vnic_options.h"
 
 #define STOP_US 1000000
 
@@ -30,10 +30,7 @@ int vnic_open(struct pktgen *p)
 		output_print(STDERR_FILENO, "rvs-pktgen: %s\n", rvif_strreason(-error));
 		return -1;
 	}
-	error = options_over_elisa(path) ? rvif_open_for(&p->vnic, &rvif_over_elisa, path + 6,
-							 &config, &p->options.access) :
-					   rvif_open_for(&p->vnic, &rvif_shared_file, path, &config,
-							 &p->options.access);
+	error = vnic_open_for(&p->vnic, path, &config, &p->options.access);
 	if (error) {
 		output_print(STDERR_FILENO, "rvs-pktgen: %s: %s\n", path,
 			     error == -EBUSY ? "another driver uses it" : strerrordesc_np(-error));

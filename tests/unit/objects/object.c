@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Shared objects for the loader's tests; one feature a build, chosen by a macro. They never run in a
- * VM: the tests call them where the loader put them.
+ * Shared objects for the loader's tests; one feature a build, chosen by a macro. They never run in
+ * a VM: the tests call them where the loader put them.
  */
 #define PUBLIC __attribute__((visibility("default")))
 
