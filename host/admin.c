@@ -78,10 +78,10 @@ static void list_vm(struct records *records, struct elisa_vm *vm)
 static void list_vms(struct records *records)
 {
 	struct elisa_vm *vm;
-	u32 id = 0;
+	u64 at = 0;
 
-	while ((vm = elisa_vm_after(id))) {
-		id = vm->id;
+	while ((vm = elisa_vm_after(at))) {
+		at = vm->sequence;
 		list_vm(records, vm);
 		elisa_vm_put(vm);
 	}
@@ -128,10 +128,10 @@ static void list_export(struct records *records, struct elisa_export *export)
 static void list_exports(struct records *records)
 {
 	struct elisa_export *export;
-	u32 id = 0;
+	u64 at = 0;
 
-	while ((export = elisa_export_after(NULL, id))) {
-		id = export->id;
+	while ((export = elisa_export_after(NULL, at))) {
+		at = export->sequence;
 		list_export(records, export);
 		elisa_export_put(export);
 	}
@@ -159,10 +159,11 @@ static void list_attachments(struct records *records)
 {
 	struct elisa_attachment *attachment;
 	struct elisa_vm *vm;
-	u32 id = 0, slot;
+	u64 at = 0;
+	u32 slot;
 
-	while ((vm = elisa_vm_after(id))) {
-		id = vm->id;
+	while ((vm = elisa_vm_after(at))) {
+		at = vm->sequence;
 		for (slot = 0; slot < ELISA_SLOTS; slot++) {
 			attachment = elisa_attachment_in(vm, slot);
 			if (!attachment)

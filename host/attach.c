@@ -207,6 +207,9 @@ static int check_again(struct elisa_attachment *a, const struct elisa_hc_attach 
 	spin_unlock(&elisa_registry);
 	if (r)
 		return r;
+	if (t->export->attachment_count >= ELISA_ATTACHMENTS_PER_EXPORT)
+		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value,
+				  ELISA_ATTACHMENTS_PER_EXPORT);
 	/* the VM was reset */
 	if (a->shut)
 		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_ATTACHMENT, value, a->slot);
@@ -224,6 +227,7 @@ static void join_export(struct elisa_export *export, struct elisa_attachment *a,
 	kref_get(&export->ref);
 	a->export = export;
 	a->number = ++export->next_attachment;
+	export->attachment_count++;
 	a->place = place;
 	elisa_place_take(export, a);
 	list_add_tail(&a->node, &export->attachments);

@@ -13,7 +13,7 @@
 #include "elisa.h"
 
 LIST_HEAD(elisa_exports);
-static u32 next_export = 1;	       /* elisa_registry, as all below */
+static u64 last_export;		       /* elisa_registry, as all below */
 static DEFINE_HASHTABLE(by_name, 8);   /* public exports */
 static DEFINE_HASHTABLE(by_ticket, 8); /* private exports */
 static DEFINE_HASHTABLE(by_place, 8);  /* places that have a ticket */
@@ -114,38 +114,55 @@ struct elisa_export *elisa_export_of(struct elisa_vm *vm, u32 id)
 	return found;
 }
 
-/* Both lists are in the order of numbers. Under elisa_registry. */
-static struct elisa_export *next_of(struct elisa_vm *vm, u32 id)
+static struct elisa_export *next_of(struct elisa_vm *vm, u64 sequence)
 {
 	struct elisa_export *export;
 
 	list_for_each_entry(export, &vm->exports, node)
-		if (export->id > id)
+		if (export->sequence > sequence)
 			return export;
 	return NULL;
 }
 
-static struct elisa_export *next_of_all(u32 id)
+static struct elisa_export *next_of_all(u64 sequence)
 {
 	struct elisa_export *export;
 
 	list_for_each_entry(export, &elisa_exports, all)
-		if (export->id > id)
+		if (export->sequence > sequence)
 			return export;
 	return NULL;
 }
 
-/* The export of @vm's, or of any VM's, with the lowest number above @id, with a reference. */
-struct elisa_export *elisa_export_after(struct elisa_vm *vm, u32 id)
+/* The export of @vm's, or of any VM's, that came first after @sequence, with a reference. */
+struct elisa_export *elisa_export_after(struct elisa_vm *vm, u64 sequence)
 {
 	struct elisa_export *export;
 
 	spin_lock(&elisa_registry);
-	export = vm ? next_of(vm, id) : next_of_all(id);
+	export = vm ? next_of(vm, sequence) : next_of_all(sequence);
 	if (export)
 		kref_get(&export->ref);
 	spin_unlock(&elisa_registry);
 	return export;
+}
+
+/*
+ * Numbers of exports come round after 2^32: 0 is none, and the VM has no second one with the number
+ * of one that it has.
+ */
+static void give_number(struct elisa_export *export)
+{
+	struct elisa_export *other;
+	bool taken;
+
+	do {
+		export->sequence = ++last_export;
+		export->id = (u32) export->sequence;
+		taken = !export->id;
+		list_for_each_entry(other, &export->vm->exports, node)
+			taken |= other->id == export->id;
+	} while (taken);
 }
 
 /* Under elisa_registry: may the export enter? */
@@ -172,7 +189,7 @@ int elisa_export_enter(struct elisa_export *export, u32 *why, u64 *value)
 	r = check_entry(export, why, value);
 	if (!r) {
 		kref_get(&export->ref);
-		export->id = next_export++;
+		give_number(export);
 		export->vm->vmm->export_count++;
 		list_add_tail(&export->node, &export->vm->exports);
 		list_add_tail(&export->all, &elisa_exports);

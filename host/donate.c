@@ -56,15 +56,23 @@ static bool is_shut(struct elisa_attachment *a)
 	return shut;
 }
 
-/* The functions in its contexts learn how much it has donated. */
-static void tell_contexts(struct elisa_attachment *a)
+/*
+ * The functions in its contexts learn how much it has donated, once each CPU has all of it: a
+ * function writes where it was told that it may.
+ */
+static void tell_contexts(struct elisa_export *export, struct elisa_attachment *a)
 {
 	struct elisa_context *c;
 
-	spin_lock(&a->vm->lock);
-	list_for_each_entry(c, &a->contexts, node)
-		WRITE_ONCE(c->self->donated, a->donated);
-	spin_unlock(&a->vm->lock);
+	spin_lock(&export->lock);
+	/* the last of several donations at once tells of all */
+	if (!--a->untold) {
+		spin_lock(&a->vm->lock);
+		list_for_each_entry(c, &a->contexts, node)
+			WRITE_ONCE(c->self->donated, a->donated);
+		spin_unlock(&a->vm->lock);
+	}
+	spin_unlock(&export->lock);
 }
 
 /*
@@ -92,7 +100,7 @@ static int donate_locked(struct elisa_export *export, struct elisa_attachment *a
 	show(export, run, false);
 	list_add_tail(&run->node, &a->donations);
 	WRITE_ONCE(a->donated, a->donated + length);
-	tell_contexts(a);
+	a->untold++;
 	in->donated = a->donated / PAGE_SIZE;
 	return 0;
 }
@@ -116,6 +124,8 @@ static int donate_pinned(struct elisa_export *export, struct elisa_attachment *a
 	} while (r == -EAGAIN);
 	if (!r && was_sink)
 		elisa_flush_export(export);
+	if (!r)
+		tell_contexts(export, a);
 	return r;
 }
 
@@ -199,10 +209,10 @@ void elisa_donations_end(struct elisa_export *export, struct elisa_attachment *a
 	if (list_empty(&gone))
 		return;
 	elisa_flush_export(export);
-	spin_lock(&a->vm->lock);
 	list_for_each_entry_safe(run, next, &gone, node) {
 		list_del(&run->node);
-		elisa_vm_leave(a->vm, run);
+		elisa_vmm_leave(a->vm->vmm, run);
 	}
-	spin_unlock(&a->vm->lock);
+	/* another thread may have ended the attachment since its runs were taken */
+	elisa_vmm_unpin_soon(a->vm->vmm);
 }

@@ -27,12 +27,8 @@
 /* So many interrupts of a bell at once, then one in so long: 4,000 a second. */
 #define RING_BURST  16
 #define RING_PERIOD (250 * NSEC_PER_USEC)
-/*
- * One that takes long, by the routing that its VMM chose, has a share of a CPU: 1 in 20. Or the
- * work was preempted.
- */
+/* One that takes long, by the routing that its VMM chose, has a share of a CPU: 1 in 20. */
 #define RING_SHARE  20
-#define RING_DEAR   (20 * RING_PERIOD)
 
 struct elisa_bell {
 	struct kref ref;
@@ -46,12 +42,22 @@ struct elisa_bell {
 	struct work_struct work;
 };
 
-static bool going; /* elisa_registry */
+static struct workqueue_struct *bells; /* alone: no tenant's other works keep a ring from its turn */
+static bool going;		       /* elisa_registry */
+
+int elisa_doorbell_init(void)
+{
+	/* not bound to the CPU of the vCPU that rings, which may keep it from running there */
+	bells = alloc_workqueue("elisa-bells", WQ_UNBOUND, 0);
+	return bells ? 0 : -ENOMEM;
+}
 
 static void bell_release(struct kref *ref)
 {
 	struct elisa_bell *bell = container_of(ref, struct elisa_bell, ref);
 
+	/* it may be set still, and finds nothing to do */
+	hrtimer_cancel(&bell->timer);
 	/* elisa_ring_place() may look at it */
 	kfree_rcu(bell, rcu);
 }
@@ -70,7 +76,7 @@ void elisa_bell_put(struct elisa_bell *bell)
 static void start_work(struct elisa_bell *bell)
 {
 	elisa_bell_get(bell);
-	if (!queue_work(elisa_works, &bell->work))
+	if (!queue_work(bells, &bell->work))
 		elisa_bell_put(bell);
 }
 
@@ -103,33 +109,55 @@ static struct kvm *take_ring(struct elisa_bell *bell, u32 *gsi)
 	return kvm;
 }
 
-/* What it took longer than take_ring() has taken for it. */
-static void charge(struct elisa_bell *bell, u64 began)
+/*
+ * The worker's own time. The scheduler's figure is exact only where it has switched; if it has not
+ * done that since, no other thread had the CPU, and the clock says how long it was.
+ */
+struct spent {
+	unsigned long switches;
+	u64 clock, runtime; /* ns */
+};
+
+static struct spent spent_so_far(void)
 {
-	u64 now = ktime_get_mono_fast_ns(),
-	    cost = min_t(u64, (now - began) * RING_SHARE, RING_DEAR);
+	return (struct spent){current->nvcsw + current->nivcsw, ktime_get_mono_fast_ns(),
+			      current->se.sum_exec_runtime};
+}
+
+static u64 spent_since(const struct spent *began)
+{
+	struct spent now = spent_so_far();
+
+	return now.switches == began->switches ? now.clock - began->clock :
+						 now.runtime - began->runtime;
+}
+
+/* What it took longer than take_ring() has taken for it. */
+static void charge(struct elisa_bell *bell, u64 spent)
+{
+	u64 cost = spent * RING_SHARE;
 	unsigned long flags;
 
 	if (cost <= RING_PERIOD)
 		return;
 	raw_spin_lock_irqsave(&bell->lock, flags);
-	elisa_bucket_take(&bell->interrupts, now, cost - RING_PERIOD);
+	elisa_bucket_take(&bell->interrupts, ktime_get_mono_fast_ns(), cost - RING_PERIOD);
 	raw_spin_unlock_irqrestore(&bell->lock, flags);
 }
 
 static void answer(struct work_struct *work)
 {
 	struct elisa_bell *bell = container_of(work, struct elisa_bell, work);
+	struct spent began;
 	struct kvm *kvm;
-	u64 began;
 	u32 gsi;
 
 	kvm = take_ring(bell, &gsi);
 	if (kvm) {
 		elisa_count(ELISA_COUNT_INTERRUPTS);
-		began = ktime_get_mono_fast_ns();
+		began = spent_so_far();
 		elisa_kvm_interrupt(kvm, gsi);
-		charge(bell, began);
+		charge(bell, spent_since(&began));
 		elisa_kvm_put(kvm);
 	}
 	elisa_bell_put(bell);
@@ -159,7 +187,6 @@ void elisa_bell_silence(struct elisa_bell *bell)
 	bell->gsi = ELISA_NO_DOORBELL;
 	bell->rung = false;
 	raw_spin_unlock_irqrestore(&bell->lock, flags);
-	hrtimer_cancel(&bell->timer);
 }
 
 /* From exit paths, too. The caller keeps the bell from being freed. */
@@ -261,5 +288,5 @@ void elisa_doorbell_exit(void)
 		elisa_bell_silence(vm->bell);
 		elisa_vm_put(vm);
 	}
-	flush_workqueue(elisa_works);
+	destroy_workqueue(bells);
 }

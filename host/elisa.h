@@ -50,10 +50,12 @@
 #include "filter.h"
 
 #undef pr_fmt
-#define pr_fmt(fmt)	      "elisa: " fmt
+#define pr_fmt(fmt)		     "elisa: " fmt
 
-#define ELISA_EVENT_RING      256
-#define ELISA_EXPORTS_PER_VMM 256
+#define ELISA_EVENT_RING	     256
+#define ELISA_EXPORTS_PER_VMM	     256
+#define ELISA_VMS_PER_VMM	     128
+#define ELISA_ATTACHMENTS_PER_EXPORT 1024
 
 /*
  * A token bucket, as the time until which all that was taken is paid for. The bucket is full when
@@ -94,16 +96,19 @@ struct elisa_vmm {
 	struct mmu_notifier notifier;
 	struct mm_struct *mm;	/* const; the notifier holds it (mm_count), so it is not reused */
 	struct hlist_node hash; /* elisa_registry, as all down to `gone` */
-	struct list_head grants;
+	struct list_head grants, vms;
 	u32 refs;
-	u32 export_count;	   /* of all its VMs */
-	struct elisa_bucket calls; /* what its VMs' hypercalls cost */
-	bool gone;		   /* no thread uses mm any more */
-	struct work_struct ending; /* const: ends what its VMs have */
-	struct mutex lock;	   /* all below */
-	struct xarray folios;	   /* by the first page's number: how many pins of it are ours */
-	u64 pins;		   /* of all folios; read without the lock, as `held` */
-	u64 held;		   /* pages of all folios */
+	u32 vm_count, export_count;   /* export_count: of all its VMs */
+	struct elisa_bucket calls;    /* what its VMs' hypercalls cost */
+	struct list_head unused;      /* elisa_run: to be unpinned */
+	bool gone;		      /* no thread uses mm any more */
+	struct work_struct ending;    /* const, as the next two: ends what its VMs have */
+	struct work_struct unpinning; /* of what is in `unused` */
+	struct work_struct failure;   /* looks for memory that failed in its VMs' exports */
+	struct mutex lock;	      /* all below */
+	struct xarray folios;	      /* by the first page's number: how many pins of it are ours */
+	u64 pins;		      /* of all folios; read without the lock, as `held` */
+	u64 held;		      /* pages of all folios */
 };
 
 /* What the administrator allows one VMM process. Owner: the list of its VMM's (elisa_registry). */
@@ -129,8 +134,10 @@ struct elisa_terms {
  */
 struct elisa_vm {
 	struct kref ref;
-	struct list_head node; /* in elisa_vms; elisa_registry, as `exports` */
+	struct list_head node;	  /* in elisa_vms; elisa_registry, as the next two */
+	struct list_head sibling; /* in vmm->vms */
 	struct list_head exports;
+	u64 sequence;	       /* const: the lists are in this order */
 	struct kvm *kvm;       /* const; valid while a vCPU is in `vcpus` */
 	struct mm_struct *mm;  /* const: the VMM's, for comparison only */
 	struct elisa_vmm *vmm; /* const, a reference */
@@ -142,14 +149,13 @@ struct elisa_vm {
 	spinlock_t lock;	  /* all below */
 	struct list_head vcpus;
 	struct elisa_attachment *slots[ELISA_SLOTS]; /* each a reference */
-	struct list_head unused;		     /* elisa_run: to be unpinned */
 	bool events_lost; /* aborts among them may not have been told of */
 	bool allow_pcid;  /* all its attachments' grants allow it; READ_ONCE'd by hooks */
 };
 
 /*
  * A run of pages that is pinned of one VMM. Owner: the list that it is in, or the exchange pointer.
- * Without an owner, no context shows it and no CPU remembers it: the VM's `unused` list.
+ * Without an owner, no context shows it and no CPU remembers it: the VMM's `unused` list.
  */
 struct elisa_run {
 	struct list_head node;
@@ -176,12 +182,12 @@ struct elisa_export {
 	struct hlist_node hash; /* by name or ticket */
 	struct elisa_vm *vm;	/* const, as all down to `owner`; a reference */
 	struct elisa_events *events;
+	u64 sequence; /* the lists are in this order */
 	u32 id, flags, limit_us, suspend_us;
 	struct elisa_terms terms; /* of the grant it was published under */
 	char name[ELISA_NAME_SIZE];
 	u8 ticket[ELISA_TICKET_SIZE];
 	struct work_struct poisoning; /* tells its vCPUs that it is poisoned */
-	struct work_struct failure;   /* looks for memory that failed */
 	struct mutex owner;	      /* the next one */
 	struct list_head mappings;    /* elisa_run */
 	spinlock_t lock;	      /* all below but the flags */
@@ -190,6 +196,7 @@ struct elisa_export {
 	u64 entry; /* offset in the object area */
 	u64 pages;
 	u64 next_attachment;
+	u32 attachment_count;
 	u64 places_offset, place_pages;
 	u32 place_count; /* 0: no donations; set once, after `places` */
 	struct elisa_place *places;
@@ -234,6 +241,7 @@ struct elisa_attachment {
 	u8 *sub_stub;
 	u32 exchange_pages;	    /* const */
 	u64 donated;		    /* export->lock: bytes */
+	u32 untold;		    /* export->lock: donations that its contexts do not know of */
 	struct list_head donations; /* export->lock: elisa_run */
 	struct elisa_run *exchange; /* vm->lock: pinned; NULL: none, or revoked */
 	struct list_head contexts;  /* vm->lock: of the vCPUs */
@@ -352,7 +360,8 @@ static inline int elisa_fail(int error, u32 *why, u32 reason, u64 *value, u64 v)
 extern u8 elisa_vcpu_filter[ELISA_FILTER_SIZE];
 struct elisa_vcpu *elisa_vcpu_find(struct kvm_vcpu *kvm_vcpu);
 bool elisa_vm_may_speak(struct kvm *kvm);
-struct elisa_vm *elisa_vm_after(u32 id);
+struct elisa_vm *elisa_vm_after(u64 sequence);
+struct elisa_vm *elisa_vmm_vm_after(struct elisa_vmm *vmm, u64 sequence);
 void elisa_vm_get(struct elisa_vm *vm);
 void elisa_vm_put(struct elisa_vm *vm);
 struct elisa_vcpu *elisa_vcpu_get(struct kvm_vcpu *kvm_vcpu);
@@ -360,8 +369,6 @@ void elisa_vcpu_gone(struct kvm_vcpu *kvm_vcpu);
 void elisa_vcpu_set_up(struct elisa_vcpu *vcpu, bool set_up);
 void elisa_vm_reset(struct elisa_vm *vm);
 void elisa_vm_end(struct elisa_vm *vm);
-void elisa_vm_leave(struct elisa_vm *vm, struct elisa_run *run);
-void elisa_vm_unpin_unused(struct elisa_vm *vm);
 void elisa_vm_work_soon(struct elisa_vm *vm);
 void elisa_vms_free(void);
 
@@ -371,6 +378,10 @@ struct elisa_vmm *elisa_vmm_of(struct mm_struct *mm);
 struct elisa_vmm *elisa_vmm_find(struct mm_struct *mm);
 void elisa_vmm_put(struct elisa_vmm *vmm);
 u64 elisa_vmm_charge(struct elisa_vmm *vmm, u64 now, u64 cost, u64 burst);
+void elisa_vmm_leave(struct elisa_vmm *vmm, struct elisa_run *run);
+void elisa_vmm_unpin_unused(struct elisa_vmm *vmm);
+void elisa_vmm_unpin_soon(struct elisa_vmm *vmm);
+void elisa_vmm_failure_soon(struct elisa_vmm *vmm);
 void elisa_vmm_exit(void);
 
 /* ---- grant.c */
@@ -396,7 +407,7 @@ int elisa_refuse_failed(struct page **pages, u32 count, const u64 *gpas, u32 *wh
 /* ---- failure.c: memory that fails */
 int elisa_failure_init(void);
 void elisa_failure_exit(void);
-void elisa_failure_look(struct work_struct *work);
+void elisa_failure_look(struct elisa_vmm *vmm);
 bool elisa_any_failed(struct page **pages, u32 count, u32 *which);
 
 /* ---- table.c: EPT and APT pages; the pure part is in ept.h */
@@ -449,7 +460,7 @@ bool elisa_ticket_is_set(const u8 *ticket);
 struct elisa_export *elisa_export_look_up(const char *name, const u8 *ticket, u32 *place);
 struct elisa_export *elisa_export_find(const char *name, const u8 *ticket, u32 *place);
 struct elisa_export *elisa_export_of(struct elisa_vm *vm, u32 id);
-struct elisa_export *elisa_export_after(struct elisa_vm *vm, u32 id);
+struct elisa_export *elisa_export_after(struct elisa_vm *vm, u64 sequence);
 int elisa_export_enter(struct elisa_export *export, u32 *why, u64 *value);
 bool elisa_export_leave(struct elisa_export *export);
 int elisa_place_set_ticket(struct elisa_export *export, u32 place, const u8 *ticket, u32 *why,
@@ -474,6 +485,7 @@ int elisa_export_map(struct elisa_export *export, struct kvm_vcpu *kvm_vcpu,
 int elisa_export_unmap(struct elisa_export *export, struct elisa_hc_unmap *in, u32 *why,
 		       u64 *value);
 bool elisa_export_is_mapped(struct elisa_export *export, u64 offset, u64 length);
+bool elisa_export_overlaps(struct elisa_export *export, u64 offset, u64 length);
 
 /* ---- places.c */
 int elisa_places_create(struct elisa_export *export, struct elisa_hc_places *in, u32 *why,
@@ -498,6 +510,7 @@ struct elisa_bell *elisa_bell_new(struct kvm *kvm);
 void elisa_bell_get(struct elisa_bell *bell);
 void elisa_bell_put(struct elisa_bell *bell);
 void elisa_bell_silence(struct elisa_bell *bell);
+int elisa_doorbell_init(void);
 void elisa_doorbell_exit(void);
 
 /* ---- attach.c */

@@ -9,7 +9,7 @@
  *   1. `dead` is set under export->lock: no attachment and no mapping is added after that.
  *   2. All its attachments are shut, and the CPUs that run their VMs' vCPUs interrupted once.
  *   3. Each attachment is revoked: its contexts show nothing of the object.
- *   4. The tables are freed; the pages go to their VMs, whose works unpin them.
+ *   4. The tables are freed; the pages go to their VMMs, whose works unpin them.
  *
  * Requests may still have a reference. They find `dead` under the lock, and the memory of the
  * export itself stays until the last of them is done.
@@ -131,7 +131,6 @@ static struct elisa_export *export_new(struct elisa_vm *vm, struct elisa_hc_expo
 	memcpy(export->name, in->name, ELISA_NAME_SIZE);
 	memcpy(export->ticket, in->ticket, ELISA_TICKET_SIZE);
 	INIT_WORK(&export->poisoning, spread_poison);
-	INIT_WORK(&export->failure, elisa_failure_look);
 	mutex_init(&export->owner);
 	INIT_LIST_HEAD(&export->mappings);
 	spin_lock_init(&export->lock);
@@ -238,10 +237,11 @@ static u32 lost_aborts(struct elisa_export *export, struct elisa_event *out, u32
 u32 elisa_exports_lost_aborts(struct elisa_vm *vm, struct elisa_event *out, u32 room)
 {
 	struct elisa_export *export;
-	u32 n = 0, id = 0;
+	u64 at = 0;
+	u32 n = 0;
 
-	while (n < room && (export = elisa_export_after(vm, id))) {
-		id = export->id;
+	while (n < room && (export = elisa_export_after(vm, at))) {
+		at = export->sequence;
 		n = lost_aborts(export, out, n, room);
 		elisa_export_put(export);
 	}
@@ -288,7 +288,6 @@ void elisa_export_kill(struct elisa_export *export)
 	/* another thread ends it */
 	if (!elisa_export_leave(export))
 		return;
-	mutex_lock(&export->owner);
 	shut_all(export);
 	while ((a = first_attachment(export))) {
 		elisa_attachment_finish(a);
@@ -296,20 +295,20 @@ void elisa_export_kill(struct elisa_export *export)
 	}
 	/* no context shows these tables any more, and no CPU remembers them */
 	elisa_export_table_free(export);
-	spin_lock(&export->vm->lock);
+	/* a request of the manager's that began before `dead` may be under way */
+	mutex_lock(&export->owner);
 	list_for_each_entry_safe(run, next, &export->mappings, node) {
 		list_del(&run->node);
-		elisa_vm_leave(export->vm, run);
+		elisa_vmm_leave(export->vm->vmm, run);
 	}
-	spin_unlock(&export->vm->lock);
 	mutex_unlock(&export->owner);
-	elisa_vm_work_soon(export->vm);
+	elisa_vmm_unpin_soon(export->vm->vmm);
 	elisa_export_put(export);
 }
 
-/* The manager's own wish: its pages are unpinned when it returns. */
+/* The manager's own wish: its pages are unpinned when it returns, if no other thread ends it. */
 void elisa_export_destroy(struct elisa_export *export)
 {
 	elisa_export_kill(export);
-	elisa_vm_unpin_unused(export->vm);
+	elisa_vmm_unpin_unused(export->vm->vmm);
 }

@@ -7,7 +7,7 @@
  * with such a page ends, and so does an attachment that gave one.
  *
  * All ways come to memory_failure(), which says so by a tracepoint when the page is marked. What is
- * mapped is looked at then, by a work of each export, which costs time for all of it: hardware
+ * mapped is looked at then, by a work of each VMM, which costs time for all of it: hardware
  * fails rarely, and only CAP_SYS_ADMIN can pretend it. A page that is marked before it is in a list is
  * refused there: elisa_refuse_failed().
  */
@@ -110,24 +110,29 @@ static void look_at(struct elisa_export *export)
 	}
 }
 
-/* An export's own work. */
-void elisa_failure_look(struct work_struct *work)
+/* All exports of a VMM's VMs: in a work of the VMM's. */
+void elisa_failure_look(struct elisa_vmm *vmm)
 {
-	struct elisa_export *export = container_of(work, struct elisa_export, failure);
+	struct elisa_export *export;
+	u64 at = 0;
 
-	look_at(export);
-	elisa_export_put(export);
+	while ((export = elisa_export_after(NULL, at))) {
+		at = export->sequence;
+		if (export->vm->vmm == vmm)
+			look_at(export);
+		elisa_export_put(export);
+	}
 }
 
 static void look_at_all(struct work_struct *work)
 {
 	struct elisa_export *export;
-	u32 id = 0;
+	u64 at = 0;
 
-	while ((export = elisa_export_after(NULL, id))) {
-		id = export->id;
-		if (!queue_work(elisa_works, &export->failure))
-			elisa_export_put(export);
+	while ((export = elisa_export_after(NULL, at))) {
+		at = export->sequence;
+		elisa_vmm_failure_soon(export->vm->vmm);
+		elisa_export_put(export);
 	}
 }
 

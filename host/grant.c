@@ -114,10 +114,10 @@ static bool end_exports(u32 id)
 {
 	struct elisa_export *export;
 	bool found = false;
-	u32 at = 0;
+	u64 at = 0;
 
 	while ((export = elisa_export_after(NULL, at))) {
-		at = export->id;
+		at = export->sequence;
 		if (export->terms.grant_id == id) {
 			elisa_export_kill(export);
 			found = true;
@@ -151,10 +151,10 @@ static bool end_of_grant(u32 id)
 {
 	bool found = end_exports(id);
 	struct elisa_vm *vm;
-	u32 at = 0;
+	u64 at = 0;
 
 	while ((vm = elisa_vm_after(at))) {
-		at = vm->id;
+		at = vm->sequence;
 		found |= end_attachments(vm, id);
 		elisa_vm_put(vm);
 	}
@@ -174,20 +174,27 @@ static void grant_free(struct elisa_grant *grant)
 	kfree(grant);
 }
 
-/* All grants of a VMM that is gone. What was made under them ends with its VMs. */
+/* A grant of the VMM's, or of any VMM's, that is in no list any more; or NULL. */
+static struct elisa_grant *take_grant(struct elisa_vmm *vmm)
+{
+	struct elisa_grant *grant;
+
+	spin_lock(&elisa_registry);
+	grant = vmm ? list_first_entry_or_null(&vmm->grants, struct elisa_grant, node) :
+		      list_first_entry_or_null(&elisa_grants, struct elisa_grant, all);
+	if (grant)
+		unlink_grant(grant);
+	spin_unlock(&elisa_registry);
+	return grant;
+}
+
+/* All grants of a VMM that is gone, or all. What was made under them ends with the VMs. */
 void elisa_grants_drop(struct elisa_vmm *vmm)
 {
 	struct elisa_grant *grant;
 
-	do {
-		spin_lock(&elisa_registry);
-		grant = list_first_entry_or_null(&vmm->grants, struct elisa_grant, node);
-		if (grant)
-			unlink_grant(grant);
-		spin_unlock(&elisa_registry);
-		if (grant)
-			grant_free(grant);
-	} while (grant);
+	while ((grant = take_grant(vmm)))
+		grant_free(grant);
 }
 
 int elisa_grant_add(struct elisa_host_grant *request)
@@ -260,13 +267,8 @@ int elisa_grant_remove(u32 id)
 	return found || ended ? 0 : -ENOENT;
 }
 
-/* The module goes. */
+/* The module goes. A VMM that ends may drop its own at the same time. */
 void elisa_grants_free(void)
 {
-	struct elisa_grant *grant, *next;
-
-	list_for_each_entry_safe(grant, next, &elisa_grants, all) {
-		unlink_grant(grant);
-		grant_free(grant);
-	}
+	elisa_grants_drop(NULL);
 }

@@ -10,7 +10,7 @@
  * long as one call costs, times the VMM's threads that sleep with it; a signal that kills ends it.
  */
 #include <linux/kvm_host.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 #include <linux/uaccess.h>
@@ -259,6 +259,23 @@ static u64 charge(struct elisa_vmm *vmm, u32 call, int r)
 				NSEC_PER_SEC);
 }
 
+/*
+ * A thread that is killed pays nothing after its call. A VMM may make one such thread after the
+ * other: so a thread whose VMM is deep in debt, deeper than threads that pay can bring it, pays
+ * before its call.
+ */
+static int pay_first(struct kvm_vcpu *kvm_vcpu)
+{
+	struct elisa_vcpu *vcpu = elisa_vcpu_find(kvm_vcpu);
+	u64 debt;
+
+	if (!vcpu || !READ_ONCE(elisa_calls_per_second))
+		return 0;
+	debt = elisa_vmm_charge(vcpu->vm->vmm, ktime_get_mono_fast_ns(), 0, 2ULL * NSEC_PER_SEC);
+	elisa_hypercall_wait(debt);
+	return fatal_signal_pending(current) ? -EINTR : 0;
+}
+
 static int hypercall(struct kvm_vcpu *kvm_vcpu, u64 *wait)
 {
 	u64 gpa = kvm_vcpu->arch.regs[VCPU_REGS_RCX];
@@ -270,6 +287,9 @@ static int hypercall(struct kvm_vcpu *kvm_vcpu, u64 *wait)
 	BUILD_BUG_ON(sizeof(struct elisa_hc_page) != PAGE_SIZE);
 	if (!PAGE_ALIGNED(gpa))
 		return -EINVAL;
+	r = pay_first(kvm_vcpu);
+	if (r)
+		return r;
 	/* KVM has checked it too; the module does not rest on that */
 	if ((vmcs_get(GUEST_SS_AR_BYTES) >> 5) & 3)
 		return -EPERM;

@@ -186,7 +186,7 @@ static void stop(void)
 
 static int init_works(void)
 {
-	/* not bound to the CPU of a vCPU that rings, which may keep a work from running there */
+	/* not bound to the CPU of a tenant's thread, which may keep a work from running there */
 	elisa_works = alloc_workqueue("elisa", WQ_UNBOUND, 0);
 	return elisa_works ? 0 : -ENOMEM;
 }
@@ -203,9 +203,12 @@ static int __init elisa_init(void)
 		return r;
 	elisa_tables_init();
 	elisa_directory_init();
-	r = elisa_failure_init();
+	r = elisa_doorbell_init();
 	if (r)
 		goto err_works;
+	r = elisa_failure_init();
+	if (r)
+		goto err_doorbell;
 	r = elisa_hooks_init();
 	if (r)
 		goto err_failure;
@@ -220,6 +223,8 @@ static int __init elisa_init(void)
 
 err_failure:
 	elisa_failure_exit();
+err_doorbell:
+	elisa_doorbell_exit();
 err_works:
 	destroy_workqueue(elisa_works);
 	elisa_tables_exit();

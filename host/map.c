@@ -43,6 +43,18 @@ bool elisa_export_is_mapped(struct elisa_export *export, u64 offset, u64 length)
 	return elisa_export_tables_map(export, offset, length);
 }
 
+/* The same by the list of mappings, for a range of any length: under export->owner. */
+bool elisa_export_overlaps(struct elisa_export *export, u64 offset, u64 length)
+{
+	struct elisa_run *run;
+
+	lockdep_assert_held(&export->owner);
+	list_for_each_entry(run, &export->mappings, node)
+		if (offset < run->offset + length_of(run) && run->offset < offset + length)
+			return true;
+	return false;
+}
+
 static int check_map(struct elisa_hc_map *in, u32 *why, u64 *value)
 {
 	if (in->pad)

@@ -20,15 +20,9 @@ static struct kvm_memory_slot *slot_of(struct kvm_vcpu *kvm_vcpu, u64 gpa)
 	return __gfn_to_memslot(kvm_memslots(kvm_vcpu->kvm), gpa >> PAGE_SHIFT);
 }
 
-/*
- * Host virtual address of a guest page that may be written: not of device or missing
- * memory nor of a read-only slot. The caller is in the vCPU's hypercall: KVM holds
- * kvm->srcu for reading.
- */
-int elisa_guest_hva(struct kvm_vcpu *kvm_vcpu, u64 gpa, unsigned long *hva, u32 *why)
+/* Of memory that the guest may write: not of device or missing memory, nor read-only. */
+static int check_slot(const struct kvm_memory_slot *slot, u32 *why)
 {
-	struct kvm_memory_slot *slot = slot_of(kvm_vcpu, gpa);
-
 	/* slots of KVM's own: the APIC access page, the real-mode TSS */
 	if (!slot || (slot->flags & KVM_MEMSLOT_INVALID) || slot->id >= KVM_USER_MEM_SLOTS) {
 		*why = ELISA_WHY_NOT_RAM;
@@ -38,8 +32,21 @@ int elisa_guest_hva(struct kvm_vcpu *kvm_vcpu, u64 gpa, unsigned long *hva, u32 
 		*why = ELISA_WHY_READ_ONLY;
 		return -EROFS;
 	}
-	*hva = __gfn_to_hva_memslot(slot, gpa >> PAGE_SHIFT);
 	return 0;
+}
+
+/*
+ * Host virtual address of a guest page that may be written. The caller is in the vCPU's hypercall:
+ * KVM holds kvm->srcu for reading.
+ */
+int elisa_guest_hva(struct kvm_vcpu *kvm_vcpu, u64 gpa, unsigned long *hva, u32 *why)
+{
+	struct kvm_memory_slot *slot = slot_of(kvm_vcpu, gpa);
+	int r = check_slot(slot, why);
+
+	if (!r)
+		*hva = __gfn_to_hva_memslot(slot, gpa >> PAGE_SHIFT);
+	return r;
 }
 
 /* Anonymous, shmem (tmpfs, memfd) and hugetlb memory stay what they are while pinned. */
@@ -63,6 +70,7 @@ static int pin_one(struct kvm_vcpu *kvm_vcpu, u64 gpa, struct page **page, u32 *
 {
 	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma;
+	struct kvm_memory_slot *slot = slot_of(kvm_vcpu, gpa);
 	unsigned long hva;
 	long n;
 	int r;
@@ -71,13 +79,14 @@ static int pin_one(struct kvm_vcpu *kvm_vcpu, u64 gpa, struct page **page, u32 *
 		*why = ELISA_WHY_RANGE;
 		return -EINVAL;
 	}
-	r = elisa_guest_hva(kvm_vcpu, gpa, &hva, why);
+	r = check_slot(slot, why);
 	if (r)
 		return r;
-	if (slot_of(kvm_vcpu, gpa)->flags & KVM_MEM_LOG_DIRTY_PAGES) {
+	if (slot->flags & KVM_MEM_LOG_DIRTY_PAGES) {
 		*why = ELISA_WHY_DIRTY_LOG;
 		return -EBUSY;
 	}
+	hva = __gfn_to_hva_memslot(slot, gpa >> PAGE_SHIFT);
 	r = mmap_read_lock_killable(mm);
 	if (r)
 		return r;

@@ -33,6 +33,7 @@ int elisa_places_create(struct elisa_export *export, struct elisa_hc_places *in,
 			u64 *value)
 {
 	struct elisa_place *places;
+	bool overlaps;
 	void *sink;
 	int r;
 
@@ -41,12 +42,15 @@ int elisa_places_create(struct elisa_export *export, struct elisa_hc_places *in,
 		return r;
 	places = places_new(export, in->count);
 	sink = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	/* keeps the manager from mapping something there; no guest has donated anything yet */
+	mutex_lock(&export->owner);
+	overlaps = elisa_export_overlaps(export, in->offset, in->size * in->count * PAGE_SIZE);
 	spin_lock(&export->lock);
 	if (export->dead) {
 		r = elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, in->id);
 	} else if (export->place_count) {
 		r = elisa_fail(-EBUSY, why, ELISA_WHY_NO_PLACE, value, export->place_count);
-	} else if (elisa_export_is_mapped(export, in->offset, in->size * in->count * PAGE_SIZE)) {
+	} else if (overlaps) {
 		r = elisa_fail(-EEXIST, why, ELISA_WHY_OVERLAP, value, in->offset);
 	} else if (!places || !sink) {
 		r = elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
@@ -58,6 +62,7 @@ int elisa_places_create(struct elisa_export *export, struct elisa_hc_places *in,
 		smp_store_release(&export->place_count, in->count);
 	}
 	spin_unlock(&export->lock);
+	mutex_unlock(&export->owner);
 	if (r) {
 		free_page((unsigned long)sink);
 		kfree(places);

@@ -8,12 +8,13 @@
  *   kick     The CPUs that run a vCPU of the VM leave guest mode once. After that no CPU runs or
  *            resumes any of the contexts. A vCPU may still be on its way from such an exit to its
  *            exit hook: see context_end() in sync.c.
- *   finish   The donated pages leave the object, with a flush. Under export->lock and vm->lock the
- *            attachment leaves the export: `export` is NULL after that, the place is free, the
- *            exchange buffer is not its own any more. The thread that finds `export` set does this.
+ *   finish   The donated pages leave the object, with a flush; each thread that does this flushes
+ *            for what it took. Under export->lock and vm->lock the attachment leaves the export:
+ *            `export` is NULL after that, the place is free, the exchange buffer is not its own
+ *            any more. The thread that finds `export` set does this.
  *
  * A revoked attachment keeps its slot until the guest detaches, so that callers get an error and
- * not a fault. Pages of the guest's go to its VM, whose thread or work unpins them.
+ * not a fault. Pages of the guest's go to its VMM, whose thread or work unpins them.
  */
 #include <linux/nospec.h>
 #include <linux/slab.h>
@@ -113,11 +114,16 @@ static void leave_export(struct elisa_export *export, struct elisa_attachment *a
 			c->pdpt[ELISA_IN_SUB][i] = 0;
 	elisa_place_leave(export, a);
 	list_del(&a->node);
+	export->attachment_count--;
 	a->export = NULL;
 	elisa_vm_update_pcid(a->vm);
 	if (a->exchange)
-		elisa_vm_leave(a->vm, a->exchange);
+		elisa_vmm_leave(a->vm->vmm, a->exchange);
 	a->exchange = NULL;
+	/* before the place's next attachment */
+	elisa_event(a->events, (struct elisa_event){.type = ELISA_EVENT_DETACH,
+						    .export_id = a->export_id,
+						    .attachment = a->number});
 }
 
 /* The attachment is shut, and no CPU runs its contexts. True: this thread has ended it. */
@@ -128,18 +134,14 @@ static bool finish(struct elisa_export *export, struct elisa_attachment *a)
 	elisa_donations_end(export, a);
 	spin_lock(&export->lock);
 	spin_lock(&a->vm->lock);
-	was_attached = a->export;
+	was_attached = a->export && !WARN_ON_ONCE(!a->shut);
 	if (was_attached)
 		leave_export(export, a);
 	spin_unlock(&a->vm->lock);
 	spin_unlock(&export->lock);
-	if (!was_attached)
-		return false;
-	elisa_hooks_disarm();
-	elisa_event(a->events, (struct elisa_event){.type = ELISA_EVENT_DETACH,
-						    .export_id = a->export_id,
-						    .attachment = a->number});
-	return true;
+	if (was_attached)
+		elisa_hooks_disarm();
+	return was_attached;
 }
 
 /* One that is revoked was kicked before it was finished. */
@@ -165,11 +167,11 @@ void elisa_attachment_finish(struct elisa_attachment *a)
 	if (finish(export, a)) {
 		/* a process that sleeps until its place is rung learns of it */
 		elisa_ring(a->bell);
+		elisa_vmm_unpin_soon(a->vm->vmm);
+		elisa_vm_work_soon(a->vm);
 		/* the attachment's */
 		elisa_export_put(export);
 	}
-	/* also if another thread has ended it: this one may have left pages to the VM */
-	elisa_vm_work_soon(a->vm);
 	elisa_export_put(export);
 }
 
@@ -195,7 +197,7 @@ void elisa_attachment_free(struct elisa_attachment *a)
 	}
 	spin_unlock(&vm->lock);
 	elisa_contexts_free(&gone);
-	elisa_vm_unpin_unused(vm);
+	elisa_vmm_unpin_unused(vm->vmm);
 	/* vCPUs may have contexts that only they can end, or nothing that they need */
 	elisa_vm_work_soon(vm);
 	if (had_slot)

@@ -303,18 +303,27 @@ void elisa_export_tables_free_shut(struct elisa_export *export, u64 offset, u64 
 	}
 }
 
-/* No context shows them any more: without a lock. */
+static void directory_free(u64 *pd)
+{
+	unsigned int i;
+
+	for (i = 0; pd && i < 512; i++)
+		page_free(table_of(pd[i]));
+	page_free(pd);
+}
+
+/* No context shows them any more. A request may still look for them: it finds none. */
 void elisa_export_table_free(struct elisa_export *export)
 {
-	unsigned int gib, i;
+	unsigned int gib;
+	u64 *pd;
 
 	for (gib = 0; gib < ELISA_OBJECT_GIB; gib++) {
-		if (!export->pd[gib])
-			continue;
-		for (i = 0; i < 512; i++)
-			page_free(table_of(export->pd[gib][i]));
-		page_free(export->pd[gib]);
+		spin_lock(&export->lock);
+		pd = export->pd[gib];
 		export->pd[gib] = NULL;
+		spin_unlock(&export->lock);
+		directory_free(pd);
 	}
 }
 

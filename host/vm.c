@@ -8,12 +8,11 @@
  * that have spoken. Its memory stays until nothing refers to it any more. KVM frees vCPUs when the
  * VM's last file is closed, so no vCPU of the VM is in a hypercall then.
  *
- * What a VM does not need any more is given back by a work of its own, so that no other tenant's
- * thread unpins its pages or waits for its vCPUs:
+ * What a VM's vCPUs do not need any more is given back by a work of its own, so that no other
+ * tenant's thread waits for them:
  *
  *   contexts whose vCPU was on its way out of them when they ended (sync.c)
  *   the list pages of vCPUs that are attached to nothing any more
- *   pages that were in an export or exchange buffer which another VM has ended
  */
 #include <linux/hash.h>
 #include <linux/rculist.h>
@@ -28,7 +27,7 @@ LIST_HEAD(elisa_vms);
 static DEFINE_HASHTABLE(vcpus, 12); /* RCU; written under elisa_registry */
 /* For hook_entry.S: how many vCPUs that are set up share a byte. Written under elisa_registry. */
 u8 elisa_vcpu_filter[ELISA_FILTER_SIZE];
-static u32 next_vm = 1; /* elisa_registry */
+static u64 last_vm; /* elisa_registry: the sequence */
 
 /* The vCPU's state or NULL. The caller is the vCPU's thread or has its file open. */
 struct elisa_vcpu *elisa_vcpu_find(struct kvm_vcpu *kvm_vcpu)
@@ -68,7 +67,6 @@ static void vm_release(struct kref *ref)
 {
 	struct elisa_vm *vm = container_of(ref, struct elisa_vm, ref);
 
-	WARN_ON(!list_empty(&vm->unused));
 	elisa_bell_put(vm->bell);
 	elisa_events_put(vm->events);
 	elisa_vmm_put(vm->vmm);
@@ -82,12 +80,12 @@ void elisa_vm_put(struct elisa_vm *vm)
 }
 
 /* Under elisa_registry. */
-static struct elisa_vm *find_by_kvm(struct kvm *kvm)
+static struct elisa_vm *find_by_kvm(struct elisa_vmm *vmm, struct kvm *kvm)
 {
 	struct elisa_vm *vm;
 
 	lockdep_assert_held(&elisa_registry);
-	list_for_each_entry(vm, &elisa_vms, node)
+	list_for_each_entry(vm, &vmm->vms, sibling)
 		if (vm->kvm == kvm)
 			return vm;
 	return NULL;
@@ -102,19 +100,35 @@ bool elisa_vm_may_speak(struct kvm *kvm)
 	spin_lock(&elisa_registry);
 	vmm = elisa_vmm_find(kvm->mm);
 	/* a VM that has spoken keeps its VMM */
-	may = vmm && (elisa_vmm_rights(vmm) || find_by_kvm(kvm));
+	may = vmm && (elisa_vmm_rights(vmm) || find_by_kvm(vmm, kvm));
 	spin_unlock(&elisa_registry);
 	return may;
 }
 
-/* The VM with the lowest number above @id, with a reference; NULL: there is none. */
-struct elisa_vm *elisa_vm_after(u32 id)
+/* The VM that came first after number @sequence, with a reference; NULL: there is none. */
+struct elisa_vm *elisa_vm_after(u64 sequence)
 {
 	struct elisa_vm *vm, *found = NULL;
 
 	spin_lock(&elisa_registry);
 	list_for_each_entry(vm, &elisa_vms, node)
-		if (vm->id > id) {
+		if (vm->sequence > sequence) {
+			found = vm;
+			elisa_vm_get(vm);
+			break;
+		}
+	spin_unlock(&elisa_registry);
+	return found;
+}
+
+/* The same of one VMM's. */
+struct elisa_vm *elisa_vmm_vm_after(struct elisa_vmm *vmm, u64 sequence)
+{
+	struct elisa_vm *vm, *found = NULL;
+
+	spin_lock(&elisa_registry);
+	list_for_each_entry(vm, &vmm->vms, sibling)
+		if (vm->sequence > sequence) {
 			found = vm;
 			elisa_vm_get(vm);
 			break;
@@ -134,33 +148,10 @@ void elisa_vm_work_soon(struct elisa_vm *vm)
 		elisa_vm_put(vm);
 }
 
-/* Pages of the VM's that no CPU can reach any more. Under vm->lock; a work or the caller unpins. */
-void elisa_vm_leave(struct elisa_vm *vm, struct elisa_run *run)
-{
-	lockdep_assert_held(&vm->lock);
-	list_add_tail(&run->node, &vm->unused);
-}
-
-/* Unpins what the VM does not need any more. Its own thread or work: may sleep. */
-void elisa_vm_unpin_unused(struct elisa_vm *vm)
-{
-	struct elisa_run *run, *next;
-	LIST_HEAD(unused);
-
-	spin_lock(&vm->lock);
-	list_splice_init(&vm->unused, &unused);
-	spin_unlock(&vm->lock);
-	list_for_each_entry_safe(run, next, &unused, node) {
-		list_del(&run->node);
-		elisa_run_free(vm->vmm, run);
-	}
-}
-
 static void vm_work(struct work_struct *work)
 {
 	struct elisa_vm *vm = container_of(to_delayed_work(work), struct elisa_vm, work);
 
-	elisa_vm_unpin_unused(vm);
 	if (elisa_vcpus_give_back(vm)) {
 		elisa_vm_get(vm);
 		if (!queue_delayed_work(elisa_works, &vm->work, HZ / 10))
@@ -194,7 +185,6 @@ static struct elisa_vm *vm_new(struct kvm *kvm)
 	vm->pid = task_tgid_nr(current);
 	INIT_LIST_HEAD(&vm->exports);
 	INIT_LIST_HEAD(&vm->vcpus);
-	INIT_LIST_HEAD(&vm->unused);
 	INIT_DELAYED_WORK(&vm->work, vm_work);
 	spin_lock_init(&vm->lock);
 	return vm;
@@ -208,6 +198,36 @@ err_vm:
 	return NULL;
 }
 
+/* Into the lists, if the VM is not there already, and its VMM may have one more. */
+static struct elisa_vm *vm_enter(struct elisa_vm *fresh)
+{
+	struct elisa_vmm *vmm = fresh->vmm;
+	struct elisa_vm *vm;
+
+	spin_lock(&elisa_registry);
+	vm = find_by_kvm(vmm, fresh->kvm);
+	if (!vm && vmm->vm_count < ELISA_VMS_PER_VMM) {
+		vm = fresh;
+		elisa_vm_get(vm);
+		vm->sequence = ++last_vm;
+		vm->id = (u32)vm->sequence;
+		list_add_tail(&vm->node, &elisa_vms);
+		list_add_tail(&vm->sibling, &vmm->vms);
+		vmm->vm_count++;
+	}
+	spin_unlock(&elisa_registry);
+	return vm;
+}
+
+/* Under elisa_registry. */
+static void vm_leave(struct elisa_vm *vm)
+{
+	lockdep_assert_held(&elisa_registry);
+	list_del(&vm->node);
+	list_del(&vm->sibling);
+	vm->vmm->vm_count--;
+}
+
 /*
  * The VM of a vCPU that speaks for the first time, or NULL. The vCPU's thread is in the hypercall,
  * so the VM stays in the list until the vCPU is in the VM's list.
@@ -218,18 +238,8 @@ static struct elisa_vm *vm_of(struct kvm *kvm)
 
 	if (!fresh)
 		return NULL;
-	spin_lock(&elisa_registry);
-	vm = find_by_kvm(kvm);
-	if (!vm) {
-		vm = fresh;
-		fresh = NULL;
-		vm->id = next_vm++;
-		list_add_tail(&vm->node, &elisa_vms);
-	}
-	spin_unlock(&elisa_registry);
-	/* another vCPU has spoken before */
-	if (fresh)
-		elisa_vm_put(fresh);
+	vm = vm_enter(fresh);
+	elisa_vm_put(fresh);
 	return vm;
 }
 
@@ -263,27 +273,35 @@ struct elisa_vcpu *elisa_vcpu_get(struct kvm_vcpu *kvm_vcpu)
 
 /* ---- going */
 
-/* The VM is attached to nothing any more. A thread or work of its own, or of its VMM's end. */
+/*
+ * Ends what the VM is attached to now. A thread of its own may attach it meanwhile, in a slot that
+ * is free already: that attachment is not shut, and stays. A thread or work of the VM's own, or of
+ * its VMM's end.
+ */
 static void detach_all(struct elisa_vm *vm)
 {
-	struct elisa_attachment *a;
+	struct elisa_attachment *shut[ELISA_SLOTS];
 	struct elisa_kick kick;
-	u32 slot;
+	u32 slot, count = 0;
 
 	elisa_kick_begin(&kick);
 	spin_lock(&vm->lock);
-	for (slot = 0; slot < ELISA_SLOTS; slot++)
-		if (vm->slots[slot])
-			elisa_attachment_shut(vm->slots[slot], &kick);
+	for (slot = 0; slot < ELISA_SLOTS; slot++) {
+		if (!vm->slots[slot])
+			continue;
+		elisa_attachment_shut(vm->slots[slot], &kick);
+		/* one that is not complete is given back by the thread that makes it */
+		if (!vm->slots[slot]->number)
+			continue;
+		kref_get(&vm->slots[slot]->ref);
+		shut[count++] = vm->slots[slot];
+	}
 	spin_unlock(&vm->lock);
 	elisa_kick_end(&kick);
-	for (slot = 0; slot < ELISA_SLOTS; slot++) {
-		a = elisa_attachment_in(vm, slot);
-		if (!a)
-			continue;
-		elisa_attachment_finish(a);
-		elisa_attachment_free(a);
-		elisa_attachment_put(a);
+	while (count--) {
+		elisa_attachment_finish(shut[count]);
+		elisa_attachment_free(shut[count]);
+		elisa_attachment_put(shut[count]);
 	}
 }
 
@@ -299,7 +317,7 @@ void elisa_vm_reset(struct elisa_vm *vm)
 	}
 	elisa_events_clear(vm->events);
 	elisa_bell_silence(vm->bell);
-	elisa_vm_unpin_unused(vm);
+	elisa_vmm_unpin_unused(vm->vmm);
 }
 
 /*
@@ -361,7 +379,7 @@ void elisa_vcpu_gone(struct kvm_vcpu *kvm_vcpu)
 	spin_lock(&elisa_registry);
 	hash_del_rcu(&vcpu->hash);
 	if (last)
-		list_del(&vm->node);
+		vm_leave(vm);
 	spin_unlock(&elisa_registry);
 	spin_unlock(&vm->lock);
 	elisa_contexts_free(&gone);
@@ -398,7 +416,7 @@ void elisa_vms_free(void)
 			elisa_vm_put(vm);
 		forget_vcpus(vm);
 		spin_lock(&elisa_registry);
-		list_del(&vm->node);
+		vm_leave(vm);
 		spin_unlock(&elisa_registry);
 		elisa_vm_reset(vm);
 		elisa_vm_put(vm);

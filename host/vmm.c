@@ -27,15 +27,30 @@ static void end_gone(struct work_struct *work)
 {
 	struct elisa_vmm *vmm = container_of(work, struct elisa_vmm, ending);
 	struct elisa_vm *vm;
-	u32 id = 0;
+	u64 at = 0;
 
 	elisa_grants_drop(vmm);
-	while ((vm = elisa_vm_after(id))) {
-		id = vm->id;
-		if (vm->vmm == vmm)
-			elisa_vm_end(vm);
+	while ((vm = elisa_vmm_vm_after(vmm, at))) {
+		at = vm->sequence;
+		elisa_vm_end(vm);
 		elisa_vm_put(vm);
 	}
+	elisa_vmm_put(vmm);
+}
+
+static void unpin(struct work_struct *work)
+{
+	struct elisa_vmm *vmm = container_of(work, struct elisa_vmm, unpinning);
+
+	elisa_vmm_unpin_unused(vmm);
+	elisa_vmm_put(vmm);
+}
+
+static void look_for_failures(struct work_struct *work)
+{
+	struct elisa_vmm *vmm = container_of(work, struct elisa_vmm, failure);
+
+	elisa_failure_look(vmm);
 	elisa_vmm_put(vmm);
 }
 
@@ -52,7 +67,11 @@ static struct mmu_notifier *notifier_new(struct mm_struct *mm)
 		return ERR_PTR(-ENOMEM);
 	vmm->mm = mm;
 	INIT_LIST_HEAD(&vmm->grants);
+	INIT_LIST_HEAD(&vmm->vms);
+	INIT_LIST_HEAD(&vmm->unused);
 	INIT_WORK(&vmm->ending, end_gone);
+	INIT_WORK(&vmm->unpinning, unpin);
+	INIT_WORK(&vmm->failure, look_for_failures);
 	mutex_init(&vmm->lock);
 	xa_init_flags(&vmm->folios, XA_FLAGS_ACCOUNT);
 	return &vmm->notifier;
@@ -62,7 +81,7 @@ static void notifier_free(struct mmu_notifier *notifier)
 {
 	struct elisa_vmm *vmm = vmm_of(notifier);
 
-	WARN_ON(vmm->pins || vmm->export_count);
+	WARN_ON(vmm->pins || vmm->export_count || vmm->vm_count);
 	xa_destroy(&vmm->folios);
 	kfree(vmm);
 }
@@ -160,6 +179,55 @@ u64 elisa_vmm_charge(struct elisa_vmm *vmm, u64 now, u64 cost, u64 burst)
 	wait = elisa_bucket_wait(&vmm->calls, now, burst);
 	spin_unlock(&elisa_registry);
 	return wait;
+}
+
+/* ---- pages that no CPU can reach any more
+ *
+ * Unpinning takes vmm->lock, which threads of the VMM hold while they are charged for memory or get
+ * no processor. So no thread of another tenant does it. There is one work for it, so that one VMM
+ * makes one worker wait at most.
+ */
+
+/* The caller, or the VMM's work, unpins the run. */
+void elisa_vmm_leave(struct elisa_vmm *vmm, struct elisa_run *run)
+{
+	spin_lock(&elisa_registry);
+	list_add_tail(&run->node, &vmm->unused);
+	spin_unlock(&elisa_registry);
+}
+
+/* A thread or work of the VMM's own: may sleep. */
+void elisa_vmm_unpin_unused(struct elisa_vmm *vmm)
+{
+	struct elisa_run *run, *next;
+	LIST_HEAD(unused);
+
+	spin_lock(&elisa_registry);
+	list_splice_init(&vmm->unused, &unused);
+	spin_unlock(&elisa_registry);
+	list_for_each_entry_safe(run, next, &unused, node) {
+		list_del(&run->node);
+		elisa_run_free(vmm, run);
+	}
+}
+
+/* A work of the VMM's runs soon, with a reference to it. The caller has one. */
+static void work_soon(struct elisa_vmm *vmm, struct work_struct *work)
+{
+	spin_lock(&elisa_registry);
+	if (queue_work(elisa_works, work))
+		vmm->refs++;
+	spin_unlock(&elisa_registry);
+}
+
+void elisa_vmm_unpin_soon(struct elisa_vmm *vmm)
+{
+	work_soon(vmm, &vmm->unpinning);
+}
+
+void elisa_vmm_failure_soon(struct elisa_vmm *vmm)
+{
+	work_soon(vmm, &vmm->failure);
 }
 
 /* There are no grants and no VMs any more. */

@@ -179,7 +179,7 @@ static void start_once(void)
 	started = true;
 	elisa_tables_init();
 	elisa_directory_init();
-	shim_assert(!elisa_failure_init());
+	shim_assert(!elisa_doorbell_init() && !elisa_failure_init());
 	for (u32 slot = 0; slot < ELISA_SLOTS; slot++)
 		shim_assert(!elisa_slot_prepare(slot));
 	atexit(elisa_tables_exit);

@@ -107,6 +107,36 @@ static void an_attach_whose_vm_is_reset(void **state)
 	refused(-ENOENT, ELISA_WHY_NO_ATTACHMENT, 0);
 }
 
+static void attach_once_more(void)
+{
+	struct elisa_hc_page other;
+
+	assert_int_equal(host_call(GUEST, ELISA_HC_ATTACH,
+				   request_attach(&other, "shop", ROOT + PAGE_SIZE, 1)),
+			 -ENOSPC);
+	assert_int_equal(host_call(GUEST, ELISA_HC_ATTACH,
+				   request_attach(&other, "shop.open", ROOT + PAGE_SIZE, 1)),
+			 0);
+}
+
+/* An attachment that comes while a RESET waits for CPUs is none of those that the RESET ends. */
+static void an_attach_in_a_reset(void **state)
+{
+	u32 open = create("shop.open");
+
+	(void)state;
+	map(open, 0, 1);
+	publish(open, 0, 0, ELISA_OK, 0);
+	assert_int_equal(host_attach("shop", ROOT, 1), 0);
+	memset(&page, 0, sizeof(page));
+	meanwhile(attach_once_more, -1);
+	expect(GUEST, ELISA_HC_RESET, 0, ELISA_OK, 0);
+	assert_null(host_vm(GUEST)->slots[0]);
+	assert_non_null(host_vm(GUEST)->slots[1]);
+	assert_non_null(host_vm(GUEST)->slots[1]->export);
+	assert_int_equal(atomic64_read(&machines[GUEST].mm.pinned_vm), 1);
+}
+
 static void attach_too(void)
 {
 	struct elisa_hc_page same;
@@ -259,11 +289,17 @@ static void a_table_that_is_used_again(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(an_attach_whose_grant_goes),     TEST(an_attach_whose_export_goes),
-		TEST(an_attach_whose_ticket_goes),    TEST(an_attach_whose_vm_is_reset),
-		TEST(two_attaches_of_one_process),    TEST(a_publication_whose_grant_goes),
-		TEST(a_donation_whose_donor_goes),    TEST(a_context_whose_attachment_goes),
-		TEST(a_context_whose_list_page_goes), TEST(two_donations_for_one_room),
+		TEST(an_attach_whose_grant_goes),
+		TEST(an_attach_whose_export_goes),
+		TEST(an_attach_whose_ticket_goes),
+		TEST(an_attach_whose_vm_is_reset),
+		TEST(an_attach_in_a_reset),
+		TEST(two_attaches_of_one_process),
+		TEST(a_publication_whose_grant_goes),
+		TEST(a_donation_whose_donor_goes),
+		TEST(a_context_whose_attachment_goes),
+		TEST(a_context_whose_list_page_goes),
+		TEST(two_donations_for_one_room),
 		TEST(a_table_that_is_used_again),
 	};
 

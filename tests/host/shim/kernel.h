@@ -403,6 +403,10 @@ struct task_struct {
 	struct mm_struct *mm;
 	int pid;
 	bool killed;
+	unsigned long nvcsw, nivcsw;
+	struct {
+		u64 sum_exec_runtime;
+	} se;
 };
 struct pid {
 	struct task_struct *task;
@@ -522,9 +526,15 @@ extern struct tracepoint shim_memory_failure;
 #define tracepoint_synchronize_unregister()	 ((void)0)
 void shim_fail_page(struct page *page);
 
-#define WARN_ON(condition) shim_assert(!(condition))
-#define cond_resched()	   shim_assert(!shim_spin_depth)
-#define pr_err(...)	   ((void)0)
+#define WARN_ON(condition)	shim_assert(!(condition))
+static inline bool shim_warn(bool condition)
+{
+	shim_assert(!condition);
+	return condition;
+}
+#define WARN_ON_ONCE shim_warn
+#define cond_resched()		shim_assert(!shim_spin_depth)
+#define pr_err(...)		((void)0)
 
 unsigned long copy_from_user(void *to, const void *from, unsigned long n);
 unsigned long copy_to_user(void *to, const void *from, unsigned long n);
