@@ -63,10 +63,12 @@ enum elisa_why elisa_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid)
 	/*
 	 * The sub stub's XRSTOR leaves alone what XCR0 does not name, and a function can use the
 	 * XMM registers without XCR0[1] (SDM vol. 1, 13.5.2). All other components cannot be
-	 * written in sub if XCR0 does not name them, and ring 3 cannot change XCR0.
+	 * written in sub if XCR0 does not name them, and ring 3 cannot change XCR0. The stubs leave
+	 * the upper half of XRSTOR's mask to chance: no component may be there.
 	 */
 	if ((cr4 & X86_CR4_OSXSAVE) &&
-	    (kvm_vcpu->arch.xcr0 & XFEATURE_MASK_FPSSE) != XFEATURE_MASK_FPSSE)
+	    ((kvm_vcpu->arch.xcr0 & XFEATURE_MASK_FPSSE) != XFEATURE_MASK_FPSSE ||
+	     upper_32_bits(kvm_vcpu->arch.xcr0)))
 		return ELISA_WHY_VCPU_STATE;
 	if (!(kvm_vcpu->arch.efer & EFER_LMA))
 		return ELISA_WHY_VCPU_STATE;

@@ -46,6 +46,7 @@ typedef u64 gfn_t;
 	} while (0)
 void shim_bug(const char *file, int line, const char *text) __attribute__((noreturn));
 
+#define upper_32_bits(n)	    ((u32)((u64)(n) >> 32))
 #define min_t(type, a, b)	    ((type)(a) < (type)(b) ? (type)(a) : (type)(b))
 #define max_t(type, a, b)	    ((type)(a) > (type)(b) ? (type)(a) : (type)(b))
 #define max(a, b)		    ((a) > (b) ? (a) : (b))
