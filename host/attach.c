@@ -287,7 +287,7 @@ void elisa_attachment_shut(struct elisa_attachment *a)
 
 		raw_spin_lock_irqsave(&vcpu->lock, flags);
 		c->revoked = true;
-		c->entry = vcpu->inside ? vcpu->entries : 0;
+		c->entry = READ_ONCE(vcpu->inside) ? vcpu->entries : 0;
 		vcpu->stale = true;
 		raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 	}
@@ -379,7 +379,7 @@ static void context_end(struct elisa_context *c)
 
 	list_del_init(&c->node);
 	raw_spin_lock_irqsave(&vcpu->lock, flags);
-	c->dead = vcpu->inside && vcpu->entries == c->entry;
+	c->dead = READ_ONCE(vcpu->inside) && vcpu->entries == c->entry;
 	if (!c->dead)
 		context_unlink(c);
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);

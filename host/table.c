@@ -442,7 +442,7 @@ static struct cpumask running; /* elisa_lock */
 
 static void note_cpu(struct elisa_vcpu *vcpu)
 {
-	if (vcpu->inside)
+	if (READ_ONCE(vcpu->inside))
 		cpumask_set_cpu(vcpu->cpu, &running);
 }
 

@@ -146,7 +146,7 @@ static void test(void)
 	CHECK_EQ(out.exit, 0);
 	CHECK(out.error == ELISA_CALL_FAULT || !(out.value & FLAG_AC));
 	CHECK_EQ(out.regs.rflags & FLAG_AC, FLAG_AC);
-	printf("registers: no secret left by returns and aborts; the guarded stub keeps what is the caller's\n");
+	printf("registers: no secret left by returns and aborts, the caller keeps its own\n");
 }
 
 int main(void)

@@ -167,6 +167,7 @@ struct hlist_node {
 struct rcu_head {
 	void *unused;
 };
+#define DECLARE_HASHTABLE(name, bits)	struct list_head name
 #define DEFINE_HASHTABLE(name, bits)	LIST_HEAD(name)
 #define hash_add_rcu(table, entry, key) list_add_tail(&(entry)->node, &(table))
 #define hash_del_rcu(entry)		list_del(&(entry)->node)
@@ -175,8 +176,12 @@ struct rcu_head {
 #define rcu_read_lock()		   ((void)0)
 #define rcu_read_unlock()	   ((void)0)
 #define rcu_barrier()		   ((void)0)
+#define preempt_disable_notrace()  ((void)0)
+#define preempt_enable_notrace()   ((void)0)
 
 /* ---- bits */
+#define BITS_PER_LONG		   64
+#define __ffs(bits)		   ((unsigned long)__builtin_ctzl(bits))
 #define DECLARE_BITMAP(name, bits) unsigned long name[((bits) + 63) / 64]
 static inline void set_bit(unsigned int n, unsigned long *map)
 {
@@ -536,7 +541,7 @@ struct kvm {
 struct kvm_vcpu {
 	int vcpu_idx;
 	struct kvm *kvm;
-	struct {
+	struct kvm_vcpu_arch {
 		unsigned long regs[SHIM_REGS], cr4;
 		u64 efer, xcr0;
 		u32 hflags;
@@ -560,6 +565,8 @@ static inline unsigned long __gfn_to_hva_memslot(const struct kvm_memory_slot *s
 /* ---- in the place of host/vmx.h: a VMCS that is an array */
 #define ELISA_HOST_VMX_H
 #define SECONDARY_VM_EXEC_CONTROL	      0x401e
+#define VM_EXIT_REASON			      0x4402
+#define EPT_POINTER			      0x201a
 #define GUEST_CS_AR_BYTES		      0x4816
 #define GUEST_SS_AR_BYTES		      0x4818
 #define GUEST_CR3			      0x6802
@@ -581,6 +588,24 @@ static inline unsigned long __gfn_to_hva_memslot(const struct kvm_memory_slot *s
 #define DEBUGCTLMSR_BTINT		      (1u << 8)
 #define vmcs_get(field)			      (shim_vmcs[field])
 
+enum {
+	EXIT_REASON_EXTERNAL_INTERRUPT = 1,
+	EXIT_REASON_INTERRUPT_WINDOW = 7,
+	EXIT_REASON_NMI_WINDOW,
+	EXIT_REASON_CPUID = 10,
+	EXIT_REASON_HLT = 12,
+	EXIT_REASON_VMCALL = 18,
+	EXIT_REASON_MSR_READ = 31,
+	EXIT_REASON_MSR_WRITE,
+	EXIT_REASON_PAUSE_INSTRUCTION = 40,
+	EXIT_REASON_TPR_BELOW_THRESHOLD = 43,
+	EXIT_REASON_GDTR_IDTR = 46,
+	EXIT_REASON_LDTR_TR,
+	EXIT_REASON_PREEMPTION_TIMER = 52,
+	EXIT_REASON_VMFUNC = 59
+};
+#define MSR_IA32_DEBUGCTLMSR 0x1d9
+
 /* ---- the processor, as predicate.c asks it */
 enum {
 	X86_FEATURE_INTEL_PT,
@@ -594,7 +619,8 @@ enum {
 #define ARCH_LBR_CTL_LBREN 1ULL
 extern bool shim_cpu_has[2];
 extern u64 shim_trace_msr[2]; /* it must not be read where the processor does not have it */
-#define boot_cpu_has(feature) (shim_cpu_has[feature])
+#define boot_cpu_has(feature)	(shim_cpu_has[feature])
+#define static_cpu_has(feature) (shim_cpu_has[feature])
 #define rdmsrl(msr, to)                         \
 	do {                                    \
 		shim_assert(shim_cpu_has[msr]); \
