@@ -151,11 +151,13 @@ static void xrstor_image_build(__u8 *page)
 	page[ELISA_XRSTOR_IMAGE + 25] = 0x1f;
 }
 
-/* Uses eax and edx. PKRU (component 9) is the guest's and stays. */
+/*
+ * Uses eax. PKRU (component 9) is the guest's and stays. EDX, the other half of the mask, is an
+ * argument or the result, and selects nothing: the entry predicate wants XCR0[63:32] = 0.
+ */
 static void emit_xrstor(struct code *c)
 {
 	EMIT(c, 0xb8, 0xff, 0xfd, 0xff, 0xff); /* mov $~(1 << 9), %eax */
-	EMIT(c, 0x83, 0xca, 0xff);	       /* or $-1, %edx */
 	EMIT(c, 0x0f, 0xae, 0x2d);	       /* xrstor image(%rip) */
 	emit_rel32(c, ELISA_XRSTOR_IMAGE, 0);
 }
@@ -186,22 +188,15 @@ void elisa_sub_stub_build(__u8 *page, unsigned int slot, unsigned int mode,
 	emit_rel32(&c, strict ? STACK_TOP : STACK_TOP - 16, 0);
 	EMIT(&c, 0x6a, 0x02); /* push $2 */
 	EMIT(&c, 0x9d);	      /* popfq: AC, DF, TF, NT off */
-	if (full) {
-		EMIT(&c, 0x49, 0x89, 0xd3); /* mov %rdx, %r11: the third argument */
+	if (full)
 		emit_xrstor(&c);
-		EMIT(&c, 0x4c, 0x89, 0xda); /* mov %r11, %rdx */
-	}
 	EMIT(&c, 0x4c, 0x89, 0xd1); /* mov %r10, %rcx: the fourth */
 	EMIT(&c, 0xff, 0x15);	    /* call *entry(%rip) */
 	emit_rel32(&c, ELISA_ENTRY_POINTER, 0);
 
-	if (full) {
-		EMIT(&c, 0x49, 0x89, 0xc3); /* mov %rax, %r11 */
+	EMIT(&c, 0x48, 0x89, 0xc2); /* mov %rax, %rdx: the result */
+	if (full)
 		emit_xrstor(&c);
-		EMIT(&c, 0x4c, 0x89, 0xda); /* mov %r11, %rdx */
-	} else {
-		EMIT(&c, 0x48, 0x89, 0xc2); /* mov %rax, %rdx: the result */
-	}
 	if (!strict)
 		emit_load_rsp(&c, STACK_TOP - 8);
 	EMIT(&c, 0x31, 0xc0); /* xor %eax, %eax */
@@ -232,79 +227,99 @@ void elisa_sub_stub_build(__u8 *page, unsigned int slot, unsigned int mode,
 
 /*
  * The guest's stub. A guarded stub gives the manager nothing but the arguments and takes
- * nothing but the result: it saves on the caller's stack, which sub cannot reach, whatever
- * the calling convention or the system expects to be kept.
+ * nothing but the result: it saves on the caller's stack, which sub cannot reach, what the
+ * calling convention or the system expects to be kept and the caller cannot declare changed.
+ *
+ * The control words lie in the stub's own red zone, below PKRU: signals step over it, and no
+ * function that is called from here runs on this stack.
  */
+static void emit_control_words_save(struct code *c)
+{
+	EMIT(c, 0x0f, 0xae, 0x5c, 0x24, 0xf0); /* stmxcsr -16(%rsp) */
+	EMIT(c, 0xd9, 0x7c, 0x24, 0xf4);       /* fnstcw -12(%rsp) */
+}
+
+static void emit_control_words_restore(struct code *c)
+{
+	EMIT(c, 0xd9, 0x6c, 0x24, 0xf4);       /* fldcw -12(%rsp) */
+	EMIT(c, 0x0f, 0xae, 0x54, 0x24, 0xf0); /* ldmxcsr -16(%rsp) */
+}
+
 static void emit_stub_save(struct code *c, unsigned int flags)
 {
 	EMIT(c, 0x55); /* push %rbp */
-	if (!(flags & ELISA_STUB_TRUSTING)) {
-		EMIT(c, 0x53);			 /* push %rbx */
-		EMIT(c, 0x41, 0x54, 0x41, 0x55); /* push %r12; push %r13 */
-		EMIT(c, 0x41, 0x56, 0x41, 0x57); /* push %r14; push %r15 */
-		EMIT(c, 0x9c);			 /* pushfq */
-	}
-	if (!(flags & ELISA_STUB_TRUSTING) || flags & ELISA_STUB_FULL) {
-		EMIT(c, 0x50);			 /* push %rax: room */
-		EMIT(c, 0x0f, 0xae, 0x1c, 0x24); /* stmxcsr (%rsp) */
-		EMIT(c, 0xd9, 0x7c, 0x24, 0x04); /* fnstcw 4(%rsp) */
-	}
-	if (flags & ELISA_STUB_TRUSTING)
+	if (flags & ELISA_STUB_TRUSTING) {
+		if (flags & ELISA_STUB_FULL)
+			emit_control_words_save(c);
 		return;
-
+	}
+	EMIT(c, 0x9c); /* pushfq */
 	if (flags & ELISA_STUB_FSGSBASE) {
 		EMIT(c, 0xf3, 0x48, 0x0f, 0xae, 0xc0, 0x50); /* rdfsbase %rax; push %rax */
 		EMIT(c, 0xf3, 0x48, 0x0f, 0xae, 0xc8, 0x50); /* rdgsbase %rax; push %rax */
 	}
-	EMIT(c, 0x49, 0x89, 0xd3); /* mov %rdx, %r11: the third argument */
+	emit_control_words_save(c);
 	if (flags & ELISA_STUB_PKU) {
+		EMIT(c, 0x49, 0x89, 0xd3); /* mov %rdx, %r11: the third argument */
 		EMIT(c, 0x31, 0xc9);	   /* xor %ecx, %ecx */
-		EMIT(c, 0x0f, 0x01, 0xee); /* rdpkru: eax, edx = 0 */
+		EMIT(c, 0x0f, 0x01, 0xee); /* rdpkru: eax; edx = 0 */
 		EMIT(c, 0x50);		   /* push %rax */
+		EMIT(c, 0x49, 0x87, 0xd3); /* xchg %rdx, %r11 */
+	} else {
+		EMIT(c, 0x45, 0x31, 0xdb); /* xor %r11d, %r11d */
 	}
 	/* In sub, a full export's stub does it before the function runs. */
 	if (flags & ELISA_STUB_XSAVE && !(flags & ELISA_STUB_FULL))
 		emit_xrstor(c);
-	EMIT(c, 0x4c, 0x89, 0xda); /* mov %r11, %rdx */
 	EMIT(c, 0x31, 0xdb);	   /* xor %ebx, %ebx */
 	EMIT(c, 0x31, 0xed);	   /* xor %ebp, %ebp */
-	EMIT(c, 0x45, 0x31, 0xdb); /* xor %r11d, %r11d */
 	EMIT(c, 0x45, 0x31, 0xe4); /* xor %r12d, %r12d */
 	EMIT(c, 0x45, 0x31, 0xed); /* xor %r13d, %r13d */
 	EMIT(c, 0x45, 0x31, 0xf6); /* xor %r14d, %r14d */
 	EMIT(c, 0x45, 0x31, 0xff); /* xor %r15d, %r15d */
 }
 
-/* Guarded: rsi and rdi hold what rax and rdx are to be. Trusting: rax and rdx do. */
-static void emit_stub_restore(struct code *c, unsigned int flags)
+/*
+ * From RDX, what a call came to, makes RAX and RDX, and opens the caller's stack. After a VMFUNC to
+ * default EAX and ECX are 0, for the CPU does none otherwise; the upper half of RAX is the
+ * manager's choice. An end without a return has only RAX = 0 in common (guest/trap.c).
+ */
+static void emit_stub_result(struct code *c, unsigned int flags, int ended)
 {
-	if (!(flags & ELISA_STUB_TRUSTING)) {
-		if (flags & ELISA_STUB_PKU) {
-			EMIT(c, 0x31, 0xc0);	   /* xor %eax, %eax */
-			EMIT(c, 0x31, 0xc9);	   /* xor %ecx, %ecx */
-			EMIT(c, 0x31, 0xd2);	   /* xor %edx, %edx */
-			EMIT(c, 0x0f, 0x01, 0xef); /* wrpkru: the stack must be readable */
-			EMIT(c, 0x58);		   /* pop %rax */
-			EMIT(c, 0x0f, 0x01, 0xef); /* wrpkru */
-		}
-		if (flags & ELISA_STUB_FSGSBASE) {
-			EMIT(c, 0x58, 0xf3, 0x48, 0x0f, 0xae, 0xd8); /* pop; wrgsbase %rax */
-			EMIT(c, 0x58, 0xf3, 0x48, 0x0f, 0xae, 0xd0); /* pop; wrfsbase %rax */
-		}
+	if (flags & ELISA_STUB_TRUSTING) {
+		if (!ended)
+			EMIT(c, 0x48, 0x92); /* xchg %rax, %rdx: sub left the result and 0 */
+		return;
+	}
+	if (!(flags & ELISA_STUB_PKU)) {
+		if (!ended)
+			EMIT(c, 0x48, 0x89, 0xd0, 0x31, 0xd2); /* mov %rdx, %rax; xor %edx, %edx */
+		return;
+	}
+	EMIT(c, 0x48, 0x89, 0xd6, 0x31, 0xd2); /* mov %rdx, %rsi; xor %edx, %edx */
+	if (ended)
+		EMIT(c, 0x31, 0xc9);	 /* xor %ecx, %ecx */
+	EMIT(c, 0x0f, 0x01, 0xef);	 /* wrpkru: the stack must be readable */
+	EMIT(c, 0x58, 0x0f, 0x01, 0xef); /* pop %rax; wrpkru */
+	if (ended)
+		EMIT(c, 0x31, 0xc0, 0x48, 0x89, 0xf2); /* xor %eax, %eax; mov %rsi, %rdx */
+	else
+		EMIT(c, 0x48, 0x89, 0xf0); /* mov %rsi, %rax */
+}
+
+static void emit_stub_return(struct code *c, unsigned int flags, int ended)
+{
+	emit_stub_result(c, flags, ended);
+	if (!(flags & ELISA_STUB_TRUSTING))
 		EMIT(c, 0xdb, 0xe3); /* fninit: no pending exception, no full stack */
-	}
-	if (!(flags & ELISA_STUB_TRUSTING) || flags & ELISA_STUB_FULL) {
-		EMIT(c, 0xd9, 0x6c, 0x24, 0x04); /* fldcw 4(%rsp) */
-		EMIT(c, 0x0f, 0xae, 0x14, 0x24); /* ldmxcsr (%rsp) */
-		EMIT(c, 0x59);			 /* pop %rcx */
-	}
+	if (!(flags & ELISA_STUB_TRUSTING) || flags & ELISA_STUB_FULL)
+		emit_control_words_restore(c);
 	if (!(flags & ELISA_STUB_TRUSTING)) {
-		EMIT(c, 0x48, 0x89, 0xf0);	 /* mov %rsi, %rax */
-		EMIT(c, 0x48, 0x89, 0xfa);	 /* mov %rdi, %rdx */
-		EMIT(c, 0x9d);			 /* popfq */
-		EMIT(c, 0x41, 0x5f, 0x41, 0x5e); /* pop %r15; pop %r14 */
-		EMIT(c, 0x41, 0x5d, 0x41, 0x5c); /* pop %r13; pop %r12 */
-		EMIT(c, 0x5b);			 /* pop %rbx */
+		if (flags & ELISA_STUB_FSGSBASE) {
+			EMIT(c, 0x59, 0xf3, 0x48, 0x0f, 0xae, 0xd9); /* pop; wrgsbase %rcx */
+			EMIT(c, 0x59, 0xf3, 0x48, 0x0f, 0xae, 0xd1); /* pop; wrfsbase %rcx */
+		}
+		EMIT(c, 0x9d); /* popfq */
 	}
 	EMIT(c, 0x5d); /* pop %rbp */
 	EMIT(c, 0xc3); /* ret */
@@ -337,19 +352,8 @@ unsigned int elisa_guest_stub_build(__u8 *page, unsigned int slot, unsigned int 
 	emit_stub_call(&c, slot, flags);
 
 	c.at = strict ? ELISA_STRICT_RETURN(slot) : ELISA_TRUSTED_RETURN(slot);
-	if (flags & ELISA_STUB_TRUSTING) {
-		EMIT(&c, 0x48, 0x92); /* xchg %rax, %rdx: sub left the result and 0 */
-	} else {
-		EMIT(&c, 0x48, 0x89, 0xd6); /* mov %rdx, %rsi */
-		EMIT(&c, 0x31, 0xff);	    /* xor %edi, %edi */
-	}
-	emit_stub_restore(&c, flags);
-
+	emit_stub_return(&c, flags, 0);
 	c.at = ELISA_ERROR_RETURN(slot);
-	if (!(flags & ELISA_STUB_TRUSTING)) {
-		EMIT(&c, 0x31, 0xf6);	    /* xor %esi, %esi */
-		EMIT(&c, 0x48, 0x89, 0xd7); /* mov %rdx, %rdi */
-	}
-	emit_stub_restore(&c, flags);
+	emit_stub_return(&c, flags, 1);
 	return call;
 }

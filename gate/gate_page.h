@@ -23,7 +23,7 @@ void elisa_gate_out_build(__u8 *page, unsigned int slot);
 void elisa_sub_stub_build(__u8 *page, unsigned int slot, unsigned int mode,
 			  unsigned int export_flags, __u64 entry);
 
-/* The caller trusts the manager and declares rbx and r12-r15 clobbered. */
+/* The caller trusts the manager with what its function does to registers. */
 #define ELISA_STUB_TRUSTING 1u
 /* The export is not ELISA_EXPORT_GENERAL_REGS. */
 #define ELISA_STUB_FULL	    2u
@@ -35,8 +35,8 @@ void elisa_sub_stub_build(__u8 *page, unsigned int slot, unsigned int mode,
 /*
  * Returns the offset to call: rdi, rsi, rdx, r10, r8, r9 hold the arguments; on return
  * rax is the result and rdx 0, or rax is 0 and rdx an enum elisa_call_error. All that the
- * C calling convention lets a function change is changed, and by the trusting stub also
- * rbx and r12-r15. The call uses the stack below RSP: mind the red zone.
+ * C calling convention lets a function change is changed, and rbx and r12-r15 too: the caller
+ * declares them. The call uses the stack below RSP: mind the red zone.
  */
 unsigned int elisa_guest_stub_build(__u8 *page, unsigned int slot, unsigned int mode,
 				    unsigned int flags);

@@ -2,7 +2,8 @@
 /*
  * Runs whole calls through the pages, natively: VMFUNC is an undefined instruction to a CPU
  * that does not virtualize, and the SIGILL handler switches the code page as the CPU would.
- * Arguments, results, errors and what each stub promises to keep or to clear are compared.
+ * Arguments, results, errors and what each stub promises to keep or to clear are compared. Where
+ * the build machine has no FSGSBASE or protection keys the handler plays these instructions, too.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -91,6 +91,44 @@ static void abort_call(greg_t *regs)
 	enter(DEFAULT);
 }
 
+#define FS_BASE 0xf5000
+#define GS_BASE 0x65000
+#define PKRU	0x55555554
+
+/* For a CPU that has not got them. */
+static struct {
+	__u64 base[2];
+	__u32 pkru;
+} played;
+
+/* One of RDFSBASE, RDGSBASE, WRFSBASE and WRGSBASE of RAX or RCX, RDPKRU and WRPKRU. */
+static bool play(greg_t *regs)
+{
+	const __u8 *code = (const __u8 *)regs[REG_RIP];
+	greg_t *operand;
+
+	if (!memcmp(code, "\xf3\x48\x0f\xae", 4) && (code[4] & 0xe6) == 0xc0) {
+		operand = &regs[code[4] & 1 ? REG_RCX : REG_RAX];
+		if (code[4] & 0x10)
+			played.base[code[4] >> 3 & 1] = *operand;
+		else
+			*operand = played.base[code[4] >> 3 & 1];
+		regs[REG_RIP] += 5;
+		return true;
+	}
+	if (memcmp(code, "\x0f\x01", 2) || (code[2] & 0xfe) != 0xee)
+		return false;
+	if ((__u32)regs[REG_RCX] || (code[2] & 1 && (__u32)regs[REG_RDX]))
+		abort(); /* a CPU has #GP */
+	if (code[2] & 1)
+		played.pkru = regs[REG_RAX];
+	else
+		regs[REG_RAX] = played.pkru;
+	regs[REG_RDX] = 0;
+	regs[REG_RIP] += 3;
+	return true;
+}
+
 static void on_sigill(int signal, siginfo_t *info, void *ucontext)
 {
 	greg_t *regs = ((ucontext_t *)ucontext)->uc_mcontext.gregs;
@@ -99,6 +137,8 @@ static void on_sigill(int signal, siginfo_t *info, void *ucontext)
 
 	(void)signal;
 	(void)info;
+	if (play(regs))
+		return;
 	if (memcmp((void *)regs[REG_RIP], "\x0f\x01\xd4", 3))
 		abort();
 	if (index && index < 256) {
@@ -132,7 +172,7 @@ void run_caller(void);
 
 /* The functions of the manager, copied into the object area. */
 extern char function_honest[], function_vectors[], function_hostile[], function_bad[];
-extern char functions_end[];
+extern char function_looks[], function_upper[], function_target[], functions_end[];
 
 #define SUM                                                                                 \
 	"	mov %rdi, %rax\n"                                                                 \
@@ -212,6 +252,29 @@ asm(".text\n"
     "	mov %rbx, %rsp\n"
     "	.byte 0x0f, 0x01, 0xd4\n"
     "	ud2\n"
+    "function_looks:\n" /* wrong if a register holds anything but an argument */
+    "	mov %rbx, %rax\n"
+    "	or %rbp, %rax\n"
+    "	or %r11, %rax\n"
+    "	or %r12, %rax\n"
+    "	or %r13, %rax\n"
+    "	or %r14, %rax\n"
+    "	or %r15, %rax\n"
+    "	jnz function_bad\n"
+    "	ptest %xmm0, %xmm0\n"
+    "	jnz function_bad\n"
+    "	ptest %xmm15, %xmm15\n"
+    "	jnz function_bad\n"
+    "	jmp function_honest\n"
+    "function_upper:\n" /* leaves by itself, with half of RAX */
+    SUM
+    "	mov %rax, %rdx\n"
+    "	mov 8 + function_target(%rip), %ecx\n"
+    "	mov $1, %eax\n"
+    "	shl $32, %rax\n"
+    "	jmp *function_target(%rip)\n"
+    "function_target:\n" /* VMFUNC of the strict stub, and its ECX */
+    "	.quad 0, 0\n"
     "functions_end:\n"
 
     "run_caller:\n"
@@ -290,9 +353,9 @@ static void expect(const char *what, __u64 value, __u64 expected)
 static void one_call(char *function, unsigned int export_flags, unsigned int stub_flags)
 {
 	const __u64 entry = ELISA_OBJECT_BASE + (function - function_honest);
-	const bool guarded = !(stub_flags & ELISA_STUB_TRUSTING);
 	const bool full = !(export_flags & ELISA_EXPORT_GENERAL_REGS);
 	const bool ends = function != function_bad;
+	__u64 *target = (__u64 *)(ELISA_OBJECT_BASE + (function_target - function_honest));
 	__u8 page[ELISA_PAGE_SIZE];
 	unsigned int i;
 	__u64 sum = 0;
@@ -316,30 +379,31 @@ static void one_call(char *function, unsigned int export_flags, unsigned int stu
 	PAGE_BUILT(DEFAULT);
 	enter(DEFAULT);
 
+	target[0] = (__u64)at(ELISA_GATE_OUT_ENTRY(slot) - 3);
+	target[1] = ELISA_INDEX_GATE_OUT(slot);
 	for (i = 0; i < 6; i++) {
 		caller.argument[i] = 0x100000001ULL << i;
 		sum += caller.argument[i] * ((const unsigned int[]){1, 3, 5, 7, 11, 13})[i];
 	}
 	switches = 0;
+	played = (typeof(played)){{FS_BASE, GS_BASE}, PKRU};
 	run_caller();
+	expect("FS base", played.base[0], FS_BASE);
+	expect("GS base", played.base[1], GS_BASE);
+	expect("PKRU", played.pkru, PKRU);
 
 	expect("RAX", caller.rax, ends ? sum : 0);
 	expect("RDX", caller.rdx, ends ? 0 : ERROR);
 	expect("MXCSR", caller.mxcsr, 0x1f80);
 	expect("FCW", caller.fcw, 0x37f);
-	if (guarded || ends) {
-		expect("RBX", caller.rbx, 0xbbbb);
-		expect("R12", caller.r12, 0x1212);
-		expect("R13", caller.r13, 0x1313);
-		expect("R14", caller.r14, 0x1414);
-		expect("R15", caller.r15, 0x1515);
-	}
 	expect("RBP", caller.rbp, 0xb0b0);
 	expect("DF", caller.rflags & 0x400, 0);
-	expect("R8", caller.r8, 0);
-	expect("R9", caller.r9, 0);
-	expect("R10", caller.r10, 0);
-	expect("R11", caller.r11, 0);
+	if (function != function_upper) {
+		expect("R8", caller.r8, 0);
+		expect("R9", caller.r9, 0);
+		expect("R10", caller.r10, 0);
+		expect("R11", caller.r11, 0);
+	}
 	for (i = 0; ends && full && i < 16; i++) {
 		expect("XMM low", *(__u64 *)caller.xmm[i], 0);
 		expect("XMM high", *(__u64 *)(caller.xmm[i] + 8), 0);
@@ -351,6 +415,22 @@ static void one_call(char *function, unsigned int export_flags, unsigned int stu
 	       ELISA_EPTP_DISARMED);
 	expect("gate-in's entry", at(ELISA_LIST_OFFSET)[8 * ELISA_INDEX_GATE_IN(slot)],
 	       ELISA_EPTP_ARMED);
+}
+
+static void calls(unsigned int guards)
+{
+	one_call(function_honest, ELISA_EXPORT_GENERAL_REGS, ELISA_STUB_TRUSTING);
+	one_call(function_honest, ELISA_EXPORT_GENERAL_REGS, guards);
+	one_call(function_vectors, 0, ELISA_STUB_TRUSTING);
+	one_call(function_vectors, 0, guards);
+	one_call(function_hostile, ELISA_EXPORT_GENERAL_REGS, guards);
+	one_call(function_hostile, 0, guards);
+	one_call(function_looks, ELISA_EXPORT_GENERAL_REGS, guards);
+	one_call(function_looks, 0, guards);
+	if (mode == ELISA_MODE_STRICT) {
+		one_call(function_bad, 0, guards);
+		one_call(function_upper, ELISA_EXPORT_GENERAL_REGS, guards);
+	}
 }
 
 static void map_slot(void)
@@ -369,13 +449,9 @@ int main(void)
 	const stack_t stack = {.ss_sp = signal_stack, .ss_size = sizeof(signal_stack)};
 	const struct sigaction action = {.sa_sigaction = on_sigill,
 					 .sa_flags = SA_SIGINFO | SA_ONSTACK};
-	unsigned int guards = ELISA_STUB_XSAVE;
 	void *object;
 	int i;
 
-	/* the kernel says whether FSGSBASE may be used (AT_HWCAP2, bit 1) */
-	if (getauxval(AT_HWCAP2) & 2)
-		guards |= ELISA_STUB_FSGSBASE;
 	for (i = 0; i < 4; i++) {
 		memory[i] = memfd_create("page", 0);
 		if (memory[i] < 0 || ftruncate(memory[i], ELISA_PAGE_SIZE))
@@ -393,14 +469,9 @@ int main(void)
 	for (slot = 0; slot < ELISA_SLOTS; slot++) {
 		map_slot();
 		for (mode = ELISA_MODE_STRICT; mode <= ELISA_MODE_TRUSTED; mode++) {
-			one_call(function_honest, ELISA_EXPORT_GENERAL_REGS, ELISA_STUB_TRUSTING);
-			one_call(function_honest, ELISA_EXPORT_GENERAL_REGS, guards);
-			one_call(function_vectors, 0, ELISA_STUB_TRUSTING);
-			one_call(function_vectors, 0, guards);
-			one_call(function_hostile, ELISA_EXPORT_GENERAL_REGS, guards);
-			one_call(function_hostile, 0, guards);
-			if (mode == ELISA_MODE_STRICT)
-				one_call(function_bad, 0, guards);
+			calls(ELISA_STUB_XSAVE);
+			calls(ELISA_STUB_XSAVE | ELISA_STUB_FSGSBASE);
+			calls(ELISA_STUB_XSAVE | ELISA_STUB_FSGSBASE | ELISA_STUB_PKU);
 			if (failures)
 				return 1;
 		}

@@ -321,11 +321,19 @@ void elisa_stash_orphan(struct elisa_vcpu *vcpu, struct elisa_context *context)
 	}
 }
 
+/* Its state may be another one at the next entry. The thread has the vCPU's mutex. */
+void elisa_vcpu_unsettle(struct elisa_vcpu *vcpu)
+{
+	vcpu->settled = false;
+	vcpu->quiet = false;
+}
+
 /* KVM resets the vCPU: an interrupted call ends, and it must be set up anew. */
 void elisa_vcpu_was_reset(struct elisa_vcpu *vcpu)
 {
 	unsigned long flags;
 
+	elisa_vcpu_unsettle(vcpu);
 	raw_spin_lock_irqsave(&vcpu->lock, flags);
 	vcpu->synced = false;
 	vcpu->stash.touched = true;

@@ -300,6 +300,8 @@ struct elisa_stash {
 	} shown;
 };
 
+#define ELISA_NO_ROOT (~0ULL)
+
 struct elisa_vcpu {
 	struct hlist_node hash; /* RCU; written under elisa_registry */
 	struct list_head node;	/* in vm->vcpus; vm->lock */
@@ -310,25 +312,48 @@ struct elisa_vcpu {
 	bool synced;		   /* set up by ELISA_HC_VCPU_SYNC and still in long mode */
 	bool enabled;		   /* VMFUNC is on in the VMCS: the list page is in use */
 	bool controls;		   /* the exits that go with it may be on */
-	bool inside;		   /* between the entry hook and the end of the exit hook's work */
-	u64 entries;		   /* times the entry hook ran */
-	bool trap;		   /* list[0] is invalid: the return exits */
-	bool scrub;		   /* vector registers may still hold a function's, see call.c */
-	u64 default_eptp;	   /* KVM's root, as of the last entry */
-	u64 exit_cr3;		   /* the guest's CR3 at the last exit */
+	/*
+	 * What the entry hook wants to know first, in one load.
+	 *
+	 * settled: at the last entry VMFUNC was on and no call under way, and KVM has written nothing
+	 * since that the predicate depends on, but for what each entry compares with `seen`; see
+	 * predicate.h. Of the thread that has the vCPU's mutex.
+	 *
+	 * inside: between the entry hook and the end of the exit hook's work. The vCPU's own thread
+	 * clears it without the lock, when what it had to do in between is done.
+	 *
+	 * stale: the list page, which the host writes only while the vCPU is not inside, is to be
+	 * written anew.
+	 *
+	 * watching: the timer will look.
+	 */
+	union {
+		struct {
+			bool settled, inside, stale, watching;
+		};
+		u32 at_entry;
+	};
+	bool quiet;	  /* as settled, whatever was under way */
+	u64 entries;	  /* times the entry hook ran */
+	bool trap;	  /* list[0] is invalid: the return exits */
+	bool scrub;	  /* vector registers may still hold a function's, see call.c */
+	u64 default_eptp; /* KVM's root, as of the last entry */
+	u64 exit_cr3;	  /* the guest's CR3 at the last exit; unknown: ELISA_NO_ROOT */
+	struct {
+		u64 efer, secondary;
+		bool allow_pcid;
+	} seen;
 	u64 exits[ELISA_EXIT_REASONS], return_traps;
 	u64 entry_tsc;	      /* when an interrupted call was resumed */
 	struct hrtimer watch; /* looks whether the vCPU is kept from running a call, see watch.c */
-	bool watching;	      /* it will */
 	bool ended;	      /* a context's `ended` may be set */
 	u64 held_entry;	      /* the entry whose exit hook has not come when the timer looked */
 	u64 held_since;	      /* ns of that look */
 	/*
 	 * The EPTP list page, or NULL. The gate writes single bytes of it, so the host
-	 * may write it only while the vCPU is not `inside`; until then `stale` is set.
+	 * may write it only while the vCPU is not `inside`.
 	 */
 	u64 *list;
-	bool stale;
 	int poisonings;			     /* of all exports, when the list was last looked at */
 	int cpu;			     /* of the last entry; none yet: -1 */
 	DECLARE_BITMAP(forget, ELISA_SLOTS); /* contexts that changed since the last entry */
@@ -358,7 +383,31 @@ static inline int elisa_fail(int error, u32 *why, u32 reason, u64 *value, u64 v)
 
 /* ---- vm.c */
 extern u8 elisa_vcpu_filter[ELISA_FILTER_SIZE];
-struct elisa_vcpu *elisa_vcpu_find(struct kvm_vcpu *kvm_vcpu);
+extern DECLARE_HASHTABLE(elisa_vcpus, 12); /* RCU; written under elisa_registry */
+
+/* The vCPU's state or NULL. The caller is the vCPU's thread, and cannot be preempted. */
+static __always_inline struct elisa_vcpu *elisa_vcpu_lookup(struct kvm_vcpu *kvm_vcpu)
+{
+	struct elisa_vcpu *vcpu;
+
+	hash_for_each_possible_rcu(elisa_vcpus, vcpu, hash, (unsigned long)kvm_vcpu)
+		if (vcpu->kvm_vcpu == kvm_vcpu)
+			return vcpu;
+	return NULL;
+}
+
+/* The same for the vCPU's thread and for those that have its file open. */
+static __always_inline struct elisa_vcpu *elisa_vcpu_find(struct kvm_vcpu *kvm_vcpu)
+{
+	struct elisa_vcpu *vcpu;
+
+	/* as good as rcu_read_lock(), and less to do in a preemptible kernel */
+	preempt_disable_notrace();
+	vcpu = elisa_vcpu_lookup(kvm_vcpu);
+	preempt_enable_notrace();
+	return vcpu;
+}
+
 bool elisa_vm_may_speak(struct kvm *kvm);
 struct elisa_vm *elisa_vm_after(u64 sequence);
 struct elisa_vm *elisa_vmm_vm_after(struct elisa_vmm *vmm, u64 sequence);
@@ -557,6 +606,7 @@ void elisa_list_reset(struct elisa_vcpu *vcpu);
 void elisa_trap_return(struct elisa_vcpu *vcpu);
 void elisa_stash_orphan(struct elisa_vcpu *vcpu, struct elisa_context *context);
 void elisa_vcpu_was_reset(struct elisa_vcpu *vcpu);
+void elisa_vcpu_unsettle(struct elisa_vcpu *vcpu);
 void elisa_vcpu_touched(struct elisa_vcpu *vcpu);
 bool elisa_exit(struct elisa_vcpu *vcpu);
 int elisa_exit_handle(struct kvm_vcpu *kvm_vcpu);

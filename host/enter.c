@@ -142,6 +142,7 @@ static void set_controls(struct elisa_vcpu *vcpu, bool on)
 	}
 	vcpu->controls = true;
 	secondary = vmcs_get(SECONDARY_VM_EXEC_CONTROL);
+	vcpu->seen.secondary = secondary | ours;
 	if ((secondary & ours) != ours)
 		vmcs_set(SECONDARY_VM_EXEC_CONTROL, secondary | ours);
 	if (!vcpu->enabled) {
@@ -176,31 +177,56 @@ static void reentered(struct elisa_vcpu *vcpu, struct elisa_context *c, enum eli
 	elisa_end_call(vcpu, c, where, error);
 }
 
-/* Last thing before an entry; IRQs and preemption are off, the VMCS is loaded. */
+/* The predicate's answer, and what it was about. */
+static bool is_open(struct elisa_vcpu *vcpu)
+{
+	vcpu->seen.allow_pcid = READ_ONCE(vcpu->vm->allow_pcid);
+	vcpu->seen.efer = vcpu->kvm_vcpu->arch.efer;
+	return vcpu->synced && !bitmap_empty(vcpu->used, ELISA_SLOTS) &&
+	       elisa_predicate(vcpu->kvm_vcpu, vcpu->seen.allow_pcid) == ELISA_OK;
+}
+
+/* A call that is put aside goes on, or it ends. */
+static void decide_stashed(struct elisa_vcpu *vcpu, bool open)
+{
+	enum elisa_call_error error = may_resume(vcpu, open);
+
+	if (error == ELISA_CALL_OK && !shown_untouched(vcpu))
+		error = ELISA_CALL_VMM;
+	if (error == ELISA_CALL_OK)
+		resume_call(vcpu);
+	else
+		end_stashed(vcpu, error);
+}
+
+/*
+ * Last thing before an entry that is not as the last one was. IRQs and preemption are off, the
+ * VMCS is loaded.
+ */
 void elisa_enter(struct elisa_vcpu *vcpu)
 {
 	struct kvm_vcpu *kvm_vcpu = vcpu->kvm_vcpu;
-	enum elisa_call_error error;
 	struct elisa_context *c;
 	enum elisa_where where;
 	u64 eptp;
 	bool open;
 
-	raw_spin_lock(&vcpu->lock);
+	vcpu->settled = false;
 	if (vcpu->scrub)
 		elisa_scrub_registers(vcpu);
 	/* not every exit comes to the exit hook: KVM takes some of them to the VMM at once */
 	vcpu->inside = false;
-	if (!vcpu->list || (kvm_vcpu->arch.hflags & HF_GUEST_MASK))
-		goto out;
+	if (!vcpu->list || (kvm_vcpu->arch.hflags & HF_GUEST_MASK)) {
+		vcpu->quiet = false;
+		return;
+	}
 	vcpu->inside = true;
 	vcpu->entries++;
 	elisa_forget(vcpu);
 	/* system management mode is no long mode, but comes back to it */
 	if (!(kvm_vcpu->arch.efer & EFER_LMA) && !elisa_in_smm(kvm_vcpu))
 		vcpu->synced = false;
-	open = vcpu->synced && !bitmap_empty(vcpu->used, ELISA_SLOTS) &&
-	       elisa_predicate(kvm_vcpu, READ_ONCE(vcpu->vm->allow_pcid)) == ELISA_OK;
+	open = is_open(vcpu);
 	if (vcpu->poisonings != atomic_read(&elisa_poisonings)) {
 		vcpu->poisonings = atomic_read(&elisa_poisonings);
 		vcpu->stale = true;
@@ -214,24 +240,19 @@ void elisa_enter(struct elisa_vcpu *vcpu)
 	if (vcpu->stale && !c)
 		elisa_list_reset(vcpu);
 	if (vcpu->stash.active) {
-		error = may_resume(vcpu, open);
-		if (error == ELISA_CALL_OK && !shown_untouched(vcpu))
-			error = ELISA_CALL_VMM;
-		if (error == ELISA_CALL_OK)
-			resume_call(vcpu);
-		else
-			end_stashed(vcpu, error);
+		decide_stashed(vcpu, open);
 	} else if (vcpu->trap && !c) {
 		vcpu->trap = false;
 		elisa_set_default(vcpu, eptp);
 	}
 	/* another root than the guest itself loaded: KVM flushed only its own context */
-	if (vcpu->enabled && vmcs_get(GUEST_CR3) != vcpu->exit_cr3)
+	if (vcpu->enabled && !vcpu->quiet && vmcs_get(GUEST_CR3) != vcpu->exit_cr3)
 		invvpid_single(vmcs_get(VIRTUAL_PROCESSOR_ID));
-	vcpu->exit_cr3 = vmcs_get(GUEST_CR3);
+	vcpu->exit_cr3 = ELISA_NO_ROOT;
+	vcpu->quiet = true;
 	set_controls(vcpu, open);
 	if (vcpu->enabled && !vcpu->watching)
 		elisa_watch_start(vcpu);
-out:
-	raw_spin_unlock(&vcpu->lock);
+	/* entry_tsc: a call goes on */
+	vcpu->settled = open && !c && !vcpu->entry_tsc && !vcpu->trap && !vcpu->ended;
 }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What happens at an exit of a vCPU that is set up: in default hardly anything, in gate or sub
- * the call is put aside or ended. KVM's handler must not run for an exit that a call caused.
+ * What happens at an exit of a vCPU that is set up, if it does not just pass by (settled.h): in
+ * default hardly anything, in gate or sub the call is put aside or ended. KVM's handler must not run
+ * for an exit that a call caused.
  */
 #include <linux/nospec.h>
 #include <asm/kvm_vcpu_regs.h>
 
 #include <gate/gate_page.h>
-#include "switch.h"
+#include "settled.h"
 
 #define EXIT_FAILED_ENTRY (1u << 31)
 #define EXIT_BASIC	  0xffff
@@ -32,13 +33,6 @@ static bool is_asynchronous(u32 reason)
 	}
 	}
 	return false;
-}
-
-/* Exits of the default context that are ours on a vCPU that is set up, open or closed. */
-static bool is_ours_in_default(u32 reason)
-{
-	return reason == EXIT_REASON_VMFUNC || reason == EXIT_REASON_GDTR_IDTR ||
-	       reason == EXIT_REASON_LDTR_TR;
 }
 
 static bool is_debug_exception(u32 reason)
@@ -108,9 +102,9 @@ static void forget_ended(struct elisa_vcpu *vcpu)
 }
 
 /*
- * First thing KVM does about an exit; the thread may be preempted before and after. True:
- * elisa_exit_handle() has to handle it in the place of KVM's handler. Until then the vCPU
- * counts as inside, so that nobody frees the context it is in.
+ * First thing KVM does about an exit that elisa_passes_by() does not let pass; the thread may be
+ * preempted before and after. True: elisa_exit_handle() has to handle it in the place of KVM's
+ * handler. Until then the vCPU counts as inside, so that nobody frees the context it is in.
  */
 bool elisa_exit(struct elisa_vcpu *vcpu)
 {
@@ -121,19 +115,22 @@ bool elisa_exit(struct elisa_vcpu *vcpu)
 	u32 reason;
 	u64 eptp;
 
-	if (!vcpu->inside)
-		return false; /* nested guest mode, or never set up */
 	raw_spin_lock_irqsave(&vcpu->lock, flags);
-	failed = vmcs_get(VM_EXIT_REASON) & EXIT_FAILED_ENTRY;
-	reason = vmcs_get(VM_EXIT_REASON) & EXIT_BASIC;
+	reason = vmcs_get(VM_EXIT_REASON);
+	vcpu->settled = false;
+	if (!elisa_is_quiet(vcpu->kvm_vcpu, reason)) {
+		vcpu->quiet = false;
+		vcpu->exit_cr3 = vmcs_get(GUEST_CR3);
+	}
+	failed = reason & EXIT_FAILED_ENTRY;
+	reason &= EXIT_BASIC;
 	if (reason < ELISA_EXIT_REASONS)
 		vcpu->exits[reason]++;
 	eptp = vmcs_get(EPT_POINTER);
-	vcpu->exit_cr3 = vmcs_get(GUEST_CR3);
 	/* closed, VMFUNC exits for the caller to learn of it */
 	if (!vcpu->enabled || eptp == vcpu->default_eptp) {
 		elisa_forget_time(vcpu);
-		ours = is_ours_in_default(reason);
+		ours = elisa_is_ours_in_default(reason);
 		c = shut_open_subs(vcpu, &where);
 		/* whatever it is about: an interrupt may have come when KVM is done with it */
 		if (c && !ours && !failed) {
@@ -171,7 +168,7 @@ bool elisa_exit(struct elisa_vcpu *vcpu)
 out:
 	if (!ours)
 		forget_ended(vcpu);
-	vcpu->inside = ours;
+	WRITE_ONCE(vcpu->inside, ours);
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 	return ours;
 }
@@ -348,7 +345,7 @@ int elisa_exit_handle(struct kvm_vcpu *kvm_vcpu)
 	} else if (reason == EXIT_REASON_VMFUNC) {
 		undefined = !vmfunc_in_default(vcpu);
 	} else {
-		emulate = is_ours_in_default(reason);
+		emulate = elisa_is_ours_in_default(reason);
 	}
 	forget_ended(vcpu);
 	vcpu->inside = false;

@@ -11,7 +11,8 @@
  * 2. The vCPU enters guest mode through its entry hook only, as long as it has contexts. The
  *    hook calls elisa_forget() under vcpu->lock and with IRQs off until the entry.
  * 3. The thread that changed a table takes vcpu->lock afterwards, sets `forget`, and looks at
- *    `inside` and `cpu`.
+ *    `inside` and `cpu`. The vCPU's thread may clear `inside` without the lock meanwhile: it has left
+ *    guest mode then, and an IPI to it does no harm.
  *    - If the hook had the lock later, it sees `forget`, and INVEPT comes before the entry. Walks
  *      after INVEPT, which is serializing, find the changed table.
  *    - If it had the lock earlier, `inside` is set, and `cpu` is where it enters. The IPI makes
@@ -57,7 +58,7 @@ void elisa_kick_begin(struct elisa_kick *kick)
 void elisa_kick_add(struct elisa_kick *kick, struct elisa_vcpu *vcpu)
 {
 	lockdep_assert_held(&vcpu->lock);
-	if (vcpu->inside && !kick->all)
+	if (READ_ONCE(vcpu->inside) && !kick->all)
 		cpumask_set_cpu(vcpu->cpu, kick->cpus);
 }
 

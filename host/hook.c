@@ -22,6 +22,7 @@
 
 #include "compat.h"
 #include "elisa.h"
+#include "settled.h"
 
 static const char *const names[] = ELISA_HOOK_NAMES;
 static unsigned long sites[ELISA_HOOKS]; /* where ftrace calls; const after init */
@@ -127,27 +128,38 @@ static void notrace rare_callback(unsigned long ip, unsigned long parent, struct
 }
 
 /* From hook_entry.S, for vCPUs that are set up and those that share their byte of the filter. */
-void elisa_run_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on);
+void elisa_run_handler(struct kvm_vcpu *kvm_vcpu);
 void elisa_exit_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on);
 void elisa_load_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on);
 void elisa_allowed_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on);
 void elisa_window_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on);
 void elisa_reset_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on);
 
-void notrace elisa_run_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on)
+/* IRQs are off. */
+void notrace elisa_run_handler(struct kvm_vcpu *kvm_vcpu)
 {
-	struct elisa_vcpu *vcpu = elisa_vcpu_find(kvm_vcpu);
+	struct elisa_vcpu *vcpu = elisa_vcpu_lookup(kvm_vcpu);
 
-	if (vcpu)
+	if (!vcpu)
+		return;
+	raw_spin_lock(&vcpu->lock);
+	if (!elisa_stays_settled(vcpu))
 		elisa_enter(vcpu);
+	raw_spin_unlock(&vcpu->lock);
+}
+
+static noinline void notrace look_at_exit(struct elisa_vcpu *vcpu, unsigned long *go_on)
+{
+	if (elisa_exit(vcpu))
+		*go_on = (unsigned long)replace_handle_exit;
 }
 
 void notrace elisa_exit_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on)
 {
 	struct elisa_vcpu *vcpu = elisa_vcpu_find(kvm_vcpu);
 
-	if (vcpu && elisa_exit(vcpu))
-		*go_on = (unsigned long)replace_handle_exit;
+	if (vcpu && !elisa_passes_by(vcpu))
+		look_at_exit(vcpu, go_on);
 }
 
 void notrace elisa_allowed_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on)
@@ -177,13 +189,14 @@ void notrace elisa_reset_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on
  */
 void notrace elisa_load_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on)
 {
-	struct elisa_vcpu *vcpu;
+	struct elisa_vcpu *vcpu = elisa_vcpu_find(kvm_vcpu);
 
-	/* at a function's first byte its caller's return address is the next one on the stack */
-	if (go_on[1] - run_ioctl.start < run_ioctl.size)
+	if (!vcpu)
 		return;
-	vcpu = elisa_vcpu_find(kvm_vcpu);
-	if (vcpu)
+	/* by KVM_RUN a VMM may set registers as well (KVM_CAP_SYNC_REGS) */
+	elisa_vcpu_unsettle(vcpu);
+	/* at a function's first byte its caller's return address is the next one on the stack */
+	if (go_on[1] - run_ioctl.start >= run_ioctl.size)
 		elisa_vcpu_touched(vcpu);
 }
 

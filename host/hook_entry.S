@@ -5,8 +5,9 @@
  * must cost next to nothing: five instructions.
  *
  * On entry RDI is the vCPU and the return address lies in the hooked function, past its
- * ftrace site. Arguments belong to the hooked function; R11 holds nothing at the first
- * instruction of a function, as for ftrace's own trampolines.
+ * ftrace site. Arguments belong to the hooked function, and none has more than two. R11 holds nothing
+ * at the first instruction of a function, as for ftrace's own trampolines, nor do RAX and the others
+ * that a function may change.
  */
 #include <linux/linkage.h>
 
@@ -27,16 +28,8 @@ SYM_FUNC_START(\name)
 	RET
 1:	pushq	%rdi
 	pushq	%rsi
-	pushq	%rdx
-	pushq	%rcx
-	pushq	%r8
-	pushq	%r9
-	leaq	48(%rsp), %rsi
+	leaq	16(%rsp), %rsi
 	call	\handler
-	popq	%r9
-	popq	%r8
-	popq	%rcx
-	popq	%rdx
 	popq	%rsi
 	popq	%rdi
 	RET

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The entry predicate: may this vCPU use VMFUNC in the state it is about to run in?
- * Closed by default: what is not known to be harmless is refused. Evaluated at every
- * entry of a vCPU that is set up, so it only reads.
+ * Closed by default: what is not known to be harmless is refused. Evaluated at each entry of a
+ * vCPU that is set up, so it only reads, but for entries before which nothing of it can have
+ * changed: predicate.h.
  */
 #include <linux/kvm_host.h>
-#include <asm/cpufeature.h>
 #include <asm/msr.h>
 #include <asm/processor-flags.h>
 
 #include "elisa.h"
+#include "predicate.h"
 #include "vmx.h"
 
 /* CR4 bits that cannot act in the gate or sub contexts. Not: PCIDE (stale translations
@@ -31,13 +32,8 @@ static bool in_window(u64 base)
 	       base < ELISA_WINDOW_BASE + ELISA_WINDOW_SIZE;
 }
 
-/*
- * Does this CPU write down branches in guest mode, too? A VMM may trace its own thread (perf), and
- * KVM leaves to the host what it does not give to guests: Processor Trace (pt_mode=0) and
- * architectural LBRs. DEBUGCTL, which has the other LBRs and BTS, is the guest's after an entry.
- * IRQs are off, so no thread starts a trace between here and there.
- */
-static bool host_traces(void)
+/* On a CPU that has at least one of them. */
+bool elisa_trace_is_on(void)
 {
 	u64 pt = 0, lbr = 0;
 
@@ -63,10 +59,12 @@ enum elisa_why elisa_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid)
 	/*
 	 * The sub stub's XRSTOR leaves alone what XCR0 does not name, and a function can use the
 	 * XMM registers without XCR0[1] (SDM vol. 1, 13.5.2). All other components cannot be
-	 * written in sub if XCR0 does not name them, and ring 3 cannot change XCR0.
+	 * written in sub if XCR0 does not name them, and ring 3 cannot change XCR0. The stubs leave
+	 * the upper half of XRSTOR's mask to chance: no component may be there.
 	 */
 	if ((cr4 & X86_CR4_OSXSAVE) &&
-	    (kvm_vcpu->arch.xcr0 & XFEATURE_MASK_FPSSE) != XFEATURE_MASK_FPSSE)
+	    ((kvm_vcpu->arch.xcr0 & XFEATURE_MASK_FPSSE) != XFEATURE_MASK_FPSSE ||
+	     upper_32_bits(kvm_vcpu->arch.xcr0)))
 		return ELISA_WHY_VCPU_STATE;
 	if (!(kvm_vcpu->arch.efer & EFER_LMA))
 		return ELISA_WHY_VCPU_STATE;
@@ -86,7 +84,7 @@ enum elisa_why elisa_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid)
 		return ELISA_WHY_VCPU_STATE;
 	if (vmcs_get(GUEST_IA32_DEBUGCTL) & DEBUGCTL_TRACES)
 		return ELISA_WHY_VCPU_STATE;
-	if (host_traces())
+	if (elisa_host_traces())
 		return ELISA_WHY_VCPU_STATE;
 	/* descriptor tables and stacks of the kernel's, planted where sub can read them */
 	if (in_window(vmcs_get(GUEST_IDTR_BASE)) || in_window(vmcs_get(GUEST_GDTR_BASE)) ||

@@ -95,7 +95,7 @@ void elisa_attachment_shut(struct elisa_attachment *a, struct elisa_kick *kick)
 
 		raw_spin_lock_irqsave(&vcpu->lock, flags);
 		if (!c->revoked)
-			c->entry = vcpu->inside ? vcpu->entries : 0;
+			c->entry = READ_ONCE(vcpu->inside) ? vcpu->entries : 0;
 		c->revoked = true;
 		vcpu->stale = true;
 		elisa_kick_add(kick, vcpu);

@@ -60,7 +60,7 @@ static void context_end(struct elisa_context *c, struct list_head *gone)
 
 	list_del_init(&c->node);
 	raw_spin_lock_irqsave(&vcpu->lock, flags);
-	c->dead = vcpu->inside && vcpu->entries == c->entry;
+	c->dead = READ_ONCE(vcpu->inside) && vcpu->entries == c->entry;
 	if (!c->dead)
 		context_unlink(c);
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);

@@ -24,25 +24,10 @@
 
 DEFINE_SPINLOCK(elisa_registry);
 LIST_HEAD(elisa_vms);
-static DEFINE_HASHTABLE(vcpus, 12); /* RCU; written under elisa_registry */
+DEFINE_HASHTABLE(elisa_vcpus, 12);
 /* For hook_entry.S: how many vCPUs that are set up share a byte. Written under elisa_registry. */
 u8 elisa_vcpu_filter[ELISA_FILTER_SIZE];
 static u64 last_vm; /* elisa_registry: the sequence */
-
-/* The vCPU's state or NULL. The caller is the vCPU's thread or has its file open. */
-struct elisa_vcpu *elisa_vcpu_find(struct kvm_vcpu *kvm_vcpu)
-{
-	struct elisa_vcpu *vcpu, *found = NULL;
-
-	rcu_read_lock();
-	hash_for_each_possible_rcu(vcpus, vcpu, hash, (unsigned long)kvm_vcpu)
-		if (vcpu->kvm_vcpu == kvm_vcpu) {
-			found = vcpu;
-			break;
-		}
-	rcu_read_unlock();
-	return found;
-}
 
 /* The entry and exit hooks look at this vCPU from now on, or no more. Under vm->lock. */
 void elisa_vcpu_set_up(struct elisa_vcpu *vcpu, bool set_up)
@@ -260,12 +245,13 @@ struct elisa_vcpu *elisa_vcpu_get(struct kvm_vcpu *kvm_vcpu)
 	}
 	vcpu->kvm_vcpu = kvm_vcpu;
 	vcpu->cpu = -1;
+	vcpu->exit_cr3 = ELISA_NO_ROOT;
 	raw_spin_lock_init(&vcpu->lock);
 	elisa_watch_init(vcpu);
 	spin_lock(&vcpu->vm->lock);
 	list_add_tail(&vcpu->node, &vcpu->vm->vcpus);
 	spin_lock(&elisa_registry);
-	hash_add_rcu(vcpus, &vcpu->hash, (unsigned long)kvm_vcpu);
+	hash_add_rcu(elisa_vcpus, &vcpu->hash, (unsigned long)kvm_vcpu);
 	spin_unlock(&elisa_registry);
 	spin_unlock(&vcpu->vm->lock);
 	return vcpu;

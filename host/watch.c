@@ -129,7 +129,7 @@ static enum hrtimer_restart watch(struct hrtimer *timer)
 	if (vcpu->stash.active) {
 		if (vcpu->stash.context)
 			next = look(vcpu, vcpu->stash.context, vcpu->stash.since, now);
-	} else if (vcpu->inside) {
+	} else if (READ_ONCE(vcpu->inside)) {
 		next = READ_ONCE(vcpu->kvm_vcpu->mode) == OUTSIDE_GUEST_MODE ?
 			       look_before_hook(vcpu, now) :
 			       shortest(vcpu);

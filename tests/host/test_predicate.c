@@ -93,8 +93,14 @@ static void xcr0_names_sse(void **state)
 		assert_int_equal(elisa_predicate(vcpu, true),
 				 (xcr0 & 3) == 3 ? ELISA_OK : ELISA_WHY_VCPU_STATE);
 	}
+	/* the upper half of its mask is whatever RDX holds */
+	for (int bit = 2; bit < 64; bit++) {
+		vcpu->arch.xcr0 = 3 | 1ULL << bit;
+		assert_int_equal(elisa_predicate(vcpu, true),
+				 bit < 32 ? ELISA_OK : ELISA_WHY_VCPU_STATE);
+	}
 	/* without OSXSAVE, XRSTOR is #UD before the function */
-	vcpu->arch.xcr0 = 1;
+	vcpu->arch.xcr0 = 1ULL << 32 | 1;
 	vcpu->arch.cr4 &= ~(u64)X86_CR4_OSXSAVE;
 	assert_int_equal(elisa_predicate(vcpu, true), ELISA_OK);
 }

@@ -80,7 +80,7 @@ static bool has_secret(const void *data, size_t size)
 }
 
 /* Vector registers: the legacy ones, which need no XCR0 to be read, and all that XSAVE knows.
- * RBX and R12 to R15 are the function's by the C ABI; the guarded stub is what restores them. */
+ * RBX and R12 to R15 are the function's: a stub's caller declares them changed. */
 static void check_registers(void)
 {
 	static struct kvm_xsave xsave;

@@ -207,7 +207,9 @@ f_divide:
 	xor %ecx, %ecx
 	div %rcx
 	ret
-f_registers:
+f_registers:	/* gives back what the C ABI wants back, if it comes to that */
+	push %rbx
+	push %r12
 	movabs $0x5ec2e75ec2e75ec2, %rcx
 	mov %rcx, %rbx
 	mov %rcx, %r8
@@ -222,7 +224,9 @@ f_registers:
 	mov %rcx, %rsi
 	jz 1f
 	ud2
-1:	mov $1, %eax
+1:	pop %r12
+	pop %rbx
+	mov $1, %eax
 	ret
 f_pause:
 	pause

@@ -47,6 +47,7 @@ typedef u64 gfn_t;
 	} while (0)
 void shim_bug(const char *file, int line, const char *text) __attribute__((noreturn));
 
+#define upper_32_bits(n)	    ((u32)((u64)(n) >> 32))
 #define min_t(type, a, b)	    ((type)(a) < (type)(b) ? (type)(a) : (type)(b))
 #define max_t(type, a, b)	    ((type)(a) > (type)(b) ? (type)(a) : (type)(b))
 #define max(a, b)		    ((a) > (b) ? (a) : (b))
@@ -172,13 +173,14 @@ struct hlist_node {
 struct rcu_head {
 	void *unused;
 };
-#define DEFINE_HASHTABLE(name, bits) LIST_HEAD(name)
-#define hash_add(table, entry, key)  ((void)(key), list_add_tail(&(entry)->node, &(table)))
-#define hash_hashed(entry)	     ((entry)->node.next != NULL)
-#define hash_del(entry)		     (hash_hashed(entry) ? list_del(&(entry)->node) : (void)0)
-#define hash_add_rcu		     hash_add
-#define hash_del_rcu		     hash_del
-#define hash_for_each_possible	     hash_for_each_possible_rcu
+#define DECLARE_HASHTABLE(name, bits) struct list_head name
+#define DEFINE_HASHTABLE(name, bits)  LIST_HEAD(name)
+#define hash_add(table, entry, key)   ((void)(key), list_add_tail(&(entry)->node, &(table)))
+#define hash_hashed(entry)	      ((entry)->node.next != NULL)
+#define hash_del(entry)		      (hash_hashed(entry) ? list_del(&(entry)->node) : (void)0)
+#define hash_add_rcu		      hash_add
+#define hash_del_rcu		      hash_del
+#define hash_for_each_possible	      hash_for_each_possible_rcu
 #define hash_for_each_possible_rcu(table, p, member, key) \
 	(void)(key);                                      \
 	list_for_each_entry(p, &(table), member.node)
@@ -190,8 +192,12 @@ typedef struct {
 #define rcu_read_lock()		       ((void)0)
 #define rcu_read_unlock()	       ((void)0)
 #define rcu_barrier()		       ((void)0)
+#define preempt_disable_notrace()      ((void)0)
+#define preempt_enable_notrace()       ((void)0)
 
 /* ---- bits */
+#define BITS_PER_LONG		       64
+#define __ffs(bits)		       ((unsigned long)__builtin_ctzl(bits))
 #define DECLARE_BITMAP(name, bits)     unsigned long name[((bits) + 63) / 64]
 static inline void set_bit(unsigned int n, unsigned long *map)
 {
@@ -526,15 +532,15 @@ extern struct tracepoint shim_memory_failure;
 #define tracepoint_synchronize_unregister()	 ((void)0)
 void shim_fail_page(struct page *page);
 
-#define WARN_ON(condition)	shim_assert(!(condition))
+#define WARN_ON(condition) shim_assert(!(condition))
 static inline bool shim_warn(bool condition)
 {
 	shim_assert(!condition);
 	return condition;
 }
-#define WARN_ON_ONCE shim_warn
-#define cond_resched()		shim_assert(!shim_spin_depth)
-#define pr_err(...)		((void)0)
+#define WARN_ON_ONCE   shim_warn
+#define cond_resched() shim_assert(!shim_spin_depth)
+#define pr_err(...)    ((void)0)
 
 unsigned long copy_from_user(void *to, const void *from, unsigned long n);
 unsigned long copy_to_user(void *to, const void *from, unsigned long n);
@@ -568,7 +574,7 @@ struct kvm {
 struct kvm_vcpu {
 	int vcpu_idx;
 	struct kvm *kvm;
-	struct {
+	struct kvm_vcpu_arch {
 		unsigned long regs[SHIM_REGS], cr4;
 		u64 efer, xcr0;
 		u32 hflags;
@@ -592,6 +598,8 @@ static inline unsigned long __gfn_to_hva_memslot(const struct kvm_memory_slot *s
 /* ---- in the place of host/vmx.h: a VMCS that is an array */
 #define ELISA_HOST_VMX_H
 #define SECONDARY_VM_EXEC_CONTROL	      0x401e
+#define VM_EXIT_REASON			      0x4402
+#define EPT_POINTER			      0x201a
 #define GUEST_CS_AR_BYTES		      0x4816
 #define GUEST_SS_AR_BYTES		      0x4818
 #define GUEST_CR3			      0x6802
@@ -613,6 +621,24 @@ static inline unsigned long __gfn_to_hva_memslot(const struct kvm_memory_slot *s
 #define DEBUGCTLMSR_BTINT		      (1u << 8)
 #define vmcs_get(field)			      (shim_vmcs[field])
 
+enum {
+	EXIT_REASON_EXTERNAL_INTERRUPT = 1,
+	EXIT_REASON_INTERRUPT_WINDOW = 7,
+	EXIT_REASON_NMI_WINDOW,
+	EXIT_REASON_CPUID = 10,
+	EXIT_REASON_HLT = 12,
+	EXIT_REASON_VMCALL = 18,
+	EXIT_REASON_MSR_READ = 31,
+	EXIT_REASON_MSR_WRITE,
+	EXIT_REASON_PAUSE_INSTRUCTION = 40,
+	EXIT_REASON_TPR_BELOW_THRESHOLD = 43,
+	EXIT_REASON_GDTR_IDTR = 46,
+	EXIT_REASON_LDTR_TR,
+	EXIT_REASON_PREEMPTION_TIMER = 52,
+	EXIT_REASON_VMFUNC = 59
+};
+#define MSR_IA32_DEBUGCTLMSR 0x1d9
+
 /* ---- the processor, as predicate.c asks it */
 enum {
 	X86_FEATURE_INTEL_PT,
@@ -626,7 +652,8 @@ enum {
 #define ARCH_LBR_CTL_LBREN 1ULL
 extern bool shim_cpu_has[2];
 extern u64 shim_trace_msr[2]; /* it must not be read where the processor does not have it */
-#define boot_cpu_has(feature) (shim_cpu_has[feature])
+#define boot_cpu_has(feature)	(shim_cpu_has[feature])
+#define static_cpu_has(feature) (shim_cpu_has[feature])
 #define rdmsrl(msr, to)                         \
 	do {                                    \
 		shim_assert(shim_cpu_has[msr]); \
