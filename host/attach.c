@@ -261,6 +261,8 @@ static int attach_in_slot(struct elisa_attachment *a, struct elisa_hc_attach *in
 {
 	int r = elisa_hooks_arm();
 
+	if (r == -ENOMEM)
+		return elisa_fail(r, why, ELISA_WHY_NO_MEMORY, value, 0);
 	if (r)
 		return elisa_fail(r == -EINTR ? r : -EBUSY, why, ELISA_WHY_HOOK, value, 0);
 	r = elisa_slot_prepare(a->slot);

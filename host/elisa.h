@@ -21,7 +21,7 @@
  *                             this order; only a timer's and a workqueue's locks nest inside them.
  *   vmm->lock (mutex)         what is pinned of one VMM. Taken by threads of its VMs and by works
  *                             of theirs; inside of nothing.
- *   hooks_lock (mutex)        which hooks are in place; in hook.c, inside of nothing. It is held
+ *   hooks_lock (mutex)        which hooks are in place; in arm.c, inside of nothing. It is held
  *                             over grace periods when the hooks come and when they go.
  *
  * VMs, exports and attachments are counted. A request looks an object up under the lock of the
@@ -570,10 +570,6 @@ enum elisa_why elisa_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid);
 /* ---- hook.c */
 int elisa_hooks_init(void);
 void elisa_hooks_exit(void);
-int elisa_hooks_arm(void);
-void elisa_hooks_share(void);
-void elisa_hooks_disarm(void);
-bool elisa_hooks_armed(void);
 int elisa_kvm_exit_handled(struct kvm_vcpu *kvm_vcpu);
 int elisa_kvm_emulate(struct kvm_vcpu *kvm_vcpu, void *code, u32 size);
 int elisa_kvm_read(struct kvm_vcpu *kvm_vcpu, u64 gpa, void *to, u32 size);
@@ -583,6 +579,12 @@ void elisa_kvm_mark_dirty(struct kvm_vcpu *kvm_vcpu, u64 gpa);
 bool elisa_kvm_get(struct kvm *kvm);
 void elisa_kvm_put(struct kvm *kvm);
 void elisa_kvm_interrupt(struct kvm *kvm, u32 gsi);
+
+/* ---- arm.c */
+int elisa_hooks_arm(void);
+void elisa_hooks_share(void);
+void elisa_hooks_disarm(void);
+bool elisa_hooks_armed(void);
 
 /* ---- admin.c */
 int elisa_admin_init(void);
