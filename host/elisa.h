@@ -53,6 +53,7 @@
 #define pr_fmt(fmt)	      "elisa: " fmt
 
 #define ELISA_EVENT_RING      256
+#define ELISA_UNTOLD_MAX      16
 #define ELISA_EXPORTS_PER_VMM 256
 
 /*
@@ -143,7 +144,7 @@ struct elisa_vm {
 	struct list_head vcpus;
 	struct elisa_attachment *slots[ELISA_SLOTS]; /* each a reference */
 	struct list_head unused;		     /* elisa_run: to be unpinned */
-	bool events_lost; /* aborts among them may not have been told of */
+	bool events_lost; /* there may be something untold, see untold.c */
 	bool allow_pcid;  /* all its attachments' grants allow it; READ_ONCE'd by hooks */
 };
 
@@ -195,6 +196,7 @@ struct elisa_export {
 	struct elisa_place *places;
 	void *sink; /* a page, where donated ones were */
 	struct list_head attachments;
+	struct list_head untold;   /* elisa_end: of attachments that have ended */
 	u64 *pd[ELISA_OBJECT_GIB]; /* EPT page directories of the object, built once */
 	bool poisoned;		   /* hooks of attached vCPUs that are not revoked set it */
 	atomic64_t aborts;
@@ -237,6 +239,8 @@ struct elisa_attachment {
 	struct list_head donations; /* export->lock: elisa_run */
 	struct elisa_run *exchange; /* vm->lock: pinned; NULL: none, or revoked */
 	struct list_head contexts;  /* vm->lock: of the vCPUs */
+	u64 untold;		    /* vm->lock: of vCPUs that have gone, see untold.c */
+	struct elisa_end *end;	    /* vm->lock: for what may have to be told of its end */
 	atomic64_t aborts;
 };
 
@@ -461,7 +465,6 @@ int elisa_export_publish(struct elisa_export *export, struct elisa_hc_publish *i
 			 u64 *value);
 void elisa_export_destroy(struct elisa_export *export);
 void elisa_export_put(struct elisa_export *export);
-u32 elisa_exports_lost_aborts(struct elisa_vm *vm, struct elisa_event *out, u32 room);
 int elisa_check_range(u64 offset, u64 pages, u32 *why, u64 *value);
 void elisa_export_kill(struct elisa_export *export);
 void elisa_export_was_poisoned(struct elisa_export *export);
@@ -530,6 +533,14 @@ void elisa_events_put(struct elisa_events *events);
 bool elisa_event(struct elisa_events *events, struct elisa_event event);
 void elisa_events_clear(struct elisa_events *events);
 u32 elisa_events_take(struct elisa_events *events, struct elisa_event *out, u32 room);
+
+/* ---- untold.c */
+struct elisa_end *elisa_end_new(void);
+void elisa_context_leaves(struct elisa_context *c);
+void elisa_tell_end(struct elisa_export *export, struct elisa_attachment *attachment);
+int elisa_check_untold(struct elisa_export *export, u32 grant_id, u32 *why, u64 *value);
+void elisa_untold_free(struct elisa_export *export);
+u32 elisa_untold_take(struct elisa_vm *vm, struct elisa_event *out, u32 room);
 
 /* ---- hypercall.c */
 u64 elisa_hypercall(struct kvm_vcpu *kvm_vcpu, unsigned long magic);

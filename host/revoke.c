@@ -27,6 +27,7 @@ static void attachment_release(struct kref *ref)
 	elisa_events_put(a->events);
 	elisa_bell_put(a->bell);
 	elisa_attachment_tables_free(a);
+	kfree(a->end);
 	elisa_vm_put(a->vm);
 	kfree_rcu(a, rcu);
 }
@@ -129,16 +130,15 @@ static bool finish(struct elisa_export *export, struct elisa_attachment *a)
 	spin_lock(&export->lock);
 	spin_lock(&a->vm->lock);
 	was_attached = a->export;
-	if (was_attached)
+	if (was_attached) {
 		leave_export(export, a);
+		elisa_tell_end(export, a);
+	}
 	spin_unlock(&a->vm->lock);
 	spin_unlock(&export->lock);
 	if (!was_attached)
 		return false;
 	elisa_hooks_disarm();
-	elisa_event(a->events, (struct elisa_event){.type = ELISA_EVENT_DETACH,
-						    .export_id = a->export_id,
-						    .attachment = a->number});
 	return true;
 }
 

@@ -157,6 +157,10 @@ static const struct reason reasons[ELISA_WHY_COUNT] = {
 			       "raise its RLIMIT_MEMLOCK on the host (prlimit --memlock), or share "
 			       "less; of huge pages all of each counts",
 			       "pages that it may", DECIMAL},
+	[ELISA_WHY_UNTOLD] = {"attachments of this VM have ended, with calls that were stopped in "
+			      "the middle, and the manager has not learnt of them yet",
+			      "try again when the manager has read its events", "attachments",
+			      DECIMAL},
 };
 
 /* For failures that come with an errno alone. */
