@@ -124,7 +124,7 @@ says "ok: kernel: no livepatch or BPF program on KVM's functions (none in"
 put sys/kernel/tracing/enabled_functions "vmx_nmi_allowed [kvm_intel] (1)     D   M 	
 	direct(jmp)-->bpf_trampoline_6442573892_1+0x0/0xfa4"
 expect 1 "$elisactl" --root "$root" check
-says 'missing: kernel: no livepatch .* (vmx_nmi_allowed has a direct call'
+says "missing: kernel: no livepatch or BPF program on KVM's functions (vmx_nmi_allowed has a direct call in"
 put sys/kernel/tracing/enabled_functions "vcpu_load [kvm] (1)   I   	tramp: 0xffffffffc0201000"
 expect 1 "$elisactl" --root "$root" check
 says 'vcpu_load is redirected'
