@@ -97,6 +97,12 @@ static bool is_abort(const struct elisa_event *event)
 	return event->type == ELISA_EVENT_ABORT || event->type == ELISA_EVENT_EVICT;
 }
 
+/* A call may have held something of the object when it ended. */
+static bool must_be_told(const struct elisa_event *event)
+{
+	return is_abort(event) || (event->type == ELISA_EVENT_DETACH && event->aborts);
+}
+
 /* The last one unread of the same vCPU and attachment. */
 static struct unread *same_caller(struct elisa_file *file, const struct elisa_event *abort)
 {
@@ -117,7 +123,7 @@ static struct unread *same_caller(struct elisa_file *file, const struct elisa_ev
  */
 static void queue_event(struct elisa_file *file, const struct elisa_event *event)
 {
-	const u32 room = ELISA_FILE_EVENTS + (is_abort(event) ? ELISA_FILE_ABORTS : 0);
+	const u32 room = ELISA_FILE_EVENTS + (must_be_told(event) ? ELISA_FILE_ABORTS : 0);
 	struct unread *unread = unread_new(event), *older = NULL;
 
 	spin_lock(&file->queue_lock);

@@ -111,6 +111,7 @@ static void list_export(struct records *records, struct elisa_export *export)
 		.vm = export->vm->id,
 		.flags = export->flags,
 		.limit_us = export->limit_us,
+		.suspend_us = export->suspend_us,
 		.aborts = atomic64_read(&export->aborts),
 	};
 	struct elisa_attachment *attachment;

@@ -43,17 +43,18 @@ struct target {
 	u64 entry;
 };
 
-static int check_export(struct elisa_export *export, u64 *entry, u32 *why, u64 *value)
+static int check_export(struct elisa_export *export, struct target *t, u32 *why, u64 *value)
 {
-	u32 state;
+	int r;
 
 	spin_lock(&export->lock);
-	state = export->state;
-	*entry = export->entry;
+	if (export->state != ELISA_EXPORT_LIVE)
+		r = elisa_fail(-EAGAIN, why, ELISA_WHY_NOT_PUBLISHED, value, export->id);
+	else
+		r = elisa_check_untold(export, t->terms.grant_id, why, value);
+	t->entry = export->entry;
 	spin_unlock(&export->lock);
-	if (state != ELISA_EXPORT_LIVE)
-		return elisa_fail(-EAGAIN, why, ELISA_WHY_NOT_PUBLISHED, value, export->id);
-	return 0;
+	return r;
 }
 
 static int find_target(struct elisa_vm *vm, const struct elisa_hc_attach *in, struct target *t,
@@ -73,7 +74,7 @@ static int find_target(struct elisa_vm *vm, const struct elisa_hc_attach *in, st
 	else if (!export)
 		r = elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, 0);
 	else
-		r = check_export(export, &t->entry, why, value);
+		r = check_export(export, t, why, value);
 	if (r && export)
 		elisa_export_put(export);
 	t->export = export;
@@ -106,6 +107,11 @@ attachment_new(struct elisa_vm *vm, const struct elisa_hc_attach *in, const stru
 
 	if (!a)
 		return NULL;
+	a->end = elisa_end_new();
+	if (!a->end) {
+		kfree(a);
+		return NULL;
+	}
 	kref_init(&a->ref);
 	elisa_vm_get(vm);
 	a->vm = vm;
@@ -265,8 +271,10 @@ static int attach_in_slot(struct elisa_attachment *a, struct elisa_hc_attach *in
 {
 	int r = elisa_hooks_arm();
 
+	if (r == -ENOMEM)
+		return elisa_fail(r, why, ELISA_WHY_NO_MEMORY, value, 0);
 	if (r)
-		return elisa_fail(r == -EINTR ? r : -EBUSY, why, ELISA_WHY_HOOK, value, 0);
+		return elisa_fail(-EBUSY, why, ELISA_WHY_HOOK, value, 0);
 	r = elisa_slot_prepare(a->slot);
 	if (!r)
 		r = elisa_attachment_build(a, ELISA_OBJECT_BASE + t->entry);

@@ -14,6 +14,8 @@
 #include <linux/version.h>
 #include <asm/ibt.h>
 
+#include <elisa/kvm_hooks.h>
+
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
 #include <trace/events/ipi.h>
 #endif
@@ -25,40 +27,15 @@
 #error "ELISA has not been checked against this kernel; see docs/porting.md"
 #endif
 
-/*
- * Functions of KVM that are hooked by name. "Always" ones are rare paths; the others
- * are hooked while an attachment exists. The signature is that of 6.1 and 6.12.
- */
+/* Functions of KVM that are hooked by name. The signature is that of 6.1 and 6.12. */
+#define ELISA_HOOK_ID(id, module, function)   ELISA_HOOK_##id,
+#define ELISA_HOOK_NAME(id, module, function) [ELISA_HOOK_##id] = module ":" function,
 enum elisa_hook_id {
-	/* always */
-	ELISA_HOOK_HYPERCALL,
-	ELISA_HOOK_VCPU_FREE,
-	/* while an attachment exists */
-	ELISA_HOOK_RUN,
-	ELISA_HOOK_HANDLE_EXIT,
-	ELISA_HOOK_VCPU_LOAD,
-	ELISA_HOOK_INTERRUPT_ALLOWED,
-	ELISA_HOOK_NMI_ALLOWED,
-	ELISA_HOOK_SMI_ALLOWED,
-	ELISA_HOOK_IRQ_WINDOW,
-	ELISA_HOOK_NMI_WINDOW,
-	ELISA_HOOK_VCPU_RESET,
-	ELISA_HOOKS
+	ELISA_KVM_HOOKS(ELISA_HOOK_ID) ELISA_HOOKS
 };
-
-#define ELISA_HOOK_NAMES                                                            \
-	{                                                                           \
-		[ELISA_HOOK_HYPERCALL] = "kvm:kvm_sched_yield",                     \
-		[ELISA_HOOK_VCPU_FREE] = "kvm_intel:vmx_vcpu_free",                 \
-		[ELISA_HOOK_RUN] = "kvm_intel:vmx_vcpu_run",                        \
-		[ELISA_HOOK_HANDLE_EXIT] = "kvm_intel:vmx_handle_exit",             \
-		[ELISA_HOOK_VCPU_LOAD] = "kvm:vcpu_load",                           \
-		[ELISA_HOOK_INTERRUPT_ALLOWED] = "kvm_intel:vmx_interrupt_allowed", \
-		[ELISA_HOOK_NMI_ALLOWED] = "kvm_intel:vmx_nmi_allowed",             \
-		[ELISA_HOOK_SMI_ALLOWED] = "kvm_intel:vmx_smi_allowed",             \
-		[ELISA_HOOK_IRQ_WINDOW] = "kvm_intel:vmx_enable_irq_window",        \
-		[ELISA_HOOK_NMI_WINDOW] = "kvm_intel:vmx_enable_nmi_window",        \
-		[ELISA_HOOK_VCPU_RESET] = "kvm_intel:vmx_vcpu_reset",               \
+#define ELISA_HOOK_NAMES                         \
+	{                                        \
+		ELISA_KVM_HOOKS(ELISA_HOOK_NAME) \
 	}
 
 /* The kernel's tracepoint after it has marked a page as failed; its arguments: the page's
@@ -117,24 +94,6 @@ static inline bool elisa_lacks_endbr(unsigned long function)
 	return cpu_feature_enabled(X86_FEATURE_IBT) && *(u32 *)function != gen_endbr();
 #else
 	return false;
-#endif
-}
-
-static __always_inline unsigned long elisa_ftrace_arg(struct ftrace_regs *fregs, unsigned int n)
-{
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
-	return ftrace_regs_get_argument(fregs, n);
-#else
-	return n ? fregs->regs.si : fregs->regs.di;
-#endif
-}
-
-static __always_inline void elisa_ftrace_redirect(struct ftrace_regs *fregs, void *function)
-{
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
-	ftrace_regs_set_instruction_pointer(fregs, (unsigned long)function);
-#else
-	ftrace_instruction_pointer_set(fregs, (unsigned long)function);
 #endif
 }
 

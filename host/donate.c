@@ -66,7 +66,7 @@ static void tell_contexts(struct elisa_export *export, struct elisa_attachment *
 
 	spin_lock(&export->lock);
 	/* the last of several donations at once tells of all */
-	if (!--a->untold) {
+	if (!--a->donating) {
 		spin_lock(&a->vm->lock);
 		list_for_each_entry(c, &a->contexts, node)
 			WRITE_ONCE(c->self->donated, a->donated);
@@ -100,7 +100,7 @@ static int donate_locked(struct elisa_export *export, struct elisa_attachment *a
 	show(export, run, false);
 	list_add_tail(&run->node, &a->donations);
 	WRITE_ONCE(a->donated, a->donated + length);
-	a->untold++;
+	a->donating++;
 	in->donated = a->donated / PAGE_SIZE;
 	return 0;
 }

@@ -21,7 +21,7 @@
  *                             this order; only a timer's and a workqueue's locks nest inside them.
  *   vmm->lock (mutex)         what is pinned of one VMM. Taken by threads of its VMs and by works
  *                             of theirs; inside of nothing.
- *   hooks_lock (mutex)        which hooks are in place; in hook.c, inside of nothing. It is held
+ *   hooks_lock (mutex)        which hooks are in place; in arm.c, inside of nothing. It is held
  *                             over grace periods when the hooks come and when they go.
  *
  * VMs, exports and attachments are counted. A request looks an object up under the lock of the
@@ -53,6 +53,7 @@
 #define pr_fmt(fmt)		     "elisa: " fmt
 
 #define ELISA_EVENT_RING	     256
+#define ELISA_UNTOLD_MAX	     16
 #define ELISA_EXPORTS_PER_VMM	     256
 #define ELISA_VMS_PER_VMM	     128
 #define ELISA_ATTACHMENTS_PER_EXPORT 1024
@@ -149,7 +150,7 @@ struct elisa_vm {
 	spinlock_t lock;	  /* all below */
 	struct list_head vcpus;
 	struct elisa_attachment *slots[ELISA_SLOTS]; /* each a reference */
-	bool events_lost; /* aborts among them may not have been told of */
+	bool events_lost; /* there may be something untold, see untold.c */
 	bool allow_pcid;  /* all its attachments' grants allow it; READ_ONCE'd by hooks */
 };
 
@@ -202,6 +203,7 @@ struct elisa_export {
 	struct elisa_place *places;
 	void *sink; /* a page, where donated ones were */
 	struct list_head attachments;
+	struct list_head untold;   /* elisa_end: of attachments that have ended */
 	u64 *pd[ELISA_OBJECT_GIB]; /* EPT page directories of the object, built once */
 	bool poisoned;		   /* hooks of attached vCPUs that are not revoked set it */
 	atomic64_t aborts;
@@ -241,10 +243,12 @@ struct elisa_attachment {
 	u8 *sub_stub;
 	u32 exchange_pages;	    /* const */
 	u64 donated;		    /* export->lock: bytes */
-	u32 untold;		    /* export->lock: donations that its contexts do not know of */
+	u32 donating;		    /* export->lock: donations whose flush is under way */
 	struct list_head donations; /* export->lock: elisa_run */
 	struct elisa_run *exchange; /* vm->lock: pinned; NULL: none, or revoked */
 	struct list_head contexts;  /* vm->lock: of the vCPUs */
+	u64 untold;		    /* vm->lock: of vCPUs that have gone, see untold.c */
+	struct elisa_end *end;	    /* vm->lock: for what may have to be told of its end */
 	atomic64_t aborts;
 };
 
@@ -521,7 +525,6 @@ int elisa_export_publish(struct elisa_export *export, struct elisa_hc_publish *i
 			 u64 *value);
 void elisa_export_destroy(struct elisa_export *export);
 void elisa_export_put(struct elisa_export *export);
-u32 elisa_exports_lost_aborts(struct elisa_vm *vm, struct elisa_event *out, u32 room);
 int elisa_check_range(u64 offset, u64 pages, u32 *why, u64 *value);
 void elisa_export_kill(struct elisa_export *export);
 void elisa_export_was_poisoned(struct elisa_export *export);
@@ -593,6 +596,14 @@ bool elisa_event(struct elisa_events *events, struct elisa_event event);
 void elisa_events_clear(struct elisa_events *events);
 u32 elisa_events_take(struct elisa_events *events, struct elisa_event *out, u32 room);
 
+/* ---- untold.c */
+struct elisa_end *elisa_end_new(void);
+void elisa_context_leaves(struct elisa_context *c);
+void elisa_tell_end(struct elisa_export *export, struct elisa_attachment *attachment);
+int elisa_check_untold(struct elisa_export *export, u32 grant_id, u32 *why, u64 *value);
+void elisa_untold_free(struct elisa_export *export);
+u32 elisa_untold_take(struct elisa_vm *vm, struct elisa_event *out, u32 room);
+
 /* ---- hypercall.c */
 u64 elisa_hypercall(struct kvm_vcpu *kvm_vcpu, unsigned long magic);
 void elisa_hypercall_wait(u64 wait);
@@ -633,10 +644,6 @@ enum elisa_why elisa_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid);
 /* ---- hook.c */
 int elisa_hooks_init(void);
 void elisa_hooks_exit(void);
-int elisa_hooks_arm(void);
-void elisa_hooks_share(void);
-void elisa_hooks_disarm(void);
-bool elisa_hooks_armed(void);
 int elisa_kvm_exit_handled(struct kvm_vcpu *kvm_vcpu);
 int elisa_kvm_emulate(struct kvm_vcpu *kvm_vcpu, void *code, u32 size);
 int elisa_kvm_read(struct kvm_vcpu *kvm_vcpu, u64 gpa, void *to, u32 size);
@@ -646,6 +653,12 @@ void elisa_kvm_mark_dirty(struct kvm_vcpu *kvm_vcpu, u64 gpa);
 bool elisa_kvm_get(struct kvm *kvm);
 void elisa_kvm_put(struct kvm *kvm);
 void elisa_kvm_interrupt(struct kvm *kvm, u32 gsi);
+
+/* ---- arm.c */
+int elisa_hooks_arm(void);
+void elisa_hooks_share(void);
+void elisa_hooks_disarm(void);
+bool elisa_hooks_armed(void);
 
 /* ---- admin.c */
 int elisa_admin_init(void);

@@ -40,6 +40,7 @@ static void export_release(struct kref *ref)
 	struct elisa_export *export = container_of(ref, struct elisa_export, ref);
 
 	elisa_places_free(export);
+	elisa_untold_free(export);
 	elisa_events_put(export->events);
 	elisa_vm_put(export->vm);
 	kfree_sensitive(export);
@@ -135,6 +136,7 @@ static struct elisa_export *export_new(struct elisa_vm *vm, struct elisa_hc_expo
 	INIT_LIST_HEAD(&export->mappings);
 	spin_lock_init(&export->lock);
 	INIT_LIST_HEAD(&export->attachments);
+	INIT_LIST_HEAD(&export->untold);
 	__module_get(THIS_MODULE);
 	return export;
 }
@@ -197,55 +199,6 @@ int elisa_export_publish(struct elisa_export *export, struct elisa_hc_publish *i
 	if (was_poisoned)
 		refresh(export);
 	return r;
-}
-
-/* Aborts of the export that the full queue lost, see below. Returns how many @out has then. */
-static u32 lost_aborts(struct elisa_export *export, struct elisa_event *out, u32 n, u32 room)
-{
-	struct elisa_attachment *a;
-	struct elisa_context *c;
-	u64 aborts;
-
-	spin_lock(&export->lock);
-	list_for_each_entry(a, &export->attachments, node) {
-		spin_lock(&a->vm->lock);
-		list_for_each_entry(c, &a->contexts, node) {
-			aborts = READ_ONCE(c->self->aborts);
-			if (READ_ONCE(c->reported) == aborts || n == room)
-				continue;
-			WRITE_ONCE(c->reported, aborts);
-			out[n++] = (struct elisa_event){
-				.type = ELISA_EVENT_ABORT,
-				.export_id = export->id,
-				.attachment = a->number,
-				.value = ELISA_CALL_FAULT,
-				.aborts = aborts,
-				.vcpu = c->self->vcpu,
-			};
-		}
-		spin_unlock(&a->vm->lock);
-	}
-	spin_unlock(&export->lock);
-	return n;
-}
-
-/*
- * Aborts that the full event queue lost, the last one of each vCPU and attachment: a manager whose
- * code runs in a guest's call has to learn of every call that did not come back. The value is not
- * known any more.
- */
-u32 elisa_exports_lost_aborts(struct elisa_vm *vm, struct elisa_event *out, u32 room)
-{
-	struct elisa_export *export;
-	u64 at = 0;
-	u32 n = 0;
-
-	while (n < room && (export = elisa_export_after(vm, at))) {
-		at = export->sequence;
-		n = lost_aborts(export, out, n, room);
-		elisa_export_put(export);
-	}
-	return n;
 }
 
 /* No vCPU enters or runs a context of the export after this. */

@@ -1,38 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The hooks into a stock KVM: ftrace calls us at the first instruction of KVM functions
- * that are found by name, and we may send the CPU elsewhere. KVM's text and symbols are
+ * The hooks into a stock KVM: ftrace calls us (hook_entry.S) at the first instruction of KVM
+ * functions that are found by name, and we may send the CPU elsewhere. KVM's text and symbols are
  * never linked or patched by us; a hook that does not concern us must cost next to
- * nothing.
+ * nothing. When they are in place is arm.c's.
  */
 #include <linux/atomic.h>
 #include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/fs.h>
-#include <linux/jiffies.h>
 #include <linux/kallsyms.h>
 #include <linux/kprobes.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
-#include <linux/ratelimit.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
-#include <linux/workqueue.h>
 
 #include "compat.h"
 #include "elisa.h"
 #include "settled.h"
+#include "hook.h"
 
 static const char *const names[] = ELISA_HOOK_NAMES;
 static unsigned long sites[ELISA_HOOKS]; /* where ftrace calls; const after init */
 static struct file *kvm_device;		 /* open, so that kvm_intel stays loaded */
-static DEFINE_MUTEX(hooks_lock);	 /* inside of nothing */
-static bool registered;			 /* hooks_lock: the exit-path hooks are in place */
-static int refusal;			 /* hooks_lock: why they could not be put in place, or 0 */
-static unsigned long retry_at;		 /* hooks_lock: jiffies of the next try after a refusal */
-static atomic_t armed;	   /* shares of them; the first one is taken under hooks_lock */
-static atomic_t replacing; /* threads in one of our replacements */
+static atomic_t replacing;		 /* threads in what may sleep, or in a replacement */
 static struct {
 	unsigned long start, size;
 } run_ioctl; /* KVM_RUN's function; const after init */
@@ -43,8 +36,6 @@ static void (*kvm_queue)(struct kvm_vcpu *kvm_vcpu, unsigned int vector);
 static void (*kvm_mark_dirty)(struct kvm_vcpu *kvm_vcpu, gfn_t gfn);
 static bool (*kvm_get)(struct kvm *kvm);
 static void (*kvm_put)(struct kvm *kvm);
-
-#define REFUSAL_LASTS	   (5 * HZ)
 
 /* KVM's own function, from its first byte; ftrace lets calls from this module pass. */
 #define ORIGINAL(id, type) ((type)(sites[id] - ELISA_SITE_OFFSET))
@@ -63,14 +54,6 @@ static void replace_hypercall(struct kvm_vcpu *kvm_vcpu, unsigned long destinati
 	}
 	/* a VM that is made to wait must not keep the module by that */
 	elisa_hypercall_wait(wait);
-	atomic_dec(&replacing);
-}
-
-static void replace_vcpu_free(struct kvm_vcpu *kvm_vcpu)
-{
-	atomic_inc(&replacing);
-	elisa_vcpu_gone(kvm_vcpu);
-	ORIGINAL(ELISA_HOOK_VCPU_FREE, void (*)(struct kvm_vcpu *))(kvm_vcpu);
 	atomic_dec(&replacing);
 }
 
@@ -105,7 +88,7 @@ static void replace_window(struct kvm_vcpu *kvm_vcpu)
 {
 }
 
-/* ---- callbacks: in the context of the hooked function; be quick if it is not ours */
+/* ---- handlers: in the context of the hooked function; be quick if it is not ours */
 
 static bool call_is_put_aside(struct kvm_vcpu *kvm_vcpu)
 {
@@ -114,26 +97,23 @@ static bool call_is_put_aside(struct kvm_vcpu *kvm_vcpu)
 	return vcpu && READ_ONCE(vcpu->stash.active) && !READ_ONCE(vcpu->stash.touched);
 }
 
-static void notrace rare_callback(unsigned long ip, unsigned long parent, struct ftrace_ops *ops,
-				  struct ftrace_regs *fregs)
+void notrace elisa_hypercall_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on,
+				     unsigned long destination)
 {
-	if (within_module(parent, THIS_MODULE))
-		return;
-	if (ip == sites[ELISA_HOOK_HYPERCALL]) {
-		if (elisa_ftrace_arg(fregs, 1) == ELISA_HC_MAGIC)
-			elisa_ftrace_redirect(fregs, replace_hypercall);
-	} else if (elisa_vcpu_find((struct kvm_vcpu *)elisa_ftrace_arg(fregs, 0))) {
-		elisa_ftrace_redirect(fregs, replace_vcpu_free);
-	}
+	if (destination == ELISA_HC_MAGIC)
+		*go_on = (unsigned long)replace_hypercall;
 }
 
-/* From hook_entry.S, for vCPUs that are set up and those that share their byte of the filter. */
-void elisa_run_handler(struct kvm_vcpu *kvm_vcpu);
-void elisa_exit_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on);
-void elisa_load_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on);
-void elisa_allowed_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on);
-void elisa_window_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on);
-void elisa_reset_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on);
+/* Before KVM frees the vCPU. Sleeps. */
+void notrace elisa_free_handler(struct kvm_vcpu *kvm_vcpu)
+{
+	atomic_inc(&replacing);
+	if (elisa_vcpu_find(kvm_vcpu))
+		elisa_vcpu_gone(kvm_vcpu);
+	atomic_dec(&replacing);
+}
+
+/* From here on: for vCPUs that are set up and those that share their byte of the filter. */
 
 /* IRQs are off. */
 void notrace elisa_run_handler(struct kvm_vcpu *kvm_vcpu)
@@ -198,138 +178,6 @@ void notrace elisa_load_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on)
 	/* at a function's first byte its caller's return address is the next one on the stack */
 	if (go_on[1] - run_ioctl.start >= run_ioctl.size)
 		elisa_vcpu_touched(vcpu);
-}
-
-/*
- * PERMANENT: "ftrace_enabled=0" must not be able to take the isolation away silently.
- * IPMODIFY: fails if somebody else (livepatch) redirects the function already.
- */
-static struct ftrace_ops rare_ops = {
-	.func = rare_callback,
-	.flags = FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT,
-};
-
-extern void elisa_run_hook(void), elisa_exit_hook(void), elisa_load_hook(void),
-	elisa_allowed_hook(void), elisa_window_hook(void), elisa_reset_hook(void);
-
-/*
- * hook_entry.S by ftrace's direct calls, in the order in which they are put in place; rare_ops
- * keeps "ftrace_enabled=0" out for these. ftrace refuses a direct call to a function that another
- * module redirects, and a redirection of one that has ours.
- */
-static struct {
-	void (*hook)(void);
-	enum elisa_hook_id first;
-	unsigned int count;
-	struct ftrace_ops ops;
-} direct[] = {
-	{elisa_reset_hook, ELISA_HOOK_VCPU_RESET, 1},
-	{elisa_window_hook, ELISA_HOOK_IRQ_WINDOW, 2},
-	{elisa_allowed_hook, ELISA_HOOK_INTERRUPT_ALLOWED, 3},
-	{elisa_load_hook, ELISA_HOOK_VCPU_LOAD, 1},
-	{elisa_exit_hook, ELISA_HOOK_HANDLE_EXIT, 1},
-	{elisa_run_hook, ELISA_HOOK_RUN, 1},
-};
-
-/* Takes the first @count away again. */
-static void unregister_direct(int count)
-{
-	while (count--)
-		elisa_ftrace_direct_end(&direct[count].ops, (unsigned long)direct[count].hook);
-}
-
-static int register_path(void)
-{
-	int i, r;
-
-	for (i = 0; i < ARRAY_SIZE(direct); i++) {
-		r = elisa_ftrace_direct(&direct[i].ops, (unsigned long)direct[i].hook);
-		if (r) {
-			unregister_direct(i);
-			return r;
-		}
-	}
-	return 0;
-}
-
-/*
- * Under hooks_lock. Patching text takes tens of millions of instructions and stops all CPUs, also
- * if it fails halfway, and a guest may ask without end: a refusal lasts for a while without a try.
- */
-static int put_hooks_in_place(void)
-{
-	if (registered)
-		return 0;
-	if (refusal && time_before(jiffies, retry_at))
-		return refusal;
-	refusal = register_path();
-	retry_at = jiffies + REFUSAL_LASTS;
-	registered = !refusal;
-	if (refusal == -EBUSY)
-		pr_err_ratelimited(
-			"a livepatch, a probe or a BPF program has %s or its neighbours: no VM can attach\n",
-			names[ELISA_HOOK_RUN]);
-	else if (refusal)
-		pr_err_ratelimited("cannot hook KVM's entry and exit (%d): no VM can attach\n",
-				   refusal);
-	return refusal;
-}
-
-/*
- * Takes a share of the exit-path hooks. The thread that takes the first one waits for grace
- * periods: it holds no other lock, and runs a VM's own attach. While shares exist, taking one
- * does not wait.
- */
-int elisa_hooks_arm(void)
-{
-	int r;
-
-	if (atomic_inc_not_zero(&armed)) {
-		__module_get(THIS_MODULE);
-		return 0;
-	}
-	if (mutex_lock_killable(&hooks_lock))
-		return -EINTR;
-	r = put_hooks_in_place();
-	if (!r) {
-		atomic_inc(&armed);
-		__module_get(THIS_MODULE);
-	}
-	mutex_unlock(&hooks_lock);
-	return r;
-}
-
-/* One more share; the caller knows of an attachment, which has one. Does not sleep. */
-void elisa_hooks_share(void)
-{
-	atomic_inc(&armed);
-	__module_get(THIS_MODULE);
-}
-
-/* Not at the pace of a guest that attaches and detaches in a loop. */
-static void unhook(struct work_struct *work)
-{
-	mutex_lock(&hooks_lock);
-	if (registered && !atomic_read(&armed)) {
-		unregister_direct(ARRAY_SIZE(direct));
-		registered = false;
-	}
-	mutex_unlock(&hooks_lock);
-}
-
-static DECLARE_DELAYED_WORK(unhook_work, unhook);
-
-/* Gives one back. Does not sleep. */
-void elisa_hooks_disarm(void)
-{
-	if (atomic_dec_and_test(&armed))
-		schedule_delayed_work(&unhook_work, 2 * HZ);
-	module_put(THIS_MODULE);
-}
-
-bool elisa_hooks_armed(void)
-{
-	return READ_ONCE(registered);
 }
 
 /* vmx_handle_exit() for an exit whose cause has been dealt with. Passes our hook once more. */
@@ -507,24 +355,6 @@ static int find_functions(void)
 		       -ENOENT;
 }
 
-static int set_path_filters(void)
-{
-	int i, r = 0;
-
-	for (i = 0; i < ARRAY_SIZE(direct) && !r; i++)
-		r = ftrace_set_filter_ips(&direct[i].ops, sites + direct[i].first, direct[i].count,
-					  0, 1);
-	return r;
-}
-
-static void free_path_filters(void)
-{
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(direct); i++)
-		ftrace_free_filter(&direct[i].ops);
-}
-
 int elisa_hooks_init(void)
 {
 	int r;
@@ -536,42 +366,20 @@ int elisa_hooks_init(void)
 		return PTR_ERR(kvm_device);
 	}
 	r = find_functions();
+	if (!r)
+		r = elisa_arm_init(sites);
 	if (r)
-		goto err_file;
-	r = ftrace_set_filter_ips(&rare_ops, sites, ELISA_HOOK_RUN, 0, 1);
-	if (r)
-		goto err_filter;
-	r = set_path_filters();
-	if (r)
-		goto err_path;
-	r = register_ftrace_function(&rare_ops);
-	if (r)
-		goto err_path;
-	return 0;
-
-err_path:
-	free_path_filters();
-	ftrace_free_filter(&rare_ops);
-err_filter:
-	pr_err("cannot hook KVM with ftrace (%d): is ftrace enabled, or a livepatch in place?\n",
-	       r);
-err_file:
-	fput(kvm_device);
+		fput(kvm_device);
 	return r;
 }
 
 /* No attachment exists any more: their share of the module kept it from being unloaded. */
 void elisa_hooks_exit(void)
 {
-	cancel_delayed_work_sync(&unhook_work);
-	if (registered)
-		unregister_direct(ARRAY_SIZE(direct));
-	unregister_ftrace_function(&rare_ops);
-	/* threads that sleep in a replacement, then those at its last instructions */
+	elisa_arm_exit();
+	/* threads that sleep in a handler or a replacement, then those at its last instructions */
 	while (atomic_read(&replacing))
 		msleep(20);
 	synchronize_rcu_tasks();
-	ftrace_free_filter(&rare_ops);
-	free_path_filters();
 	fput(kvm_device);
 }

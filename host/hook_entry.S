@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The hooks on the exit path of every VM on the host, and in each vCPU ioctl (vcpu_load()), called
- * by ftrace directly, without its register-saving trampoline. For a vCPU that is not set up they
- * must cost next to nothing: five instructions.
+ * The hooks, called by ftrace directly, without its register-saving trampoline. Those on the exit
+ * path of every VM on the host, and in each vCPU ioctl (vcpu_load()), must cost next to nothing for
+ * a vCPU that is not set up: five instructions.
  *
  * On entry RDI is the vCPU and the return address lies in the hooked function, past its
  * ftrace site. Arguments belong to the hooked function, and none has more than two. R11 holds nothing
@@ -16,9 +16,21 @@
 	.text
 
 /*
- * The handler gets the vCPU and where the return address lies, to go elsewhere than into the
- * hooked function: to a replacement, which returns to the hooked function's caller.
+ * The handler gets the vCPU, where the return address lies, and the hooked function's second
+ * argument. It may change the return address to go elsewhere than into the hooked function: to a
+ * replacement, which returns to the hooked function's caller.
  */
+.macro handle handler
+	pushq	%rdi
+	pushq	%rsi
+	movq	%rsi, %rdx
+	leaq	16(%rsp), %rsi
+	call	\handler
+	popq	%rsi
+	popq	%rdi
+	RET
+.endm
+
 .macro hook name handler
 SYM_FUNC_START(\name)
 	movl	%edi, %r11d
@@ -26,16 +38,19 @@ SYM_FUNC_START(\name)
 	cmpb	$0, elisa_vcpu_filter(%r11)
 	jne	1f
 	RET
-1:	pushq	%rdi
-	pushq	%rsi
-	leaq	16(%rsp), %rsi
-	call	\handler
-	popq	%rsi
-	popq	%rdi
-	RET
+1:	handle	\handler
 SYM_FUNC_END(\name)
 .endm
 
+/* Of a function that is called rarely: no filter. */
+.macro rare_hook name handler
+SYM_FUNC_START(\name)
+	handle	\handler
+SYM_FUNC_END(\name)
+.endm
+
+rare_hook elisa_hypercall_hook elisa_hypercall_handler
+rare_hook elisa_free_hook elisa_free_handler
 hook elisa_run_hook elisa_run_handler
 hook elisa_exit_hook elisa_exit_handler
 hook elisa_load_hook elisa_load_handler

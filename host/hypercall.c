@@ -58,7 +58,7 @@ static void events(struct elisa_vm *vm, struct elisa_hc_events *out)
 	vm->events_lost = false;
 	spin_unlock(&vm->lock);
 	if (lost) {
-		n += elisa_exports_lost_aborts(vm, out->event + n, ELISA_HC_EVENTS_MAX - n);
+		n += elisa_untold_take(vm, out->event + n, ELISA_HC_EVENTS_MAX - n);
 		if (n == ELISA_HC_EVENTS_MAX) {
 			spin_lock(&vm->lock);
 			vm->events_lost = true;

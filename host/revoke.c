@@ -28,6 +28,7 @@ static void attachment_release(struct kref *ref)
 	elisa_events_put(a->events);
 	elisa_bell_put(a->bell);
 	elisa_attachment_tables_free(a);
+	kfree(a->end);
 	elisa_vm_put(a->vm);
 	kfree_rcu(a, rcu);
 }
@@ -121,9 +122,7 @@ static void leave_export(struct elisa_export *export, struct elisa_attachment *a
 		elisa_vmm_leave(a->vm->vmm, a->exchange);
 	a->exchange = NULL;
 	/* before the place's next attachment */
-	elisa_event(a->events, (struct elisa_event){.type = ELISA_EVENT_DETACH,
-						    .export_id = a->export_id,
-						    .attachment = a->number});
+	elisa_tell_end(export, a);
 }
 
 /* The attachment is shut, and no CPU runs its contexts. True: this thread has ended it. */

@@ -106,6 +106,7 @@ void elisa_vcpu_drop_contexts(struct elisa_vcpu *vcpu, struct list_head *gone)
 		raw_spin_lock_irqsave(&vcpu->lock, flags);
 		context_unlink(c);
 		raw_spin_unlock_irqrestore(&vcpu->lock, flags);
+		elisa_context_leaves(c);
 		list_add_tail(&c->node, gone);
 	}
 }

@@ -117,8 +117,8 @@ static const struct reason reasons[ELISA_WHY_COUNT] = {
 			       "use another host, or accept the leak: elisactl check on the "
 			       "host names the flaw and the module's parameter",
 			       NULL, NO_VALUE},
-	[ELISA_WHY_HOOK] = {"a KVM function on the host is taken by another tracer, kprobe or "
-			    "live patch",
+	[ELISA_WHY_HOOK] = {"a KVM function on the host is taken by a livepatch, a BPF program or "
+			    "a probe that redirects",
 			    "remove that on the host (its kernel log names the function)", NULL,
 			    NO_VALUE},
 	[ELISA_WHY_NO_MEMORY] = {"the host is out of memory", "free memory on the host", NULL,
@@ -157,6 +157,10 @@ static const struct reason reasons[ELISA_WHY_COUNT] = {
 			       "raise its RLIMIT_MEMLOCK on the host (prlimit --memlock), or share "
 			       "less; of huge pages all of each counts",
 			       "pages that it may", DECIMAL},
+	[ELISA_WHY_UNTOLD] = {"attachments of this VM have ended, with calls that were stopped in "
+			      "the middle, and the manager has not learnt of them yet",
+			      "try again when the manager has read its events", "attachments",
+			      DECIMAL},
 };
 
 /* For failures that come with an errno alone. */

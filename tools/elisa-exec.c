@@ -225,6 +225,11 @@ static void print_event(const struct elisa_event *event)
 		if (event->value >= 0)
 			printf(": place %lld", (long long)event->value);
 		break;
+	case ELISA_EVENT_DETACH:
+		if (event->aborts)
+			printf(": calls of %llu vCPUs may have been stopped in the middle",
+			       (unsigned long long)event->aborts);
+		break;
 	case ELISA_EVENT_ABORT:
 	case ELISA_EVENT_EVICT:
 		printf(": %s", elisa_call_strerror((long)event->value));

@@ -120,6 +120,7 @@ enum elisa_why {
 	ELISA_WHY_CAPABILITY, /* guest driver only: the process lacks one (value: CAP_*) */
 	ELISA_WHY_SYSTEM_RAM, /* guest driver only: the guest kernel's own memory (value) */
 	ELISA_WHY_MEMLOCK,    /* over the VMM's RLIMIT_MEMLOCK on the host (value: it, in pages) */
+	ELISA_WHY_UNTOLD,     /* the manager has not heard of so many ended attachments (value) */
 	ELISA_WHY_COUNT
 };
 
@@ -314,7 +315,9 @@ enum elisa_event_type {
 /*
  * `attachment` numbers an export's attachments from 1; it names no VM. The value of ATTACH is the
  * place, or -1. ABORT and EVICT say which call it was: the vCPU, and what the caller's
- * struct elisa_self has as `aborts` since.
+ * struct elisa_self has as `aborts` since. `aborts` of DETACH is the number of vCPUs of which a
+ * call may have ended in the middle with no ABORT or EVICT, or none yet. No call of the attachment
+ * goes on, so what they held has to be released. Only a DETACH whose `aborts` is 0 can be lost.
  */
 struct elisa_event {
 	__u32 type;

@@ -74,6 +74,8 @@ struct elisa_host_export {
 	__u32 attachments;
 	__u32 limit_us;
 	__u64 aborts;
+	__u32 suspend_us;
+	__u32 pad;
 	char name[ELISA_NAME_SIZE];
 };
 enum elisa_export_state {

@@ -5,9 +5,12 @@ of any test is left out; what is left out must never change how KVM, ftrace or m
 # Boot work that takes most of the emulated boot. A name that a kernel does not have is ignored.
 _SKIPPED = (
     "ftrace_check_for_weak_functions", "ftrace_check_sync", "trace_eval_init", "trace_eval_sync",
-    "load_system_certificate_list", "init_ima", "init_evm", "kfunc_init", "bpf_prog_test_run_init",
-    "bpf_key_sig_kfuncs_init", "cubictcp_register", "btf_vmlinux_init", "bpf_rstat_kfunc_init",
-    "bpf_tcp_ca_kfunc_init", "bpf_dummy_struct_ops_init", "jent_mod_init",
+    "load_system_certificate_list", "init_ima", "init_evm", "cubictcp_register", "jent_mod_init",
+)
+# Types of the kernel for BPF programs.
+_BTF = (
+    "kfunc_init", "bpf_prog_test_run_init", "bpf_key_sig_kfuncs_init", "btf_vmlinux_init",
+    "bpf_rstat_kfunc_init", "bpf_tcp_ca_kfunc_init", "bpf_dummy_struct_ops_init",
 )
 _COMMON = ("quiet", "tsc=reliable", "cryptomgr.notests", "no_timer_check", "oops=panic", "panic=-1")
 _PROFILES = {
@@ -25,9 +28,9 @@ _MODELS = {
 }
 
 
-def host(profile, cpu_model, cpus, extra="", weight=1):
+def host(profile, cpu_model, cpus, extra="", weight=1, btf=False):
     words = ["console=ttyS0", *_COMMON, *_PROFILES[profile], f"lpj={400000 * weight}", "reboot=t",
-             "initcall_blacklist=" + ",".join(_SKIPPED)]
+             "initcall_blacklist=" + ",".join(_SKIPPED + (() if btf else _BTF))]
     words += _MODELS.get(cpu_model, ())
     if cpus > 1:
         # Bochs does not skip over the idle time of more than one processor, and grace periods are idle
@@ -38,5 +41,5 @@ def host(profile, cpu_model, cpus, extra="", weight=1):
 
 def guest(profile):
     words = [*_COMMON, *_PROFILES[profile], "reboot=t", "pci=off", "io_delay=none",
-             "initcall_blacklist=" + ",".join(_SKIPPED + ("i8042_init",))]
+             "initcall_blacklist=" + ",".join(_SKIPPED + _BTF + ("i8042_init",))]
     return " ".join(words)

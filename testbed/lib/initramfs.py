@@ -116,9 +116,11 @@ def guest(kernel, modules=(), roles=(), files=()):
     return [_base(), archive.bytes()]
 
 
-def host(kernel, job, settings, modules=(), files=(), kvm="", guests=None):
+def host(kernel, job, settings, modules=(), files=(), kvm="", guests=None,
+         btf=False):
     """The initramfs of the host. settings: files below /testbed, by name; kvm: parameters of
-    kvm_intel, or None to load neither; guests: (kernel, initramfs) for QEMU, or None."""
+    kvm_intel, or None to load neither; guests: (kernel, initramfs) for QEMU, or None; btf: modules
+    keep their types."""
     archive = cpio.Archive()
     _script(archive, "/init", "host", "init")
     _script(archive, "/testbed/lib.sh", "host", "lib.sh")
@@ -128,7 +130,7 @@ def host(kernel, job, settings, modules=(), files=(), kvm="", guests=None):
         archive.data(f"/testbed/{name}", text + "\n")
     if kvm is not None:
         archive.data("/testbed/kvm", kvm + "\n")
-    available = Modules(kernel)
+    available = Modules(kernel, btf)
     names = ["kvm", "kvm_intel"] + [available.add(m) for m in modules]
     available.pack(archive, names)
     _given(archive, files)

@@ -22,8 +22,9 @@ def _name(path):
 class Modules:
     """The modules of one kernel, and modules built for it that are given as files."""
 
-    def __init__(self, kernel):
+    def __init__(self, kernel, btf=False):
         self.kernel = kernel
+        self.btf = btf
         self.files = {}
         for folder, _, names in os.walk(os.path.realpath(os.path.join(kernel, "modules", "kernel"))):
             for name in names:
@@ -45,11 +46,12 @@ class Modules:
         source = self.files[name]
         stat = os.stat(source)
         cache = os.path.join(paths.BUILD, "modules", os.path.basename(self.kernel),
-                             f"{name}-symbols-{stat.st_size}-{stat.st_mtime_ns}.ko")
+                             f"{name}-symbols-{'btf-' if self.btf else ''}{stat.st_size}-{stat.st_mtime_ns}.ko")
         if not os.path.exists(cache):
             plain = f"{cache}.{os.getpid()}.plain"
             paths.replace(plain, _read(source))
-            subprocess.run(["strip", "--strip-debug", "-R", ".BTF", plain], check=True)
+            subprocess.run(["strip", "--strip-debug", *([] if self.btf else ["-R", ".BTF"]), plain],
+                           check=True)
             os.rename(plain, cache)
         return _read(cache)
 

@@ -59,6 +59,8 @@ elisactl_commands()
 	shows '"rights":\[' elisactl --json grants
 	shows 'live  *general-regs .* e2e\.main' elisactl exports
 	shows '"name":"e2e.private"' elisactl --json exports
+	shows 'limit_us  *suspend_us ' elisactl exports
+	shows '"suspend_us":50000' elisactl --json exports
 	shows 'strict .* e2e\.main' elisactl attachments
 	shows '"mode":"strict"' elisactl --json attachments
 	shows '^flags  *cpu-bug,override,armed' elisactl stats

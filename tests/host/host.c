@@ -4,7 +4,7 @@
 
 struct machine machines[MACHINES];
 long hooks_armed, hooks_tried;
-bool hooks_refused;
+int hooks_refused;
 u64 interrupt_takes;
 bool cpu_leaks, cpu_has_tsx;
 static long live; /* allocations before the VMs came */
@@ -52,7 +52,7 @@ int elisa_hooks_arm(void)
 	shim_assert(!shim_mutex_depth);
 	hooks_tried++;
 	if (hooks_refused)
-		return -EBUSY;
+		return hooks_refused;
 	hooks_armed++;
 	return 0;
 }

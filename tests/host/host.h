@@ -41,7 +41,7 @@ enum {
 };
 extern struct machine machines[MACHINES];
 extern long hooks_armed, hooks_tried;
-extern bool hooks_refused;
+extern int hooks_refused;
 extern u64 interrupt_takes; /* ns */
 extern bool cpu_leaks, cpu_has_tsx;
 

@@ -173,19 +173,22 @@ static void hooks_come_last(void **state)
 	page.attach.exchange[0] = GPA(DEVICE);
 	assert_int_equal(host_call(GUEST, ELISA_HC_ATTACH, &page), -EINVAL);
 	assert_int_equal(hooks_tried, before);
-	hooks_refused = true;
+	hooks_refused = -EBUSY;
 	request_attach(&page, "shop", ROOT, 1);
 	expect(GUEST, ELISA_HC_ATTACH, -EBUSY, ELISA_WHY_HOOK, 0);
-	hooks_refused = false;
-	assert_int_equal(hooks_tried, before + 1);
+	hooks_refused = -ENOMEM;
+	request_attach(&page, "shop", ROOT, 1);
+	expect(GUEST, ELISA_HC_ATTACH, -ENOMEM, ELISA_WHY_NO_MEMORY, 0);
+	hooks_refused = 0;
+	assert_int_equal(hooks_tried, before + 2);
 	assert_int_equal(attach_to("shop"), 0);
 	assert_int_equal(hooks_armed, 1);
 	assert_int_equal(attach_to("shop"), -EEXIST);
-	assert_int_equal(hooks_tried, before + 2);
+	assert_int_equal(hooks_tried, before + 3);
 	memset(&page, 0, sizeof(page));
 	expect(GUEST, ELISA_HC_VCPU_SYNC, 0, ELISA_OK, 0);
 	assert_int_equal(hooks_armed, 2);
-	assert_int_equal(hooks_tried, before + 2);
+	assert_int_equal(hooks_tried, before + 3);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, requests_start, requests_end)

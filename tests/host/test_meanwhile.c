@@ -103,7 +103,7 @@ static void an_attach_whose_vm_is_reset(void **state)
 {
 	(void)state;
 	request_attach(&page, "shop", ROOT, 2);
-	meanwhile(reset, 3);
+	meanwhile(reset, 4);
 	refused(-ENOENT, ELISA_WHY_NO_ATTACHMENT, 0);
 }
 
@@ -150,7 +150,7 @@ static void two_attaches_of_one_process(void **state)
 {
 	(void)state;
 	request_attach(&page, "shop", ROOT, 2);
-	meanwhile(attach_too, 2);
+	meanwhile(attach_too, 3);
 	expect(GUEST, ELISA_HC_ATTACH, 0, ELISA_OK, 0);
 	assert_int_equal(atomic64_read(&machines[GUEST].mm.pinned_vm), 2);
 }

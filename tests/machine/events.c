@@ -61,6 +61,20 @@ int main(void)
 	CHECK_EQ(taken->event[1].vcpu, 0);
 	taken = take_events(manager);
 	CHECK_EQ(taken->count, 0);
+	/* the attachment ends before the manager hears of its last abort */
+	for (i = 0; i < RING + 1; i++)
+		CHECK_EQ(call(guest, 0, slot, DO_UD, 0, 0).exit, 0);
+	CHECK_EQ(detach(guest, 0, slot), 0);
+	for (i = 0; i < RING; i += ELISA_HC_EVENTS_MAX)
+		taken = take_events(manager);
+	taken = take_events(manager);
+	CHECK_EQ(taken->count, 2);
+	CHECK_EQ(taken->event[0].type, ELISA_EVENT_LOST);
+	CHECK_EQ(taken->event[1].type, ELISA_EVENT_DETACH);
+	CHECK_EQ(taken->event[1].attachment, 2);
+	CHECK_EQ(taken->event[1].aborts, 1);
+	taken = take_events(manager);
+	CHECK_EQ(taken->count, 0);
 	printf("events: attachments; the oldest %d kept and %d counted\n", RING, MORE);
 	return 0;
 }

@@ -111,6 +111,25 @@ expect 0 "$elisactl" --root "$root" check
 rm "$root/proc/sys/kernel/perf_event_paranoid"
 expect 1 "$elisactl" --root "$root" check
 
+# as 6.1 and 6.12 write it: a kprobe, ELISA and a BPF program, which may be on other functions
+good_host
+put sys/kernel/tracing/enabled_functions "vmx_vcpu_run [kvm_intel] (2) R   D 	tramp: ftrace_regs_caller+0x0/0x6f
+	direct-->elisa_run_hook+0x0/0x40 [elisa]
+vmx_vcpu_run_other [kvm_intel] (1)     D 	
+	direct-->bpf_trampoline_6442573892_1+0x0/0xfa4
+kvm_sched_yield [other] (1)     I 
+vmx_handle_exit [kvm_intel] (1) R     	tramp: 0xffffffffc0201000 (kprobe_ftrace_handler+0x0/0x1d0)"
+expect 0 "$elisactl" --root "$root" check
+says "ok: kernel: no livepatch or BPF program on KVM's functions (none in"
+put sys/kernel/tracing/enabled_functions "vmx_nmi_allowed [kvm_intel] (1)     D   M 	
+	direct(jmp)-->bpf_trampoline_6442573892_1+0x0/0xfa4"
+expect 1 "$elisactl" --root "$root" check
+says "missing: kernel: no livepatch or BPF program on KVM's functions (vmx_nmi_allowed has a direct call in"
+put sys/kernel/tracing/enabled_functions "vcpu_load [kvm] (1)   I   	tramp: 0xffffffffc0201000"
+expect 1 "$elisactl" --root "$root" check
+says 'vcpu_load is redirected'
+rm "$root/sys/kernel/tracing/enabled_functions"
+
 good_host
 put sys/module/kvm_intel/parameters/pt_mode 1
 expect 1 "$elisactl" --root "$root" check

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <elisa/cpu_bugs.h>
+#include <elisa/kvm_hooks.h>
 #include "elisactl.h"
 
 struct check {
@@ -211,6 +212,58 @@ static void check_kernel(struct check *check)
 	       "kernel.ftrace_enabled is %s", line[0] ? line : "missing");
 }
 
+#define HOOKED(id, module, function) function " [" module "] ",
+static const char *const hooked[] = {ELISA_KVM_HOOKS(HOOKED)};
+
+static bool is_hooked(const char *line)
+{
+	for (size_t i = 0; i < sizeof(hooked) / sizeof(hooked[0]); i++)
+		if (!strncmp(line, hooked[i], strlen(hooked[i])))
+			return true;
+	return false;
+}
+
+/* In a line of ftrace's list: "function [module] (users) FLAGS"; I: redirected, D: direct call. */
+static bool has_flag(const char *line, char flag)
+{
+	const char *flags = strchr(line, ')');
+	size_t length = flags ? strcspn(flags, "\t\n") : 0;
+
+	return length && memchr(flags, flag, length);
+}
+
+/*
+ * A direct call's target is in the function's line or in one that follows it: BPF's trampoline, or
+ * ours. Only root may read the list; without it there is no such item.
+ */
+static void check_ftrace(struct check *check)
+{
+	int fd = open_below(check, "/sys/kernel/tracing/enabled_functions");
+	FILE *list = fd < 0 ? NULL : fdopen(fd, "r");
+	char *line = NULL, taken[256] = "", name[64] = "";
+	size_t room = 0;
+
+	if (!list)
+		return;
+	while (!taken[0] && getline(&line, &room, list) > 0) {
+		if (line[0] != '\t')
+			snprintf(name, sizeof(name), "%.*s",
+				 is_hooked(line) ? (int)strcspn(line, " ") : 0, line);
+		if (!name[0])
+			continue;
+		if (line[0] != '\t' && has_flag(line, 'I'))
+			snprintf(taken, sizeof(taken), "%s is redirected", name);
+		else if (strstr(line, "direct") && !strstr(line, " [elisa]"))
+			snprintf(taken, sizeof(taken), "%s has a direct call", name);
+	}
+	free(line);
+	fclose(list);
+	report(check, !taken[0], "kernel: no livepatch or BPF program on KVM's functions",
+	       "take the livepatch or the BPF program (fentry, fexit) away; tracepoints and kprobes "
+	       "work beside ELISA",
+	       "%s in /sys/kernel/tracing/enabled_functions", taken[0] ? taken : "none");
+}
+
 /* Samples and counts of a VMM's own threads go on while a guest is in an object's context. */
 static void check_perf(struct check *check)
 {
@@ -336,6 +389,7 @@ static struct json_object *check_host(const char *root, int *usable)
 	check.module_loaded = read_line(&check, "/sys/module/elisa/initstate", line, sizeof(line));
 	check_cpu(&check);
 	check_kernel(&check);
+	check_ftrace(&check);
 	check_perf(&check);
 	check_kvm(&check);
 	check_bugs(&check);

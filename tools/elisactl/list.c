@@ -56,6 +56,7 @@ static struct json_object *show_export(const void *record)
 	add_number(shown, "pages", export_->pages);
 	add_number(shown, "attachments", export_->attachments);
 	add_number(shown, "limit_us", export_->limit_us);
+	add_number(shown, "suspend_us", export_->suspend_us);
 	add_number(shown, "aborts", export_->aborts);
 	add_name(shown, export_->name);
 	return shown;
