@@ -26,6 +26,7 @@
 #define RVS_FLOOD	     0xffffu
 #define RVS_MAC_MASK	     0xffffffffffffull
 #define RVS_NO_GROUP	     0xffffu
+#define RVS_NO_SOURCE	     UINT64_MAX
 #define RVS_GROUP_BIT	     1u /* of an address's first byte, so bit 0 of the word */
 #define RVS_LINK_LOCAL	     0x00000000c28001ull /* 01:80:C2:00:00:00 to 0F, as a word */
 #define RVS_LINK_LOCAL_MASK  0xf0ffffffffffull
@@ -101,7 +102,8 @@ struct rvs_rxq {
 struct rvs_port {
 	uint8_t *region;
 	uint64_t size;
-	uint64_t mac; /* 0: none */
+	uint64_t mac;	     /* 0: none */
+	uint64_t own_source; /* from here it may send, whatever the table says; RVS_NO_SOURCE: none */
 	uint32_t flags;
 	uint32_t features;
 	uint32_t buffer_size;
@@ -332,11 +334,6 @@ static inline void rvs_mac_bytes(uint8_t mac[6], uint64_t word)
 int rvs_source(struct rvs *rvs, uint32_t port, uint64_t mac, uint32_t now);
 int rvs_table_set(struct rvs *rvs, uint32_t port, uint64_t mac);
 int rvs_table_sweep(struct rvs *rvs, uint32_t port, int statics);
-
-/* take.c: reads up to limit frames of the queue and finds out where each goes. Returns how many
- * descriptors they had; frames, good and bad ones, and the good ones' bytes. */
-uint32_t rvs_take(struct rvs_sender *s, uint32_t next, uint32_t posted, uint32_t limit,
-		  uint32_t *frames, uint64_t *bytes);
 
 /* deliver.c: copies all frames that were taken to where they go. */
 void rvs_deliver(struct rvs_sender *s);

@@ -169,6 +169,7 @@ static enum rvif_reason attach(struct rvs *rvs, uint32_t number, uint64_t size,
 	reason = choose_mac(port, policy, &config);
 	if (reason)
 		return reason;
+	port->own_source = port->mac ? port->mac : RVS_NO_SOURCE;
 	port->size = config.region_size;
 	port->flags = policy->flags;
 	port->max_learned = policy->max_learned;
