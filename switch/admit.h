@@ -9,19 +9,17 @@
 
 #include "internal.h"
 
-/* admit.c: the same for a source that is not the port's own; the table learns it if it may. */
-uint32_t rvs_admit_other(struct rvs_sender *s, uint64_t source);
+/* admit.c: may frame n go on, of which all is set but its VLAN? RVS_GOOD, or why not. Sets the VLAN; a tag of
+ * it makes the frame a special one. The table learns its source if it may. */
+uint32_t rvs_admit(struct rvs_sender *s, uint32_t n);
 
-/* May a frame from this address go on? RVS_GOOD, or why not. */
-static inline uint32_t rvs_admit(struct rvs_sender *s, uint64_t source)
-{
-	if (rvs_likely(source == s->port->own_source))
-		return RVS_GOOD;
-	return rvs_admit_other(s, source);
-}
+/* admit.c: may frame n, which no port is known for, go to all others of its VLAN? */
+uint32_t rvs_admit_flood(const struct rvs_sender *s, uint32_t n);
 
-/* admit.c: may a frame that no port is known for go to all others? dst: its first 6 bytes, rest: the
- * following 8. */
-uint32_t rvs_admit_flood(const struct rvs_sender *s, uint64_t dst, uint64_t rest);
+/* admit.c: may frame n leave at this port? RVS_GOOD, or why not; *tag: with its VLAN's tag. The lock of
+ * a receive queue of the port is held, else the answer is a guess: a port may come back with another
+ * policy. */
+uint32_t rvs_admit_exit(const struct rvs_sender *s, uint32_t n, const struct rvs_port *to,
+			uint32_t *tag);
 
 #endif

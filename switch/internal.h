@@ -30,6 +30,10 @@
 #define RVS_GROUP_BIT	     1u /* of an address's first byte, so bit 0 of the word */
 #define RVS_LINK_LOCAL	     0x00000000c28001ull /* 01:80:C2:00:00:00 to 0F, as a word */
 #define RVS_LINK_LOCAL_MASK  0xf0ffffffffffull
+#define RVS_NO_VLAN	     4095u /* no frame is in it */
+#define RVS_VLAN_WORDS	     64u
+#define RVS_TYPE_TAG	     0x0081u /* 81-00, as loaded: a VLAN's tag */
+#define RVS_TAG_SIZE	     4u
 #define RVS_TYPE_MAC_CONTROL 0x0888u /* 88-08: pause frames */
 #define RVS_TYPE_SLOW	     0x0988u /* 88-09: LACP */
 #define RVS_WAYS	     5
@@ -102,8 +106,9 @@ struct rvs_rxq {
 struct rvs_port {
 	uint8_t *region;
 	uint64_t size;
-	uint64_t mac;	     /* 0: none */
 	uint64_t own_source; /* from here it may send, whatever the table says; RVS_NO_SOURCE: none */
+	uint64_t head_mask; /* what admission depends on, of bytes 6 to 13 */
+	uint32_t each;	    /* and on more: it looks at each frame */
 	uint32_t flags;
 	uint32_t features;
 	uint32_t buffer_size;
@@ -115,11 +120,20 @@ struct rvs_port {
 	struct rvif_layout layout;
 	uint32_t plain_frame; /* longest one that one buffer takes */
 	uint32_t last_buffer; /* last offset at which a buffer is inside */
-	uint32_t attached;    /* the owner's */
 	uint32_t generation;
+	uint32_t vlan;	  /* of frames without a tag; RVS_NO_VLAN: these are dropped */
+	uint32_t network; /* of vlan */
+	/* A frame that came without a tag leaves as it is if these two are the same. */
+	uint32_t sends_to;
+	uint32_t hears;
+	/* what is needed less often, or changes */
+	uint32_t learned rvs_aligned(RVS_ALIGNMENT);
 	uint32_t max_learned;
-	uint32_t learned_seen;			     /* by rvs_table_age */
-	uint32_t learned rvs_aligned(RVS_ALIGNMENT); /* changes, so a line of its own */
+	uint32_t learned_seen; /* by rvs_table_age */
+	uint32_t attached;     /* the owner's */
+	uint64_t mac;	       /* 0: none */
+	uint32_t has_vlans;
+	uint32_t trunk_at; /* from here: uint64_t[RVS_VLAN_WORDS], VLANs whose frames have a tag */
 } rvs_aligned(RVS_ALIGNMENT);
 
 /* A frame that was taken: what is known of it was read once. Two a cache line. */
@@ -127,12 +141,14 @@ struct rvs_frame {
 	uint8_t *data;	    /* its first part */
 	uint64_t head_dst;  /* bytes 0 to 5 */
 	uint64_t head_rest; /* bytes 6 to 13: source, type */
-	uint32_t total;
-	uint16_t flags; /* enum rvif_desc_flag, RVS_SPECIAL */
+	uint16_t flags;	    /* enum rvif_desc_flag, RVS_SPECIAL, RVS_TAGGED */
+	uint16_t vlan;	    /* by admission */
+	uint16_t total;
 	uint16_t group;
 };
 
-#define RVS_SPECIAL (1u << 15) /* several parts or offloads: see rvs_extra */
+#define RVS_SPECIAL (1u << 15) /* several parts, offloads or a tag: see rvs_extra */
+#define RVS_TAGGED  (1u << 14) /* has a tag that its port's policy makes one */
 
 /* The rest of what is known of a special frame. */
 struct rvs_extra {
@@ -140,7 +156,8 @@ struct rvs_extra {
 	uint16_t length;  /* of the first part */
 	uint16_t parts;	  /* further ones */
 	uint16_t first_part;
-	uint16_t unused;
+	uint16_t priority; /* of a tag: all but its VLAN */
+	uint16_t type;	   /* behind it, as loaded */
 };
 
 struct rvs_part {
@@ -190,12 +207,17 @@ struct rvs_sender {
 struct rvs {
 	struct rvs_config config;
 	uint64_t ports_at; /* offsets from the start */
+	uint64_t trunks_at;
 	uint64_t txqs_at;
 	uint64_t rxqs_at;
 	uint64_t buckets_at;
 	uint64_t senders_at;
 	uint64_t size;
-	uint32_t bucket_mask;
+	uint64_t bucket_count; /* of all tables */
+	uint32_t bucket_mask;  /* of one */
+	uint32_t bucket_shift;
+	uint16_t network_of[RVS_NO_VLAN + 1]; /* a VLAN's table; 0: that of ports without VLANs */
+	uint16_t vlan_of[RVS_NO_VLAN + 1];    /* whose table it is; 0: free */
 	uint64_t live[RVS_MAX_PORTS / 64] rvs_aligned(RVS_ALIGNMENT); /* ports to flood to */
 } rvs_aligned(RVS_ALIGNMENT);
 
@@ -298,6 +320,27 @@ static inline void rvs_commit_taken(struct rvs_txq *txq, uint32_t frames, uint64
 	rvif_publish(&txq->control->taken, next->next);
 }
 
+static inline uint64_t *rvs_trunk_of(const struct rvs_port *port)
+{
+	return (uint64_t *)((uintptr_t)port + port->trunk_at);
+}
+
+static inline int rvs_in_trunk(const struct rvs_port *port, uint32_t vlan)
+{
+	return rvs_trunk_of(port)[vlan / 64] >> vlan % 64 & 1;
+}
+
+/* Frames of ports without VLANs are in VLAN 0. */
+static inline int rvs_in_vlan(const struct rvs_port *port, uint32_t vlan)
+{
+	return vlan == port->vlan || rvs_in_trunk(port, vlan);
+}
+
+static inline uint32_t rvs_network_of(const struct rvs *rvs, uint32_t vlan)
+{
+	return __atomic_load_n(&rvs->network_of[vlan], __ATOMIC_RELAXED);
+}
+
 /* Of length bytes at offset, do all lie in the port's data area? */
 static inline int rvs_in_data(const struct rvs_port *port, uint32_t offset, uint32_t length)
 {
@@ -331,9 +374,14 @@ static inline void rvs_mac_bytes(uint8_t mac[6], uint64_t word)
 }
 
 /* table.c: may this port send from the address? If it may learn, the table knows afterwards. */
-int rvs_source(struct rvs *rvs, uint32_t port, uint64_t mac, uint32_t now);
+int rvs_source(struct rvs *rvs, uint32_t port, uint32_t network, uint64_t mac, uint32_t now);
 int rvs_table_set(struct rvs *rvs, uint32_t port, uint64_t mac);
 int rvs_table_sweep(struct rvs *rvs, uint32_t port, int statics);
+
+/* vlan.c: takes over the policy's VLANs, and gives each a table. RVIF_OK, or why not. */
+enum rvif_reason rvs_vlans_join(struct rvs *rvs, uint32_t port, const struct rvs_policy *policy);
+/* The port is not attached, and has no addresses any more: the next VLAN may have the tables. */
+void rvs_vlans_leave(struct rvs *rvs, uint32_t port);
 
 /* deliver.c: copies all frames that were taken to where they go. */
 void rvs_deliver(struct rvs_sender *s);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The short way: a run of frames of one part, from one source to one receive queue. The first is taken,
- * admitted and looked up; those that follow with the same addresses are as good as it. Each is
+ * admitted and looked up; those that follow with the same head are as good as it. Each is
  * copied at once, and all are published together. Frames of any other kind end the run, and go the
  * way of take.c and deliver.c: the run drops none.
  */
@@ -13,14 +13,34 @@
 #include "table.h"
 #include "take.h"
 
+/* Is the first frame of a run admitted, from a source that is not simply the port's own, and are then all with
+ * the same head? */
+static __attribute__((noinline)) int rvs_run_admit(struct rvs_sender *s, uint64_t word,
+						   uint64_t dst, uint64_t rest)
+{
+	struct rvs_frame *frame = &s->frames[0];
+
+	if (s->port->each)
+		return 0;
+	frame->data = s->port->region + (uint32_t)word;
+	frame->head_dst = dst;
+	frame->head_rest = rest;
+	frame->total = (uint16_t)(word >> 32);
+	frame->flags = 0;
+	return rvs_admit(s, 0) == RVS_GOOD && !frame->flags;
+}
+
 /* Where a run that begins with this frame goes; RVS_FLOOD: nowhere, the long way has to decide. */
-static inline uint32_t rvs_run_to(struct rvs_sender *s, uint64_t dst, uint64_t source)
+static inline uint32_t rvs_run_to(struct rvs_sender *s, uint64_t word, uint64_t dst, uint64_t rest)
 {
 	uint32_t to;
 
-	if ((dst & RVS_GROUP_BIT) || rvs_admit(s, source) != RVS_GOOD)
+	if (dst & RVS_GROUP_BIT)
 		return RVS_FLOOD;
-	to = rvs_lookup_again(s->rvs, dst, s->now, &s->txq->last);
+	if (rvs_unlikely((rest & RVS_MAC_MASK) != s->port->own_source) &&
+	    !rvs_run_admit(s, word, dst, rest))
+		return RVS_FLOOD;
+	to = rvs_lookup_again(s, dst);
 	if (rvs_unlikely(to == RVS_FLOOD || to == s->port_number ||
 			 rvif_load(&rvs_port_at(s->rvs, to)->rx_queues) != 1))
 		return RVS_FLOOD;
@@ -45,7 +65,7 @@ static inline uint32_t rvs_run(struct rvs_sender *s, uint32_t next, uint32_t lim
 	const struct rvs_port *const from = s->port, *to;
 	const struct rvif_desc *const ring = s->txq->ring;
 	const struct rvs_bounds bounds = rvs_bounds_of(from);
-	uint64_t word = rvs_desc_word(ring, next, from->tx_mask), dst, rest, bytes = 0;
+	uint64_t word = rvs_desc_word(ring, next, from->tx_mask), dst, rest, before, bytes = 0;
 	uint32_t number, n = 0;
 	struct rvs_receiver r;
 
@@ -58,7 +78,7 @@ static inline uint32_t rvs_run(struct rvs_sender *s, uint32_t next, uint32_t lim
 	if (limit > 1 &&
 	    !rvs_run_pays(&bounds, from->region, rvs_desc_word(ring, next + 1, from->tx_mask), dst))
 		return 0;
-	number = rvs_run_to(s, dst, rest & RVS_MAC_MASK);
+	number = rvs_run_to(s, word, dst, rest);
 	if (rvs_unlikely(number == RVS_FLOOD))
 		return 0;
 	r.port = rvs_port_at(s->rvs, number);
@@ -66,6 +86,10 @@ static inline uint32_t rvs_run(struct rvs_sender *s, uint32_t next, uint32_t lim
 	r.rxq = rvs_rxq_at(s->rvs, number * s->rvs->config.queues);
 	if (rvs_unlikely(!rvs_lock_try(&r.rxq->lock, s->number + 1)))
 		return 0;
+	if (rvs_unlikely(from->sends_to != to->hears)) {
+		rvs_unlock(&r.rxq->lock);
+		return 0;
+	}
 	rvs_receiver_open(&r);
 	if (limit > r.room)
 		limit = r.room;
@@ -73,7 +97,6 @@ static inline uint32_t rvs_run(struct rvs_sender *s, uint32_t next, uint32_t lim
 	while (n < limit) {
 		const uint32_t length = (uint32_t)(word >> 32);
 		const uint8_t *data = from->region + (uint32_t)word;
-		const uint64_t source = rest & RVS_MAC_MASK;
 		struct rvif_desc *desc = &r.ring[(r.next + n) & to->rx_mask];
 		const uint32_t buffer = rvif_load(&desc->offset);
 
@@ -90,8 +113,9 @@ static inline uint32_t rvs_run(struct rvs_sender *s, uint32_t next, uint32_t lim
 		if (!rvs_is_plain(&bounds, word))
 			break;
 		data = from->region + (uint32_t)word;
+		before = rest;
 		rest = rvs_read_rest(data);
-		if (((rvs_get_once(data) ^ dst) | (rest ^ source)) & RVS_MAC_MASK)
+		if ((rvs_read_dst(data) ^ dst) | ((rest ^ before) & from->head_mask))
 			break;
 	}
 	r.next += n;

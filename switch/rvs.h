@@ -16,6 +16,7 @@
 #define RVS_MAX_BUCKETS (1u << 24)
 #define RVS_MAX_WAKES	16
 #define RVS_ALIGNMENT	128
+#define RVS_MAX_VLAN	4094
 
 struct rvs;
 
@@ -25,6 +26,7 @@ struct rvs_config {
 	uint32_t queues;  /* most queues of a port in each direction, up to RVIF_MAX_QUEUES */
 	uint32_t buckets; /* of the forwarding table, 5 addresses each; a power of two. With 4 for each
 			   * port no port is refused because others fill its bucket */
+	uint32_t vlans;	  /* in which its ports may be at once; each has a table of its own */
 	uint32_t max_age; /* of a learned address, in the caller's units of time */
 	uint64_t seed;	  /* unknown to the ports' drivers, so that they cannot aim at a bucket */
 };
@@ -67,6 +69,10 @@ struct rvs_policy {
 	uint32_t features;    /* enum rvif_feature, offered */
 	uint32_t max_learned; /* addresses */
 	uint32_t mbps;	      /* told to the driver */
+	/* Of its frames without a tag. 0: a trunk drops these; of a port that is no trunk: it is in no
+	 * VLAN, a tag is payload, and it reaches other such ports only. */
+	uint32_t vlan;
+	uint64_t trunk[64]; /* bit v: it sends and gets frames of VLAN v, with their tag */
 };
 
 /* Attaches the vNIC at region as port. The answer is written to the vNIC as well. The memory stays
@@ -120,7 +126,8 @@ int rvs_table_flush(struct rvs *rvs, int port);
 struct rvs_entry {
 	uint8_t mac[6];
 	uint16_t port;
-	uint32_t is_static;
+	uint16_t vlan; /* 0: none */
+	uint16_t is_static;
 	uint32_t heard; /* the caller's time */
 };
 
@@ -138,6 +145,7 @@ int rvs_table_dump(struct rvs *rvs, uint64_t *position, struct rvs_entry *entrie
 	DROP(BAD_OFFLOAD, bad_offload)     /* not granted, or fields that make no sense */ \
 	DROP(BAD_SOURCE, bad_source)       /* from a group's address or none */ \
 	DROP(SPOOFED, spoofed)             /* from an address that is not the port's */ \
+	DROP(VLAN, vlan)                   /* a tag, or none, that this or the receiver's port does not take */ \
 	DROP(SAME_PORT, same_port)         /* to an address behind the port it came from */ \
 	DROP(LINK_LOCAL, link_local)       /* not for others: see RVS_FORWARD_LINK_LOCAL */ \
 	DROP(NO_RECEIVER, no_receiver)     /* flooded, and no port is there or wants it */ \

@@ -97,7 +97,7 @@ static uint32_t take_special(struct rvs_sender *s, uint32_t n, const struct rvif
 	extra->first_part = (uint16_t)first_part;
 	extra->parts = (uint16_t)(s->part_count - first_part);
 	frame->flags = (uint16_t)(flags | RVS_SPECIAL);
-	frame->total = total;
+	frame->total = (uint16_t)total;
 	return used;
 }
 
@@ -174,8 +174,10 @@ static inline uint32_t group_for(struct rvs_sender *s, uint32_t n, uint32_t port
 
 /* What the last frames of a batch were found to be: the next one is likely to be the same. */
 struct recent {
-	uint64_t source; /* admitted */
-	uint64_t dst;
+	uint64_t head; /* bytes 6 to 13, as far as admission asks for them */
+	uint64_t mask;
+	uint64_t dst; /* and its VLAN */
+	uint16_t vlan;
 	uint32_t port;
 	uint32_t group; /* RVS_NO_GROUP: the destination was not found */
 };
@@ -183,8 +185,7 @@ struct recent {
 /* Where a frame goes that no port is known for: to all others, if it may. */
 static uint32_t flood(struct rvs_sender *s, uint32_t n)
 {
-	const struct rvs_frame *frame = &s->frames[n];
-	const uint32_t reason = rvs_admit_flood(s, frame->head_dst, frame->head_rest);
+	const uint32_t reason = rvs_admit_flood(s, n);
 
 	if (reason == RVS_GOOD)
 		s->flood[s->flood_count++] = (uint8_t)n;
@@ -192,16 +193,19 @@ static uint32_t flood(struct rvs_sender *s, uint32_t n)
 }
 
 /* The group of frame n, or that it is flooded. RVS_GOOD, or why it goes nowhere. */
-static inline uint32_t look_up(struct rvs_sender *s, uint32_t n, uint64_t dst,
+static inline uint32_t look_up(struct rvs_sender *s, uint32_t n, uint32_t vlan, uint64_t dst,
 			       struct recent *recent)
 {
+	const uint64_t key = dst | (uint64_t)vlan << 48;
 	struct rvs_place place;
 
-	if (dst == recent->dst && recent->group != RVS_NO_GROUP)
+	if (key == recent->dst && recent->group != RVS_NO_GROUP)
 		return s->many_queues ? group_for(s, n, recent->port, &recent->group) : RVS_GOOD;
-	recent->dst = dst;
+	recent->dst = key;
 	recent->group = RVS_NO_GROUP;
-	recent->port = dst & RVS_GROUP_BIT ? RVS_FLOOD : rvs_lookup(s->rvs, dst, s->now, &place);
+	recent->port = dst & RVS_GROUP_BIT ? RVS_FLOOD :
+					     rvs_lookup(s->rvs, rvs_network_of(s->rvs, vlan), dst,
+							s->now, &place);
 	if (rvs_likely(recent->port != RVS_FLOOD))
 		return group_for(s, n, recent->port, &recent->group);
 	return flood(s, n);
@@ -212,18 +216,22 @@ static inline uint32_t decide(struct rvs_sender *s, uint32_t n, struct recent *r
 {
 	struct rvs_frame *frame = &s->frames[n];
 	const uint64_t dst = rvs_read_dst(frame->data), rest = rvs_read_rest(frame->data);
-	const uint64_t source = rest & RVS_MAC_MASK;
-	uint32_t reason;
+	uint32_t vlan = recent->vlan, reason;
 
 	frame->head_dst = dst;
 	frame->head_rest = rest;
-	if (rvs_unlikely(source != recent->source)) {
-		reason = rvs_admit(s, source);
+	frame->vlan = recent->vlan;
+	if (rvs_unlikely((rest & recent->mask) != recent->head)) {
+		reason = rvs_admit(s, n);
 		if (reason != RVS_GOOD)
 			return reason;
-		recent->source = source;
+		vlan = frame->vlan;
+		if (!s->port->each && !(frame->flags & RVS_TAGGED)) {
+			recent->head = rest & recent->mask;
+			recent->vlan = (uint16_t)vlan;
+		}
 	}
-	reason = look_up(s, n, dst, recent);
+	reason = look_up(s, n, vlan, dst, recent);
 	frame->group = (uint16_t)recent->group;
 	return reason;
 }
@@ -239,7 +247,8 @@ uint32_t rvs_take(struct rvs_sender *s, uint32_t next, uint32_t posted, uint32_t
 	const struct rvs_bounds bounds = rvs_bounds_of(s->port);
 	uint8_t *const region = s->port->region;
 	const uint32_t mask = s->port->tx_mask;
-	struct recent recent = {.source = s->port->own_source, .group = RVS_NO_GROUP};
+	struct recent recent = {
+		.head = s->port->own_source, .mask = s->port->head_mask, .group = RVS_NO_GROUP};
 	uint32_t used = 0, n = 0, taken = 0, stop;
 	uint64_t sum = 0;
 
@@ -255,7 +264,7 @@ uint32_t rvs_take(struct rvs_sender *s, uint32_t next, uint32_t posted, uint32_t
 		if (rvs_likely(rvs_is_plain(&bounds, word))) {
 			used++;
 			frame->data = region + offset_of(word);
-			frame->total = length_of(word);
+			frame->total = (uint16_t)length_of(word);
 			frame->flags = 0;
 		} else {
 			used += take_other(s, n, ring, word, next + used, posted - used, &reason);

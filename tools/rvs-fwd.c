@@ -24,8 +24,10 @@
 #include "options.h"
 #include "output.h"
 #include "port_stats.h"
+#include "rvs-fwd-port.h"
 #include "signals.h"
 #include "utf8.h"
+#include "vlans.h"
 
 enum {
 	MAX_PATHS = 256,
@@ -38,6 +40,7 @@ enum {
 
 struct port {
 	const char *path;
+	struct rvs_policy policy;
 	uint8_t *region;  /* NULL: no file is mapped */
 	int fd;		  /* of the file that is mapped; holds the lock that makes it ours */
 	char why_not[96]; /* the last reason not to map the file that was said; "": none */
@@ -270,8 +273,8 @@ static bool was_replaced(const struct port *port)
 
 static void attach(struct port *port, uint32_t epoch)
 {
-	int error =
-		rvs_port_attach(rvs, (uint32_t)(port - ports), port->region, port->size, &policy);
+	int error = rvs_port_attach(rvs, (uint32_t)(port - ports), port->region, port->size,
+				    &port->policy);
 	struct rvs_port_info info;
 
 	if (error == -RVIF_NOT_UP || (port->refused && port->epoch == epoch && error))
@@ -321,13 +324,18 @@ static struct json_object *port_as_json(const struct port *port, const struct rv
 {
 	struct json_object *object = json_object_new_object();
 	struct rvs_port_info info;
-	char mac[MAC_TEXT_SIZE];
+	char mac[MAC_TEXT_SIZE], trunk[4096];
 
 	rvs_port_info(rvs, (uint32_t)(port - ports), &info);
 	mac_text(info.mac, mac);
 	json_object_object_add(object, "vnic", utf8_json(port->path));
 	json_object_object_add(object, "attached", json_object_new_boolean(port->attached));
 	json_object_object_add(object, "mac", json_object_new_string(mac));
+	if (port->policy.vlan)
+		json_object_object_add(object, "vlan", json_object_new_uint64(port->policy.vlan));
+	vlans_print(port->policy.trunk, trunk, sizeof(trunk));
+	if (*trunk)
+		json_object_object_add(object, "trunk", json_object_new_string(trunk));
 	json_object_object_add(object, "learned", json_object_new_uint64(info.learned));
 	port_stats_add(object, stats);
 	port_stats_add_rate(object, "sent_per_second", stats->frames - port->before.frames,
@@ -464,12 +472,28 @@ static void run(void)
 
 /* ------------------------------------------------------------------------------------ options */
 
+static uint32_t count_vlans(void)
+{
+	uint64_t all[VLANS_WORDS] = {0};
+
+	for (uint32_t i = 0; i < port_count; i++) {
+		const struct rvs_policy *of = &ports[i].policy;
+
+		for (uint32_t word = 0; word < VLANS_WORDS; word++)
+			all[word] |= of->trunk[word];
+		if (of->vlan)
+			all[of->vlan / 64] |= 1ull << of->vlan % 64;
+	}
+	return vlans_count(all);
+}
+
 static int make_switch(uint32_t max_age)
 {
 	struct rvs_config config = {.ports = port_count,
 				    .senders = 1,
 				    .queues = QUEUES,
 				    .buckets = 4096,
+				    .vlans = count_vlans(),
 				    .max_age = max_age};
 	uint64_t size;
 
@@ -511,13 +535,18 @@ static const struct program_option known[] = {
 static const struct program program = {
 	.name = "rvs-fwd",
 	.before =
-		"Usage: rvs-fwd [OPTION]... VNIC...\n"
+		"Usage: rvs-fwd [OPTION]... VNIC[,SETTING]...\n"
 		"\n"
 		"Switches frames between vNICs, each of which is a file that its driver makes\n"
 		"(rvs-pktgen, DPDK's net_rvif). Files may be there already or come later. Ends with\n"
 		"SIGINT or SIGTERM.\n"
 		"\n",
 	.after =
+		"Settings of a port, behind its path:\n"
+		"\n"
+		"  ,vlan=V             it is in this VLAN; of a trunk: frames without a tag are\n"
+		"  ,trunk=V+V-V        a trunk: it sends and gets frames of these VLANs, tagged\n"
+		"\n"
 		"Exit status: 0 ended by a signal; 1 failed, or its reports could not be written;\n"
 		"2 wrong usage.\n",
 	.options = known,
@@ -538,12 +567,20 @@ int main(int argc, char **argv)
 	if (argc - first > MAX_PATHS)
 		return options_wrong(&program, "'%s': more than %d vNICs", argv[first + MAX_PATHS],
 				     MAX_PATHS);
-	for (; first < argc; first++)
-		ports[port_count++].path = argv[first];
 	policy.flags = options.flags;
 	policy.max_learned = options.max_learned;
 	if (options.no_offload)
 		policy.features &= ~(RVIF_F_CSUM | RVIF_F_TSO4 | RVIF_F_TSO6);
+	for (; first < argc; first++) {
+		struct port *port = &ports[port_count++];
+		const char *wrong;
+
+		port->policy = policy;
+		port->path = argv[first];
+		wrong = port_settings(argv[first], &port->policy);
+		if (wrong)
+			return options_wrong(&program, "'%s' is no setting of a port", wrong);
+	}
 	if (make_switch((uint32_t)options.max_age)) {
 		fputs("rvs-fwd: no memory for the switch\n", stderr);
 		return 1;

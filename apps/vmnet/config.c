@@ -18,6 +18,7 @@
 #include "port_stats.h"
 #include "strict.h"
 #include "utf8.h"
+#include "vlans.h"
 
 #define MOST_BYTES (1u << 20)
 
@@ -85,6 +86,15 @@ static int get_mac(const char *key, json_object *value, uint8_t mac[6])
 		     json_object_to_json_string(value));
 }
 
+static int get_trunk(const char *key, json_object *value, uint64_t trunk[VLANS_WORDS])
+{
+	if (json_object_is_type(value, json_type_string) &&
+	    vlans_parse(json_object_get_string(value), trunk))
+		return 0;
+	return wrong("\"%s\": %s is no list of VLANs, as \"10,20-29\"", key,
+		     json_object_to_json_string(value));
+}
+
 static int get_statics(json_object *value, struct port_config *port)
 {
 	size_t count = json_object_is_type(value, json_type_array) ?
@@ -136,12 +146,51 @@ static int read_port(json_object *object, struct port_config *port)
 			error = get_number(key, value, 0, 1000000, &policy->max_learned);
 		else if (!strcmp(key, "mbps"))
 			error = get_number(key, value, 0, 10000000, &policy->mbps);
+		else if (!strcmp(key, "vlan"))
+			error = get_number(key, value, 1, RVS_MAX_VLAN, &policy->vlan);
+		else if (!strcmp(key, "trunk"))
+			error = get_trunk(key, value, policy->trunk);
 		else if (!strcmp(key, "static"))
 			error = get_statics(value, port);
 		else
 			error = wrong("unknown key \"%s\" of a port", key);
 	}
 	return error;
+}
+
+/* The VLANs of a port; 0 stands for none. */
+static void add_vlans(const struct rvs_policy *policy, uint64_t vlans[VLANS_WORDS])
+{
+	uint64_t any = 0;
+
+	for (uint32_t i = 0; i < VLANS_WORDS; i++) {
+		vlans[i] |= policy->trunk[i];
+		any |= policy->trunk[i];
+	}
+	if (policy->vlan || !any)
+		vlans[policy->vlan / 64] |= 1ull << policy->vlan % 64;
+}
+
+/* May both have the same address? */
+static bool are_apart(const struct port_config *a, const struct port_config *b)
+{
+	uint64_t of_a[VLANS_WORDS] = {0}, of_b[VLANS_WORDS] = {0}, both = 0;
+
+	add_vlans(&a->policy, of_a);
+	add_vlans(&b->policy, of_b);
+	for (uint32_t i = 0; i < VLANS_WORDS; i++)
+		both |= of_a[i] & of_b[i];
+	return !both;
+}
+
+uint32_t config_vlans(const struct config *config)
+{
+	uint64_t vlans[VLANS_WORDS] = {0};
+
+	for (uint32_t i = 0; i < config->port_count; i++)
+		add_vlans(&config->port[i].policy, vlans);
+	vlans[0] &= ~1ull;
+	return vlans_count(vlans);
 }
 
 /* Has a port this address, as its own or as a static one? */
@@ -159,7 +208,7 @@ static int check_mac(const struct port_config *a, const struct port_config *b, c
 {
 	char text[MAC_TEXT_SIZE];
 
-	if (!rvif_mac_is_station(mac) || !has_mac(b, mac))
+	if (!rvif_mac_is_station(mac) || !has_mac(b, mac) || are_apart(a, b))
 		return 0;
 	mac_text(mac, text);
 	return wrong("%s is an address of port \"%s\" and of port \"%s\"", text, b->name, a->name);

@@ -48,7 +48,8 @@ struct daemon {
 	struct elisa_attachment *own; /* to our own export, for calls that manage the switch */
 	struct vmnet_state *state;
 	struct rvs *rvs;
-	size_t size; /* of both */
+	uint32_t vlans; /* at once, that it has room for */
+	size_t size;	/* of both */
 	struct port port[MAX_PORTS + 1];
 	uint64_t lost_events;
 	bool rings_owed; /* calls were aborted, attachments went: sleepers are to be rung */
@@ -57,6 +58,8 @@ struct daemon {
 
 /* config.c: 0, or -1 after a message that names the file and what is wrong. */
 int config_read(const char *file, struct config *config);
+/* How many VLANs its ports are in. */
+uint32_t config_vlans(const struct config *config);
 /* The ticket in a port's file; drawn and written if there is none. 0, or -1 after a message. */
 int config_ticket(const struct port_config *port, uint8_t ticket[ELISA_TICKET_SIZE]);
 

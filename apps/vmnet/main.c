@@ -18,13 +18,14 @@
 #include "output.h"
 #include "signals.h"
 
-#define EVENTS	  64
-#define BUCKETS	  4096
-#define BUSY_MS	  20   /* between looks, for a while after something changed */
-#define IDLE_MS	  1000 /* at other times, if guests can ring */
-#define QUIET_MS  200  /* if they cannot: a driver that stops waits for us */
-#define BUSY_LONG 0.2  /* seconds */
-#define REST_MS	  5    /* however often they ring */
+#define EVENTS	   64
+#define BUCKETS	   4096
+#define MORE_VLANS 16	/* than the first configuration has, if it has any */
+#define BUSY_MS	   20	/* between looks, for a while after something changed */
+#define IDLE_MS	   1000 /* at other times, if guests can ring */
+#define QUIET_MS   200	/* if they cannot: a driver that stops waits for us */
+#define BUSY_LONG  0.2	/* seconds */
+#define REST_MS	   5	/* however often they ring */
 
 static volatile sig_atomic_t stop, reload;
 
@@ -59,6 +60,7 @@ static int make_switch(struct daemon *d)
 				   .senders = ports * VMNET_VCPUS,
 				   .queues = config->queues,
 				   .buckets = BUCKETS,
+				   .vlans = d->vlans,
 				   .max_age = config->max_age};
 	size_t head = (sizeof(*d->state) + ports * sizeof(d->state->port[0]) + 4095) & ~4095ul;
 
@@ -124,6 +126,10 @@ static int set_up(struct daemon *d, const char *code)
 	int error;
 
 	d->bell = -1;
+	d->vlans = config_vlans(&d->config);
+	if (d->vlans)
+		d->vlans = d->vlans + MORE_VLANS < RVS_MAX_VLAN ? d->vlans + MORE_VLANS :
+								  RVS_MAX_VLAN;
 	if (elisa_open(NULL, &d->elisa))
 		return failed(d, "/dev/elisa");
 	make_bell(d);
@@ -191,6 +197,13 @@ static void read_again(struct daemon *d, const char *file)
 			     "elisa-vmnet: %s: only what is said of a port can change while it "
 			     "runs; restart it for the rest\n",
 			     file);
+		return;
+	}
+	if (config_vlans(&config) > d->vlans) {
+		output_print(STDERR_FILENO,
+			     "elisa-vmnet: %s: %u VLANs, more than the %u that there is room for; "
+			     "restart it for more\n",
+			     file, config_vlans(&config), d->vlans);
 		return;
 	}
 	ports_reconfigure(d, &config);

@@ -11,6 +11,7 @@
 #include "daemon.h"
 #include "output.h"
 #include "port_stats.h"
+#include "vlans.h"
 
 static void add(json_object *to, const char *key, uint64_t value)
 {
@@ -20,11 +21,18 @@ static void add(json_object *to, const char *key, uint64_t value)
 static json_object *port_report(const struct daemon *d, uint32_t place)
 {
 	json_object *port = json_object_new_object();
+	const struct rvs_policy *policy = &d->config.port[place - 1].policy;
 	struct rvs_stats stats = {0};
+	char trunk[4096];
 
 	rvs_port_stats(d->rvs, place, &stats);
 	json_object_object_add(port, "name",
 			       json_object_new_string(d->config.port[place - 1].name));
+	if (policy->vlan)
+		add(port, "vlan", policy->vlan);
+	vlans_print(policy->trunk, trunk, sizeof(trunk));
+	if (*trunk)
+		json_object_object_add(port, "trunk", json_object_new_string(trunk));
 	add(port, "attachment", d->port[place].attachment);
 	json_object_object_add(port, "link",
 			       json_object_new_boolean(d->port[place].link == VMNET_UP));

@@ -3,7 +3,7 @@
  * What the switch costs: nanoseconds per packet for filling descriptors, forwarding and draining,
  * beside a bare copy of the same bytes between the same buffers in the same run. Medians of repeats
  * that take turns. It must never count a packet that did not arrive. On a machine with other work
- * --instructions counts those of rvs_forward() instead, one by one: they are the same each time.
+ * --instructions counts what rvs_forward() runs instead, one by one: that is the same each time.
  */
 #include <pthread.h>
 #include <sched.h>

@@ -7,6 +7,7 @@ static const struct rvs_config switch_config = {
 	.senders = NET_SENDERS,
 	.queues = NET_QUEUES,
 	.buckets = 1024,
+	.vlans = 3,
 	.max_age = 300,
 	.seed = 7,
 };

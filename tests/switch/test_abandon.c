@@ -316,6 +316,41 @@ static void posted_changes(void **state)
 	changed_after_each_instruction(posted_jumps, 0);
 }
 
+/* The tag that was checked is the one that is delivered. */
+static void tag_changes(void **state)
+{
+	struct net *net = net_new();
+	struct net_options options = net_defaults();
+	uint8_t sent[68], frame[65536], from[6], to[6];
+	uint32_t done = 0, got = 0;
+
+	(void)state;
+	options.policy.trunk[0] = 1u << 10;
+	net_mac(options.config.mac, SENDER);
+	assert_int_equal(net_add_with(net, SENDER, &options), 0);
+	options.policy.trunk[0] = 1u << 10 | 1u << 20;
+	net_mac(options.config.mac, ONE);
+	assert_int_equal(net_add_with(net, ONE, &options), 0);
+	net_mac(from, SENDER);
+	net_mac(to, ONE);
+	for (uint32_t n = 1; !done; n++) {
+		struct change change = {.bytes = {0x81, 0, 0, 20}, .length = 4};
+
+		net_frame(sent, sizeof(sent), to, from, 3);
+		memcpy(sent + 12, (uint8_t[]){0x81, 0, 0, 10}, 4);
+		net_post(net, SENDER, 0, sent, sizeof(sent));
+		change.at = net->port[SENDER].vnic.region + last_desc(net)->offset + 12;
+		done = (uint32_t)step_and_disturb(net, 0, SENDER, n, apply, &change);
+		while (net_receive(net, ONE, 0, frame, NULL)) {
+			assert_memory_equal(frame + 12, sent + 12, 4);
+			got++;
+		}
+		net_check_sums(net);
+	}
+	assert_true(got > 100);
+	net_free(net);
+}
+
 /* The receiver's own driver reads where the switch did not write; here it asks for the buffer's place. */
 static void receive_descriptor_changes(void **state)
 {
@@ -354,6 +389,7 @@ int main(void)
 		cmocka_unit_test(destination_changes),
 		cmocka_unit_test(descriptor_changes),
 		cmocka_unit_test(posted_changes),
+		cmocka_unit_test(tag_changes),
 		cmocka_unit_test(receive_descriptor_changes),
 	};
 

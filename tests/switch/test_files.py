@@ -55,6 +55,27 @@ def exchange(directory, sender, receiver):
     return report["received"], report["lost"], report["disordered"]
 
 
+def sent_to(directory, settings):
+    """What a receiver gets of frames from a port, with these settings of the two."""
+    a, b = directory + "/a.vnic", directory + "/b.vnic"
+    with Program(directory, FWD, "--quiet", a + settings[0], b + settings[1]):
+        return exchange(directory, a, b)[0]
+
+
+def test_vlans(directory):
+    assert sent_to(directory, (",vlan=10", ",vlan=10")) == 1000
+    assert sent_to(directory, (",vlan=10", ",vlan=20")) == 0
+    assert sent_to(directory, ("", ",vlan=20")) == 0
+    assert sent_to(directory, (",trunk=7,vlan=10", ",vlan=10,trunk=20+30-40")) == 1000
+    for wrong in ",vlan=0", ",vlan=4095", ",vlan=1x", ",trunk=", ",trunk=5-4", ",vlan=1,trunk=x":
+        tried = subprocess.run([FWD, directory + "/a.vnic" + wrong], capture_output=True, timeout=LIMIT, check=False)
+        assert tried.returncode == 2 and wrong[1:].split(",")[-1].encode() in tried.stderr, (wrong, tried)
+    # a comma may be a part of a name
+    name = directory + "/a,b.vnic"
+    with Program(directory, FWD, "--quiet", name + ",vlan=3", directory + "/b.vnic,vlan=3"):
+        assert exchange(directory, name, directory + "/b.vnic")[0] == 1000
+
+
 def test_second_switch(directory):
     a, b = directory + "/a.vnic", directory + "/b.vnic"
     with Program(directory, FWD, "--quiet", a, b) as first, \

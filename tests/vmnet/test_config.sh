@@ -107,6 +107,20 @@ bad 'is an address of port "1" and of port "3"' \
 bad 'port 2: ports "1" and "2" have the same ticket_file /x' '{"ports": [{"ticket_file": "/x"}, {"ticket_file": "/x"}]}'
 good '{"ports": [{"mac": "02:00:00:00:00:01", "static": ["02:00:00:00:00:01"]}, {"mac": "02:00:00:00:00:02"}]}'
 
+# VLANs; an address may be in two of them
+good '{"ports": [{"vlan": 4094}, {"trunk": "1,10-20,4094"}, {"vlan": 5, "trunk": "6"}]}'
+for trunk in '""' '"0"' '"4095"' '"1,"' '"5-4"' '"1 2"' '"-3"' '"1-"' '"x"' '[ 1 ]' 7 '"18446744073709551617"'; do
+	bad "\"trunk\": $trunk is no list of VLANs" "{\"ports\": [{\"trunk\": $trunk}]}"
+done
+for vlan in 0 4095 '"1"'; do
+	bad "\"vlan\": $vlan is no number from 1 to 4094" "{\"ports\": [{\"vlan\": $vlan}]}"
+done
+for second in '"vlan": 2' '"trunk": "2-9"' '"trunk": "7", "vlan": 2'; do
+	good "{\"ports\": [{\"vlan\": 1, \"mac\": \"02:00:00:00:00:01\"}, {\"mac\": \"02:00:00:00:00:01\", $second}]}"
+	bad 'is an address of port "1"' \
+		"{\"ports\": [{\"trunk\": \"2,7\", \"mac\": \"02:00:00:00:00:01\"}, {\"mac\": \"02:00:00:00:00:01\", $second}]}"
+done
+
 # any JSON but a report
 for report in '{}' '[]' 'null' '7' '{"ports": 7}' '{"ports": [7]}' '{"ports": [{}]}' '{"ports": [{"name": "a"}]}' \
 	'{"ports": [{"name": 7, "drops": {}}]}' '{"ports": [{"name": "a", "drops": []}]}' '{"ports": '; do
