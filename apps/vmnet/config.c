@@ -65,6 +65,16 @@ static int get_flag(const char *key, json_object *value, uint32_t flag, bool whe
 	return 0;
 }
 
+static int get_bool(const char *key, json_object *value, bool *to)
+{
+	uint32_t flag = 0;
+
+	if (get_flag(key, value, 1, true, &flag))
+		return -1;
+	*to = flag;
+	return 0;
+}
+
 static int get_text(const char *key, json_object *value, char *to, size_t size)
 {
 	const char *text = json_object_get_string(value);
@@ -111,6 +121,22 @@ static int get_statics(json_object *value, struct port_config *port)
 	return 0;
 }
 
+/*
+ * Without a ticket whoever is granted the export gets the port, also while its owner restarts, and
+ * without an address of its own with the owner's. That has to be said.
+ */
+static int check_open(const struct port_config *port)
+{
+	const bool has_ticket = port->ticket_file[0],
+		   has_mac = rvif_mac_is_station(port->policy.mac);
+
+	if (port->is_open || (has_ticket && has_mac))
+		return 0;
+	return wrong("it has no \"%s\": any guest could take %s; say \"open\": true if it may",
+		     has_ticket ? "mac" : "ticket_file",
+		     has_ticket ? "another one's address" : "it");
+}
+
 static int read_port(json_object *object, struct port_config *port)
 {
 	struct rvs_policy *policy = &port->policy;
@@ -131,6 +157,8 @@ static int read_port(json_object *object, struct port_config *port)
 			error = get_text(key, value, port->name, sizeof(port->name));
 		else if (!strcmp(key, "ticket_file"))
 			error = get_text(key, value, port->ticket_file, sizeof(port->ticket_file));
+		else if (!strcmp(key, "open"))
+			error = get_bool(key, value, &port->is_open);
 		else if (!strcmp(key, "mac"))
 			error = get_mac(key, value, policy->mac);
 		else if (!strcmp(key, "check_source"))
@@ -155,7 +183,7 @@ static int read_port(json_object *object, struct port_config *port)
 		else
 			error = wrong("unknown key \"%s\" of a port", key);
 	}
-	return error;
+	return error ? error : check_open(port);
 }
 
 /* The VLANs of a port; 0 stands for none. */

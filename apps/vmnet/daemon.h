@@ -17,6 +17,7 @@
 struct port_config {
 	char name[MAX_NAME];
 	char ticket_file[256]; /* "": for any VM that may attach */
+	bool is_open;	       /* for the first VM that comes, under any address */
 	struct rvs_policy policy;
 	uint8_t statics[MAX_STATICS][6];
 	uint32_t static_count;
