@@ -62,6 +62,17 @@ static uint32_t find_vlan(struct rvs_sender *s, uint32_t n)
 	return vlan == RVS_NO_VLAN ? RVS_DROP_VLAN : RVS_GOOD;
 }
 
+/* Within the port's limits it counts as sent. */
+static uint32_t charge(struct rvs_sender *s, uint32_t n)
+{
+	if (!rvs_is_within(s, RVS_LIMIT_FRAMES) || !rvs_is_within(s, RVS_LIMIT_BYTES))
+		return RVS_DROP_RATE;
+	s->used[RVS_LIMIT_FRAMES]++;
+	s->used[RVS_LIMIT_BYTES] += s->frames[n].total;
+	return RVS_GOOD;
+}
+
+/* Limits come last: what is dropped for another reason does not count. */
 uint32_t rvs_admit(struct rvs_sender *s, uint32_t n)
 {
 	struct rvs_frame *frame = &s->frames[n];
@@ -71,21 +82,21 @@ uint32_t rvs_admit(struct rvs_sender *s, uint32_t n)
 	if ((source & RVS_GROUP_BIT) || !source)
 		return RVS_DROP_BAD_SOURCE;
 	frame->vlan = 0;
-	if (s->port->has_vlans) {
+	reason = s->port->flags & RVS_CHECK_IP ? rvs_filter(s, n) : RVS_GOOD;
+	if (reason == RVS_GOOD && s->port->has_vlans)
 		reason = find_vlan(s, n);
-		if (reason != RVS_GOOD)
-			return reason;
-	}
+	if (reason != RVS_GOOD)
+		return reason;
 	if (source != s->port->mac &&
 	    !rvs_source(s->rvs, s->port_number, rvs_network_of(s->rvs, frame->vlan), source,
 			s->now))
 		return RVS_DROP_SPOOFED;
-	return RVS_GOOD;
+	return s->port->limits ? charge(s, n) : RVS_GOOD;
 }
 
 /* IEEE 802.1Q, 8.6.3: a bridge does not forward these; 802.3, 31B and 57B: pause frames (MAC
  * control) and slow protocols are for the other end of a cable. */
-uint32_t rvs_admit_flood(const struct rvs_sender *s, uint32_t n)
+static uint32_t check_link_local(const struct rvs_sender *s, uint32_t n)
 {
 	const struct rvs_frame *frame = &s->frames[n];
 	const uint32_t type = frame->flags & RVS_TAGGED ? s->extras[n].type : type_of(frame);
@@ -100,6 +111,18 @@ uint32_t rvs_admit_flood(const struct rvs_sender *s, uint32_t n)
 		       RVS_DROP_LINK_LOCAL;
 }
 
+uint32_t rvs_admit_flood(struct rvs_sender *s, uint32_t n)
+{
+	const uint32_t reason = check_link_local(s, n);
+
+	if (reason != RVS_GOOD || !s->port->limits)
+		return reason;
+	if (!rvs_is_within(s, RVS_LIMIT_FLOODS))
+		return RVS_DROP_STORM;
+	s->used[RVS_LIMIT_FLOODS]++;
+	return RVS_GOOD;
+}
+
 /* Without its tag, the next one, behind it, would be taken for the frame's: a sender could choose any VLAN of a
  * bridge behind the port. */
 uint32_t rvs_admit_exit(const struct rvs_sender *s, uint32_t n, const struct rvs_port *to,
@@ -107,6 +130,8 @@ uint32_t rvs_admit_exit(const struct rvs_sender *s, uint32_t n, const struct rvs
 {
 	const struct rvs_frame *frame = &s->frames[n];
 
+	if (s->port->flags & to->flags & RVS_ISOLATED)
+		return RVS_DROP_ISOLATED;
 	*tag = frame->vlan != to->vlan;
 	if (*tag)
 		return rvs_in_trunk(to, frame->vlan) ? RVS_GOOD : RVS_DROP_VLAN;

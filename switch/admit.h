@@ -14,7 +14,7 @@
 uint32_t rvs_admit(struct rvs_sender *s, uint32_t n);
 
 /* admit.c: may frame n, which no port is known for, go to all others of its VLAN? */
-uint32_t rvs_admit_flood(const struct rvs_sender *s, uint32_t n);
+uint32_t rvs_admit_flood(struct rvs_sender *s, uint32_t n);
 
 /* admit.c: may frame n leave at this port? RVS_GOOD, or why not; *tag: with its VLAN's tag. The lock of
  * a receive queue of the port is held, else the answer is a guess: a port may come back with another

@@ -300,6 +300,8 @@ static inline void give_group(struct rvs_sender *s, const struct rvs_group *grou
 		return;
 	}
 	rvs_receiver_open(&r);
+	if (rvs_unlikely(rvs_receiver_is_crowded(&r)))
+		rvs_share(s, &r);
 	give_all(s, &r, group->port, group->queue, order, count);
 }
 
@@ -365,6 +367,8 @@ static void flood_queue(struct rvs_sender *s, uint32_t number, uint32_t queue)
 		return;
 	}
 	rvs_receiver_open(&r);
+	if (rvs_unlikely(rvs_receiver_is_crowded(&r)))
+		rvs_share(s, &r);
 	wanted = choose_wanted(
 		s, r.port, queue, queues,
 		rvif_load(&((struct rvif_header *)(void *)r.port->region)->driver.rx_mode));

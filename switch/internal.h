@@ -32,6 +32,9 @@
 #define RVS_LINK_LOCAL_MASK  0xf0ffffffffffull
 #define RVS_NO_VLAN	     4095u /* no frame is in it */
 #define RVS_VLAN_WORDS	     64u
+#define RVS_SNAPSHOTS	     16u  /* frames that are worked on together if their ports filter IP */
+#define RVS_SNAPSHOT	     128u /* bytes of each that filters see */
+#define RVS_CELLS	     64u
 #define RVS_TYPE_TAG	     0x0081u /* 81-00, as loaded: a VLAN's tag */
 #define RVS_TAG_SIZE	     4u
 #define RVS_TYPE_MAC_CONTROL 0x0888u /* 88-08: pause frames */
@@ -103,6 +106,13 @@ struct rvs_rxq {
 	struct rvif_desc *ring;
 } rvs_aligned(RVS_ALIGNMENT);
 
+/* Who fills a receive queue; under its lock. */
+struct rvs_sharing {
+	uint32_t shared_at; /* when more than one port sent here while it was crowded */
+	uint32_t was_shared;
+	uint16_t owner[RVS_CELLS]; /* port + 1 that filled this part of the ring last; 0: none */
+};
+
 struct rvs_port {
 	uint8_t *region;
 	uint64_t size;
@@ -126,6 +136,7 @@ struct rvs_port {
 	/* A frame that came without a tag leaves as it is if these two are the same. */
 	uint32_t sends_to;
 	uint32_t hears;
+	uint32_t crowded; /* a receive ring with fewer free descriptors is; 0: never */
 	/* what is needed less often, or changes */
 	uint32_t learned rvs_aligned(RVS_ALIGNMENT);
 	uint32_t max_learned;
@@ -133,7 +144,26 @@ struct rvs_port {
 	uint32_t attached;     /* the owner's */
 	uint64_t mac;	       /* 0: none */
 	uint32_t has_vlans;
-	uint32_t trunk_at; /* from here: uint64_t[RVS_VLAN_WORDS], VLANs whose frames have a tag */
+	uint32_t rules_at; /* from here: struct rvs_rules */
+	uint32_t limits;   /* bits by enum rvs_limit */
+} rvs_aligned(RVS_ALIGNMENT);
+
+/* What is left of a limit. Senders take from it, perhaps more than there is, and the owner fills it up. */
+struct rvs_meter {
+	int64_t left;
+	uint64_t per_second;
+	uint64_t most;
+	uint64_t rest; /* millionths, of the last time */
+};
+
+/* What admission asks when a port has such rules. */
+struct rvs_rules {
+	uint64_t trunk[RVS_VLAN_WORDS]; /* VLANs whose frames have a tag */
+	uint64_t ipv6[RVS_MAX_IPS][2];
+	uint32_t ipv4[RVS_MAX_IPS]; /* as in memory */
+	uint32_t ipv4_count;
+	uint32_t ipv6_count;
+	struct rvs_meter meter[RVS_LIMITS] rvs_aligned(RVS_ALIGNMENT);
 } rvs_aligned(RVS_ALIGNMENT);
 
 /* A frame that was taken: what is known of it was read once. Two a cache line. */
@@ -191,13 +221,17 @@ struct rvs_sender {
 	uint32_t part_count;
 	uint32_t many_queues; /* the last frame's receiver has more than one */
 	uint32_t bad_count;
+	/* of the port's limits, what this batch may use and has used */
+	int64_t allowed[RVS_LIMITS];
+	int64_t used[RVS_LIMITS];
 	uint8_t bad[RVS_PARTS];	   /* reasons of frames that pass one threw away */
 	uint8_t order[RVS_BATCH];  /* indexes of frames, by group */
 	uint8_t flood[RVS_BATCH];  /* of those for everybody */
 	uint8_t wanted[RVS_BATCH]; /* of these, for the receiver at hand */
 	uint16_t map[RVS_MAP];	   /* valid only if the group that it names agrees */
 	struct rvs_group groups[RVS_BATCH];
-	struct rvs_part parts[RVS_PARTS];
+	struct rvs_part parts[RVS_PARTS + RVS_SNAPSHOTS];
+	uint8_t snapshots[RVS_SNAPSHOTS][RVS_SNAPSHOT];
 	struct rvs_part buffers[RVIF_MAX_CHAIN];
 	uint32_t hashes[RVS_BATCH]; /* of flooded frames */
 	struct rvs_extra extras[RVS_BATCH];
@@ -207,9 +241,10 @@ struct rvs_sender {
 struct rvs {
 	struct rvs_config config;
 	uint64_t ports_at; /* offsets from the start */
-	uint64_t trunks_at;
+	uint64_t rules_at;
 	uint64_t txqs_at;
 	uint64_t rxqs_at;
+	uint64_t sharing_at;
 	uint64_t buckets_at;
 	uint64_t senders_at;
 	uint64_t size;
@@ -234,6 +269,11 @@ static inline struct rvs_txq *rvs_txq_at(struct rvs *rvs, uint32_t number)
 static inline struct rvs_rxq *rvs_rxq_at(struct rvs *rvs, uint32_t number)
 {
 	return (struct rvs_rxq *)((uint8_t *)rvs + rvs->rxqs_at) + number;
+}
+
+static inline struct rvs_sharing *rvs_sharing_at(struct rvs *rvs, uint32_t number)
+{
+	return (struct rvs_sharing *)((uint8_t *)rvs + rvs->sharing_at) + number;
 }
 
 static inline struct rvs_sender *rvs_sender_at(struct rvs *rvs, uint32_t number)
@@ -320,14 +360,14 @@ static inline void rvs_commit_taken(struct rvs_txq *txq, uint32_t frames, uint64
 	rvif_publish(&txq->control->taken, next->next);
 }
 
-static inline uint64_t *rvs_trunk_of(const struct rvs_port *port)
+static inline struct rvs_rules *rvs_rules_of(const struct rvs_port *port)
 {
-	return (uint64_t *)((uintptr_t)port + port->trunk_at);
+	return (struct rvs_rules *)((uintptr_t)port + port->rules_at);
 }
 
 static inline int rvs_in_trunk(const struct rvs_port *port, uint32_t vlan)
 {
-	return rvs_trunk_of(port)[vlan / 64] >> vlan % 64 & 1;
+	return rvs_rules_of(port)->trunk[vlan / 64] >> vlan % 64 & 1;
 }
 
 /* Frames of ports without VLANs are in VLAN 0. */
@@ -377,6 +417,22 @@ static inline void rvs_mac_bytes(uint8_t mac[6], uint64_t word)
 int rvs_source(struct rvs *rvs, uint32_t port, uint32_t network, uint64_t mac, uint32_t now);
 int rvs_table_set(struct rvs *rvs, uint32_t port, uint64_t mac);
 int rvs_table_sweep(struct rvs *rvs, uint32_t port, int statics);
+
+/* filter.c: takes over the policy's IP addresses. */
+void rvs_filter_set(struct rvs_port *port, const struct rvs_policy *policy);
+/* May frame n be sent from the port's addresses? Only what was looked at is delivered. */
+uint32_t rvs_filter(struct rvs_sender *s, uint32_t n);
+
+/* meter.c: takes over the policy's limits. What is left of one that stays the same stays, too. */
+void rvs_meter_set(struct rvs_port *port, const struct rvs_policy *policy);
+/* Before and after a batch of a port with limits. */
+void rvs_meter_open(struct rvs_sender *s);
+void rvs_meter_close(struct rvs_sender *s);
+
+static inline int rvs_is_within(const struct rvs_sender *s, uint32_t limit)
+{
+	return s->used[limit] < s->allowed[limit];
+}
 
 /* vlan.c: takes over the policy's VLANs, and gives each a table. RVIF_OK, or why not. */
 enum rvif_reason rvs_vlans_join(struct rvs *rvs, uint32_t port, const struct rvs_policy *policy);

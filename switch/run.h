@@ -86,11 +86,11 @@ static inline uint32_t rvs_run(struct rvs_sender *s, uint32_t next, uint32_t lim
 	r.rxq = rvs_rxq_at(s->rvs, number * s->rvs->config.queues);
 	if (rvs_unlikely(!rvs_lock_try(&r.rxq->lock, s->number + 1)))
 		return 0;
-	if (rvs_unlikely(from->sends_to != to->hears)) {
+	rvs_receiver_open(&r);
+	if (rvs_unlikely(from->sends_to != to->hears || rvs_receiver_is_crowded(&r))) {
 		rvs_unlock(&r.rxq->lock);
 		return 0;
 	}
-	rvs_receiver_open(&r);
 	if (limit > r.room)
 		limit = r.room;
 

@@ -253,8 +253,9 @@ uint32_t rvs_take(struct rvs_sender *s, uint32_t next, uint32_t posted, uint32_t
 	uint64_t sum = 0;
 
 	s->group_count = s->flood_count = s->part_count = 0;
-	if (limit > RVS_BATCH)
-		limit = RVS_BATCH;
+	limit = rvs_min(limit, s->port->flags & RVS_CHECK_IP ? RVS_SNAPSHOTS : RVS_BATCH);
+	if (rvs_unlikely(s->port->limits))
+		rvs_meter_open(s);
 	stop = posted < RVS_PARTS - RVIF_MAX_CHAIN + 1 ? posted : RVS_PARTS - RVIF_MAX_CHAIN + 1;
 	for (; taken < limit && used < stop; taken++) {
 		const uint64_t word = rvs_desc_word(ring, next + used, mask);
@@ -278,6 +279,8 @@ uint32_t rvs_take(struct rvs_sender *s, uint32_t next, uint32_t posted, uint32_t
 		else
 			bad(s, reason);
 	}
+	if (rvs_unlikely(s->port->limits))
+		rvs_meter_close(s);
 	s->frame_count = n;
 	*frames = taken;
 	*bytes = sum;

@@ -49,12 +49,12 @@ enum rvif_reason rvs_vlans_join(struct rvs *rvs, uint32_t number, const struct r
 	uint64_t any = 0;
 
 	for (uint32_t i = 0; i < RVS_VLAN_WORDS; i++)
-		any |= rvs_trunk_of(port)[i] = policy->trunk[i];
+		any |= rvs_rules_of(port)->trunk[i] = policy->trunk[i];
 	port->has_vlans = policy->vlan || any;
 	port->vlan = policy->vlan || !any ? policy->vlan : RVS_NO_VLAN;
-	port->sends_to = any ? NOWHERE : port->vlan;
+	port->sends_to = any || policy->flags & RVS_ISOLATED ? NOWHERE : port->vlan;
 	port->hears = any ? NOBODY : port->vlan;
-	port->each = any != 0;
+	port->each |= any != 0;
 	if (policy->vlan > RVS_MAX_VLAN || rvs_in_trunk(port, 0) ||
 	    rvs_in_trunk(port, RVS_NO_VLAN)) {
 		port->vlan = RVS_NO_VLAN;

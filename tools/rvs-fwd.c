@@ -444,6 +444,7 @@ static void run(void)
 			continue;
 		now = monotonic();
 		if (now - last_look > LOOK_EVERY_US * 1e-6) {
+			rvs_refill(rvs, (uint32_t)(1e6 * (now - last_look)));
 			last_look = now;
 			for (uint32_t i = 0; i < port_count; i++)
 				look_at(&ports[i]);
@@ -546,6 +547,11 @@ static const struct program program = {
 		"\n"
 		"  ,vlan=V             it is in this VLAN; of a trunk: frames without a tag are\n"
 		"  ,trunk=V+V-V        a trunk: it sends and gets frames of these VLANs, tagged\n"
+		"  ,ip=A+A             it sends IP, ARP and neighbour discovery of these only\n"
+		"  ,frames=N ,bytes=N  it sends at most so many a second\n"
+		"  ,floods=N           the same of frames to groups and unknown addresses\n"
+		"  ,isolated           it reaches no other isolated port\n"
+		"  ,share              no port may take all of its receive ring, if others send, too\n"
 		"\n"
 		"Exit status: 0 ended by a signal; 1 failed, or its reports could not be written;\n"
 		"2 wrong usage.\n",

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
+#include "address.h"
 #include "daemon.h"
 #include "output.h"
 #include "port_stats.h"
@@ -105,6 +106,35 @@ static int get_trunk(const char *key, json_object *value, uint64_t trunk[VLANS_W
 		     json_object_to_json_string(value));
 }
 
+static int get_rate(const char *key, json_object *value, uint64_t *to)
+{
+	const int64_t number = json_object_get_int64(value);
+
+	if (!json_object_is_type(value, json_type_int) || number < 0 ||
+	    number > (int64_t)RVS_MAX_RATE)
+		return wrong("\"%s\": %s is no number from 0 to %llu", key,
+			     json_object_to_json_string(value), RVS_MAX_RATE);
+	*to = (uint64_t)number;
+	return 0;
+}
+
+static int get_addresses(json_object *value, struct rvs_policy *policy)
+{
+	if (!json_object_is_type(value, json_type_array))
+		return wrong("\"addresses\": %s is no list", json_object_to_json_string(value));
+	policy->flags |= RVS_CHECK_IP;
+	for (size_t i = 0; i < json_object_array_length(value); i++) {
+		json_object *address = json_object_array_get_idx(value, i);
+
+		if (!json_object_is_type(address, json_type_string) ||
+		    !address_add(policy, json_object_get_string(address)))
+			return wrong(
+				"\"addresses\": %s is no IP address, or there are more than %d",
+				json_object_to_json_string(address), RVS_MAX_IPS);
+	}
+	return 0;
+}
+
 static int get_statics(json_object *value, struct port_config *port)
 {
 	size_t count = json_object_is_type(value, json_type_array) ?
@@ -137,13 +167,35 @@ static int check_open(const struct port_config *port)
 		     has_ticket ? "another one's address" : "it");
 }
 
+/* What a port may send, and what it costs others. 1: it is no such key. */
+static int read_rule(const char *key, json_object *value, struct rvs_policy *policy)
+{
+	if (!strcmp(key, "vlan"))
+		return get_number(key, value, 1, RVS_MAX_VLAN, &policy->vlan);
+	if (!strcmp(key, "trunk"))
+		return get_trunk(key, value, policy->trunk);
+	if (!strcmp(key, "addresses"))
+		return get_addresses(value, policy);
+	if (!strcmp(key, "isolated"))
+		return get_flag(key, value, RVS_ISOLATED, true, &policy->flags);
+	if (!strcmp(key, "share_ring"))
+		return get_flag(key, value, RVS_SHARE_RING, true, &policy->flags);
+	if (!strcmp(key, "frames_per_second"))
+		return get_rate(key, value, &policy->per_second[RVS_LIMIT_FRAMES]);
+	if (!strcmp(key, "bytes_per_second"))
+		return get_rate(key, value, &policy->per_second[RVS_LIMIT_BYTES]);
+	if (!strcmp(key, "floods_per_second"))
+		return get_rate(key, value, &policy->per_second[RVS_LIMIT_FLOODS]);
+	return 1;
+}
+
 static int read_port(json_object *object, struct port_config *port)
 {
 	struct rvs_policy *policy = &port->policy;
 	int error = 0;
 
 	*policy = (struct rvs_policy){
-		.flags = RVS_CHECK_SOURCE | RVS_KICK,
+		.flags = RVS_CHECK_SOURCE | RVS_KICK | RVS_SHARE_RING,
 		.features = RVIF_F_ALL,
 		.max_learned = 16,
 	};
@@ -174,13 +226,11 @@ static int read_port(json_object *object, struct port_config *port)
 			error = get_number(key, value, 0, 1000000, &policy->max_learned);
 		else if (!strcmp(key, "mbps"))
 			error = get_number(key, value, 0, 10000000, &policy->mbps);
-		else if (!strcmp(key, "vlan"))
-			error = get_number(key, value, 1, RVS_MAX_VLAN, &policy->vlan);
-		else if (!strcmp(key, "trunk"))
-			error = get_trunk(key, value, policy->trunk);
 		else if (!strcmp(key, "static"))
 			error = get_statics(value, port);
 		else
+			error = read_rule(key, value, policy);
+		if (error > 0)
 			error = wrong("unknown key \"%s\" of a port", key);
 	}
 	return error ? error : check_open(port);

@@ -26,6 +26,8 @@
 #define QUIET_MS   200	/* if they cannot: a driver that stops waits for us */
 #define BUSY_LONG  0.2	/* seconds */
 #define REST_MS	   5	/* however often they ring */
+#define REFILL_MS  10	/* between refills of ports that have sent */
+#define FULL_MS	   50	/* and of those that have not: less than what a burst is worth */
 
 static volatile sig_atomic_t stop, reload;
 
@@ -224,15 +226,38 @@ static bool wait_for_work(struct daemon *d, int timeout_ms)
 	return d->bell >= 0 && read(d->bell, &times, sizeof(times)) == sizeof(times);
 }
 
+static bool has_limits(const struct config *config)
+{
+	for (uint32_t i = 0; i < config->port_count; i++)
+		for (uint32_t limit = 0; limit < RVS_LIMITS; limit++)
+			if (config->port[i].policy.per_second[limit])
+				return true;
+	return false;
+}
+
+/* Refills ports with limits. Returns for how long we may sleep at most. */
+static int refill(struct daemon *d, double since, int sleep_ms)
+{
+	const int most = has_limits(&d->config) ?
+				 rvs_refill(d->rvs, (uint32_t)(1e6 * since)) ? REFILL_MS : FULL_MS :
+				 sleep_ms;
+
+	return most < sleep_ms ? most : sleep_ms;
+}
+
 static int run(struct daemon *d, const char *config, const char *report)
 {
 	const int idle_ms = d->bell >= 0 ? IDLE_MS : QUIET_MS;
-	double busy_until = 0, aged = seconds(), now;
+	double busy_until = 0, aged = seconds(), refilled = aged, now = aged;
 	long removed;
 
 	while (!stop) {
-		bool changed = wait_for_work(d, seconds() < busy_until ? BUSY_MS : idle_ms);
+		const int sleep_ms =
+			refill(d, now - refilled, now < busy_until ? BUSY_MS : idle_ms);
+		bool changed;
 
+		refilled = now;
+		changed = wait_for_work(d, sleep_ms);
 		now = seconds();
 		if (take_events(d) || changed)
 			busy_until = now + BUSY_LONG;

@@ -62,12 +62,17 @@ def sent_to(directory, settings):
         return exchange(directory, a, b)[0]
 
 
-def test_vlans(directory):
+def test_settings(directory):
     assert sent_to(directory, (",vlan=10", ",vlan=10")) == 1000
     assert sent_to(directory, (",vlan=10", ",vlan=20")) == 0
     assert sent_to(directory, ("", ",vlan=20")) == 0
+    assert sent_to(directory, (",isolated", "")) == 1000
+    assert sent_to(directory, (",isolated", ",share,isolated")) == 0
+    assert sent_to(directory, (",ip=10.0.0.1+::1", "")) == 0
+    assert 1 <= sent_to(directory, (",frames=100,bytes=100000,floods=5", "")) <= 200
     assert sent_to(directory, (",trunk=7,vlan=10", ",vlan=10,trunk=20+30-40")) == 1000
-    for wrong in ",vlan=0", ",vlan=4095", ",vlan=1x", ",trunk=", ",trunk=5-4", ",vlan=1,trunk=x":
+    for wrong in ",vlan=0", ",vlan=4095", ",vlan=1x", ",trunk=", ",trunk=5-4", ",vlan=1,trunk=x", \
+            ",ip=", ",ip=1.2.3", ",frames=0", ",bytes=1k", ",isolated=1", ",share,floods=-1":
         tried = subprocess.run([FWD, directory + "/a.vnic" + wrong], capture_output=True, timeout=LIMIT, check=False)
         assert tried.returncode == 2 and wrong[1:].split(",")[-1].encode() in tried.stderr, (wrong, tried)
     # a comma may be a part of a name

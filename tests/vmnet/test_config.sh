@@ -123,6 +123,19 @@ for second in '"vlan": 2' '"trunk": "2-9"' '"trunk": "7", "vlan": 2'; do
 		"{\"ports\": [{\"open\": true, \"trunk\": \"2,7\", \"mac\": \"02:00:00:00:00:01\"}, {\"open\": true, \"mac\": \"02:00:00:00:00:01\", $second}]}"
 done
 
+# what a port may send
+good '{"ports": [{"open": true, "addresses": ["10.0.0.1", "2001:db8::1"], "isolated": true, "share_ring": false,
+  "frames_per_second": 0, "bytes_per_second": 1099511627776, "floods_per_second": 10}, {"open": true, "addresses": []}]}'
+for address in '"10.0.0"' '":"' '""' 7 null; do
+	bad "\"addresses\": $address is no IP address" "{\"ports\": [{\"addresses\": [$address]}]}"
+done
+bad '"addresses": "10.0.0.9" is no IP address, or there are more than 8' \
+	"{\"ports\": [{\"addresses\": [\"10.0.0.1\"$(printf ', "10.0.0.%d"' 2 3 4 5 6 7 8 9)]}]}"
+bad '"addresses": "10.0.0.1" is no list' '{"ports": [{"addresses": "10.0.0.1"}]}'
+for rate in -1 1099511627777 '"1"'; do
+	bad "\"bytes_per_second\": $rate is no number from 0 to 1099511627776" "{\"ports\": [{\"bytes_per_second\": $rate}]}"
+done
+
 # a port for whoever comes has to be meant
 bad 'port 1: it has no "ticket_file": any guest could take it; say "open": true' '{"ports": [{}]}'
 bad 'port 1: it has no "ticket_file"' '{"ports": [{"mac": "02:00:00:00:00:01"}]}'
