@@ -25,6 +25,7 @@
 #include "output.h"
 #include "port_stats.h"
 #include "rvs-fwd-port.h"
+#include "see.h"
 #include "signals.h"
 #include "utf8.h"
 #include "vlans.h"
@@ -56,6 +57,7 @@ struct port {
 
 static struct options {
 	bool json, quiet, poll, no_offload;
+	const char *metrics;
 	double interval;
 	double max_age;
 	uint32_t max_learned;
@@ -319,9 +321,30 @@ static void look_at(struct port *port)
 
 /* -------------------------------------------------------------------------------- statistics */
 
+static const char *name_of(const void *owner, uint32_t port)
+{
+	(void)owner;
+	return port < port_count ? ports[port].path : "";
+}
+
+static struct see see_all(void)
+{
+	return (struct see){.rvs = rvs, .count = port_count, .name = name_of};
+}
+
+static void write_metrics(void)
+{
+	const struct see see = see_all();
+
+	if (see_metrics(&see, options.metrics))
+		output_print(STDERR_FILENO, "rvs-fwd: %s: %s\n", options.metrics,
+			     strerrordesc_np(errno));
+}
+
 static struct json_object *port_as_json(const struct port *port, const struct rvs_stats *stats,
 					double seconds)
 {
+	const struct see see = see_all();
 	struct json_object *object = json_object_new_object();
 	struct rvs_port_info info;
 	char mac[MAC_TEXT_SIZE], trunk[4096];
@@ -338,6 +361,7 @@ static struct json_object *port_as_json(const struct port *port, const struct rv
 		json_object_object_add(object, "trunk", json_object_new_string(trunk));
 	json_object_object_add(object, "learned", json_object_new_uint64(info.learned));
 	port_stats_add(object, stats);
+	json_object_object_add(object, "queues", see_queues(&see, (uint32_t)(port - ports)));
 	port_stats_add_rate(object, "sent_per_second", stats->frames - port->before.frames,
 			    seconds);
 	port_stats_add_rate(object, "received_per_second",
@@ -366,12 +390,14 @@ static void print_table(FILE *to, const struct rvs_stats *stats, double seconds)
 
 static void print_json(FILE *to, const struct rvs_stats *stats, double seconds)
 {
+	const struct see see = see_all();
 	struct json_object *list = json_object_new_array(), *object = json_object_new_object();
 
 	for (uint32_t i = 0; i < port_count; i++)
 		json_object_array_add(list, port_as_json(&ports[i], &stats[i], seconds));
 	json_object_object_add(object, "seconds", json_object_new_double(seconds));
 	json_object_object_add(object, "ports", list);
+	json_object_object_add(object, "table", see_table(&see, (uint32_t)monotonic()));
 	fprintf(to, "%s\n", json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
 	json_object_put(object);
 }
@@ -453,14 +479,18 @@ static void run(void)
 			last_age = now;
 			rvs_table_age(rvs, (uint32_t)now);
 		}
-		if (options.interval > 0 && !options.quiet &&
-		    now - last_report >= options.interval) {
-			report(now - last_report);
+		if (options.interval > 0 && now - last_report >= options.interval) {
+			if (!options.quiet)
+				report(now - last_report);
+			if (options.metrics)
+				write_metrics();
 			last_report = now;
 		}
 		if (idle >= IDLE_ROUNDS)
 			nanosleep(&nap, NULL);
 	}
+	if (options.metrics)
+		write_metrics();
 	if (!options.quiet)
 		report(options.interval > 0 ? monotonic() - last_report : monotonic() - began);
 	for (uint32_t i = 0; i < port_count; i++) {
@@ -520,6 +550,8 @@ static const struct program_option known[] = {
 		    "print statistics of each port this often (default 1; 0: only at\nthe end)"),
 	OPTION_FLAG("json", json, "print statistics as JSON, an object a line"),
 	OPTION_FLAG("quiet", quiet, "print no statistics"),
+	OPTION_TEXT("metrics", "FILE", "a file", metrics,
+		    "write all counters there as often, as OpenMetrics text"),
 	OPTION_BITS("check-source", flags, RVS_CHECK_SOURCE,
 		    "drop what a port sends from other addresses than its own"),
 	OPTION_REAL("max-age", "SECONDS", "a number of seconds", max_age, 1e9,

@@ -78,6 +78,8 @@ void ports_reconfigure(struct daemon *d, const struct config *config);
 
 /* report.c: the state of all ports as JSON, into a file that appears whole. */
 int report_write(const struct daemon *d, const char *file);
+/* All counters as OpenMetrics text, in the same way. */
+int report_metrics(const struct daemon *d, const char *file);
 /* Prints such a file as a table. */
 int report_show(const char *file);
 

@@ -245,7 +245,7 @@ static int refill(struct daemon *d, double since, int sleep_ms)
 	return most < sleep_ms ? most : sleep_ms;
 }
 
-static int run(struct daemon *d, const char *config, const char *report)
+static int run(struct daemon *d, const char *config, const char *report, const char *metrics)
 {
 	const int idle_ms = d->bell >= 0 ? IDLE_MS : QUIET_MS;
 	double busy_until = 0, aged = seconds(), refilled = aged, now = aged;
@@ -275,13 +275,15 @@ static int run(struct daemon *d, const char *config, const char *report)
 				return -1;
 			if (report)
 				report_write(d, report);
+			if (metrics)
+				report_metrics(d, metrics);
 		}
 	}
 	return 0;
 }
 
 struct options {
-	const char *config, *code, *report, *show;
+	const char *config, *code, *report, *metrics, *show;
 	bool only_check;
 };
 
@@ -294,6 +296,8 @@ static const struct program_option known[] = {
 		    "the switch's code\n(default " SWITCH_FILE ")"),
 	OPTION_TEXT("report", "FILE", "a file", report,
 		    "write the state of all ports there every second, as JSON"),
+	OPTION_TEXT("metrics", "FILE", "a file", metrics,
+		    "write the counters there as OpenMetrics text, for Prometheus"),
 	OPTION_TEXT("show", "FILE", "a file", show, "print such a report as a table"),
 };
 
@@ -330,7 +334,7 @@ static int manage(const struct options *options)
 	if (!error) {
 		output_print(STDOUT_FILENO, "export %s: %u ports\n", d.config.export_name,
 			     d.config.port_count);
-		error = run(&d, options->config, options->report);
+		error = run(&d, options->config, options->report, options->metrics);
 	}
 	tear_down(&d);
 	return output_end(error);

@@ -154,6 +154,9 @@ done
 echo '{"ports": [{"name": "a", "link": true, "sent": 3, "drops": {"full": 2}}]}' >"$folder/report"
 "$vmnet" --show "$folder/report" | grep -q '^a .*up .*3.* full=2$' || fail "--show"
 
+echo '{"ports": [], "table": [{"mac": "02:00:00:00:00:01", "vlan": 7, "port": "a", "age": 3}, 7, {}]}' >"$folder/report"
+"$vmnet" --show "$folder/report" | grep -q '^02:00:00:00:00:01 *7 a *3 s ago$' || fail "--show with a table"
+
 # without /dev/elisa it says so, and what to do
 good '{"ports": [{"open": true}]}'
 [ -e /dev/elisa ] || {
