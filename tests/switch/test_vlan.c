@@ -374,6 +374,9 @@ static void tables_come_and_go(void **state)
 	net_remove(net, 10);
 	assert_int_equal(net_add_with(net, 11, &options), 0);
 	assert_int_equal(rvs_table_flush(net->rvs, -1), 0);
+	options.policy.vlan = 30; /* its table is another one's now */
+	assert_int_equal(net_add_with(net, 12, &options), -RVIF_NO_VLAN);
+	rvif_close(&net->port[12].vnic);
 	options.policy.vlan = 0;
 	options.policy.trunk[0] = 1; /* VLAN 0 */
 	assert_int_equal(net_add_with(net, 12, &options), -RVIF_NO_VLAN);
