@@ -14,7 +14,8 @@ static uint32_t type_of(const struct rvs_frame *frame)
 	return (uint32_t)(frame->head_rest >> 48);
 }
 
-/* Reads the tag of a frame, once. Its priority is kept, also if it names no VLAN (0: a priority tag). */
+/* Reads the tag of a frame, once. Its priority is kept, also if it names no VLAN (0: a priority
+ * tag). */
 static uint32_t read_tag(struct rvs_sender *s, uint32_t n, uint32_t *vlan)
 {
 	struct rvs_frame *frame = &s->frames[n];
@@ -123,8 +124,8 @@ uint32_t rvs_admit_flood(struct rvs_sender *s, uint32_t n)
 	return RVS_GOOD;
 }
 
-/* Without its tag, the next one, behind it, would be taken for the frame's: a sender could choose any VLAN of a
- * bridge behind the port. */
+/* Without its tag, the next one, behind it, would be taken for the frame's: a sender could
+ * choose any VLAN of a bridge behind the port. */
 uint32_t rvs_admit_exit(const struct rvs_sender *s, uint32_t n, const struct rvs_port *to,
 			uint32_t *tag)
 {

@@ -46,7 +46,8 @@ struct head {
 	uint32_t tag;
 };
 
-/* With or without its VLAN's tag, as this receiver wants it. RVS_GOOD, or why it may not leave there. */
+/* With or without its VLAN's tag, as this receiver wants it. RVS_GOOD, or why it may not leave
+ * there. */
 static uint32_t choose_head(const struct rvs_sender *s, uint32_t number, const struct rvs_port *to,
 			    struct head *head)
 {
@@ -139,7 +140,8 @@ static uint32_t check_size(const struct rvs_receiver *r, uint32_t total, uint32_
 	return total > (uint64_t)r->room * port->buffer_size ? RVS_DROP_FULL : RVS_GOOD;
 }
 
-/* The next buffers, as many as total bytes need, into s->buffers. Returns how many; 0: one is unusable. */
+/* The next buffers, as many as total bytes need, into s->buffers. Returns how many; 0: one is
+ * unusable. */
 static uint32_t open_buffers(struct rvs_sender *s, struct rvs_receiver *r, uint32_t total,
 			     uint32_t *offsets)
 {
@@ -171,8 +173,8 @@ static void close_buffers(const struct rvs_sender *s, struct rvs_receiver *r,
 	r->room -= n;
 }
 
-/* A frame with several parts, for several buffers, with offloads or a tag. Returns RVS_GOOD if it went
- * out, else why not. */
+/* A frame with several parts, for several buffers, with offloads or a tag. Returns RVS_GOOD if
+ * it went out, else why not. */
 static __attribute__((noinline)) uint32_t give_special(struct rvs_sender *s, struct rvs_receiver *r,
 						       uint32_t number)
 {
@@ -222,8 +224,8 @@ void rvs_add_wake(struct rvs_result *result, uint32_t port, uint32_t queue)
 }
 
 /*
- * These frames into the queue, whose lock is held and given back. One part into one buffer is the case
- * that has to be fast: all that it needs is in variables.
+ * These frames into the queue, whose lock is held and given back. One part into one buffer is the
+ * case that has to be fast: all that it needs is in variables.
  */
 static inline __attribute__((always_inline)) void give_all(struct rvs_sender *s,
 							   struct rvs_receiver *r, uint32_t number,

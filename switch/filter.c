@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Clean traffic: of IPv4, IPv6, ARP and neighbour discovery a port sends what is from its own addresses, and
- * nothing else. The first bytes of a frame are copied into the sender's workspace, which is what is looked at
- * and what is delivered: the guest cannot change them in between. What does not lie in these bytes, or
- * cannot be told, is dropped.
+ * Clean traffic: of IPv4, IPv6, ARP and neighbour discovery a port sends what is from its own
+ * addresses, and nothing else. The first bytes of a frame are copied into the sender's workspace,
+ * which is what is looked at and what is delivered: the guest cannot change them in between. What
+ * does not lie in these bytes, or cannot be told, is dropped.
  */
 #include "internal.h"
 #include "copy.h"
@@ -224,8 +224,9 @@ static int icmpv6_ok(const struct rvs_port *port, const struct view *view, uint3
 	return !no_address;
 }
 
-/* Where the upper layer's header is, and what it is. Extension headers may not hide it (RFC 7113): they have to
- * be within view. 0: they are not; *next is -1 in a later piece of a packet, which has none. */
+/* Where the upper layer's header is, and what it is. Extension headers may not hide it (RFC
+ * 7113): they have to be within view. 0: they are not; *next is -1 in a later piece of a packet,
+ * which has none. */
 static uint32_t upper_layer(const struct view *view, int *next)
 {
 	uint32_t at = view->at + 40;

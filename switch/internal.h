@@ -2,16 +2,14 @@
 /*
  * The switch's own memory. Nothing in it is shared with a driver. Who may write what:
  *
- *   rvs, rvs_port   the owner, in control calls; senders read (all that a queue's lock protects is
- *                   valid for whoever holds the lock)
- *   rvs_txq         the holder of its lock
- *   rvs_rxq         the holder of its lock
- *   rvs_bucket      everybody, by single atomic operations
- *   rvs_sender      that sender
+ * rvs, rvs_port   the owner, in control calls; senders read (all that a queue's lock protects is
+ * valid for whoever holds the lock) rvs_txq         the holder of its lock rvs_rxq         the
+ * holder of its lock rvs_bucket      everybody, by single atomic operations rvs_sender      that
+ * sender
  *
- * A lock word holds 0, the holder's number + 1, or RVS_LOCK_DEAD when the queue is not attached. A sender
- * can be stopped for ever between any two instructions: what a lock protects changes by one store,
- * and whoever comes next derives the rest from that.
+ * A lock word holds 0, the holder's number + 1, or RVS_LOCK_DEAD when the queue is not attached. A
+ * sender can be stopped for ever between any two instructions: what a lock protects changes by one
+ * store, and whoever comes next derives the rest from that.
  */
 #ifndef RVS_INTERNAL_H
 #define RVS_INTERNAL_H
@@ -84,8 +82,9 @@ struct rvs_txq {
 	struct rvs_place last; /* where the last run's receiver was found */
 } rvs_aligned(RVS_ALIGNMENT);
 
-/* What a receive queue was given. delivered_after: what the count of the sender's queue ("from") became
- * by this delivery, so that it can be brought up to date if the sender stopped between the two. */
+/* What a receive queue was given. delivered_after: what the count of the sender's queue ("from")
+ * became by this delivery, so that it can be brought up to date if the sender stopped between
+ * the two. */
 struct rvs_given {
 	uint64_t frames;
 	uint64_t bytes;
@@ -148,7 +147,8 @@ struct rvs_port {
 	uint32_t limits;   /* bits by enum rvs_limit */
 } rvs_aligned(RVS_ALIGNMENT);
 
-/* What is left of a limit. Senders take from it, perhaps more than there is, and the owner fills it up. */
+/* What is left of a limit. Senders take from it, perhaps more than there is, and the owner fills
+ * it up. */
 struct rvs_meter {
 	int64_t left;
 	uint64_t per_second;
@@ -393,7 +393,8 @@ static inline uint64_t rvs_desc_word(const struct rvif_desc *ring, uint32_t inde
 	return rvs_load64((const uint64_t *)(const void *)&ring[index & mask]);
 }
 
-/* What is posted and not yet completed; nothing, as long as the driver claims more than its ring. */
+/* What is posted and not yet completed; nothing, as long as the driver claims more than its
+ * ring. */
 static inline uint32_t rvs_posted(const struct rvif_queue *control, uint32_t next, uint32_t mask)
 {
 	uint32_t n = rvif_distance(rvif_load_acquire(&control->posted), next);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Limits of what a port may send, as token buckets. The switch has no clock, and a guest's is the guest's to
- * set: the owner fills the buckets. A batch looks at what is left, goes on while that is more than
- * nothing, and pays at once for what it used. Batches of several queues may overdraw together, each by no
- * more than a batch; what is overdrawn is paid back first. A sender that is stopped before it paid has moved
- * nothing, one that is stopped after it has paid for nothing.
+ * Limits of what a port may send, as token buckets. The switch has no clock, and a guest's is the
+ * guest's to set: the owner fills the buckets. A batch looks at what is left, goes on while that is
+ * more than nothing, and pays at once for what it used. Batches of several queues may overdraw
+ * together, each by no more than a batch; what is overdrawn is paid back first. A sender that is
+ * stopped before it paid has moved nothing, one that is stopped after it has paid for nothing.
  */
 #include "internal.h"
 

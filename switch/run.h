@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The short way: a run of frames of one part, from one source to one receive queue. The first is taken,
- * admitted and looked up; those that follow with the same head are as good as it. Each is
+ * The short way: a run of frames of one part, from one source to one receive queue. The first is
+ * taken, admitted and looked up; those that follow with the same head are as good as it. Each is
  * copied at once, and all are published together. Frames of any other kind end the run, and go the
  * way of take.c and deliver.c: the run drops none.
  */
@@ -13,8 +13,8 @@
 #include "table.h"
 #include "take.h"
 
-/* Is the first frame of a run admitted, from a source that is not simply the port's own, and are then all with
- * the same head? */
+/* Is the first frame of a run admitted, from a source that is not simply the port's own, and are
+ * then all with the same head? */
 static __attribute__((noinline)) int rvs_run_admit(struct rvs_sender *s, uint64_t word,
 						   uint64_t dst, uint64_t rest)
 {
@@ -47,8 +47,8 @@ static inline uint32_t rvs_run_to(struct rvs_sender *s, uint64_t word, uint64_t 
 	return to;
 }
 
-/* Is the second of several frames for the same receiver? Else grouping them costs less than a run of one.
- * A guess: whatever was read here is read and checked again. */
+/* Is the second of several frames for the same receiver? Else grouping them costs less than a
+ * run of one. A guess: whatever was read here is read and checked again. */
 static inline int rvs_run_pays(const struct rvs_bounds *bounds, const uint8_t *region,
 			       uint64_t word, uint64_t dst)
 {
@@ -56,9 +56,9 @@ static inline int rvs_run_pays(const struct rvs_bounds *bounds, const uint8_t *r
 }
 
 /*
- * Moves a run of up to limit frames that begins at descriptor next, and makes it count as taken and as
- * given. Returns how many; 0: the first frame has to take the other way. If the sender is stopped
- * before the run counts, it was not taken at all.
+ * Moves a run of up to limit frames that begins at descriptor next, and makes it count as taken and
+ * as given. Returns how many; 0: the first frame has to take the other way. If the sender is
+ * stopped before the run counts, it was not taken at all.
  */
 static inline uint32_t rvs_run(struct rvs_sender *s, uint32_t next, uint32_t limit)
 {

@@ -50,7 +50,8 @@ enum rvs_error {
 /* Bytes for a switch of this configuration; 0: RVS_BAD_CONFIG. */
 uint64_t rvs_size(const struct rvs_config *config);
 
-/* The switch is at memory afterwards: it has no pointers into itself and may be mapped elsewhere. */
+/* The switch is at memory afterwards: it has no pointers into itself and may be mapped
+ * elsewhere. */
 int rvs_init(void *memory, uint64_t size, const struct rvs_config *config);
 
 /* ------------------------------------------------------------------------------------ ports */
@@ -64,7 +65,8 @@ enum rvs_port_flag {
 	 * protocols (LACP), which are for the other end of a cable, never are */
 	RVS_FORWARD_LINK_LOCAL = 1 << 3,
 	RVS_ISOLATED = 1 << 4, /* reaches only ports, and is reached only by ports, that are not */
-	/* of IP, ARP and neighbour discovery it sends only what is from its addresses, and nothing else */
+	/* of IP, ARP and neighbour discovery it sends only what is from its addresses, and
+	 * nothing else */
 	RVS_CHECK_IP = 1 << 5,
 	/* no sender gets the last quarter of a receive ring that others use, too */
 	RVS_SHARE_RING = 1 << 6,
@@ -83,8 +85,8 @@ struct rvs_policy {
 	uint32_t features;    /* enum rvif_feature, offered */
 	uint32_t max_learned; /* addresses */
 	uint32_t mbps;	      /* told to the driver */
-	/* Of its frames without a tag. 0: a trunk drops these; of a port that is no trunk: it is in no
-	 * VLAN, a tag is payload, and it reaches other such ports only. */
+	/* Of its frames without a tag. 0: a trunk drops these; of a port that is no trunk: it is
+	 * in no VLAN, a tag is payload, and it reaches other such ports only. */
 	uint32_t vlan;
 	uint64_t trunk[64]; /* bit v: it sends and gets frames of VLAN v, with their tag */
 	/* with RVS_CHECK_IP; beside these the link-local address that its MAC address makes */
@@ -128,15 +130,16 @@ int rvs_forward(struct rvs *rvs, uint32_t sender, uint32_t port, uint32_t queue,
 		uint32_t now, struct rvs_result *result);
 
 /*
- * So many microseconds have passed: ports with limits get what they may send in that time, and have at most a
- * tenth of a second's worth. Made at least that often, or they fall short of their limits. Returns
- * how many ports had less.
+ * So many microseconds have passed: ports with limits get what they may send in that time, and have
+ * at most a tenth of a second's worth. Made at least that often, or they fall short of their
+ * limits. Returns how many ports had less.
  */
 int rvs_refill(struct rvs *rvs, uint32_t microseconds);
 
-/* The sender does not run any more and was perhaps stopped in the middle, at any instruction. What it
- * held is released; frames that it had taken and not delivered count as RVS_DROP_ABANDONED. Returns
- * how many queues it held: if not 0, the owner wakes all receivers that could sleep. */
+/* The sender does not run any more and was perhaps stopped in the middle, at any instruction.
+ * What it held is released; frames that it had taken and not delivered count as
+ * RVS_DROP_ABANDONED. Returns how many queues it held: if not 0, the owner wakes all receivers
+ * that could sleep. */
 int rvs_sender_gone(struct rvs *rvs, uint32_t sender);
 
 /* ------------------------------------------------------------------------- forwarding table */
@@ -172,7 +175,7 @@ int rvs_table_dump(struct rvs *rvs, uint64_t *position, struct rvs_entry *entrie
 	DROP(BAD_OFFLOAD, bad_offload)     /* not granted, or fields that make no sense */ \
 	DROP(BAD_SOURCE, bad_source)       /* from a group's address or none */ \
 	DROP(SPOOFED, spoofed)             /* from an address that is not the port's */ \
-	DROP(VLAN, vlan)                   /* a tag, or none, that this or the receiver's port does not take */ \
+	DROP(VLAN, vlan)                   /* a tag, or none, that a port does not take */ \
 	DROP(BAD_IP, bad_ip)               /* not from the port's IP addresses: see RVS_CHECK_IP */ \
 	DROP(RATE, rate)                   /* beyond the port's limit of frames or bytes */ \
 	DROP(STORM, storm)                 /* beyond its limit of frames that are flooded */ \
@@ -182,7 +185,7 @@ int rvs_table_dump(struct rvs *rvs, uint64_t *position, struct rvs_entry *entrie
 	DROP(NO_RECEIVER, no_receiver)     /* flooded, and no port is there or wants it */ \
 	DROP(DETACHED, detached)           /* the receiver went away */ \
 	DROP(BUSY, busy)                   /* other senders held the receive queue for too long */ \
-	DROP(FULL, full)                   /* the receive queue has no buffers, or none for this sender */ \
+	DROP(FULL, full)                   /* no buffers in the receive queue, or none for it */ \
 	DROP(TOO_LONG, too_long)           /* for the receiver's max_frame */ \
 	DROP(NO_GSO, no_gso)               /* the receiver does not take frames to be segmented */ \
 	DROP(BAD_BUFFER, bad_buffer)       /* the receiver's buffer is outside of its data area */ \
@@ -199,8 +202,8 @@ enum rvs_verdict {
 
 /*
  * Of the frames that a port sent: frames + copies = delivered + all drops, whenever no sender is
- * inside. The sum of delivered over all ports is the sum of rx_frames, but for ports that were attached
- * again (their counters begin at 0).
+ * inside. The sum of delivered over all ports is the sum of rx_frames, but for ports that were
+ * attached again (their counters begin at 0).
  */
 struct rvs_stats {
 	uint64_t frames;

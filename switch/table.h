@@ -63,9 +63,9 @@ static inline uint32_t rvs_lookup(struct rvs *rvs, uint32_t network, uint64_t ma
 uint32_t rvs_lookup_anew(struct rvs_sender *s, uint64_t mac);
 
 /*
- * The same if the address is likely to be where the last one of the sender's queue was found: then nothing
- * has to wait for the hash. An address has an entry in its own bucket only, so one that matches is the
- * one.
+ * The same if the address is likely to be where the last one of the sender's queue was found: then
+ * nothing has to wait for the hash. An address has an entry in its own bucket only, so one that
+ * matches is the one.
  */
 static inline uint32_t rvs_lookup_again(struct rvs_sender *s, uint64_t mac)
 {

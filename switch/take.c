@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The first pass over a batch of any frames: take each, admit it, and look up where it goes. Nothing that
- * was read is believed before it was checked, and nothing is read again after it was.
+ * The first pass over a batch of any frames: take each, admit it, and look up where it goes.
+ * Nothing that was read is believed before it was checked, and nothing is read again after it was.
  */
 #include "admit.h"
 #include "table.h"
@@ -47,8 +47,8 @@ static int offload_ok(const struct rvs_port *port, uint32_t flags, uint64_t offl
 	       (gso == RVIF_GSO_TCP6 && (port->features & RVIF_F_TSO6));
 }
 
-/* A frame of several parts, or with offloads: of at most "posted" descriptors from index on; the word is
- * the first one's. Returns how many it has; *reason is RVS_GOOD if it is. */
+/* A frame of several parts, or with offloads: of at most "posted" descriptors from index on; the
+ * word is the first one's. Returns how many it has; *reason is RVS_GOOD if it is. */
 static uint32_t take_special(struct rvs_sender *s, uint32_t n, const struct rvif_desc *ring,
 			     uint64_t word, uint32_t index, uint32_t posted, uint32_t *reason)
 {

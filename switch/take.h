@@ -25,8 +25,8 @@ static inline struct rvs_bounds rvs_bounds_of(const struct rvs_port *port)
 	};
 }
 
-/* The first word of a plain frame's descriptor: flags of 0, a length in range, data inside. Flags and
- * length are compared as one. */
+/* The first word of a plain frame's descriptor: flags of 0, a length in range, data inside.
+ * Flags and length are compared as one. */
 static inline int rvs_is_plain(const struct rvs_bounds *bounds, uint64_t word)
 {
 	const uint32_t offset = (uint32_t)word, flags_length = (uint32_t)(word >> 32);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * VLANs come with the first port that is in them and go with the last. Each has a forwarding table of its
- * own. The tables change hands in control calls only: a sender looks at those of its own port's VLANs, and
- * its port cannot go while it is inside.
+ * VLANs come with the first port that is in them and go with the last. Each has a forwarding table
+ * of its own. The tables change hands in control calls only: a sender looks at those of its own
+ * port's VLANs, and its port cannot go while it is inside.
  */
 #include "internal.h"
 

@@ -6,8 +6,8 @@
 #include <rvs.h>
 
 /*
- * Takes the settings off the end of an argument, which is the path alone afterwards, into the policy. What
- * is no setting is a part of the path. NULL, or the text that is wrong.
+ * Takes the settings off the end of an argument, which is the path alone afterwards, into the
+ * policy. What is no setting is a part of the path. NULL, or the text that is wrong.
  */
 const char *port_settings(char *argument, struct rvs_policy *policy);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a port costs others: limits of what it sends, its share of a receiver's ring, isolated ports. */
+/* What a port costs others: limits of what it sends, its share of a receiver's ring, isolated
+ * ports. */
 #include "net.h"
 
 enum {
@@ -162,8 +163,9 @@ static void floods_a_second(void **state)
 /* ------------------------------------------------------------------------------------ sharing */
 
 /*
- * A receiver takes 16 frames a round, of which a victim sends some, one after the other, as a guest that waits
- * for answers; a flooder sends all it can before and after each. Returns the victim's frames that arrived.
+ * A receiver takes 16 frames a round, of which a victim sends some, one after the other, as a guest
+ * that waits for answers; a flooder sends all it can before and after each. Returns the victim's
+ * frames that arrived.
  */
 static uint32_t beside_flooders(struct net *net, uint32_t frames, uint32_t flooders, uint32_t to)
 {
@@ -207,14 +209,16 @@ static void one_sender_cannot_take_all(void **state)
 	options.policy.flags = 0;
 	for (uint32_t f = 1; f < 4; f++)
 		add(net, 9 + f, &options);
-	/* three are as many as five senders can have each: it gets less, as it asks less often than they */
+	/* three are as many as five senders can have each: it gets less, as it asks less often
+	 * than they */
 	print_message(", beside four %u", beside_flooders(net, 3, 4, RECEIVER));
 	fair = beside_flooders(net, 2, 4, RECEIVER);
 	print_message(", of 2000 beside four %u\n", fair);
 	assert_true(fair > 1600);
 }
 
-/* All of the ring is a lone sender's, until another one comes, and again when it has not for long. */
+/* All of the ring is a lone sender's, until another one comes, and again when it has not for
+ * long. */
 static void a_lone_sender_has_all(void **state)
 {
 	struct net *net = *state;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* VLANs: who reaches whom, with which tag, what a table knows of each, and which tags nobody may send. */
+/* VLANs: who reaches whom, with which tag, what a table knows of each, and which tags nobody may
+ * send. */
 #include "net.h"
 
-/* The ports: of no VLAN, of VLAN 10, of VLAN 20, a trunk of both, a trunk of 10 with 20 as its native one. */
+/* The ports: of no VLAN, of VLAN 10, of VLAN 20, a trunk of both, a trunk of 10 with 20 as its
+ * native one. */
 enum {
 	NONE = 0, /* and 1 */
 	RED = 2,  /* and 3: VLAN 10 */
