@@ -4,7 +4,7 @@
 . /testbed/lib.sh
 export LD_LIBRARY_PATH=/lib
 modload elisa-guest || exit 1
-echo '{"ports": [{"name": "first"}, {"name": "second"}, {"name": "third"}], "port_mib": 8}' >/config.json
+echo '{"ports": [{"name": "first", "open": true}, {"name": "second", "open": true}, {"name": "third", "open": true}], "port_mib": 8}' >/config.json
 # seldom: it would be measured
 while sleep 20; do
 	[ ! -e /report.json ] || elisa-vmnet --show /report.json | sed 's/^/stats: /'

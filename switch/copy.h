@@ -28,6 +28,16 @@ static inline uint64_t rvs_get_once(const uint8_t *at)
 	return ((const volatile struct rvs_word *)at)->value;
 }
 
+static inline uint32_t rvs_get_half_once(const uint8_t *at)
+{
+	return ((const volatile struct rvs_half *)at)->value;
+}
+
+static inline void rvs_put_half(uint8_t *at, uint32_t value)
+{
+	((struct rvs_half *)at)->value = value;
+}
+
 static inline void rvs_put(uint8_t *at, uint64_t value)
 {
 	((struct rvs_word *)at)->value = value;
@@ -116,8 +126,8 @@ static inline void rvs_copy_short(uint8_t *to, const uint8_t *from, size_t lengt
 		uint32_t first = ((const struct rvs_half *)from)->value;
 		uint32_t last = ((const struct rvs_half *)(from + length - 4))->value;
 
-		((struct rvs_half *)to)->value = first;
-		((struct rvs_half *)(to + length - 4))->value = last;
+		rvs_put_half(to, first);
+		rvs_put_half(to + length - 4, last);
 	} else {
 		while (length) {
 			length--;

@@ -3,6 +3,7 @@
  * The second pass: copy the frames of a batch to the receivers, one receive queue after the other.
  * It touches a receiver's memory only while it holds that queue's lock.
  */
+#include "admit.h"
 #include "receiver.h"
 
 static const uint8_t in_order[RVS_BATCH] = {
@@ -38,12 +39,66 @@ static void return_buffers(struct rvs_receiver *r, uint32_t n)
 	r->room -= n;
 }
 
-/* All parts of a frame into buffers that have room for it. Their lengths become what they hold. */
-static void copy_parts(const struct rvs_frame *frame, uint32_t first, const struct rvs_part *part,
-		       struct rvs_part *buffer)
+/* How a frame's head changes on its way: bytes of it before and after, and the data of its tag. */
+struct head {
+	uint32_t before;
+	uint32_t after;
+	uint32_t tag;
+};
+
+/* With or without its VLAN's tag, as this receiver wants it. RVS_GOOD, or why it may not leave
+ * there. */
+static uint32_t choose_head(const struct rvs_sender *s, uint32_t number, const struct rvs_port *to,
+			    struct head *head)
 {
-	const uint8_t *from = frame->data;
-	uint32_t have = first, left = frame->total, filled = 0;
+	const struct rvs_frame *frame = &s->frames[number];
+	const uint32_t had = frame->flags & RVS_TAGGED;
+	const uint32_t reason = rvs_admit_exit(s, number, to, &head->tag);
+
+	head->before = RVIF_MIN_FRAME + (had ? RVS_TAG_SIZE : 0);
+	head->after = RVIF_MIN_FRAME + (head->tag ? RVS_TAG_SIZE : 0);
+	head->tag = frame->vlan | (had ? s->extras[number].priority : 0);
+	return reason;
+}
+
+static void put_head(const struct rvs_sender *s, uint32_t number, const struct head *head,
+		     uint8_t *to)
+{
+	const struct rvs_frame *frame = &s->frames[number];
+	const uint64_t source = frame->head_rest & RVS_MAC_MASK;
+	const uint64_t type = frame->flags & RVS_TAGGED ? s->extras[number].type :
+							  frame->head_rest >> 48;
+
+	if (head->after == RVIF_MIN_FRAME) {
+		rvs_put_head(to, frame->head_dst, source | type << 48);
+		return;
+	}
+	rvs_put_head(to, frame->head_dst, source | (uint64_t)RVS_TYPE_TAG << 48);
+	rvs_put_half(to + RVIF_MIN_FRAME,
+		     __builtin_bswap16((uint16_t)head->tag) | (uint32_t)type << 16);
+}
+
+/* Where things are in a frame, once its head is longer or shorter. */
+static uint64_t move_offload(uint64_t offload, uint32_t flags, const struct head *head)
+{
+	const uint32_t by = head->after - head->before;
+	uint64_t start = (offload + by) & 0xffff, header = (offload >> 48) + by;
+
+	if (!by || !(flags & RVIF_CSUM_NEEDED))
+		return offload;
+	if (!(flags & (RVIF_GSO_TCP4 | RVIF_GSO_TCP6)))
+		header = offload >> 48;
+	return (offload & 0x0000ffffffff0000ull) | start | header << 48;
+}
+
+/* All parts of a frame behind its head into buffers that have room for it, and for the head. Their
+ * lengths become what they hold. */
+static void copy_parts(const struct rvs_frame *frame, uint32_t first, const struct rvs_part *part,
+		       struct rvs_part *buffer, const struct head *head)
+{
+	const uint8_t *from = frame->data + head->before;
+	uint32_t have = first - head->before, left = frame->total - head->before;
+	uint32_t filled = head->after;
 
 	for (;;) {
 		uint32_t n = buffer->length - filled;
@@ -70,56 +125,87 @@ static void copy_parts(const struct rvs_frame *frame, uint32_t first, const stru
 	buffer->length = filled;
 }
 
-/* A frame with several parts, for several buffers, or with offloads. Returns RVS_GOOD if it went
- * out, else why not. */
-static __attribute__((noinline)) uint32_t give_special(struct rvs_sender *s, struct rvs_receiver *r,
-						       uint32_t number)
+/* Does a frame of this length, with these offloads, suit the receiver? RVS_GOOD, or why not. */
+static uint32_t check_size(const struct rvs_receiver *r, uint32_t total, uint32_t flags)
 {
 	const struct rvs_port *port = r->port;
-	const struct rvs_frame *frame = &s->frames[number];
-	const struct rvs_extra *extra = &s->extras[number];
-	const uint32_t gso = frame->flags & (RVIF_GSO_TCP4 | RVIF_GSO_TCP6);
-	const uint32_t parts = frame->flags & RVS_SPECIAL ? extra->parts : 0;
-	uint32_t flags = frame->flags & RVIF_DESC_FLAGS, offsets[RVIF_MAX_CHAIN], n = 0,
-		 covered = 0;
+	const uint32_t gso = flags & (RVIF_GSO_TCP4 | RVIF_GSO_TCP6);
 
 	if (((gso & RVIF_GSO_TCP4) && !(port->features & RVIF_F_TSO4)) ||
 	    ((gso & RVIF_GSO_TCP6) && !(port->features & RVIF_F_TSO6)))
 		return RVS_DROP_NO_GSO;
-	if (!gso && frame->total > port->max_frame)
+	if (total > (gso ? RVIF_MAX_FRAME : port->max_frame) ||
+	    total > RVIF_MAX_CHAIN * port->buffer_size)
 		return RVS_DROP_TOO_LONG;
-	if (frame->total > RVIF_MAX_CHAIN * port->buffer_size)
-		return RVS_DROP_TOO_LONG;
-	if (frame->total > (uint64_t)r->room * port->buffer_size)
-		return RVS_DROP_FULL;
+	return total > (uint64_t)r->room * port->buffer_size ? RVS_DROP_FULL : RVS_GOOD;
+}
 
-	for (; covered < frame->total; n++) {
+/* The next buffers, as many as total bytes need, into s->buffers. Returns how many; 0: one is
+ * unusable. */
+static uint32_t open_buffers(struct rvs_sender *s, struct rvs_receiver *r, uint32_t total,
+			     uint32_t *offsets)
+{
+	const struct rvs_port *port = r->port;
+	uint32_t n = 0;
+
+	for (uint32_t covered = 0; covered < total; covered += port->buffer_size) {
 		offsets[n] = desc_offset(r, r->next + n);
 		if (!rvs_in_data(port, offsets[n], port->buffer_size)) {
 			return_buffers(r, n + 1);
-			return RVS_DROP_BAD_BUFFER;
+			return 0;
 		}
 		s->buffers[n].data = port->region + offsets[n];
-		s->buffers[n].length = port->buffer_size;
-		covered += port->buffer_size;
+		s->buffers[n++].length = port->buffer_size;
 	}
-	copy_parts(frame, rvs_first_length(s, number), parts ? &s->parts[extra->first_part] : NULL,
-		   s->buffers);
-	rvs_put_head(s->buffers[0].data, frame->head_dst, frame->head_rest);
-	if (!(port->features & RVIF_F_CSUM)) {
-		if (flags & RVIF_CSUM_NEEDED)
-			rvs_checksum(s->buffers, n, extra->offload & 0xffff,
-				     extra->offload >> 16 & 0xffff);
-		flags = 0;
-	}
-	for (uint32_t i = 0; i < n; i++) {
+	return n;
+}
+
+/* Gives n of these, filled, to the driver. */
+static void close_buffers(const struct rvs_sender *s, struct rvs_receiver *r,
+			  const uint32_t *offsets, uint32_t n, uint32_t flags, uint64_t offload)
+{
+	for (uint32_t i = 0; i < n; i++)
 		fill_desc(r, r->next + i, offsets[i], s->buffers[i].length,
 			  (i ? 0 : flags) | (i + 1 < n ? (uint32_t)RVIF_MORE : 0));
-		if (!i && flags)
-			put_offload(&r->ring[r->next & port->rx_mask], extra->offload);
-	}
+	if (flags)
+		put_offload(&r->ring[r->next & r->port->rx_mask], offload);
 	r->next += n;
 	r->room -= n;
+}
+
+/* A frame with several parts, for several buffers, with offloads or a tag. Returns RVS_GOOD if
+ * it went out, else why not. */
+static __attribute__((noinline)) uint32_t give_special(struct rvs_sender *s, struct rvs_receiver *r,
+						       uint32_t number)
+{
+	const struct rvs_frame *frame = &s->frames[number];
+	const struct rvs_extra *extra = &s->extras[number];
+	const uint32_t parts = frame->flags & RVS_SPECIAL ? extra->parts : 0;
+	uint32_t flags = frame->flags & RVIF_DESC_FLAGS, offsets[RVIF_MAX_CHAIN], n, total, reason;
+	struct head head;
+	uint64_t offload;
+
+	reason = choose_head(s, number, r->port, &head);
+	if (reason != RVS_GOOD)
+		return reason;
+	total = frame->total + head.after - head.before;
+	reason = check_size(r, total, flags);
+	if (reason != RVS_GOOD)
+		return reason;
+	n = open_buffers(s, r, total, offsets);
+	if (!n)
+		return RVS_DROP_BAD_BUFFER;
+	copy_parts(frame, rvs_first_length(s, number), parts ? &s->parts[extra->first_part] : NULL,
+		   s->buffers, &head);
+	put_head(s, number, &head, s->buffers[0].data);
+	offload = flags ? move_offload(extra->offload, flags, &head) : 0;
+	if (!(r->port->features & RVIF_F_CSUM)) {
+		if (flags & RVIF_CSUM_NEEDED)
+			rvs_checksum(s->buffers, n, offload & 0xffff, offload >> 16 & 0xffff);
+		flags = 0;
+	}
+	close_buffers(s, r, offsets, n, flags, offload);
+	r->bytes += total;
 	return RVS_GOOD;
 }
 
@@ -138,8 +224,8 @@ void rvs_add_wake(struct rvs_result *result, uint32_t port, uint32_t queue)
 }
 
 /*
- * These frames into the queue, whose lock is held and given back. One part into one buffer is the case
- * that has to be fast: all that it needs is in variables.
+ * These frames into the queue, whose lock is held and given back. One part into one buffer is the
+ * case that has to be fast: all that it needs is in variables.
  */
 static inline __attribute__((always_inline)) void give_all(struct rvs_sender *s,
 							   struct rvs_receiver *r, uint32_t number,
@@ -150,10 +236,13 @@ static inline __attribute__((always_inline)) void give_all(struct rvs_sender *s,
 	struct rvif_desc *const ring = r->ring;
 	uint8_t *const region = port->region;
 	const uint32_t mask = port->rx_mask, buffers = port->layout.buffers;
-	const uint32_t last = port->last_buffer, longest = port->plain_frame;
+	const uint32_t last = port->last_buffer;
+	/* no frame is plain if the VLANs differ */
+	const uint32_t longest = s->port->sends_to == port->hears ? port->plain_frame : 0;
 	uint32_t next = r->next, end = next + r->room, given = 0, missed = 0;
 	uint64_t bytes = 0;
 
+	r->bytes = 0; /* of special frames */
 	for (uint32_t i = 0; i < count; i++) {
 		const struct rvs_frame *frame = &s->frames[order[i]];
 		uint32_t outcome, offset;
@@ -182,7 +271,6 @@ static inline __attribute__((always_inline)) void give_all(struct rvs_sender *s,
 		next = r->next;
 		if (outcome == RVS_GOOD) {
 			given++;
-			bytes += frame->total;
 			continue;
 		}
 		missed += outcome == RVS_DROP_FULL;
@@ -190,7 +278,7 @@ static inline __attribute__((always_inline)) void give_all(struct rvs_sender *s,
 	}
 	r->next = next;
 	r->frames = given;
-	r->bytes = bytes;
+	r->bytes += bytes;
 	if (rvs_unlikely(missed)) {
 		rvs_count(&r->rxq->missed, missed);
 		rvs_store64(&r->control->missed, r->rxq->missed);
@@ -214,6 +302,8 @@ static inline void give_group(struct rvs_sender *s, const struct rvs_group *grou
 		return;
 	}
 	rvs_receiver_open(&r);
+	if (rvs_unlikely(rvs_receiver_is_crowded(&r)))
+		rvs_share(s, &r);
 	give_all(s, &r, group->port, group->queue, order, count);
 }
 
@@ -221,15 +311,17 @@ static inline void give_group(struct rvs_sender *s, const struct rvs_group *grou
 
 /* The flooded frames that this queue is to get, by flow and by what the driver wants (mode), into
  * s->wanted. All but a frame's first receiver count as copies, before any of them is given. */
-static uint32_t choose_wanted(struct rvs_sender *s, uint32_t queue, uint32_t queues, uint32_t mode)
+static uint32_t choose_wanted(struct rvs_sender *s, const struct rvs_port *to, uint32_t queue,
+			      uint32_t queues, uint32_t mode)
 {
-	uint32_t n = 0, copies = 0;
+	uint32_t n = 0, copies = 0, tag;
 
 	for (uint32_t i = 0; i < s->flood_count; i++) {
 		const uint32_t f = s->flood[i];
 		const struct rvs_frame *frame = &s->frames[f];
 
-		if (rvs_pick_queue(s->hashes[f], queues) != queue)
+		if (rvs_pick_queue(s->hashes[f], queues) != queue ||
+		    rvs_admit_exit(s, f, to, &tag) != RVS_GOOD)
 			continue;
 		if (frame->head_dst & RVS_GROUP_BIT) {
 			if (!(mode & RVIF_RX_ALLMULTI) && frame->head_dst != RVS_MAC_MASK)
@@ -246,6 +338,19 @@ static uint32_t choose_wanted(struct rvs_sender *s, uint32_t queue, uint32_t que
 	return n;
 }
 
+/* Is there a frame for this port at all? A guess, so that those of other VLANs are left alone. */
+static int concerns(const struct rvs_sender *s, const struct rvs_port *to)
+{
+	uint32_t tag;
+
+	if (s->port->sends_to == to->hears)
+		return 1;
+	for (uint32_t i = 0; i < s->flood_count; i++)
+		if (rvs_admit_exit(s, s->flood[i], to, &tag) == RVS_GOOD)
+			return 1;
+	return 0;
+}
+
 static void flood_queue(struct rvs_sender *s, uint32_t number, uint32_t queue)
 {
 	struct rvs *rvs = s->rvs;
@@ -260,12 +365,14 @@ static void flood_queue(struct rvs_sender *s, uint32_t number, uint32_t queue)
 		return;
 	queues = rvif_load(&r.port->rx_queues);
 	if (outcome != RVS_GOOD) {
-		rvs_drop(s, outcome, choose_wanted(s, queue, queues, everything));
+		rvs_drop(s, outcome, choose_wanted(s, r.port, queue, queues, everything));
 		return;
 	}
 	rvs_receiver_open(&r);
+	if (rvs_unlikely(rvs_receiver_is_crowded(&r)))
+		rvs_share(s, &r);
 	wanted = choose_wanted(
-		s, queue, queues,
+		s, r.port, queue, queues,
 		rvif_load(&((struct rvif_header *)(void *)r.port->region)->driver.rx_mode));
 	give_all(s, &r, number, queue, s->wanted, wanted);
 }
@@ -289,7 +396,7 @@ static void flood(struct rvs_sender *s)
 			uint32_t queues = rvif_load(&rvs_port_at(rvs, number)->rx_queues);
 
 			live &= live - 1;
-			if (number == s->port_number)
+			if (number == s->port_number || !concerns(s, rvs_port_at(rvs, number)))
 				continue;
 			for (uint32_t queue = 0; queue < queues; queue++)
 				flood_queue(s, number, queue);

@@ -2,16 +2,14 @@
 /*
  * The switch's own memory. Nothing in it is shared with a driver. Who may write what:
  *
- *   rvs, rvs_port   the owner, in control calls; senders read (all that a queue's lock protects is
- *                   valid for whoever holds the lock)
- *   rvs_txq         the holder of its lock
- *   rvs_rxq         the holder of its lock
- *   rvs_bucket      everybody, by single atomic operations
- *   rvs_sender      that sender
+ * rvs, rvs_port   the owner, in control calls; senders read (all that a queue's lock protects is
+ * valid for whoever holds the lock) rvs_txq         the holder of its lock rvs_rxq         the
+ * holder of its lock rvs_bucket      everybody, by single atomic operations rvs_sender      that
+ * sender
  *
- * A lock word holds 0, the holder's number + 1, or RVS_LOCK_DEAD when the queue is not attached. A sender
- * can be stopped for ever between any two instructions: what a lock protects changes by one store,
- * and whoever comes next derives the rest from that.
+ * A lock word holds 0, the holder's number + 1, or RVS_LOCK_DEAD when the queue is not attached. A
+ * sender can be stopped for ever between any two instructions: what a lock protects changes by one
+ * store, and whoever comes next derives the rest from that.
  */
 #ifndef RVS_INTERNAL_H
 #define RVS_INTERNAL_H
@@ -26,9 +24,17 @@
 #define RVS_FLOOD	     0xffffu
 #define RVS_MAC_MASK	     0xffffffffffffull
 #define RVS_NO_GROUP	     0xffffu
+#define RVS_NO_SOURCE	     UINT64_MAX
 #define RVS_GROUP_BIT	     1u /* of an address's first byte, so bit 0 of the word */
 #define RVS_LINK_LOCAL	     0x00000000c28001ull /* 01:80:C2:00:00:00 to 0F, as a word */
 #define RVS_LINK_LOCAL_MASK  0xf0ffffffffffull
+#define RVS_NO_VLAN	     4095u /* no frame is in it */
+#define RVS_VLAN_WORDS	     64u
+#define RVS_SNAPSHOTS	     16u  /* frames that are worked on together if their ports filter IP */
+#define RVS_SNAPSHOT	     128u /* bytes of each that filters see */
+#define RVS_CELLS	     64u
+#define RVS_TYPE_TAG	     0x0081u /* 81-00, as loaded: a VLAN's tag */
+#define RVS_TAG_SIZE	     4u
 #define RVS_TYPE_MAC_CONTROL 0x0888u /* 88-08: pause frames */
 #define RVS_TYPE_SLOW	     0x0988u /* 88-09: LACP */
 #define RVS_WAYS	     5
@@ -76,8 +82,9 @@ struct rvs_txq {
 	struct rvs_place last; /* where the last run's receiver was found */
 } rvs_aligned(RVS_ALIGNMENT);
 
-/* What a receive queue was given. delivered_after: what the count of the sender's queue ("from") became
- * by this delivery, so that it can be brought up to date if the sender stopped between the two. */
+/* What a receive queue was given. delivered_after: what the count of the sender's queue ("from")
+ * became by this delivery, so that it can be brought up to date if the sender stopped between
+ * the two. */
 struct rvs_given {
 	uint64_t frames;
 	uint64_t bytes;
@@ -98,10 +105,19 @@ struct rvs_rxq {
 	struct rvif_desc *ring;
 } rvs_aligned(RVS_ALIGNMENT);
 
+/* Who fills a receive queue; under its lock. */
+struct rvs_sharing {
+	uint32_t shared_at; /* when more than one port sent here while it was crowded */
+	uint32_t was_shared;
+	uint16_t owner[RVS_CELLS]; /* port + 1 that filled this part of the ring last; 0: none */
+};
+
 struct rvs_port {
 	uint8_t *region;
 	uint64_t size;
-	uint64_t mac; /* 0: none */
+	uint64_t own_source; /* from here it may send, whatever the table says; RVS_NO_SOURCE: none */
+	uint64_t head_mask; /* what admission depends on, of bytes 6 to 13 */
+	uint32_t each;	    /* and on more: it looks at each frame */
 	uint32_t flags;
 	uint32_t features;
 	uint32_t buffer_size;
@@ -113,11 +129,41 @@ struct rvs_port {
 	struct rvif_layout layout;
 	uint32_t plain_frame; /* longest one that one buffer takes */
 	uint32_t last_buffer; /* last offset at which a buffer is inside */
-	uint32_t attached;    /* the owner's */
 	uint32_t generation;
+	uint32_t vlan;	  /* of frames without a tag; RVS_NO_VLAN: these are dropped */
+	uint32_t network; /* of vlan */
+	/* A frame that came without a tag leaves as it is if these two are the same. */
+	uint32_t sends_to;
+	uint32_t hears;
+	uint32_t crowded; /* a receive ring with fewer free descriptors is; 0: never */
+	/* what is needed less often, or changes */
+	uint32_t learned rvs_aligned(RVS_ALIGNMENT);
 	uint32_t max_learned;
-	uint32_t learned_seen;			     /* by rvs_table_age */
-	uint32_t learned rvs_aligned(RVS_ALIGNMENT); /* changes, so a line of its own */
+	uint32_t learned_seen; /* by rvs_table_age */
+	uint32_t attached;     /* the owner's */
+	uint64_t mac;	       /* 0: none */
+	uint32_t has_vlans;
+	uint32_t rules_at; /* from here: struct rvs_rules */
+	uint32_t limits;   /* bits by enum rvs_limit */
+} rvs_aligned(RVS_ALIGNMENT);
+
+/* What is left of a limit. Senders take from it, perhaps more than there is, and the owner fills
+ * it up. */
+struct rvs_meter {
+	int64_t left;
+	uint64_t per_second;
+	uint64_t most;
+	uint64_t rest; /* millionths, of the last time */
+};
+
+/* What admission asks when a port has such rules. */
+struct rvs_rules {
+	uint64_t trunk[RVS_VLAN_WORDS]; /* VLANs whose frames have a tag */
+	uint64_t ipv6[RVS_MAX_IPS][2];
+	uint32_t ipv4[RVS_MAX_IPS]; /* as in memory */
+	uint32_t ipv4_count;
+	uint32_t ipv6_count;
+	struct rvs_meter meter[RVS_LIMITS] rvs_aligned(RVS_ALIGNMENT);
 } rvs_aligned(RVS_ALIGNMENT);
 
 /* A frame that was taken: what is known of it was read once. Two a cache line. */
@@ -125,12 +171,14 @@ struct rvs_frame {
 	uint8_t *data;	    /* its first part */
 	uint64_t head_dst;  /* bytes 0 to 5 */
 	uint64_t head_rest; /* bytes 6 to 13: source, type */
-	uint32_t total;
-	uint16_t flags; /* enum rvif_desc_flag, RVS_SPECIAL */
+	uint16_t flags;	    /* enum rvif_desc_flag, RVS_SPECIAL, RVS_TAGGED */
+	uint16_t vlan;	    /* by admission */
+	uint16_t total;
 	uint16_t group;
 };
 
-#define RVS_SPECIAL (1u << 15) /* several parts or offloads: see rvs_extra */
+#define RVS_SPECIAL (1u << 15) /* several parts, offloads or a tag: see rvs_extra */
+#define RVS_TAGGED  (1u << 14) /* has a tag that its port's policy makes one */
 
 /* The rest of what is known of a special frame. */
 struct rvs_extra {
@@ -138,7 +186,8 @@ struct rvs_extra {
 	uint16_t length;  /* of the first part */
 	uint16_t parts;	  /* further ones */
 	uint16_t first_part;
-	uint16_t unused;
+	uint16_t priority; /* of a tag: all but its VLAN */
+	uint16_t type;	   /* behind it, as loaded */
 };
 
 struct rvs_part {
@@ -172,13 +221,17 @@ struct rvs_sender {
 	uint32_t part_count;
 	uint32_t many_queues; /* the last frame's receiver has more than one */
 	uint32_t bad_count;
+	/* of the port's limits, what this batch may use and has used */
+	int64_t allowed[RVS_LIMITS];
+	int64_t used[RVS_LIMITS];
 	uint8_t bad[RVS_PARTS];	   /* reasons of frames that pass one threw away */
 	uint8_t order[RVS_BATCH];  /* indexes of frames, by group */
 	uint8_t flood[RVS_BATCH];  /* of those for everybody */
 	uint8_t wanted[RVS_BATCH]; /* of these, for the receiver at hand */
 	uint16_t map[RVS_MAP];	   /* valid only if the group that it names agrees */
 	struct rvs_group groups[RVS_BATCH];
-	struct rvs_part parts[RVS_PARTS];
+	struct rvs_part parts[RVS_PARTS + RVS_SNAPSHOTS];
+	uint8_t snapshots[RVS_SNAPSHOTS][RVS_SNAPSHOT];
 	struct rvs_part buffers[RVIF_MAX_CHAIN];
 	uint32_t hashes[RVS_BATCH]; /* of flooded frames */
 	struct rvs_extra extras[RVS_BATCH];
@@ -188,12 +241,18 @@ struct rvs_sender {
 struct rvs {
 	struct rvs_config config;
 	uint64_t ports_at; /* offsets from the start */
+	uint64_t rules_at;
 	uint64_t txqs_at;
 	uint64_t rxqs_at;
+	uint64_t sharing_at;
 	uint64_t buckets_at;
 	uint64_t senders_at;
 	uint64_t size;
-	uint32_t bucket_mask;
+	uint64_t bucket_count; /* of all tables */
+	uint32_t bucket_mask;  /* of one */
+	uint32_t bucket_shift;
+	uint16_t network_of[RVS_NO_VLAN + 1]; /* a VLAN's table; 0: that of ports without VLANs */
+	uint16_t vlan_of[RVS_NO_VLAN + 1];    /* whose table it is; 0: free */
 	uint64_t live[RVS_MAX_PORTS / 64] rvs_aligned(RVS_ALIGNMENT); /* ports to flood to */
 } rvs_aligned(RVS_ALIGNMENT);
 
@@ -210,6 +269,11 @@ static inline struct rvs_txq *rvs_txq_at(struct rvs *rvs, uint32_t number)
 static inline struct rvs_rxq *rvs_rxq_at(struct rvs *rvs, uint32_t number)
 {
 	return (struct rvs_rxq *)((uint8_t *)rvs + rvs->rxqs_at) + number;
+}
+
+static inline struct rvs_sharing *rvs_sharing_at(struct rvs *rvs, uint32_t number)
+{
+	return (struct rvs_sharing *)((uint8_t *)rvs + rvs->sharing_at) + number;
 }
 
 static inline struct rvs_sender *rvs_sender_at(struct rvs *rvs, uint32_t number)
@@ -296,6 +360,27 @@ static inline void rvs_commit_taken(struct rvs_txq *txq, uint32_t frames, uint64
 	rvif_publish(&txq->control->taken, next->next);
 }
 
+static inline struct rvs_rules *rvs_rules_of(const struct rvs_port *port)
+{
+	return (struct rvs_rules *)((uintptr_t)port + port->rules_at);
+}
+
+static inline int rvs_in_trunk(const struct rvs_port *port, uint32_t vlan)
+{
+	return rvs_rules_of(port)->trunk[vlan / 64] >> vlan % 64 & 1;
+}
+
+/* Frames of ports without VLANs are in VLAN 0. */
+static inline int rvs_in_vlan(const struct rvs_port *port, uint32_t vlan)
+{
+	return vlan == port->vlan || rvs_in_trunk(port, vlan);
+}
+
+static inline uint32_t rvs_network_of(const struct rvs *rvs, uint32_t vlan)
+{
+	return __atomic_load_n(&rvs->network_of[vlan], __ATOMIC_RELAXED);
+}
+
 /* Of length bytes at offset, do all lie in the port's data area? */
 static inline int rvs_in_data(const struct rvs_port *port, uint32_t offset, uint32_t length)
 {
@@ -308,7 +393,8 @@ static inline uint64_t rvs_desc_word(const struct rvif_desc *ring, uint32_t inde
 	return rvs_load64((const uint64_t *)(const void *)&ring[index & mask]);
 }
 
-/* What is posted and not yet completed; nothing, as long as the driver claims more than its ring. */
+/* What is posted and not yet completed; nothing, as long as the driver claims more than its
+ * ring. */
 static inline uint32_t rvs_posted(const struct rvif_queue *control, uint32_t next, uint32_t mask)
 {
 	uint32_t n = rvif_distance(rvif_load_acquire(&control->posted), next);
@@ -329,14 +415,30 @@ static inline void rvs_mac_bytes(uint8_t mac[6], uint64_t word)
 }
 
 /* table.c: may this port send from the address? If it may learn, the table knows afterwards. */
-int rvs_source(struct rvs *rvs, uint32_t port, uint64_t mac, uint32_t now);
+int rvs_source(struct rvs *rvs, uint32_t port, uint32_t network, uint64_t mac, uint32_t now);
 int rvs_table_set(struct rvs *rvs, uint32_t port, uint64_t mac);
 int rvs_table_sweep(struct rvs *rvs, uint32_t port, int statics);
 
-/* take.c: reads up to limit frames of the queue and finds out where each goes. Returns how many
- * descriptors they had; frames, good and bad ones, and the good ones' bytes. */
-uint32_t rvs_take(struct rvs_sender *s, uint32_t next, uint32_t posted, uint32_t limit,
-		  uint32_t *frames, uint64_t *bytes);
+/* filter.c: takes over the policy's IP addresses. */
+void rvs_filter_set(struct rvs_port *port, const struct rvs_policy *policy);
+/* May frame n be sent from the port's addresses? Only what was looked at is delivered. */
+uint32_t rvs_filter(struct rvs_sender *s, uint32_t n);
+
+/* meter.c: takes over the policy's limits. What is left of one that stays the same stays, too. */
+void rvs_meter_set(struct rvs_port *port, const struct rvs_policy *policy);
+/* Before and after a batch of a port with limits. */
+void rvs_meter_open(struct rvs_sender *s);
+void rvs_meter_close(struct rvs_sender *s);
+
+static inline int rvs_is_within(const struct rvs_sender *s, uint32_t limit)
+{
+	return s->used[limit] < s->allowed[limit];
+}
+
+/* vlan.c: takes over the policy's VLANs, and gives each a table. RVIF_OK, or why not. */
+enum rvif_reason rvs_vlans_join(struct rvs *rvs, uint32_t port, const struct rvs_policy *policy);
+/* The port is not attached, and has no addresses any more: the next VLAN may have the tables. */
+void rvs_vlans_leave(struct rvs *rvs, uint32_t port);
 
 /* deliver.c: copies all frames that were taken to where they go. */
 void rvs_deliver(struct rvs_sender *s);

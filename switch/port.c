@@ -17,6 +17,8 @@ static int config_ok(const struct rvs_config *config)
 	       config->senders <= RVS_MAX_SENDERS && config->queues &&
 	       config->queues <= RVIF_MAX_QUEUES && config->buckets &&
 	       config->buckets <= RVS_MAX_BUCKETS && !(config->buckets & (config->buckets - 1)) &&
+	       config->vlans <= RVS_MAX_VLAN &&
+	       (config->vlans + 1ull) * config->buckets <= RVS_MAX_BUCKETS &&
 	       config->max_age <= INT32_MAX;
 }
 
@@ -26,10 +28,13 @@ static void place(struct rvs *rvs, const struct rvs_config *config)
 	const uint64_t queues = (uint64_t)config->ports * config->queues;
 
 	rvs->ports_at = up(sizeof(struct rvs));
-	rvs->txqs_at = rvs->ports_at + up(config->ports * sizeof(struct rvs_port));
+	rvs->rules_at = rvs->ports_at + up(config->ports * sizeof(struct rvs_port));
+	rvs->txqs_at = rvs->rules_at + config->ports * sizeof(struct rvs_rules);
 	rvs->rxqs_at = rvs->txqs_at + up(queues * sizeof(struct rvs_txq));
-	rvs->buckets_at = rvs->rxqs_at + up(queues * sizeof(struct rvs_rxq));
-	rvs->senders_at = rvs->buckets_at + up(config->buckets * sizeof(struct rvs_bucket));
+	rvs->sharing_at = rvs->rxqs_at + up(queues * sizeof(struct rvs_rxq));
+	rvs->buckets_at = rvs->sharing_at + up(queues * sizeof(struct rvs_sharing));
+	rvs->bucket_count = (config->vlans + 1ull) * config->buckets;
+	rvs->senders_at = rvs->buckets_at + up(rvs->bucket_count * sizeof(struct rvs_bucket));
 	rvs->size = rvs->senders_at + up(config->senders * sizeof(struct rvs_sender));
 }
 
@@ -56,7 +61,12 @@ int rvs_init(void *memory, uint64_t size, const struct rvs_config *config)
 		*(volatile uint64_t *)((uint8_t *)memory + at) = 0;
 	place(rvs, config);
 	rvs->config = *config;
+	for (uint32_t p = 0; p < config->ports; p++)
+		rvs_port_at(rvs, p)->rules_at =
+			(uint32_t)(rvs->rules_at - rvs->ports_at +
+				   p * (sizeof(struct rvs_rules) - sizeof(struct rvs_port)));
 	rvs->bucket_mask = config->buckets - 1;
+	rvs->bucket_shift = (uint32_t)__builtin_ctz(config->buckets);
 	for (uint32_t q = 0; q < config->ports * config->queues; q++) {
 		rvs_txq_at(rvs, q)->lock = RVS_LOCK_DEAD;
 		rvs_rxq_at(rvs, q)->lock = RVS_LOCK_DEAD;
@@ -90,6 +100,13 @@ static void skip_taken(struct rvif_queue *control, uint32_t *next)
 	rvif_publish(&control->completed, taken);
 }
 
+static void clear_sharing(struct rvs_sharing *sharing)
+{
+	sharing->was_shared = 0;
+	for (uint32_t cell = 0; cell < RVS_CELLS; cell++)
+		*(volatile uint16_t *)&sharing->owner[cell] = 0; /* and no call of memset() */
+}
+
 static void clear_counts(struct rvs *rvs, uint32_t number)
 {
 	for (uint32_t q = 0; q < rvs->config.queues; q++) {
@@ -99,12 +116,14 @@ static void clear_counts(struct rvs *rvs, uint32_t number)
 		txq->current = 0;
 		txq->taken[0] = (struct rvs_taken){.frames = 0};
 		txq->copies = txq->delivered = 0;
+		txq->last.bucket = rvs_port_at(rvs, number)->network << rvs->bucket_shift;
 		for (uint32_t reason = 0; reason < RVS_DROPS; reason++)
 			rvs_store64(&txq->drops[reason], 0); /* and no call of memset() */
 		rxq->current = 0;
 		rxq->given[0] = (struct rvs_given){.frames = 0};
 		rxq->missed = 0;
 		rxq->notified = 0;
+		clear_sharing(rvs_sharing_at(rvs, number * rvs->config.queues + q));
 	}
 }
 
@@ -169,8 +188,16 @@ static enum rvif_reason attach(struct rvs *rvs, uint32_t number, uint64_t size,
 	reason = choose_mac(port, policy, &config);
 	if (reason)
 		return reason;
-	port->size = config.region_size;
 	port->flags = policy->flags;
+	port->each = 0;
+	rvs_filter_set(port, policy);
+	rvs_meter_set(port, policy);
+	reason = rvs_vlans_join(rvs, number, policy);
+	if (reason)
+		return reason;
+	port->own_source = port->mac && !port->has_vlans && !port->each ? port->mac : RVS_NO_SOURCE;
+	port->head_mask = port->has_vlans ? UINT64_MAX : RVS_MAC_MASK;
+	port->size = config.region_size;
 	port->max_learned = policy->max_learned;
 	port->learned = 0;
 	port->features = config.features & policy->features & RVIF_F_ALL;
@@ -180,6 +207,7 @@ static enum rvif_reason attach(struct rvs *rvs, uint32_t number, uint64_t size,
 	port->max_frame = config.max_frame;
 	port->tx_mask = config.tx_ring - 1;
 	port->rx_mask = config.rx_ring - 1;
+	port->crowded = port->flags & RVS_SHARE_RING ? config.rx_ring / 2 : 0;
 	port->plain_frame = rvs_min(port->max_frame, port->buffer_size);
 	port->last_buffer = (uint32_t)(port->size - port->buffer_size);
 	reason = resume_queues(rvs, number, port, &config);
@@ -239,6 +267,7 @@ int rvs_port_attach(struct rvs *rvs, uint32_t number, void *region, uint64_t siz
 	rvif_store(&header->sw.reason, reason);
 	rvif_store(&header->sw.epoch, epoch);
 	if (reason) {
+		rvs_vlans_leave(rvs, number);
 		rvif_publish(&header->sw.state, RVIF_SWITCH_REFUSED);
 		return -(int)reason;
 	}
@@ -280,6 +309,7 @@ int rvs_port_detach(struct rvs *rvs, uint32_t number)
 	rvif_store(&port->rx_queues, 0);
 	rvif_store(&port->tx_queues, 0);
 	port->attached = 0;
+	rvs_vlans_leave(rvs, number);
 	header = (struct rvif_header *)(void *)port->region;
 	rvif_store(&header->sw.link, 0);
 	rvif_publish(&header->sw.state, RVIF_SWITCH_DETACHED);

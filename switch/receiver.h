@@ -48,8 +48,17 @@ static inline void rvs_receiver_open(struct rvs_receiver *r)
 	r->room = rvs_posted(r->control, r->next, r->port->rx_mask);
 }
 
-/* The head of a frame is what was checked, whatever the sender has put there since. dst: its first 6
- * bytes, rest: the following 8. */
+/* So few are left that it matters who gets them. */
+static inline int rvs_receiver_is_crowded(const struct rvs_receiver *r)
+{
+	return r->room < r->port->crowded;
+}
+
+/* share.c: leaves of the room in a crowded ring what this sender may use. */
+void rvs_share(const struct rvs_sender *s, struct rvs_receiver *r);
+
+/* The head of a frame is what was checked, whatever the sender has put there since. dst: its
+ * first 6 bytes, rest: the following 8. */
 static inline void rvs_put_head(uint8_t *to, uint64_t dst, uint64_t rest)
 {
 	rvs_put(to, dst | rest << 48);

@@ -16,6 +16,9 @@
 #define RVS_MAX_BUCKETS (1u << 24)
 #define RVS_MAX_WAKES	16
 #define RVS_ALIGNMENT	128
+#define RVS_MAX_VLAN	4094
+#define RVS_MAX_IPS	8
+#define RVS_MAX_RATE	(1ull << 40) /* of a limit */
 
 struct rvs;
 
@@ -25,6 +28,7 @@ struct rvs_config {
 	uint32_t queues;  /* most queues of a port in each direction, up to RVIF_MAX_QUEUES */
 	uint32_t buckets; /* of the forwarding table, 5 addresses each; a power of two. With 4 for each
 			   * port no port is refused because others fill its bucket */
+	uint32_t vlans;	  /* in which its ports may be at once; each has a table of its own */
 	uint32_t max_age; /* of a learned address, in the caller's units of time */
 	uint64_t seed;	  /* unknown to the ports' drivers, so that they cannot aim at a bucket */
 };
@@ -46,7 +50,8 @@ enum rvs_error {
 /* Bytes for a switch of this configuration; 0: RVS_BAD_CONFIG. */
 uint64_t rvs_size(const struct rvs_config *config);
 
-/* The switch is at memory afterwards: it has no pointers into itself and may be mapped elsewhere. */
+/* The switch is at memory afterwards: it has no pointers into itself and may be mapped
+ * elsewhere. */
 int rvs_init(void *memory, uint64_t size, const struct rvs_config *config);
 
 /* ------------------------------------------------------------------------------------ ports */
@@ -59,6 +64,19 @@ enum rvs_port_flag {
 	/* what it sends to 01:80:C2:00:00:00 to 0F (STP, LLDP) is flooded; pause frames and slow
 	 * protocols (LACP), which are for the other end of a cable, never are */
 	RVS_FORWARD_LINK_LOCAL = 1 << 3,
+	RVS_ISOLATED = 1 << 4, /* reaches only ports, and is reached only by ports, that are not */
+	/* of IP, ARP and neighbour discovery it sends only what is from its addresses, and
+	 * nothing else */
+	RVS_CHECK_IP = 1 << 5,
+	/* no sender gets the last quarter of a receive ring that others use, too */
+	RVS_SHARE_RING = 1 << 6,
+};
+
+enum rvs_limit {
+	RVS_LIMIT_FRAMES, /* that it sends */
+	RVS_LIMIT_BYTES,
+	RVS_LIMIT_FLOODS, /* frames to groups and unknown addresses */
+	RVS_LIMITS,
 };
 
 struct rvs_policy {
@@ -67,6 +85,16 @@ struct rvs_policy {
 	uint32_t features;    /* enum rvif_feature, offered */
 	uint32_t max_learned; /* addresses */
 	uint32_t mbps;	      /* told to the driver */
+	/* Of its frames without a tag. 0: a trunk drops these; of a port that is no trunk: it is
+	 * in no VLAN, a tag is payload, and it reaches other such ports only. */
+	uint32_t vlan;
+	uint64_t trunk[64]; /* bit v: it sends and gets frames of VLAN v, with their tag */
+	/* with RVS_CHECK_IP; beside these the link-local address that its MAC address makes */
+	uint32_t ipv4_count;
+	uint32_t ipv6_count;
+	uint8_t ipv4[RVS_MAX_IPS][4];
+	uint8_t ipv6[RVS_MAX_IPS][16];
+	uint64_t per_second[RVS_LIMITS]; /* 0: without limit; see rvs_refill */
 };
 
 /* Attaches the vNIC at region as port. The answer is written to the vNIC as well. The memory stays
@@ -101,9 +129,17 @@ struct rvs_result {
 int rvs_forward(struct rvs *rvs, uint32_t sender, uint32_t port, uint32_t queue, uint32_t budget,
 		uint32_t now, struct rvs_result *result);
 
-/* The sender does not run any more and was perhaps stopped in the middle, at any instruction. What it
- * held is released; frames that it had taken and not delivered count as RVS_DROP_ABANDONED. Returns
- * how many queues it held: if not 0, the owner wakes all receivers that could sleep. */
+/*
+ * So many microseconds have passed: ports with limits get what they may send in that time, and have
+ * at most a tenth of a second's worth. Made at least that often, or they fall short of their
+ * limits. Returns how many ports had less.
+ */
+int rvs_refill(struct rvs *rvs, uint32_t microseconds);
+
+/* The sender does not run any more and was perhaps stopped in the middle, at any instruction.
+ * What it held is released; frames that it had taken and not delivered count as
+ * RVS_DROP_ABANDONED. Returns how many queues it held: if not 0, the owner wakes all receivers
+ * that could sleep. */
 int rvs_sender_gone(struct rvs *rvs, uint32_t sender);
 
 /* ------------------------------------------------------------------------- forwarding table */
@@ -120,7 +156,8 @@ int rvs_table_flush(struct rvs *rvs, int port);
 struct rvs_entry {
 	uint8_t mac[6];
 	uint16_t port;
-	uint32_t is_static;
+	uint16_t vlan; /* 0: none */
+	uint16_t is_static;
 	uint32_t heard; /* the caller's time */
 };
 
@@ -138,12 +175,17 @@ int rvs_table_dump(struct rvs *rvs, uint64_t *position, struct rvs_entry *entrie
 	DROP(BAD_OFFLOAD, bad_offload)     /* not granted, or fields that make no sense */ \
 	DROP(BAD_SOURCE, bad_source)       /* from a group's address or none */ \
 	DROP(SPOOFED, spoofed)             /* from an address that is not the port's */ \
+	DROP(VLAN, vlan)                   /* a tag, or none, that a port does not take */ \
+	DROP(BAD_IP, bad_ip)               /* not from the port's IP addresses: see RVS_CHECK_IP */ \
+	DROP(RATE, rate)                   /* beyond the port's limit of frames or bytes */ \
+	DROP(STORM, storm)                 /* beyond its limit of frames that are flooded */ \
+	DROP(ISOLATED, isolated)           /* from one isolated port to another */ \
 	DROP(SAME_PORT, same_port)         /* to an address behind the port it came from */ \
 	DROP(LINK_LOCAL, link_local)       /* not for others: see RVS_FORWARD_LINK_LOCAL */ \
 	DROP(NO_RECEIVER, no_receiver)     /* flooded, and no port is there or wants it */ \
 	DROP(DETACHED, detached)           /* the receiver went away */ \
 	DROP(BUSY, busy)                   /* other senders held the receive queue for too long */ \
-	DROP(FULL, full)                   /* the receive queue has no buffers */ \
+	DROP(FULL, full)                   /* no buffers in the receive queue, or none for it */ \
 	DROP(TOO_LONG, too_long)           /* for the receiver's max_frame */ \
 	DROP(NO_GSO, no_gso)               /* the receiver does not take frames to be segmented */ \
 	DROP(BAD_BUFFER, bad_buffer)       /* the receiver's buffer is outside of its data area */ \
@@ -160,8 +202,8 @@ enum rvs_verdict {
 
 /*
  * Of the frames that a port sent: frames + copies = delivered + all drops, whenever no sender is
- * inside. The sum of delivered over all ports is the sum of rx_frames, but for ports that were attached
- * again (their counters begin at 0).
+ * inside. The sum of delivered over all ports is the sum of rx_frames, but for ports that were
+ * attached again (their counters begin at 0).
  */
 struct rvs_stats {
 	uint64_t frames;

@@ -5,6 +5,11 @@
  */
 #include "table.h"
 
+uint32_t rvs_lookup_anew(struct rvs_sender *s, uint64_t mac)
+{
+	return rvs_lookup(s->rvs, s->port->network, mac, s->now, &s->txq->last);
+}
+
 static uint64_t make_entry(uint64_t mac, uint32_t port, uint64_t flags)
 {
 	return mac | (uint64_t)port << RVS_ENTRY_PORT_SHIFT | flags | RVS_ENTRY_VALID;
@@ -100,10 +105,10 @@ static void move(struct rvs *rvs, struct rvs_bucket *bucket, int way, uint64_t e
 		learned_add(rvs, port, -1u);
 }
 
-int rvs_source(struct rvs *rvs, uint32_t port, uint64_t mac, uint32_t now)
+int rvs_source(struct rvs *rvs, uint32_t port, uint32_t network, uint64_t mac, uint32_t now)
 {
 	const uint32_t flags = rvs_port_at(rvs, port)->flags;
-	struct rvs_bucket *bucket = rvs_bucket_of(rvs, mac);
+	struct rvs_bucket *bucket = rvs_bucket_of(rvs, network, mac);
 
 	for (int i = 0; i < RVS_WAYS; i++) {
 		uint64_t entry = rvs_load64(&bucket->entry[i]);
@@ -151,9 +156,9 @@ static int way_for_static(const struct rvs_bucket *bucket, uint64_t mac, uint64_
 }
 
 /* Senders may learn at the same time, so look again until the word was what it seemed to be. */
-int rvs_table_set(struct rvs *rvs, uint32_t port, uint64_t mac)
+static int set(struct rvs *rvs, uint32_t port, uint32_t network, uint64_t mac)
 {
-	struct rvs_bucket *bucket = rvs_bucket_of(rvs, mac);
+	struct rvs_bucket *bucket = rvs_bucket_of(rvs, network, mac);
 	uint64_t entry = 0;
 	int way;
 
@@ -174,6 +179,37 @@ int rvs_table_set(struct rvs *rvs, uint32_t port, uint64_t mac)
 	return 0;
 }
 
+/* Removes a static address of a port from all its VLANs. Returns from how many. */
+static int unset(struct rvs *rvs, uint32_t port, uint64_t mac)
+{
+	int removed = 0;
+
+	for (uint32_t vlan = 0; vlan <= RVS_MAX_VLAN; vlan++) {
+		struct rvs_bucket *bucket = rvs_bucket_of(rvs, rvs_network_of(rvs, vlan), mac);
+
+		for (int i = 0; rvs_in_vlan(rvs_port_at(rvs, port), vlan) && i < RVS_WAYS; i++)
+			removed += replace(&bucket->entry[i],
+					   make_entry(mac, port, RVS_ENTRY_STATIC), 0);
+	}
+	return removed;
+}
+
+/* In all VLANs of the port, or in none. */
+int rvs_table_set(struct rvs *rvs, uint32_t port, uint64_t mac)
+{
+	for (uint32_t vlan = 0; vlan <= RVS_MAX_VLAN; vlan++) {
+		int error = rvs_in_vlan(rvs_port_at(rvs, port), vlan) ?
+				    set(rvs, port, rvs_network_of(rvs, vlan), mac) :
+				    0;
+
+		if (error) {
+			unset(rvs, port, mac);
+			return error;
+		}
+	}
+	return 0;
+}
+
 int rvs_static_add(struct rvs *rvs, uint32_t port, const uint8_t mac[6])
 {
 	uint64_t word = rvs_mac_word(mac);
@@ -187,17 +223,9 @@ int rvs_static_add(struct rvs *rvs, uint32_t port, const uint8_t mac[6])
 
 int rvs_static_remove(struct rvs *rvs, uint32_t port, const uint8_t mac[6])
 {
-	uint64_t word = rvs_mac_word(mac);
-	struct rvs_bucket *bucket = rvs_bucket_of(rvs, word);
-
 	if (port >= rvs->config.ports)
 		return -RVS_BAD_PORT;
-	for (int i = 0; i < RVS_WAYS; i++)
-		if (rvs_load64(&bucket->entry[i]) == make_entry(word, port, RVS_ENTRY_STATIC)) {
-			rvs_store64(&bucket->entry[i], 0);
-			return 0;
-		}
-	return -RVS_NOT_FOUND;
+	return unset(rvs, port, rvs_mac_word(mac)) ? 0 : -RVS_NOT_FOUND;
 }
 
 /* Removes entries of a port, or of all (RVS_FLOOD); returns how many. */
@@ -205,7 +233,7 @@ int rvs_table_sweep(struct rvs *rvs, uint32_t port, int statics)
 {
 	int removed = 0;
 
-	for (uint64_t b = 0; b <= rvs->bucket_mask; b++) {
+	for (uint64_t b = 0; b < rvs->bucket_count; b++) {
 		struct rvs_bucket *bucket = rvs_bucket_at(rvs, b);
 
 		for (int i = 0; i < RVS_WAYS; i++) {
@@ -240,7 +268,7 @@ int rvs_table_age(struct rvs *rvs, uint32_t now)
 
 	for (uint32_t p = 0; p < rvs->config.ports; p++)
 		rvs_port_at(rvs, p)->learned_seen = 0;
-	for (uint64_t b = 0; b <= rvs->bucket_mask; b++) {
+	for (uint64_t b = 0; b < rvs->bucket_count; b++) {
 		struct rvs_bucket *bucket = rvs_bucket_at(rvs, b);
 
 		for (int i = 0; i < RVS_WAYS; i++) {
@@ -265,7 +293,7 @@ int rvs_table_age(struct rvs *rvs, uint32_t now)
 
 int rvs_table_dump(struct rvs *rvs, uint64_t *position, struct rvs_entry *entries, uint32_t room)
 {
-	const uint64_t end = ((uint64_t)rvs->bucket_mask + 1) * RVS_WAYS;
+	const uint64_t end = rvs->bucket_count * RVS_WAYS;
 	uint32_t n = 0;
 
 	for (; *position < end && n < room; ++*position) {
@@ -276,6 +304,7 @@ int rvs_table_dump(struct rvs *rvs, uint64_t *position, struct rvs_entry *entrie
 			continue;
 		rvs_mac_bytes(entries[n].mac, entry & RVS_MAC_MASK);
 		entries[n].port = (uint16_t)rvs_entry_port(entry);
+		entries[n].vlan = rvs->vlan_of[*position / RVS_WAYS >> rvs->bucket_shift];
 		entries[n].is_static = !!(entry & RVS_ENTRY_STATIC);
 		entries[n].heard = rvif_load(&bucket->heard[*position % RVS_WAYS]);
 		n++;

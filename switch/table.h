@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Looking an address up, which each batch does. It only reads; table.c changes the table. */
+/* Looking an address up, which each batch does. It only reads; table.c changes the table. Each VLAN
+ * has a table of its own ("network"): none can fill that of another. */
 #ifndef RVS_TABLE_H
 #define RVS_TABLE_H
 
 #include "internal.h"
 
-static inline struct rvs_bucket *rvs_bucket_of(struct rvs *rvs, uint64_t mac)
+static inline struct rvs_bucket *rvs_bucket_of(struct rvs *rvs, uint32_t network, uint64_t mac)
 {
 	uint64_t hash = (mac ^ rvs->config.seed) * 0x9e3779b97f4a7c15ull;
 
 	hash ^= hash >> 32;
 	hash *= 0xd6e8feb86659fd93ull;
-	return rvs_bucket_at(rvs, (hash >> 32) & rvs->bucket_mask);
+	return rvs_bucket_at(rvs, ((hash >> 32) & rvs->bucket_mask) | (uint64_t)network
+									      << rvs->bucket_shift);
 }
 
 static inline uint32_t rvs_entry_port(uint64_t entry)
@@ -40,10 +42,10 @@ static inline uint32_t rvs_entry_use(const struct rvs *rvs, const struct rvs_buc
 }
 
 /* The port of an address, or RVS_FLOOD. *place: where it was found. */
-static inline uint32_t rvs_lookup(struct rvs *rvs, uint64_t mac, uint32_t now,
+static inline uint32_t rvs_lookup(struct rvs *rvs, uint32_t network, uint64_t mac, uint32_t now,
 				  struct rvs_place *place)
 {
-	const struct rvs_bucket *bucket = rvs_bucket_of(rvs, mac);
+	const struct rvs_bucket *bucket = rvs_bucket_of(rvs, network, mac);
 
 	for (uint32_t way = 0; way < RVS_WAYS; way++) {
 		uint64_t entry = rvs_load64(&bucket->entry[way]);
@@ -57,19 +59,23 @@ static inline uint32_t rvs_lookup(struct rvs *rvs, uint64_t mac, uint32_t now,
 	return RVS_FLOOD;
 }
 
+/* table.c: the same for a sender's own network, which remembers the place. */
+uint32_t rvs_lookup_anew(struct rvs_sender *s, uint64_t mac);
+
 /*
- * The same if the address is likely to be at *place, where the last one was found: then nothing has to wait
- * for the hash. An address has an entry in its own bucket only, so one that matches is the one.
+ * The same if the address is likely to be where the last one of the sender's queue was found: then
+ * nothing has to wait for the hash. An address has an entry in its own bucket only, so one that
+ * matches is the one.
  */
-static inline uint32_t rvs_lookup_again(struct rvs *rvs, uint64_t mac, uint32_t now,
-					struct rvs_place *place)
+static inline uint32_t rvs_lookup_again(struct rvs_sender *s, uint64_t mac)
 {
-	const struct rvs_bucket *bucket = rvs_bucket_at(rvs, place->bucket);
+	const struct rvs_place *place = &s->txq->last;
+	const struct rvs_bucket *bucket = rvs_bucket_at(s->rvs, place->bucket);
 	const uint64_t entry = rvs_load64(&bucket->entry[place->way]);
 
 	if (rvs_likely(rvs_is_match(entry, mac)))
-		return rvs_entry_use(rvs, bucket, place->way, entry, now);
-	return rvs_lookup(rvs, mac, now, place);
+		return rvs_entry_use(s->rvs, bucket, place->way, entry, s->now);
+	return rvs_lookup_anew(s, mac);
 }
 
 #endif

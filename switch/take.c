@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The first pass: read a batch of descriptors and frame heads from a sender's vNIC, each word once, and
- * decide where each frame goes. Nothing that was read is believed before it was checked, and nothing
- * is read again after it was.
+ * The first pass over a batch of any frames: take each, admit it, and look up where it goes.
+ * Nothing that was read is believed before it was checked, and nothing is read again after it was.
  */
+#include "admit.h"
 #include "table.h"
-#include "copy.h"
+#include "take.h"
 
 /* The first word of a descriptor. */
 static inline uint32_t offset_of(uint64_t word)
@@ -47,12 +47,10 @@ static int offload_ok(const struct rvs_port *port, uint32_t flags, uint64_t offl
 	       (gso == RVIF_GSO_TCP6 && (port->features & RVIF_F_TSO6));
 }
 
-/* A frame of several parts, or with offloads: of at most "posted" descriptors from index on; the word is
- * the first one's. Returns how many it has; *reason is RVS_GOOD if it is. */
-static __attribute__((noinline)) uint32_t take_special(struct rvs_sender *s, uint32_t n,
-						       const struct rvif_desc *ring, uint64_t word,
-						       uint32_t index, uint32_t posted,
-						       uint32_t *reason)
+/* A frame of several parts, or with offloads: of at most "posted" descriptors from index on; the
+ * word is the first one's. Returns how many it has; *reason is RVS_GOOD if it is. */
+static uint32_t take_special(struct rvs_sender *s, uint32_t n, const struct rvif_desc *ring,
+			     uint64_t word, uint32_t index, uint32_t posted, uint32_t *reason)
 {
 	const struct rvs_port *port = s->port;
 	const uint32_t flags = flags_of(word) & ~(uint32_t)RVIF_MORE;
@@ -99,8 +97,22 @@ static __attribute__((noinline)) uint32_t take_special(struct rvs_sender *s, uin
 	extra->first_part = (uint16_t)first_part;
 	extra->parts = (uint16_t)(s->part_count - first_part);
 	frame->flags = (uint16_t)(flags | RVS_SPECIAL);
-	frame->total = total;
+	frame->total = (uint16_t)total;
 	return used;
+}
+
+/* A frame that is not plain: the same, or it is a bad one. */
+static __attribute__((noinline)) uint32_t take_other(struct rvs_sender *s, uint32_t n,
+						     const struct rvif_desc *ring, uint64_t word,
+						     uint32_t index, uint32_t posted,
+						     uint32_t *reason)
+{
+	if (flags_of(word))
+		return take_special(s, n, ring, word, index, posted, reason);
+	*reason = length_of(word) < RVIF_MIN_FRAME || length_of(word) > s->port->max_frame ?
+			  RVS_DROP_BAD_LENGTH :
+			  RVS_DROP_BAD_DESC;
+	return 1;
 }
 
 static void begin_group(struct rvs_sender *s, uint32_t port, uint32_t queue)
@@ -139,53 +151,89 @@ static __attribute__((noinline)) uint32_t find_group(struct rvs_sender *s, uint3
 	}
 }
 
-/* An address that is not the port's own: may it send from there? Else counts why not. */
-static __attribute__((noinline)) int may_send(struct rvs_sender *s, uint64_t source)
-{
-	if ((source & RVS_GROUP_BIT) || !source) {
-		bad(s, RVS_DROP_BAD_SOURCE);
-		return 0;
-	}
-	if (!rvs_source(s->rvs, s->port_number, source, s->now)) {
-		bad(s, RVS_DROP_SPOOFED);
-		return 0;
-	}
-	return 1;
-}
-
-/* IEEE 802.1Q, 8.6.3: a bridge does not forward these; 802.3, 31B and 57B: pause frames (MAC
- * control) and slow protocols are for the other end of a cable. The type is at the end of
- * rest. */
-static __attribute__((noinline)) int may_flood(const struct rvs_sender *s, uint64_t dst,
-					       uint64_t rest)
-{
-	const uint32_t type = (uint32_t)(rest >> 48), last = dst >> 40 & 0xf;
-
-	if (type == RVS_TYPE_MAC_CONTROL || type == RVS_TYPE_SLOW)
-		return 0;
-	if ((dst & RVS_LINK_LOCAL_MASK) != RVS_LINK_LOCAL)
-		return 1;
-	return s->port->flags & RVS_FORWARD_LINK_LOCAL && last != 1 && last != 2;
-}
-
-/* The group of a frame for this port, or none: its own. */
-static inline uint32_t group_for(struct rvs_sender *s, uint32_t n, uint32_t port)
+/* The group of a frame for this port. RVS_GOOD, or why there is none: it is the sender's own. */
+static inline uint32_t group_for(struct rvs_sender *s, uint32_t n, uint32_t port, uint32_t *group)
 {
 	uint32_t queue = 0, queues;
 
-	if (rvs_unlikely(port == s->port_number)) {
-		bad(s, RVS_DROP_SAME_PORT);
-		return RVS_NO_GROUP;
-	}
+	if (rvs_unlikely(port == s->port_number))
+		return RVS_DROP_SAME_PORT;
 	queues = rvif_load(&rvs_port_at(s->rvs, port)->rx_queues);
 	s->many_queues = queues > 1;
 	if (s->many_queues)
 		queue = rvs_pick_queue(rvs_flow_hash(&s->frames[n], rvs_first_length(s, n)),
 				       queues);
-	if (s->group_count)
-		return find_group(s, port, queue);
-	begin_group(s, port, queue);
-	return 0;
+	if (s->group_count) {
+		*group = find_group(s, port, queue);
+	} else {
+		begin_group(s, port, queue);
+		*group = 0;
+	}
+	return RVS_GOOD;
+}
+
+/* What the last frames of a batch were found to be: the next one is likely to be the same. */
+struct recent {
+	uint64_t head; /* bytes 6 to 13, as far as admission asks for them */
+	uint64_t mask;
+	uint64_t dst; /* and its VLAN */
+	uint16_t vlan;
+	uint32_t port;
+	uint32_t group; /* RVS_NO_GROUP: the destination was not found */
+};
+
+/* Where a frame goes that no port is known for: to all others, if it may. */
+static uint32_t flood(struct rvs_sender *s, uint32_t n)
+{
+	const uint32_t reason = rvs_admit_flood(s, n);
+
+	if (reason == RVS_GOOD)
+		s->flood[s->flood_count++] = (uint8_t)n;
+	return reason;
+}
+
+/* The group of frame n, or that it is flooded. RVS_GOOD, or why it goes nowhere. */
+static inline uint32_t look_up(struct rvs_sender *s, uint32_t n, uint32_t vlan, uint64_t dst,
+			       struct recent *recent)
+{
+	const uint64_t key = dst | (uint64_t)vlan << 48;
+	struct rvs_place place;
+
+	if (key == recent->dst && recent->group != RVS_NO_GROUP)
+		return s->many_queues ? group_for(s, n, recent->port, &recent->group) : RVS_GOOD;
+	recent->dst = key;
+	recent->group = RVS_NO_GROUP;
+	recent->port = dst & RVS_GROUP_BIT ? RVS_FLOOD :
+					     rvs_lookup(s->rvs, rvs_network_of(s->rvs, vlan), dst,
+							s->now, &place);
+	if (rvs_likely(recent->port != RVS_FLOOD))
+		return group_for(s, n, recent->port, &recent->group);
+	return flood(s, n);
+}
+
+/* Admits and looks up frame n, which was taken. RVS_GOOD, or why it goes nowhere. */
+static inline uint32_t decide(struct rvs_sender *s, uint32_t n, struct recent *recent)
+{
+	struct rvs_frame *frame = &s->frames[n];
+	const uint64_t dst = rvs_read_dst(frame->data), rest = rvs_read_rest(frame->data);
+	uint32_t vlan = recent->vlan, reason;
+
+	frame->head_dst = dst;
+	frame->head_rest = rest;
+	frame->vlan = recent->vlan;
+	if (rvs_unlikely((rest & recent->mask) != recent->head)) {
+		reason = rvs_admit(s, n);
+		if (reason != RVS_GOOD)
+			return reason;
+		vlan = frame->vlan;
+		if (!s->port->each && !(frame->flags & RVS_TAGGED)) {
+			recent->head = rest & recent->mask;
+			recent->vlan = (uint16_t)vlan;
+		}
+	}
+	reason = look_up(s, n, vlan, dst, recent);
+	frame->group = (uint16_t)recent->group;
+	return reason;
 }
 
 /*
@@ -195,88 +243,44 @@ static inline uint32_t group_for(struct rvs_sender *s, uint32_t n, uint32_t port
 uint32_t rvs_take(struct rvs_sender *s, uint32_t next, uint32_t posted, uint32_t limit,
 		  uint32_t *frames, uint64_t *bytes)
 {
-	struct rvs *const rvs = s->rvs;
-	const struct rvs_port *const port = s->port;
 	const struct rvif_desc *const ring = s->txq->ring;
-	uint8_t *const region = port->region;
-	const uint64_t size = port->size, own = port->mac;
-	const uint32_t mask = port->tx_mask, buffers = port->layout.buffers;
-	const uint32_t longest = port->max_frame - RVIF_MIN_FRAME;
-	uint64_t last_dst = 0, last_source = own ? own : UINT64_MAX, sum = 0;
-	uint32_t last_port = RVS_FLOOD, last_group = RVS_NO_GROUP;
+	const struct rvs_bounds bounds = rvs_bounds_of(s->port);
+	uint8_t *const region = s->port->region;
+	const uint32_t mask = s->port->tx_mask;
+	struct recent recent = {
+		.head = s->port->own_source, .mask = s->port->head_mask, .group = RVS_NO_GROUP};
 	uint32_t used = 0, n = 0, taken = 0, stop;
-	struct rvs_place place;
+	uint64_t sum = 0;
 
 	s->group_count = s->flood_count = s->part_count = 0;
-	if (limit > RVS_BATCH)
-		limit = RVS_BATCH;
+	limit = rvs_min(limit, s->port->flags & RVS_CHECK_IP ? RVS_SNAPSHOTS : RVS_BATCH);
+	if (rvs_unlikely(s->port->limits))
+		rvs_meter_open(s);
 	stop = posted < RVS_PARTS - RVIF_MAX_CHAIN + 1 ? posted : RVS_PARTS - RVIF_MAX_CHAIN + 1;
-	while (taken < limit && used < stop) {
+	for (; taken < limit && used < stop; taken++) {
 		const uint64_t word = rvs_desc_word(ring, next + used, mask);
 		struct rvs_frame *frame = &s->frames[n];
-		uint32_t length = length_of(word), reason;
-		uint8_t *data = region + offset_of(word);
-		uint64_t dst, rest, source;
+		uint32_t reason = RVS_GOOD;
 
-		taken++;
-		if (rvs_unlikely(flags_of(word))) {
-			used += take_special(s, n, ring, word, next + used, posted - used, &reason);
-			if (reason != RVS_GOOD) {
-				bad(s, reason);
-				continue;
-			}
-			length = frame->total;
-		} else {
+		if (rvs_likely(rvs_is_plain(&bounds, word))) {
 			used++;
-			if (rvs_unlikely(length - RVIF_MIN_FRAME > longest)) {
-				bad(s, RVS_DROP_BAD_LENGTH);
-				continue;
-			}
-			if (rvs_unlikely(offset_of(word) < buffers ||
-					 (uint64_t)offset_of(word) + length > size)) {
-				bad(s, RVS_DROP_BAD_DESC);
-				continue;
-			}
-			frame->data = data;
-			frame->total = length;
+			frame->data = region + offset_of(word);
+			frame->total = (uint16_t)length_of(word);
 			frame->flags = 0;
+		} else {
+			used += take_other(s, n, ring, word, next + used, posted - used, &reason);
 		}
-		sum += length;
-
-		dst = rvs_get_once(data) & RVS_MAC_MASK;
-		rest = rvs_get_once(data + 6);
-		source = rest & RVS_MAC_MASK;
-		if (rvs_unlikely(source != last_source)) {
-			if ((source != own || !own) && !may_send(s, source))
-				continue;
-			last_source = source;
+		if (rvs_likely(reason == RVS_GOOD)) {
+			sum += frame->total;
+			reason = decide(s, n, &recent);
 		}
-		frame->head_dst = dst;
-		frame->head_rest = rest;
-		if (dst != last_dst || last_group == RVS_NO_GROUP) {
-			last_dst = dst;
-			last_group = RVS_NO_GROUP;
-			last_port = dst & RVS_GROUP_BIT ? RVS_FLOOD :
-							  rvs_lookup(rvs, dst, s->now, &place);
-			if (rvs_unlikely(last_port == RVS_FLOOD)) {
-				if (!may_flood(s, dst, rest)) {
-					bad(s, RVS_DROP_LINK_LOCAL);
-					continue;
-				}
-				s->flood[s->flood_count++] = (uint8_t)n;
-				frame->group = RVS_NO_GROUP;
-				n++;
-				continue;
-			}
-			last_group = group_for(s, n, last_port);
-			if (rvs_unlikely(last_group == RVS_NO_GROUP))
-				continue;
-		} else if (s->many_queues) {
-			last_group = group_for(s, n, last_port);
-		}
-		frame->group = (uint16_t)last_group;
-		n++;
+		if (rvs_likely(reason == RVS_GOOD))
+			n++;
+		else
+			bad(s, reason);
 	}
+	if (rvs_unlikely(s->port->limits))
+		rvs_meter_close(s);
 	s->frame_count = n;
 	*frames = taken;
 	*bytes = sum;

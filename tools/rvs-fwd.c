@@ -24,8 +24,11 @@
 #include "options.h"
 #include "output.h"
 #include "port_stats.h"
+#include "rvs-fwd-port.h"
+#include "see.h"
 #include "signals.h"
 #include "utf8.h"
+#include "vlans.h"
 
 enum {
 	MAX_PATHS = 256,
@@ -38,6 +41,7 @@ enum {
 
 struct port {
 	const char *path;
+	struct rvs_policy policy;
 	uint8_t *region;  /* NULL: no file is mapped */
 	int fd;		  /* of the file that is mapped; holds the lock that makes it ours */
 	char why_not[96]; /* the last reason not to map the file that was said; "": none */
@@ -53,6 +57,7 @@ struct port {
 
 static struct options {
 	bool json, quiet, poll, no_offload;
+	const char *metrics;
 	double interval;
 	double max_age;
 	uint32_t max_learned;
@@ -270,8 +275,8 @@ static bool was_replaced(const struct port *port)
 
 static void attach(struct port *port, uint32_t epoch)
 {
-	int error =
-		rvs_port_attach(rvs, (uint32_t)(port - ports), port->region, port->size, &policy);
+	int error = rvs_port_attach(rvs, (uint32_t)(port - ports), port->region, port->size,
+				    &port->policy);
 	struct rvs_port_info info;
 
 	if (error == -RVIF_NOT_UP || (port->refused && port->epoch == epoch && error))
@@ -316,20 +321,47 @@ static void look_at(struct port *port)
 
 /* -------------------------------------------------------------------------------- statistics */
 
+static const char *name_of(const void *owner, uint32_t port)
+{
+	(void)owner;
+	return port < port_count ? ports[port].path : "";
+}
+
+static struct see see_all(void)
+{
+	return (struct see){.rvs = rvs, .count = port_count, .name = name_of};
+}
+
+static void write_metrics(void)
+{
+	const struct see see = see_all();
+
+	if (see_metrics(&see, options.metrics))
+		output_print(STDERR_FILENO, "rvs-fwd: %s: %s\n", options.metrics,
+			     strerrordesc_np(errno));
+}
+
 static struct json_object *port_as_json(const struct port *port, const struct rvs_stats *stats,
 					double seconds)
 {
+	const struct see see = see_all();
 	struct json_object *object = json_object_new_object();
 	struct rvs_port_info info;
-	char mac[MAC_TEXT_SIZE];
+	char mac[MAC_TEXT_SIZE], trunk[4096];
 
 	rvs_port_info(rvs, (uint32_t)(port - ports), &info);
 	mac_text(info.mac, mac);
 	json_object_object_add(object, "vnic", utf8_json(port->path));
 	json_object_object_add(object, "attached", json_object_new_boolean(port->attached));
 	json_object_object_add(object, "mac", json_object_new_string(mac));
+	if (port->policy.vlan)
+		json_object_object_add(object, "vlan", json_object_new_uint64(port->policy.vlan));
+	vlans_print(port->policy.trunk, trunk, sizeof(trunk));
+	if (*trunk)
+		json_object_object_add(object, "trunk", json_object_new_string(trunk));
 	json_object_object_add(object, "learned", json_object_new_uint64(info.learned));
 	port_stats_add(object, stats);
+	json_object_object_add(object, "queues", see_queues(&see, (uint32_t)(port - ports)));
 	port_stats_add_rate(object, "sent_per_second", stats->frames - port->before.frames,
 			    seconds);
 	port_stats_add_rate(object, "received_per_second",
@@ -358,12 +390,14 @@ static void print_table(FILE *to, const struct rvs_stats *stats, double seconds)
 
 static void print_json(FILE *to, const struct rvs_stats *stats, double seconds)
 {
+	const struct see see = see_all();
 	struct json_object *list = json_object_new_array(), *object = json_object_new_object();
 
 	for (uint32_t i = 0; i < port_count; i++)
 		json_object_array_add(list, port_as_json(&ports[i], &stats[i], seconds));
 	json_object_object_add(object, "seconds", json_object_new_double(seconds));
 	json_object_object_add(object, "ports", list);
+	json_object_object_add(object, "table", see_table(&see, (uint32_t)monotonic()));
 	fprintf(to, "%s\n", json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
 	json_object_put(object);
 }
@@ -436,6 +470,7 @@ static void run(void)
 			continue;
 		now = monotonic();
 		if (now - last_look > LOOK_EVERY_US * 1e-6) {
+			rvs_refill(rvs, (uint32_t)(1e6 * (now - last_look)));
 			last_look = now;
 			for (uint32_t i = 0; i < port_count; i++)
 				look_at(&ports[i]);
@@ -444,14 +479,18 @@ static void run(void)
 			last_age = now;
 			rvs_table_age(rvs, (uint32_t)now);
 		}
-		if (options.interval > 0 && !options.quiet &&
-		    now - last_report >= options.interval) {
-			report(now - last_report);
+		if (options.interval > 0 && now - last_report >= options.interval) {
+			if (!options.quiet)
+				report(now - last_report);
+			if (options.metrics)
+				write_metrics();
 			last_report = now;
 		}
 		if (idle >= IDLE_ROUNDS)
 			nanosleep(&nap, NULL);
 	}
+	if (options.metrics)
+		write_metrics();
 	if (!options.quiet)
 		report(options.interval > 0 ? monotonic() - last_report : monotonic() - began);
 	for (uint32_t i = 0; i < port_count; i++) {
@@ -464,12 +503,28 @@ static void run(void)
 
 /* ------------------------------------------------------------------------------------ options */
 
+static uint32_t count_vlans(void)
+{
+	uint64_t all[VLANS_WORDS] = {0};
+
+	for (uint32_t i = 0; i < port_count; i++) {
+		const struct rvs_policy *of = &ports[i].policy;
+
+		for (uint32_t word = 0; word < VLANS_WORDS; word++)
+			all[word] |= of->trunk[word];
+		if (of->vlan)
+			all[of->vlan / 64] |= 1ull << of->vlan % 64;
+	}
+	return vlans_count(all);
+}
+
 static int make_switch(uint32_t max_age)
 {
 	struct rvs_config config = {.ports = port_count,
 				    .senders = 1,
 				    .queues = QUEUES,
 				    .buckets = 4096,
+				    .vlans = count_vlans(),
 				    .max_age = max_age};
 	uint64_t size;
 
@@ -495,6 +550,8 @@ static const struct program_option known[] = {
 		    "print statistics of each port this often (default 1; 0: only at\nthe end)"),
 	OPTION_FLAG("json", json, "print statistics as JSON, an object a line"),
 	OPTION_FLAG("quiet", quiet, "print no statistics"),
+	OPTION_TEXT("metrics", "FILE", "a file", metrics,
+		    "write all counters there as often, as OpenMetrics text"),
 	OPTION_BITS("check-source", flags, RVS_CHECK_SOURCE,
 		    "drop what a port sends from other addresses than its own"),
 	OPTION_REAL("max-age", "SECONDS", "a number of seconds", max_age, 1e9,
@@ -511,13 +568,23 @@ static const struct program_option known[] = {
 static const struct program program = {
 	.name = "rvs-fwd",
 	.before =
-		"Usage: rvs-fwd [OPTION]... VNIC...\n"
+		"Usage: rvs-fwd [OPTION]... VNIC[,SETTING]...\n"
 		"\n"
 		"Switches frames between vNICs, each of which is a file that its driver makes\n"
 		"(rvs-pktgen, DPDK's net_rvif). Files may be there already or come later. Ends with\n"
 		"SIGINT or SIGTERM.\n"
 		"\n",
 	.after =
+		"Settings of a port, behind its path:\n"
+		"\n"
+		"  ,vlan=V             it is in this VLAN; of a trunk: frames without a tag are\n"
+		"  ,trunk=V+V-V        a trunk: it sends and gets frames of these VLANs, tagged\n"
+		"  ,ip=A+A             it sends IP, ARP and neighbour discovery of these only\n"
+		"  ,frames=N ,bytes=N  it sends at most so many a second\n"
+		"  ,floods=N           the same of frames to groups and unknown addresses\n"
+		"  ,isolated           it reaches no other isolated port\n"
+		"  ,share              no port may take all of its receive ring, if others send, too\n"
+		"\n"
 		"Exit status: 0 ended by a signal; 1 failed, or its reports could not be written;\n"
 		"2 wrong usage.\n",
 	.options = known,
@@ -538,12 +605,20 @@ int main(int argc, char **argv)
 	if (argc - first > MAX_PATHS)
 		return options_wrong(&program, "'%s': more than %d vNICs", argv[first + MAX_PATHS],
 				     MAX_PATHS);
-	for (; first < argc; first++)
-		ports[port_count++].path = argv[first];
 	policy.flags = options.flags;
 	policy.max_learned = options.max_learned;
 	if (options.no_offload)
 		policy.features &= ~(RVIF_F_CSUM | RVIF_F_TSO4 | RVIF_F_TSO6);
+	for (; first < argc; first++) {
+		struct port *port = &ports[port_count++];
+		const char *wrong;
+
+		port->policy = policy;
+		port->path = argv[first];
+		wrong = port_settings(argv[first], &port->policy);
+		if (wrong)
+			return options_wrong(&program, "'%s' is no setting of a port", wrong);
+	}
 	if (make_switch((uint32_t)options.max_age)) {
 		fputs("rvs-fwd: no memory for the switch\n", stderr);
 		return 1;

@@ -6,6 +6,33 @@
 
 static const char *const drop_names[RVS_DROPS] = {[RVS_GOOD] = "good", RVS_DROP_LIST(DROP_NAME)};
 
+#define COUNTER(its_key, its_metric, member, text)                         \
+	{                                                                  \
+		.key = its_key, .metric = "rvs_" its_metric,               \
+		.offset = offsetof(struct rvs_stats, member), .help = text \
+	}
+
+const struct port_counter port_counters[PORT_COUNTERS] = {
+	COUNTER("sent", "sent_frames", frames, "Frames that the switch took from the port."),
+	COUNTER("sent_bytes", "sent_bytes", bytes, "Bytes of these."),
+	COUNTER("copies", "copied_frames", copies, "Further receivers of flooded frames."),
+	COUNTER("delivered", "delivered_frames", delivered,
+		"Frames of the port that others received."),
+	COUNTER("received", "received_frames", rx_frames, "Frames that the port received."),
+	COUNTER("received_bytes", "received_bytes", rx_bytes, "Bytes of these."),
+	COUNTER("missed", "missed_frames", rx_missed, "Frames for the port that found no buffers."),
+};
+
+uint64_t port_counter_of(const struct port_counter *counter, const struct rvs_stats *stats)
+{
+	return *(const uint64_t *)(const void *)((const uint8_t *)stats + counter->offset);
+}
+
+const char *port_drop_name(uint32_t reason)
+{
+	return drop_names[reason];
+}
+
 void mac_text(const uint8_t mac[6], char text[MAC_TEXT_SIZE])
 {
 	snprintf(text, MAC_TEXT_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
@@ -21,13 +48,8 @@ void port_stats_add(json_object *to, const struct rvs_stats *stats)
 {
 	json_object *drops = json_object_new_object();
 
-	add(to, "sent", stats->frames);
-	add(to, "sent_bytes", stats->bytes);
-	add(to, "copies", stats->copies);
-	add(to, "delivered", stats->delivered);
-	add(to, "received", stats->rx_frames);
-	add(to, "received_bytes", stats->rx_bytes);
-	add(to, "missed", stats->rx_missed);
+	for (size_t i = 0; i < PORT_COUNTERS; i++)
+		add(to, port_counters[i].key, port_counter_of(&port_counters[i], stats));
 	for (int reason = 0; reason < RVS_DROPS; reason++)
 		if (stats->drops[reason])
 			add(drops, drop_names[reason], stats->drops[reason]);

@@ -5,10 +5,23 @@
 
 #include <json-c/json.h>
 #include <rvs.h>
+#include <stddef.h>
 #include <stdio.h>
 
 #define MAC_TEXT_SIZE 18
 void mac_text(const uint8_t mac[6], char text[MAC_TEXT_SIZE]);
+
+/* What each queue counts, by its names in JSON and in OpenMetrics, which do not change. */
+struct port_counter {
+	const char *key, *metric, *help;
+	size_t offset; /* in struct rvs_stats */
+};
+
+#define PORT_COUNTERS 7
+extern const struct port_counter port_counters[PORT_COUNTERS];
+uint64_t port_counter_of(const struct port_counter *counter, const struct rvs_stats *stats);
+/* What a reason (enum rvs_verdict) is called. */
+const char *port_drop_name(uint32_t reason);
 
 /* Adds a key for each counter to an object; "drops" has the reasons that occurred. */
 void port_stats_add(json_object *to, const struct rvs_stats *stats);

@@ -13,11 +13,13 @@
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
+#include "address.h"
 #include "daemon.h"
 #include "output.h"
 #include "port_stats.h"
 #include "strict.h"
 #include "utf8.h"
+#include "vlans.h"
 
 #define MOST_BYTES (1u << 20)
 
@@ -64,6 +66,16 @@ static int get_flag(const char *key, json_object *value, uint32_t flag, bool whe
 	return 0;
 }
 
+static int get_bool(const char *key, json_object *value, bool *to)
+{
+	uint32_t flag = 0;
+
+	if (get_flag(key, value, 1, true, &flag))
+		return -1;
+	*to = flag;
+	return 0;
+}
+
 static int get_text(const char *key, json_object *value, char *to, size_t size)
 {
 	const char *text = json_object_get_string(value);
@@ -85,6 +97,44 @@ static int get_mac(const char *key, json_object *value, uint8_t mac[6])
 		     json_object_to_json_string(value));
 }
 
+static int get_trunk(const char *key, json_object *value, uint64_t trunk[VLANS_WORDS])
+{
+	if (json_object_is_type(value, json_type_string) &&
+	    vlans_parse(json_object_get_string(value), trunk))
+		return 0;
+	return wrong("\"%s\": %s is no list of VLANs, as \"10,20-29\"", key,
+		     json_object_to_json_string(value));
+}
+
+static int get_rate(const char *key, json_object *value, uint64_t *to)
+{
+	const int64_t number = json_object_get_int64(value);
+
+	if (!json_object_is_type(value, json_type_int) || number < 0 ||
+	    number > (int64_t)RVS_MAX_RATE)
+		return wrong("\"%s\": %s is no number from 0 to %llu", key,
+			     json_object_to_json_string(value), RVS_MAX_RATE);
+	*to = (uint64_t)number;
+	return 0;
+}
+
+static int get_addresses(json_object *value, struct rvs_policy *policy)
+{
+	if (!json_object_is_type(value, json_type_array))
+		return wrong("\"addresses\": %s is no list", json_object_to_json_string(value));
+	policy->flags |= RVS_CHECK_IP;
+	for (size_t i = 0; i < json_object_array_length(value); i++) {
+		json_object *address = json_object_array_get_idx(value, i);
+
+		if (!json_object_is_type(address, json_type_string) ||
+		    !address_add(policy, json_object_get_string(address)))
+			return wrong(
+				"\"addresses\": %s is no IP address, or there are more than %d",
+				json_object_to_json_string(address), RVS_MAX_IPS);
+	}
+	return 0;
+}
+
 static int get_statics(json_object *value, struct port_config *port)
 {
 	size_t count = json_object_is_type(value, json_type_array) ?
@@ -101,13 +151,51 @@ static int get_statics(json_object *value, struct port_config *port)
 	return 0;
 }
 
+/*
+ * Without a ticket whoever is granted the export gets the port, also while its owner restarts, and
+ * without an address of its own with the owner's. That has to be said.
+ */
+static int check_open(const struct port_config *port)
+{
+	const bool has_ticket = port->ticket_file[0],
+		   has_mac = rvif_mac_is_station(port->policy.mac);
+
+	if (port->is_open || (has_ticket && has_mac))
+		return 0;
+	return wrong("it has no \"%s\": any guest could take %s; say \"open\": true if it may",
+		     has_ticket ? "mac" : "ticket_file",
+		     has_ticket ? "another one's address" : "it");
+}
+
+/* What a port may send, and what it costs others. 1: it is no such key. */
+static int read_rule(const char *key, json_object *value, struct rvs_policy *policy)
+{
+	if (!strcmp(key, "vlan"))
+		return get_number(key, value, 1, RVS_MAX_VLAN, &policy->vlan);
+	if (!strcmp(key, "trunk"))
+		return get_trunk(key, value, policy->trunk);
+	if (!strcmp(key, "addresses"))
+		return get_addresses(value, policy);
+	if (!strcmp(key, "isolated"))
+		return get_flag(key, value, RVS_ISOLATED, true, &policy->flags);
+	if (!strcmp(key, "share_ring"))
+		return get_flag(key, value, RVS_SHARE_RING, true, &policy->flags);
+	if (!strcmp(key, "frames_per_second"))
+		return get_rate(key, value, &policy->per_second[RVS_LIMIT_FRAMES]);
+	if (!strcmp(key, "bytes_per_second"))
+		return get_rate(key, value, &policy->per_second[RVS_LIMIT_BYTES]);
+	if (!strcmp(key, "floods_per_second"))
+		return get_rate(key, value, &policy->per_second[RVS_LIMIT_FLOODS]);
+	return 1;
+}
+
 static int read_port(json_object *object, struct port_config *port)
 {
 	struct rvs_policy *policy = &port->policy;
 	int error = 0;
 
 	*policy = (struct rvs_policy){
-		.flags = RVS_CHECK_SOURCE | RVS_KICK,
+		.flags = RVS_CHECK_SOURCE | RVS_KICK | RVS_SHARE_RING,
 		.features = RVIF_F_ALL,
 		.max_learned = 16,
 	};
@@ -121,6 +209,8 @@ static int read_port(json_object *object, struct port_config *port)
 			error = get_text(key, value, port->name, sizeof(port->name));
 		else if (!strcmp(key, "ticket_file"))
 			error = get_text(key, value, port->ticket_file, sizeof(port->ticket_file));
+		else if (!strcmp(key, "open"))
+			error = get_bool(key, value, &port->is_open);
 		else if (!strcmp(key, "mac"))
 			error = get_mac(key, value, policy->mac);
 		else if (!strcmp(key, "check_source"))
@@ -139,9 +229,46 @@ static int read_port(json_object *object, struct port_config *port)
 		else if (!strcmp(key, "static"))
 			error = get_statics(value, port);
 		else
+			error = read_rule(key, value, policy);
+		if (error > 0)
 			error = wrong("unknown key \"%s\" of a port", key);
 	}
-	return error;
+	return error ? error : check_open(port);
+}
+
+/* The VLANs of a port; 0 stands for none. */
+static void add_vlans(const struct rvs_policy *policy, uint64_t vlans[VLANS_WORDS])
+{
+	uint64_t any = 0;
+
+	for (uint32_t i = 0; i < VLANS_WORDS; i++) {
+		vlans[i] |= policy->trunk[i];
+		any |= policy->trunk[i];
+	}
+	if (policy->vlan || !any)
+		vlans[policy->vlan / 64] |= 1ull << policy->vlan % 64;
+}
+
+/* May both have the same address? */
+static bool are_apart(const struct port_config *a, const struct port_config *b)
+{
+	uint64_t of_a[VLANS_WORDS] = {0}, of_b[VLANS_WORDS] = {0}, both = 0;
+
+	add_vlans(&a->policy, of_a);
+	add_vlans(&b->policy, of_b);
+	for (uint32_t i = 0; i < VLANS_WORDS; i++)
+		both |= of_a[i] & of_b[i];
+	return !both;
+}
+
+uint32_t config_vlans(const struct config *config)
+{
+	uint64_t vlans[VLANS_WORDS] = {0};
+
+	for (uint32_t i = 0; i < config->port_count; i++)
+		add_vlans(&config->port[i].policy, vlans);
+	vlans[0] &= ~1ull;
+	return vlans_count(vlans);
 }
 
 /* Has a port this address, as its own or as a static one? */
@@ -159,7 +286,7 @@ static int check_mac(const struct port_config *a, const struct port_config *b, c
 {
 	char text[MAC_TEXT_SIZE];
 
-	if (!rvif_mac_is_station(mac) || !has_mac(b, mac))
+	if (!rvif_mac_is_station(mac) || !has_mac(b, mac) || are_apart(a, b))
 		return 0;
 	mac_text(mac, text);
 	return wrong("%s is an address of port \"%s\" and of port \"%s\"", text, b->name, a->name);

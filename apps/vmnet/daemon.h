@@ -17,6 +17,7 @@
 struct port_config {
 	char name[MAX_NAME];
 	char ticket_file[256]; /* "": for any VM that may attach */
+	bool is_open;	       /* for the first VM that comes, under any address */
 	struct rvs_policy policy;
 	uint8_t statics[MAX_STATICS][6];
 	uint32_t static_count;
@@ -48,7 +49,8 @@ struct daemon {
 	struct elisa_attachment *own; /* to our own export, for calls that manage the switch */
 	struct vmnet_state *state;
 	struct rvs *rvs;
-	size_t size; /* of both */
+	uint32_t vlans; /* at once, that it has room for */
+	size_t size;	/* of both */
 	struct port port[MAX_PORTS + 1];
 	uint64_t lost_events;
 	bool rings_owed; /* calls were aborted, attachments went: sleepers are to be rung */
@@ -57,6 +59,8 @@ struct daemon {
 
 /* config.c: 0, or -1 after a message that names the file and what is wrong. */
 int config_read(const char *file, struct config *config);
+/* How many VLANs its ports are in. */
+uint32_t config_vlans(const struct config *config);
 /* The ticket in a port's file; drawn and written if there is none. 0, or -1 after a message. */
 int config_ticket(const struct port_config *port, uint8_t ticket[ELISA_TICKET_SIZE]);
 
@@ -74,6 +78,8 @@ void ports_reconfigure(struct daemon *d, const struct config *config);
 
 /* report.c: the state of all ports as JSON, into a file that appears whole. */
 int report_write(const struct daemon *d, const char *file);
+/* All counters as OpenMetrics text, in the same way. */
+int report_metrics(const struct daemon *d, const char *file);
 /* Prints such a file as a table. */
 int report_show(const char *file);
 

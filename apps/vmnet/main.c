@@ -18,13 +18,16 @@
 #include "output.h"
 #include "signals.h"
 
-#define EVENTS	  64
-#define BUCKETS	  4096
-#define BUSY_MS	  20   /* between looks, for a while after something changed */
-#define IDLE_MS	  1000 /* at other times, if guests can ring */
-#define QUIET_MS  200  /* if they cannot: a driver that stops waits for us */
-#define BUSY_LONG 0.2  /* seconds */
-#define REST_MS	  5    /* however often they ring */
+#define EVENTS	   64
+#define BUCKETS	   4096
+#define MORE_VLANS 16	/* than the first configuration has, if it has any */
+#define BUSY_MS	   20	/* between looks, for a while after something changed */
+#define IDLE_MS	   1000 /* at other times, if guests can ring */
+#define QUIET_MS   200	/* if they cannot: a driver that stops waits for us */
+#define BUSY_LONG  0.2	/* seconds */
+#define REST_MS	   5	/* however often they ring */
+#define REFILL_MS  10	/* between refills of ports that have sent */
+#define FULL_MS	   50	/* and of those that have not: less than what a burst is worth */
 
 static volatile sig_atomic_t stop, reload;
 
@@ -59,6 +62,7 @@ static int make_switch(struct daemon *d)
 				   .senders = ports * VMNET_VCPUS,
 				   .queues = config->queues,
 				   .buckets = BUCKETS,
+				   .vlans = d->vlans,
 				   .max_age = config->max_age};
 	size_t head = (sizeof(*d->state) + ports * sizeof(d->state->port[0]) + 4095) & ~4095ul;
 
@@ -124,6 +128,10 @@ static int set_up(struct daemon *d, const char *code)
 	int error;
 
 	d->bell = -1;
+	d->vlans = config_vlans(&d->config);
+	if (d->vlans)
+		d->vlans = d->vlans + MORE_VLANS < RVS_MAX_VLAN ? d->vlans + MORE_VLANS :
+								  RVS_MAX_VLAN;
 	if (elisa_open(NULL, &d->elisa))
 		return failed(d, "/dev/elisa");
 	make_bell(d);
@@ -193,6 +201,13 @@ static void read_again(struct daemon *d, const char *file)
 			     file);
 		return;
 	}
+	if (config_vlans(&config) > d->vlans) {
+		output_print(STDERR_FILENO,
+			     "elisa-vmnet: %s: %u VLANs, more than the %u that there is room for; "
+			     "restart it for more\n",
+			     file, config_vlans(&config), d->vlans);
+		return;
+	}
 	ports_reconfigure(d, &config);
 }
 
@@ -211,15 +226,38 @@ static bool wait_for_work(struct daemon *d, int timeout_ms)
 	return d->bell >= 0 && read(d->bell, &times, sizeof(times)) == sizeof(times);
 }
 
-static int run(struct daemon *d, const char *config, const char *report)
+static bool has_limits(const struct config *config)
+{
+	for (uint32_t i = 0; i < config->port_count; i++)
+		for (uint32_t limit = 0; limit < RVS_LIMITS; limit++)
+			if (config->port[i].policy.per_second[limit])
+				return true;
+	return false;
+}
+
+/* Refills ports with limits. Returns for how long we may sleep at most. */
+static int refill(struct daemon *d, double since, int sleep_ms)
+{
+	const int most = has_limits(&d->config) ?
+				 rvs_refill(d->rvs, (uint32_t)(1e6 * since)) ? REFILL_MS : FULL_MS :
+				 sleep_ms;
+
+	return most < sleep_ms ? most : sleep_ms;
+}
+
+static int run(struct daemon *d, const char *config, const char *report, const char *metrics)
 {
 	const int idle_ms = d->bell >= 0 ? IDLE_MS : QUIET_MS;
-	double busy_until = 0, aged = seconds(), now;
+	double busy_until = 0, aged = seconds(), refilled = aged, now = aged;
 	long removed;
 
 	while (!stop) {
-		bool changed = wait_for_work(d, seconds() < busy_until ? BUSY_MS : idle_ms);
+		const int sleep_ms =
+			refill(d, now - refilled, now < busy_until ? BUSY_MS : idle_ms);
+		bool changed;
 
+		refilled = now;
+		changed = wait_for_work(d, sleep_ms);
 		now = seconds();
 		if (take_events(d) || changed)
 			busy_until = now + BUSY_LONG;
@@ -237,13 +275,15 @@ static int run(struct daemon *d, const char *config, const char *report)
 				return -1;
 			if (report)
 				report_write(d, report);
+			if (metrics)
+				report_metrics(d, metrics);
 		}
 	}
 	return 0;
 }
 
 struct options {
-	const char *config, *code, *report, *show;
+	const char *config, *code, *report, *metrics, *show;
 	bool only_check;
 };
 
@@ -256,6 +296,8 @@ static const struct program_option known[] = {
 		    "the switch's code\n(default " SWITCH_FILE ")"),
 	OPTION_TEXT("report", "FILE", "a file", report,
 		    "write the state of all ports there every second, as JSON"),
+	OPTION_TEXT("metrics", "FILE", "a file", metrics,
+		    "write the counters there as OpenMetrics text, for Prometheus"),
 	OPTION_TEXT("show", "FILE", "a file", show, "print such a report as a table"),
 };
 
@@ -292,7 +334,7 @@ static int manage(const struct options *options)
 	if (!error) {
 		output_print(STDOUT_FILENO, "export %s: %u ports\n", d.config.export_name,
 			     d.config.port_count);
-		error = run(&d, options->config, options->report);
+		error = run(&d, options->config, options->report, options->metrics);
 	}
 	tear_down(&d);
 	return output_end(error);

@@ -193,7 +193,9 @@ int ports_look(struct daemon *d)
 static bool same_policy(const struct rvs_policy *a, const struct rvs_policy *b)
 {
 	return !memcmp(a->mac, b->mac, sizeof(a->mac)) && a->flags == b->flags &&
-	       a->features == b->features && a->max_learned == b->max_learned && a->mbps == b->mbps;
+	       a->features == b->features && a->max_learned == b->max_learned &&
+	       a->mbps == b->mbps && a->vlan == b->vlan &&
+	       !memcmp(a->trunk, b->trunk, sizeof(*a) - offsetof(struct rvs_policy, trunk));
 }
 
 static bool same_port(const struct port_config *a, const struct port_config *b)

@@ -11,29 +11,57 @@
 #include "daemon.h"
 #include "output.h"
 #include "port_stats.h"
+#include "see.h"
+#include "vlans.h"
 
 static void add(json_object *to, const char *key, uint64_t value)
 {
 	json_object_object_add(to, key, json_object_new_uint64(value));
 }
 
+static const char *name_of(const void *daemon, uint32_t place)
+{
+	const struct daemon *d = daemon;
+
+	return place && place <= d->config.port_count ? d->config.port[place - 1].name : "";
+}
+
+static struct see see_of(const struct daemon *d)
+{
+	return (struct see){.rvs = d->rvs,
+			    .first = 1,
+			    .count = d->config.port_count,
+			    .name = name_of,
+			    .owner = d};
+}
+
 static json_object *port_report(const struct daemon *d, uint32_t place)
 {
 	json_object *port = json_object_new_object();
+	const struct see see = see_of(d);
+	const struct rvs_policy *policy = &d->config.port[place - 1].policy;
 	struct rvs_stats stats = {0};
+	char trunk[4096];
 
 	rvs_port_stats(d->rvs, place, &stats);
 	json_object_object_add(port, "name",
 			       json_object_new_string(d->config.port[place - 1].name));
+	if (policy->vlan)
+		add(port, "vlan", policy->vlan);
+	vlans_print(policy->trunk, trunk, sizeof(trunk));
+	if (*trunk)
+		json_object_object_add(port, "trunk", json_object_new_string(trunk));
 	add(port, "attachment", d->port[place].attachment);
 	json_object_object_add(port, "link",
 			       json_object_new_boolean(d->port[place].link == VMNET_UP));
 	port_stats_add(port, &stats);
+	json_object_object_add(port, "queues", see_queues(&see, place));
 	return port;
 }
 
 int report_write(const struct daemon *d, const char *file)
 {
+	const struct see see = see_of(d);
 	json_object *root = json_object_new_object(), *ports = json_object_new_array();
 	char temporary[300];
 	int error;
@@ -44,9 +72,20 @@ int report_write(const struct daemon *d, const char *file)
 	for (uint32_t place = 1; place <= d->config.port_count; place++)
 		json_object_array_add(ports, port_report(d, place));
 	json_object_object_add(root, "ports", ports);
+	json_object_object_add(root, "table", see_table(&see, d->state->now));
 	error = json_object_to_file(temporary, root) || rename(temporary, file);
 	json_object_put(root);
 	if (!error)
+		return 0;
+	output_print(STDERR_FILENO, "elisa-vmnet: %s: %s\n", file, strerror(errno));
+	return -1;
+}
+
+int report_metrics(const struct daemon *d, const char *file)
+{
+	const struct see see = see_of(d);
+
+	if (!see_metrics(&see, file))
 		return 0;
 	output_print(STDERR_FILENO, "elisa-vmnet: %s: %s\n", file, strerror(errno));
 	return -1;
@@ -70,6 +109,26 @@ static void show_port(FILE *to, json_object *port)
 	json_object_object_foreach(drops, reason, count)
 		fprintf(to, " %s=%s", reason, json_object_get_string(count));
 	fputc('\n', to);
+}
+
+/* Addresses and where they are, if the report has them. */
+static void show_table(FILE *to, json_object *table)
+{
+	if (!json_object_is_type(table, json_type_array) || !json_object_array_length(table))
+		return;
+	fprintf(to, "\n%-18s %5s %-16s %s\n", "address", "vlan", "port", "heard");
+	for (size_t i = 0; i < json_object_array_length(table); i++) {
+		json_object *entry = json_object_array_get_idx(table, i), *age;
+
+		if (!json_object_is_type(entry, json_type_object))
+			continue;
+		age = json_object_object_get(entry, "age");
+		fprintf(to, "%-18s %5llu %-16s %s%s\n",
+			json_object_get_string(json_object_object_get(entry, "mac")),
+			(unsigned long long)number(entry, "vlan"),
+			json_object_get_string(json_object_object_get(entry, "port")),
+			age ? json_object_get_string(age) : "static", age ? " s ago" : "");
+	}
 }
 
 static bool is_port(json_object *port)
@@ -116,6 +175,7 @@ int report_show(const char *file)
 		"drops");
 	for (size_t i = 0; i < json_object_array_length(ports); i++)
 		show_port(to, json_object_array_get_idx(ports, i));
+	show_table(to, json_object_object_get(root, "table"));
 	fclose(to);
 	output_text(STDOUT_FILENO, text);
 	json_object_put(root);

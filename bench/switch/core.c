@@ -2,7 +2,8 @@
 /*
  * What the switch costs: nanoseconds per packet for filling descriptors, forwarding and draining,
  * beside a bare copy of the same bytes between the same buffers in the same run. Medians of repeats
- * that take turns. It must never count a packet that did not arrive.
+ * that take turns. It must never count a packet that did not arrive. On a machine with other work
+ * --instructions counts what rvs_forward() runs instead, one by one: that is the same each time.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -13,6 +14,7 @@
 #include <time.h>
 #include <rvif/driver.h>
 #include <rvs.h>
+#include "count.h"
 #include "options.h"
 
 enum {
@@ -39,6 +41,7 @@ static struct station stations[MAX_PORTS];
 static const struct setup *now;
 static struct options {
 	bool quick;
+	bool counting;
 	uint32_t repeats, milliseconds;
 } options = {.repeats = 15, .milliseconds = 4};
 
@@ -69,6 +72,14 @@ static inline uint32_t frame_size(uint32_t i)
 					  576, 64,  64, 576, 64,   64, 576, 64};
 
 	return now->size == IMIX ? imix[i & 15] : now->size;
+}
+
+static const char *size_name(char *to, size_t room)
+{
+	if (now->size == IMIX)
+		return "imix";
+	snprintf(to, room, "%u", now->size);
+	return to;
 }
 
 /* The receiver of a station's frame i: all others in turn. */
@@ -212,8 +223,8 @@ static inline void fill(struct station *station, uint32_t batch)
 	rvif_ring_publish(tx);
 }
 
-/* One sender, all receivers of its batch. Returns packets that arrived. */
-static uint64_t switch_batch(uint32_t from)
+/* One sender, all receivers of its batch, forwarded by this function. Returns how many arrived. */
+static inline uint64_t move_batch(uint32_t from, __typeof__(rvs_forward) *forward)
 {
 	const uint32_t batch = now->batch, first = stations[from].tx.posted;
 	const uint32_t receivers = now->active - 1 < batch ? now->active - 1 : batch;
@@ -221,11 +232,16 @@ static uint64_t switch_batch(uint32_t from)
 	uint64_t arrived = 0;
 
 	fill(&stations[from], batch);
-	if (rvs_forward(rvs, 0, from, 0, batch, 0, &result) || result.delivered != batch)
+	if (forward(rvs, 0, from, 0, batch, 0, &result) || result.delivered != batch)
 		fail("not all delivered", (int)result.delivered);
 	for (uint32_t i = 0; i < receivers; i++)
 		arrived += drain(&stations[receiver(from, (first + i) % RING)]);
 	return arrived;
+}
+
+static uint64_t switch_batch(uint32_t from)
+{
+	return move_batch(from, rvs_forward);
 }
 
 /* The same bytes between the same buffers, and nothing else. */
@@ -345,6 +361,42 @@ static double run_threads(void)
 	return time * 1e9 / (double)arrived;
 }
 
+/* ------------------------------------------------------------------------------ instructions */
+
+static int counted_forward(struct rvs *sw, uint32_t sender, uint32_t port, uint32_t queue,
+			   uint32_t budget, uint32_t time, struct rvs_result *result)
+{
+	int error;
+
+	count_begin();
+	error = rvs_forward(sw, sender, port, queue, budget, time, result);
+	count_end();
+	return error;
+}
+
+/* Of a few batches, once all senders have sent. */
+static void count(const struct setup *setup)
+{
+	const uint32_t senders = setup->active == 2 ? 1 : setup->active, counted = 4;
+	uint64_t packets = 0, instructions;
+	char size[16];
+
+	set_up(setup);
+	add_idle();
+	for (uint32_t i = 0; i < 2 * RING / setup->batch * senders; i++)
+		switch_batch(i % senders);
+	instructions = count_steps();
+	for (uint32_t i = 0; i < counted; i++)
+		packets += move_batch(i % senders, counted_forward);
+	instructions = count_steps() - instructions;
+	printf("result bench=instructions impl=%s size=%s batch=%u ports=%u per_packet=%.2f\n",
+	       BENCH_IMPL, size_name(size, sizeof(size)), setup->batch, setup->active + setup->idle,
+	       (double)instructions / (double)packets);
+	fflush(stdout);
+	remove_idle();
+	tear_down();
+}
+
 /* ---------------------------------------------------------------------------------- results */
 
 static int compare(const void *a, const void *b)
@@ -363,13 +415,12 @@ static double median(double *values, unsigned count)
 /* alone: the same without the idle ports, or 0 */
 static void print(const char *impl, double ns, double copy, double alone)
 {
-	char size[16] = "imix";
+	char size[16];
 
-	if (now->size != IMIX)
-		snprintf(size, sizeof(size), "%u", now->size);
 	printf("result bench=core impl=%s size=%s batch=%u ports=%u threads=%u ns_per_packet=%.1f "
 	       "x_copy=%.2f",
-	       impl, size, now->batch, now->active + now->idle, now->threads, ns, ns / copy);
+	       impl, size_name(size, sizeof(size)), now->batch, now->active + now->idle,
+	       now->threads, ns, ns / copy);
 	if (alone > 0)
 		printf(" x_without_idle=%.3f", ns / alone);
 	putchar('\n');
@@ -405,6 +456,8 @@ static const struct program_option known[] = {
 		      "measurements of which the median counts (default 15)"),
 	OPTION_NUMBER("ms", "N", "a number of milliseconds", milliseconds, 1, 1e6,
 		      "milliseconds of each (default 4)"),
+	OPTION_FLAG("instructions", counting,
+		    "count instructions, \"result bench=instructions ...\""),
 };
 
 static const struct program program = {
@@ -441,7 +494,10 @@ int main(int argc, char **argv)
 
 				setup.size = sizes[size];
 				setup.batch = batches[batch];
-				measure(&setup);
+				if (!options.counting)
+					measure(&setup);
+				else if (setup.threads == 1)
+					count(&setup);
 			}
 	return 0;
 }

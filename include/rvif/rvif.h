@@ -98,6 +98,7 @@ enum rvif_reason {
 	RVIF_MAC_NOT_ALLOWED, /* the owner gave this port another address */
 	RVIF_NO_TABLE_ROOM,   /* the forwarding table has no place for the address */
 	RVIF_NOT_UP,	      /* the driver is down, or was started anew in the meantime */
+	RVIF_NO_VLAN, /* the switch has no room for the VLANs that its owner gave the port */
 	RVIF_REASONS,
 };
 

@@ -23,6 +23,7 @@ static const char *const reasons[RVIF_REASONS] = {
 	[RVIF_MAC_NOT_ALLOWED] = "the port was given another MAC address",
 	[RVIF_NO_TABLE_ROOM] = "no room in the forwarding table for the MAC address",
 	[RVIF_NOT_UP] = "the driver is down or was started anew",
+	[RVIF_NO_VLAN] = "no room in the switch for the VLANs of the port",
 };
 
 const char *rvif_strreason(int reason)

@@ -55,11 +55,15 @@ static void set_up(void)
 
 static void attach(struct rvs *rvs, uint32_t port, struct input *input)
 {
-	struct rvs_policy policy = {.flags = take(input, 1) & 7,
-				    .features = RVIF_F_ALL,
-				    .max_learned = take(input, 1) & 15};
+	struct rvs_policy policy = {.flags = take(input, 1) & 127, .features = RVIF_F_ALL};
+	const uint32_t rules = take(input, 1);
 	struct rvif_header *header = rvif_header(&vnics[port]);
 
+	policy.max_learned = rules & 15;
+	policy.vlan = rules & 16 ? 1 + (rules >> 6) : 0;
+	policy.trunk[0] = rules & 32 ? 6 : 0;
+	policy.per_second[port % RVS_LIMITS] = rules >> 7 ? 1000 : 0;
+	policy.ipv4_count = 1;
 	header->config = good[port];
 	memset(vnics[port].region + RVIF_HEADER_SIZE, 0,
 	       vnics[port].layout.tx_rings - RVIF_HEADER_SIZE);
@@ -100,6 +104,7 @@ static void step(struct rvs *rvs, struct input *input)
 		break;
 	case 5:
 		rvs_table_flush(rvs, (int)port - 1);
+		rvs_refill(rvs, port * 1000);
 		break;
 	case 6:
 		rvs_sender_gone(rvs, port % SENDERS);
@@ -137,6 +142,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 					  .senders = SENDERS,
 					  .queues = QUEUES,
 					  .buckets = 2,
+					  .vlans = 2,
 					  .max_age = 20,
 					  .seed = size};
 	struct input input = {data, size}, none = {NULL, 0};

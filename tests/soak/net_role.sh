@@ -24,7 +24,7 @@ again()
 
 case $(option net) in
 manager)
-	echo '{"ports": [{"name": "1"}, {"name": "2"}, {"name": "3"}], "port_mib": 8}' >/config.json
+	echo '{"ports": [{"name": "1", "open": true}, {"name": "2", "open": true}, {"name": "3", "open": true}], "port_mib": 8}' >/config.json
 	again elisa-vmnet --config /config.json --switch /vmnet_switch.so
 	;;
 a)

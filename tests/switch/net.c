@@ -2,18 +2,19 @@
 /* A switch with vNICs for tests; see net.h. It must behave as an honest driver unless told otherwise. */
 #include "net.h"
 
-static const struct rvs_config switch_config = {
+struct rvs_config net_config = {
 	.ports = NET_PORTS,
 	.senders = NET_SENDERS,
 	.queues = NET_QUEUES,
 	.buckets = 1024,
+	.vlans = 3,
 	.max_age = 300,
 	.seed = 7,
 };
 
 size_t net_switch_size(void)
 {
-	return rvs_size(&switch_config);
+	return rvs_size(&net_config);
 }
 
 struct net *net_new(void)
@@ -25,7 +26,7 @@ struct net *net_new(void)
 	assert_true(size > 0);
 	net->rvs = aligned_alloc(RVS_ALIGNMENT, size);
 	assert_non_null(net->rvs);
-	assert_int_equal(rvs_init(net->rvs, size, &switch_config), 0);
+	assert_int_equal(rvs_init(net->rvs, size, &net_config), 0);
 	net->now = 1000;
 	return net;
 }
@@ -268,7 +269,7 @@ void net_check_sums(struct net *net)
 	uint64_t delivered = 0, received = 0;
 	struct rvs_stats stats;
 
-	for (uint32_t port = 0; port < NET_PORTS; port++) {
+	for (uint32_t port = 0; port < net_config.ports; port++) {
 		uint64_t drops = 0;
 
 		assert_int_equal(rvs_port_stats(net->rvs, port, &stats), 0);

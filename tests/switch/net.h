@@ -46,6 +46,9 @@ struct net_options {
 	uint32_t buffers; /* receive buffers to post in each queue; UINT32_MAX: all */
 };
 
+/* Of the next net_new; ports at most NET_PORTS. */
+extern struct rvs_config net_config;
+
 struct net *net_new(void);
 /* Bytes at net->rvs. */
 size_t net_switch_size(void);

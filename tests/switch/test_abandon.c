@@ -13,13 +13,15 @@ enum {
 	FRAMES = 6,
 };
 
-static struct net *make_net(uint32_t sender_flags)
+static struct net *make_net(uint32_t sender_flags, uint64_t limit)
 {
 	struct net_options options = net_defaults();
 	struct net *net = net_new();
 
 	options.config.features = options.policy.features = RVIF_F_CSUM;
 	options.policy.flags = sender_flags;
+	for (int i = 0; i < RVS_LIMITS; i++)
+		options.policy.per_second[i] = limit;
 	net_mac(options.config.mac, SENDER);
 	assert_int_equal(net_add_with(net, SENDER, &options), 0);
 	net_add(net, ONE);
@@ -128,12 +130,11 @@ static void go_on_without_it(struct net *net, uint32_t n)
 	assert_int_equal(rvs_table_age(net->rvs, net->now), 0);
 }
 
-static void abandoned_after_each_instruction(void **state)
+static void abandoned_after_each_instruction(uint64_t limit)
 {
-	struct net *net = make_net(0);
+	struct net *net = make_net(0, limit);
 	uint32_t n;
 
-	(void)state;
 	/* twice, so that records of the first time lie about */
 	for (int round = 0; round < 2; round++) {
 		rvs_table_flush(net->rvs, -1);
@@ -150,6 +151,18 @@ static void abandoned_after_each_instruction(void **state)
 		assert_true(held > 100);
 	}
 	net_free(net);
+}
+
+static void abandoned(void **state)
+{
+	(void)state;
+	abandoned_after_each_instruction(0);
+}
+
+static void abandoned_within_limits(void **state)
+{
+	(void)state;
+	abandoned_after_each_instruction(1000000);
 }
 
 static void detach_receiver(struct net *net, uint32_t n)
@@ -180,7 +193,7 @@ static void detach_receiver(struct net *net, uint32_t n)
 /* The receiver's port goes away while a sender is stopped in it: not before that one is gone. */
 static void detached_while_a_sender_is_inside(void **state)
 {
-	struct net *net = make_net(0);
+	struct net *net = make_net(0, 0);
 
 	(void)state;
 	busy = 0;
@@ -208,7 +221,7 @@ static void apply(void *argument)
 /* What the sender's memory may become at any instruction. The frame is one of 64 bytes to ONE. */
 static void changed_after_each_instruction(struct change (*what)(struct net *net), uint32_t flags)
 {
-	struct net *net = make_net(flags);
+	struct net *net = make_net(flags, 0);
 	uint8_t frame[65536], own[6];
 	uint32_t sent = 0, done = 0;
 
@@ -316,10 +329,64 @@ static void posted_changes(void **state)
 	changed_after_each_instruction(posted_jumps, 0);
 }
 
+/* Of a frame that is changed like this in the sender's memory only what was checked is delivered. */
+static void delivered_as_checked(const struct rvs_policy *policy, uint8_t *sent, uint32_t length,
+				 uint32_t at, const uint8_t *bytes, uint8_t count)
+{
+	struct net *net = net_new();
+	struct net_options options = net_defaults();
+	uint32_t done = 0, got = 0;
+	uint8_t frame[65536];
+
+	options.policy = *policy;
+	net_mac(options.config.mac, SENDER);
+	assert_int_equal(net_add_with(net, SENDER, &options), 0);
+	options.policy = net_defaults().policy;
+	options.policy.trunk[0] = policy->trunk[0] ? policy->trunk[0] | 1u << 20 : 0;
+	net_mac(options.config.mac, ONE);
+	assert_int_equal(net_add_with(net, ONE, &options), 0);
+	net_mac(sent, ONE);
+	net_mac(sent + 6, SENDER);
+	for (uint32_t n = 1; !done; n += 7) { /* it lies there for longer */
+		struct change change = {.length = count};
+
+		memcpy(change.bytes, bytes, count);
+		net_post(net, SENDER, 0, sent, length);
+		change.at = net->port[SENDER].vnic.region + last_desc(net)->offset + at;
+		done = (uint32_t)step_and_disturb(net, 0, SENDER, n, apply, &change);
+		while (net_receive(net, ONE, 0, frame, NULL)) {
+			assert_memory_equal(frame + at, sent + at, count);
+			got++;
+		}
+		net_check_sums(net);
+	}
+	assert_true(got > 20);
+	net_free(net);
+}
+
+static void tag_changes(void **state)
+{
+	const struct rvs_policy policy = {.trunk = {1u << 10}};
+	uint8_t sent[68] = {[12] = 0x81, [15] = 10};
+
+	(void)state;
+	delivered_as_checked(&policy, sent, sizeof(sent), 12, (const uint8_t[]){0x81, 0, 0, 20}, 4);
+}
+
+static void ip_address_changes(void **state)
+{
+	const struct rvs_policy policy = {
+		.flags = RVS_CHECK_IP, .ipv4_count = 1, .ipv4 = {{10, 0, 0, 1}}};
+	uint8_t sent[200] = {[12] = 8, [14] = 0x45, [26] = 10, [29] = 1};
+
+	(void)state;
+	delivered_as_checked(&policy, sent, sizeof(sent), 26, (const uint8_t[]){10, 0, 0, 2}, 4);
+}
+
 /* The receiver's own driver reads where the switch did not write; here it asks for the buffer's place. */
 static void receive_descriptor_changes(void **state)
 {
-	struct net *net = make_net(0);
+	struct net *net = make_net(0, 0);
 	uint32_t done = 0;
 
 	(void)state;
@@ -348,14 +415,19 @@ static void receive_descriptor_changes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(abandoned_after_each_instruction),
+		cmocka_unit_test(abandoned),
+		cmocka_unit_test(abandoned_within_limits),
 		cmocka_unit_test(detached_while_a_sender_is_inside),
 		cmocka_unit_test(source_changes),
 		cmocka_unit_test(destination_changes),
 		cmocka_unit_test(descriptor_changes),
 		cmocka_unit_test(posted_changes),
+		cmocka_unit_test(tag_changes),
+		cmocka_unit_test(ip_address_changes),
 		cmocka_unit_test(receive_descriptor_changes),
 	};
 
+	net_config.ports = 4; /* all of the switch is copied for each instruction */
+	net_config.buckets = 64;
 	return cmocka_run_group_tests_name("stopped and disturbed", tests, NULL, NULL);
 }

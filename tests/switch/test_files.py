@@ -5,6 +5,7 @@
 import grp
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -53,6 +54,69 @@ def exchange(directory, sender, receiver):
         time.sleep(0.2)
         report = json.loads(rx.end(signal.SIGINT))
     return report["received"], report["lost"], report["disordered"]
+
+
+def sent_to(directory, settings):
+    """What a receiver gets of frames from a port, with these settings of the two."""
+    a, b = directory + "/a.vnic", directory + "/b.vnic"
+    with Program(directory, FWD, "--quiet", a + settings[0], b + settings[1]):
+        return exchange(directory, a, b)[0]
+
+
+def test_settings(directory):
+    assert sent_to(directory, (",vlan=10", ",vlan=10")) > 0
+    assert sent_to(directory, (",vlan=10", ",vlan=20")) == 0
+    assert sent_to(directory, ("", ",vlan=20")) == 0
+    assert sent_to(directory, (",isolated", "")) > 0
+    assert sent_to(directory, (",isolated", ",share,isolated")) == 0
+    assert sent_to(directory, (",ip=10.0.0.1+::1", "")) == 0
+    assert 1 <= sent_to(directory, (",frames=100,bytes=100000,floods=5", "")) <= 200
+    assert sent_to(directory, (",trunk=7,vlan=10", ",vlan=10,trunk=20+30-40")) > 0
+    for wrong in ",vlan=0", ",vlan=4095", ",vlan=1x", ",trunk=", ",trunk=5-4", ",vlan=1,trunk=x", \
+            ",ip=", ",ip=1.2.3", ",frames=0", ",bytes=1k", ",isolated=1", ",share,floods=-1":
+        tried = subprocess.run([FWD, directory + "/a.vnic" + wrong], capture_output=True, timeout=LIMIT, check=False)
+        assert tried.returncode == 2 and wrong[1:].split(",")[-1].encode() in tried.stderr, (wrong, tried)
+    # a comma may be a part of a name
+    name = directory + "/a,b.vnic"
+    with Program(directory, FWD, "--quiet", name + ",vlan=3", directory + "/b.vnic,vlan=3"):
+        assert exchange(directory, name, directory + "/b.vnic")[0] > 0
+
+
+def test_what_is_seen(directory):
+    """Queues, the table and OpenMetrics, which Prometheus' own parser would take: names, labels, numbers, an end."""
+    a, b, metrics = directory + '/a"\\b.vnic', directory + "/b.vnic", directory + "/metrics"
+    with Program(directory, FWD, "--json", "--interval", "0", "--metrics", metrics, a + ",vlan=10", b + ",vlan=10") as fwd:
+        assert exchange(directory, a, b)[0] > 0
+        report = json.loads(fwd.end())
+    sender = report["ports"][0]
+    # its driver has gone: counters stay, queues and addresses do not
+    assert sender["sent"] == 1000 and sender["queues"] == [] and report["table"] == [], report
+    with open(metrics, encoding="utf-8") as file:
+        lines = file.read().split("\n")
+    assert lines[-2:] == ["# EOF", ""]
+    names = {line.split()[2] for line in lines if line.startswith("# TYPE")}
+    for line in lines[:-2]:
+        if not line.startswith("#"):
+            match = re.fullmatch(r'(\w+){port="(?:[^"\\\n]|\\["\\n])*"(?:,(?:queue="\d+"|reason="\w+"))?} (\d+)', line)
+            assert match and (match[1] in names or match[1].removesuffix("_total") in names), line
+    assert any('port="%s/a\\"\\\\b.vnic",reason="full"} 0' % directory in line for line in lines), lines
+
+
+def test_what_is_seen_while_it_runs(directory):
+    """Two drivers with the same address, in two VLANs."""
+    a, b, metrics = directory + "/a.vnic", directory + "/b.vnic", directory + "/metrics"
+    with Program(directory, FWD, "--json", "--interval", "0.2", "--metrics", metrics, a + ",vlan=10", b + ",vlan=20") as fwd, \
+         Program(directory, PKTGEN, "rx", "--interval", "0", b), Program(directory, PKTGEN, "rx", "--interval", "0", a):
+        eventually(lambda: attached(a) and attached(b))
+        time.sleep(1)
+        fwd.process.send_signal(signal.SIGTERM)
+        lines = fwd.process.communicate(timeout=LIMIT)[0].decode().splitlines()
+        assert fwd.process.returncode == 0
+    last = json.loads(lines[-1])
+    assert [len(port["queues"]) for port in last["ports"]] == [1, 1], last
+    assert {entry["port"]: (entry["vlan"], entry["static"]) for entry in last["table"]} == {a: (10, True), b: (20, True)}, last
+    with open(metrics, encoding="utf-8") as file:
+        assert 'rvs_port_up{port="%s"} 1\n' % a in file.read()
 
 
 def test_second_switch(directory):

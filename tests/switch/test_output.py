@@ -220,10 +220,10 @@ def test_names(directory):
     for name in (b"plain", b'quo"te', b"new\nline", "ü€😀".encode(), b"latin1-\xfc", b"cut-\xe2\x82", b"\xff", b"\xc0\xaf",
                  b"\xed\xa0\x80", b"\xf4\x90\x80\x80"):
         path = directory.encode() + b"/" + name
-        switch = run(FWD, "--json", "--interval", "0", path, stdout=subprocess.PIPE)
-        time.sleep(0.05)
+        switch = run(FWD, "--json", "--interval", "0.01", path, stdout=subprocess.PIPE)
+        said = json.loads(switch.stdout.readline().decode("utf-8"))["ports"][0]["vnic"]
         switch.terminate()
-        said = json.loads(switch.communicate(timeout=LIMIT)[0].decode("utf-8"))["ports"][0]["vnic"]
+        switch.communicate(timeout=LIMIT)
         assert said == path.decode("utf-8", "replace") or "\ufffd" in said, (name, said)
         try:
             assert said == path.decode("utf-8")

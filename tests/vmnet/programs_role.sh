@@ -57,7 +57,7 @@ udp()
 
 case $(sed -n 's/.*vmnet=\([a-z]*\).*/\1/p' /proc/cmdline) in
 manager)
-	echo '{"ports": [{"name": "first"}, {"name": "second"}], "queues": 2, "port_mib": 16}' >/config.json
+	echo '{"ports": [{"name": "first", "open": true}, {"name": "second", "open": true}], "queues": 2, "port_mib": 16}' >/config.json
 	until elisa-vmnet --config /config.json --switch /vmnet_switch.so; do sleep 1; done
 	;;
 server)

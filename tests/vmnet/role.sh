@@ -139,7 +139,7 @@ survive()
 case $(sed -n 's/.*vmnet=\([a-z]*\).*/\1/p' /proc/cmdline) in
 manager)
 	cat >/config.json <<-'END'
-	{"ports": [{"name": "first"}, {"name": "second"}, {"name": "third"}],
+	{"ports": [{"name": "first", "open": true}, {"name": "second", "open": true}, {"name": "third", "open": true}],
 	 "queues": 2, "port_mib": 8}
 	END
 	until elisa-vmnet --config /config.json --switch /vmnet_switch.so --report /report.json; do

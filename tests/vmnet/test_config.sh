@@ -27,11 +27,11 @@ bad()
 	grep -qF -- "$1" "$folder/error" || fail "$2: no '$1' in: $(cat "$folder/error")"
 }
 
-good '{"ports": [{}]}'
+good '{"ports": [{"open": true}]}'
 good '{"export": "net.1", "queues": 128, "port_mib": 256, "max_age": 1, "limit_us": 100, "ports": [
   {"name": "a", "ticket_file": "/x", "mac": "02:00:00:00:00:01", "check_source": false, "learning": false,
    "offloads": false, "link_local": true, "max_learned": 0, "mbps": 100, "static": ["02:00:00:00:00:02", "02:00:00:00:00:03"]},
-  {"name": "b"}]}'
+  {"name": "b", "open": true}]}'
 bad 'there are no "ports"' '{}'
 bad 'holds no object' '[]'
 bad 'unknown key "port"' '{"port": []}'
@@ -46,7 +46,7 @@ bad '"mac": "02:00:00:00:00" is no address' '{"ports": [{"mac": "02:00:00:00:00"
 bad '"mac": "02:00:00:00:00:01x" is no address' '{"ports": [{"mac": "02:00:00:00:00:01x"}]}'
 bad '"static": "x" is no list' '{"ports": [{"static": "x"}]}'
 bad '"check_source": 1 is neither true nor false' '{"ports": [{"check_source": 1}]}'
-bad 'two ports are called "a"' '{"ports": [{"name": "a"}, {"name": "a"}]}'
+bad 'two ports are called "a"' '{"ports": [{"open": true, "name": "a"}, {"open": true, "name": "a"}]}'
 bad '"name": "" is no text' '{"ports": [{"name": ""}]}'
 bad 'a port is no object: 7' '{"ports": [7]}'
 bad "$folder/config" '{"ports": '
@@ -74,7 +74,7 @@ bad 'line 1, column 23: a control character in a text' '{"ports": [{"name": "a
 b"}]}'
 bad '"name": "a\nb" is no text of 1 to 31 bytes without control characters' '{"ports": [{"name": "a\nb"}]}'
 bad 'is no text of 1 to 255 bytes without control' '{"ports": [{"ticket_file": "a\u007f"}]}'
-bad 'port 2: "mac": "+2:00:00:00:00:01" is no address' '{"ports": [{}, {"mac": "+2:00:00:00:00:01"}]}'
+bad 'port 2: "mac": "+2:00:00:00:00:01" is no address' '{"ports": [{"open": true}, {"mac": "+2:00:00:00:00:01"}]}'
 for mac in 2:00:00:00:00:001 ' 2:00:00:00:00:01' '02-00-00-00-00-01' 02:00:00:00:00:0 00:00:00:00:00:00 02:00:00:00:00:0g \
 	0x:00:00:00:00:01 02:00:00:00:00:01: 020000000001; do
 	bad "is no address" "{\"ports\": [{\"mac\": \"$mac\"}]}"
@@ -84,10 +84,10 @@ for value in 08 +8 8. .8 0x8 8e 1e+ NaN Infinity TRUE "'8'" nul '' - '[8,]' '{"a
 	bad 'line 1, column' "{\"ports\": [{}], \"queues\": $value}"
 done
 for value in 8.0 8e0 99999999999999999999 -8 '"8"' null '[]' true; do
-	bad 'is no number from 1 to 128' "{\"ports\": [{}], \"queues\": $value}"
+	bad 'is no number from 1 to 128' "{\"ports\": [{\"open\": true}], \"queues\": $value}"
 done
 bad 'too many levels' "$(printf '[%.0s' $(seq 100))"
-good "$(printf '\t{"ports"\r\n:[{"name":"\303\274\\"\\\\\\/"}] } \n\n')"
+good "$(printf '\t{"ports"\r\n:[{"open":true,"name":"\303\274\\"\\\\\\/"}] } \n\n')"
 head -c 1100000 /dev/zero | tr '\0' ' ' >"$folder/config"
 "$vmnet" --config "$folder/config" --check 2>"$folder/error" && fail "more than 1 MiB"
 grep -q 'longer than 1 MiB' "$folder/error" || fail "$(cat "$folder/error")"
@@ -99,13 +99,50 @@ grep -q 'Is a directory' "$folder/error" || fail "$(cat "$folder/error")"
 
 # two ports that cannot both be
 bad '02:00:00:00:00:01 is an address of port "a" and of port "2"' \
-	'{"ports": [{"name": "a", "mac": "02:00:00:00:00:01"}, {"mac": "02:00:00:00:00:01"}]}'
+	'{"ports": [{"open": true, "name": "a", "mac": "02:00:00:00:00:01"}, {"open": true, "mac": "02:00:00:00:00:01"}]}'
 bad '02:aa:00:00:00:01 is an address of port "1" and of port "2"' \
-	'{"ports": [{"static": ["02:00:00:00:00:05", "02:AA:00:00:00:01"]}, {"mac": "02:aa:00:00:00:01"}]}'
+	'{"ports": [{"open": true, "static": ["02:00:00:00:00:05", "02:AA:00:00:00:01"]}, {"open": true, "mac": "02:aa:00:00:00:01"}]}'
 bad 'is an address of port "1" and of port "3"' \
-	'{"ports": [{"mac": "02:00:00:00:00:01"}, {}, {"static": ["02:00:00:00:00:01"]}]}'
-bad 'port 2: ports "1" and "2" have the same ticket_file /x' '{"ports": [{"ticket_file": "/x"}, {"ticket_file": "/x"}]}'
-good '{"ports": [{"mac": "02:00:00:00:00:01", "static": ["02:00:00:00:00:01"]}, {"mac": "02:00:00:00:00:02"}]}'
+	'{"ports": [{"open": true, "mac": "02:00:00:00:00:01"}, {"open": true}, {"open": true, "static": ["02:00:00:00:00:01"]}]}'
+bad 'port 2: ports "1" and "2" have the same ticket_file /x' '{"ports": [{"open": true, "ticket_file": "/x"}, {"open": true, "ticket_file": "/x"}]}'
+good '{"ports": [{"ticket_file": "/a", "mac": "02:00:00:00:00:01", "static": ["02:00:00:00:00:01"]},
+  {"ticket_file": "/b", "mac": "02:00:00:00:00:02"}]}'
+
+# VLANs; an address may be in two of them
+good '{"ports": [{"open": true, "vlan": 4094}, {"open": true, "trunk": "1,10-20,4094"},
+  {"open": true, "vlan": 5, "trunk": "6"}]}'
+for trunk in '""' '"0"' '"4095"' '"1,"' '"5-4"' '"1 2"' '"-3"' '"1-"' '"x"' '[ 1 ]' 7 '"18446744073709551617"'; do
+	bad "\"trunk\": $trunk is no list of VLANs" "{\"ports\": [{\"trunk\": $trunk}]}"
+done
+for vlan in 0 4095 '"1"'; do
+	bad "\"vlan\": $vlan is no number from 1 to 4094" "{\"ports\": [{\"vlan\": $vlan}]}"
+done
+for second in '"vlan": 2' '"trunk": "2-9"' '"trunk": "7", "vlan": 2'; do
+	good "{\"ports\": [{\"open\": true, \"vlan\": 1, \"mac\": \"02:00:00:00:00:01\"}, {\"open\": true, \"mac\": \"02:00:00:00:00:01\", $second}]}"
+	bad 'is an address of port "1"' \
+		"{\"ports\": [{\"open\": true, \"trunk\": \"2,7\", \"mac\": \"02:00:00:00:00:01\"}, {\"open\": true, \"mac\": \"02:00:00:00:00:01\", $second}]}"
+done
+
+# what a port may send
+good '{"ports": [{"open": true, "addresses": ["10.0.0.1", "2001:db8::1"], "isolated": true, "share_ring": false,
+  "frames_per_second": 0, "bytes_per_second": 1099511627776, "floods_per_second": 10}, {"open": true, "addresses": []}]}'
+for address in '"10.0.0"' '":"' '""' 7 null; do
+	bad "\"addresses\": $address is no IP address" "{\"ports\": [{\"addresses\": [$address]}]}"
+done
+bad '"addresses": "10.0.0.9" is no IP address, or there are more than 8' \
+	"{\"ports\": [{\"addresses\": [\"10.0.0.1\"$(printf ', "10.0.0.%d"' 2 3 4 5 6 7 8 9)]}]}"
+bad '"addresses": "10.0.0.1" is no list' '{"ports": [{"addresses": "10.0.0.1"}]}'
+for rate in -1 1099511627777 '"1"'; do
+	bad "\"bytes_per_second\": $rate is no number from 0 to 1099511627776" "{\"ports\": [{\"bytes_per_second\": $rate}]}"
+done
+
+# a port for whoever comes has to be meant
+bad 'port 1: it has no "ticket_file": any guest could take it; say "open": true' '{"ports": [{}]}'
+bad 'port 1: it has no "ticket_file"' '{"ports": [{"mac": "02:00:00:00:00:01"}]}'
+bad 'port 2: it has no "mac": any guest could take another one'"'"'s address' '{"ports": [{"open": true}, {"ticket_file": "/x"}]}'
+bad 'port 1: it has no "ticket_file"' '{"ports": [{"open": false}]}'
+bad '"open": 1 is neither true nor false' '{"ports": [{"open": 1}]}'
+good '{"ports": [{"ticket_file": "/x", "mac": "02:00:00:00:00:01"}]}'
 
 # any JSON but a report
 for report in '{}' '[]' 'null' '7' '{"ports": 7}' '{"ports": [7]}' '{"ports": [{}]}' '{"ports": [{"name": "a"}]}' \
@@ -117,8 +154,11 @@ done
 echo '{"ports": [{"name": "a", "link": true, "sent": 3, "drops": {"full": 2}}]}' >"$folder/report"
 "$vmnet" --show "$folder/report" | grep -q '^a .*up .*3.* full=2$' || fail "--show"
 
+echo '{"ports": [], "table": [{"mac": "02:00:00:00:00:01", "vlan": 7, "port": "a", "age": 3}, 7, {}]}' >"$folder/report"
+"$vmnet" --show "$folder/report" | grep -q '^02:00:00:00:00:01 *7 a *3 s ago$' || fail "--show with a table"
+
 # without /dev/elisa it says so, and what to do
-good '{"ports": [{}]}'
+good '{"ports": [{"open": true}]}'
 [ -e /dev/elisa ] || {
 	"$vmnet" --config "$folder/config" 2>"$folder/error" && fail "runs without /dev/elisa"
 	grep -q "/dev/elisa: .*modprobe elisa" "$folder/error" || fail "no device: $(cat "$folder/error")"

@@ -83,7 +83,7 @@ switch()
 
 case $(sed -n 's/.*vmnet=\([a-z]*\).*/\1/p' /proc/cmdline) in
 manager)
-	echo '{"ports": [{"name": "first"}, {"name": "second"}], "queues": 2, "port_mib": 8}' >/config.json
+	echo '{"ports": [{"name": "first", "open": true}, {"name": "second", "open": true}], "queues": 2, "port_mib": 8}' >/config.json
 	switch &
 	until sent; do sleep 2; done
 	kill -KILL $!

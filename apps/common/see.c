@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Counters and the forwarding table for operators; see see.h. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+#include "port_stats.h"
+#include "see.h"
+#include "utf8.h"
+
+#define ENTRIES 64
+
+/* -------------------------------------------------------------------------------------- JSON */
+
+static uint32_t queues_of(const struct see *see, uint32_t port)
+{
+	struct rvs_port_info info;
+
+	if (rvs_port_info(see->rvs, port, &info) || !info.attached)
+		return 0;
+	return info.tx_queues > info.rx_queues ? info.tx_queues : info.rx_queues;
+}
+
+json_object *see_queues(const struct see *see, uint32_t port)
+{
+	json_object *list = json_object_new_array();
+	const uint32_t queues = queues_of(see, port);
+
+	for (uint32_t queue = 0; queue < queues; queue++) {
+		json_object *object = json_object_new_object();
+		struct rvs_stats stats = {0};
+
+		rvs_queue_stats(see->rvs, port, queue, &stats);
+		port_stats_add(object, &stats);
+		json_object_array_add(list, object);
+	}
+	return list;
+}
+
+static json_object *entry_as_json(const struct see *see, const struct rvs_entry *entry,
+				  uint32_t now)
+{
+	json_object *object = json_object_new_object();
+	const int32_t age = (int32_t)(now - entry->heard);
+	char mac[MAC_TEXT_SIZE];
+
+	mac_text(entry->mac, mac);
+	json_object_object_add(object, "mac", json_object_new_string(mac));
+	json_object_object_add(object, "port", utf8_json(see->name(see->owner, entry->port)));
+	if (entry->vlan)
+		json_object_object_add(object, "vlan", json_object_new_int(entry->vlan));
+	json_object_object_add(object, "static", json_object_new_boolean(entry->is_static));
+	if (!entry->is_static)
+		json_object_object_add(object, "age", json_object_new_int(age > 0 ? age : 0));
+	return object;
+}
+
+json_object *see_table(const struct see *see, uint32_t now)
+{
+	json_object *list = json_object_new_array();
+	struct rvs_entry entries[ENTRIES];
+	uint64_t position = 0;
+	int count;
+
+	while ((count = rvs_table_dump(see->rvs, &position, entries, ENTRIES)) > 0)
+		for (int i = 0; i < count; i++)
+			json_object_array_add(list, entry_as_json(see, &entries[i], now));
+	return list;
+}
+
+/* ------------------------------------------------------------------------------- OpenMetrics */
+
+/* A label's value is UTF-8; backslashes, quotes and ends of line are escaped. */
+static void print_port(FILE *to, const struct see *see, uint32_t port)
+{
+	json_object *name = utf8_json(see->name(see->owner, port));
+
+	fputs("{port=\"", to);
+	for (const char *at = json_object_get_string(name); *at; at++) {
+		if (*at == '\n') {
+			fputs("\\n", to);
+			continue;
+		}
+		if (*at == '"' || *at == '\\')
+			fputc('\\', to);
+		fputc(*at, to);
+	}
+	fputc('"', to);
+	json_object_put(name);
+}
+
+static void print_counter(FILE *to, const struct see *see, const struct port_counter *counter)
+{
+	fprintf(to, "# TYPE %s counter\n# HELP %s %s\n", counter->metric, counter->metric,
+		counter->help);
+	for (uint32_t port = see->first; port < see->first + see->count; port++) {
+		const uint32_t queues = queues_of(see, port);
+
+		for (uint32_t queue = 0; queue < queues; queue++) {
+			struct rvs_stats stats = {0};
+
+			rvs_queue_stats(see->rvs, port, queue, &stats);
+			fprintf(to, "%s_total", counter->metric);
+			print_port(to, see, port);
+			fprintf(to, ",queue=\"%u\"} %llu\n", queue,
+				(unsigned long long)port_counter_of(counter, &stats));
+		}
+	}
+}
+
+static void print_drops(FILE *to, const struct see *see)
+{
+	fputs("# TYPE rvs_dropped_frames counter\n"
+	      "# HELP rvs_dropped_frames Frames of the port that were not delivered, by reason.\n",
+	      to);
+	for (uint32_t port = see->first; port < see->first + see->count; port++) {
+		struct rvs_stats stats = {0};
+
+		rvs_port_stats(see->rvs, port, &stats);
+		for (uint32_t reason = RVS_GOOD + 1; reason < RVS_DROPS; reason++) {
+			fputs("rvs_dropped_frames_total", to);
+			print_port(to, see, port);
+			fprintf(to, ",reason=\"%s\"} %llu\n", port_drop_name(reason),
+				(unsigned long long)stats.drops[reason]);
+		}
+	}
+}
+
+static void print_gauges(FILE *to, const struct see *see)
+{
+	static const char *const head[] = {
+		"# TYPE rvs_port_up gauge\n# HELP rvs_port_up Is the port's driver served?\n",
+		"# TYPE rvs_learned_addresses gauge\n"
+		"# HELP rvs_learned_addresses Addresses that the port has taught.\n"};
+	struct rvs_port_info info;
+
+	for (int gauge = 0; gauge < 2; gauge++) {
+		fputs(head[gauge], to);
+		for (uint32_t port = see->first; port < see->first + see->count; port++) {
+			rvs_port_info(see->rvs, port, &info);
+			fputs(gauge ? "rvs_learned_addresses" : "rvs_port_up", to);
+			print_port(to, see, port);
+			fprintf(to, "} %u\n", gauge ? info.learned : !!info.attached);
+		}
+	}
+}
+
+int see_metrics(const struct see *see, const char *file)
+{
+	char temporary[PATH_MAX];
+	int error;
+	FILE *to;
+
+	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.new", file) >= sizeof(temporary)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	to = fopen(temporary, "we");
+	if (!to)
+		return -1;
+	for (size_t i = 0; i < PORT_COUNTERS; i++)
+		print_counter(to, see, &port_counters[i]);
+	print_drops(to, see);
+	print_gauges(to, see);
+	fputs("# EOF\n", to);
+	error = ferror(to);
+	return fclose(to) || error || rename(temporary, file) ? -1 : 0;
+}

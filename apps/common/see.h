@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a switch's owner lets operators see of it: counters and the forwarding table. It only
+ * reads. */
+#ifndef COMMON_SEE_H
+#define COMMON_SEE_H
+
+#include <json-c/json.h>
+#include <stdint.h>
+#include <rvs.h>
+
+/* Ports from first on, what they are called, and how many queues one may have. */
+struct see {
+	struct rvs *rvs;
+	uint32_t first, count, queues;
+	const char *(*name)(const void *owner, uint32_t port);
+	const void *owner;
+};
+
+/* A list of its queues' counters. */
+json_object *see_queues(const struct see *see, uint32_t port);
+/* The forwarding table: addresses, their ports and VLANs, and how long ago each was heard. */
+json_object *see_table(const struct see *see, uint32_t now);
+
+/* All counters as OpenMetrics text (Prometheus), into a file that appears whole. 0, or -1 with
+ * errno. */
+int see_metrics(const struct see *see, const char *file);
+
+#endif

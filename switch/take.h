@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading a sender's descriptors and the heads of its frames: each word once, into variables, and
+ * nothing is believed before it was checked.
+ */
+#ifndef RVS_TAKE_H
+#define RVS_TAKE_H
+
+#include "internal.h"
+#include "copy.h"
+
+/* What plain frames of a port must lie within, for loops that hold it in registers. */
+struct rvs_bounds {
+	uint64_t size;
+	uint32_t buffers;
+	uint32_t longest; /* less RVIF_MIN_FRAME */
+};
+
+static inline struct rvs_bounds rvs_bounds_of(const struct rvs_port *port)
+{
+	return (struct rvs_bounds){
+		.size = port->size,
+		.buffers = port->layout.buffers,
+		.longest = port->max_frame - RVIF_MIN_FRAME,
+	};
+}
+
+/* The first word of a plain frame's descriptor: flags of 0, a length in range, data inside.
+ * Flags and length are compared as one. */
+static inline int rvs_is_plain(const struct rvs_bounds *bounds, uint64_t word)
+{
+	const uint32_t offset = (uint32_t)word, flags_length = (uint32_t)(word >> 32);
+
+	return flags_length - RVIF_MIN_FRAME <= bounds->longest && offset >= bounds->buffers &&
+	       (uint64_t)offset + flags_length <= bounds->size;
+}
+
+/* The first 14 bytes of a frame: its destination, and source and type. */
+static inline uint64_t rvs_read_dst(const uint8_t *data)
+{
+	return rvs_get_once(data) & RVS_MAC_MASK;
+}
+
+static inline uint64_t rvs_read_rest(const uint8_t *data)
+{
+	return rvs_get_once(data + 6);
+}
+
+/* take.c: reads up to limit frames of the queue and finds out where each goes. Returns how many
+ * descriptors they had; frames, good and bad ones, and the good ones' bytes. */
+uint32_t rvs_take(struct rvs_sender *s, uint32_t next, uint32_t posted, uint32_t limit,
+		  uint32_t *frames, uint64_t *bytes);
+
+#endif
