@@ -17,7 +17,7 @@
 
 static uint32_t get32(const uint8_t *at)
 {
-	return ((const struct rvs_half *)at)->value;
+	return ((const struct elisa_half_word *)at)->value;
 }
 
 static int has_ports(uint8_t protocol)
