@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A sender that stops for ever after any one instruction of a forward, and a vNIC that changes after any
- * one: nothing is left inconsistent, nothing that was checked is read again. Runs the freestanding
- * libraries as they are.
+ * A sender that stops for ever after any one instruction of a forward, and a vNIC that changes
+ * after any one: nothing is left inconsistent, nothing that was checked is read again. Runs the
+ * freestanding libraries as they are.
  */
-#include "step.h"
+#include <elisa/sub_test.h>
+#include "net.h"
 
 enum {
 	SENDER = 0,
@@ -97,6 +98,54 @@ static uint64_t frames_of(struct net *net, uint32_t port)
 	return stats.frames;
 }
 
+/*
+ * ----------------------------------------------------------- a forward, one instruction at a time
+ */
+
+/* What forwards, and what a test does to it. */
+struct forwarding {
+	struct net *net;
+	void (*stopped)(struct net *net, uint32_t n);
+	const struct change *change;
+};
+
+static void forward(void *context)
+{
+	struct net *net = ((const struct forwarding *)context)->net;
+
+	rvs_forward(net->rvs, 0, SENDER, 0, 1000, net->now, &net->result);
+}
+
+static void look(void *context, uint32_t n)
+{
+	const struct forwarding *forwarding = context;
+
+	forwarding->stopped(forwarding->net, n);
+}
+
+/*
+ * Forwards to the end and calls stopped(net, n) after each instruction n, in a world where the
+ * sender never ran on: the switch, the vNICs and their drivers' private state are put back. Returns
+ * how many there were.
+ */
+static uint32_t step_and_stop(struct net *net, void (*stopped)(struct net *net, uint32_t n))
+{
+	struct forwarding forwarding = {.net = net, .stopped = stopped};
+	struct elisa_step_memory memory[NET_PORTS + 2] = {{net, sizeof(*net)},
+							  {net->rvs, net_switch_size()}};
+	size_t count = 2;
+	long n;
+
+	for (uint32_t port = 0; port < NET_PORTS; port++)
+		if (net->port[port].open)
+			memory[count++] =
+				(struct elisa_step_memory){net->port[port].vnic.region,
+							   net->port[port].vnic.config.region_size};
+	n = elisa_step_each(forward, memory, count, look, &forwarding);
+	assert_true(n >= 0);
+	return (uint32_t)n;
+}
+
 static uint64_t frames_before;
 static uint32_t held, busy;
 
@@ -140,7 +189,7 @@ static void abandoned_after_each_instruction(void **state)
 		frames_before = frames_of(net, SENDER);
 		held = 0;
 		post_all(net);
-		n = step_and_stop(net, 0, SENDER, go_on_without_it);
+		n = step_and_stop(net, go_on_without_it);
 		assert_int_equal(net->result.frames, FRAMES + 1);
 		drain(net, ONE);
 		drain(net, MANY);
@@ -185,12 +234,14 @@ static void detached_while_a_sender_is_inside(void **state)
 	(void)state;
 	busy = 0;
 	post_all(net);
-	step_and_stop(net, 0, SENDER, detach_receiver);
+	step_and_stop(net, detach_receiver);
 	assert_true(busy > 20);
 	net_free(net);
 }
 
-/* ----------------------------------------------------------------- memory that changes meanwhile */
+/*
+ * ----------------------------------------------------------------- memory that changes meanwhile
+ */
 
 struct change {
 	uint8_t *at;
@@ -198,11 +249,22 @@ struct change {
 	uint8_t length;
 };
 
-static void apply(void *argument)
+static void apply(void *context)
 {
-	const struct change *change = argument;
+	const struct change *change = ((const struct forwarding *)context)->change;
 
 	memcpy(change->at, change->bytes, change->length);
+}
+
+/* Forwards to the end; after so many instructions the change happens. 1: the end came before. */
+static uint32_t step_and_disturb(struct net *net, uint32_t instructions,
+				 const struct change *change)
+{
+	struct forwarding forwarding = {.net = net, .change = change};
+	const int reached = elisa_step_once(forward, instructions, apply, &forwarding);
+
+	assert_true(reached >= 0);
+	return !reached;
 }
 
 /* What the sender's memory may become at any instruction. The frame is one of 64 bytes to ONE. */
@@ -222,7 +284,7 @@ static void changed_after_each_instruction(struct change (*what)(struct net *net
 		net_frame(sender, 64, destination, own, 3);
 		net_post(net, SENDER, 0, sender, 64);
 		change = what(net);
-		done = (uint32_t)step_and_disturb(net, 0, SENDER, n, apply, &change);
+		done = step_and_disturb(net, n, &change);
 		net_forward(net, SENDER, 0);
 		for (uint32_t port = ONE; port <= MANY; port++)
 			while ((length = net_receive(net, port, 0, frame, NULL))) {
@@ -316,7 +378,10 @@ static void posted_changes(void **state)
 	changed_after_each_instruction(posted_jumps, 0);
 }
 
-/* The receiver's own driver reads where the switch did not write; here it asks for the buffer's place. */
+/*
+ * The receiver's own driver reads where the switch did not write; here it asks for the buffer's
+ * place.
+ */
 static void receive_descriptor_changes(void **state)
 {
 	struct net *net = make_net(0);
@@ -333,7 +398,7 @@ static void receive_descriptor_changes(void **state)
 		net_frame(frame, 64, to, from, 3);
 		net_post(net, SENDER, 0, frame, 64);
 		change = receive_descriptor_leaves_the_region(net);
-		done = (uint32_t)step_and_disturb(net, 0, SENDER, n, apply, &change);
+		done = step_and_disturb(net, n, &change);
 		while (rvif_ring_completed(rx)) {
 			rx->reaped++;
 			rvif_ring_desc(rx, rx->posted)->offset = net->port[ONE].vnic.layout.buffers;
