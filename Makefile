@@ -15,6 +15,7 @@
 #   make bench        what a call costs, beside VMCALL and a system call; what the module costs VMs, exit by exit
 #   make bench-tenants  what a hostile tenant costs another one, in ten storms
 #   make bench-switch  what the switch costs, beside a bare copy; makes docs/bench-switch.png
+#   make bench-sub    what copies of the tool kit for functions cost, beside the switch's
 #   make bench-net    what a packet from guest to guest costs the host, beside virtio-net and vhost-net
 #   make check        static analysis, sanitizers, formatting
 #   make clean        build/ without the downloaded kernels
@@ -75,6 +76,9 @@ bench-tenants: all
 bench-switch: user
 	bench/switch/run
 
+bench-sub: user
+	bench/sub/run
+
 bench-net: all
 	bench/net/run $(KERNELS)
 
@@ -96,4 +100,4 @@ clean:
 	rm -rf build/user* build/host-* build/guest-* build/gate build/machine-tests build/switch-image build/attacks build/livepatch-* build/mutations build/debug-tests build/logs
 
 .PHONY: all deps dpdk-headers kernels emulator gate modules user demo demo-net test attack mutations soak test-debug bench bench-tenants bench-switch \
-	bench-net check format clean
+	bench-sub bench-net check format clean

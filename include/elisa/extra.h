@@ -8,7 +8,7 @@
  * or any symbol from outside: build it with
  *   gcc -ffreestanding -fPIC -fno-stack-protector -shared -nostdlib
  * plus -mgeneral-regs-only -Wa,-mx86-used-note=yes for an ELISA_EXPORT_GENERAL_REGS export, or as
- * pkg-config libelisa-function says. Failures set the text of the
+ * pkg-config libelisa-sub says. Failures set the text of the
  * export's handle (elisa_error); an image may be used by several threads at once.
  */
 #ifndef ELISA_EXTRA_H

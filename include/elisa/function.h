@@ -13,11 +13,34 @@
 #include <stdint.h>
 #include <elisa/abi.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#ifdef ELISA_NATIVE
+/*
+ * In a process of its own, for tests (libelisa-sub-test, or the test itself): of the calling
+ * thread.
+ */
+const struct elisa_self *elisa_self(void);
+void elisa_ring(uint32_t place);
+#else
 /* The caller, by the host's word. `aborts` and `donated` may change between two calls. */
 static inline const struct elisa_self *elisa_self(void)
 {
 	return (const struct elisa_self *)ELISA_SELF_ADDRESS;
 }
+
+/*
+ * Rings the doorbell of the VM whose attachment has this place of the
+ * export; nothing happens if no VM has it, or if its driver has no doorbell.
+ * One VM exit. A thread that wakes up sees all that was stored before.
+ */
+static inline void elisa_ring(uint32_t place)
+{
+	__asm__ volatile("vmcall" : : "a"(ELISA_RING), "c"((uint64_t)place) : "memory", "cc");
+}
+#endif
 
 /*
  * Bytes of the caller's own exchange buffer, from offset on; NULL unless all of
@@ -34,14 +57,8 @@ static inline void *elisa_exchange(uint64_t offset, uint64_t length)
 	return (void *)(self->exchange + offset);
 }
 
-/*
- * Rings the doorbell of the VM whose attachment has this place of the
- * export; nothing happens if no VM has it, or if its driver has no doorbell.
- * One VM exit. A thread that wakes up sees all that was stored before.
- */
-static inline void elisa_ring(uint32_t place)
-{
-	__asm__ volatile("vmcall" : : "a"(ELISA_RING), "c"((uint64_t)place) : "memory", "cc");
+#ifdef __cplusplus
 }
+#endif
 
 #endif

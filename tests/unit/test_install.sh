@@ -41,8 +41,8 @@ symbols librvif-elisa.so lib/rvif/librvif-elisa.map
 symbols libelisa-compat.so lib/compat/libelisa-compat.map '_exit'
 
 headers=$(dirname "$(find "$root/there" -path '*/elisa/elisa.h')")
-for header in "$source"/include/elisa/*.h; do
-	[ -f "$headers/${header##*/}" ] || fail "${header##*/} is not installed"
+for header in "$source"/include/elisa/*.h "$source"/include/elisa/sub/*.h; do
+	[ -f "$headers/${header#"$source"/include/elisa/}" ] || fail "${header##*/} is not installed"
 done
 for header in libelisa.h libelisa_extra/irq.h libelisa_extra/map.h; do
 	[ -f "$headers/../elisa-compat/$header" ] || fail "$header is not installed"
@@ -75,32 +75,69 @@ cc -std=c11 -Wall -Wextra -Werror -o "$root/program" "$root/program.c" \
 	$(pkg-config --cflags --libs libelisa-extra libelisa)
 LD_LIBRARY_PATH="$libraries" "$root/program" | grep 'open .*modprobe elisa-guest'
 
-# the code of an export, from what is installed alone
+# the code of an export, its manager and its test, from what is installed alone
 cat >"$root/function.c" <<'END'
-#include <elisa/function.h>
+#include <elisa/sub.h>
 
 struct record {
 	char text[200];
 };
-static struct record table[16];
+static struct {
+	struct elisa_callers callers;
+	struct elisa_caller_record record[ELISA_CALLER_RECORDS(2, 2)];
+	struct elisa_change change;
+	struct record table[16];
+} object;
 
-long entry_function(long key, long offset);
-long entry_function(long key, long offset)
+long entry_function(long key, long offset, long a2, long a3, long a4, long a5);
+long entry_function(long key, long offset, long a2, long a3, long a4, long a5)
 {
 	const struct record *theirs = elisa_exchange((uint64_t)offset, sizeof(*theirs));
+	struct elisa_caller me;
 
+	(void)a2, (void)a3, (void)a4, (void)a5;
 	if (!theirs || key < 0 || key >= 16)
 		return -1;
-	table[key] = *theirs;
-	return 0;
+	if (elisa_enter(&object.callers, &me) || elisa_change_begin(&object.change, &me))
+		return -2;
+	object.table[key] = *theirs;
+	return elisa_change_commit(&object.change);
 }
 END
+cat >"$root/test.c" <<'END'
+#include <elisa/sub.h>
+#include <elisa/sub_test.h>
+
+static struct elisa_callers callers;
+static struct elisa_caller_record record[ELISA_CALLER_RECORDS(2, 2)];
+elisa_test_function entry_function;
+
+int main(void)
+{
+	struct elisa_test_attachment *guest;
+	struct elisa_test *test;
+	struct elisa_result result;
+
+	if (elisa_callers_init(&callers, record, 2, 2) || elisa_test_new(entry_function, &test) ||
+	    elisa_test_attach(test, 1, 4096, &guest))
+		return 1;
+	result = elisa_test_call(guest, 0, 16, 0, 0, 0, 0, 0);
+	elisa_test_free(test);
+	return result.error || result.value != -1;
+}
+END
+for mode in sub sub-sse; do
+	# shellcheck disable=SC2046 # options, to be split
+	cc -O0 -Wall -Wextra -Werror -o "$root/function.so" "$root/function.c" \
+		$(pkg-config --cflags --libs libelisa-$mode)
+	nm -D --undefined-only "$root/function.so" | grep . && fail "a function's object needs others"
+	[ $mode = sub-sse ] || readelf -n "$root/function.so" | grep -q 'x86 feature used: x86$' ||
+		fail "a function's object does not say that it uses general registers only"
+done
 # shellcheck disable=SC2046 # options, to be split
-cc -O0 -Wall -Wextra -Werror -o "$root/function.so" "$root/function.c" \
-	$(pkg-config --cflags --libs libelisa-function)
-nm -D --undefined-only "$root/function.so" | grep . && fail "a function's object needs others"
-readelf -n "$root/function.so" | grep -q 'x86 feature used: x86$' ||
-	fail "a function's object does not say that it uses general registers only"
+cc -Wall -Wextra -Werror -o "$root/test" "$root/test.c" "$root/function.c" \
+	$(pkg-config --cflags --libs libelisa-sub-test libelisa-sub-manager)
+"$root/test" || fail "the harness does not call a function"
 
 # as programs for the prototype are written and built, static, too
 cat >"$root/prototype.c" <<'END'

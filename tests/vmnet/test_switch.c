@@ -28,6 +28,11 @@ static struct rvs *rvs;
 static uint32_t rung[PORTS + 1]; /* how often */
 static uint32_t wanted;		 /* features of the vNICs that are made */
 
+const struct elisa_self *elisa_self(void)
+{
+	return self;
+}
+
 void elisa_ring(uint32_t place)
 {
 	assert_in_range(place, 0, PORTS);

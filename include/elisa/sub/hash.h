@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A hash of bytes, with a secret. Guests choose keys: without the secret one of them could choose
+ * keys that fall together, and fill the places of others. It is not a cryptographic one.
+ */
+#ifndef ELISA_SUB_HASH_H
+#define ELISA_SUB_HASH_H
+
+#include <elisa/copy.h>
+
+/* Both halves of a product. The operands are secret or mixed with what is. */
+static inline uint64_t elisa_hash_fold(uint64_t a, uint64_t b)
+{
+	uint64_t high;
+
+	__asm__("mulq %2" : "+a"(a), "=d"(high) : "r"(b) : "cc");
+	return a ^ high;
+}
+
+/* The last 1 to 8 bytes as a number. */
+static inline uint64_t elisa_hash_tail(const uint8_t *at, size_t length)
+{
+	uint64_t tail = 0;
+
+	elisa_copy_short((uint8_t *)&tail, at, length);
+	return tail;
+}
+
+/* secret: from getrandom(2) by the manager, and kept in the object. Any caller. */
+static inline uint64_t elisa_hash(const void *bytes, size_t length, uint64_t secret)
+{
+	const uint64_t factor = (secret ^ 0x9e3779b97f4a7c15ull) | 1;
+	const uint8_t *at = (const uint8_t *)bytes;
+	uint64_t hash = secret;
+	size_t left = length;
+
+	for (; left > 8; left -= 8, at += 8)
+		hash = elisa_hash_fold(hash ^ elisa_copy_get(at), factor) + secret;
+	hash = elisa_hash_fold(hash ^ elisa_hash_tail(at, left), factor);
+	return elisa_hash_fold(hash ^ 0x8ebc6af09c88c6e3ull ^ length,
+			       factor ^ 0xd1b54a32d192ed02ull);
+}
+
+#endif

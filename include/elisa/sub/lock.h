@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A lock that survives its holder. The word is 0, or the name of the holder (caller.h), with bit 0
+ * set if it took the lock over from a dead one and has not yet said that all is well, or
+ * ELISA_LOCK_POISONED. There is no other state, and each change of it is one atomic operation, so
+ * the holder may stop at any instruction.
+ *
+ * As with a robust mutex, the caller that takes a dead one's lock gets -EOWNERDEAD and the lock:
+ *
+ *     error = elisa_lock_take(&lock, &me);
+ *     if (error == -EOWNERDEAD) {
+ *             repair();                          // if it dies here the next one gets -EOWNERDEAD
+ *             elisa_lock_consistent(&lock, &me); // without: poisoned when released
+ *     } else if (error) {
+ *             return error;
+ *     }
+ *     ...
+ *     elisa_lock_release(&lock);
+ *
+ * Where a change can be written down before it is made there is nothing to repair: see change.h.
+ *
+ * A holder that lives but whose vCPU is not run keeps the lock, until the host ends its call
+ * (elisa_set_suspend_limit()). Waiting is bounded for that reason, and there is no queue of
+ * waiters: one that waits could stop as well.
+ */
+#ifndef ELISA_SUB_LOCK_H
+#define ELISA_SUB_LOCK_H
+
+#include <elisa/sub/caller.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ELISA_LOCK_POISONED (~0ull)
+#define ELISA_LOCK_SPINS    1024u /* of elisa_lock_take(): pauses, tens of microseconds */
+
+/* All 0: free. */
+struct elisa_lock {
+	uint64_t word;
+};
+
+/*
+ * Takes the lock, after up to spins pauses. Any caller; thread-safe, as all of this file.
+ * Errors: -EOWNERDEAD (taken, and what it protects may be half changed), -EBUSY (not taken: the
+ * holder lives), -EDEADLK (this call has it), -ENOTRECOVERABLE (poisoned).
+ */
+int elisa_lock_take_within(struct elisa_lock *lock, const struct elisa_caller *me, uint32_t spins);
+
+static inline int elisa_lock_take(struct elisa_lock *lock, const struct elisa_caller *me)
+{
+	return elisa_lock_take_within(lock, me, ELISA_LOCK_SPINS);
+}
+
+/* Holder, after -EOWNERDEAD: what the lock protects is whole again. */
+static inline void elisa_lock_consistent(struct elisa_lock *lock, const struct elisa_caller *me)
+{
+	__atomic_store_n(&lock->word, me->name, __ATOMIC_RELEASE);
+}
+
+/* Holder. */
+static inline void elisa_lock_release(struct elisa_lock *lock)
+{
+	const uint64_t word = __atomic_load_n(&lock->word, __ATOMIC_RELAXED);
+
+	__atomic_store_n(&lock->word, word & 1 ? ELISA_LOCK_POISONED : 0, __ATOMIC_RELEASE);
+}
+
+/* Manager: a poisoned lock is free again, after what it protects was made anew. */
+static inline void elisa_lock_heal(struct elisa_lock *lock)
+{
+	uint64_t poisoned = ELISA_LOCK_POISONED;
+
+	__atomic_compare_exchange_n(&lock->word, &poisoned, 0, 0, __ATOMIC_SEQ_CST,
+				    __ATOMIC_RELAXED);
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

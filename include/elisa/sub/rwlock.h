@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A lock for many readers or one writer. A count of readers would be wrong for ever after one of
+ * them had stopped, so there is none: a reader notes the lock in its own record of the table of
+ * callers, with its name. A writer takes the writers' lock, and then looks through the records. One
+ * whose name is not the caller's present name is of a dead reader, and does not count.
+ *
+ * The order decides between a reader and a writer that come at the same time: the reader writes its
+ * record before it looks at the writers' lock, the writer takes the lock before it looks at the
+ * records. At least one of them sees the other. The reader gives way.
+ *
+ * Readers write no line of memory that others write. A writer pays for that: it looks at a cache
+ * line for each caller of the table.
+ */
+#ifndef ELISA_SUB_RWLOCK_H
+#define ELISA_SUB_RWLOCK_H
+
+#include <elisa/sub/lock.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* All 0: free. */
+struct elisa_rwlock {
+	struct elisa_lock writer;
+};
+
+/*
+ * Takes the lock for reading; ELISA_CALLER_READS of them at a time. Any caller; thread-safe, as all
+ * of this file. Errors, none of which takes it: -EBUSY (a writer has it), -EOWNERDEAD (the last
+ * writer died: take it for writing and repair), -EDEADLK (this call has it for writing),
+ * -ENOTRECOVERABLE (poisoned), -ENOLCK (too many at a time).
+ */
+int elisa_read_take(struct elisa_rwlock *lock, const struct elisa_caller *me);
+
+/* Its reader. */
+void elisa_read_release(struct elisa_rwlock *lock, const struct elisa_caller *me);
+
+/*
+ * Takes the lock for writing. Errors: those of elisa_lock_take(); -EBUSY also while a reader has
+ * it.
+ * -EOWNERDEAD: taken, as there.
+ */
+int elisa_write_take(struct elisa_rwlock *lock, const struct elisa_caller *me);
+
+/* Its writer, after -EOWNERDEAD. */
+static inline void elisa_write_consistent(struct elisa_rwlock *lock, const struct elisa_caller *me)
+{
+	elisa_lock_consistent(&lock->writer, me);
+}
+
+/* Its writer. */
+static inline void elisa_write_release(struct elisa_rwlock *lock)
+{
+	elisa_lock_release(&lock->writer);
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
