@@ -447,7 +447,7 @@ int main(void)
 	another_manager(true, NET_PLACES);
 	idle = cost();
 	printf("result ports_insns_per_packet=%.1f with 2 ports, %.1f with 8, "
-	       "%.1f with 32 more that no VM has\n",
+	       "%.1f with 16 more that no VM has\n",
 	       two, eight, idle);
 	CHECK(eight <= 1.1 * two && idle <= 1.1 * two);
 	for (i = 0; i < NICS; i++) {
