@@ -4,6 +4,7 @@
  * it by the library's own call: the same function, exported in the same way, in the same loop.
  *   compat_cost SERVER PORT EXPORT
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <elisa/elisa.h>
@@ -65,6 +66,7 @@ int main(int argc, char **argv)
 	const uint32_t flags = getenv("ELISA_COMPAT_TRUST_MANAGER") ? ELISA_ATTACH_TRUST_MANAGER :
 								      0;
 	double own, compat;
+	bool more;
 
 	if (argc < 4 || elisa_client(argv[1], atoi(argv[2]), nothing) < 0) {
 		fprintf(stderr, "%s\n", elisa_compat_error());
@@ -77,6 +79,8 @@ int main(int argc, char **argv)
 	}
 	own = counted("native", native_calls);
 	compat = counted("compat", compat_calls);
-	printf("cost: %s\n", compat <= own ? "the same" : "MORE");
-	return compat > own;
+	/* a whole instruction more is one of ours; a tick of a timer in 100,000 calls is not */
+	more = compat > own + 0.5;
+	printf("cost: %s\n", more ? "MORE" : "the same");
+	return more;
 }
