@@ -10,8 +10,6 @@
 #machine: --guest-file build/user/tools/elisa-exec:/bin/elisa-exec
 #machine: --guest-file build/user/apps/nop/nop.so:/nop.so
 #machine: --guest-file build/user/apps/nop/nop_function.so:/nop_function.so
-#machine: --guest-file build/user/apps/table/table.so:/table.so
-#machine: --guest-file build/user/apps/table/table_function.so:/table_function.so
 #machine: --guest-file build/user/lib/libelisa.so.1:/lib/libelisa.so.1
 #machine: --guest-file build/user/lib/libelisa-extra.so.1:/lib/libelisa-extra.so.1
 #machine: --guest-file build/user/lib/libelisa-compat.so.1:/lib/libelisa-compat.so.1
@@ -136,9 +134,6 @@ grant nop attach
 ended all
 ended nop
 grep -q '^2.\?$' /run/guest-nop/console || { say "FAILED: nop counts"; status=1; }
-for guest in all nop; do
-	grep -q '^500 rounds, ' /run/guest-$guest/console || { say "FAILED: the table in $guest"; status=1; }
-done
 grep -q '^attach attachment 1.\?$' /run/guest-manager/console ||
 	{ say "FAILED: what elisa-exec says of an attachment"; status=1; }
 say "the manager is killed while a guest calls"
