@@ -89,8 +89,7 @@ uint32_t rvs_admit(struct rvs_sender *s, uint32_t n)
 	if (reason != RVS_GOOD)
 		return reason;
 	if (source != s->port->mac &&
-	    !rvs_source(s->rvs, s->port_number, rvs_network_of(s->rvs, frame->vlan), source,
-			s->now))
+	    !rvs_source(s->rvs, s->port_number, rvs_table_of(s->rvs, frame->vlan), source, s->now))
 		return RVS_DROP_SPOOFED;
 	return s->port->limits ? charge(s, n) : RVS_GOOD;
 }

@@ -130,8 +130,8 @@ struct rvs_port {
 	uint32_t plain_frame; /* longest one that one buffer takes */
 	uint32_t last_buffer; /* last offset at which a buffer is inside */
 	uint32_t generation;
-	uint32_t vlan;	  /* of frames without a tag; RVS_NO_VLAN: these are dropped */
-	uint32_t network; /* of vlan */
+	uint32_t vlan;	/* of frames without a tag; RVS_NO_VLAN: these are dropped */
+	uint32_t table; /* of vlan: its first bucket */
 	/* A frame that came without a tag leaves as it is if these two are the same. */
 	uint32_t sends_to;
 	uint32_t hears;
@@ -381,6 +381,12 @@ static inline uint32_t rvs_network_of(const struct rvs *rvs, uint32_t vlan)
 	return __atomic_load_n(&rvs->network_of[vlan], __ATOMIC_RELAXED);
 }
 
+/* The first bucket of a VLAN's table. */
+static inline uint32_t rvs_table_of(const struct rvs *rvs, uint32_t vlan)
+{
+	return rvs_network_of(rvs, vlan) << rvs->bucket_shift;
+}
+
 /* Of length bytes at offset, do all lie in the port's data area? */
 static inline int rvs_in_data(const struct rvs_port *port, uint32_t offset, uint32_t length)
 {
@@ -415,7 +421,7 @@ static inline void rvs_mac_bytes(uint8_t mac[6], uint64_t word)
 }
 
 /* table.c: may this port send from the address? If it may learn, the table knows afterwards. */
-int rvs_source(struct rvs *rvs, uint32_t port, uint32_t network, uint64_t mac, uint32_t now);
+int rvs_source(struct rvs *rvs, uint32_t port, uint32_t table, uint64_t mac, uint32_t now);
 int rvs_table_set(struct rvs *rvs, uint32_t port, uint64_t mac);
 int rvs_table_sweep(struct rvs *rvs, uint32_t port, int statics);
 

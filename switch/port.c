@@ -116,7 +116,7 @@ static void clear_counts(struct rvs *rvs, uint32_t number)
 		txq->current = 0;
 		txq->taken[0] = (struct rvs_taken){.frames = 0};
 		txq->copies = txq->delivered = 0;
-		txq->last.bucket = rvs_port_at(rvs, number)->network << rvs->bucket_shift;
+		txq->last.bucket = rvs_port_at(rvs, number)->table;
 		for (uint32_t reason = 0; reason < RVS_DROPS; reason++)
 			rvs_store64(&txq->drops[reason], 0); /* and no call of memset() */
 		rxq->current = 0;

@@ -7,7 +7,7 @@
 
 uint32_t rvs_lookup_anew(struct rvs_sender *s, uint64_t mac)
 {
-	return rvs_lookup(s->rvs, s->port->network, mac, s->now, &s->txq->last);
+	return rvs_lookup(s->rvs, s->port->table, mac, s->now, &s->txq->last);
 }
 
 static uint64_t make_entry(uint64_t mac, uint32_t port, uint64_t flags)
@@ -105,10 +105,10 @@ static void move(struct rvs *rvs, struct rvs_bucket *bucket, int way, uint64_t e
 		learned_add(rvs, port, -1u);
 }
 
-int rvs_source(struct rvs *rvs, uint32_t port, uint32_t network, uint64_t mac, uint32_t now)
+int rvs_source(struct rvs *rvs, uint32_t port, uint32_t table, uint64_t mac, uint32_t now)
 {
 	const uint32_t flags = rvs_port_at(rvs, port)->flags;
-	struct rvs_bucket *bucket = rvs_bucket_of(rvs, network, mac);
+	struct rvs_bucket *bucket = rvs_bucket_of(rvs, table, mac);
 
 	for (int i = 0; i < RVS_WAYS; i++) {
 		uint64_t entry = rvs_load64(&bucket->entry[i]);
@@ -156,9 +156,9 @@ static int way_for_static(const struct rvs_bucket *bucket, uint64_t mac, uint64_
 }
 
 /* Senders may learn at the same time, so look again until the word was what it seemed to be. */
-static int set(struct rvs *rvs, uint32_t port, uint32_t network, uint64_t mac)
+static int set(struct rvs *rvs, uint32_t port, uint32_t table, uint64_t mac)
 {
-	struct rvs_bucket *bucket = rvs_bucket_of(rvs, network, mac);
+	struct rvs_bucket *bucket = rvs_bucket_of(rvs, table, mac);
 	uint64_t entry = 0;
 	int way;
 
@@ -185,7 +185,7 @@ static int unset(struct rvs *rvs, uint32_t port, uint64_t mac)
 	int removed = 0;
 
 	for (uint32_t vlan = 0; vlan <= RVS_MAX_VLAN; vlan++) {
-		struct rvs_bucket *bucket = rvs_bucket_of(rvs, rvs_network_of(rvs, vlan), mac);
+		struct rvs_bucket *bucket = rvs_bucket_of(rvs, rvs_table_of(rvs, vlan), mac);
 
 		for (int i = 0; rvs_in_vlan(rvs_port_at(rvs, port), vlan) && i < RVS_WAYS; i++)
 			removed += replace(&bucket->entry[i],
@@ -199,7 +199,7 @@ int rvs_table_set(struct rvs *rvs, uint32_t port, uint64_t mac)
 {
 	for (uint32_t vlan = 0; vlan <= RVS_MAX_VLAN; vlan++) {
 		int error = rvs_in_vlan(rvs_port_at(rvs, port), vlan) ?
-				    set(rvs, port, rvs_network_of(rvs, vlan), mac) :
+				    set(rvs, port, rvs_table_of(rvs, vlan), mac) :
 				    0;
 
 		if (error) {

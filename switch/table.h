@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Looking an address up, which each batch does. It only reads; table.c changes the table. Each VLAN
- * has a table of its own ("network"): none can fill that of another. */
+ * has a table of its own, named by its first bucket: none can fill that of another. */
 #ifndef RVS_TABLE_H
 #define RVS_TABLE_H
 
 #include "internal.h"
 
-static inline struct rvs_bucket *rvs_bucket_of(struct rvs *rvs, uint32_t network, uint64_t mac)
+static inline struct rvs_bucket *rvs_bucket_of(struct rvs *rvs, uint32_t table, uint64_t mac)
 {
 	uint64_t hash = (mac ^ rvs->config.seed) * 0x9e3779b97f4a7c15ull;
 
 	hash ^= hash >> 32;
 	hash *= 0xd6e8feb86659fd93ull;
-	return rvs_bucket_at(rvs, ((hash >> 32) & rvs->bucket_mask) | (uint64_t)network
-									      << rvs->bucket_shift);
+	return rvs_bucket_at(rvs, table + ((hash >> 32) & rvs->bucket_mask));
 }
 
 static inline uint32_t rvs_entry_port(uint64_t entry)
@@ -42,10 +41,10 @@ static inline uint32_t rvs_entry_use(const struct rvs *rvs, const struct rvs_buc
 }
 
 /* The port of an address, or RVS_FLOOD. *place: where it was found. */
-static inline uint32_t rvs_lookup(struct rvs *rvs, uint32_t network, uint64_t mac, uint32_t now,
+static inline uint32_t rvs_lookup(struct rvs *rvs, uint32_t table, uint64_t mac, uint32_t now,
 				  struct rvs_place *place)
 {
-	const struct rvs_bucket *bucket = rvs_bucket_of(rvs, network, mac);
+	const struct rvs_bucket *bucket = rvs_bucket_of(rvs, table, mac);
 
 	for (uint32_t way = 0; way < RVS_WAYS; way++) {
 		uint64_t entry = rvs_load64(&bucket->entry[way]);
@@ -59,7 +58,7 @@ static inline uint32_t rvs_lookup(struct rvs *rvs, uint32_t network, uint64_t ma
 	return RVS_FLOOD;
 }
 
-/* table.c: the same for a sender's own network, which remembers the place. */
+/* table.c: the same for the VLAN of a sender's port, which remembers the place. */
 uint32_t rvs_lookup_anew(struct rvs_sender *s, uint64_t mac);
 
 /*

@@ -176,8 +176,9 @@ static inline uint32_t group_for(struct rvs_sender *s, uint32_t n, uint32_t port
 struct recent {
 	uint64_t head; /* bytes 6 to 13, as far as admission asks for them */
 	uint64_t mask;
-	uint64_t dst; /* and its VLAN */
-	uint16_t vlan;
+	uint64_t dst;
+	uint32_t vlan;
+	uint32_t table; /* of vlan */
 	uint32_t port;
 	uint32_t group; /* RVS_NO_GROUP: the destination was not found */
 };
@@ -193,22 +194,38 @@ static uint32_t flood(struct rvs_sender *s, uint32_t n)
 }
 
 /* The group of frame n, or that it is flooded. RVS_GOOD, or why it goes nowhere. */
-static inline uint32_t look_up(struct rvs_sender *s, uint32_t n, uint32_t vlan, uint64_t dst,
+static inline uint32_t look_up(struct rvs_sender *s, uint32_t n, uint64_t dst,
 			       struct recent *recent)
 {
-	const uint64_t key = dst | (uint64_t)vlan << 48;
 	struct rvs_place place;
 
-	if (key == recent->dst && recent->group != RVS_NO_GROUP)
+	if (dst == recent->dst && recent->group != RVS_NO_GROUP)
 		return s->many_queues ? group_for(s, n, recent->port, &recent->group) : RVS_GOOD;
-	recent->dst = key;
+	recent->dst = dst;
 	recent->group = RVS_NO_GROUP;
 	recent->port = dst & RVS_GROUP_BIT ? RVS_FLOOD :
-					     rvs_lookup(s->rvs, rvs_network_of(s->rvs, vlan), dst,
-							s->now, &place);
+					     rvs_lookup(s->rvs, recent->table, dst, s->now, &place);
 	if (rvs_likely(recent->port != RVS_FLOOD))
 		return group_for(s, n, recent->port, &recent->group);
 	return flood(s, n);
+}
+
+/* Admits frame n, which is not like the last one. RVS_GOOD, or why it may not go on. */
+static inline uint32_t admit(struct rvs_sender *s, uint32_t n, struct recent *recent)
+{
+	const struct rvs_frame *frame = &s->frames[n];
+	const uint32_t reason = rvs_admit(s, n);
+
+	if (reason != RVS_GOOD)
+		return reason;
+	if (frame->vlan != recent->vlan) {
+		recent->vlan = frame->vlan;
+		recent->table = rvs_table_of(s->rvs, frame->vlan);
+		recent->group = RVS_NO_GROUP;
+	}
+	if (!s->port->each && !(frame->flags & RVS_TAGGED))
+		recent->head = frame->head_rest & recent->mask;
+	return RVS_GOOD;
 }
 
 /* Admits and looks up frame n, which was taken. RVS_GOOD, or why it goes nowhere. */
@@ -216,22 +233,17 @@ static inline uint32_t decide(struct rvs_sender *s, uint32_t n, struct recent *r
 {
 	struct rvs_frame *frame = &s->frames[n];
 	const uint64_t dst = rvs_read_dst(frame->data), rest = rvs_read_rest(frame->data);
-	uint32_t vlan = recent->vlan, reason;
+	uint32_t reason;
 
 	frame->head_dst = dst;
 	frame->head_rest = rest;
-	frame->vlan = recent->vlan;
+	frame->vlan = (uint16_t)recent->vlan;
 	if (rvs_unlikely((rest & recent->mask) != recent->head)) {
-		reason = rvs_admit(s, n);
+		reason = admit(s, n, recent);
 		if (reason != RVS_GOOD)
 			return reason;
-		vlan = frame->vlan;
-		if (!s->port->each && !(frame->flags & RVS_TAGGED)) {
-			recent->head = rest & recent->mask;
-			recent->vlan = (uint16_t)vlan;
-		}
 	}
-	reason = look_up(s, n, vlan, dst, recent);
+	reason = look_up(s, n, dst, recent);
 	frame->group = (uint16_t)recent->group;
 	return reason;
 }

@@ -63,6 +63,6 @@ enum rvif_reason rvs_vlans_join(struct rvs *rvs, uint32_t number, const struct r
 	for (uint32_t vlan = 1; vlan <= RVS_MAX_VLAN; vlan++)
 		if (rvs_in_vlan(port, vlan) && find_network(rvs, vlan))
 			return RVIF_NO_VLAN;
-	port->network = port->vlan == RVS_NO_VLAN ? 0 : rvs->network_of[port->vlan];
+	port->table = rvs_table_of(rvs, port->vlan);
 	return RVIF_OK;
 }
