@@ -63,12 +63,16 @@ static void send_next(struct vm *vm, int vcpu)
 }
 
 /*
- * Breakpoints that are armed, at no address that is reached, keep the emulator from looking
- * at interrupts between blocks of instructions only.
+ * The emulator looks at interrupts between blocks of instructions only, unless an armed breakpoint
+ * is in the page that the vCPU executes. The last byte of the pages of a call is never reached.
  */
 static void look_at_each_instruction(void)
 {
-	struct kvm_debugregs debug = {.dr6 = 0xffff0ff0, .dr7 = 0x402, .db = {0x123000}};
+	struct kvm_debugregs debug = {
+		.dr6 = 0xffff0ff0,
+		.dr7 = 0x40a, /* G0 and G1, on execution */
+		.db = {code_page(pair.slot) + 0xfff, ELISA_OBJECT_BASE + 0xfff},
+	};
 
 	CHECK(!ioctl(pair.guest->vcpu[0], KVM_SET_DEBUGREGS, &debug));
 }
