@@ -1,8 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
-# What tests/soak/qemu.sh and tests/attack/qemu.sh share: VMs, what they say, and what the host
-# must know of them.
+# What the jobs with real VMs share: VMs and their grants, what they say, what the host must know of
+# them, and what is left when all have gone. A job has it as /vms.sh and ends with vms_end.
 . /testbed/guest.sh
+
+trouble=0 leaks=0 _patience=1200
+
+# patient LOOKS: 20 a second of the host's, for something that a VM is to say; 1200 at first
+patient()
+{
+	_patience=$1
+}
 
 # counts in $trouble
 problem()
@@ -11,35 +19,64 @@ problem()
 	trouble=$((trouble + 1))
 }
 
-# vm NAME WHAT EXPORT [OPTIONS]: a VM that runs "soak_vm WHAT EXPORT"
-vm()
+# granted NAME PATTERN RIGHT...: the VM gets these rights for these exports
+granted()
+{
+	_to=$1 _pattern=$2
+	shift 2
+	for _right; do
+		elisactl grant --pid "$(guest_pid "$_to")" "$_right" "$_pattern" >/dev/null ||
+			problem "no grant for $_to"
+	done
+}
+
+# start NAME PATTERN RIGHT...: a VM that runs the role "vm", and its grants
+start()
 {
 	rm -f "/run/guest-$1/console"
-	GUEST_CMDLINE="soak=$2 name=$3 ${4:-}" guest_start "$1" vm -action reboot=reset
-	case $2 in
-	manager) elisactl grant --pid "$(guest_pid "$1")" export "$3" >/dev/null ;;
-	*) elisactl grant --pid "$(guest_pid "$1")" attach "$3" >/dev/null ;;
-	esac || problem "no grant for $1"
+	guest_start "$1" vm
+	granted "$@"
 }
 
 # said NAME TEXT: how often the VM has said so
 said()
 {
-	grep -a -c "$2" "/run/guest-$1/console" 2>/dev/null || true
+	cat "/run/guest-$1/console" 2>/dev/null | grep -a -c -e "$2" || true
 }
 
-# says NAME TEXT COUNT: waits until it has said so that often; gives up after a minute of the host's
+# says NAME TEXT [COUNT]: waits until it has said so that often (once); not if it ends before
 says()
 {
-	_patience=1200
-	while [ "$(said "$1" "$2")" -lt "$3" ]; do
-		_patience=$((_patience - 1))
-		if [ $_patience = 0 ]; then
-			problem "$1 does not say \"$2\" for the ${3}th time"
-			return
+	_looks=$_patience
+	while [ "$(said "$1" "$2")" -lt "${3:-1}" ]; do
+		_looks=$((_looks - 1))
+		if [ $_looks = 0 ] || ! guest_runs "$1"; then
+			[ "$(said "$1" "$2")" -lt "${3:-1}" ] || return 0
+			problem "$1 does not say \"$2\" (${3:-1})"
+			return 1
 		fi
 		usleep 50000
 	done
+}
+
+# has NAME TEXT: it said so
+has()
+{
+	[ "$(said "$1" "$2")" != 0 ] || problem "$1 does not say \"$2\""
+}
+
+# ended NAME...: waits for the end of these VMs, which is to be a good one
+ended()
+{
+	for _guest_name; do
+		if guest_wait "$_guest_name"; then say "ok $_guest_name"; else problem "$_guest_name"; fi
+	done
+}
+
+kill_vm()
+{
+	guest_kill "$1" KILL
+	guest_wait "$1" >/dev/null
 }
 
 # there VMS EXPORTS ATTACHMENTS: what the host knows
@@ -55,24 +92,38 @@ there()
 	problem "VMs, exports, attachments: $_is, not $1 $2 $3"
 }
 
-kill_vm()
+# exits NAME: of its VM, by KVM's count
+exits()
 {
-	guest_kill "$1" KILL
-	guest_wait "$1" >/dev/null
+	cat "/sys/kernel/debug/kvm/$(guest_pid "$1")"-*/exits
+}
+
+# load [PARAMETER...]: the host's module; notes what is pinned before
+load()
+{
+	_pins=$(pins)
+	modload elisa allow_leaky_cpu=1 max_limit_us=10000000 "$@" || exit 1
 }
 
 pins()
 {
 	cat /proc/sys/vm/stat_refresh
-	awk '/^nr_foll_pin_acquired/ { n += $2 } /^nr_foll_pin_released/ { n -= $2 } END { print n }' /proc/vmstat
+	awk '/^nr_foll_pin_acquired/ { n += $2 } /^nr_foll_pin_released/ { n -= $2 } END { print n }' \
+		/proc/vmstat
 }
 
-# leaks PINS: prints what is left when all VMs are gone, and sets $leaks
-leaks()
+# all_gone: prints what is left when all VMs are, counts it in $leaks, and unloads the module
+all_gone()
 {
-	leaks=0
 	there 0 0 0
-	[ "$(pins)" = "$1" ] || { say "LEAK: $(pins) pages are pinned, not $1"; leaks=$((leaks + 1)); }
+	[ "$(pins)" = "$_pins" ] || { say "LEAK: $(pins) pages are pinned, not $_pins"; leaks=$((leaks + 1)); }
 	[ "$(cat /sys/module/elisa/refcnt)" = 0 ] || { say "LEAK: uses of the module"; leaks=$((leaks + 1)); }
 	rmmod elisa || problem "rmmod"
+}
+
+# vms_end: the job's status
+vms_end()
+{
+	[ $trouble = 0 ] && [ $leaks = 0 ]
+	exit
 }
