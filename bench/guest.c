@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "measure.h"
+#include <measure.h>
 
 MEASURE_LOCAL_STUB(entry_function);
 long entry_function(long what, long a1, long a2, long a3, long a4, long a5);

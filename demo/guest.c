@@ -15,7 +15,7 @@
 #include <elisa/elisa.h>
 #include <elisa/gate_layout.h>
 
-#include "../bench/measure.h"
+#include <measure.h>
 #include "object.h"
 
 MEASURE_LOCAL_STUB(entry_function);

@@ -127,7 +127,7 @@ static int attach_check(const struct elisa_ioc_attach *arg, struct elisa_status 
 	if (!(arg->flags & ELISA_ATTACH_TRUST_MANAGER) &&
 	    (cr4 & (X86_CR4_FSGSBASE | X86_CR4_OSXSAVE)) != (X86_CR4_FSGSBASE | X86_CR4_OSXSAVE))
 		return elisa_fail(status, ELISA_WHY_VCPU_STATE, cr4, -EOPNOTSUPP);
-	if ((arg->flags & ~ELISA_ATTACH_TRUST_MANAGER) || arg->pad)
+	if ((arg->flags & ~ELISA_ATTACH_FLAGS) || arg->pad)
 		return elisa_fail(status, ELISA_WHY_FIELD, arg->flags | arg->pad, -EINVAL);
 	if (!PAGE_ALIGNED(arg->exchange) || !arg->exchange != !arg->exchange_length)
 		return elisa_fail(status, ELISA_WHY_ADDRESS, arg->exchange, -EINVAL);

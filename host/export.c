@@ -95,9 +95,7 @@ void elisa_export_was_poisoned(struct elisa_export *export)
 
 static int check_create(struct elisa_hc_export *in, u32 *why, u64 *value)
 {
-	const u32 known = ELISA_EXPORT_GENERAL_REGS | ELISA_EXPORT_PRIVATE | ELISA_EXPORT_POISON;
-
-	if (in->flags & ~known)
+	if (in->flags & ~ELISA_EXPORT_FLAGS)
 		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->flags);
 	if (in->limit_us > elisa_max_limit_us)
 		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, elisa_max_limit_us);

@@ -199,15 +199,13 @@ void elisa_grants_drop(struct elisa_vmm *vmm)
 
 int elisa_grant_add(struct elisa_host_grant *request)
 {
-	const u32 known = ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH | ELISA_GRANT_TRUSTED_MANAGER |
-			  ELISA_GRANT_ALLOW_PCID;
 	struct elisa_grant *grant;
 	struct task_struct *task;
 	struct elisa_vmm *vmm;
 	struct mm_struct *mm;
 	struct pid *pid;
 
-	if (!request->rights || (request->rights & ~known) || request->pad ||
+	if (!request->rights || (request->rights & ~ELISA_GRANT_RIGHTS) || request->pad ||
 	    !(request->rights & (ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH)) || !request->name[0] ||
 	    strnlen(request->name, ELISA_NAME_SIZE) == ELISA_NAME_SIZE)
 		return -EINVAL;

@@ -79,7 +79,7 @@ static int replace_allowed(struct kvm_vcpu *kvm_vcpu, bool for_injection)
 	elisa_trap_return(vcpu);
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 	if (for_injection)
-		elisa_count(ELISA_COUNT_DEFERRED);
+		elisa_count(ELISA_COUNT_INJECTIONS_REFUSED);
 	atomic_dec(&replacing);
 	return 0;
 }

@@ -35,7 +35,7 @@ static int attach(struct elisa *handle, struct elisa_ioc_attach *request, const 
 	uint64_t address = (uintptr_t)exchange;
 	int ret;
 
-	if (request->flags & ~ELISA_ATTACH_TRUST_MANAGER)
+	if (request->flags & ~ELISA_ATTACH_FLAGS)
 		return elisa_fail(handle, EINVAL, ELISA_WHY_FIELD, request->flags, doing, subject);
 	if (!exchange != !length)
 		return elisa_fail(handle, EINVAL, exchange ? ELISA_WHY_NO_PAGES : ELISA_WHY_ADDRESS,

@@ -9,7 +9,8 @@
 #include <sys/random.h>
 #include "internal.h"
 
-#define EXPORT_FLAGS (ELISA_EXPORT_GENERAL_REGS | ELISA_EXPORT_POISON)
+/* what a program may ask for; PRIVATE is a function of its own */
+#define EXPORT_FLAGS (ELISA_EXPORT_FLAGS & ~ELISA_EXPORT_PRIVATE)
 
 static bool name_is_good(const char *name, size_t length)
 {

@@ -169,30 +169,30 @@ int rvs_table_dump(struct rvs *rvs, uint64_t *position, struct rvs_entry *entrie
 /* Why a frame was dropped, and what reports call that. */
 /* clang-format off */
 #define RVS_DROP_LIST(DROP) \
-	DROP(BAD_DESC, bad_desc)           /* data outside of the data area, or an unknown flag */ \
-	DROP(BAD_LENGTH, bad_length)       /* shorter than 14 bytes or longer than max_frame */ \
-	DROP(BAD_CHAIN, bad_chain)         /* no end, too many parts, or an empty one */ \
-	DROP(BAD_OFFLOAD, bad_offload)     /* not granted, or fields that make no sense */ \
-	DROP(BAD_SOURCE, bad_source)       /* from a group's address or none */ \
-	DROP(SPOOFED, spoofed)             /* from an address that is not the port's */ \
-	DROP(VLAN, vlan)                   /* a tag, or none, that a port does not take */ \
-	DROP(BAD_IP, bad_ip)               /* not from the port's IP addresses: see RVS_CHECK_IP */ \
-	DROP(RATE, rate)                   /* beyond the port's limit of frames or bytes */ \
-	DROP(STORM, storm)                 /* beyond its limit of frames that are flooded */ \
-	DROP(ISOLATED, isolated)           /* from one isolated port to another */ \
-	DROP(SAME_PORT, same_port)         /* to an address behind the port it came from */ \
-	DROP(LINK_LOCAL, link_local)       /* not for others: see RVS_FORWARD_LINK_LOCAL */ \
-	DROP(NO_RECEIVER, no_receiver)     /* flooded, and no port is there or wants it */ \
-	DROP(DETACHED, detached)           /* the receiver went away */ \
-	DROP(BUSY, busy)                   /* other senders held the receive queue for too long */ \
-	DROP(FULL, full)                   /* no buffers in the receive queue, or none for it */ \
-	DROP(TOO_LONG, too_long)           /* for the receiver's max_frame */ \
-	DROP(NO_GSO, no_gso)               /* the receiver does not take frames to be segmented */ \
-	DROP(BAD_BUFFER, bad_buffer)       /* the receiver's buffer is outside of its data area */ \
-	DROP(ABANDONED, abandoned)         /* in flight when its sender was stopped */
+	DROP(BAD_DESC, bad_desc, "data outside of the data area, or an unknown flag") \
+	DROP(BAD_LENGTH, bad_length, "shorter than 14 bytes or longer than max_frame") \
+	DROP(BAD_CHAIN, bad_chain, "no end, too many parts, or an empty one") \
+	DROP(BAD_OFFLOAD, bad_offload, "not granted, or fields that make no sense") \
+	DROP(BAD_SOURCE, bad_source, "from a group's address or none") \
+	DROP(SPOOFED, spoofed, "from an address that is not the port's") \
+	DROP(VLAN, vlan, "a tag, or none, that a port does not take") \
+	DROP(BAD_IP, bad_ip, "not from the port's IP addresses: see RVS_CHECK_IP") \
+	DROP(RATE, rate, "beyond the port's limit of frames or bytes") \
+	DROP(STORM, storm, "beyond its limit of frames that are flooded") \
+	DROP(ISOLATED, isolated, "from one isolated port to another") \
+	DROP(SAME_PORT, same_port, "to an address behind the port it came from") \
+	DROP(LINK_LOCAL, link_local, "not for others: see RVS_FORWARD_LINK_LOCAL") \
+	DROP(NO_RECEIVER, no_receiver, "flooded, and no port is there or wants it") \
+	DROP(DETACHED, detached, "the receiver went away") \
+	DROP(BUSY, busy, "other senders held the receive queue for too long") \
+	DROP(FULL, full, "no buffers in the receive queue, or none for it") \
+	DROP(TOO_LONG, too_long, "for the receiver's max_frame") \
+	DROP(NO_GSO, no_gso, "the receiver does not take frames to be segmented") \
+	DROP(BAD_BUFFER, bad_buffer, "the receiver's buffer is outside of its data area") \
+	DROP(ABANDONED, abandoned, "in flight when its sender was stopped")
 /* clang-format on */
 
-#define RVS_DROP_NUMBER(name, text) RVS_DROP_##name,
+#define RVS_DROP_NUMBER(name, word, text) RVS_DROP_##name,
 
 enum rvs_verdict {
 	RVS_GOOD,		       /* not dropped */

@@ -205,13 +205,11 @@ static const struct elisa_app *load_app(const char *file)
 
 /* ----------------------------------------------------------------------------- manager */
 
+#define EVENT_WORD(name, number, word, text) [ELISA_EVENT_##name] = word,
+
 static const char *event_name(uint32_t type)
 {
-	static const char *const names[] = {
-		[ELISA_EVENT_ATTACH] = "attach", [ELISA_EVENT_DETACH] = "detach",
-		[ELISA_EVENT_ABORT] = "abort",	 [ELISA_EVENT_EVICT] = "evict",
-		[ELISA_EVENT_LOST] = "lost",	 [ELISA_EVENT_MEMORY] = "memory failed",
-	};
+	static const char *const names[] = {ELISA_EVENT_LIST(EVENT_WORD)};
 
 	return type < sizeof(names) / sizeof(names[0]) && names[type] ? names[type] : "unknown";
 }

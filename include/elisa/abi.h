@@ -11,6 +11,12 @@
 
 #define ELISA_ABI_VERSION	 1
 
+/*
+ * Vocabularies are lists: each word has one line, of which its number, the masks, the texts of
+ * tools and the tables of docs/abi.md and the manual pages are made (tests/vocabulary). To add a
+ * word is to add its line, at the end; a word's number never changes.
+ */
+
 /* -------------------------------------------------------------------- the window
  *
  * One level-4 page-table entry's worth of user address space (512 GiB) belongs to
@@ -76,66 +82,79 @@ enum elisa_hc {
 	ELISA_HC_COUNT
 };
 
-/* What was wrong, next to the errno; `value` holds the offending value. */
+/* What was wrong, next to the errno; and what `value` holds then. */
+/* clang-format off */
+#define ELISA_WHY_LIST(WHY) \
+	WHY(ABI, "unknown ABI version", "the host's") \
+	WHY(CALL, "unknown hypercall number", "-") \
+	WHY(FIELD, "a reserved field or unknown flag is set", "the value") \
+	WHY(NO_GRANT, "the administrator granted this VM nothing of the kind", "-") \
+	WHY(NAME, "malformed name", "length") \
+	WHY(NAME_TAKEN, "a published or pending export has this name", "-") \
+	WHY(NO_EXPORT, "unknown name, ticket or export id", "id") \
+	WHY(NOT_PUBLISHED, "the export has no entry yet", "-") \
+	WHY(PUBLISHED, "already published", "-") \
+	WHY(QUOTA, "over the grant's limit", "the limit") \
+	WHY(NO_PAGES, "0 pages", "-") \
+	WHY(RANGE, "outside the object area, unaligned or non-canonical", "the value") \
+	WHY(OVERLAP, "overlaps a mapping", "object offset") \
+	WHY(PROT, "unknown, or writable and executable", "prot") \
+	WHY(NOT_RAM, "guest-physical page without RAM", "its address") \
+	WHY(READ_ONLY, "memory that the VMM gave read-only", "address") \
+	WHY(FILE_BACKED, "neither anonymous, shmem nor hugetlb", "address") \
+	WHY(DIRTY_LOG, "dirty logging is on: live migration is refused", "the value") \
+	WHY(PIN, "the page could not be pinned", "address") \
+	WHY(ENTRY, "entry outside executable mappings", "offset") \
+	WHY(ROOT, "page-table root unaligned, 0 or too high", "the value") \
+	WHY(SELECTOR, "user CS or SS is not of ring 3", "the value") \
+	WHY(ATTACHED, "this process is attached to this export", "slot") \
+	WHY(NO_SLOT, "all ELISA_SLOTS slots of the VM are in use", "-") \
+	WHY(NO_ATTACHMENT, "the slot is not attached", "slot") \
+	WHY(PCID, "CR4.PCIDE is 1: use -cpu ...,-pcid", "-") \
+	WHY(APICV, "APICv is active: kvm_intel enable_apicv=0", "-") \
+	WHY(VCPU_STATE, "another state ELISA refuses", "CR4") \
+	WHY(CPU_BUG, "the host's CPU has a flaw, as MDS (module parameter)", "-") \
+	WHY(HOOK, "something else on the host has hooked a KVM function", "-") \
+	WHY(NO_MEMORY, "the host is out of memory", "-") \
+	WHY(NO_PLACE, "all places are taken, or this one is, or there is none", "the value") \
+	WHY(DOORBELL, "there is no such interrupt, or none for a doorbell", "the value") \
+	WHY(TSX, "the host's CPU has transactions (RTM, HLE): boot with tsx=off", "-") \
+	WHY(NO_HOST, "no host module answered (guest driver)", "-") \
+	WHY(ADDRESS, "bad user address (guest driver)", "address") \
+	WHY(WINDOW, "the window's addresses are taken (guest driver)", "the value") \
+	WHY(STATE, "the file is another process's (guest driver)", "-") \
+	WHY(CAPABILITY, "the process lacks one (guest driver)", "CAP_*") \
+	WHY(SYSTEM_RAM, "the guest kernel's own memory (guest driver)", "the value") \
+	WHY(MEMLOCK, "over the VMM's RLIMIT_MEMLOCK on the host", "the limit, in pages") \
+	WHY(UNTOLD, "the manager has not heard of so many ended attachments", "how many")
+/* clang-format on */
+#define ELISA_WHY_NUMBER(name, text, value) ELISA_WHY_##name,
+
 enum elisa_why {
 	ELISA_OK = 0,
-	ELISA_WHY_ABI,		 /* unknown ABI version (value: the host's) */
-	ELISA_WHY_CALL,		 /* unknown hypercall number */
-	ELISA_WHY_FIELD,	 /* a reserved field or unknown flag is set (value: it) */
-	ELISA_WHY_NO_GRANT,	 /* the administrator granted this VM nothing of the kind */
-	ELISA_WHY_NAME,		 /* malformed name (value: length) */
-	ELISA_WHY_NAME_TAKEN,	 /* a published or pending export has this name */
-	ELISA_WHY_NO_EXPORT,	 /* unknown name, ticket or export id (value: id) */
-	ELISA_WHY_NOT_PUBLISHED, /* the export has no entry yet */
-	ELISA_WHY_PUBLISHED,	 /* already published */
-	ELISA_WHY_QUOTA,	 /* over the grant's limit (value: the limit) */
-	ELISA_WHY_NO_PAGES,	 /* 0 pages */
-	ELISA_WHY_RANGE,	 /* outside the object area, unaligned or non-canonical (value) */
-	ELISA_WHY_OVERLAP,	 /* overlaps a mapping (value: object offset) */
-	ELISA_WHY_PROT,		 /* unknown, or writable and executable (value: prot) */
-	ELISA_WHY_NOT_RAM,	 /* guest-physical page without RAM (value: its address) */
-	ELISA_WHY_READ_ONLY,	 /* memory that the VMM gave read-only (value: address) */
-	ELISA_WHY_FILE_BACKED,	 /* neither anonymous, shmem nor hugetlb (value: address) */
-	ELISA_WHY_DIRTY_LOG,	 /* dirty logging is on: live migration is refused (value) */
-	ELISA_WHY_PIN,		 /* the page could not be pinned (value: address) */
-	ELISA_WHY_ENTRY,	 /* entry outside executable mappings (value: offset) */
-	ELISA_WHY_ROOT,		 /* page-table root unaligned, 0 or too high (value) */
-	ELISA_WHY_SELECTOR,	 /* user CS or SS is not of ring 3 (value) */
-	ELISA_WHY_ATTACHED,	 /* this process is attached to this export (value: slot) */
-	ELISA_WHY_NO_SLOT,	 /* all ELISA_SLOTS slots of the VM are in use */
-	ELISA_WHY_NO_ATTACHMENT, /* the slot is not attached (value: slot) */
-	ELISA_WHY_PCID,		 /* CR4.PCIDE is 1: use -cpu ...,-pcid */
-	ELISA_WHY_APICV,	 /* APICv is active: kvm_intel enable_apicv=0 */
-	ELISA_WHY_VCPU_STATE,	 /* another state ELISA refuses (value: CR4) */
-	ELISA_WHY_CPU_BUG,	 /* the host's CPU has a flaw, as MDS (module parameter) */
-	ELISA_WHY_HOOK,		 /* something else on the host has hooked a KVM function */
-	ELISA_WHY_NO_MEMORY,	 /* the host is out of memory */
-	ELISA_WHY_NO_PLACE,   /* all places are taken, or this one is, or there is none (value) */
-	ELISA_WHY_DOORBELL,   /* there is no such interrupt, or none for a doorbell (value) */
-	ELISA_WHY_TSX,	      /* the host's CPU has transactions (RTM, HLE): boot with tsx=off */
-	ELISA_WHY_NO_HOST,    /* guest driver only: no host module answered */
-	ELISA_WHY_ADDRESS,    /* guest driver only: bad user address (value: address) */
-	ELISA_WHY_WINDOW,     /* guest driver only: the window's addresses are taken (value) */
-	ELISA_WHY_STATE,      /* guest driver only: the file is another process's */
-	ELISA_WHY_CAPABILITY, /* guest driver only: the process lacks one (value: CAP_*) */
-	ELISA_WHY_SYSTEM_RAM, /* guest driver only: the guest kernel's own memory (value) */
-	ELISA_WHY_MEMLOCK,    /* over the VMM's RLIMIT_MEMLOCK on the host (value: it, in pages) */
-	ELISA_WHY_UNTOLD,     /* the manager has not heard of so many ended attachments (value) */
+	ELISA_WHY_LIST(ELISA_WHY_NUMBER) /**/
 	ELISA_WHY_COUNT
 };
 
 /* Ends of a call, as elisa_call() reports them in RDX apart from the result. Below 4096
  * and negative, so that they cannot be mistaken for an address. */
+/* clang-format off */
+#define ELISA_CALL_ERROR_LIST(ERROR) \
+	ERROR(FAULT, -1, "page fault, EPT violation or exception in the function") \
+	ERROR(FORBIDDEN, -2, "it executed something that sub may not") \
+	ERROR(TIMEOUT, -3, "it ran, or its vCPU did not run it, for longer than allowed") \
+	ERROR(REVOKED, -4, "the export is gone, or the attachment is detached") \
+	ERROR(CLOSED, -5, "the vCPU's state forbids calls (see design.md)") \
+	ERROR(VMM, -6, \
+		"the VMM touched the vCPU during the call, or an event had to be delivered") \
+	ERROR(NOT_ATTACHED, -7, "the slot is not attached; from the guest driver") \
+	ERROR(POISONED, -8, "a call was aborted in an ELISA_EXPORT_POISON export")
+/* clang-format on */
+#define ELISA_CALL_ERROR_NUMBER(name, number, text) ELISA_CALL_##name = (number),
+
 enum elisa_call_error {
 	ELISA_CALL_OK = 0,
-	ELISA_CALL_FAULT = -1,	   /* page fault, EPT violation or exception in the function */
-	ELISA_CALL_FORBIDDEN = -2, /* it executed something that sub may not */
-	ELISA_CALL_TIMEOUT = -3,   /* it ran, or its vCPU did not run it, for longer than allowed */
-	ELISA_CALL_REVOKED = -4,   /* the export is gone, or the attachment is detached */
-	ELISA_CALL_CLOSED = -5,	   /* the vCPU's state forbids calls (see docs/design.md) */
-	ELISA_CALL_VMM = -6,	   /* the VMM touched the vCPU during the call */
-	ELISA_CALL_NOT_ATTACHED = -7, /* reported by the guest driver */
-	ELISA_CALL_POISONED = -8,     /* a call was aborted in an ELISA_EXPORT_POISON export */
+	ELISA_CALL_ERROR_LIST(ELISA_CALL_ERROR_NUMBER) /**/
 };
 
 #define ELISA_EXIT_REASONS 80
@@ -161,20 +180,31 @@ struct elisa_hc_export {
 	__u32 id;			/* out */
 	__u32 suspend_us; /* in: longest time that a call may stay suspended; 0: default */
 };
-#define ELISA_MIN_SUSPEND_US	  1000
-/* The function uses general registers only (built with -mgeneral-regs-only): neither
- * MXCSR nor x87 are set up for it, and vector registers are not cleared after it. */
-#define ELISA_EXPORT_GENERAL_REGS 1u
-/* Reached by ticket only; the name still has to be granted on both sides. */
-#define ELISA_EXPORT_PRIVATE	  2u
-/* After an aborted call no further call is let in until it is published again. */
-#define ELISA_EXPORT_POISON	  4u
+#define ELISA_MIN_SUSPEND_US				1000
+/*
+ * GENERAL_REGS: built with -mgeneral-regs-only; neither MXCSR nor x87 are set up for it, and vector
+ * registers are not cleared after it. PRIVATE: the name still has to be granted on both sides.
+ */
+/* clang-format off */
+#define ELISA_EXPORT_FLAG_LIST(FLAG) \
+	FLAG(GENERAL_REGS, 0, "general-regs", "the function uses general registers only") \
+	FLAG(PRIVATE, 1, "private", "reached by its ticket only") \
+	FLAG(POISON, 2, "poison", \
+		"after an aborted call none is let in until it is published again")
+#define ELISA_BIT_OF_LIST(name, bit, word, text) | 1u << (bit)
+/* clang-format on */
+#define ELISA_EXPORT_FLAG_NUMBER(name, bit, word, text) ELISA_EXPORT_##name = 1u << (bit),
 
-#define ELISA_PROT_READ		  1u
-#define ELISA_PROT_WRITE	  2u
-#define ELISA_PROT_EXEC		  4u
+enum elisa_export_flag {
+	ELISA_EXPORT_FLAG_LIST(ELISA_EXPORT_FLAG_NUMBER) /**/
+	ELISA_EXPORT_FLAGS = 0 ELISA_EXPORT_FLAG_LIST(ELISA_BIT_OF_LIST)
+};
 
-#define ELISA_HC_MAP_PAGES	  448
+#define ELISA_PROT_READ	   1u
+#define ELISA_PROT_WRITE   2u
+#define ELISA_PROT_EXEC	   4u
+
+#define ELISA_HC_MAP_PAGES 448
 struct elisa_hc_map {
 	__u32 id;
 	__u32 prot;   /* READ, READ|WRITE or READ|EXEC */
@@ -292,24 +322,30 @@ struct elisa_hc_doorbell {
 	__u32 gsi; /* 0 .. ELISA_MAX_GSI */
 	__u32 pad;
 };
-#define ELISA_NO_DOORBELL 0xffffffffu
-#define ELISA_MAX_GSI	  23
+#define ELISA_NO_DOORBELL			     0xffffffffu
+#define ELISA_MAX_GSI				     23
 
 /*
  * A function rings by VMCALL, in sub: RAX = ELISA_RING, RCX = a place of its export. The VM that
  * has the place now learns that there is something to look at, not what. It goes on with the next
  * instruction, all registers as before. Any other VMCALL ends the call (ELISA_CALL_FORBIDDEN).
  */
-#define ELISA_RING	  0x454c4953414e4731ULL
+#define ELISA_RING				     0x454c4953414e4731ULL
+
+/* clang-format off */
+#define ELISA_EVENT_LIST(EVENT) \
+	EVENT(ATTACH, 1, "attach", "a VM has attached (value: its place, or -1)") \
+	EVENT(DETACH, 2, "detach", "an attachment has ended") \
+	EVENT(ABORT, 3, "abort", "a call ended in the middle (value: enum elisa_call_error)") \
+	EVENT(EVICT, 4, "evict", "the same, by a time limit or a revocation") \
+	EVENT(LOST, 5, "lost", "the queue was full (value: how many events are missing)") \
+	EVENT(MEMORY, 6, "memory failed", \
+		"hardware lost memory of the export, which has ended (value: offset)")
+/* clang-format on */
+#define ELISA_EVENT_NUMBER(name, number, word, text) ELISA_EVENT_##name = (number),
 
 enum elisa_event_type {
-	ELISA_EVENT_ATTACH = 1,
-	ELISA_EVENT_DETACH,
-	ELISA_EVENT_ABORT, /* a call ended in the middle: value is an elisa_call_error */
-	ELISA_EVENT_EVICT, /* ... because a time limit was reached, or by revocation */
-	ELISA_EVENT_LOST,  /* the queue was full: value events are missing */
-	/* memory of the export failed in hardware: it has ended, as if destroyed (value: offset) */
-	ELISA_EVENT_MEMORY,
+	ELISA_EVENT_LIST(ELISA_EVENT_NUMBER) /**/
 };
 
 /*

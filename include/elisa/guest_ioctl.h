@@ -65,8 +65,16 @@ struct elisa_ioc_destroy {
 	__u32 pad;
 };
 
-/* "I trust this manager": registers are not saved around the call. */
-#define ELISA_ATTACH_TRUST_MANAGER 1u
+/* clang-format off */
+#define ELISA_ATTACH_FLAG_LIST(FLAG) \
+	FLAG(TRUST_MANAGER, 0, "trust-manager", "registers are not saved around the call")
+/* clang-format on */
+#define ELISA_ATTACH_FLAG_NUMBER(name, bit, word, text) ELISA_ATTACH_##name = 1u << (bit),
+
+enum elisa_attach_flag {
+	ELISA_ATTACH_FLAG_LIST(ELISA_ATTACH_FLAG_NUMBER) /**/
+	ELISA_ATTACH_FLAGS = 0 ELISA_ATTACH_FLAG_LIST(ELISA_BIT_OF_LIST)
+};
 
 struct elisa_ioc_attach {
 	struct elisa_status status;

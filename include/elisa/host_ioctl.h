@@ -9,10 +9,20 @@
 #include <linux/ioctl.h>
 #include <elisa/abi.h>
 
-#define ELISA_GRANT_EXPORT	    1u /* may publish exports whose name matches */
-#define ELISA_GRANT_ATTACH	    2u /* may attach to exports whose name matches */
-#define ELISA_GRANT_TRUSTED_MANAGER 4u /* with EXPORT: its exports use 3 switches; see docs */
-#define ELISA_GRANT_ALLOW_PCID	    8u /* this VM's kernel is trusted with CR4.PCIDE=1 */
+/* clang-format off */
+#define ELISA_GRANT_LIST(RIGHT) \
+	RIGHT(EXPORT, 0, "export", "may publish exports whose name matches") \
+	RIGHT(ATTACH, 1, "attach", "may attach to exports whose name matches") \
+	RIGHT(TRUSTED_MANAGER, 2, "trusted-manager", \
+		"with export: its exports' calls take 3 switches (see security.md)") \
+	RIGHT(ALLOW_PCID, 3, "allow-pcid", "the VM's kernel is trusted with CR4.PCIDE=1")
+/* clang-format on */
+#define ELISA_GRANT_NUMBER(name, bit, word, text) ELISA_GRANT_##name = 1u << (bit),
+
+enum elisa_grant_right {
+	ELISA_GRANT_LIST(ELISA_GRANT_NUMBER) /**/
+	ELISA_GRANT_RIGHTS = 0 ELISA_GRANT_LIST(ELISA_BIT_OF_LIST)
+};
 
 struct elisa_host_grant {
 	/* The VMM process, in the caller's pid namespace. The caller holds a pidfd from
@@ -94,34 +104,53 @@ struct elisa_host_attachment {
 	char name[ELISA_NAME_SIZE];
 };
 
-/* Counters since the module was loaded; names in the order of enum elisa_counter. */
+/* Since the module was loaded. */
+/* clang-format off */
+#define ELISA_COUNTER_LIST(COUNTER) \
+	COUNTER(HYPERCALLS, "hypercalls", "hypercalls of VMs") \
+	COUNTER(HYPERCALL_ERRORS, "hypercall_errors", "of these, failed ones") \
+	COUNTER(EXITS_IN_CONTEXT, "exits_in_context", \
+		"exits that had nothing to do with the call, in gate or sub") \
+	COUNTER(RESUMED, "resumed", "of these, after which the call went on") \
+	COUNTER(RETURN_TRAPS, "return_traps", \
+		"exits at the end of a call: an interrupt waited, or time was to be looked at") \
+	COUNTER(INJECTIONS_REFUSED, "injections_refused", \
+		"times that KVM was told to keep an interrupt, NMI or SMI until a call returns") \
+	COUNTER(FAULTS, "faults", "calls that ended with ELISA_CALL_FAULT") \
+	COUNTER(FORBIDDEN, "forbidden", "calls that ended with ELISA_CALL_FORBIDDEN") \
+	COUNTER(TIMEOUTS, "timeouts", "calls that ended with ELISA_CALL_TIMEOUT") \
+	COUNTER(REVOKED, "revoked", "calls that ended with ELISA_CALL_REVOKED") \
+	COUNTER(VMM_ENDED, "vmm_ended", "calls that ended with ELISA_CALL_VMM") \
+	COUNTER(REFUSED_VMFUNC, "refused_vmfunc", "#UD for a VMFUNC that is no call") \
+	COUNTER(FOREIGN_ROOT, "foreign_root", \
+		"of these, by a process that is not the attached one") \
+	COUNTER(ROOT_RELOADS, "root_reloads", "KVM gave a vCPU another default context") \
+	COUNTER(CLOSED, "closed", "the entry predicate shut VMFUNC off") \
+	COUNTER(DESC_EXITS, "desc_exits", "LIDT, LGDT, ... of attached vCPUs") \
+	COUNTER(DEBUG_SUPPRESSED, "debug_suppressed", "#DB in gate or sub") \
+	COUNTER(RINGS, "rings", "doorbells, by functions in sub") \
+	COUNTER(INTERRUPTS, "interrupts", "raised for a doorbell, an event or a revocation") \
+	COUNTER(THROTTLED, "throttled", "hypercalls that had to wait: too many of the grant")
+/* clang-format on */
+#define ELISA_COUNTER_NUMBER(name, word, text) ELISA_COUNT_##name,
+
 enum elisa_counter {
-	ELISA_COUNT_HYPERCALLS,
-	ELISA_COUNT_HYPERCALL_ERRORS,
-	ELISA_COUNT_EXITS_IN_CONTEXT, /* asynchronous exits while in gate or sub */
-	ELISA_COUNT_RESUMED,	      /* ... and the call went on */
-	ELISA_COUNT_RETURN_TRAPS,     /* a deferred interrupt, or a check of time */
-	ELISA_COUNT_DEFERRED,	      /* interrupts, NMIs, SMIs held until the return */
-	ELISA_COUNT_FAULTS,	      /* ELISA_CALL_FAULT */
-	ELISA_COUNT_FORBIDDEN,
-	ELISA_COUNT_TIMEOUTS,
-	ELISA_COUNT_REVOKED,
-	ELISA_COUNT_VMM_ENDED,
-	ELISA_COUNT_REFUSED_VMFUNC,   /* #UD for a VMFUNC that is no call */
-	ELISA_COUNT_FOREIGN_ROOT,     /* ... by a process that is not the attached one */
-	ELISA_COUNT_ROOT_RELOADS,     /* KVM gave a vCPU another default context */
-	ELISA_COUNT_CLOSED,	      /* the entry predicate shut VMFUNC off */
-	ELISA_COUNT_DESC_EXITS,	      /* LIDT, LGDT, ... of attached vCPUs */
-	ELISA_COUNT_DEBUG_SUPPRESSED, /* #DB in gate or sub */
-	ELISA_COUNT_RINGS,	      /* doorbells, by functions in sub */
-	ELISA_COUNT_INTERRUPTS,	      /* raised for a doorbell, an event or a revocation */
-	ELISA_COUNT_THROTTLED,	      /* hypercalls that had to wait: too many of the grant's */
+	ELISA_COUNTER_LIST(ELISA_COUNTER_NUMBER) /**/
 	ELISA_COUNT_COUNT
 };
 
-#define ELISA_HOST_CPU_BUG  2u /* not harmless by cpu_bugs.h: attach is refused */
-#define ELISA_HOST_OVERRIDE 4u /* ... unless the module's allow_leaky_cpu is set */
-#define ELISA_HOST_ARMED    8u /* an attachment exists: the exit-path hooks are on */
+/* clang-format off */
+#define ELISA_HOST_FLAG_LIST(FLAG) \
+	FLAG(CPU_BUG, 1, "cpu-bug", \
+		"the CPU has a flaw that is not harmless by cpu_bugs.h: attach is refused") \
+	FLAG(OVERRIDE, 2, "override", "attach is allowed all the same: allow_leaky_cpu") \
+	FLAG(ARMED, 3, "armed", "an attachment exists: the hooks that calls need are in place")
+/* clang-format on */
+#define ELISA_HOST_FLAG_NUMBER(name, bit, word, text) ELISA_HOST_##name = 1u << (bit),
+
+enum elisa_host_flag {
+	ELISA_HOST_FLAG_LIST(ELISA_HOST_FLAG_NUMBER) /**/
+};
 
 struct elisa_host_stats {
 	__u32 abi;   /* out */

@@ -3,13 +3,14 @@
 # in a call: each time nothing of them is left, and two other VMs go on.
 #
 #machine: --with-qemu --mem 1024 --file build/user/tools/elisactl:/bin/elisactl
-#machine: --file tests/soak/vms.sh:/vms.sh --role vm=tests/soak/role.sh
+#machine: --file tests/vms.sh:/vms.sh --file tests/soak/lives.sh:/lives.sh --role vm=tests/soak/role.sh
 #machine: --guest-file build/user/tests/soak/soak_vm:/bin/soak_vm
 #machine: --guest-file build/user/tests/e2e/e2e_function.so:/e2e_function.so
 #machine: --guest-file build/user/lib/libelisa.so.1:/lib/libelisa.so.1
 #machine: --guest-file build/user/lib/libelisa-extra.so.1:/lib/libelisa-extra.so.1
 trouble=0 leaks=0
 . /vms.sh
+. /lives.sh
 
 tries=0
 # as_designed VMS EXPORTS ATTACHMENTS: the survivors go on, and the host knows these
@@ -20,8 +21,7 @@ as_designed()
 	says steady steady $(($(said steady steady) + 1))
 }
 
-modload elisa allow_leaky_cpu=1 max_limit_us=10000000 || exit 1
-before=$(pins)
+load
 vm keeper manager soak.steady
 vm steady steady soak.steady
 says steady steady 1
@@ -77,6 +77,6 @@ kill_vm again
 kill_vm keeper
 guest_wait steady || problem "the survivor did not end well"
 tries=$((tries + 1))
-leaks "$before"
+all_gone
 echo "attack qemu tries=$tries unexpected=$((trouble + leaks))"
-[ $trouble = 0 ] && [ $leaks = 0 ]
+vms_end

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <elisa/elisa.h>
 #include <libelisa.h>
-#include "../../bench/measure.h"
+#include <measure.h>
 #include "function.h"
 
 enum {

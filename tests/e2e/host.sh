@@ -3,6 +3,7 @@
 # ones (page table isolation) in one of them.
 #
 #machine: --with-qemu --mem 1024 --file build/user/tools/elisactl:/bin/elisactl
+#machine: --file tests/vms.sh:/vms.sh
 #machine: --role vm=tests/e2e/role.sh
 #machine: --guest-file build/user/tests/e2e/e2e_manager:/bin/e2e_manager
 #machine: --guest-file build/user/tests/e2e/e2e_guest:/bin/e2e_guest
@@ -13,20 +14,14 @@
 #machine: --guest-file build/user/lib/libelisa.so.1:/lib/libelisa.so.1
 #machine: --guest-file build/user/lib/libelisa-extra.so.1:/lib/libelisa-extra.so.1
 #machine: --guest-file build/user/lib/libelisa-compat.so.1:/lib/libelisa-compat.so.1
-. /testbed/guest.sh
+. /vms.sh
 
-status=0
+# vm NAME [RIGHT...]; $cmdline: more for its kernel's command line
 vm()
 {
-	GUEST_CMDLINE="e2e=$1 ${2:-}" guest_start "$1" vm
-}
-grant()
-{
-	elisactl grant --pid "$(guest_pid "$1")" "$2" 'e2e.*' >/dev/null || status=1
-}
-ended()
-{
-	if guest_wait "$1"; then say "ok $1"; else say "FAILED $1"; status=1; fi
+	_vm=$1
+	shift
+	GUEST_CMDLINE="e2e=$_vm ${cmdline:-}" start "$_vm" 'e2e.*' "$@"
 }
 
 # shows REGEX COMMAND...: it succeeds, and a line of what it says matches
@@ -35,8 +30,7 @@ shows()
 	_wanted=$1
 	shift
 	if ! _said=$("$@" 2>&1) || ! echo "$_said" | grep -q -e "$_wanted"; then
-		say "FAILED: $*: no '$_wanted' in: $_said"
-		status=1
+		problem "$*: no '$_wanted' in: $_said"
 	fi
 }
 # refuses REGEX COMMAND...: the same for one that must fail
@@ -45,8 +39,7 @@ refuses()
 	_wanted=$1
 	shift
 	if _said=$("$@" 2>&1) || ! echo "$_said" | grep -q -e "$_wanted"; then
-		say "FAILED: $*: no '$_wanted' in: $_said"
-		status=1
+		problem "$*: no '$_wanted' in: $_said"
 	fi
 }
 # every command of elisactl, for people and as JSON, while the survivor is attached
@@ -67,7 +60,7 @@ elisactl_commands()
 	shows '^hypercalls  *[1-9]' elisactl stats
 	shows '"hypercalls":[1-9]' elisactl --json stats
 	shows '^ok: CPU: flaw l1tf is accepted' elisactl check
-	elisactl check | grep '^missing' && { say "FAILED: check misses something"; status=1; }
+	elisactl check | grep '^missing' && problem "check misses something"
 	shows '"item":"CPU: EPTP switching by VMFUNC"' elisactl --json check
 
 	_id=$(elisactl grant --pidfile /run/guest-survivor/pid attach other)
@@ -94,62 +87,45 @@ events()
 	done
 	say "the manager: $_last, the host: $_there"
 	if [ "${_came:-0}" -lt 12 ] || [ "$((_came - _left))" != "$_there" ]; then
-		say "FAILED: not what the host has"
-		status=1
+		problem "not what the host has"
 	fi
-	grep -q 'lost=[1-9]' /run/guest-manager/console && { say "FAILED: lost events"; status=1; }
-}
-
-pins()
-{
-	cat /proc/sys/vm/stat_refresh
-	awk '/^nr_foll_pin_acquired/ { n += $2 } /^nr_foll_pin_released/ { n -= $2 } END { print n }' /proc/vmstat
+	grep -q 'lost=[1-9]' /run/guest-manager/console && problem "lost events"
 }
 
 say "without KVM below, and without the host's module"
-modload elisa-guest 2>/dev/null && { say "FAILED: the driver loads on bare metal"; status=1; }
-dmesg | grep -q "elisa-guest: this is not a guest of KVM" || { say "FAILED: no reason given"; status=1; }
+modload elisa-guest 2>/dev/null && problem "the driver loads on bare metal"
+dmesg | grep -q "elisa-guest: this is not a guest of KVM" || problem "no reason given"
 vm nodriver
 ended nodriver
 refuses "/dev/elisa: .*load the module: modprobe elisa" elisactl vms
 
-modload elisa allow_leaky_cpu=1 max_limit_us=10000000 || exit 1
-before=$(pins)
+load
 refuses "Permission denied; run it as root (CAP_SYS_ADMIN)" runas 1000 elisactl vms
 say "a manager, and guests: default kernel options, with PCID"
-vm manager
-grant manager export
-GUEST_PROFILE=default GUEST_CPUS=2 vm all
-grant all attach
-GUEST_CPU=host vm pcid
-grant pcid attach
+vm manager export
+GUEST_PROFILE=default GUEST_CPUS=2 vm all attach
+GUEST_CPU=host vm pcid attach
 ended pcid
 ticket=
 until [ -n "$ticket" ]; do
 	usleep 50000
 	ticket=$(sed -n 's/^\([0-9a-f]\{64\}\).*$/\1/p' /run/guest-manager/console)
 done
-vm nop "ticket=$ticket"
-grant nop attach
-ended all
-ended nop
-grep -q '^2.\?$' /run/guest-nop/console || { say "FAILED: nop counts"; status=1; }
+cmdline="ticket=$ticket" vm nop attach
+ended all nop
+grep -q '^2.\?$' /run/guest-nop/console || problem "nop counts"
 grep -q '^attach attachment 1.\?$' /run/guest-manager/console ||
-	{ say "FAILED: what elisa-exec says of an attachment"; status=1; }
+	problem "what elisa-exec says of an attachment"
 say "the manager is killed while a guest calls"
-vm survivor
-grant survivor attach
-until grep -q "survivor is calling" /run/guest-survivor/console; do usleep 100000; done
-rmmod elisa 2>/dev/null && { say "FAILED: rmmod while in use"; status=1; }
+vm survivor attach
+says survivor "survivor is calling"
+rmmod elisa 2>/dev/null && problem "rmmod while in use"
 elisactl_commands
 events
 guest_kill manager KILL
 ended survivor
 guest_wait manager
-grep -q "manager is ready, 0 failures" /run/guest-manager/console || { say "FAILED manager"; status=1; }
+grep -q "manager is ready, 0 failures" /run/guest-manager/console || problem "manager"
 shows '^vmm_ended' elisactl stats
-[ "$(elisactl --json vms | tr -d '\n')" = "[]" ] || { say "FAILED: VMs are left"; status=1; }
-leaks=$(($(pins) - before))
-[ $leaks = 0 ] || { say "FAILED: $leaks more pages are pinned"; status=1; }
-rmmod elisa || { say "FAILED: rmmod after use"; status=1; }
-exit $status
+all_gone
+vms_end

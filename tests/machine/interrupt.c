@@ -92,7 +92,7 @@ static void during_a_call(uint32_t slot, void (*send)(void), const uint64_t *cou
 			  const uint64_t *rip)
 {
 	uint64_t traps = counter(ELISA_COUNT_RETURN_TRAPS), before = *count;
-	uint64_t deferred = counter(ELISA_COUNT_DEFERRED);
+	uint64_t refused = counter(ELISA_COUNT_INJECTIONS_REFUSED);
 	struct outcome out;
 
 	wait_in_sub(guest, 0, slot, manager);
@@ -108,7 +108,7 @@ static void during_a_call(uint32_t slot, void (*send)(void), const uint64_t *cou
 	CHECK_EQ(*count, before + 1);
 	CHECK_EQ(*rip, stub_return(slot));
 	CHECK_EQ(counter(ELISA_COUNT_RETURN_TRAPS), traps + 1);
-	CHECK(counter(ELISA_COUNT_DEFERRED) > deferred);
+	CHECK(counter(ELISA_COUNT_INJECTIONS_REFUSED) > refused);
 }
 
 static void send_interrupt(void)

@@ -6,6 +6,7 @@
 # dying and coming back. When all VMs are gone nothing is left.
 #
 #machine: --with-qemu --mem 1024 --file build/user/tools/elisactl:/bin/elisactl
+#machine: --file tests/vms.sh:/vms.sh
 #machine: --role vm=tests/vmnet/role.sh --guest-modules tun
 #machine: --guest-file build/user/apps/vmnet/elisa-vmnet:/bin/elisa-vmnet
 #machine: --guest-file build/user/apps/vmnet/vmnet_switch.so:/vmnet_switch.so
@@ -15,44 +16,15 @@
 #machine: --guest-file build/user/tests/vmnet/vmnet_intruder:/bin/vmnet_intruder
 #machine: --guest-file build/user/lib/libelisa.so.1:/lib/libelisa.so.1
 #machine: --guest-file build/user/lib/libelisa-extra.so.1:/lib/libelisa-extra.so.1
-. /testbed/guest.sh
-
-status=0
-failed()
-{
-	say "FAILED: $*"
-	status=1
-}
+. /vms.sh
+patient 12000 # what comes between is long
 
 # vm NAME RIGHT...: a guest with these rights
 vm()
 {
 	_vm=$1
 	shift
-	GUEST_CMDLINE="vmnet=$_vm combinations=${ELISA_COMBINATIONS:-half}" guest_start "$_vm" vm
-	for _right; do
-		elisactl grant --pid "$(guest_pid "$_vm")" "$_right" vmnet >/dev/null || failed "no grant for $_vm"
-	done
-}
-
-# says NAME TEXT: waits for it, or for the guest's end
-says()
-{
-	until grep -q -e "$2" "/run/guest-$1/console"; do
-		guest_runs "$1" || { failed "$1 ended before it said \"$2\""; return 1; }
-		usleep 100000
-	done
-}
-
-# has NAME TEXT: the guest said so
-has()
-{
-	grep -q -e "$2" "/run/guest-$1/console" || failed "$1 does not say $2"
-}
-
-exits()
-{
-	cat "/sys/kernel/debug/kvm/$(guest_pid "$1")"-*/exits
+	GUEST_CMDLINE="vmnet=$_vm combinations=${ELISA_COMBINATIONS:-half}" start "$_vm" vmnet "$@"
 }
 
 # exits a second of an idle guest with the interface may be so many more
@@ -61,7 +33,7 @@ exits()
 MORE_WHEN_IDLE=25
 
 tsc "boot"
-modload elisa allow_leaky_cpu=1 max_limit_us=10000000 || exit 1
+load
 vm manager export attach
 vm b attach
 vm a attach
@@ -81,33 +53,24 @@ if says a "^idle begins"; then
 	[ $idle_b -le $idle ] || idle=$idle_b
 fi
 if says a "kill the manager"; then
-	guest_kill manager KILL
-	guest_wait manager >/dev/null
+	kill_vm manager
 	vm manager export attach
 fi
 tsc "all is said"
-for guest in a b; do
-	if guest_wait $guest; then say "ok $guest"; else failed "$guest"; fi
-done
+ended a b
 has a '"sent":5000,'
 has b '"received":5000,"lost":0,"disordered":0,"foreign":0'
 has a '"answers":50,'
 elisactl stats
-guest_kill manager KILL
-guest_wait manager >/dev/null
-for _ in 1 2 3 4 5 6 7 8 9 10; do
-	[ "$(elisactl --json vms | tr -d '\n')" = "[]" ] && break
-	usleep 100000
-done
-[ "$(elisactl --json vms | tr -d '\n')" = "[]" ] || failed "VMs are left"
-rmmod elisa || failed "rmmod after use"
+kill_vm manager
+all_gone
 
 # ok TEXT: 1 if a said so
 ok()
 {
-	grep -c -e "^$1" /run/guest-a/console | sed 's/[1-9].*/1/'
+	said a "^$1" | sed 's/[1-9].*/1/'
 }
 say "result net=elisa tcp_ok=$(ok 'tcp is right') ping_ok=$(ok 'ping answers') spoof_blocked=$(ok 'spoofing is blocked') idle_exits_per_s=${idle:-unknown} bare_exits_per_s=${bare:-unknown}"
 [ "${idle:-9999}" -le $((${bare:-0} + MORE_WHEN_IDLE)) ] ||
-	failed "an idle guest has ${idle:-unknown} exits a second, ${bare:-unknown} without an interface"
-exit $status
+	problem "an idle guest has ${idle:-unknown} exits a second, ${bare:-unknown} without an interface"
+vms_end

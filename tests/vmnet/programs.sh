@@ -4,6 +4,7 @@
 # by TCP both ways and by UDP; a file by curl, and through ssh.
 #
 #machine: --with-qemu --mem 1280 --file build/user/tools/elisactl:/bin/elisactl
+#machine: --file tests/vms.sh:/vms.sh
 #machine: --role vm=tests/vmnet/programs_role.sh --guest-modules tun
 #machine: --guest-file build/user/apps/vmnet/elisa-vmnet:/bin/elisa-vmnet
 #machine: --guest-file build/user/apps/vmnet/vmnet_switch.so:/vmnet_switch.so
@@ -12,26 +13,16 @@
 #machine: --guest-file build/user/lib/libelisa-extra.so.1:/lib/libelisa-extra.so.1
 #machine: --guest-file /usr/bin/iperf3:/bin/iperf3 --guest-file /usr/bin/curl:/bin/curl
 #machine: --guest-file /usr/bin/ssh:/bin/ssh --guest-file /usr/sbin/dropbear:/bin/dropbear
-. /testbed/guest.sh
+trouble=0
+. /vms.sh
 
-status=0
-modload elisa allow_leaky_cpu=1 max_limit_us=10000000 || exit 1
-for name in manager server client; do
-	GUEST_MEM=192 GUEST_CMDLINE="vmnet=$name" guest_start $name vm
-	[ $name != manager ] || elisactl grant --pid "$(guest_pid $name)" export vmnet >/dev/null || status=1
-	elisactl grant --pid "$(guest_pid $name)" attach vmnet >/dev/null || status=1
-done
-if guest_wait client; then
-	say "ok client"
-	guest_wait server || { say "FAILED server"; status=1; }
-else
-	say "FAILED client"
-	status=1
-	guest_kill server KILL
-	guest_wait server >/dev/null
-fi
-guest_kill manager KILL
-guest_wait manager >/dev/null
+load
+GUEST_MEM=192 GUEST_CMDLINE=vmnet=manager start manager vmnet export attach
+GUEST_MEM=192 GUEST_CMDLINE=vmnet=server start server vmnet attach
+GUEST_MEM=192 GUEST_CMDLINE=vmnet=client start client vmnet attach
+ended client
+if [ $trouble = 0 ]; then ended server; else kill_vm server; fi
+kill_vm manager
 sed -n 's/^ok: />> client: /p' /run/guest-client/console
-rmmod elisa || status=1
-exit $status
+all_gone
+vms_end

@@ -4,6 +4,7 @@
 # received or is in the receiver's counter of missed frames.
 #
 #machine: --with-qemu --mem 1280 --file build/user/tools/elisactl:/bin/elisactl
+#machine: --file tests/vms.sh:/vms.sh
 #machine: --role vm=tests/vmnet/testpmd_role.sh
 #machine: --guest-file /usr/bin/dpdk-testpmd:/bin/dpdk-testpmd
 #machine: --guest-file /usr/lib/x86_64-linux-gnu/dpdk/pmds-23.0/librte_mempool_ring.so:/drivers/librte_mempool_ring.so
@@ -12,40 +13,24 @@
 #machine: --guest-file build/user/apps/vmnet/vmnet_switch.so:/vmnet_switch.so
 #machine: --guest-file build/user/lib/libelisa.so.1:/lib/libelisa.so.1
 #machine: --guest-file build/user/lib/libelisa-extra.so.1:/lib/libelisa-extra.so.1
-. /testbed/guest.sh
+. /vms.sh
 
-status=0
 # vm NAME RIGHT...: a guest with these rights
 vm()
 {
 	_vm=$1
 	shift
-	GUEST_MEM=256 GUEST_CMDLINE="vmnet=$_vm" guest_start "$_vm" vm
-	for _right; do
-		elisactl grant --pid "$(guest_pid "$_vm")" "$_right" vmnet >/dev/null || status=1
-	done
-}
-# until COMMAND succeeds; for ever: the machine has a time limit
-wait_for()
-{
-	until "$@" >/dev/null; do usleep 300000; done
-}
-exported()
-{
-	elisactl exports | grep -q vmnet
+	GUEST_MEM=256 GUEST_CMDLINE="vmnet=$_vm" start "$_vm" vmnet "$@"
 }
 
-modload elisa allow_leaky_cpu=1 || exit 1
+load
 vm manager export attach
-wait_for exported
+until elisactl exports | grep -q vmnet; do usleep 300000; done # the machine has a time limit
 vm receiver attach
-wait_for grep -e "the receiver is ready" -e "-end [0-9]" /run/guest-receiver/console
+says receiver "the receiver is ready"
 vm sender attach
-for guest in sender receiver; do
-	if guest_wait $guest; then say "ok $guest"; else say "FAILED $guest"; status=1; fi
-done
-guest_kill manager KILL
-guest_wait manager
+ended sender receiver
+kill_vm manager
 
 # number GUEST WHAT
 number()
@@ -55,7 +40,7 @@ number()
 sent=$(number sender sent) received=$(number receiver received) missed=$(number receiver "missed")
 say "result testpmd_sent=$sent received=$received missed=$missed"
 if [ "${received:-0}" = 0 ] || [ "$sent" != $((received + missed)) ]; then
-	say "FAILED: not all is accounted for"
-	status=1
+	problem "not all is accounted for"
 fi
-exit $status
+all_gone
+vms_end

@@ -41,9 +41,14 @@ int list_records(int fd, uint32_t kind, size_t size, void **records);
 void add_number(struct json_object *to, const char *key, uint64_t value);
 /* From a field that may lack its NUL. */
 void add_name(struct json_object *to, const char name[ELISA_NAME_SIZE]);
-/* names[i] is bit i's, or NULL if it has no meaning. */
-void add_flags(struct json_object *to, const char *key, uint32_t flags, const char *const names[],
-	       size_t count);
+struct flag_word {
+	uint32_t flag;
+	const char *word;
+};
+
+/* A list of the flags' words; of those that have none, a number. */
+void add_flags(struct json_object *to, const char *key, uint32_t flags,
+	       const struct flag_word *words, size_t count);
 /* As a table shows it. */
 void cell_text(struct json_object *value, char *text, size_t size);
 /* The keys of the first record are the columns; they all have the same, at most 12. */

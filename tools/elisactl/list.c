@@ -8,6 +8,16 @@
 #include <unistd.h>
 #include "elisactl.h"
 
+#define FLAG_WORD(name, bit, word, text) {1u << (bit), word},
+#define COUNTER_WORD(name, word, text)	 word,
+
+static const struct flag_word rights[] = {ELISA_GRANT_LIST(FLAG_WORD)};
+static const struct flag_word export_flags[] = {ELISA_EXPORT_FLAG_LIST(FLAG_WORD)};
+static const struct flag_word host_flags[] = {ELISA_HOST_FLAG_LIST(FLAG_WORD)};
+static const char *const counters[] = {ELISA_COUNTER_LIST(COUNTER_WORD)};
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
 static struct json_object *show_vm(const void *record)
 {
 	const struct elisa_host_vm *vm = record;
@@ -24,13 +34,12 @@ static struct json_object *show_vm(const void *record)
 
 static struct json_object *show_grant(const void *record)
 {
-	static const char *const rights[] = {"export", "attach", "trusted-manager", "allow-pcid"};
 	const struct elisa_host_grant_info *grant = record;
 	struct json_object *shown = json_object_new_object();
 
 	add_number(shown, "id", grant->id);
 	json_object_object_add(shown, "pid", json_object_new_int(grant->pid));
-	add_flags(shown, "rights", grant->rights, rights, 4);
+	add_flags(shown, "rights", grant->rights, rights, COUNT_OF(rights));
 	add_number(shown, "max_pages", grant->max_pages);
 	add_name(shown, grant->name);
 	return shown;
@@ -40,19 +49,18 @@ static const char *state_name(uint32_t state)
 {
 	static const char *const names[] = {"new", "live"};
 
-	return state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
+	return state < COUNT_OF(names) ? names[state] : "unknown";
 }
 
 static struct json_object *show_export(const void *record)
 {
-	static const char *const flags[] = {"general-regs", "private", "poison"};
 	const struct elisa_host_export *export_ = record;
 	struct json_object *shown = json_object_new_object();
 
 	add_number(shown, "id", export_->id);
 	add_number(shown, "vm", export_->vm);
 	json_object_object_add(shown, "state", json_object_new_string(state_name(export_->state)));
-	add_flags(shown, "flags", export_->flags, flags, 3);
+	add_flags(shown, "flags", export_->flags, export_flags, COUNT_OF(export_flags));
 	add_number(shown, "pages", export_->pages);
 	add_number(shown, "attachments", export_->attachments);
 	add_number(shown, "limit_us", export_->limit_us);
@@ -124,7 +132,7 @@ static int list(const struct options *options, const struct list_command *comman
 
 int run_list(const struct options *options, const char *name)
 {
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+	for (size_t i = 0; i < COUNT_OF(lists); i++)
 		if (!strcmp(name, lists[i].name))
 			return list(options, &lists[i]);
 	return options_wrong(&program, "'%s' is not a command", name);
@@ -132,39 +140,17 @@ int run_list(const struct options *options, const char *name)
 
 /* ------------------------------------------------------------------------------ stats */
 
-static const char *const counters[] = {
-	[ELISA_COUNT_HYPERCALLS] = "hypercalls",
-	[ELISA_COUNT_HYPERCALL_ERRORS] = "hypercall_errors",
-	[ELISA_COUNT_EXITS_IN_CONTEXT] = "exits_in_context",
-	[ELISA_COUNT_RESUMED] = "resumed",
-	[ELISA_COUNT_RETURN_TRAPS] = "return_traps",
-	[ELISA_COUNT_DEFERRED] = "deferred",
-	[ELISA_COUNT_FAULTS] = "faults",
-	[ELISA_COUNT_FORBIDDEN] = "forbidden",
-	[ELISA_COUNT_TIMEOUTS] = "timeouts",
-	[ELISA_COUNT_REVOKED] = "revoked",
-	[ELISA_COUNT_VMM_ENDED] = "vmm_ended",
-	[ELISA_COUNT_REFUSED_VMFUNC] = "refused_vmfunc",
-	[ELISA_COUNT_FOREIGN_ROOT] = "foreign_root",
-	[ELISA_COUNT_ROOT_RELOADS] = "root_reloads",
-	[ELISA_COUNT_CLOSED] = "closed",
-	[ELISA_COUNT_DESC_EXITS] = "desc_exits",
-	[ELISA_COUNT_DEBUG_SUPPRESSED] = "debug_suppressed",
-	[ELISA_COUNT_RINGS] = "rings",
-	[ELISA_COUNT_INTERRUPTS] = "interrupts",
-	[ELISA_COUNT_THROTTLED] = "throttled",
-};
-_Static_assert(sizeof(counters) / sizeof(counters[0]) == ELISA_COUNT_COUNT, "a name is missing");
-
 static struct json_object *show_stats(const struct elisa_host_stats *stats)
 {
-	static const char *const flags[] = {NULL, "cpu-bug", "override", "armed"};
 	struct json_object *shown = json_object_new_object();
+	char number[16];
 
 	add_number(shown, "abi", stats->abi);
-	add_flags(shown, "flags", stats->flags, flags, 4);
-	for (uint32_t i = 0; i < ELISA_COUNT_COUNT && i < stats->count; i++)
-		add_number(shown, counters[i], stats->counter[i]);
+	add_flags(shown, "flags", stats->flags, host_flags, COUNT_OF(host_flags));
+	for (uint32_t i = 0; i < stats->count && i < COUNT_OF(stats->counter); i++) {
+		snprintf(number, sizeof(number), "counter_%u", i); /* of a newer module */
+		add_number(shown, i < COUNT_OF(counters) ? counters[i] : number, stats->counter[i]);
+	}
 	return shown;
 }
 
@@ -189,7 +175,7 @@ int run_stats(const struct options *options)
 		json_object_object_foreach(shown, key, value)
 		{
 			cell_text(value, text, sizeof(text));
-			printf("%-17s %s\n", key, text);
+			printf("%-18s %s\n", key, text);
 		}
 	}
 	json_object_put(shown);

@@ -16,14 +16,21 @@ void add_name(struct json_object *to, const char name[ELISA_NAME_SIZE])
 	json_object_object_add(to, "name", json_object_new_string_len(name, length));
 }
 
-void add_flags(struct json_object *to, const char *key, uint32_t flags, const char *const names[],
-	       size_t count)
+void add_flags(struct json_object *to, const char *key, uint32_t flags,
+	       const struct flag_word *words, size_t count)
 {
 	struct json_object *list = json_object_new_array();
+	char rest[16];
 
-	for (size_t i = 0; i < count; i++)
-		if (names[i] && flags & (1u << i))
-			json_object_array_add(list, json_object_new_string(names[i]));
+	for (size_t i = 0; i < count; i++) {
+		if (flags & words[i].flag)
+			json_object_array_add(list, json_object_new_string(words[i].word));
+		flags &= ~words[i].flag;
+	}
+	if (flags) {
+		snprintf(rest, sizeof(rest), "%#x", flags);
+		json_object_array_add(list, json_object_new_string(rest));
+	}
 	json_object_object_add(to, key, list);
 }
 
