@@ -17,11 +17,17 @@
 #   make bench-switch  what the switch costs, beside a bare copy; makes docs/bench-switch.png
 #   make bench-sub    what copies of the tool kit for functions cost, beside the switch's
 #   make bench-net    what a packet from guest to guest costs the host, beside virtio-net and vhost-net
+#   make packages     Debian packages, in build/packages/; RELEASE=12, 13 or all: for which Debian
+#   make test-packages  they are installed, upgraded and purged in fresh roots; their modules are loaded
 #   make check        static analysis, sanitizers, formatting
 #   make clean        build/ without the downloaded kernels
 # Each for kernel 6.1; KERNEL=6.12 for the other, KERNEL=all for both.
 KERNEL ?= 6.1
 KERNELS := $(if $(filter all,$(KERNEL)),6.1 6.12,$(KERNEL))
+
+# the running Debian's
+RELEASE ?= $(shell . /etc/os-release && echo $$VERSION_ID)
+RELEASES := $(if $(filter all,$(RELEASE)),12 13,$(RELEASE))
 
 all: emulator modules user gate
 
@@ -90,6 +96,12 @@ soak: all
 test-debug: all
 	tests/debug/run $(KERNELS)
 
+packages: deps
+	for release in $(RELEASES); do packaging/build $$release || exit 1; done
+
+test-packages: all
+	tests/packages/run $(RELEASES)
+
 check: all
 	tests/check
 
@@ -97,7 +109,7 @@ format:
 	git ls-files '*.c' '*.h' | xargs clang-format -i
 
 clean:
-	rm -rf build/user* build/host-* build/guest-* build/gate build/machine-tests build/switch-image build/attacks build/livepatch-* build/mutations build/debug-tests build/logs
+	rm -rf build/packages build/roots/*-* build/user* build/host-* build/guest-* build/gate build/machine-tests build/switch-image build/attacks build/livepatch-* build/mutations build/debug-tests build/logs
 
 .PHONY: all deps dpdk-headers kernels emulator gate modules user demo demo-net test attack mutations soak test-debug bench bench-tenants bench-switch \
-	bench-sub bench-net check format clean
+	bench-sub bench-net packages test-packages check format clean

@@ -247,3 +247,4 @@ MODULE_AUTHOR("The ELISA authors");
 MODULE_VERSION(ELISA_RELEASE);
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("Exit-less, isolated, and shared access for virtual machines (host side)");
+MODULE_SOFTDEP("pre: kvm_intel");

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Writes every page that the modules can make to standard output: for each slot gate-in and
+ * gate-out, the sub stubs, and the guest's stubs with the offset to call. Their checksum is in
+ * pages.sha256. So a machine that builds the modules knows that its compiler makes of gate_page.c what
+ * was proven elsewhere, without the prover and its disassembler. It needs no C library either.
+ */
+#include "gate_page.h"
+
+#define SYS_write 1
+#define SYS_exit  60
+
+static long system_call(long number, long a, long b, long c)
+{
+	long result;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "0"(number), "D"(a), "S"(b), "d"(c)
+			 : "rcx", "r11", "memory");
+	return result;
+}
+
+static void __attribute__((noreturn)) end(int status)
+{
+	for (;;)
+		system_call(SYS_exit, status, 0, 0);
+}
+
+static void put(const void *from, unsigned long size)
+{
+	const char *at = from;
+
+	while (size) {
+		long written = system_call(SYS_write, 1, (long)at, (long)size);
+
+		if (written <= 0)
+			end(1);
+		at += written;
+		size -= (unsigned long)written;
+	}
+}
+
+static void put_slot(unsigned int slot)
+{
+	/* as check_gate's: the worst that a manager can choose */
+	const __u64 entry = 0xd4010fULL << 16;
+	static __u8 page[ELISA_PAGE_SIZE];
+	unsigned int mode, flags, call;
+
+	elisa_gate_in_build(page, slot);
+	put(page, sizeof(page));
+	elisa_gate_out_build(page, slot);
+	put(page, sizeof(page));
+	for (mode = ELISA_MODE_STRICT; mode <= ELISA_MODE_TRUSTED; mode++) {
+		for (flags = 0; flags <= ELISA_EXPORT_GENERAL_REGS; flags++) {
+			elisa_sub_stub_build(page, slot, mode, flags, entry);
+			put(page, sizeof(page));
+		}
+		for (flags = 0; flags < 32; flags++) {
+			call = elisa_guest_stub_build(page, slot, mode, flags);
+			put(page, sizeof(page));
+			put(&call, sizeof(call));
+		}
+	}
+}
+
+void __attribute__((force_align_arg_pointer, noreturn)) _start(void);
+void _start(void)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < ELISA_SLOTS; slot++)
+		put_slot(slot);
+	end(0);
+}

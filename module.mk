@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What host/Makefile and guest/Makefile have in common. A module is built in build/host-KERNEL or
+# build/guest-KERNEL, for a kernel that testbed/fetch-kernel has unpacked or for the one that runs:
+#   make -C host KERNEL=6.12
+#   make -C host KERNEL=running && make -C host KERNEL=running install
+# or for any other: KERNEL=name HEADERS=folder.
+#   all        proves the gate's code, then modules with warnings as errors
+#   modules    needs the compiler only: its pages have to be those that were proven. For users and DKMS
+#   install    into the kernel's updates/, below INSTALL_MOD_PATH if that is set
+#   uninstall  takes it away
+KERNEL ?= 6.1
+ROOT := $(abspath $(dir $(lastword $(MAKEFILE_LIST))))
+HEADERS ?= $(if $(filter running,$(KERNEL)),/lib/modules/$(shell uname -r)/build,$(ROOT)/build/kernels/$(KERNEL)/headers)
+BUILD := $(ROOT)/build/$(PART)-$(KERNEL)
+SOURCES := $(wildcard $(ROOT)/$(PART)/*.[chS] $(ROOT)/gate/gate_page.[ch]) $(ROOT)/$(PART)/Kbuild
+kbuild = $(MAKE) -C $(HEADERS) M=$(BUILD) ELISA_ROOT=$(ROOT) ELISA_CFLAGS=$(WERROR)
+
+all:
+	$(MAKE) -C $(ROOT)/gate check
+	$(MAKE) modules WERROR=-Werror
+
+modules: links
+	$(kbuild) modules
+
+# all files again, through sparse
+sparse: links
+	rm -f $(BUILD)/*.o
+	$(kbuild) C=2 CF=-Wsparse-error modules
+
+install:
+	$(kbuild) INSTALL_MOD_DIR=updates modules_install
+
+uninstall:
+	release=$$($(MAKE) -s --no-print-directory -C $(HEADERS) kernelrelease) && \
+		rm -f $(INSTALL_MOD_PATH)/lib/modules/$$release/updates/$(MODULE).ko* && \
+		depmod $(if $(INSTALL_MOD_PATH),-b $(INSTALL_MOD_PATH)) $$release
+
+links:
+	mkdir -p $(BUILD)
+	ln -sfr $(SOURCES) $(BUILD)/
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all modules sparse install uninstall links clean
