@@ -96,6 +96,7 @@ void shim_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 #define MODULE_PARM_DESC(name, text)		    struct shim_nothing
 #define MODULE_AUTHOR(text)			    struct shim_nothing
 #define MODULE_VERSION(text)			    struct shim_nothing
+#define MODULE_SOFTDEP(text)			    struct shim_nothing
 #define MODULE_LICENSE(text)			    struct shim_nothing
 #define MODULE_DESCRIPTION(text)		    struct shim_nothing
 
