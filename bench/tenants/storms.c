@@ -88,7 +88,7 @@ static void sync_again(struct tenant *tenant)
 	CHECK_EQ(hypercall(tenant->guest, 0, ELISA_HC_VCPU_SYNC), 0);
 }
 
-static void take_events(struct tenant *tenant)
+static void take_all_events(struct tenant *tenant)
 {
 	memset(tenant->manager->page, 0, PAGE_SIZE);
 	CHECK_EQ(hypercall(tenant->manager, 0, ELISA_HC_EVENTS), 0);
@@ -122,7 +122,7 @@ const struct storm storms[] = {
 	{"ring", ring},
 	{"doorbell_changes", doorbell_changes},
 	{"sync", sync_again},
-	{"events", take_events},
+	{"events", take_all_events},
 	{"vcpu_creation", vcpus},
 	{"vm_creation", vms},
 };
