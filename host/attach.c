@@ -209,7 +209,7 @@ static int check_again(struct elisa_attachment *a, const struct elisa_hc_attach 
 	else if (!elisa_grant_holds(vmm, a->grant_id))
 		r = elisa_fail(-EPERM, why, ELISA_WHY_NO_GRANT, value, 0);
 	else
-		r = elisa_place_choose(t->export, place, why, value);
+		r = elisa_place_choose(t->export, a->vm, place, why, value);
 	spin_unlock(&elisa_registry);
 	if (r)
 		return r;

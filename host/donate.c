@@ -46,16 +46,6 @@ static u64 next_offset(struct elisa_export *export, struct elisa_attachment *a)
 	       READ_ONCE(a->donated);
 }
 
-static bool is_shut(struct elisa_attachment *a)
-{
-	bool shut;
-
-	spin_lock(&a->vm->lock);
-	shut = a->shut;
-	spin_unlock(&a->vm->lock);
-	return shut;
-}
-
 /*
  * The functions in its contexts learn how much it has donated, once each CPU has all of it: a
  * function writes where it was told that it may.
@@ -86,7 +76,7 @@ static int donate_locked(struct elisa_export *export, struct elisa_attachment *a
 	u64 length = (u64)run->count * PAGE_SIZE;
 	int r;
 
-	if (a->export != export || is_shut(a))
+	if (a->export != export || elisa_attachment_is_shut(a))
 		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_ATTACHMENT, value, in->slot);
 	r = check_room(export, a, run->count, why, value);
 	if (!r)

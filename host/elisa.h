@@ -199,7 +199,8 @@ struct elisa_export {
 	u64 next_attachment;
 	u32 attachment_count;
 	u64 places_offset, place_pages;
-	u32 place_count; /* 0: no donations; set once, after `places` */
+	u32 places_per_vm; /* of those without a ticket; 0: all */
+	u32 place_count;   /* 0: no donations; set once, after `places` */
 	struct elisa_place *places;
 	void *sink; /* a page, where donated ones were */
 	struct list_head attachments;
@@ -544,7 +545,8 @@ int elisa_places_create(struct elisa_export *export, struct elisa_hc_places *in,
 			u64 *value);
 int elisa_place_ticket(struct elisa_export *export, struct elisa_hc_ticket *in, u32 *why,
 		       u64 *value);
-int elisa_place_choose(struct elisa_export *export, u32 *place, u32 *why, u64 *value);
+int elisa_place_choose(struct elisa_export *export, struct elisa_vm *vm, u32 *place, u32 *why,
+		       u64 *value);
 void elisa_place_take(struct elisa_export *export, struct elisa_attachment *attachment);
 void elisa_place_leave(struct elisa_export *export, struct elisa_attachment *attachment);
 void elisa_places_free(struct elisa_export *export);
@@ -572,6 +574,7 @@ int elisa_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc
 /* ---- revoke.c: the end of attachments */
 struct elisa_attachment *elisa_attachment_in(struct elisa_vm *vm, u32 slot);
 struct elisa_export *elisa_attachment_export(struct elisa_attachment *attachment);
+bool elisa_attachment_is_shut(struct elisa_attachment *attachment);
 void elisa_attachment_put(struct elisa_attachment *attachment);
 void elisa_attachment_shut(struct elisa_attachment *attachment, struct elisa_kick *kick);
 void elisa_attachment_finish(struct elisa_attachment *attachment);

@@ -58,29 +58,56 @@ static bool object_failed(struct elisa_export *export, u64 *offset)
 	return failed;
 }
 
-/* Under export->lock. */
-static bool gift_failed(struct elisa_attachment *a)
+static bool exchange_failed(struct elisa_attachment *a)
 {
-	struct elisa_run *run;
-	bool failed = false;
+	bool failed;
 	u32 which;
 
-	list_for_each_entry(run, &a->donations, node)
-		failed |= run_failed(run, &which);
 	spin_lock(&a->vm->lock);
-	failed |= run_failed(a->exchange, &which);
+	failed = run_failed(a->exchange, &which);
 	spin_unlock(&a->vm->lock);
 	return failed;
 }
 
-/* An attachment that gave memory which failed, with a reference, or NULL. */
-static struct elisa_attachment *failed_giver(struct elisa_export *export)
+/*
+ * The donation after @run, or the first one; NULL: there is none, or the attachment is shut. An
+ * attachment that is not shut only gets donations, so @run is still in its list. Under export->lock.
+ */
+static struct elisa_run *donation_after(struct elisa_attachment *a, struct elisa_run *run)
+{
+	struct list_head *next;
+
+	if (elisa_attachment_is_shut(a))
+		return NULL;
+	next = run ? run->node.next : a->donations.next;
+	return next == &a->donations ? NULL : list_entry(next, struct elisa_run, node);
+}
+
+/* The lock that guests' requests take is held for one donation at a time. */
+static bool donation_failed(struct elisa_export *export, struct elisa_attachment *a)
+{
+	struct elisa_run *run = NULL;
+	bool failed;
+	u32 which;
+
+	do {
+		spin_lock(&export->lock);
+		run = donation_after(a, run);
+		failed = run_failed(run, &which);
+		spin_unlock(&export->lock);
+		cond_resched();
+	} while (run && !failed);
+	return failed;
+}
+
+/* The first attachment from number @at on, with a reference, or NULL. */
+static struct elisa_attachment *attachment_from(struct elisa_export *export, u64 at)
 {
 	struct elisa_attachment *a, *found = NULL;
 
 	spin_lock(&export->lock);
 	list_for_each_entry(a, &export->attachments, node)
-		if (gift_failed(a)) {
+		if (a->number >= at) {
 			kref_get(&a->ref);
 			found = a;
 			break;
@@ -89,9 +116,24 @@ static struct elisa_attachment *failed_giver(struct elisa_export *export)
 	return found;
 }
 
-static void look_at(struct elisa_export *export)
+static void look_at_givers(struct elisa_export *export)
 {
 	struct elisa_attachment *a;
+	u64 at = 0;
+
+	while ((a = attachment_from(export, at))) {
+		at = a->number + 1;
+		if (exchange_failed(a) || donation_failed(export, a)) {
+			pr_err("attachment %llu to export %u ended: memory that it gave failed\n",
+			       a->number, export->id);
+			elisa_attachment_revoke(a);
+		}
+		elisa_attachment_put(a);
+	}
+}
+
+static void look_at(struct elisa_export *export)
+{
 	u64 offset;
 
 	if (object_failed(export, &offset)) {
@@ -102,12 +144,7 @@ static void look_at(struct elisa_export *export)
 		elisa_export_kill(export);
 		return;
 	}
-	while ((a = failed_giver(export))) {
-		pr_err("attachment %llu to export %u ended: memory that it gave failed\n",
-		       a->number, export->id);
-		elisa_attachment_revoke(a);
-		elisa_attachment_put(a);
-	}
+	look_at_givers(export);
 }
 
 /* All exports of a VMM's VMs: in a work of the VMM's. */

@@ -13,6 +13,10 @@ static int check_places(struct elisa_hc_places *in, u32 *why, u64 *value)
 {
 	if (!in->count || in->count > ELISA_MAX_PLACES)
 		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->count);
+	if (in->pad)
+		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->pad);
+	if (in->per_vm > in->count)
+		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->per_vm);
 	if (in->size > ELISA_OBJECT_SIZE / PAGE_SIZE / in->count)
 		return elisa_fail(-EINVAL, why, ELISA_WHY_RANGE, value, in->size);
 	return elisa_check_range(in->offset, in->size * in->count, why, value);
@@ -59,6 +63,7 @@ int elisa_places_create(struct elisa_export *export, struct elisa_hc_places *in,
 		export->sink = sink;
 		export->places_offset = in->offset;
 		export->place_pages = in->size;
+		export->places_per_vm = in->per_vm;
 		smp_store_release(&export->place_count, in->count);
 	}
 	spin_unlock(&export->lock);
@@ -82,34 +87,49 @@ int elisa_place_ticket(struct elisa_export *export, struct elisa_hc_ticket *in, 
 				      value);
 }
 
-/* Under export->lock and elisa_registry: is the place free for an attachment without a ticket? */
-static bool is_open(const struct elisa_place *place)
+/*
+ * The first free place that has no ticket, for @vm, which may have a number of these. Without that
+ * number one VM could take them all. Under export->lock and elisa_registry.
+ */
+static int choose_open(struct elisa_export *export, struct elisa_vm *vm, u32 *place, u32 *why,
+		       u64 *value)
 {
-	return !place->attachment && !elisa_ticket_is_set(place->ticket);
+	u32 i, has = 0, found = ELISA_NO_PLACE;
+
+	for (i = 0; i < export->place_count; i++) {
+		const struct elisa_place *at = &export->places[i];
+
+		if (elisa_ticket_is_set(at->ticket))
+			continue;
+		if (at->attachment)
+			has += at->attachment->vm == vm;
+		else if (found == ELISA_NO_PLACE)
+			found = i;
+	}
+	if (export->places_per_vm && has >= export->places_per_vm)
+		return elisa_fail(-EDQUOT, why, ELISA_WHY_PLACES_PER_VM, value,
+				  export->places_per_vm);
+	if (found == ELISA_NO_PLACE)
+		return elisa_fail(-ENOSPC, why, ELISA_WHY_NO_PLACE, value, found);
+	*place = found;
+	return 0;
 }
 
 /*
  * *@place: the place that a ticket was for, or ELISA_NO_PLACE. Finds out whether that one is free,
- * or the first free one that has no ticket. Under export->lock and elisa_registry.
+ * or one that @vm may have. Under export->lock and elisa_registry.
  */
-int elisa_place_choose(struct elisa_export *export, u32 *place, u32 *why, u64 *value)
+int elisa_place_choose(struct elisa_export *export, struct elisa_vm *vm, u32 *place, u32 *why,
+		       u64 *value)
 {
-	u32 i;
-
 	lockdep_assert_held(&export->lock);
 	lockdep_assert_held(&elisa_registry);
-	if (*place != ELISA_NO_PLACE) {
-		if (export->places[*place].attachment)
-			return elisa_fail(-EBUSY, why, ELISA_WHY_NO_PLACE, value, *place);
+	if (!export->place_count)
 		return 0;
-	}
-	for (i = 0; i < export->place_count; i++)
-		if (is_open(&export->places[i])) {
-			*place = i;
-			return 0;
-		}
-	if (export->place_count)
-		return elisa_fail(-ENOSPC, why, ELISA_WHY_NO_PLACE, value, *place);
+	if (*place == ELISA_NO_PLACE)
+		return choose_open(export, vm, place, why, value);
+	if (export->places[*place].attachment)
+		return elisa_fail(-EBUSY, why, ELISA_WHY_NO_PLACE, value, *place);
 	return 0;
 }
 

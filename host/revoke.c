@@ -68,6 +68,17 @@ struct elisa_export *elisa_attachment_export(struct elisa_attachment *a)
 	return export;
 }
 
+/* Its pages leave the object, or have left it: it takes no more of them. */
+bool elisa_attachment_is_shut(struct elisa_attachment *a)
+{
+	bool shut;
+
+	spin_lock(&a->vm->lock);
+	shut = a->shut;
+	spin_unlock(&a->vm->lock);
+	return shut;
+}
+
 /* A kernel must be trusted with PCIDs for all that its VM is attached to. Under vm->lock. */
 void elisa_vm_update_pcid(struct elisa_vm *vm)
 {

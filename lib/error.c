@@ -127,6 +127,10 @@ static const struct reason reasons[ELISA_WHY_COUNT] = {
 				"export has its places already",
 				"detach the one that has it, or let the export's manager make more",
 				"place", DECIMAL},
+	[ELISA_WHY_PLACES_PER_VM] =
+		{"this VM has as many places of the export as it may have without tickets",
+		 "detach one of them, attach by a ticket, or let the export's manager allow more",
+		 "limit", DECIMAL},
 	[ELISA_WHY_TSX] = {"the host's CPU has transactions (TSX), and one that is open at a call "
 			   "could take back what the gate wrote",
 			   "boot the host's kernel with tsx=off", NULL, NO_VALUE},

@@ -225,16 +225,24 @@ ELISA_PUBLIC int elisa_export_publish(struct elisa_export *export_, uint64_t ent
 }
 
 ELISA_PUBLIC int elisa_export_places(struct elisa_export *export_, uint64_t offset, uint32_t count,
-				     size_t size)
+				     size_t size, uint32_t per_vm)
 {
 	static const char doing[] = "make places in export";
-	struct elisa_ioc_places request = {.count = count, .offset = offset, .size = size};
+	struct elisa_ioc_places request = {
+		.count = count,
+		.offset = offset,
+		.size = size,
+		.per_vm = per_vm,
+	};
 	int ret;
 
 	if (!export_)
 		return no_export(doing);
 	if (!count || count > ELISA_MAX_PLACES)
 		return elisa_fail(export_->handle, EINVAL, ELISA_WHY_FIELD, count, doing,
+				  export_->name);
+	if (per_vm > count)
+		return elisa_fail(export_->handle, EINVAL, ELISA_WHY_FIELD, per_vm, doing,
 				  export_->name);
 	if (size % ELISA_PAGE_SIZE || size > ELISA_OBJECT_SIZE / count)
 		return elisa_fail(export_->handle, EINVAL, ELISA_WHY_RANGE, size, doing,

@@ -303,7 +303,7 @@ static int make_stacks(struct elisa_export *export_, const struct options *optio
 	const uint64_t guests = options->stack.guests, vcpus = options->stack.vcpus;
 	const uint64_t places = ELISA_OBJECT_SIZE - guests * ELISA_PAGE_SIZE;
 	uint64_t total;
-	int ret = elisa_export_places(export_, places, options->stack.guests, ELISA_PAGE_SIZE);
+	int ret = elisa_export_places(export_, places, options->stack.guests, ELISA_PAGE_SIZE, 0);
 
 	if (ret < 0)
 		return ret;

@@ -28,7 +28,7 @@ static int manager_init(struct elisa_export *export_, uint64_t offset, int argc,
 	if (getrandom(&secret, sizeof(secret), 0) != sizeof(secret))
 		return -EIO;
 	/* a place for each guest: it gives a caller its number, and its share */
-	ret = elisa_export_places(export_, PLACES_OFFSET, TABLE_PLACES, ELISA_PAGE_SIZE);
+	ret = elisa_export_places(export_, PLACES_OFFSET, TABLE_PLACES, ELISA_PAGE_SIZE, 0);
 	if (ret < 0)
 		return ret;
 	ret = elisa_extra_load(export_, argc > 1 ? argv[1] : "table_function.so", offset, &image);

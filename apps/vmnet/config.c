@@ -346,6 +346,8 @@ static int read_all(json_object *root, struct config *config)
 			error = get_number(key, value, 1, RVIF_MAX_QUEUES, &config->queues);
 		else if (!strcmp(key, "port_mib"))
 			error = get_number(key, value, 1, 256, &config->port_mib);
+		else if (!strcmp(key, "open_ports_per_vm"))
+			error = get_number(key, value, 1, MAX_PORTS, &config->open_ports_per_vm);
 		else if (!strcmp(key, "max_age"))
 			error = get_number(key, value, 1, 1000000, &config->max_age);
 		else if (!strcmp(key, "limit_us"))
@@ -415,6 +417,7 @@ int config_read(const char *file, struct config *config)
 		.export_name = "vmnet",
 		.queues = 8,
 		.port_mib = 64,
+		.open_ports_per_vm = 1,
 		.max_age = 300,
 		.limit_us = 20000,
 		.suspend_us = 100000,

@@ -26,10 +26,11 @@ struct port_config {
 struct config {
 	char export_name[ELISA_NAME_SIZE];
 	uint32_t queues;
-	uint32_t port_mib;   /* most memory of a vNIC */
-	uint32_t max_age;    /* seconds */
-	uint32_t limit_us;   /* run time of a call */
-	uint32_t suspend_us; /* wall-clock time for which a call may be suspended */
+	uint32_t port_mib;	    /* most memory of a vNIC */
+	uint32_t open_ports_per_vm; /* ports without a ticket_file that one VM may have */
+	uint32_t max_age;	    /* seconds */
+	uint32_t limit_us;	    /* run time of a call */
+	uint32_t suspend_us;	    /* wall-clock time for which a call may be suspended */
 	uint32_t port_count;
 	struct port_config port[MAX_PORTS]; /* place n + 1 */
 };

@@ -89,10 +89,13 @@ static int make_switch(struct daemon *d)
 static int make_places(struct daemon *d, uint8_t own[ELISA_TICKET_SIZE])
 {
 	const struct config *config = &d->config;
+	const uint32_t places = config->port_count + 1;
+	const uint32_t per_vm = config->open_ports_per_vm < places ? config->open_ports_per_vm :
+								     places;
 	uint8_t ticket[ELISA_TICKET_SIZE];
 
-	if (elisa_export_places(d->export_, VMNET_PLACES_OFFSET, config->port_count + 1,
-				(size_t)config->port_mib << 20))
+	if (elisa_export_places(d->export_, VMNET_PLACES_OFFSET, places,
+				(size_t)config->port_mib << 20, per_vm))
 		return failed(d, "places");
 	if (getrandom(own, ELISA_TICKET_SIZE, 0) != ELISA_TICKET_SIZE)
 		return -1;
@@ -192,8 +195,9 @@ static void read_again(struct daemon *d, const char *file)
 	if (config_read(file, &config))
 		return;
 	if (config.port_count != d->config.port_count || config.queues != d->config.queues ||
-	    config.port_mib != d->config.port_mib || config.limit_us != d->config.limit_us ||
-	    config.suspend_us != d->config.suspend_us ||
+	    config.port_mib != d->config.port_mib ||
+	    config.open_ports_per_vm != d->config.open_ports_per_vm ||
+	    config.limit_us != d->config.limit_us || config.suspend_us != d->config.suspend_us ||
 	    strcmp(config.export_name, d->config.export_name)) {
 		output_print(STDERR_FILENO,
 			     "elisa-vmnet: %s: only what is said of a port can change while it "

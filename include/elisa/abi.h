@@ -126,7 +126,8 @@ enum elisa_hc {
 	WHY(CAPABILITY, "the process lacks one (guest driver)", "CAP_*") \
 	WHY(SYSTEM_RAM, "the guest kernel's own memory (guest driver)", "the value") \
 	WHY(MEMLOCK, "over the VMM's RLIMIT_MEMLOCK on the host", "the limit, in pages") \
-	WHY(UNTOLD, "the manager has not heard of so many ended attachments", "how many")
+	WHY(UNTOLD, "the manager has not heard of so many ended attachments", "how many") \
+	WHY(PLACES_PER_VM, "the VM has as many places as it may without tickets", "the limit")
 /* clang-format on */
 #define ELISA_WHY_NUMBER(name, text, value) ELISA_WHY_##name,
 
@@ -250,6 +251,8 @@ struct elisa_hc_places {
 	__u32 count;  /* 1 .. ELISA_MAX_PLACES */
 	__u64 offset; /* in the object area, page aligned */
 	__u64 size;   /* of each, pages */
+	__u32 per_vm; /* places without a ticket that one VM may have; 0: all */
+	__u32 pad;
 };
 
 /* An attachment by this ticket gets this place, and no other does. All 0: one by the export's

@@ -48,7 +48,7 @@ int compat_stacks(struct elisa_export *export_, uint32_t vcpus)
 	size = (size + PAGE - 1) & ~(PAGE - 1);
 	if (reserve(2 * PAGE + 2 * size * vcpus, &offset) < 0)
 		return -1;
-	ret = elisa_export_places(export_, offset, 1, PAGE);
+	ret = elisa_export_places(export_, offset, 1, PAGE, 0);
 	if (!ret)
 		ret = elisa_export_stacks(export_, offset + PAGE, size, vcpus);
 	return ret < 0 ? compat_fail_elisa(elisa_export_handle(export_), ret) : 0;

@@ -43,7 +43,8 @@ static int end(void **state)
 
 static int create_places(u32 count, u64 offset, u64 size)
 {
-	struct elisa_hc_page page = {.places = {id, count, offset, size}};
+	struct elisa_hc_page page = {
+		.places = {.id = id, .count = count, .offset = offset, .size = size}};
 
 	return host_call(MANAGER, ELISA_HC_EXPORT_PLACES, &page);
 }
@@ -259,6 +260,33 @@ static void places_of_tickets(void **state)
 	assert_int_equal(place, 0);
 }
 
+static void places_of_one_vm(void **state)
+{
+	struct elisa_hc_page page = {.places = {id, 4, PLACES, PLACE_PAGES, .per_vm = 1}};
+	u32 a, b, place;
+
+	(void)state;
+	assert_int_equal(host_call(MANAGER, ELISA_HC_EXPORT_PLACES, &page), 0);
+	assert_int_equal(set_ticket(0, 'a'), 0);
+	publish();
+	host_grant(MANAGER, ELISA_GRANT_ATTACH, "*", 0);
+	assert_int_equal(attach(ROOT, 0, &a, &place), 0);
+	assert_int_equal(place, 1);
+	assert_int_equal(attach(OTHER_ROOT, 0, &b, &place), -EDQUOT);
+	assert_int_equal(machines[GUEST].why, ELISA_WHY_PLACES_PER_VM);
+	assert_int_equal(machines[GUEST].value, 1);
+	/* a ticket's place is not counted; another VM has a number of its own */
+	assert_int_equal(attach(OTHER_ROOT, 'a', &b, &place), 0);
+	assert_int_equal(place, 0);
+	request_attach(&page, "shop", ROOT, 0);
+	assert_int_equal(host_call(MANAGER, ELISA_HC_ATTACH, &page), 0);
+	assert_int_equal(page.attach.place, 2);
+	/* one that is given back */
+	detach(a);
+	assert_int_equal(attach(0x5000, 0, &a, &place), 0);
+	assert_int_equal(place, 1);
+}
+
 static void no_more_than_there_is(void **state)
 {
 	u32 a, b, place;
@@ -319,6 +347,12 @@ static void places_that_cannot_be(void **state)
 	assert_int_equal(create_places(2, PLACES, ~0ULL), -EINVAL);
 	assert_int_equal(create_places(2, PLACES, 1ULL << 63), -EINVAL);
 	assert_int_equal(create_places(1, PLACES + 1, 1), -EINVAL);
+	page = (struct elisa_hc_page){.places = {id, 2, PLACES, 1, .per_vm = 3}};
+	assert_int_equal(host_call(MANAGER, ELISA_HC_EXPORT_PLACES, &page), -EINVAL);
+	assert_int_equal(machines[MANAGER].value, 3);
+	page = (struct elisa_hc_page){.places = {id, 2, PLACES, 1, .pad = 7}};
+	assert_int_equal(host_call(MANAGER, ELISA_HC_EXPORT_PLACES, &page), -EINVAL);
+	assert_int_equal(machines[MANAGER].value, 7);
 	assert_int_equal(create_places(2, ELISA_OBJECT_SIZE - PAGE_SIZE, 1), -EINVAL);
 	assert_int_equal(machines[MANAGER].why, ELISA_WHY_RANGE);
 	assert_int_equal(create_places(2, 0, 1), -EEXIST);
@@ -334,7 +368,8 @@ static void places_that_cannot_be(void **state)
 	assert_int_equal(host_call(MANAGER, ELISA_HC_EXPORT_MAP, &page), 0);
 	publish();
 	/* nor are they another VM's to make */
-	page = (struct elisa_hc_page){.places = {id, 1, PLACES * 3, 1}};
+	page = (struct elisa_hc_page){
+		.places = {.id = id, .count = 1, .offset = PLACES * 3, .size = 1}};
 	assert_int_equal(host_call(GUEST, ELISA_HC_EXPORT_PLACES, &page), -ENOENT);
 }
 
@@ -394,6 +429,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_export_goes_first, start, end),
 		cmocka_unit_test_setup_teardown(the_grant_goes_first, start, end),
 		cmocka_unit_test_setup_teardown(places_of_tickets, start, end),
+		cmocka_unit_test_setup_teardown(places_of_one_vm, start, end),
 		cmocka_unit_test_setup_teardown(no_more_than_there_is, start, end),
 		cmocka_unit_test_setup_teardown(memory_that_is_none, start, end),
 		cmocka_unit_test_setup_teardown(places_that_cannot_be, start, end),

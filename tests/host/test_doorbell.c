@@ -32,7 +32,8 @@ static int start(void **state)
 	host_grant(MANAGER, ELISA_GRANT_EXPORT, "*", 0);
 	host_grant(GUEST, ELISA_GRANT_ATTACH, "*", 0);
 	id = host_publish("bell");
-	page = (struct elisa_hc_page){.places = {id, 4, PLACES, 1}};
+	page = (struct elisa_hc_page){
+		.places = {.id = id, .count = 4, .offset = PLACES, .size = 1}};
 	assert_int_equal(host_call(MANAGER, ELISA_HC_EXPORT_PLACES, &page), 0);
 	assert_int_equal(set_gsi(MANAGER, 7), 0);
 	assert_int_equal(set_gsi(GUEST, 5), 0);

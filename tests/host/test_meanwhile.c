@@ -26,7 +26,7 @@ static int start(void **state)
 	id = create("shop");
 	map(id, 0, 1);
 	memset(&page, 0, sizeof(page));
-	page.places = (struct elisa_hc_places){id, 1, PLACES, 16};
+	page.places = (struct elisa_hc_places){.id = id, .count = 1, .offset = PLACES, .size = 16};
 	expect(MANAGER, ELISA_HC_EXPORT_PLACES, 0, ELISA_OK, 0);
 	publish(id, 0, 0, ELISA_OK, 0);
 	/* the vCPU's own structures */
@@ -254,7 +254,8 @@ static void two_donations_for_one_room(void **state)
 	(void)state;
 	map(last, 0, 1);
 	memset(&page, 0, sizeof(page));
-	page.places = (struct elisa_hc_places){last, 1, ELISA_OBJECT_SIZE - 2 * PAGE_SIZE, 2};
+	page.places = (struct elisa_hc_places){
+		.id = last, .count = 1, .offset = ELISA_OBJECT_SIZE - 2 * PAGE_SIZE, .size = 2};
 	expect(MANAGER, ELISA_HC_EXPORT_PLACES, 0, ELISA_OK, 0);
 	publish(last, 0, 0, ELISA_OK, 0);
 	assert_int_equal(host_attach("shop.last", ROOT, 0), 0);

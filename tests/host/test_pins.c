@@ -142,7 +142,8 @@ static void memlock_is_the_processs(void **state)
 
 static void all_of_a_vmm_count_together(void **state)
 {
-	struct elisa_hc_page places = {.places = {id, 1, PLACES, 100}};
+	struct elisa_hc_page places = {
+		.places = {.id = id, .count = 1, .offset = PLACES, .size = 100}};
 
 	(void)state;
 	assert_int_equal(host_call(MANAGER, ELISA_HC_EXPORT_PLACES, &places), 0);
@@ -219,7 +220,8 @@ static void nothing_outlives_a_manager(void **state)
 
 static void nothing_outlives_a_guest(void **state)
 {
-	struct elisa_hc_page places = {.places = {id, 1, PLACES, 100}};
+	struct elisa_hc_page places = {
+		.places = {.id = id, .count = 1, .offset = PLACES, .size = 100}};
 	struct elisa_vcpu *vcpu;
 
 	(void)state;
@@ -342,7 +344,8 @@ static void failed_memory_that_is_not_ours(void **state)
 
 static void failed_memory_ends_what_gave_it(void **state)
 {
-	struct elisa_hc_page places = {.places = {id, 2, PLACES, 100}};
+	struct elisa_hc_page places = {
+		.places = {.id = id, .count = 2, .offset = PLACES, .size = 100}};
 
 	(void)state;
 	assert_int_equal(host_call(MANAGER, ELISA_HC_EXPORT_PLACES, &places), 0);

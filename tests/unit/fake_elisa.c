@@ -133,10 +133,12 @@ const char *elisa_call_strerror(long error)
 	return error ? "fake call error" : "no error";
 }
 
-int elisa_export_places(struct elisa_export *export_, uint64_t offset, uint32_t count, size_t size)
+int elisa_export_places(struct elisa_export *export_, uint64_t offset, uint32_t count, size_t size,
+			uint32_t per_vm)
 {
 	(void)export_;
 	(void)size;
+	(void)per_vm;
 	fake_elisa.places = count;
 	fake_elisa.places_offset = offset;
 	return 0;

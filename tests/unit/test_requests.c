@@ -282,18 +282,20 @@ static void places_and_their_tickets(void **state)
 	const uint8_t ticket[ELISA_TICKET_SIZE] = {1, 2, 3};
 
 	(void)state;
-	assert_int_equal(elisa_export_places(export_, 0x40000000, 3, 0x5000), 0);
+	assert_int_equal(elisa_export_places(export_, 0x40000000, 3, 0x5000, 2), 0);
 	assert_int_equal(fake.last.places.id, 7);
 	assert_int_equal(fake.last.places.offset, 0x40000000);
 	assert_int_equal(fake.last.places.count, 3);
 	assert_int_equal(fake.last.places.size, 0x5000);
-	assert_int_equal(elisa_export_places(export_, 0, 0, 4096), -EINVAL);
-	assert_int_equal(elisa_export_places(export_, 0, ELISA_MAX_PLACES + 1, 4096), -EINVAL);
-	assert_int_equal(elisa_export_places(export_, 0, 1, 0), -EINVAL);
-	assert_int_equal(elisa_export_places(export_, 0, 1, 4097), -EINVAL);
-	assert_int_equal(elisa_export_places(export_, 1, 1, 4096), -EINVAL);
-	assert_int_equal(elisa_export_places(export_, 0, 2, SIZE_MAX / 2 + 1), -EINVAL);
-	assert_int_equal(elisa_export_places(NULL, 0, 1, 4096), -EINVAL);
+	assert_int_equal(fake.last.places.per_vm, 2);
+	assert_int_equal(elisa_export_places(export_, 0, 3, 4096, 4), -EINVAL);
+	assert_int_equal(elisa_export_places(export_, 0, 0, 4096, 0), -EINVAL);
+	assert_int_equal(elisa_export_places(export_, 0, ELISA_MAX_PLACES + 1, 4096, 0), -EINVAL);
+	assert_int_equal(elisa_export_places(export_, 0, 1, 0, 0), -EINVAL);
+	assert_int_equal(elisa_export_places(export_, 0, 1, 4097, 0), -EINVAL);
+	assert_int_equal(elisa_export_places(export_, 1, 1, 4096, 0), -EINVAL);
+	assert_int_equal(elisa_export_places(export_, 0, 2, SIZE_MAX / 2 + 1, 0), -EINVAL);
+	assert_int_equal(elisa_export_places(NULL, 0, 1, 4096, 0), -EINVAL);
 
 	assert_int_equal(elisa_export_place_ticket(export_, 2, ticket), 0);
 	assert_int_equal(fake.last.ticket.place, 2);

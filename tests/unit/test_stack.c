@@ -79,7 +79,7 @@ static int teardown(void **state)
 
 static int make(void)
 {
-	int ret = elisa_export_places(export_, 0, PLACES, ELISA_PAGE_SIZE);
+	int ret = elisa_export_places(export_, 0, PLACES, ELISA_PAGE_SIZE, 0);
 
 	return ret < 0 ? ret : elisa_export_stacks(export_, OFFSET, STACK, VCPUS);
 }
@@ -198,7 +198,7 @@ static void what_cannot_be(void **state)
 {
 	(void)state;
 	refused(elisa_export_stacks(export_, OFFSET, STACK, 1), "elisa_export_places() first");
-	assert_int_equal(elisa_export_places(export_, 0, PLACES, ELISA_PAGE_SIZE), 0);
+	assert_int_equal(elisa_export_places(export_, 0, PLACES, ELISA_PAGE_SIZE, 0), 0);
 	refused(elisa_export_stacks(export_, OFFSET, STACK, 0), "stacks for 0 vCPUs");
 	refused(elisa_export_stacks(export_, OFFSET, STACK, ELISA_STACK_MAX_VCPUS + 1),
 		"give 1 to");
@@ -218,7 +218,7 @@ static void what_cannot_be(void **state)
 static void a_failure_leaves_nothing(void **state)
 {
 	(void)state;
-	assert_int_equal(elisa_export_places(export_, 0, PLACES, ELISA_PAGE_SIZE), 0);
+	assert_int_equal(elisa_export_places(export_, 0, PLACES, ELISA_PAGE_SIZE, 0), 0);
 	for (unsigned int i = 1; i <= 1 + PLACES * VCPUS; i++) {
 		fake.error = EDQUOT;
 		fake.why = ELISA_WHY_QUOTA;

@@ -10,7 +10,7 @@ _elisactl()
 	revoke) words=$(elisactl grants 2>/dev/null | sed -n 's/^ *\([0-9]\+\) .*/\1/p') ;;
 	*)
 		words=$(elisactl --help | sed -n 's/^ \{2,\}\(--[a-z-]\+\|[a-z]\+\) .*/\1/p')
-		case " ${COMP_WORDS[*]} " in *" grant "*) words="$words --pid --pidfile export attach" ;; esac
+		case " ${COMP_WORDS[*]} " in *" grant "*) words="$words export attach" ;; esac
 		;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
