@@ -354,7 +354,7 @@ int elisa_export_places(struct elisa_file *file, struct elisa_ioc_places *arg)
 	page->places.count = arg->count;
 	page->places.offset = arg->offset;
 	page->places.size = arg->size >> PAGE_SHIFT;
-	page->places.per_vm = arg->per_vm;
+	page->places.per_vmm = arg->per_vmm;
 	return request_end(file, page, &arg->status);
 }
 

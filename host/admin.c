@@ -77,14 +77,10 @@ static void list_vm(struct records *records, struct elisa_vm *vm)
 
 static void list_vms(struct records *records)
 {
-	struct elisa_vm *vm;
-	u64 at = 0;
+	struct elisa_vm *vm = NULL;
 
-	while ((vm = elisa_vm_after(at))) {
-		at = vm->sequence;
+	while ((vm = elisa_vm_next(vm)))
 		list_vm(records, vm);
-		elisa_vm_put(vm);
-	}
 }
 
 static void list_grants(struct records *records)
@@ -128,14 +124,10 @@ static void list_export(struct records *records, struct elisa_export *export)
 
 static void list_exports(struct records *records)
 {
-	struct elisa_export *export;
-	u64 at = 0;
+	struct elisa_export *export = NULL;
 
-	while ((export = elisa_export_after(NULL, at))) {
-		at = export->sequence;
+	while ((export = elisa_export_next(NULL, export)))
 		list_export(records, export);
-		elisa_export_put(export);
-	}
 }
 
 static void list_attachment(struct records *records, struct elisa_attachment *attachment)
@@ -159,12 +151,10 @@ static void list_attachment(struct records *records, struct elisa_attachment *at
 static void list_attachments(struct records *records)
 {
 	struct elisa_attachment *attachment;
-	struct elisa_vm *vm;
-	u64 at = 0;
+	struct elisa_vm *vm = NULL;
 	u32 slot;
 
-	while ((vm = elisa_vm_after(at))) {
-		at = vm->sequence;
+	while ((vm = elisa_vm_next(vm)))
 		for (slot = 0; slot < ELISA_SLOTS; slot++) {
 			attachment = elisa_attachment_in(vm, slot);
 			if (!attachment)
@@ -172,8 +162,6 @@ static void list_attachments(struct records *records)
 			list_attachment(records, attachment);
 			elisa_attachment_put(attachment);
 		}
-		elisa_vm_put(vm);
-	}
 }
 
 static const struct {

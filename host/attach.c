@@ -193,6 +193,17 @@ static int pin_exchange(struct elisa_attachment *a, struct kvm_vcpu *kvm_vcpu,
 	return r;
 }
 
+/* How many of the export's attachments one tenant has. Under export->lock. */
+static u32 attachments_of(struct elisa_export *export, struct elisa_vmm *vmm)
+{
+	struct elisa_attachment *a;
+	u32 count = 0;
+
+	list_for_each_entry(a, &export->attachments, node)
+		count += a->vm->vmm == vmm;
+	return count;
+}
+
 /*
  * Everything that was found before still holds, and *@place is free. Under export->lock and
  * vm->lock.
@@ -216,6 +227,8 @@ static int check_again(struct elisa_attachment *a, const struct elisa_hc_attach 
 	if (t->export->attachment_count >= ELISA_ATTACHMENTS_PER_EXPORT)
 		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value,
 				  ELISA_ATTACHMENTS_PER_EXPORT);
+	if (attachments_of(t->export, vmm) >= ELISA_ATTACHMENTS_PER_VMM)
+		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, ELISA_ATTACHMENTS_PER_VMM);
 	/* the VM was reset */
 	if (a->shut)
 		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_ATTACHMENT, value, a->slot);

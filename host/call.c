@@ -247,6 +247,7 @@ void elisa_call_aborted(struct elisa_context *c, enum elisa_call_error error)
 void elisa_forget_time(struct elisa_vcpu *vcpu)
 {
 	vcpu->stash.cycles = 0;
+	vcpu->stash.suspended = 0;
 	vcpu->stash.watched = false;
 	vcpu->entry_tsc = 0;
 }
@@ -304,6 +305,7 @@ void elisa_stash_call(struct elisa_vcpu *vcpu, struct elisa_context *c, enum eli
 		stash->cycles += rdtsc() - vcpu->entry_tsc;
 	vcpu->entry_tsc = 0;
 	stash->since = ktime_get_mono_fast_ns();
+	stash->suspended += elisa_held_before_hook(vcpu, stash->since);
 	elisa_show_end(vcpu, c, where, ELISA_CALL_VMM);
 	if (trap)
 		elisa_trap_return(vcpu); /* what was held back still is */

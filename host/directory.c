@@ -114,37 +114,39 @@ struct elisa_export *elisa_export_of(struct elisa_vm *vm, u32 id)
 	return found;
 }
 
-static struct elisa_export *next_of(struct elisa_vm *vm, u64 sequence)
+/* What comes after @at in the list of @vm's exports, or of all; its head: nothing. */
+static struct list_head *following(struct elisa_vm *vm, struct elisa_export *at)
 {
-	struct elisa_export *export;
-
-	list_for_each_entry(export, &vm->exports, node)
-		if (export->sequence > sequence)
-			return export;
-	return NULL;
+	if (vm)
+		return at ? at->node.next : vm->exports.next;
+	return at ? at->all.next : elisa_exports.next;
 }
 
-static struct elisa_export *next_of_all(u64 sequence)
+static struct elisa_export *entry_in(struct elisa_vm *vm, struct list_head *at)
 {
-	struct elisa_export *export;
-
-	list_for_each_entry(export, &elisa_exports, all)
-		if (export->sequence > sequence)
-			return export;
-	return NULL;
+	if (vm)
+		return at != &vm->exports ? list_entry(at, struct elisa_export, node) : NULL;
+	return at != &elisa_exports ? list_entry(at, struct elisa_export, all) : NULL;
 }
 
-/* The export of @vm's, or of any VM's, that came first after @sequence, with a reference. */
-struct elisa_export *elisa_export_after(struct elisa_vm *vm, u64 sequence)
+/*
+ * The export of @vm's, or of any VM's, after @last, or the first (NULL), with a reference. @last's
+ * reference goes. If @last has left meanwhile, the next one is looked for by its number.
+ */
+struct elisa_export *elisa_export_next(struct elisa_vm *vm, struct elisa_export *last)
 {
-	struct elisa_export *export;
+	struct elisa_export *next;
 
 	spin_lock(&elisa_registry);
-	export = vm ? next_of(vm, sequence) : next_of_all(sequence);
-	if (export)
-		kref_get(&export->ref);
+	next = entry_in(vm, following(vm, last && hash_hashed(&last->hash) ? last : NULL));
+	while (next && last && next->sequence <= last->sequence)
+		next = entry_in(vm, following(vm, next));
+	if (next)
+		kref_get(&next->ref);
 	spin_unlock(&elisa_registry);
-	return export;
+	if (last)
+		elisa_export_put(last);
+	return next;
 }
 
 /*

@@ -171,7 +171,8 @@ int elisa_donate(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc
 
 /*
  * The next run of an attachment that is shut, taken out of all attachments, or NULL. Before the run
- * is let go the caller flushes; a dead export has no attachment that could see it.
+ * is let go the caller flushes. An attachment leaves the export after its last run was taken, and
+ * the export's tables go after its last attachment has left.
  */
 static struct elisa_run *take_run(struct elisa_export *export, struct elisa_attachment *a)
 {
@@ -181,15 +182,17 @@ static struct elisa_run *take_run(struct elisa_export *export, struct elisa_atta
 	run = list_first_entry_or_null(&a->donations, struct elisa_run, node);
 	if (run) {
 		list_del(&run->node);
-		if (!export->dead)
-			show(export, run, true);
+		show(export, run, true);
 	}
 	spin_unlock(&export->lock);
 	return run;
 }
 
-/* The attachment is shut, and no CPU runs its contexts: its pages are in no attachment any more. */
-void elisa_donations_end(struct elisa_export *export, struct elisa_attachment *a)
+/*
+ * The attachment is shut, and no CPU runs its contexts: its pages are in no attachment any more.
+ * @all_shut: the same is true of all attachments of the export, so no flush is needed.
+ */
+void elisa_donations_end(struct elisa_export *export, struct elisa_attachment *a, bool all_shut)
 {
 	struct elisa_run *run, *next;
 	LIST_HEAD(gone);
@@ -198,7 +201,8 @@ void elisa_donations_end(struct elisa_export *export, struct elisa_attachment *a
 		list_add_tail(&run->node, &gone);
 	if (list_empty(&gone))
 		return;
-	elisa_flush_export(export);
+	if (!all_shut)
+		elisa_flush_export(export);
 	list_for_each_entry_safe(run, next, &gone, node) {
 		list_del(&run->node);
 		elisa_vmm_leave(a->vm->vmm, run);

@@ -275,18 +275,20 @@ int elisa_doorbell_set(struct elisa_vm *vm, struct elisa_hc_doorbell *in, u32 *w
  * the work rings it; so a VM may still tell its doorbell if the module did not come up. One that
  * goes answers no hypercalls.
  */
-void elisa_doorbell_exit(void)
+void elisa_doorbell_stop(void)
 {
-	struct elisa_vm *vm;
-	u32 id = 0;
+	struct elisa_vm *vm = NULL;
 
 	spin_lock(&elisa_registry);
 	going = true;
 	spin_unlock(&elisa_registry);
-	while ((vm = elisa_vm_after(id))) {
-		id = vm->id;
+	while ((vm = elisa_vm_next(vm)))
 		elisa_bell_silence(vm->bell);
-		elisa_vm_put(vm);
-	}
+	flush_workqueue(bells);
+}
+
+/* No hook runs: a VM that was on its way out of the list has silenced its bell, too. */
+void elisa_doorbell_exit(void)
+{
 	destroy_workqueue(bells);
 }

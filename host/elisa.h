@@ -56,7 +56,9 @@
 #define ELISA_UNTOLD_MAX	     16
 #define ELISA_EXPORTS_PER_VMM	     256
 #define ELISA_VMS_PER_VMM	     128
+#define ELISA_VCPUS_PER_VM	     512
 #define ELISA_ATTACHMENTS_PER_EXPORT 1024
+#define ELISA_ATTACHMENTS_PER_VMM    256 /* of one export */
 
 /*
  * A token bucket, as the time until which all that was taken is paid for. The bucket is full when
@@ -75,6 +77,12 @@ static inline void elisa_bucket_take(struct elisa_bucket *bucket, u64 now, u64 c
 static inline u64 elisa_bucket_wait(const struct elisa_bucket *bucket, u64 now, u64 burst)
 {
 	return bucket->paid_at > now + burst ? bucket->paid_at - now - burst : 0;
+}
+
+/* From one time to another, of clocks of two CPUs: the second may be a little behind. */
+static inline u64 elisa_time_since(u64 since, u64 now)
+{
+	return now > since ? now - since : 0;
 }
 
 struct elisa_bell;
@@ -149,6 +157,7 @@ struct elisa_vm {
 	struct delayed_work work; /* gives back what its vCPUs and attachments do not need any more */
 	spinlock_t lock;	  /* all below */
 	struct list_head vcpus;
+	u32 vcpu_count;
 	struct elisa_attachment *slots[ELISA_SLOTS]; /* each a reference */
 	bool events_lost; /* there may be something untold, see untold.c */
 	bool allow_pcid;  /* all its attachments' grants allow it; READ_ONCE'd by hooks */
@@ -199,8 +208,8 @@ struct elisa_export {
 	u64 next_attachment;
 	u32 attachment_count;
 	u64 places_offset, place_pages;
-	u32 places_per_vm; /* of those without a ticket; 0: all */
-	u32 place_count;   /* 0: no donations; set once, after `places` */
+	u32 places_per_vmm; /* of those without a ticket; 0: all */
+	u32 place_count;    /* 0: no donations; set once, after `places` */
 	struct elisa_place *places;
 	void *sink; /* a page, where donated ones were */
 	struct list_head attachments;
@@ -296,8 +305,9 @@ struct elisa_stash {
 	u64 eptp;
 	unsigned long regs[16];
 	u64 rip, rsp, rflags, interruptibility;
-	u64 cycles; /* guest run time since the first exit of this call */
-	u64 since;  /* ns: when it was suspended */
+	u64 cycles;    /* guest run time since the first exit of this call */
+	u64 suspended; /* ns: for how long it was suspended before this time */
+	u64 since;     /* ns: when it was suspended */
 	struct {
 		u64 rip, rsp, rflags, cr0, cr3, cr4, fs_base, gs_base;
 		u32 cs_ar, ss_ar;
@@ -413,12 +423,18 @@ static __always_inline struct elisa_vcpu *elisa_vcpu_find(struct kvm_vcpu *kvm_v
 	return vcpu;
 }
 
-bool elisa_vm_may_speak(struct kvm *kvm);
-struct elisa_vm *elisa_vm_after(u64 sequence);
+enum elisa_may {
+	ELISA_MAY_NOT,
+	ELISA_MAY_NOT_MORE, /* its VMM has as many VMs as it may */
+	ELISA_MAY
+};
+
+enum elisa_may elisa_vm_may_speak(struct kvm *kvm);
+struct elisa_vm *elisa_vm_next(struct elisa_vm *last);
 struct elisa_vm *elisa_vmm_vm_after(struct elisa_vmm *vmm, u64 sequence);
 void elisa_vm_get(struct elisa_vm *vm);
 void elisa_vm_put(struct elisa_vm *vm);
-struct elisa_vcpu *elisa_vcpu_get(struct kvm_vcpu *kvm_vcpu);
+int elisa_vcpu_get(struct kvm_vcpu *kvm_vcpu, struct elisa_vcpu **found, u32 *why, u64 *value);
 void elisa_vcpu_gone(struct kvm_vcpu *kvm_vcpu);
 void elisa_vcpu_set_up(struct elisa_vcpu *vcpu, bool set_up);
 void elisa_vm_reset(struct elisa_vm *vm);
@@ -431,7 +447,7 @@ struct elisa_vmm *elisa_vmm_get(struct mm_struct *mm);
 struct elisa_vmm *elisa_vmm_of(struct mm_struct *mm);
 struct elisa_vmm *elisa_vmm_find(struct mm_struct *mm);
 void elisa_vmm_put(struct elisa_vmm *vmm);
-u64 elisa_vmm_charge(struct elisa_vmm *vmm, u64 now, u64 cost, u64 burst);
+u64 elisa_vmm_charge(struct mm_struct *mm, u64 now, u64 cost, u64 burst);
 void elisa_vmm_leave(struct elisa_vmm *vmm, struct elisa_run *run);
 void elisa_vmm_unpin_unused(struct elisa_vmm *vmm);
 void elisa_vmm_unpin_soon(struct elisa_vmm *vmm);
@@ -514,7 +530,7 @@ bool elisa_ticket_is_set(const u8 *ticket);
 struct elisa_export *elisa_export_look_up(const char *name, const u8 *ticket, u32 *place);
 struct elisa_export *elisa_export_find(const char *name, const u8 *ticket, u32 *place);
 struct elisa_export *elisa_export_of(struct elisa_vm *vm, u32 id);
-struct elisa_export *elisa_export_after(struct elisa_vm *vm, u64 sequence);
+struct elisa_export *elisa_export_next(struct elisa_vm *vm, struct elisa_export *last);
 int elisa_export_enter(struct elisa_export *export, u32 *why, u64 *value);
 bool elisa_export_leave(struct elisa_export *export);
 int elisa_place_set_ticket(struct elisa_export *export, u32 place, const u8 *ticket, u32 *why,
@@ -527,6 +543,10 @@ int elisa_export_publish(struct elisa_export *export, struct elisa_hc_publish *i
 void elisa_export_destroy(struct elisa_export *export);
 void elisa_export_put(struct elisa_export *export);
 int elisa_check_range(u64 offset, u64 pages, u32 *why, u64 *value);
+struct elisa_attachment *elisa_attachment_next(struct elisa_export *export,
+					       struct elisa_attachment *last);
+bool elisa_export_end(struct elisa_export *export);
+void elisa_export_let_go(struct elisa_export *export);
 void elisa_export_kill(struct elisa_export *export);
 void elisa_export_was_poisoned(struct elisa_export *export);
 
@@ -554,7 +574,8 @@ void elisa_places_free(struct elisa_export *export);
 /* ---- donate.c */
 int elisa_donate(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_donate *in,
 		 u32 *why, u64 *value);
-void elisa_donations_end(struct elisa_export *export, struct elisa_attachment *attachment);
+void elisa_donations_end(struct elisa_export *export, struct elisa_attachment *attachment,
+			 bool all_shut);
 
 /* ---- doorbell.c */
 int elisa_doorbell_set(struct elisa_vm *vm, struct elisa_hc_doorbell *in, u32 *why, u64 *value);
@@ -565,6 +586,7 @@ void elisa_bell_get(struct elisa_bell *bell);
 void elisa_bell_put(struct elisa_bell *bell);
 void elisa_bell_silence(struct elisa_bell *bell);
 int elisa_doorbell_init(void);
+void elisa_doorbell_stop(void);
 void elisa_doorbell_exit(void);
 
 /* ---- attach.c */
@@ -577,7 +599,7 @@ struct elisa_export *elisa_attachment_export(struct elisa_attachment *attachment
 bool elisa_attachment_is_shut(struct elisa_attachment *attachment);
 void elisa_attachment_put(struct elisa_attachment *attachment);
 void elisa_attachment_shut(struct elisa_attachment *attachment, struct elisa_kick *kick);
-void elisa_attachment_finish(struct elisa_attachment *attachment);
+void elisa_attachment_finish(struct elisa_attachment *attachment, bool all_shut);
 void elisa_attachment_revoke(struct elisa_attachment *attachment);
 void elisa_attachment_free(struct elisa_attachment *attachment);
 void elisa_vm_update_pcid(struct elisa_vm *vm);
@@ -631,6 +653,7 @@ void elisa_watch_init(struct elisa_vcpu *vcpu);
 void elisa_watch_start(struct elisa_vcpu *vcpu);
 void elisa_watch_end(struct elisa_vcpu *vcpu);
 bool elisa_is_overdue(struct elisa_vcpu *vcpu, struct elisa_context *c);
+u64 elisa_held_before_hook(const struct elisa_vcpu *vcpu, u64 now);
 
 /* ---- predicate.c */
 static inline bool elisa_in_smm(struct kvm_vcpu *kvm_vcpu)

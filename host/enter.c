@@ -37,7 +37,7 @@ static bool shown_untouched(struct elisa_vcpu *vcpu)
 static enum elisa_call_error may_resume(struct elisa_vcpu *vcpu, bool open)
 {
 	struct elisa_stash *stash = &vcpu->stash;
-	u64 limit;
+	u64 limit, suspended_limit;
 
 	if (!stash->context)
 		return ELISA_CALL_REVOKED;
@@ -48,13 +48,15 @@ static enum elisa_call_error may_resume(struct elisa_vcpu *vcpu, bool open)
 	if (!open)
 		return ELISA_CALL_CLOSED;
 	limit = stash->context->attachment->limit_cycles;
-	if (stash->watched && stash->cycles >= limit)
+	stash->suspended += elisa_time_since(stash->since, ktime_get_mono_fast_ns());
+	suspended_limit = stash->context->attachment->suspend_ns;
+	if (stash->watched && (stash->cycles >= limit || stash->suspended >= suspended_limit))
 		return ELISA_CALL_TIMEOUT;
 	/*
-	 * Several short calls look like one long one if every exit happens to fall into
-	 * one: from half the limit on, the return is made to exit, which starts anew.
+	 * Several short calls look like one long one if every exit happens to fall into one: from
+	 * half of either limit on, the return is made to exit, which starts anew.
 	 */
-	if (stash->cycles >= limit / 2) {
+	if (stash->cycles >= limit / 2 || stash->suspended >= suspended_limit / 2) {
 		stash->watched = true;
 		elisa_trap_return(vcpu);
 	}

@@ -52,17 +52,46 @@ void elisa_export_put(struct elisa_export *export)
 	kref_put(&export->ref, export_release);
 }
 
-/* Lets all attached vCPUs look again whether they may call. */
+/*
+ * The attachment after @last, or the first (NULL), with a reference. @last's reference goes. New
+ * attachments come last. If @last has ended meanwhile, the next one is looked for by its number.
+ */
+struct elisa_attachment *elisa_attachment_next(struct elisa_export *export,
+					       struct elisa_attachment *last)
+{
+	struct list_head *head = &export->attachments, *at = head;
+	struct elisa_attachment *next = NULL;
+
+	spin_lock(&export->lock);
+	if (last && last->export == export)
+		at = &last->node;
+	for (at = at->next; at != head; at = at->next) {
+		next = list_entry(at, struct elisa_attachment, node);
+		if (!last || next->number > last->number)
+			break;
+	}
+	next = at != head ? next : NULL;
+	if (next)
+		kref_get(&next->ref);
+	spin_unlock(&export->lock);
+	if (last)
+		elisa_attachment_put(last);
+	return next;
+}
+
+/*
+ * Lets all attached vCPUs look again whether they may call. One that attaches meanwhile has looked
+ * already. No lock is held for longer than one attachment takes, for other tenants wait for it.
+ */
 static void refresh(struct elisa_export *export)
 {
-	struct elisa_attachment *a;
+	struct elisa_attachment *a = NULL;
 	struct elisa_context *c;
 	struct elisa_kick kick;
 	unsigned long flags;
 
 	elisa_kick_begin(&kick);
-	spin_lock(&export->lock);
-	list_for_each_entry(a, &export->attachments, node) {
+	while ((a = elisa_attachment_next(export, a))) {
 		spin_lock(&a->vm->lock);
 		list_for_each_entry(c, &a->contexts, node) {
 			raw_spin_lock_irqsave(&c->vcpu->lock, flags);
@@ -72,7 +101,6 @@ static void refresh(struct elisa_export *export)
 		}
 		spin_unlock(&a->vm->lock);
 	}
-	spin_unlock(&export->lock);
 	elisa_kick_end(&kick);
 }
 
@@ -202,51 +230,47 @@ int elisa_export_publish(struct elisa_export *export, struct elisa_hc_publish *i
 /* No vCPU enters or runs a context of the export after this. */
 static void shut_all(struct elisa_export *export)
 {
-	struct elisa_attachment *a;
+	struct elisa_attachment *a = NULL;
 	struct elisa_kick kick;
 
-	elisa_kick_begin(&kick);
+	/* none attaches after this */
 	spin_lock(&export->lock);
 	export->dead = true;
-	list_for_each_entry(a, &export->attachments, node) {
+	spin_unlock(&export->lock);
+	elisa_kick_begin(&kick);
+	while ((a = elisa_attachment_next(export, a))) {
 		spin_lock(&a->vm->lock);
 		elisa_attachment_shut(a, &kick);
 		spin_unlock(&a->vm->lock);
 	}
-	spin_unlock(&export->lock);
 	elisa_kick_end(&kick);
 }
 
-/* An attachment of the export, with a reference, or NULL. */
-static struct elisa_attachment *first_attachment(struct elisa_export *export)
+/*
+ * The export ends for all guests: its name is free, its callers get ELISA_CALL_REVOKED. Waits for
+ * no other tenant. True: this thread has ended it, and lets its memory go, elisa_export_let_go().
+ */
+bool elisa_export_end(struct elisa_export *export)
 {
 	struct elisa_attachment *a;
 
-	spin_lock(&export->lock);
-	a = list_first_entry_or_null(&export->attachments, struct elisa_attachment, node);
-	if (a)
-		kref_get(&a->ref);
-	spin_unlock(&export->lock);
-	return a;
-}
-
-/* The manager is done or gone: its name is free, its callers get ELISA_CALL_REVOKED. */
-void elisa_export_kill(struct elisa_export *export)
-{
-	struct elisa_attachment *a;
-	struct elisa_run *run, *next;
-
-	/* another thread ends it */
 	if (!elisa_export_leave(export))
-		return;
+		return false;
 	shut_all(export);
-	while ((a = first_attachment(export))) {
-		elisa_attachment_finish(a);
+	while ((a = elisa_attachment_next(export, NULL))) {
+		elisa_attachment_finish(a, true);
 		elisa_attachment_put(a);
 	}
 	/* no context shows these tables any more, and no CPU remembers them */
 	elisa_export_table_free(export);
-	/* a request of the manager's that began before `dead` may be under way */
+	return true;
+}
+
+/* Waits for a request of the manager's that began before the end, and is under way. */
+void elisa_export_let_go(struct elisa_export *export)
+{
+	struct elisa_run *run, *next;
+
 	mutex_lock(&export->owner);
 	list_for_each_entry_safe(run, next, &export->mappings, node) {
 		list_del(&run->node);
@@ -255,6 +279,12 @@ void elisa_export_kill(struct elisa_export *export)
 	mutex_unlock(&export->owner);
 	elisa_vmm_unpin_soon(export->vm->vmm);
 	elisa_export_put(export);
+}
+
+void elisa_export_kill(struct elisa_export *export)
+{
+	if (elisa_export_end(export))
+		elisa_export_let_go(export);
 }
 
 /* The manager's own wish: its pages are unpinned when it returns, if no other thread ends it. */

@@ -100,77 +100,62 @@ static bool donation_failed(struct elisa_export *export, struct elisa_attachment
 	return failed;
 }
 
-/* The first attachment from number @at on, with a reference, or NULL. */
-static struct elisa_attachment *attachment_from(struct elisa_export *export, u64 at)
-{
-	struct elisa_attachment *a, *found = NULL;
-
-	spin_lock(&export->lock);
-	list_for_each_entry(a, &export->attachments, node)
-		if (a->number >= at) {
-			kref_get(&a->ref);
-			found = a;
-			break;
-		}
-	spin_unlock(&export->lock);
-	return found;
-}
-
 static void look_at_givers(struct elisa_export *export)
 {
-	struct elisa_attachment *a;
-	u64 at = 0;
+	struct elisa_attachment *a = NULL;
 
-	while ((a = attachment_from(export, at))) {
-		at = a->number + 1;
+	while ((a = elisa_attachment_next(export, a)))
 		if (exchange_failed(a) || donation_failed(export, a)) {
 			pr_err("attachment %llu to export %u ended: memory that it gave failed\n",
 			       a->number, export->id);
 			elisa_attachment_revoke(a);
 		}
-		elisa_attachment_put(a);
-	}
 }
 
-static void look_at(struct elisa_export *export)
+static void look_at_object(struct elisa_export *export)
 {
 	u64 offset;
 
-	if (object_failed(export, &offset)) {
-		pr_err("export %u ended: its memory failed at offset %#llx\n", export->id, offset);
-		elisa_event(export->events, (struct elisa_event){.type = ELISA_EVENT_MEMORY,
-								 .export_id = export->id,
-								 .value = offset});
-		elisa_export_kill(export);
+	if (!object_failed(export, &offset))
 		return;
-	}
-	look_at_givers(export);
+	pr_err("export %u ended: its memory failed at offset %#llx\n", export->id, offset);
+	elisa_event(export->events, (struct elisa_event){.type = ELISA_EVENT_MEMORY,
+							 .export_id = export->id,
+							 .value = offset});
+	elisa_export_kill(export);
 }
 
-/* All exports of a VMM's VMs: in a work of the VMM's. */
-void elisa_failure_look(struct elisa_vmm *vmm)
+static void look_at_each(struct elisa_vmm *vmm, void (*look)(struct elisa_export *export))
 {
 	struct elisa_export *export;
+	struct elisa_vm *vm;
 	u64 at = 0;
 
-	while ((export = elisa_export_after(NULL, at))) {
-		at = export->sequence;
-		if (export->vm->vmm == vmm)
-			look_at(export);
-		elisa_export_put(export);
+	while ((vm = elisa_vmm_vm_after(vmm, at))) {
+		at = vm->sequence;
+		for (export = elisa_export_next(vm, NULL); export;
+		     export = elisa_export_next(vm, export))
+			look(export);
+		elisa_vm_put(vm);
 	}
+}
+
+/*
+ * All exports of a VMM's VMs: in a work of the VMM's. What guests gave comes first: a look at an
+ * object waits for its manager's thread, which may not get the processor.
+ */
+void elisa_failure_look(struct elisa_vmm *vmm)
+{
+	look_at_each(vmm, look_at_givers);
+	look_at_each(vmm, look_at_object);
 }
 
 static void look_at_all(struct work_struct *work)
 {
-	struct elisa_export *export;
-	u64 at = 0;
+	struct elisa_vm *vm = NULL;
 
-	while ((export = elisa_export_after(NULL, at))) {
-		at = export->sequence;
-		elisa_vmm_failure_soon(export->vm->vmm);
-		elisa_export_put(export);
-	}
+	while ((vm = elisa_vm_next(vm)))
+		elisa_vmm_failure_soon(vm->vmm);
 }
 
 static DECLARE_WORK(looking, look_at_all);

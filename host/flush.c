@@ -73,17 +73,20 @@ void elisa_kick_end(struct elisa_kick *kick)
 	}
 }
 
-/* After this no vCPU uses what it remembers of @export's tables. The caller has no spinlock. */
+/*
+ * After this no vCPU uses what it remembers of @export's tables. The caller has no spinlock, and none
+ * is held here for longer than one attachment takes. A context that is shown meanwhile is in
+ * `forget` already, and its CPUs have never walked its tables.
+ */
 void elisa_flush_export(struct elisa_export *export)
 {
-	struct elisa_attachment *a;
+	struct elisa_attachment *a = NULL;
 	struct elisa_context *c;
 	struct elisa_kick kick;
 	unsigned long flags;
 
 	elisa_kick_begin(&kick);
-	spin_lock(&export->lock);
-	list_for_each_entry(a, &export->attachments, node) {
+	while ((a = elisa_attachment_next(export, a))) {
 		spin_lock(&a->vm->lock);
 		list_for_each_entry(c, &a->contexts, node) {
 			raw_spin_lock_irqsave(&c->vcpu->lock, flags);
@@ -93,7 +96,6 @@ void elisa_flush_export(struct elisa_export *export)
 		}
 		spin_unlock(&a->vm->lock);
 	}
-	spin_unlock(&export->lock);
 	elisa_kick_end(&kick);
 }
 

@@ -109,22 +109,18 @@ u64 elisa_grants_max_pages(struct elisa_vmm *vmm, u32 right)
 	return pages;
 }
 
-/* The exports that were published under the grant end. True: there were some. */
-static bool end_exports(u32 id)
+/*
+ * The exports that were published under the grant end for their guests, and go to @ended: their
+ * memory is let go later, for that waits for their managers' threads.
+ */
+static void end_exports(u32 id, struct list_head *ended)
 {
-	struct elisa_export *export;
-	bool found = false;
-	u64 at = 0;
+	struct elisa_export *export = NULL;
 
-	while ((export = elisa_export_after(NULL, at))) {
-		at = export->sequence;
-		if (export->terms.grant_id == id) {
-			elisa_export_kill(export);
-			found = true;
-		}
-		elisa_export_put(export);
-	}
-	return found;
+	while ((export = elisa_export_next(NULL, export)))
+		/* out of the directory's lists, it is in ours */
+		if (export->terms.grant_id == id && elisa_export_end(export))
+			list_add_tail(&export->node, ended);
 }
 
 static bool end_attachments(struct elisa_vm *vm, u32 id)
@@ -146,17 +142,24 @@ static bool end_attachments(struct elisa_vm *vm, u32 id)
 	return found;
 }
 
-/* What was published or attached under a grant ends with it. True: there was something. */
+/*
+ * What was published or attached under a grant ends with it. True: there was something. All of it
+ * ends before the first wait for a thread of a manager's.
+ */
 static bool end_of_grant(u32 id)
 {
-	bool found = end_exports(id);
-	struct elisa_vm *vm;
-	u64 at = 0;
+	struct elisa_export *export, *next;
+	struct elisa_vm *vm = NULL;
+	LIST_HEAD(ended);
+	bool found;
 
-	while ((vm = elisa_vm_after(at))) {
-		at = vm->sequence;
+	end_exports(id, &ended);
+	found = !list_empty(&ended);
+	while ((vm = elisa_vm_next(vm)))
 		found |= end_attachments(vm, id);
-		elisa_vm_put(vm);
+	list_for_each_entry_safe(export, next, &ended, node) {
+		list_del(&export->node);
+		elisa_export_let_go(export);
 	}
 	return found;
 }

@@ -23,6 +23,7 @@ struct call {
 	struct elisa_vcpu *vcpu;
 	struct kvm_vcpu *kvm_vcpu;
 	struct elisa_hc_page *page; /* our copy */
+	enum elisa_may may;
 };
 
 static int hello(struct call *call)
@@ -202,13 +203,13 @@ static int dispatch(struct call *call)
 
 	p->why = ELISA_OK;
 	p->value = 0;
-	call->vcpu = elisa_vcpu_find(call->kvm_vcpu);
-	if (!call->vcpu && !elisa_vm_may_speak(call->kvm_vcpu->kvm))
+	if (call->may == ELISA_MAY_NOT)
 		return dispatch_ungranted(call);
-	if (!call->vcpu)
-		call->vcpu = elisa_vcpu_get(call->kvm_vcpu);
-	if (!call->vcpu)
-		return elisa_fail(-ENOMEM, &p->why, ELISA_WHY_NO_MEMORY, &p->value, 0);
+	if (call->may == ELISA_MAY_NOT_MORE)
+		return elisa_fail(-EDQUOT, &p->why, ELISA_WHY_QUOTA, &p->value, ELISA_VMS_PER_VMM);
+	r = elisa_vcpu_get(call->kvm_vcpu, &call->vcpu, &p->why, &p->value);
+	if (r)
+		return r;
 	/* lives as long as this vCPU does, that is, longer than this hypercall */
 	call->vm = call->vcpu->vm;
 	if (!export_id(p, &id))
@@ -248,15 +249,15 @@ static u64 price(u32 call, int r, u64 all)
 	return all / 50;
 }
 
-/* For how long the thread has to wait for it. */
-static u64 charge(struct elisa_vmm *vmm, u32 call, int r)
+/* For how long the thread has to wait for it. A VM that has no room here pays, too. */
+static u64 charge(struct kvm_vcpu *kvm_vcpu, u32 call, int r)
 {
 	unsigned int rate = READ_ONCE(elisa_calls_per_second);
 
 	if (!rate)
 		return 0;
-	return elisa_vmm_charge(vmm, ktime_get_mono_fast_ns(), price(call, r, NSEC_PER_SEC / rate),
-				NSEC_PER_SEC);
+	return elisa_vmm_charge(kvm_vcpu->kvm->mm, ktime_get_mono_fast_ns(),
+				price(call, r, NSEC_PER_SEC / rate), NSEC_PER_SEC);
 }
 
 /*
@@ -266,14 +267,37 @@ static u64 charge(struct elisa_vmm *vmm, u32 call, int r)
  */
 static int pay_first(struct kvm_vcpu *kvm_vcpu)
 {
-	struct elisa_vcpu *vcpu = elisa_vcpu_find(kvm_vcpu);
 	u64 debt;
 
-	if (!vcpu || !READ_ONCE(elisa_calls_per_second))
+	if (!READ_ONCE(elisa_calls_per_second))
 		return 0;
-	debt = elisa_vmm_charge(vcpu->vm->vmm, ktime_get_mono_fast_ns(), 0, 2ULL * NSEC_PER_SEC);
+	debt = elisa_vmm_charge(kvm_vcpu->kvm->mm, ktime_get_mono_fast_ns(), 0,
+				2ULL * NSEC_PER_SEC);
 	elisa_hypercall_wait(debt);
 	return fatal_signal_pending(current) ? -EINTR : 0;
+}
+
+/*
+ * A VMM can have a thread that touches its memory sleep for as long as it likes. A VM that nothing
+ * was granted must not keep the module from going by that: its page is there, for its guest has
+ * written it, or the call fails.
+ */
+static int copy_in(struct call *call, unsigned long hva)
+{
+	const void __user *from = (const void __user *)hva;
+
+	if (call->may == ELISA_MAY_NOT)
+		return copy_from_user_nofault(call->page, from, PAGE_SIZE);
+	return copy_from_user(call->page, from, PAGE_SIZE) ? -EFAULT : 0;
+}
+
+static int copy_out(struct call *call, unsigned long hva)
+{
+	void __user *to = (void __user *)hva;
+
+	if (call->may == ELISA_MAY_NOT)
+		return copy_to_user_nofault(to, call->page, PAGE_SIZE);
+	return copy_to_user(to, call->page, PAGE_SIZE) ? -EFAULT : 0;
 }
 
 static int hypercall(struct kvm_vcpu *kvm_vcpu, u64 *wait)
@@ -299,14 +323,14 @@ static int hypercall(struct kvm_vcpu *kvm_vcpu, u64 *wait)
 	call.page = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
 	if (!call.page)
 		return -ENOMEM;
-	if (copy_from_user(call.page, (void __user *)hva, PAGE_SIZE)) {
-		r = -EFAULT;
-	} else {
+	call.vcpu = elisa_vcpu_find(kvm_vcpu);
+	call.may = call.vcpu ? ELISA_MAY : elisa_vm_may_speak(kvm_vcpu->kvm);
+	r = copy_in(&call, hva);
+	if (!r) {
 		called = call.page->call;
 		r = dispatch(&call);
-		if (call.vm)
-			*wait = charge(call.vm->vmm, called, r);
-		if (copy_to_user((void __user *)hva, call.page, PAGE_SIZE) && !r)
+		*wait = charge(kvm_vcpu, called, r);
+		if (copy_out(&call, hva) && !r)
 			r = -EFAULT;
 		elisa_kvm_mark_dirty(kvm_vcpu, gpa);
 	}

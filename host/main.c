@@ -179,9 +179,10 @@ static int check_cpu(void)
 static void stop(void)
 {
 	elisa_failure_exit();
-	elisa_doorbell_exit();
+	elisa_doorbell_stop();
 	elisa_hooks_exit();
 	elisa_vms_free();
+	elisa_doorbell_exit();
 }
 
 static int init_works(void)

@@ -15,8 +15,8 @@ static int check_places(struct elisa_hc_places *in, u32 *why, u64 *value)
 		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->count);
 	if (in->pad)
 		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->pad);
-	if (in->per_vm > in->count)
-		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->per_vm);
+	if (in->per_vmm > in->count)
+		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->per_vmm);
 	if (in->size > ELISA_OBJECT_SIZE / PAGE_SIZE / in->count)
 		return elisa_fail(-EINVAL, why, ELISA_WHY_RANGE, value, in->size);
 	return elisa_check_range(in->offset, in->size * in->count, why, value);
@@ -63,7 +63,7 @@ int elisa_places_create(struct elisa_export *export, struct elisa_hc_places *in,
 		export->sink = sink;
 		export->places_offset = in->offset;
 		export->place_pages = in->size;
-		export->places_per_vm = in->per_vm;
+		export->places_per_vmm = in->per_vmm;
 		smp_store_release(&export->place_count, in->count);
 	}
 	spin_unlock(&export->lock);
@@ -88,8 +88,8 @@ int elisa_place_ticket(struct elisa_export *export, struct elisa_hc_ticket *in, 
 }
 
 /*
- * The first free place that has no ticket, for @vm, which may have a number of these. Without that
- * number one VM could take them all. Under export->lock and elisa_registry.
+ * The first free place that has no ticket, for @vm. The VMs of one VMM may have a number of these,
+ * for otherwise one tenant could take them all. Under export->lock and elisa_registry.
  */
 static int choose_open(struct elisa_export *export, struct elisa_vm *vm, u32 *place, u32 *why,
 		       u64 *value)
@@ -102,13 +102,13 @@ static int choose_open(struct elisa_export *export, struct elisa_vm *vm, u32 *pl
 		if (elisa_ticket_is_set(at->ticket))
 			continue;
 		if (at->attachment)
-			has += at->attachment->vm == vm;
+			has += at->attachment->vm->vmm == vm->vmm;
 		else if (found == ELISA_NO_PLACE)
 			found = i;
 	}
-	if (export->places_per_vm && has >= export->places_per_vm)
-		return elisa_fail(-EDQUOT, why, ELISA_WHY_PLACES_PER_VM, value,
-				  export->places_per_vm);
+	if (export->places_per_vmm && has >= export->places_per_vmm)
+		return elisa_fail(-EDQUOT, why, ELISA_WHY_PLACES_PER_VMM, value,
+				  export->places_per_vmm);
 	if (found == ELISA_NO_PLACE)
 		return elisa_fail(-ENOSPC, why, ELISA_WHY_NO_PLACE, value, found);
 	*place = found;

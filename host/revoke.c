@@ -9,7 +9,7 @@
  *            resumes any of the contexts. A vCPU may still be on its way from such an exit to its
  *            exit hook: see context_end() in sync.c.
  *   finish   The donated pages leave the object, with a flush; each thread that does this flushes
- *            for what it took. Under export->lock and vm->lock the attachment leaves the export:
+ *            for what it took. The contexts show nothing of the object any more. Under export->lock and vm->lock the attachment leaves the export:
  *            `export` is NULL after that, the place is free, the exchange buffer is not its own
  *            any more. The thread that finds `export` set does this.
  *
@@ -115,15 +115,22 @@ void elisa_attachment_shut(struct elisa_attachment *a, struct elisa_kick *kick)
 	}
 }
 
-/* Under export->lock and vm->lock. */
-static void leave_export(struct elisa_export *export, struct elisa_attachment *a)
+/* The contexts show nothing of the object. An attachment that is shut gets nothing more to show. */
+static void hide_object(struct elisa_attachment *a)
 {
 	struct elisa_context *c;
 	u32 i;
 
+	spin_lock(&a->vm->lock);
 	list_for_each_entry(c, &a->contexts, node)
 		for (i = 0; i < 512; i++)
 			c->pdpt[ELISA_IN_SUB][i] = 0;
+	spin_unlock(&a->vm->lock);
+}
+
+/* Under export->lock and vm->lock. */
+static void leave_export(struct elisa_export *export, struct elisa_attachment *a)
+{
 	elisa_place_leave(export, a);
 	list_del(&a->node);
 	export->attachment_count--;
@@ -137,11 +144,12 @@ static void leave_export(struct elisa_export *export, struct elisa_attachment *a
 }
 
 /* The attachment is shut, and no CPU runs its contexts. True: this thread has ended it. */
-static bool finish(struct elisa_export *export, struct elisa_attachment *a)
+static bool finish(struct elisa_export *export, struct elisa_attachment *a, bool all_shut)
 {
 	bool was_attached;
 
-	elisa_donations_end(export, a);
+	elisa_donations_end(export, a, all_shut);
+	hide_object(a);
 	spin_lock(&export->lock);
 	spin_lock(&a->vm->lock);
 	was_attached = a->export && !WARN_ON_ONCE(!a->shut);
@@ -167,14 +175,17 @@ static void shut_and_kick(struct elisa_attachment *a)
 	elisa_kick_end(&kick);
 }
 
-/* The same for one that is shut, after the kick. */
-void elisa_attachment_finish(struct elisa_attachment *a)
+/*
+ * The same for one that is shut, after the kick. @all_shut: the caller has shut and kicked all that
+ * are attached to its export.
+ */
+void elisa_attachment_finish(struct elisa_attachment *a, bool all_shut)
 {
 	struct elisa_export *export = elisa_attachment_export(a);
 
 	if (!export)
 		return;
-	if (finish(export, a)) {
+	if (finish(export, a, all_shut)) {
 		/* a process that sleeps until its place is rung learns of it */
 		elisa_ring(a->bell);
 		elisa_vmm_unpin_soon(a->vm->vmm);
@@ -189,7 +200,7 @@ void elisa_attachment_finish(struct elisa_attachment *a)
 void elisa_attachment_revoke(struct elisa_attachment *a)
 {
 	shut_and_kick(a);
-	elisa_attachment_finish(a);
+	elisa_attachment_finish(a, false);
 }
 
 /* The slot of a revoked attachment is free. A thread of its VM's, or of the VM's end. */

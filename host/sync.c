@@ -267,24 +267,30 @@ static bool context_show(struct elisa_context *c, struct elisa_export *export)
 	return true;
 }
 
-/* A context for @a, if it still is attached. Takes the caller's reference to @a. */
+/*
+ * A context for @a, if it still is attached. Takes the caller's reference to @a. Since look() let
+ * its lock go, the VM's work may have taken the list page of a vCPU that had no context: then the
+ * next look makes another one.
+ */
 static int context_new(struct elisa_vcpu *vcpu, struct elisa_attachment *a)
 {
 	struct elisa_export *export = elisa_attachment_export(a);
 	struct elisa_context *c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
+	u64 *list = READ_ONCE(vcpu->list);
 	bool shown = false;
 	int r = 0;
 
-	if (!c) {
+	if (!c || !list || !export) {
+		kfree(c);
 		elisa_attachment_put(a);
-		r = -ENOMEM;
+		r = c ? 0 : -ENOMEM;
 		goto out;
 	}
 	c->attachment = a;
 	c->vcpu = vcpu;
-	c->list = READ_ONCE(vcpu->list);
+	c->list = list;
 	r = elisa_context_build(c);
-	if (!r && export) {
+	if (!r) {
 		spin_lock(&export->lock);
 		spin_lock(&vcpu->vm->lock);
 		shown = context_show(c, export);

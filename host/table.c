@@ -150,8 +150,9 @@ static void link_object(struct elisa_export *export, u32 gib)
 
 	list_for_each_entry(a, &export->attachments, node) {
 		spin_lock(&a->vm->lock);
-		list_for_each_entry(c, &a->contexts, node)
-			elisa_context_link_object(c, export, gib);
+		if (!a->shut)
+			list_for_each_entry(c, &a->contexts, node)
+				elisa_context_link_object(c, export, gib);
 		spin_unlock(&a->vm->lock);
 	}
 }

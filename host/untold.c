@@ -148,19 +148,16 @@ static u32 take_aborts(struct elisa_attachment *a, struct elisa_event *out, u32 
 /* Up to @room of what the manager @vm has not been told. */
 u32 elisa_untold_take(struct elisa_vm *vm, struct elisa_event *out, u32 room)
 {
-	struct elisa_attachment *a;
+	struct elisa_attachment *a = NULL;
 	struct elisa_export *export;
-	u64 at = 0;
 	u32 n = 0;
 
-	while (n < room && (export = elisa_export_after(vm, at))) {
-		at = export->sequence;
+	for (export = elisa_export_next(vm, NULL); export; export = elisa_export_next(vm, export)) {
 		spin_lock(&export->lock);
 		n = take_ends(export, out, n, room);
-		list_for_each_entry(a, &export->attachments, node)
-			n = take_aborts(a, out, n, room);
 		spin_unlock(&export->lock);
-		elisa_export_put(export);
+		while ((a = elisa_attachment_next(export, a)))
+			n = take_aborts(a, out, n, room);
 	}
 	return n;
 }

@@ -76,37 +76,50 @@ static struct elisa_vm *find_by_kvm(struct elisa_vmm *vmm, struct kvm *kvm)
 	return NULL;
 }
 
-/* May this VM have state here? It has spoken, or its VMM has a grant. */
-bool elisa_vm_may_speak(struct kvm *kvm)
+/* May this VM have state here? It has spoken, or its VMM has a grant, and room for one more. */
+enum elisa_may elisa_vm_may_speak(struct kvm *kvm)
 {
+	enum elisa_may may = ELISA_MAY_NOT;
 	struct elisa_vmm *vmm;
-	bool may;
 
 	spin_lock(&elisa_registry);
 	vmm = elisa_vmm_find(kvm->mm);
 	/* a VM that has spoken keeps its VMM */
-	may = vmm && (elisa_vmm_rights(vmm) || find_by_kvm(vmm, kvm));
+	if (vmm && find_by_kvm(vmm, kvm))
+		may = ELISA_MAY;
+	else if (vmm && elisa_vmm_rights(vmm))
+		may = vmm->vm_count < ELISA_VMS_PER_VMM ? ELISA_MAY : ELISA_MAY_NOT_MORE;
 	spin_unlock(&elisa_registry);
 	return may;
 }
 
-/* The VM that came first after number @sequence, with a reference; NULL: there is none. */
-struct elisa_vm *elisa_vm_after(u64 sequence)
+/*
+ * The VM after @last, or the first (NULL), with a reference; NULL: there is none. @last's reference
+ * goes. If @last has left the list meanwhile, the next one is looked for by its number.
+ */
+struct elisa_vm *elisa_vm_next(struct elisa_vm *last)
 {
-	struct elisa_vm *vm, *found = NULL;
+	struct list_head *at = &elisa_vms;
+	struct elisa_vm *next = NULL;
 
 	spin_lock(&elisa_registry);
-	list_for_each_entry(vm, &elisa_vms, node)
-		if (vm->sequence > sequence) {
-			found = vm;
-			elisa_vm_get(vm);
+	if (last && !list_empty(&last->node))
+		at = &last->node;
+	for (at = at->next; at != &elisa_vms; at = at->next) {
+		next = list_entry(at, struct elisa_vm, node);
+		if (!last || next->sequence > last->sequence)
 			break;
-		}
+	}
+	next = at != &elisa_vms ? next : NULL;
+	if (next)
+		elisa_vm_get(next);
 	spin_unlock(&elisa_registry);
-	return found;
+	if (last)
+		elisa_vm_put(last);
+	return next;
 }
 
-/* The same of one VMM's. */
+/* The same of one VMM's, of which there are 128 at most: after number @sequence. */
 struct elisa_vm *elisa_vmm_vm_after(struct elisa_vmm *vmm, u64 sequence)
 {
 	struct elisa_vm *vm, *found = NULL;
@@ -208,7 +221,7 @@ static struct elisa_vm *vm_enter(struct elisa_vm *fresh)
 static void vm_leave(struct elisa_vm *vm)
 {
 	lockdep_assert_held(&elisa_registry);
-	list_del(&vm->node);
+	list_del_init(&vm->node);
 	list_del(&vm->sibling);
 	vm->vmm->vm_count--;
 }
@@ -228,66 +241,96 @@ static struct elisa_vm *vm_of(struct kvm *kvm)
 	return vm;
 }
 
-/* The vCPU's state, made at its first hypercall that needs it. Its own thread. */
-struct elisa_vcpu *elisa_vcpu_get(struct kvm_vcpu *kvm_vcpu)
+/* Into its VM's list, if the VM may have one more. */
+static bool vcpu_enter(struct elisa_vcpu *vcpu)
+{
+	struct elisa_vm *vm = vcpu->vm;
+	bool may;
+
+	spin_lock(&vm->lock);
+	may = vm->vcpu_count < ELISA_VCPUS_PER_VM;
+	if (may) {
+		vm->vcpu_count++;
+		list_add_tail(&vcpu->node, &vm->vcpus);
+		spin_lock(&elisa_registry);
+		hash_add_rcu(elisa_vcpus, &vcpu->hash, (unsigned long)vcpu->kvm_vcpu);
+		spin_unlock(&elisa_registry);
+	}
+	spin_unlock(&vm->lock);
+	return may;
+}
+
+/* *@found: the vCPU's state, made at its first hypercall that needs it. Its own thread. */
+int elisa_vcpu_get(struct kvm_vcpu *kvm_vcpu, struct elisa_vcpu **found, u32 *why, u64 *value)
 {
 	struct elisa_vcpu *vcpu = elisa_vcpu_find(kvm_vcpu);
 
+	*found = vcpu;
 	if (vcpu)
-		return vcpu;
+		return 0;
 	vcpu = kzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT);
 	if (!vcpu)
-		return NULL;
+		return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
 	vcpu->vm = vm_of(kvm_vcpu->kvm);
 	if (!vcpu->vm) {
 		kfree(vcpu);
-		return NULL;
+		return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
 	}
 	vcpu->kvm_vcpu = kvm_vcpu;
 	vcpu->cpu = -1;
 	vcpu->exit_cr3 = ELISA_NO_ROOT;
 	raw_spin_lock_init(&vcpu->lock);
 	elisa_watch_init(vcpu);
-	spin_lock(&vcpu->vm->lock);
-	list_add_tail(&vcpu->node, &vcpu->vm->vcpus);
-	spin_lock(&elisa_registry);
-	hash_add_rcu(elisa_vcpus, &vcpu->hash, (unsigned long)kvm_vcpu);
-	spin_unlock(&elisa_registry);
-	spin_unlock(&vcpu->vm->lock);
-	return vcpu;
+	if (!vcpu_enter(vcpu)) {
+		/* its VM stays: 512 others are in it */
+		kfree(vcpu);
+		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, ELISA_VCPUS_PER_VM);
+	}
+	*found = vcpu;
+	return 0;
 }
 
 /* ---- going */
 
+/* Shuts the attachment in a slot. Returns it with a reference, or NULL. */
+static struct elisa_attachment *shut_slot(struct elisa_vm *vm, u32 slot, struct elisa_kick *kick)
+{
+	struct elisa_attachment *a;
+
+	spin_lock(&vm->lock);
+	a = vm->slots[slot];
+	if (a)
+		elisa_attachment_shut(a, kick);
+	/* one that is not complete is given back by the thread that makes it */
+	if (a && a->number)
+		kref_get(&a->ref);
+	else
+		a = NULL;
+	spin_unlock(&vm->lock);
+	return a;
+}
+
 /*
  * Ends what the VM is attached to now. A thread of its own may attach it meanwhile, in a slot that
  * is free already: that attachment is not shut, and stays. A thread or work of the VM's own, or of
- * its VMM's end.
+ * its VMM's end. The lock is held for one attachment at a time: managers wait for it.
  */
 static void detach_all(struct elisa_vm *vm)
 {
 	struct elisa_attachment *shut[ELISA_SLOTS];
 	struct elisa_kick kick;
-	u32 slot, count = 0;
+	u32 slot;
 
 	elisa_kick_begin(&kick);
-	spin_lock(&vm->lock);
-	for (slot = 0; slot < ELISA_SLOTS; slot++) {
-		if (!vm->slots[slot])
-			continue;
-		elisa_attachment_shut(vm->slots[slot], &kick);
-		/* one that is not complete is given back by the thread that makes it */
-		if (!vm->slots[slot]->number)
-			continue;
-		kref_get(&vm->slots[slot]->ref);
-		shut[count++] = vm->slots[slot];
-	}
-	spin_unlock(&vm->lock);
+	for (slot = 0; slot < ELISA_SLOTS; slot++)
+		shut[slot] = shut_slot(vm, slot, &kick);
 	elisa_kick_end(&kick);
-	while (count--) {
-		elisa_attachment_finish(shut[count]);
-		elisa_attachment_free(shut[count]);
-		elisa_attachment_put(shut[count]);
+	for (slot = 0; slot < ELISA_SLOTS; slot++) {
+		if (!shut[slot])
+			continue;
+		elisa_attachment_finish(shut[slot], false);
+		elisa_attachment_free(shut[slot]);
+		elisa_attachment_put(shut[slot]);
 	}
 }
 
@@ -297,7 +340,7 @@ void elisa_vm_reset(struct elisa_vm *vm)
 	struct elisa_export *export;
 
 	detach_all(vm);
-	while ((export = elisa_export_after(vm, 0))) {
+	while ((export = elisa_export_next(vm, NULL))) {
 		elisa_export_kill(export);
 		elisa_export_put(export);
 	}
@@ -361,6 +404,7 @@ void elisa_vcpu_gone(struct kvm_vcpu *kvm_vcpu)
 	spin_lock(&vm->lock);
 	vcpu_strip(vcpu, &gone);
 	list_del(&vcpu->node);
+	vm->vcpu_count--;
 	last = list_empty(&vm->vcpus);
 	spin_lock(&elisa_registry);
 	hash_del_rcu(&vcpu->hash);
@@ -372,6 +416,8 @@ void elisa_vcpu_gone(struct kvm_vcpu *kvm_vcpu)
 	kfree_rcu(vcpu, rcu);
 	if (last) {
 		elisa_vm_reset(vm);
+		/* one that waits for its time would not be found when the module goes */
+		elisa_vm_work_soon(vm);
 		elisa_vm_put(vm);
 	}
 }
@@ -397,7 +443,7 @@ void elisa_vms_free(void)
 {
 	struct elisa_vm *vm;
 
-	while ((vm = elisa_vm_after(0))) {
+	while ((vm = elisa_vm_next(NULL))) {
 		if (cancel_delayed_work_sync(&vm->work))
 			elisa_vm_put(vm);
 		forget_vcpus(vm);

@@ -170,13 +170,17 @@ struct elisa_vmm *elisa_vmm_of(struct mm_struct *mm)
 }
 
 /* What the VMM's VMs have done cost so much. Returns how long they have to wait for it. */
-u64 elisa_vmm_charge(struct elisa_vmm *vmm, u64 now, u64 cost, u64 burst)
+u64 elisa_vmm_charge(struct mm_struct *mm, u64 now, u64 cost, u64 burst)
 {
-	u64 wait;
+	struct elisa_vmm *vmm;
+	u64 wait = 0;
 
 	spin_lock(&elisa_registry);
-	elisa_bucket_take(&vmm->calls, now, cost);
-	wait = elisa_bucket_wait(&vmm->calls, now, burst);
+	vmm = elisa_vmm_find(mm);
+	if (vmm) {
+		elisa_bucket_take(&vmm->calls, now, cost);
+		wait = elisa_bucket_wait(&vmm->calls, now, burst);
+	}
 	spin_unlock(&elisa_registry);
 	return wait;
 }

@@ -65,16 +65,21 @@ void elisa_watch_end(struct elisa_vcpu *vcpu)
 	hrtimer_cancel(&vcpu->watch);
 }
 
-/* The clock that the hooks use on other CPUs may be a little ahead. */
-static u64 time_since(u64 since, u64 now)
+/*
+ * For how long the call under way has been kept from running in all, with the time since @since. A
+ * VMM that runs the vCPU for a moment, again and again, gains nothing by that. What was before counts
+ * if it is known to be the same call (stash.watched), which enter.c makes sure of from half the
+ * time on: so a call is kept from running for 1.5 times suspend_us at most.
+ */
+static u64 kept(const struct elisa_vcpu *vcpu, u64 since, u64 now)
 {
-	return now > since ? now - since : 0;
+	return elisa_time_since(since, now) + (vcpu->stash.watched ? vcpu->stash.suspended : 0);
 }
 
 /* Ends the call in @c if it is time. Returns the ns to the next look, 0: none is needed. */
 static u64 look(struct elisa_vcpu *vcpu, struct elisa_context *c, u64 since, u64 now)
 {
-	u64 allowed = c->attachment->suspend_ns, spent = time_since(since, now);
+	u64 allowed = c->attachment->suspend_ns, spent = kept(vcpu, since, now);
 
 	if (c->ended || c->revoked)
 		return 0;
@@ -93,7 +98,13 @@ static u64 look(struct elisa_vcpu *vcpu, struct elisa_context *c, u64 since, u64
 bool elisa_is_overdue(struct elisa_vcpu *vcpu, struct elisa_context *c)
 {
 	return vcpu->held_entry == vcpu->entries &&
-	       time_since(vcpu->held_since, ktime_get_mono_fast_ns()) >= c->attachment->suspend_ns;
+	       kept(vcpu, vcpu->held_since, ktime_get_mono_fast_ns()) >= c->attachment->suspend_ns;
+}
+
+/* The exit hook: for how long the timer has seen the vCPU kept from coming here. */
+u64 elisa_held_before_hook(const struct elisa_vcpu *vcpu, u64 now)
+{
+	return vcpu->held_entry == vcpu->entries ? elisa_time_since(vcpu->held_since, now) : 0;
 }
 
 /* The vCPU is between an exit and its exit hook: which calls may it be in? */

@@ -225,14 +225,14 @@ ELISA_PUBLIC int elisa_export_publish(struct elisa_export *export_, uint64_t ent
 }
 
 ELISA_PUBLIC int elisa_export_places(struct elisa_export *export_, uint64_t offset, uint32_t count,
-				     size_t size, uint32_t per_vm)
+				     size_t size, uint32_t per_vmm)
 {
 	static const char doing[] = "make places in export";
 	struct elisa_ioc_places request = {
 		.count = count,
 		.offset = offset,
 		.size = size,
-		.per_vm = per_vm,
+		.per_vmm = per_vmm,
 	};
 	int ret;
 
@@ -241,8 +241,8 @@ ELISA_PUBLIC int elisa_export_places(struct elisa_export *export_, uint64_t offs
 	if (!count || count > ELISA_MAX_PLACES)
 		return elisa_fail(export_->handle, EINVAL, ELISA_WHY_FIELD, count, doing,
 				  export_->name);
-	if (per_vm > count)
-		return elisa_fail(export_->handle, EINVAL, ELISA_WHY_FIELD, per_vm, doing,
+	if (per_vmm > count)
+		return elisa_fail(export_->handle, EINVAL, ELISA_WHY_FIELD, per_vmm, doing,
 				  export_->name);
 	if (size % ELISA_PAGE_SIZE || size > ELISA_OBJECT_SIZE / count)
 		return elisa_fail(export_->handle, EINVAL, ELISA_WHY_RANGE, size, doing,

@@ -90,12 +90,12 @@ static int make_places(struct daemon *d, uint8_t own[ELISA_TICKET_SIZE])
 {
 	const struct config *config = &d->config;
 	const uint32_t places = config->port_count + 1;
-	const uint32_t per_vm = config->open_ports_per_vm < places ? config->open_ports_per_vm :
+	const uint32_t per_vmm = config->open_ports_per_vm < places ? config->open_ports_per_vm :
 								     places;
 	uint8_t ticket[ELISA_TICKET_SIZE];
 
 	if (elisa_export_places(d->export_, VMNET_PLACES_OFFSET, places,
-				(size_t)config->port_mib << 20, per_vm))
+				(size_t)config->port_mib << 20, per_vmm))
 		return failed(d, "places");
 	if (getrandom(own, ELISA_TICKET_SIZE, 0) != ELISA_TICKET_SIZE)
 		return -1;

@@ -127,7 +127,7 @@ enum elisa_hc {
 	WHY(SYSTEM_RAM, "the guest kernel's own memory (guest driver)", "the value") \
 	WHY(MEMLOCK, "over the VMM's RLIMIT_MEMLOCK on the host", "the limit, in pages") \
 	WHY(UNTOLD, "the manager has not heard of so many ended attachments", "how many") \
-	WHY(PLACES_PER_VM, "the VM has as many places as it may without tickets", "the limit")
+	WHY(PLACES_PER_VMM, "the VMs of this VMM have as many places as they may without tickets", "the limit")
 /* clang-format on */
 #define ELISA_WHY_NUMBER(name, text, value) ELISA_WHY_##name,
 
@@ -251,7 +251,7 @@ struct elisa_hc_places {
 	__u32 count;  /* 1 .. ELISA_MAX_PLACES */
 	__u64 offset; /* in the object area, page aligned */
 	__u64 size;   /* of each, pages */
-	__u32 per_vm; /* places without a ticket that one VM may have; 0: all */
+	__u32 per_vmm; /* places without a ticket that the VMs of one VMM may have; 0: all */
 	__u32 pad;
 };
 

@@ -104,7 +104,7 @@ struct elisa_ioc_places {
 	__u32 count;
 	__u64 offset; /* in the object area, bytes, page aligned */
 	__u64 size;   /* of each, bytes, multiple of the page size */
-	__u32 per_vm; /* places without a ticket that one VM may have; 0: all */
+	__u32 per_vmm; /* places without a ticket that the VMs of one VMM may have; 0: all */
 	__u32 pad;
 };
 

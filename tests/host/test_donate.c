@@ -262,7 +262,7 @@ static void places_of_tickets(void **state)
 
 static void places_of_one_vm(void **state)
 {
-	struct elisa_hc_page page = {.places = {id, 4, PLACES, PLACE_PAGES, .per_vm = 1}};
+	struct elisa_hc_page page = {.places = {id, 4, PLACES, PLACE_PAGES, .per_vmm = 1}};
 	u32 a, b, place;
 
 	(void)state;
@@ -273,7 +273,7 @@ static void places_of_one_vm(void **state)
 	assert_int_equal(attach(ROOT, 0, &a, &place), 0);
 	assert_int_equal(place, 1);
 	assert_int_equal(attach(OTHER_ROOT, 0, &b, &place), -EDQUOT);
-	assert_int_equal(machines[GUEST].why, ELISA_WHY_PLACES_PER_VM);
+	assert_int_equal(machines[GUEST].why, ELISA_WHY_PLACES_PER_VMM);
 	assert_int_equal(machines[GUEST].value, 1);
 	/* a ticket's place is not counted; another VM has a number of its own */
 	assert_int_equal(attach(OTHER_ROOT, 'a', &b, &place), 0);
@@ -347,7 +347,7 @@ static void places_that_cannot_be(void **state)
 	assert_int_equal(create_places(2, PLACES, ~0ULL), -EINVAL);
 	assert_int_equal(create_places(2, PLACES, 1ULL << 63), -EINVAL);
 	assert_int_equal(create_places(1, PLACES + 1, 1), -EINVAL);
-	page = (struct elisa_hc_page){.places = {id, 2, PLACES, 1, .per_vm = 3}};
+	page = (struct elisa_hc_page){.places = {id, 2, PLACES, 1, .per_vmm = 3}};
 	assert_int_equal(host_call(MANAGER, ELISA_HC_EXPORT_PLACES, &page), -EINVAL);
 	assert_int_equal(machines[MANAGER].value, 3);
 	page = (struct elisa_hc_page){.places = {id, 2, PLACES, 1, .pad = 7}};

@@ -234,6 +234,45 @@ static void a_context_whose_list_page_goes(void **state)
 	assert_int_equal(hooks_armed, 2);
 }
 
+/* The page goes before the context is made: a context without one is never shown. */
+static void a_list_page_that_goes_before_the_context(void **state)
+{
+	const struct elisa_vcpu *vcpu = host_vcpu(GUEST);
+
+	(void)state;
+	attach();
+	meanwhile(be_idle, IN_CONTEXT - 1);
+	sync();
+	assert_non_null(vcpu->list);
+	assert_non_null(vcpu->slots[0]->list);
+	assert_ptr_equal(vcpu->slots[0]->list, vcpu->list);
+	assert_int_equal(hooks_armed, 2);
+}
+
+/*
+ * A manager's thread that gets no processor keeps its export's mutex. What the administrator takes
+ * back has ended for all guests before anything waits for that thread.
+ */
+static void look_at_the_end(void)
+{
+	assert_null(host_vm(GUEST)->slots[0]->export);
+	assert_true(list_empty(&elisa_exports));
+}
+
+static void a_grant_that_goes_while_its_manager_maps(void **state)
+{
+	u32 second = create("shop.second");
+
+	(void)state;
+	map(second, 0, 1);
+	publish(second, 0, 0, ELISA_OK, 0);
+	assert_int_equal(host_attach("shop.second", ROOT, 0), 0);
+	/* the wait for the mutex of the first export */
+	meanwhile(look_at_the_end, -2);
+	take_managers_grant();
+	assert_null(shim_meanwhile);
+}
+
 static struct elisa_hc_donate gift;
 
 static void donate(void)
@@ -300,6 +339,8 @@ int main(void)
 		TEST(a_donation_whose_donor_goes),
 		TEST(a_context_whose_attachment_goes),
 		TEST(a_context_whose_list_page_goes),
+		TEST(a_list_page_that_goes_before_the_context),
+		TEST(a_grant_that_goes_while_its_manager_maps),
 		TEST(two_donations_for_one_room),
 		TEST(a_table_that_is_used_again),
 	};

@@ -72,6 +72,31 @@ static void by_its_vmm(void)
 	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
 }
 
+/* The VMM runs the vCPU for a moment, again and again, each time before suspend_us is over. The
+ * call ends when it has been suspended for 1.5 times as long in all, at most. */
+static void in_pieces(void)
+{
+	struct outcome out;
+	double spent = 0;
+	int r = -EINTR;
+
+	wait_in_sub(guest, 0, slot, manager);
+	for (; r == -EINTR; spent += SUSPEND_US * 3 / 4) {
+		CHECK(spent < 10 * SUSPEND_US);
+		usleep(SUSPEND_US * 3 / 4 - TICK_US);
+		timer(1000, 1000);
+		r = run_once(guest, 0);
+		timer(0, 0);
+	}
+	CHECK_EQ(events(manager, ELISA_EVENT_EVICT, ELISA_CALL_TIMEOUT), 1);
+	printf("frozen: ended after %.1f ms in pieces\n", spent / 1e3);
+	CHECK(spent <= 3 * SUSPEND_US);
+	out = outcome_of(guest, 0);
+	CHECK_EQ(out.exit, 0);
+	CHECK_EQ(out.error, ELISA_CALL_TIMEOUT);
+	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
+}
+
 /* The call was over when the manager learnt of it: its function runs no other instruction. */
 static void not_one_instruction_more(void)
 {
@@ -184,6 +209,7 @@ static void test(void)
 	slot = attach(guest, "t.frozen", ELISA_STUB_TRUSTING, 0);
 	other_slot = attach(other, "t.frozen", ELISA_STUB_TRUSTING, 0);
 	by_its_vmm();
+	in_pieces();
 	not_one_instruction_more();
 	by_the_scheduler();
 	by_eviction(id);

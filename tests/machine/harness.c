@@ -238,12 +238,17 @@ int run_once(struct vm *vm, int vcpu)
 
 struct outcome finish(struct vm *vm, int vcpu)
 {
-	struct kvm_run *run = vm->run[vcpu];
-	struct outcome out = {0};
-
 	while (run_once(vm, vcpu))
 		if (on_signal)
 			on_signal(vm, vcpu);
+	return outcome_of(vm, vcpu);
+}
+
+struct outcome outcome_of(struct vm *vm, int vcpu)
+{
+	struct kvm_run *run = vm->run[vcpu];
+	struct outcome out = {0};
+
 	SYS(ioctl(vm->vcpu[vcpu], KVM_GET_REGS, &out.regs));
 	out.exit = run->exit_reason;
 	out.value = out.regs.rax;

@@ -115,6 +115,7 @@ extern void (*on_signal)(struct vm *vm, int vcpu); /* KVM_RUN was interrupted */
 void start_at(struct vm *vm, int vcpu, int cpl, uint64_t code, const struct kvm_regs *registers);
 int run_once(struct vm *vm, int vcpu);
 struct outcome finish(struct vm *vm, int vcpu);
+struct outcome outcome_of(struct vm *vm, int vcpu); /* run_once() has returned 0 */
 
 /*
  * Until another thread's guest has made *@word at least @least. For a call that ended too early

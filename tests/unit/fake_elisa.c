@@ -134,11 +134,11 @@ const char *elisa_call_strerror(long error)
 }
 
 int elisa_export_places(struct elisa_export *export_, uint64_t offset, uint32_t count, size_t size,
-			uint32_t per_vm)
+			uint32_t per_vmm)
 {
 	(void)export_;
 	(void)size;
-	(void)per_vm;
+	(void)per_vmm;
 	fake_elisa.places = count;
 	fake_elisa.places_offset = offset;
 	return 0;

@@ -287,7 +287,7 @@ static void places_and_their_tickets(void **state)
 	assert_int_equal(fake.last.places.offset, 0x40000000);
 	assert_int_equal(fake.last.places.count, 3);
 	assert_int_equal(fake.last.places.size, 0x5000);
-	assert_int_equal(fake.last.places.per_vm, 2);
+	assert_int_equal(fake.last.places.per_vmm, 2);
 	assert_int_equal(elisa_export_places(export_, 0, 3, 4096, 4), -EINVAL);
 	assert_int_equal(elisa_export_places(export_, 0, 0, 4096, 0), -EINVAL);
 	assert_int_equal(elisa_export_places(export_, 0, ELISA_MAX_PLACES + 1, 4096, 0), -EINVAL);

@@ -95,6 +95,7 @@ void *memchr_inv(const void *start, int c, size_t bytes)
 /* ---- locks */
 void mutex_lock(struct mutex *lock)
 {
+	other_thread(-2);
 	shim_assert(!lock->held && !shim_spin_depth);
 	lock->held = true;
 	shim_mutex_depth++;
@@ -426,6 +427,18 @@ unsigned long copy_to_user(void *to, const void *from, unsigned long n)
 	shim_assert(!shim_mutex_depth && in_user_memory((unsigned long)to, n));
 	memcpy(to, from, n);
 	return 0;
+}
+
+bool shim_absent;
+
+long copy_from_user_nofault(void *to, const void *from, unsigned long n)
+{
+	return shim_absent ? -EFAULT : (long)copy_from_user(to, from, n);
+}
+
+long copy_to_user_nofault(void *to, const void *from, unsigned long n)
+{
+	return shim_absent ? -EFAULT : (long)copy_to_user(to, from, n);
 }
 
 /* ---- KVM */

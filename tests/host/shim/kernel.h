@@ -62,9 +62,10 @@ static inline u64 div_u64(u64 a, u32 b)
 extern long shim_live;	     /* allocations that are not freed */
 extern long shim_fail_after; /* this many allocations succeed, the next one fails; -1: none */
 extern long shim_modules;    /* references to the module */
-/* What another thread does once, when the n-th allocation from now on is made, or an IPI is sent. */
+/* What another thread does once: when the n-th allocation from now on is made, an IPI is sent, or a
+ * mutex is to be taken. */
 extern void (*shim_meanwhile)(void);
-extern long shim_meanwhile_at; /* 0: the next allocation; -1: the next IPI */
+extern long shim_meanwhile_at; /* 0: the next allocation; -1: the next IPI; -2: the next mutex */
 extern unsigned long shim_flushes;
 extern unsigned int shim_spin_depth, shim_mutex_depth;
 extern u64 shim_vmcs[0x8000];
@@ -544,6 +545,9 @@ static inline bool shim_warn(bool condition)
 
 unsigned long copy_from_user(void *to, const void *from, unsigned long n);
 unsigned long copy_to_user(void *to, const void *from, unsigned long n);
+extern bool shim_absent; /* user memory is not there: a fault would be needed */
+long copy_from_user_nofault(void *to, const void *from, unsigned long n);
+long copy_to_user_nofault(void *to, const void *from, unsigned long n);
 
 /* ---- KVM */
 #define KVM_MEM_LOG_DIRTY_PAGES 1u

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+/* How much of what tenants share one of them may have: VMs, vCPUs, attachments of an export. */
+#include <setjmp.h>
+#include <cmocka.h>
+#include "requests.h"
+
+#define GUESTS 5 /* VMs of the guest's VMM, besides its first */
+
+static struct kvm kvms[ELISA_VMS_PER_VMM];
+static struct kvm_vcpu vcpus[ELISA_VCPUS_PER_VM];
+static u32 why;
+static u64 value;
+
+static int start(void **state)
+{
+	(void)state;
+	host_start();
+	host_grant(MANAGER, ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH, "shop*", 40);
+	host_grant(GUEST, ELISA_GRANT_ATTACH, "shop*", 300);
+	current = &shim_tasks[GUEST];
+	return 0;
+}
+
+/* A vCPU of a VM of the guest's VMM says something. *@made: its state. */
+static int speak(struct kvm_vcpu *vcpu, struct kvm *kvm, struct elisa_vcpu **made)
+{
+	*vcpu = machines[GUEST].vcpu;
+	vcpu->kvm = kvm;
+	current = &shim_tasks[GUEST];
+	return elisa_vcpu_get(vcpu, made, &why, &value);
+}
+
+static void vcpus_of_a_vm(void **state)
+{
+	struct kvm_vcpu one_more;
+	struct elisa_vcpu *vcpu;
+	unsigned int i;
+
+	(void)state;
+	kvms[0] = machines[GUEST].kvm;
+	for (i = 0; i < ELISA_VCPUS_PER_VM; i++)
+		assert_int_equal(speak(&vcpus[i], &kvms[0], &vcpu), 0);
+	assert_int_equal(speak(&one_more, &kvms[0], &vcpu), -EDQUOT);
+	assert_int_equal(why, ELISA_WHY_QUOTA);
+	assert_int_equal(value, ELISA_VCPUS_PER_VM);
+	/* one goes, another one comes */
+	elisa_vcpu_gone(&vcpus[7]);
+	assert_int_equal(speak(&vcpus[7], &kvms[0], &vcpu), 0);
+	for (i = 0; i < ELISA_VCPUS_PER_VM; i++)
+		elisa_vcpu_gone(&vcpus[i]);
+}
+
+static void vms_of_a_vmm(void **state)
+{
+	struct kvm one_more = machines[GUEST].kvm;
+	struct elisa_vcpu *vcpu;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < ELISA_VMS_PER_VMM; i++) {
+		kvms[i] = machines[GUEST].kvm;
+		assert_int_equal(elisa_vm_may_speak(&kvms[i]), ELISA_MAY);
+		assert_int_equal(speak(&vcpus[i], &kvms[i], &vcpu), 0);
+	}
+	assert_int_equal(elisa_vm_may_speak(&one_more), ELISA_MAY_NOT_MORE);
+	/* those that are there are not concerned, nor is another VMM */
+	assert_int_equal(elisa_vm_may_speak(&kvms[5]), ELISA_MAY);
+	assert_int_equal(elisa_vm_may_speak(&machines[MANAGER].kvm), ELISA_MAY);
+	elisa_vcpu_gone(&vcpus[5]);
+	assert_int_equal(elisa_vm_may_speak(&one_more), ELISA_MAY);
+	for (i = 0; i < ELISA_VMS_PER_VMM; i++)
+		if (i != 5)
+			elisa_vcpu_gone(&vcpus[i]);
+}
+
+/* A process that has no room for its VM gets the reason, and pays for the look. */
+static void a_vm_too_many(void **state)
+{
+	struct elisa_vcpu *vcpu;
+	unsigned int i;
+	u64 paid_at;
+
+	(void)state;
+	for (i = 0; i < ELISA_VMS_PER_VMM; i++) {
+		kvms[i] = machines[GUEST].kvm;
+		assert_int_equal(speak(&vcpus[i], &kvms[i], &vcpu), 0);
+	}
+	memset(&page, 0, sizeof(page));
+	expect(GUEST, ELISA_HC_EVENTS, -EDQUOT, ELISA_WHY_QUOTA, ELISA_VMS_PER_VMM);
+	spin_lock(&elisa_registry);
+	paid_at = elisa_vmm_find(&machines[GUEST].mm)->calls.paid_at;
+	spin_unlock(&elisa_registry);
+	assert_true(paid_at > ktime_get_mono_fast_ns());
+	for (i = 0; i < ELISA_VMS_PER_VMM; i++)
+		elisa_vcpu_gone(&vcpus[i]);
+}
+
+static int attach_as(struct elisa_vcpu *vcpu, struct kvm_vcpu *kvm_vcpu, u64 root)
+{
+	request_attach(&page, "shop", root, 0);
+	return elisa_attach(vcpu->vm, kvm_vcpu, &page.attach, &why, &value);
+}
+
+static void attachments_of_a_vmm(void **state)
+{
+	struct elisa_vcpu *vcpu[GUESTS];
+	unsigned int i, slot, count = 0;
+	u32 id = create("shop");
+
+	(void)state;
+	map(id, 0, 1);
+	publish(id, 0, 0, ELISA_OK, 0);
+	for (i = 0; i < GUESTS; i++) {
+		kvms[i] = machines[GUEST].kvm;
+		assert_int_equal(speak(&vcpus[i], &kvms[i], &vcpu[i]), 0);
+	}
+	for (i = 0; i < GUESTS - 1; i++)
+		for (slot = 0; slot < ELISA_SLOTS; slot++, count++)
+			assert_int_equal(attach_as(vcpu[i], &vcpus[i], ROOT + slot * PAGE_SIZE), 0);
+	assert_int_equal(count, ELISA_ATTACHMENTS_PER_VMM);
+	assert_int_equal(attach_as(vcpu[i], &vcpus[i], ROOT), -EDQUOT);
+	assert_int_equal(why, ELISA_WHY_QUOTA);
+	assert_int_equal(value, ELISA_ATTACHMENTS_PER_VMM);
+	/* there is room for others */
+	request_attach(&page, "shop", ROOT, 0);
+	expect(MANAGER, ELISA_HC_ATTACH, 0, ELISA_OK, 0);
+	current = &shim_tasks[GUEST];
+	assert_int_equal(elisa_detach(vcpu[0]->vm, 3, &why, &value), 0);
+	assert_int_equal(attach_as(vcpu[i], &vcpus[i], ROOT), 0);
+	for (i = 0; i < GUESTS; i++)
+		elisa_vcpu_gone(&vcpus[i]);
+}
+
+/* A page that is not there could make the thread sleep for as long as the VMM likes. */
+static void a_page_that_is_not_there(void **state)
+{
+	(void)state;
+	shim_absent = true;
+	memset(&page, 0, sizeof(page));
+	/* the first VM's VMM has a grant: the thread may sleep */
+	expect(GUEST, ELISA_HC_EVENTS, 0, ELISA_OK, 0);
+	elisa_vcpu_gone(&machines[GUEST].vcpu);
+	elisa_grants_free();
+	assert_int_equal(host_call(GUEST, ELISA_HC_EVENTS, &page), -EFAULT);
+	shim_absent = false;
+	expect(GUEST, ELISA_HC_EVENTS, 0, ELISA_OK, 0);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, start, requests_end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(vcpus_of_a_vm),
+		TEST(vms_of_a_vmm),
+		TEST(a_vm_too_many),
+		TEST(attachments_of_a_vmm),
+		TEST(a_page_that_is_not_there),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
