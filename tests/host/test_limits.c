@@ -86,11 +86,13 @@ static void a_vm_too_many(void **state)
 		assert_int_equal(speak(&vcpus[i], &kvms[i], &vcpu), 0);
 	}
 	memset(&page, 0, sizeof(page));
+	shim_tick = 0;
 	expect(GUEST, ELISA_HC_EVENTS, -EDQUOT, ELISA_WHY_QUOTA, ELISA_VMS_PER_VMM);
 	spin_lock(&elisa_registry);
 	paid_at = elisa_vmm_find(&machines[GUEST].mm)->calls.paid_at;
 	spin_unlock(&elisa_registry);
 	assert_true(paid_at > ktime_get_mono_fast_ns());
+	shim_tick = 100000;
 	for (i = 0; i < ELISA_VMS_PER_VMM; i++)
 		elisa_vcpu_gone(&vcpus[i]);
 }
