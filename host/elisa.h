@@ -631,6 +631,7 @@ u32 elisa_untold_take(struct elisa_vm *vm, struct elisa_event *out, u32 room);
 
 /* ---- hypercall.c */
 u64 elisa_hypercall(struct kvm_vcpu *kvm_vcpu, unsigned long magic);
+u64 elisa_hypercall_debt(struct kvm_vcpu *kvm_vcpu);
 void elisa_hypercall_wait(u64 wait);
 
 /* ---- descriptor.c */

@@ -47,12 +47,13 @@ static void replace_hypercall(struct kvm_vcpu *kvm_vcpu, unsigned long destinati
 	u64 wait = 0;
 
 	atomic_inc(&replacing);
+	/* a VM that is made to wait must not keep the module by that, before or after its call */
+	elisa_hypercall_wait(elisa_hypercall_debt(kvm_vcpu));
 	/* it may sleep on a VMM's page for long: not while the module goes */
 	if (try_module_get(THIS_MODULE)) {
 		wait = elisa_hypercall(kvm_vcpu, destination);
 		module_put(THIS_MODULE);
 	}
-	/* a VM that is made to wait must not keep the module by that */
 	elisa_hypercall_wait(wait);
 	atomic_dec(&replacing);
 }

@@ -24,6 +24,7 @@ struct call {
 	struct kvm_vcpu *kvm_vcpu;
 	struct elisa_hc_page *page; /* our copy */
 	enum elisa_may may;
+	bool may_sleep; /* on the VMM's memory */
 };
 
 static int hello(struct call *call)
@@ -263,30 +264,26 @@ static u64 charge(struct kvm_vcpu *kvm_vcpu, u32 call, int r)
 /*
  * A thread that is killed pays nothing after its call. A VMM may make one such thread after the
  * other: so a thread whose VMM is deep in debt, deeper than threads that pay can bring it, pays
- * before its call.
+ * before its call. Returns the nanoseconds to wait.
  */
-static int pay_first(struct kvm_vcpu *kvm_vcpu)
+u64 elisa_hypercall_debt(struct kvm_vcpu *kvm_vcpu)
 {
-	u64 debt;
-
 	if (!READ_ONCE(elisa_calls_per_second))
 		return 0;
-	debt = elisa_vmm_charge(kvm_vcpu->kvm->mm, ktime_get_mono_fast_ns(), 0,
+	return elisa_vmm_charge(kvm_vcpu->kvm->mm, ktime_get_mono_fast_ns(), 0,
 				2ULL * NSEC_PER_SEC);
-	elisa_hypercall_wait(debt);
-	return fatal_signal_pending(current) ? -EINTR : 0;
 }
 
 /*
- * A VMM can have a thread that touches its memory sleep for as long as it likes. A VM that nothing
- * was granted must not keep the module from going by that: its page is there, for its guest has
- * written it, or the call fails.
+ * A VMM can have a thread that touches its memory sleep for as long as it likes. A VM that nothing is
+ * granted must not keep the module from going by that: its page is there, for its guest has written
+ * it, or the call fails.
  */
 static int copy_in(struct call *call, unsigned long hva)
 {
 	const void __user *from = (const void __user *)hva;
 
-	if (call->may == ELISA_MAY_NOT)
+	if (!call->may_sleep)
 		return copy_from_user_nofault(call->page, from, PAGE_SIZE);
 	return copy_from_user(call->page, from, PAGE_SIZE) ? -EFAULT : 0;
 }
@@ -295,7 +292,7 @@ static int copy_out(struct call *call, unsigned long hva)
 {
 	void __user *to = (void __user *)hva;
 
-	if (call->may == ELISA_MAY_NOT)
+	if (!call->may_sleep)
 		return copy_to_user_nofault(to, call->page, PAGE_SIZE);
 	return copy_to_user(to, call->page, PAGE_SIZE) ? -EFAULT : 0;
 }
@@ -311,9 +308,8 @@ static int hypercall(struct kvm_vcpu *kvm_vcpu, u64 *wait)
 	BUILD_BUG_ON(sizeof(struct elisa_hc_page) != PAGE_SIZE);
 	if (!PAGE_ALIGNED(gpa))
 		return -EINVAL;
-	r = pay_first(kvm_vcpu);
-	if (r)
-		return r;
+	if (fatal_signal_pending(current))
+		return -EINTR;
 	/* KVM has checked it too; the module does not rest on that */
 	if ((vmcs_get(GUEST_SS_AR_BYTES) >> 5) & 3)
 		return -EPERM;
@@ -324,6 +320,7 @@ static int hypercall(struct kvm_vcpu *kvm_vcpu, u64 *wait)
 	if (!call.page)
 		return -ENOMEM;
 	call.vcpu = elisa_vcpu_find(kvm_vcpu);
+	call.may_sleep = elisa_grant_rights(kvm_vcpu->kvm->mm);
 	call.may = call.vcpu ? ELISA_MAY : elisa_vm_may_speak(kvm_vcpu->kvm);
 	r = copy_in(&call, hva);
 	if (!r) {

@@ -69,7 +69,8 @@ void elisa_watch_end(struct elisa_vcpu *vcpu)
  * For how long the call under way has been kept from running in all, with the time since @since. A
  * VMM that runs the vCPU for a moment, again and again, gains nothing by that. What was before counts
  * if it is known to be the same call (stash.watched), which enter.c makes sure of from half the
- * time on: so a call is kept from running for 1.5 times suspend_us at most.
+ * time on. So a call ends at the latest when it has been suspended for 1.5 times suspend_us; and once
+ * more as long if its vCPU's thread is kept from its exit hook, where time counts from the first look.
  */
 static u64 kept(const struct elisa_vcpu *vcpu, u64 since, u64 now)
 {
@@ -91,20 +92,22 @@ static u64 look(struct elisa_vcpu *vcpu, struct elisa_context *c, u64 since, u64
 	return 0;
 }
 
-/*
- * The exit hook, late: has the call that it finds in @c been kept from running for too long? In
- * strict mode the timer has ended it already.
- */
-bool elisa_is_overdue(struct elisa_vcpu *vcpu, struct elisa_context *c)
-{
-	return vcpu->held_entry == vcpu->entries &&
-	       kept(vcpu, vcpu->held_since, ktime_get_mono_fast_ns()) >= c->attachment->suspend_ns;
-}
-
-/* The exit hook: for how long the timer has seen the vCPU kept from coming here. */
+/* For how long the timer has seen the vCPU kept from coming from this exit to its exit hook. */
 u64 elisa_held_before_hook(const struct elisa_vcpu *vcpu, u64 now)
 {
 	return vcpu->held_entry == vcpu->entries ? elisa_time_since(vcpu->held_since, now) : 0;
+}
+
+/*
+ * The exit hook: has the call that it finds in @c been kept from running for too long? If the thread
+ * came late the timer has ended it already, in strict mode.
+ */
+bool elisa_is_overdue(struct elisa_vcpu *vcpu, struct elisa_context *c)
+{
+	u64 now = ktime_get_mono_fast_ns();
+
+	return kept(vcpu, now - elisa_held_before_hook(vcpu, now), now) >=
+	       c->attachment->suspend_ns;
 }
 
 /* The vCPU is between an exit and its exit hook: which calls may it be in? */
@@ -145,6 +148,9 @@ static enum hrtimer_restart watch(struct hrtimer *timer)
 			       look_before_hook(vcpu, now) :
 			       shortest(vcpu);
 	}
+	/* the next call may be one into another export */
+	if (next)
+		next = min(next, shortest(vcpu) ?: next);
 	vcpu->watching = next;
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 	if (!next)

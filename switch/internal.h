@@ -115,7 +115,7 @@ struct rvs_sharing {
 struct rvs_port {
 	uint8_t *region;
 	uint64_t size;
-	uint64_t own_source; /* from here it may send, whatever the table says; RVS_NO_SOURCE: none */
+	uint64_t own_source; /* from here it may send, whatever the table says; RVS_NO_SOURCE, which is a group's: none */
 	uint64_t head_mask; /* what admission depends on, of bytes 6 to 13 */
 	uint32_t each;	    /* and on more: it looks at each frame */
 	uint32_t flags;

@@ -238,7 +238,8 @@ static inline uint32_t decide(struct rvs_sender *s, uint32_t n, struct recent *r
 	frame->head_dst = dst;
 	frame->head_rest = rest;
 	frame->vlan = (uint16_t)recent->vlan;
-	if (rvs_unlikely((rest & recent->mask) != recent->head)) {
+	/* no head with a group's address as its source was ever admitted, whatever the rest is */
+	if (rvs_unlikely((rest & recent->mask) != recent->head || rest & RVS_GROUP_BIT)) {
 		reason = admit(s, n, recent);
 		if (reason != RVS_GOOD)
 			return reason;

@@ -91,7 +91,7 @@ static int make_places(struct daemon *d, uint8_t own[ELISA_TICKET_SIZE])
 	const struct config *config = &d->config;
 	const uint32_t places = config->port_count + 1;
 	const uint32_t per_vmm = config->open_ports_per_vm < places ? config->open_ports_per_vm :
-								     places;
+								      places;
 	uint8_t ticket[ELISA_TICKET_SIZE];
 
 	if (elisa_export_places(d->export_, VMNET_PLACES_OFFSET, places,

@@ -83,7 +83,8 @@ static long forward(struct vmnet_port *port, uint32_t number, uint32_t queue)
 	struct rvs_result result;
 	long error;
 
-	if (__atomic_load_n(&port->serving, __ATOMIC_ACQUIRE) != elisa_self()->attachment)
+	if (__atomic_load_n(&port->serving, __ATOMIC_ACQUIRE) != elisa_self()->attachment ||
+	    __atomic_load_n(&port->leaving, __ATOMIC_RELAXED))
 		return -VMNET_NOT_SERVED;
 	if (elisa_self()->vcpu >= VMNET_VCPUS)
 		return -VMNET_TOO_MANY_VCPUS;
@@ -123,13 +124,19 @@ static long guest_op(long op, long a1)
 
 /* ----------------------------------------------------------------------------- the manager */
 
+/*
+ * What was begun is finished at a later look, whatever is said of the port meanwhile: its guest may
+ * be in a call, or other guests in calls that send to it.
+ */
 static long detach(struct vmnet_port *port, uint32_t number)
 {
 	if (!port->attached)
 		return 0;
+	__atomic_store_n(&port->leaving, 1, __ATOMIC_SEQ_CST);
 	if (rvs_port_detach(the_switch(), number) == -RVS_BUSY)
 		return -RVS_BUSY;
 	port->attached = 0;
+	__atomic_store_n(&port->leaving, 0, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -169,7 +176,7 @@ static long look(struct vmnet_port *port, uint32_t number)
 		return VMNET_DOWN;
 	up = rvif_load_acquire(&header->driver.state) == RVIF_DRIVER_UP && port->enabled;
 	epoch = rvif_load(&header->driver.epoch);
-	if (port->attached && (!up || epoch != port->epoch))
+	if (port->attached && (port->leaving || !up || epoch != port->epoch))
 		return detach(port, number) ? VMNET_UP : VMNET_WENT_DOWN;
 	if (port->attached)
 		return VMNET_UP;

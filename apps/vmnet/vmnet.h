@@ -50,7 +50,6 @@ enum vmnet_link {
 struct vmnet_sender {
 	uint64_t aborts; /* elisa_self.aborts when it went in */
 	uint32_t inside;
-	uint32_t unused;
 };
 
 struct vmnet_port {
@@ -64,6 +63,7 @@ struct vmnet_port {
 	uint32_t attached;
 	uint32_t epoch; /* of the driver, when it was attached or refused */
 	uint32_t refused;
+	uint32_t leaving; /* it is being detached: no call of its guest begins */
 	/* by the manager's process */
 	uint32_t enabled;
 	struct rvs_policy policy;

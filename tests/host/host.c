@@ -264,6 +264,7 @@ int host_call(int machine, u32 call, struct elisa_hc_page *page)
 	page->call = call;
 	memcpy(guest_memory(machine, GPA(0)), page, sizeof(*page));
 	vcpu->arch.regs[VCPU_REGS_RCX] = GPA(0);
+	elisa_hypercall_wait(elisa_hypercall_debt(vcpu));
 	elisa_hypercall_wait(elisa_hypercall(vcpu, ELISA_HC_MAGIC));
 	shim_assert(vcpu->arch.regs[VCPU_REGS_RBX] == ELISA_HC_REPLY);
 	memcpy(page, guest_memory(machine, GPA(0)), sizeof(*page));

@@ -276,6 +276,37 @@ static void no_way_into_another_vlan(void **state)
 	expect_nothing(net);
 }
 
+/* All ones are no address of a station, and no mark of the switch's own. */
+static void a_source_of_ones(void **state)
+{
+	static const uint32_t from[] = {NONE, RED, BLUE, TRUNK, NATIVE};
+	struct net *net = *state;
+	uint8_t frame[LENGTH + 8];
+
+	for (uint32_t i = 0; i < sizeof(from) / sizeof(from[0]); i++) {
+		for (uint32_t to = 0; to < PORTS; to++) {
+			const uint64_t before = net_drops(net, from[i], RVS_DROP_BAD_SOURCE);
+
+			make_frame(frame, to, from[i], UNTAGGED, UNTAGGED);
+			memset(frame + 6, 0xff, 8);
+			net_post(net, from[i], 0, frame, LENGTH);
+			net_forward(net, from[i], 0);
+			expect_nothing(net);
+			assert_int_equal(net_drops(net, from[i], RVS_DROP_BAD_SOURCE), before + 1);
+		}
+	}
+	/* behind one that was admitted, in the same batch */
+	send_tagged(net, RED, RED + 1, RED, UNTAGGED);
+	expect(net, RED + 1, RED + 1, RED, UNTAGGED);
+	make_frame(frame, RED + 1, RED, UNTAGGED, UNTAGGED);
+	net_post(net, RED, 0, frame, LENGTH);
+	memset(frame + 6, 0xff, 8);
+	net_post(net, RED, 0, frame, LENGTH);
+	net_forward(net, RED, 0);
+	expect(net, RED + 1, RED + 1, RED, UNTAGGED);
+	expect_nothing(net);
+}
+
 /* A priority tag names no VLAN, and goes on where there is a tag. */
 static void priorities(void **state)
 {
@@ -422,6 +453,7 @@ int main(void)
 		on_net(unicast_in_a_vlan),
 		on_net(learning_is_per_vlan),
 		on_net(tags_that_a_port_does_not_take),
+		on_net(a_source_of_ones),
 		on_net(no_way_into_another_vlan),
 		on_net(priorities),
 		on_net(link_local_behind_a_tag),

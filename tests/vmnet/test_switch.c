@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <elisa/function.h>
+#include "internal.h"
 #include "vmnet.h"
 
 #define PORTS	   4 /* and the manager's */
@@ -194,6 +195,40 @@ static void frames_go_from_port_to_port(void **unused)
 	assert_int_equal(rvif_ring_kick_wanted(&a.tx, 0), 1);
 }
 
+/*
+ * The manager wants a port down while its guest is in a call. What is said of the port meanwhile
+ * does not take that back: no other call begins under the old policy, and the port comes up under
+ * the new one.
+ */
+static void a_port_that_is_busy_goes_down_later(void **unused)
+{
+	struct rvs_txq *held = rvs_txq_at(rvs, 1 * sizes.queues);
+	struct nic a, b;
+
+	(void)unused;
+	bring_up(&a, 1);
+	bring_up(&b, 2);
+	rvif_header(&a.vnic)->config.any_mac = 1;
+	held->lock = VMNET_VCPUS + 1; /* by its first vCPU's sender */
+	state->port[1].enabled = 0;
+	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_UP);
+	state->port[1].policy.mac[0] = 2;
+	state->port[1].policy.mac[5] = 7;
+	state->port[1].enabled = 1;
+	post(&a, 2, 1);
+	assert_int_equal(forward(1, 11, 1), -VMNET_NOT_SERVED);
+	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_UP);
+	held->lock = 0;
+	assert_int_equal(forward(1, 11, 1), -VMNET_NOT_SERVED);
+	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_WENT_DOWN);
+	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_WENT_UP);
+	assert_int_equal(forward(1, 11, 0), 0);
+	assert_int_equal(rvif_ring_completed(&b.rx), 0);
+	post(&a, 2, 7);
+	assert_int_equal(forward(1, 11, 0), 0);
+	assert_int_equal(rvif_ring_completed(&b.rx), 1);
+}
+
 static void guests_manage_nothing(void **unused)
 {
 	(void)unused;
@@ -372,6 +407,7 @@ int main(void)
 		TEST(the_next_one_waits_for_the_end_of_the_last),
 		TEST(up_and_down_as_the_driver_says),
 		TEST(a_call_that_stopped_is_cleaned_up_once),
+		TEST(a_port_that_is_busy_goes_down_later),
 		TEST(who_is_rung),
 		TEST(static_addresses),
 	};
