@@ -82,7 +82,7 @@ static int open_vnic(struct daemon *d)
 	error = vnic_open_for(&d->vnic, options->where, &config, &options->access);
 	if (error) {
 		output_print(STDERR_FILENO, "rvif-tap: %s: %s\n", options->where,
-			     error == -EBUSY ? "another driver uses it" : strerrordesc_np(-error));
+			     vnic_error(options->where, error));
 		return -1;
 	}
 	rvif_start(&d->vnic);
@@ -203,7 +203,7 @@ static void reconnect(struct daemon *d)
 	result = rvif_reconnect(&d->vnic);
 	if (result < 0 && result != d->why_not)
 		output_print(STDERR_FILENO, "rvif-tap: %s: the switch is gone, trying again: %s\n",
-			     d->options.where, strerrordesc_np(-result));
+			     d->options.where, vnic_error(d->options.where, result));
 	d->why_not = result;
 	if (result < 0)
 		return;

@@ -305,7 +305,7 @@ def test_failures(net_at):
         status, error = outcome(["--name", "other", "/nowhere/x.vnic"], a.namespace.enter)
         assert status == 1 and "No such file" in error, error
         status, error = outcome(["--name", "other", "elisa:nowhere"], a.namespace.enter)
-        assert status == 1 and "elisa:nowhere" in error, error
+        assert status == 1 and "elisa:nowhere" in error and "modprobe elisa-guest" in error, error
         ping(a, b)
     apart = Namespace()
 
