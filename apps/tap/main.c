@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "output.h"
+#include "ready.h"
 #include "signals.h"
 #include "tap.h"
 #include "vnic_options.h"
@@ -297,6 +298,16 @@ static int set_up(struct daemon *d)
 	return open_vnic(d);
 }
 
+/* The interface is there, and addresses can be given to it. */
+static void say_ready(int fd)
+{
+	const int error = ready_tell(fd);
+
+	if (error)
+		output_print(STDERR_FILENO, "rvif-tap: cannot say that it is ready: %s\n",
+			     strerrordesc_np(-error));
+}
+
 static void tear_down(struct daemon *d)
 {
 	if (d->queues) {
@@ -326,8 +337,10 @@ int main(int argc, char **argv)
 		return output_end(-1);
 	}
 	error = set_up(&d);
-	if (!error)
+	if (!error) {
+		say_ready(d.options.ready_fd);
 		error = run(&d, signals);
+	}
 	tear_down(&d);
 	close(signals);
 	return output_end(error);

@@ -295,6 +295,22 @@ def test_removed(net_at):
         net.hosts.clear()
 
 
+def test_ready(net_at):
+    """Said when the interface can be given an address, although there is no switch."""
+    with net_at([""]) as net:
+        namespace = net.hosts[0].namespace
+        ready, theirs = os.pipe()
+        with subprocess.Popen([programs["tap"], "--name", "early", "--ready-fd", str(theirs),
+                               os.path.join(net.directory, "early.vnic")],
+                              pass_fds=[theirs], preexec_fn=namespace.enter) as process:
+            os.close(theirs)
+            said = os.read(ready, 100)
+            namespace.ip("address add 10.8.0.1/24 dev early")
+            process.terminate()
+        os.close(ready)
+        assert said == b"READY=1\n" and process.returncode == 0, (said, process.returncode)
+
+
 def test_failures(net_at):
     with net_at(["", ""]) as net:
         a, b = net.hosts
