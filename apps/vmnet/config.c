@@ -306,6 +306,29 @@ static int check_pair(const struct port_config *a, const struct port_config *b)
 	return check_mac(a, b, a->policy.mac);
 }
 
+/*
+ * Not wrong, for the others may get their VLANs later, but no frame could pass. A network of one
+ * port has no others yet.
+ */
+static void warn_of_lonely(const struct config *config)
+{
+	for (uint32_t i = 0; i < config->port_count && config->port_count > 1; i++) {
+		const struct port_config *port = &config->port[i];
+		bool is_alone = true;
+
+		for (uint32_t k = 0; k < config->port_count && is_alone; k++) {
+			const struct port_config *other = &config->port[k];
+
+			is_alone = k == i || are_apart(port, other) ||
+				   (port->policy.flags & other->policy.flags & RVS_ISOLATED);
+		}
+		if (is_alone)
+			wrong("port \"%s\" reaches no other one: none is in its VLANs, or they are "
+			      "all isolated",
+			      port->name);
+	}
+}
+
 static int read_ports(json_object *array, struct config *config)
 {
 	size_t count =
@@ -326,6 +349,7 @@ static int read_ports(json_object *array, struct config *config)
 				return -1;
 	}
 	reading_port = 0;
+	warn_of_lonely(config);
 	return 0;
 }
 
