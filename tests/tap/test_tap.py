@@ -295,6 +295,31 @@ def test_removed(net_at):
         net.hosts.clear()
 
 
+class Outside:
+    """A host behind a bridge of another one: 10.9.0.9."""
+    addresses = {V4: "10.9.0.9"}
+
+    def __init__(self, gate):
+        self.namespace = Namespace()
+        gate.namespace.ip("link add bridge type bridge")
+        gate.namespace.ip("link add out type veth peer name eth0 netns /proc/%d/fd/%d" % (os.getpid(), self.namespace.fd))
+        for port in gate.name, "out":
+            gate.namespace.ip("link set %s up master bridge" % port)
+        gate.namespace.ip("link set bridge up")
+        self.namespace.ip("address add 10.9.0.9/24 dev eth0")
+        self.namespace.ip("link set eth0 up")
+
+
+def test_uplink(net_at):
+    """Through a guest that bridges, as docs/vmnet.md says: its port may send from others' addresses, which the switch
+    learns, and it gets what the switch knows no port for."""
+    with net_at(["", "--promiscuous"]) as net:
+        inside, gate = net.hosts
+        outside = Outside(gate)
+        ping(inside, outside)
+        ping(outside, inside)
+
+
 def test_ready(net_at):
     """Said when the interface can be given an address, although there is no switch."""
     with net_at([""]) as net:
