@@ -169,6 +169,7 @@ for report in '{}' '[]' 'null' '7' '{"ports": 7}' '{"ports": [7]}' '{"ports": [{
 	"$vmnet" --show "$folder/report" >"$folder/out" 2>"$folder/error"
 	[ $? = 1 ] && grep -q "$folder/report" "$folder/error" || fail "--show $report: $(cat "$folder/error")"
 done
+grep -q 'line 2, column 1: the end comes too early' "$folder/error" || fail "--show: where the JSON ends: $(cat "$folder/error")"
 echo '{"ports": [{"name": "a", "link": true, "sent": 3, "drops": {"full": 2}}]}' >"$folder/report"
 "$vmnet" --show "$folder/report" | grep -q '^a .*up .*3.* full=2$' || fail "--show"
 
