@@ -68,7 +68,7 @@ static void reconnect(struct net_rvif_port *port)
 
 	if (result < 0 && !port->lost)
 		NET_RVIF_LOG(WARNING, "%s: the switch is gone: %s", port->options.path,
-			     rte_strerror(-result));
+			     net_rvif_why(port, result));
 	if (result > 0)
 		NET_RVIF_LOG(NOTICE, "%s: there is a switch again", port->options.path);
 	port->lost = result < 0;

@@ -176,6 +176,8 @@ int net_rvif_region_open(struct net_rvif_port *port, const struct rte_eth_dev_da
 int net_rvif_up(struct net_rvif_port *port, const struct rte_eth_dev_data *data);
 void net_rvif_down(struct net_rvif_port *port);
 void net_rvif_region_close(struct net_rvif_port *port);
+/* In words: why opening or reconnecting has just failed in this thread. */
+const char *net_rvif_why(const struct net_rvif_port *port, int error);
 void net_rvif_set_rx_mode(struct net_rvif_port *port, uint8_t promiscuous, uint8_t all_multicast);
 
 /* queue.c */

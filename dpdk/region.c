@@ -5,6 +5,8 @@
  */
 #include "net_rvif.h"
 
+#include <rte_errno.h>
+#include <rvif/elisa.h>
 #include <string.h>
 
 #define STOP_TIMEOUT_US 500000
@@ -85,15 +87,21 @@ static int configure(const struct net_rvif_port *port, const struct rte_eth_dev_
 	return -EINVAL;
 }
 
+const char *net_rvif_why(const struct net_rvif_port *port, int error)
+{
+	if (port->options.transport == &rvif_over_elisa)
+		return rvif_elisa_error();
+	return error == -EBUSY ? "another driver uses it" : rte_strerror(-error);
+}
+
 static int open_region(struct net_rvif_port *port, const struct rvif_config *config)
 {
 	int error = rvif_open_for(&port->vnic, port->options.transport, port->options.path, config,
 				  &port->options.access);
 
 	if (error) {
-		NET_RVIF_LOG(ERR, "cannot create '%s' (%" PRIu64 " bytes): %s%s",
-			     port->options.path, config->region_size, strerror(-error),
-			     error == -EBUSY ? "; another driver uses it" : "");
+		NET_RVIF_LOG(ERR, "cannot create '%s' (%" PRIu64 " bytes): %s", port->options.path,
+			     config->region_size, net_rvif_why(port, error));
 		return error;
 	}
 	port->stale = port->lost = false;

@@ -95,7 +95,7 @@ static int info(struct elisa_ioc_info *arg)
 	struct elisa_hc_hello answer = {};
 	int ret;
 
-	if (arg->abi != ELISA_ABI_VERSION)
+	if (arg->abi < ELISA_ABI_OLDEST || arg->abi > ELISA_ABI_VERSION)
 		return elisa_fail(&arg->status, ELISA_WHY_ABI, ELISA_ABI_VERSION, -EPROTO);
 	ret = hello(&arg->status, &answer);
 	arg->flags = answer.flags;

@@ -56,8 +56,10 @@ static void add_record(struct records *records, const void *record)
 
 static void list_vm(struct records *records, struct elisa_vm *vm)
 {
-	struct elisa_host_vm record = {
-		.id = vm->id, .pid = vm->pid, .pages = READ_ONCE(vm->vmm->held)};
+	struct elisa_host_vm record = {.id = vm->id,
+				       .pid = vm->pid,
+				       .abi = READ_ONCE(vm->abi),
+				       .pages = READ_ONCE(vm->vmm->held)};
 	struct elisa_export *export;
 	struct elisa_vcpu *vcpu;
 	int i;
@@ -174,6 +176,20 @@ static const struct {
 	[ELISA_HOST_ATTACHMENTS] = {list_attachments, sizeof(struct elisa_host_attachment)},
 };
 
+/* Into the caller's records, which may be shorter or longer than ours. */
+static bool give_records(const struct records *records, const struct elisa_host_list *list)
+{
+	const u32 both = min(list->size, records->size), n = min(records->count, records->room);
+	u8 __user *to = u64_to_user_ptr(list->records);
+	u32 i;
+
+	for (i = 0; i < n; i++, to += list->size)
+		if (copy_to_user(to, records->to + (size_t)i * records->size, both) ||
+		    clear_user(to + both, list->size - both))
+			return false;
+	return true;
+}
+
 static long ioctl_list(void __user *arg)
 {
 	struct records records = {};
@@ -182,18 +198,17 @@ static long ioctl_list(void __user *arg)
 
 	if (copy_from_user(&list, arg, sizeof(list)))
 		return -EFAULT;
-	if (!list.kind || list.kind >= ARRAY_SIZE(kinds) || list.size != kinds[list.kind].size)
+	if (!list.kind || list.kind >= ARRAY_SIZE(kinds) || !list.size || list.size % 8 ||
+	    list.size > ELISA_HOST_RECORD_MAX)
 		return -EINVAL;
-	records.size = list.size;
+	records.size = kinds[list.kind].size;
 	records.room = min_t(u32, list.room, LIST_ROOM);
 	records.to = kvcalloc(records.room, records.size, GFP_KERNEL);
 	if (!records.to)
 		return -ENOMEM;
 	kinds[list.kind].walk(&records);
 	list.count = records.count;
-	if (copy_to_user(u64_to_user_ptr(list.records), records.to,
-			 (size_t)min(records.count, records.room) * records.size) ||
-	    copy_to_user(arg, &list, sizeof(list)))
+	if (!give_records(&records, &list) || copy_to_user(arg, &list, sizeof(list)))
 		r = -EFAULT;
 	kvfree(records.to);
 	return r;
@@ -201,7 +216,9 @@ static long ioctl_list(void __user *arg)
 
 static long ioctl_stats(void __user *arg)
 {
-	struct elisa_host_stats stats = {.abi = ELISA_ABI_VERSION, .count = ELISA_COUNT_COUNT};
+	struct elisa_host_stats stats = {.abi = ELISA_ABI_VERSION,
+					 .abi_oldest = ELISA_ABI_OLDEST,
+					 .count = ELISA_COUNT_COUNT};
 	int i;
 
 	BUILD_BUG_ON(ELISA_COUNT_COUNT > ARRAY_SIZE(stats.counter));

@@ -161,6 +161,7 @@ struct elisa_vm {
 	struct elisa_attachment *slots[ELISA_SLOTS]; /* each a reference */
 	bool events_lost; /* there may be something untold, see untold.c */
 	bool allow_pcid;  /* all its attachments' grants allow it; READ_ONCE'd by hooks */
+	u32 abi;	  /* that its driver has last said; no lock, one word */
 };
 
 /*

@@ -32,11 +32,13 @@ static int hello(struct call *call)
 	struct elisa_hc_page *page = call->page;
 	u32 rights = elisa_grant_rights(call->kvm_vcpu->kvm->mm);
 
-	if (page->hello.abi != ELISA_ABI_VERSION) {
+	if (page->hello.abi < ELISA_ABI_OLDEST || page->hello.abi > ELISA_ABI_VERSION) {
 		page->why = ELISA_WHY_ABI;
 		page->value = ELISA_ABI_VERSION;
 		return -EPROTO;
 	}
+	if (call->vm)
+		WRITE_ONCE(call->vm->abi, page->hello.abi);
 	page->hello.flags = (rights & ELISA_GRANT_EXPORT ? ELISA_HELLO_MAY_EXPORT : 0) |
 			    (rights & ELISA_GRANT_ATTACH ? ELISA_HELLO_MAY_ATTACH : 0);
 	page->hello.root_limit = elisa_root_limit();

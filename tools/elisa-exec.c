@@ -21,6 +21,7 @@
 #include <rvif/driver.h>
 #include "elisa-exec.h"
 #include "options.h"
+#include "ready.h"
 
 struct ticket {
 	bool given;
@@ -43,6 +44,7 @@ struct options {
 	uint32_t limit_us;
 	uint64_t offset;
 	struct stacks stack;
+	int ready_fd;
 };
 
 static int fail(struct elisa *handle)
@@ -99,6 +101,7 @@ static const struct program_option known[] = {
 	OPTION_READ("stack", "BYTES,VCPUS,GUESTS", "BYTES,VCPUS,GUESTS of stacks", read_stack,
 		    stack, "stacks of this size for so many vCPUs of each of so many attachments"),
 	OPTION_FLAG("events", events, "print what happens to attachments"),
+	OPTION_READY_FD(ready_fd),
 
 	{.modes = GUEST, .help = "guest: attach and run"},
 	OPTION_TEXT("name", "NAME", "a name", name, "the export"),
@@ -315,6 +318,16 @@ static int make_stacks(struct elisa_export *export_, const struct options *optio
 				   options->stack.vcpus);
 }
 
+static void say_ready(const struct options *options)
+{
+	const int error = ready_tell(options->ready_fd);
+
+	fprintf(stderr, "elisa-exec: export '%s' is up\n", options->name);
+	if (error)
+		fprintf(stderr, "elisa-exec: cannot say that it is ready: %s\n",
+			strerrordesc_np(-error));
+}
+
 static int run_manager(const struct elisa_app *app, struct elisa *handle, struct options *options,
 		       int argc, char **argv)
 {
@@ -355,7 +368,7 @@ static int run_manager(const struct elisa_app *app, struct elisa *handle, struct
 	} else {
 		if (options->private)
 			print_ticket(options->ticket.bytes);
-		fprintf(stderr, "elisa-exec: export '%s' is up\n", options->name);
+		say_ready(options);
 		status = serve(app, export_, stop_fd, options->events);
 		if (app->manager_exit)
 			app->manager_exit(export_);

@@ -24,6 +24,7 @@
 #include "options.h"
 #include "output.h"
 #include "port_stats.h"
+#include "ready.h"
 #include "rvs-fwd-port.h"
 #include "see.h"
 #include "signals.h"
@@ -62,6 +63,7 @@ static struct options {
 	double max_age;
 	uint32_t max_learned;
 	uint32_t flags; /* enum rvs_port_flag */
+	int ready_fd;
 } options = {.interval = 1, .max_age = 300, .max_learned = 1024};
 
 static struct rvs *rvs;
@@ -537,6 +539,15 @@ static int make_switch(uint32_t max_age)
 	return rvs_init(rvs, size, &config);
 }
 
+static void say_ready(void)
+{
+	const int error = ready_tell(options.ready_fd);
+
+	if (error)
+		output_print(STDERR_FILENO, "rvs-fwd: cannot say that it is ready: %s\n",
+			     strerrordesc_np(-error));
+}
+
 static void catch_signals(void)
 {
 	struct sigaction bus = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
@@ -562,6 +573,7 @@ static const struct program_option known[] = {
 		    "flood STP and LLDP (01:80:C2:00:00:00 to 0F), too; pause frames\n"
 		    "and LACP are always dropped"),
 	OPTION_FLAG("no-offload", no_offload, "grant neither checksum nor segmentation offload"),
+	OPTION_READY_FD(ready_fd),
 	OPTION_FLAG("poll", poll, "never sleep, also when nothing comes"),
 };
 
@@ -624,6 +636,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	catch_signals();
+	say_ready();
 	run();
 	free(rvs);
 	return output_end(0);

@@ -59,6 +59,13 @@ int vnic_open_for(struct rvif_vnic *vnic, const char *where, const struct rvif_c
 			 rvif_open_for(vnic, &rvif_shared_file, where, config, access);
 }
 
+const char *vnic_error(const char *where, int error)
+{
+	if (export_of(where) && error != -EOPNOTSUPP)
+		return rvif_elisa_error();
+	return error == -EBUSY ? "another driver uses it" : strerrordesc_np(-error);
+}
+
 int vnic_check_access(const struct program *program, const char *where,
 		      const struct rvif_access *access)
 {

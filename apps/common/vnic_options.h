@@ -18,6 +18,10 @@ option_reader option_group;   /* struct rvif_access */
 int vnic_open_for(struct rvif_vnic *vnic, const char *where, const struct rvif_config *config,
 		  const struct rvif_access *access);
 
+/* In words, and what to do about it: what vnic_open_for() or rvif_reconnect() has just returned in
+ * this thread. Valid until the next one. */
+const char *vnic_error(const char *where, int error);
+
 /* --mode and --group are for a file. 0, or the exit status after a message. */
 int vnic_check_access(const struct program *program, const char *where,
 		      const struct rvif_access *access);

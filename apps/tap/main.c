@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "output.h"
+#include "ready.h"
 #include "signals.h"
 #include "tap.h"
 #include "vnic_options.h"
@@ -82,7 +83,7 @@ static int open_vnic(struct daemon *d)
 	error = vnic_open_for(&d->vnic, options->where, &config, &options->access);
 	if (error) {
 		output_print(STDERR_FILENO, "rvif-tap: %s: %s\n", options->where,
-			     error == -EBUSY ? "another driver uses it" : strerrordesc_np(-error));
+			     vnic_error(options->where, error));
 		return -1;
 	}
 	rvif_start(&d->vnic);
@@ -203,7 +204,7 @@ static void reconnect(struct daemon *d)
 	result = rvif_reconnect(&d->vnic);
 	if (result < 0 && result != d->why_not)
 		output_print(STDERR_FILENO, "rvif-tap: %s: the switch is gone, trying again: %s\n",
-			     d->options.where, strerrordesc_np(-result));
+			     d->options.where, vnic_error(d->options.where, result));
 	d->why_not = result;
 	if (result < 0)
 		return;
@@ -297,6 +298,16 @@ static int set_up(struct daemon *d)
 	return open_vnic(d);
 }
 
+/* The interface is there, and addresses can be given to it. */
+static void say_ready(int fd)
+{
+	const int error = ready_tell(fd);
+
+	if (error)
+		output_print(STDERR_FILENO, "rvif-tap: cannot say that it is ready: %s\n",
+			     strerrordesc_np(-error));
+}
+
 static void tear_down(struct daemon *d)
 {
 	if (d->queues) {
@@ -326,8 +337,10 @@ int main(int argc, char **argv)
 		return output_end(-1);
 	}
 	error = set_up(&d);
-	if (!error)
+	if (!error) {
+		say_ready(d.options.ready_fd);
 		error = run(&d, signals);
+	}
 	tear_down(&d);
 	close(signals);
 	return output_end(error);

@@ -2,6 +2,7 @@
 /* The command line: the table of its options. */
 #include <errno.h>
 #include <string.h>
+#include "ready.h"
 #include "tap.h"
 #include "vnic_options.h"
 
@@ -31,6 +32,7 @@ static const struct program_option known[] = {
 	OPTION_FLAG("promiscuous", promiscuous, "receive frames for unknown addresses, too"),
 	OPTION_NUMBER("drop", "PERMILLE", "a number of frames", drop, 0, 1000,
 		      "for tests: drop so many of 1000 received frames"),
+	OPTION_READY_FD(ready_fd),
 	OPTION_FLAG("stats", stats, "print statistics at the end; SIGUSR1 prints them at any time"),
 	OPTION_FLAG("json", json, "the same as JSON, an object a line"),
 };

@@ -38,6 +38,7 @@ struct options {
 	bool no_csum, no_tso, promiscuous;
 	uint32_t drop; /* of 1000 received frames */
 	bool stats, json;
+	int ready_fd;
 };
 
 /* Counters; each is written by one thread. report.c has their names. */

@@ -21,8 +21,6 @@
 #include "utf8.h"
 #include "vlans.h"
 
-#define MOST_BYTES (1u << 20)
-
 static const char *reading;
 static size_t reading_port; /* from 1; 0: none */
 
@@ -306,6 +304,29 @@ static int check_pair(const struct port_config *a, const struct port_config *b)
 	return check_mac(a, b, a->policy.mac);
 }
 
+/*
+ * Not wrong, for the others may get their VLANs later, but no frame could pass. A network of one
+ * port has no others yet.
+ */
+static void warn_of_lonely(const struct config *config)
+{
+	for (uint32_t i = 0; i < config->port_count && config->port_count > 1; i++) {
+		const struct port_config *port = &config->port[i];
+		bool is_alone = true;
+
+		for (uint32_t k = 0; k < config->port_count && is_alone; k++) {
+			const struct port_config *other = &config->port[k];
+
+			is_alone = k == i || are_apart(port, other) ||
+				   (port->policy.flags & other->policy.flags & RVS_ISOLATED);
+		}
+		if (is_alone)
+			wrong("port \"%s\" reaches no other one: none is in its VLANs, or they are "
+			      "all isolated",
+			      port->name);
+	}
+}
+
 static int read_ports(json_object *array, struct config *config)
 {
 	size_t count =
@@ -326,6 +347,7 @@ static int read_ports(json_object *array, struct config *config)
 				return -1;
 	}
 	reading_port = 0;
+	warn_of_lonely(config);
 	return 0;
 }
 
@@ -365,10 +387,11 @@ static int read_all(json_object *root, struct config *config)
 }
 
 /* All of a file, with a 0 behind it, or NULL after a message; *length: its bytes. */
-static char *read_file(const char *file, size_t *length)
+static char *read_file(const char *file, size_t most_mib, size_t *length)
 {
+	const size_t most = most_mib << 20;
 	FILE *from = fopen(file, "re");
-	char *text = from ? malloc(MOST_BYTES + 1) : NULL;
+	char *text = from ? malloc(most + 1) : NULL;
 
 	if (!text) {
 		wrong("%s", strerror(errno));
@@ -376,9 +399,12 @@ static char *read_file(const char *file, size_t *length)
 			fclose(from);
 		return NULL;
 	}
-	*length = fread(text, 1, MOST_BYTES + 1, from);
-	if (ferror(from) || *length > MOST_BYTES) {
-		wrong("%s", ferror(from) ? strerror(errno) : "longer than 1 MiB");
+	*length = fread(text, 1, most + 1, from);
+	if (ferror(from) || *length > most) {
+		if (ferror(from))
+			wrong("%s", strerror(errno));
+		else
+			wrong("longer than %zu MiB", most_mib);
 		free(text);
 		text = NULL;
 	} else {
@@ -388,13 +414,16 @@ static char *read_file(const char *file, size_t *length)
 	return text;
 }
 
-static json_object *parse_file(const char *file)
+json_object *config_parse(const char *file, size_t most_mib)
 {
 	struct strict_fault fault;
 	json_object *root = NULL;
 	size_t length;
-	char *text = read_file(file, &length);
+	char *text;
 
+	reading = file;
+	reading_port = 0;
+	text = read_file(file, most_mib, &length);
 	if (!text)
 		return NULL;
 	if (strict_check(text, length, &fault)) {
@@ -422,9 +451,7 @@ int config_read(const char *file, struct config *config)
 		.limit_us = 20000,
 		.suspend_us = 100000,
 	};
-	reading = file;
-	reading_port = 0;
-	root = parse_file(file);
+	root = config_parse(file, 1);
 	if (!root)
 		return -1;
 	error = read_all(root, config);

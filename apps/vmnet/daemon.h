@@ -60,6 +60,8 @@ struct daemon {
 
 /* config.c: 0, or -1 after a message that names the file and what is wrong. */
 int config_read(const char *file, struct config *config);
+/* The JSON in a file that is not larger, or NULL after such a message. */
+struct json_object *config_parse(const char *file, size_t most_mib);
 /* How many VLANs its ports are in. */
 uint32_t config_vlans(const struct config *config);
 /* The ticket in a port's file; drawn and written if there is none. 0, or -1 after a message. */

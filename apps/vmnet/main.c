@@ -16,6 +16,7 @@
 #include "daemon.h"
 #include "options.h"
 #include "output.h"
+#include "ready.h"
 #include "signals.h"
 
 #define EVENTS	   64
@@ -289,6 +290,7 @@ static int run(struct daemon *d, const char *config, const char *report, const c
 struct options {
 	const char *config, *code, *report, *metrics, *show;
 	bool only_check;
+	int ready_fd;
 };
 
 static const struct program_option known[] = {
@@ -302,6 +304,7 @@ static const struct program_option known[] = {
 		    "write the state of all ports there every second, as JSON"),
 	OPTION_TEXT("metrics", "FILE", "a file", metrics,
 		    "write the counters there as OpenMetrics text, for Prometheus"),
+	OPTION_READY_FD(ready_fd),
 	OPTION_TEXT("show", "FILE", "a file", show, "print such a report as a table"),
 };
 
@@ -321,6 +324,15 @@ static const struct program program = {
 	.option_count = sizeof(known) / sizeof(*known),
 };
 
+static void say_ready(int fd)
+{
+	const int error = ready_tell(fd);
+
+	if (error)
+		output_print(STDERR_FILENO, "elisa-vmnet: cannot say that it is ready: %s\n",
+			     strerrordesc_np(-error));
+}
+
 /* Until a signal comes. The exit status. */
 static int manage(const struct options *options)
 {
@@ -338,6 +350,7 @@ static int manage(const struct options *options)
 	if (!error) {
 		output_print(STDOUT_FILENO, "export %s: %u ports\n", d.config.export_name,
 			     d.config.port_count);
+		say_ready(options->ready_fd);
 		error = run(&d, options->config, options->report, options->metrics);
 	}
 	tear_down(&d);

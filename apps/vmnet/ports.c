@@ -46,6 +46,20 @@ static long mac_word(const uint8_t mac[6])
 	return (long)word;
 }
 
+static const char *why_static(long error)
+{
+	switch (error) {
+	case RVS_EXISTS:
+		return "another port has it";
+	case RVS_FULL:
+		return "the forwarding table has no place for it";
+	case RVS_BAD_PORT:
+		return "the port has gone";
+	default:
+		return "refused";
+	}
+}
+
 /* They go when the port is detached, so they are added each time it comes up. */
 static void add_statics(struct daemon *d, uint32_t place)
 {
@@ -56,9 +70,8 @@ static void add_statics(struct daemon *d, uint32_t place)
 		if (ports_manage(d, VMNET_STATIC, place, mac_word(config->statics[i]), 1, 0,
 				 &value) ||
 		    value)
-			output_print(STDERR_FILENO,
-				     "elisa-vmnet: port %s: static address %u refused (%ld)\n",
-				     config->name, i + 1, value);
+			output_print(STDERR_FILENO, "elisa-vmnet: port %s: static address %u: %s\n",
+				     config->name, i + 1, why_static(-value));
 }
 
 static void gone(struct daemon *d, uint32_t place)

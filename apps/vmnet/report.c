@@ -14,6 +14,8 @@
 #include "see.h"
 #include "vlans.h"
 
+#define MOST_MIB 64 /* of a report */
+
 static void add(json_object *to, const char *key, uint64_t value)
 {
 	json_object_object_add(to, key, json_object_new_uint64(value));
@@ -155,16 +157,16 @@ static json_object *ports_of(json_object *root)
 
 int report_show(const char *file)
 {
-	json_object *root = json_object_from_file(file), *ports = ports_of(root);
-	const char *error;
+	json_object *root = config_parse(file, MOST_MIB), *ports = ports_of(root);
 	char *text = NULL;
 	size_t size;
 	FILE *to;
 
+	if (!root)
+		return -1;
 	if (!ports) {
-		error = root ? NULL : json_util_get_last_err();
-		output_print(STDERR_FILENO, "elisa-vmnet: %s: %s\n", file,
-			     error ? error : "it is no report of elisa-vmnet");
+		output_print(STDERR_FILENO, "elisa-vmnet: %s: it is no report of elisa-vmnet\n",
+			     file);
 		json_object_put(root);
 		return -1;
 	}

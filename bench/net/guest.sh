@@ -41,7 +41,7 @@ net_through_elisa()
 		sleep 1
 	done
 	until net_bench --no-pci --vdev net_rvif0,elisa=vmnet 2>/tmp/error; do
-		grep -q -e "Operation not permitted\|No such file or directory" /tmp/error || { cat /tmp/error; return 1; }
+		grep -q -e "has not granted\|no such export\|not published" /tmp/error || { cat /tmp/error; return 1; }
 		sleep 1
 	done
 }

@@ -10,6 +10,7 @@
 #include <linux/types.h>
 
 #define ELISA_ABI_VERSION	 1
+#define ELISA_ABI_OLDEST	 1 /* which the host's module and the driver serve, too */
 
 /*
  * Vocabularies are lists: each word has one line, of which its number, the masks, the texts of

@@ -50,11 +50,17 @@ enum elisa_host_kind {
 
 struct elisa_host_list {
 	__u32 kind;
-	__u32 size;    /* in: sizeof one record, checked */
+	__u32 size;    /* in: sizeof one record; of another size: see below */
 	__u64 records; /* in: user address of the array */
 	__u32 room;    /* in: records that fit */
 	__u32 count;   /* out: records that exist; may exceed room */
 };
+
+/*
+ * Records grow at their end. A caller whose record is shorter than the module's gets the fields that
+ * it knows; of one that is longer the module leaves the rest 0. Sizes are multiples of 8, 1024 at most.
+ */
+#define ELISA_HOST_RECORD_MAX 1024
 
 struct elisa_host_vm {
 	__u32 id;    /* the module's number for this VM */
@@ -62,7 +68,7 @@ struct elisa_host_vm {
 	__u32 vcpus; /* seen */
 	__u32 exports;
 	__u32 attachments;
-	__u32 pad;
+	__u32 abi;   /* its driver's version of the ABI; 0: not said since it has a grant */
 	__u64 pages; /* held of its VMM, for all its VMs */
 };
 
@@ -153,10 +159,10 @@ enum elisa_host_flag {
 };
 
 struct elisa_host_stats {
-	__u32 abi;   /* out */
-	__u32 flags; /* out: ELISA_HOST_* */
-	__u32 count; /* out: counters that are valid */
-	__u32 pad;
+	__u32 abi;	  /* out: the newest that the module speaks */
+	__u32 flags;	  /* out: ELISA_HOST_* */
+	__u32 count;	  /* out: counters that are valid */
+	__u32 abi_oldest; /* out */
 	__u64 counter[32];
 };
 

@@ -23,6 +23,12 @@ extern "C" {
  */
 extern const struct rvif_transport rvif_over_elisa;
 
+/*
+ * Why open, announce or reconnect failed last in this thread: what was wrong with which value, and
+ * what to do about it. Valid until one of them fails again in this thread.
+ */
+const char *rvif_elisa_error(void);
+
 /* What a guest may call, by the first argument. Negative results of both are enum vmnet_error or,
  * below 0x100, the switch's own. */
 enum vmnet_op {

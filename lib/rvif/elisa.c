@@ -12,6 +12,8 @@
 #include <linux/membarrier.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -24,6 +26,7 @@
 
 #define HUGE_PAGE (2ull << 20)
 #define NAP_NS	  100000
+#define WHY_SIZE  512
 
 /* Callers: a transmit queue's thread, a receive queue's, or the thread that has the lock. */
 #define OF_RX	  RVIF_MAX_QUEUES
@@ -45,6 +48,34 @@ struct over_elisa {
 	struct elisa_attachment stub; /* a copy: outlives the attachment */
 	struct caller caller[CALLERS];
 };
+
+static _Thread_local char why[WHY_SIZE];
+
+const char *rvif_elisa_error(void)
+{
+	return why[0] ? why : "no error";
+}
+
+static int __attribute__((format(printf, 2, 3))) failed(int error, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(why, sizeof(why), format, arguments);
+	va_end(arguments);
+	return error;
+}
+
+/* By the library, which knows more than an errno. */
+static int library_failed(struct over_elisa *over, int error)
+{
+	return failed(error, "%s", elisa_error(over->handle));
+}
+
+static int system_failed(int error, const char *what)
+{
+	return failed(error, "%s: %s", what, strerrordesc_np(-error));
+}
 
 /* ----------------------------------------------------------------------------------- calls */
 
@@ -76,9 +107,13 @@ static int join(struct over_elisa *over, uint32_t number)
 	long value;
 	int error = call(over, number, VMNET_JOIN, 0, &value);
 
+	if (error == -ENOTCONN)
+		return failed(error, "the switch behind '%s' is gone", over->where);
 	if (error)
-		return error;
-	return value ? -EPROTO : 0;
+		return system_failed(error, "joining the switch");
+	return value ? failed(-EPROTO, "what '%s' exports is no switch of elisa-vmnet",
+			      over->where) :
+		       0;
 }
 
 /* ------------------------------------------------------------------------------ attachment */
@@ -88,13 +123,19 @@ static int attach(struct over_elisa *over)
 	uint8_t ticket[ELISA_TICKET_SIZE];
 	int error;
 
-	if (over->where[0] != '/')
-		return elisa_attach(over->handle, over->where, 0, NULL, 0, &over->attachment);
+	if (over->where[0] != '/') {
+		error = elisa_attach(over->handle, over->where, 0, NULL, 0, &over->attachment);
+		return error ? library_failed(over, error) : 0;
+	}
 	error = rvif_read_hex(over->where, ticket, sizeof(ticket));
-	if (!error)
-		error = elisa_attach_private(over->handle, ticket, 0, NULL, 0, &over->attachment);
+	if (error == -EINVAL)
+		return failed(error, "it does not hold a ticket, %d hexadecimal digits",
+			      2 * ELISA_TICKET_SIZE);
+	if (error)
+		return system_failed(error, "its ticket cannot be read");
+	error = elisa_attach_private(over->handle, ticket, 0, NULL, 0, &over->attachment);
 	explicit_bzero(ticket, sizeof(ticket));
-	return error;
+	return error ? library_failed(over, error) : 0;
 }
 
 /* No thread calls any more when this returns: a call ends with its export's limit at the latest. */
@@ -105,7 +146,7 @@ static int disconnect(struct over_elisa *over)
 	__atomic_store_n(&over->connected, 0, __ATOMIC_RELAXED);
 	/* if it fails, some thread may not know yet: the caller tries again */
 	if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0))
-		return -errno;
+		return system_failed(-errno, "membarrier");
 	for (uint32_t i = 0; i < CALLERS; i++)
 		while (__atomic_load_n(&over->caller[i].inside, __ATOMIC_ACQUIRE))
 			nanosleep(&nap, NULL);
@@ -116,9 +157,10 @@ static int detach(struct over_elisa *over)
 {
 	int error = over->attachment ? elisa_detach(over->attachment) : 0;
 
-	if (!error)
-		over->attachment = NULL;
-	return error;
+	if (error)
+		return library_failed(over, error);
+	over->attachment = NULL;
+	return 0;
 }
 
 static int connect(struct rvif_vnic *vnic)
@@ -131,7 +173,9 @@ static int connect(struct rvif_vnic *vnic)
 	error = elisa_donate(over->attachment, vnic->region, (vnic->size + 4095) & ~UINT64_C(4095),
 			     NULL);
 	if (error) {
-		detach(over);
+		library_failed(over, error);
+		elisa_detach(over->attachment);
+		over->attachment = NULL;
 		return error;
 	}
 	over->stub = *over->attachment;
@@ -153,7 +197,7 @@ static void over_elisa_close(struct rvif_vnic *vnic)
 	struct over_elisa *over = vnic->private_data;
 
 	/* at its end the switch has let go of the region */
-	detach(over);
+	elisa_detach(over->attachment);
 	elisa_close(over->handle);
 	close_bells(over);
 	if (vnic->region)
@@ -173,11 +217,11 @@ static int open_bells(struct over_elisa *over, uint32_t count)
 	for (uint32_t i = 0; i < count && !error; i++) {
 		over->bells[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 		if (over->bells[i] < 0)
-			return -errno;
+			return system_failed(-errno, "eventfd");
 		error = elisa_doorbell(over->handle, over->bells[i]);
 	}
 	if (error != -EOPNOTSUPP)
-		return error;
+		return error ? library_failed(over, error) : 0;
 	close(over->bells[0]);
 	over->bells[0] = -1;
 	return 0;
@@ -191,11 +235,13 @@ static int map_region(struct rvif_vnic *vnic, struct over_elisa *over)
 			    -1, 0);
 	if (vnic->region == MAP_FAILED) {
 		vnic->region = NULL;
-		return -errno;
+		return system_failed(-errno, "memory of the vNIC");
 	}
 	madvise(vnic->region, over->mapped, MADV_HUGEPAGE);
 	/* a child of fork() must not make copies of pages that others write to */
-	return madvise(vnic->region, over->mapped, MADV_DONTFORK) ? -errno : 0;
+	if (madvise(vnic->region, over->mapped, MADV_DONTFORK))
+		return system_failed(-errno, "memory of the vNIC");
+	return 0;
 }
 
 static int over_elisa_open(struct rvif_vnic *vnic, const char *where)
@@ -204,15 +250,21 @@ static int over_elisa_open(struct rvif_vnic *vnic, const char *where)
 	int error;
 
 	if (posix_memalign((void **)&over, 64, sizeof(*over)))
-		return -ENOMEM;
+		return system_failed(-ENOMEM, "the transport");
 	memset(over, 0, sizeof(*over));
 	memset(over->bells, 0xff, sizeof(over->bells));
 	pthread_mutex_init(&over->lock, NULL);
 	vnic->private_data = over;
 	over->where = strdup(where);
-	error = over->where ? elisa_open(NULL, &over->handle) : -ENOMEM;
+	if (over->where) {
+		error = elisa_open(NULL, &over->handle);
+		if (error)
+			library_failed(over, error);
+	} else {
+		error = system_failed(-ENOMEM, "the transport");
+	}
 	if (!error && syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0))
-		error = -errno;
+		error = system_failed(-errno, "membarrier");
 	if (!error)
 		error = open_bells(over, vnic->config.rx_queues);
 	if (!error)

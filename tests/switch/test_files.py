@@ -251,6 +251,8 @@ def test_permissions(directory):
     refused = subprocess.run([PKTGEN, "rx", "--mode", "0600", "elisa:vmnet"], stderr=subprocess.PIPE, timeout=LIMIT,
                              check=False)
     assert refused.returncode == 2 and b"elisa:vmnet" in refused.stderr, refused.stderr
+    refused = subprocess.run([PKTGEN, "rx", "elisa:vmnet"], stderr=subprocess.PIPE, timeout=LIMIT, check=False)
+    assert refused.returncode == 1 and b"modprobe elisa-guest" in refused.stderr, refused.stderr
 
 
 def test_large_group(directory):

@@ -148,6 +148,16 @@ says()
 		{ echo "$program $*: $said"; return 1; }
 }
 
+says_when_ready()
+{
+	local line switch
+	mkfifo ready
+	"$fwd" --quiet --ready-fd 3 a.vnic 3>ready &
+	switch=$!
+	read -r line <ready
+	kill $switch && wait $switch && [ "$line" = READY=1 ]
+}
+
 usage()
 {
 	says "$pktgen" "the command is missing: tx, rx, ping or pong" &&
@@ -174,6 +184,7 @@ check "three commands" three_commands
 check "ping and pong, and a driver that comes back" ping_pong
 check "a file cut short, a driver killed" cut_short_and_killed
 check "a vNIC in use" in_use
+check "the switch says when it is ready" says_when_ready
 check "files that are no vNICs" not_a_vnic
 check "wrong usage" usage
 check "nothing left behind" [ -z "$(find . -name '*.vnic*' ! -name zero.vnic)" ]

@@ -295,6 +295,47 @@ def test_removed(net_at):
         net.hosts.clear()
 
 
+class Outside:
+    """A host behind a bridge of another one: 10.9.0.9."""
+    addresses = {V4: "10.9.0.9"}
+
+    def __init__(self, gate):
+        self.namespace = Namespace()
+        gate.namespace.ip("link add bridge type bridge")
+        gate.namespace.ip("link add out type veth peer name eth0 netns /proc/%d/fd/%d" % (os.getpid(), self.namespace.fd))
+        for port in gate.name, "out":
+            gate.namespace.ip("link set %s up master bridge" % port)
+        gate.namespace.ip("link set bridge up")
+        self.namespace.ip("address add 10.9.0.9/24 dev eth0")
+        self.namespace.ip("link set eth0 up")
+
+
+def test_uplink(net_at):
+    """Through a guest that bridges, as docs/vmnet.md says: its port may send from others' addresses, which the switch
+    learns, and it gets what the switch knows no port for."""
+    with net_at(["", "--promiscuous"]) as net:
+        inside, gate = net.hosts
+        outside = Outside(gate)
+        ping(inside, outside)
+        ping(outside, inside)
+
+
+def test_ready(net_at):
+    """Said when the interface can be given an address, although there is no switch."""
+    with net_at([""]) as net:
+        namespace = net.hosts[0].namespace
+        ready, theirs = os.pipe()
+        with subprocess.Popen([programs["tap"], "--name", "early", "--ready-fd", str(theirs),
+                               os.path.join(net.directory, "early.vnic")],
+                              pass_fds=[theirs], preexec_fn=namespace.enter) as process:
+            os.close(theirs)
+            said = os.read(ready, 100)
+            namespace.ip("address add 10.8.0.1/24 dev early")
+            process.terminate()
+        os.close(ready)
+        assert said == b"READY=1\n" and process.returncode == 0, (said, process.returncode)
+
+
 def test_failures(net_at):
     with net_at(["", ""]) as net:
         a, b = net.hosts
@@ -305,7 +346,7 @@ def test_failures(net_at):
         status, error = outcome(["--name", "other", "/nowhere/x.vnic"], a.namespace.enter)
         assert status == 1 and "No such file" in error, error
         status, error = outcome(["--name", "other", "elisa:nowhere"], a.namespace.enter)
-        assert status == 1 and "elisa:nowhere" in error, error
+        assert status == 1 and "elisa:nowhere" in error and "modprobe elisa-guest" in error, error
         ping(a, b)
     apart = Namespace()
 

@@ -24,7 +24,7 @@ interface()
 			usleep 20000
 		done
 		kill -0 "$tap" 2>/dev/null && return
-		grep -q -e "not permitted\|No such file" /tmp/error || fail "rvif-tap"
+		grep -q -e "has not granted\|no such export\|not published" /tmp/error || fail "rvif-tap"
 		sleep 1
 	done
 }

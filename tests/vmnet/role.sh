@@ -8,7 +8,7 @@ modload elisa-guest || exit 1
 port()
 {
 	until rvs-pktgen "$@" --interval 0 --json elisa:vmnet 2>/tmp/error; do
-		grep -q -e "Operation not permitted\|No such file or directory$" /tmp/error || { cat /tmp/error; exit 1; }
+		grep -q -e "has not granted\|no such export\|not published" /tmp/error || { cat /tmp/error; exit 1; }
 		sleep 1
 	done
 }
@@ -28,7 +28,7 @@ up()
 			usleep 20000
 		done
 		kill -0 "$tap" 2>/dev/null && break
-		grep -q -e "not permitted\|No such file" /tmp/error || { cat /tmp/error; exit 1; }
+		grep -q -e "has not granted\|no such export\|not published" /tmp/error || { cat /tmp/error; exit 1; }
 		sleep 1
 	done
 	ip address add "$_address" dev net0

@@ -32,6 +32,23 @@ good '{"export": "net.1", "queues": 128, "port_mib": 256, "open_ports_per_vm": 2
   {"name": "a", "ticket_file": "/x", "mac": "02:00:00:00:00:01", "check_source": false, "learning": false,
    "offloads": false, "link_local": true, "max_learned": 0, "mbps": 100, "static": ["02:00:00:00:00:02", "02:00:00:00:00:03"]},
   {"name": "b", "open": true}]}'
+# good_but TEXT-OF-THE-MESSAGE CONFIGURATION: taken, and something is said of it; of nothing else
+good_but()
+{
+	printf '%s\n' "$2" >"$folder/config"
+	"$vmnet" --config "$folder/config" --check 2>"$folder/error" || fail "refused: $2"
+	[ "$(wc -l <"$folder/error")" = 1 ] && grep -qF -- "$1" "$folder/error" || fail "$2: no '$1' in: $(cat "$folder/error")"
+}
+
+# a port that can reach no other one
+open='"open": true'
+good_but 'port "c" reaches no other one' \
+	"{\"ports\": [{\"name\": \"a\", $open}, {\"name\": \"b\", $open}, {\"name\": \"c\", \"vlan\": 5, $open}]}"
+good_but 'port "b" reaches no other one' "{\"ports\": [{\"name\": \"a\", $open, \"isolated\": true, \"vlan\": 2},
+  {\"name\": \"b\", $open, \"isolated\": true}, {\"name\": \"c\", $open, \"vlan\": 2}]}"
+printf '%s' "{\"ports\": [{\"name\": \"a\", $open, \"vlan\": 5}, {\"name\": \"b\", $open, \"trunk\": \"5\"}]}" >"$folder/config"
+[ -z "$("$vmnet" --config "$folder/config" --check 2>&1)" ] || fail "a trunk reaches its ports"
+
 bad 'there are no "ports"' '{}'
 bad 'holds no object' '[]'
 bad 'unknown key "port"' '{"port": []}'
@@ -152,6 +169,7 @@ for report in '{}' '[]' 'null' '7' '{"ports": 7}' '{"ports": [7]}' '{"ports": [{
 	"$vmnet" --show "$folder/report" >"$folder/out" 2>"$folder/error"
 	[ $? = 1 ] && grep -q "$folder/report" "$folder/error" || fail "--show $report: $(cat "$folder/error")"
 done
+grep -q 'line 2, column 1: the end comes too early' "$folder/error" || fail "--show: where the JSON ends: $(cat "$folder/error")"
 echo '{"ports": [{"name": "a", "link": true, "sent": 3, "drops": {"full": 2}}]}' >"$folder/report"
 "$vmnet" --show "$folder/report" | grep -q '^a .*up .*3.* full=2$' || fail "--show"
 

@@ -63,6 +63,9 @@ int run_stats(const struct options *options);
 int run_grant(const struct options *options, char **arguments);
 int run_revoke(const struct options *options, char **arguments);
 
+/* version.c: exit status */
+int run_version(const struct options *options);
+
 /* check.c: exit status */
 int run_check(const struct options *options);
 

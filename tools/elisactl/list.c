@@ -29,6 +29,7 @@ static struct json_object *show_vm(const void *record)
 	add_number(shown, "exports", vm->exports);
 	add_number(shown, "attachments", vm->attachments);
 	add_number(shown, "pages", vm->pages);
+	add_number(shown, "abi", vm->abi);
 	return shown;
 }
 

@@ -40,6 +40,7 @@ const struct program program = {
 		  "                allow the VM of this VMM to export or to attach to NAME (or\n"
 		  "                PREFIX*, quoted); prints the grant's id\n"
 		  "  revoke ID     take a grant back; its exports and attachments end\n"
+		  "  version       releases and versions of the ABI of all sides\n"
 		  "  check         what this host lacks, and what to do\n",
 	.after = "Exit status: 0 done (check: usable); 1 failed (check: something is missing);\n"
 		 "2 wrong usage.\n",
@@ -61,6 +62,8 @@ static int run(const struct options *options, char **arguments)
 		return options_wrong(&program, "%s takes no argument: '%s'", command, arguments[1]);
 	if (!strcmp(command, "stats"))
 		return run_stats(options);
+	if (!strcmp(command, "version"))
+		return run_version(options);
 	if (!strcmp(command, "check"))
 		return run_check(options);
 	return run_list(options, command);

@@ -32,8 +32,7 @@ int vnic_open(struct pktgen *p)
 	}
 	error = vnic_open_for(&p->vnic, path, &config, &p->options.access);
 	if (error) {
-		output_print(STDERR_FILENO, "rvs-pktgen: %s: %s\n", path,
-			     error == -EBUSY ? "another driver uses it" : strerrordesc_np(-error));
+		output_print(STDERR_FILENO, "rvs-pktgen: %s: %s\n", path, vnic_error(path, error));
 		return -1;
 	}
 	rvif_start(&p->vnic);

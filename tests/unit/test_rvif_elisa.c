@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Why a vNIC over ELISA could not be opened: the library's reason has to reach the program. */
+#include <errno.h>
+#include <rvif/elisa.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "test.h"
+#include "fake.h"
+
+int open_fake_instead(const char *path, struct elisa **handle);
+
+static struct fake fake;
+
+int open_fake_instead(const char *path, struct elisa **handle)
+{
+	(void)path;
+	return fake_open(&fake, handle);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	memset(&fake, 0, sizeof(fake));
+	return 0;
+}
+
+/* What opening gives; all that was opened is closed again. */
+static int open_vnic(const char *where)
+{
+	struct rvif_config config = {.tx_queues = 1,
+				     .rx_queues = 1,
+				     .tx_ring = 8,
+				     .rx_ring = 8,
+				     .buffer_size = 2048,
+				     .max_frame = 1518};
+	struct rvif_vnic vnic;
+	int error;
+
+	assert_int_equal(rvif_configure(&config, 65536), 0);
+	error = rvif_open(&vnic, &rvif_over_elisa, where, &config);
+	assert_int_equal(fake.opened, fake.closed);
+	return error;
+}
+
+static void fails(const char *where, int error, const char *text)
+{
+	assert_int_equal(open_vnic(where), error);
+	if (!strstr(rvif_elisa_error(), text))
+		fail_msg("'%s' does not say '%s'", rvif_elisa_error(), text);
+}
+
+static void no_driver(void **state)
+{
+	(void)state;
+	fake.open_error = ENOENT;
+	fails("vmnet", -ENOENT, "modprobe elisa-guest");
+}
+
+static void a_reason_of_the_host(void **state)
+{
+	(void)state;
+	fake.error = EPERM;
+	fake.fail_at = 3; /* the device's state, the doorbell, the attachment */
+	fake.why = ELISA_WHY_PCID;
+	fails("vmnet", -EPERM, "start this VM with -cpu ...,-pcid");
+	assert_non_null(strstr(rvif_elisa_error(), "'vmnet'"));
+}
+
+/* The attachment that was made ends again, without another text. */
+static void memory_that_cannot_be_donated(void **state)
+{
+	(void)state;
+	fake.error = ENOMEM;
+	fake.fail_at = 4;
+	fake.why = ELISA_WHY_QUOTA;
+	fake.value = 77;
+	fails("vmnet", -ENOMEM, "(limit 77); share less");
+	assert_int_equal(fake.request, ELISA_IOC_DETACH);
+}
+
+static void tickets(void **state)
+{
+	char file[] = "/tmp/test_rvif_elisaXXXXXX";
+	int fd = mkstemp(file);
+
+	(void)state;
+	assert_true(fd >= 0);
+	fails(file, -EINVAL, "it does not hold a ticket, 64 hexadecimal digits");
+	close(fd);
+	unlink(file);
+	fails(file, -ENOENT, "its ticket cannot be read: No such file or directory");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(no_driver, setup),
+		cmocka_unit_test_setup(a_reason_of_the_host, setup),
+		cmocka_unit_test_setup(memory_that_cannot_be_donated, setup),
+		cmocka_unit_test_setup(tickets, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
