@@ -75,6 +75,8 @@ static void new_guest(void)
 	if (pair.guest)
 		vm_free(pair.guest);
 	pair.guest = vm_new(1);
+	/* the ends of attachments that the manager has not heard of are bounded */
+	events(pair.manager, ELISA_EVENT_ATTACH, 0);
 	pair.slot = attach(pair.guest, "t.numbers", ELISA_STUB_XSAVE, 0);
 	/* an SMI finds memory and an RSM */
 	memory.userspace_addr = (uintptr_t)pair.guest->memory;

@@ -65,7 +65,7 @@ static void taken(struct vm *guest, const char *parameters)
 	again = (tsc() - again) / TRIES;
 	printf("result refused_insns \"%s\" first=%llu again=%llu\n", parameters,
 	       (unsigned long long)first, (unsigned long long)again);
-	CHECK(again < 200000);
+	CHECK(again < first / 100);
 	CHECK_EQ(hypercall(guest, 0, ELISA_HC_VCPU_SYNC), 0); /* there is nothing to set up */
 	CHECK_EQ(syscall(SYS_delete_module, "thief", O_NONBLOCK), 0);
 	CHECK_EQ(attach_patiently(guest, "t.hooks"), 0);
