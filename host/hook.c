@@ -204,10 +204,7 @@ int elisa_kvm_read(struct kvm_vcpu *kvm_vcpu, u64 gpa, void *to, u32 size)
  */
 u64 elisa_kvm_translate_fetch(struct kvm_vcpu *kvm_vcpu, u64 address, bool user)
 {
-	struct kvm_mmu *mmu = kvm_vcpu->arch.walk_mmu;
-
-	return mmu->gva_to_gpa(kvm_vcpu, mmu, address,
-			       PFERR_FETCH_MASK | (user ? PFERR_USER_MASK : 0), NULL);
+	return elisa_gva_to_gpa(kvm_vcpu, address, PFERR_FETCH_MASK | (user ? PFERR_USER_MASK : 0));
 }
 
 void elisa_kvm_queue_ud(struct kvm_vcpu *kvm_vcpu)
