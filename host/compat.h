@@ -26,31 +26,28 @@
 #error "ELISA supports kernels from 6.1 on"
 #endif
 
-/* Functions of KVM that are hooked by name. */
-#define ELISA_HOOK_ID(id, module, function)   ELISA_HOOK_##id,
-#define ELISA_HOOK_NAME(id, module, function) [ELISA_HOOK_##id] = module ":" function,
+/* Functions of KVM by "module:function", in the order of their lists. */
+#define ELISA_HOOK_ID(id, module, function, prototype)	 ELISA_HOOK_##id,
+#define ELISA_CALLED_ID(id, module, function, prototype) ELISA_CALLED_##id,
+#define ELISA_KVM_NAME(id, module, function, prototype)	 module ":" function,
 enum elisa_hook_id {
 	ELISA_KVM_HOOKS(ELISA_HOOK_ID) ELISA_HOOKS
 };
-#define ELISA_HOOK_NAMES                         \
-	{                                        \
-		ELISA_KVM_HOOKS(ELISA_HOOK_NAME) \
+enum elisa_called_id {
+	ELISA_KVM_CALLS(ELISA_CALLED_ID) ELISA_CALLED
+};
+#define ELISA_HOOK_NAMES                        \
+	{                                       \
+		ELISA_KVM_HOOKS(ELISA_KVM_NAME) \
+	}
+#define ELISA_CALLED_NAMES                      \
+	{                                       \
+		ELISA_KVM_CALLS(ELISA_KVM_NAME) \
 	}
 
 /* The kernel's tracepoint after it has marked a page as failed; its arguments: the page's
  * number, what kind of page it was, what came of it. Not there without CONFIG_MEMORY_FAILURE. */
 #define ELISA_MEMORY_FAILURE_EVENT "memory_failure_event"
-
-/* Functions of KVM that the module calls; exported by kvm.ko, found at load by name. */
-#define ELISA_KVM_EMULATE	   "kvm:kvm_emulate_instruction_from_buffer"
-#define ELISA_KVM_QUEUE_EXCEPTION  "kvm:kvm_queue_exception"
-#define ELISA_KVM_MARK_DIRTY	   "kvm:kvm_vcpu_mark_page_dirty"
-#define ELISA_KVM_GET		   "kvm:kvm_get_kvm_safe"
-#define ELISA_KVM_PUT		   "kvm:kvm_put_kvm"
-#define ELISA_KVM_READ		   "kvm:kvm_vcpu_read_guest"
-
-/* KVM_RUN: of all callers of vcpu_load() the one that does not look at the vCPU's state. */
-#define ELISA_KVM_RUN		   "kvm:kvm_arch_vcpu_ioctl_run"
 
 /* From a function's ftrace site back to its first byte: past endbr64 on IBT kernels. */
 #ifdef CONFIG_X86_KERNEL_IBT
