@@ -39,10 +39,10 @@ says()
 	esac
 }
 
-harmless="cpu_meltdown spectre_v1 spectre_v2 spec_store_bypass retbleed bhi its its_native_only swapgs \
+harmless="cpu_meltdown spectre_v1 spectre_v2 spectre_v2_user spec_store_bypass retbleed bhi its its_native_only swapgs \
 eibrs_pbrsb vmscape itlb_multihit srbds null_seg clflush_monitor monitor tdx_pw_mce"
 # no kernel knows the last two
-flaws="l1tf mds msbds_only taa mmio_stale_data mmio_unknown gds rfds spectre new_flaw"
+flaws="l1tf mds msbds_only taa mmio_stale_data mmio_unknown gds rfds old_microcode spectre new_flaw"
 
 good_host()
 {
