@@ -67,7 +67,7 @@ int elisa_events_add_export(struct elisa_export *export)
 		WRITE_ONCE(old->stale, true);
 	mutex_unlock(&elisa_events_lock);
 	/* what the host has of older ones would keep it from ringing */
-	mod_delayed_work(system_wq, &asking, 0);
+	mod_delayed_work(system_dfl_wq, &asking, 0);
 	return xa_err(old);
 }
 
@@ -233,7 +233,7 @@ static bool somebody_waits(void)
 
 static void ask_host_later(void)
 {
-	queue_delayed_work(system_wq, &asking,
+	queue_delayed_work(system_dfl_wq, &asking,
 			   elisa_doorbell_works() ? LOOK_INTERVAL : POLL_INTERVAL);
 }
 
@@ -248,7 +248,7 @@ static void ask_host(struct work_struct *work)
 void elisa_events_rang(void)
 {
 	if (!xa_empty(&exports))
-		mod_delayed_work(system_wq, &asking, 0);
+		mod_delayed_work(system_dfl_wq, &asking, 0);
 }
 
 /* Waits for an event; another reader of this file may be quicker to take it. */

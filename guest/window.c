@@ -193,9 +193,9 @@ void elisa_window_set_stub(struct elisa_process *process, u32 slot, void *stub, 
 	process->stub[slot] = stub;
 	WRITE_ONCE(process->entry[slot], entry);
 	if (old) {
-		zap_vma_ptes(process->window,
-			     ELISA_WINDOW_BASE + slot * ELISA_SLOT_SIZE + ELISA_CODE_OFFSET,
-			     PAGE_SIZE);
+		elisa_zap(process->window,
+			  ELISA_WINDOW_BASE + slot * ELISA_SLOT_SIZE + ELISA_CODE_OFFSET,
+			  PAGE_SIZE);
 		free_page((unsigned long)old);
 	}
 }

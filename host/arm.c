@@ -130,7 +130,7 @@ int elisa_hooks_arm(void)
 
 	if (!atomic_inc_not_zero(&armed)) {
 		INIT_WORK_ONSTACK(&arming.work, arm);
-		queue_work(system_unbound_wq, &arming.work);
+		queue_work(elisa_works, &arming.work);
 		flush_work(&arming.work);
 		destroy_work_on_stack(&arming.work);
 	}

@@ -9,6 +9,7 @@
 #include <asm/fpu/xstate.h>
 #include <asm/kvm_vcpu_regs.h>
 
+#include "compat.h"
 #include "switch.h"
 
 #define CS_RIGHTS_USER 0xa0fb /* present, ring 3, code, 64-bit */
@@ -23,9 +24,8 @@ atomic_t elisa_poisonings;
 /* KVM caches these VMCS fields; we have changed them behind its back. */
 void elisa_forget_cached_registers(struct kvm_vcpu *kvm_vcpu)
 {
-	kvm_vcpu->arch.regs_avail &= ~((1 << VCPU_REGS_RIP) | (1 << VCPU_REGS_RSP) |
-				       (1 << VCPU_EXREG_RFLAGS) | (1 << VCPU_EXREG_SEGMENTS));
-	kvm_vcpu->arch.regs_dirty &= ~((1 << VCPU_REGS_RIP) | (1 << VCPU_REGS_RSP));
+	ELISA_CACHED(kvm_vcpu->arch.regs_avail) &= ~(ELISA_CACHED_WRITTEN | ELISA_CACHED_REST);
+	ELISA_CACHED(kvm_vcpu->arch.regs_dirty) &= ~ELISA_CACHED_WRITTEN;
 }
 
 void elisa_set_rip(struct kvm_vcpu *kvm_vcpu, u64 rip)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The one place that knows kernel versions, and the one list of KVM functions that
- * ELISA needs. No other file of the module may test LINUX_VERSION_CODE or name a
- * KVM-internal function.
+ * The one place that knows how kernels differ, and the one list of KVM functions that
+ * ELISA needs. No other file of the module may test ELISA_HAS_* (Kbuild asks the headers
+ * for these) or name a KVM-internal function.
  */
 #ifndef ELISA_HOST_COMPAT_H
 #define ELISA_HOST_COMPAT_H
@@ -13,45 +13,41 @@
 #include <linux/mm.h>
 #include <linux/version.h>
 #include <asm/ibt.h>
+#include <asm/msr.h>
+#include <asm/processor.h>
+#include <trace/events/ipi.h>
+#if __has_include(<asm/cpuid/api.h>)
+#include <asm/cpuid/api.h>
+#endif
 
 #include <elisa/kvm_hooks.h>
-
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
-#include <trace/events/ipi.h>
-#endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
 #error "ELISA supports kernels from 6.1 on"
 #endif
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
-#error "ELISA has not been checked against this kernel; see docs/porting.md"
-#endif
 
-/* Functions of KVM that are hooked by name. The signature is that of 6.1 and 6.12. */
-#define ELISA_HOOK_ID(id, module, function)   ELISA_HOOK_##id,
-#define ELISA_HOOK_NAME(id, module, function) [ELISA_HOOK_##id] = module ":" function,
+/* Functions of KVM by "module:function", in the order of their lists. */
+#define ELISA_HOOK_ID(id, module, function, prototype)	 ELISA_HOOK_##id,
+#define ELISA_CALLED_ID(id, module, function, prototype) ELISA_CALLED_##id,
+#define ELISA_KVM_NAME(id, module, function, prototype)	 module ":" function,
 enum elisa_hook_id {
 	ELISA_KVM_HOOKS(ELISA_HOOK_ID) ELISA_HOOKS
 };
-#define ELISA_HOOK_NAMES                         \
-	{                                        \
-		ELISA_KVM_HOOKS(ELISA_HOOK_NAME) \
+enum elisa_called_id {
+	ELISA_KVM_CALLS(ELISA_CALLED_ID) ELISA_CALLED
+};
+#define ELISA_HOOK_NAMES                        \
+	{                                       \
+		ELISA_KVM_HOOKS(ELISA_KVM_NAME) \
+	}
+#define ELISA_CALLED_NAMES                      \
+	{                                       \
+		ELISA_KVM_CALLS(ELISA_KVM_NAME) \
 	}
 
 /* The kernel's tracepoint after it has marked a page as failed; its arguments: the page's
  * number, what kind of page it was, what came of it. Not there without CONFIG_MEMORY_FAILURE. */
 #define ELISA_MEMORY_FAILURE_EVENT "memory_failure_event"
-
-/* Functions of KVM that the module calls; exported by kvm.ko, found at load by name. */
-#define ELISA_KVM_EMULATE	   "kvm:kvm_emulate_instruction_from_buffer"
-#define ELISA_KVM_QUEUE_EXCEPTION  "kvm:kvm_queue_exception"
-#define ELISA_KVM_MARK_DIRTY	   "kvm:kvm_vcpu_mark_page_dirty"
-#define ELISA_KVM_GET		   "kvm:kvm_get_kvm_safe"
-#define ELISA_KVM_PUT		   "kvm:kvm_put_kvm"
-#define ELISA_KVM_READ		   "kvm:kvm_vcpu_read_guest"
-
-/* KVM_RUN: of all callers of vcpu_load() the one that does not look at the vCPU's state. */
-#define ELISA_KVM_RUN		   "kvm:kvm_arch_vcpu_ioctl_run"
 
 /* From a function's ftrace site back to its first byte: past endbr64 on IBT kernels. */
 #ifdef CONFIG_X86_KERNEL_IBT
@@ -77,6 +73,12 @@ enum elisa_hook_id {
 #ifndef X86_BUG_BHI
 #define X86_BUG_BHI ELISA_NO_BUG
 #endif
+#ifndef X86_BUG_SPECTRE_V2_USER
+#define X86_BUG_SPECTRE_V2_USER ELISA_NO_BUG
+#endif
+#ifndef X86_BUG_OLD_MICROCODE
+#define X86_BUG_OLD_MICROCODE ELISA_NO_BUG
+#endif
 #ifndef X86_BUG_ITS
 #define X86_BUG_ITS ELISA_NO_BUG
 #endif
@@ -86,6 +88,65 @@ enum elisa_hook_id {
 #ifndef X86_BUG_VMSCAPE
 #define X86_BUG_VMSCAPE ELISA_NO_BUG
 #endif
+
+/* The older names of reading an MSR. */
+#ifndef rdmsrq
+#define rdmsrq	    rdmsrl
+#define rdmsrq_safe rdmsrl_safe
+#endif
+
+/*
+ * What KVM keeps of the VMCS: bits of arch.regs_avail and arch.regs_dirty, which are an integer or
+ * a bitmap of one word.
+ */
+#ifdef ELISA_HAS_REG_BITMAPS
+#define ELISA_CACHED(map) (BUILD_BUG_ON_ZERO(ARRAY_SIZE(map) > 1) + (map))[0]
+#define ELISA_CACHED_RIP  BIT(VCPU_REG_RIP)
+#define ELISA_CACHED_REST (BIT(VCPU_REG_RFLAGS) | BIT(VCPU_REG_SEGMENTS))
+#else
+#define ELISA_CACHED(map) (map)
+#define ELISA_CACHED_RIP  BIT(VCPU_REGS_RIP)
+#define ELISA_CACHED_REST (BIT(VCPU_EXREG_RFLAGS) | BIT(VCPU_EXREG_SEGMENTS))
+#endif
+#define ELISA_CACHED_WRITTEN (ELISA_CACHED_RIP | BIT(VCPU_REGS_RSP))
+
+/* By the page tables that the guest has loaded; @access: bits of a page fault's error code. */
+static inline gpa_t elisa_gva_to_gpa(struct kvm_vcpu *vcpu, u64 address, u64 access)
+{
+#ifdef ELISA_HAS_GVA_WALK
+	struct kvm_pagewalk *walk = &vcpu->arch.gva_walk;
+#else
+	struct kvm_mmu *walk = vcpu->arch.walk_mmu;
+#endif
+	return walk->gva_to_gpa(vcpu, walk, address, access, NULL);
+}
+
+/* Slots that have a guest_memfd; older kernels have none. */
+#ifdef KVM_MEM_GUEST_MEMFD
+#define ELISA_MEM_GUEST_MEMFD KVM_MEM_GUEST_MEMFD
+#else
+#define ELISA_MEM_GUEST_MEMFD 0
+#endif
+
+/* A VM whose registers or memory KVM itself cannot see, of which the current VMCS says nothing. */
+static inline bool elisa_is_confidential(const struct kvm *kvm)
+{
+#ifdef ELISA_HAS_VM_TYPES
+	return kvm->arch.vm_type != KVM_X86_DEFAULT_VM;
+#else
+	return false;
+#endif
+}
+
+/* Do the CPU's counters belong to this VM while it runs, and count without an exit? */
+static inline bool elisa_has_own_counters(const struct kvm *kvm)
+{
+#ifdef ELISA_HAS_MEDIATED_PMU
+	return kvm->arch.created_mediated_pmu;
+#else
+	return false;
+#endif
+}
 
 /* Sealed functions have something else in its place (objtool's .ibt_endbr_seal). */
 static inline bool elisa_lacks_endbr(unsigned long function)
@@ -102,10 +163,10 @@ static inline int elisa_ftrace_direct(struct ftrace_ops *ops, unsigned long func
 {
 	int r;
 
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
-	r = register_ftrace_direct(ops, function);
-#else
+#ifdef ELISA_HAS_DIRECT_MULTI
 	r = register_ftrace_direct_multi(ops, function);
+#else
+	r = register_ftrace_direct(ops, function);
 #endif
 	if (r) {
 		/* the function is redirected already; ftrace left what takes no ops anew */
@@ -117,10 +178,10 @@ static inline int elisa_ftrace_direct(struct ftrace_ops *ops, unsigned long func
 
 static inline void elisa_ftrace_direct_end(struct ftrace_ops *ops, unsigned long function)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
-	unregister_ftrace_direct(ops, function, false);
-#else
+#ifdef ELISA_HAS_DIRECT_MULTI
 	unregister_ftrace_direct_multi(ops, function);
+#else
+	unregister_ftrace_direct(ops, function, false);
 #endif
 }
 
@@ -128,7 +189,7 @@ static inline void elisa_ftrace_direct_end(struct ftrace_ops *ops, unsigned long
 static inline void elisa_timer_setup(struct hrtimer *timer,
 				     enum hrtimer_restart (*function)(struct hrtimer *))
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+#ifdef ELISA_HAS_HRTIMER_SETUP
 	hrtimer_setup(timer, function, CLOCK_MONOTONIC, HRTIMER_MODE_REL_HARD);
 #else
 	hrtimer_init(timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_HARD);
@@ -147,10 +208,10 @@ static inline long elisa_pin_page(unsigned long address, struct page **page)
 {
 	unsigned int flags = FOLL_WRITE | FOLL_LONGTERM;
 
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
-	return pin_user_pages(address, 1, flags, page);
-#else
+#ifdef ELISA_HAS_PINNED_VMAS
 	return pin_user_pages(address, 1, flags, page, NULL);
+#else
+	return pin_user_pages(address, 1, flags, page);
 #endif
 }
 

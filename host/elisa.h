@@ -668,6 +668,7 @@ static inline bool elisa_in_smm(struct kvm_vcpu *kvm_vcpu)
 }
 
 enum elisa_why elisa_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid);
+u64 elisa_watched_cr4(void);
 
 /* ---- hook.c */
 int elisa_hooks_init(void);

@@ -16,8 +16,7 @@ static bool shown_untouched(struct elisa_vcpu *vcpu)
 	struct elisa_stash now;
 	int i;
 
-	if (stash->touched ||
-	    (kvm_vcpu->arch.regs_dirty & ((1 << VCPU_REGS_RIP) | (1 << VCPU_REGS_RSP))))
+	if (stash->touched || (ELISA_CACHED(kvm_vcpu->arch.regs_dirty) & ELISA_CACHED_WRITTEN))
 		return false;
 	for (i = 0; i < 16; i++)
 		if (i != VCPU_REGS_RSP && i != VCPU_REGS_RDX && kvm_vcpu->arch.regs[i])
@@ -114,6 +113,18 @@ static void end_stashed(struct elisa_vcpu *vcpu, enum elisa_call_error error)
 	request_events_at_entry(vcpu->kvm_vcpu);
 }
 
+/* While VMFUNC is on the guest changes no bit of CR4 that the predicate is about without an exit. */
+static void watch_cr4(void)
+{
+	u64 mask = vmcs_get(CR4_GUEST_HOST_MASK), more = elisa_watched_cr4() & ~mask;
+
+	if (!more)
+		return;
+	vmcs_set(CR4_READ_SHADOW,
+		 (vmcs_get(CR4_READ_SHADOW) & ~more) | (vmcs_get(GUEST_CR4) & more));
+	vmcs_set(CR4_GUEST_HOST_MASK, mask | more);
+}
+
 /* VMFUNC and descriptor-table exiting on or off, as the VMCS may have lost them. */
 static void set_controls(struct elisa_vcpu *vcpu, bool on)
 {
@@ -136,6 +147,8 @@ static void set_controls(struct elisa_vcpu *vcpu, bool on)
 			    !(vcpu->kvm_vcpu->arch.cr4 & X86_CR4_UMIP))
 				secondary &= ~(u64)SECONDARY_EXEC_DESC;
 			vmcs_set(SECONDARY_VM_EXEC_CONTROL, secondary);
+			vmcs_set(CR4_GUEST_HOST_MASK,
+				 ~(u64)vcpu->kvm_vcpu->arch.cr4_guest_owned_bits);
 			elisa_forget_saved_state(vcpu->kvm_vcpu);
 			vcpu->controls = false;
 		}
@@ -143,6 +156,7 @@ static void set_controls(struct elisa_vcpu *vcpu, bool on)
 		return;
 	}
 	vcpu->controls = true;
+	watch_cr4();
 	secondary = vmcs_get(SECONDARY_VM_EXEC_CONTROL);
 	vcpu->seen.secondary = secondary | ours;
 	if ((secondary & ours) != ours)

@@ -54,16 +54,21 @@ enum elisa_apt {
 };
 
 /* x86 page tables, SDM table 4-15 ff.; A and D preset: the CPU may not write them */
-#define APT_TABLE   0x27ULL /* present, writable, user, accessed */
-#define APT_PAGE    0xe7ULL /* ... and dirty; bit 7 is PAT in a PTE, PS in a PDPTE */
+#define APT_TABLE	0x27ULL /* present, writable, user, accessed */
+#define APT_PAGE	0xe7ULL /* ... and dirty; bit 7 is PAT in a PTE, PS in a PDPTE */
 
-/* EPT, SDM table 29-1 ff. */
-#define EPT_READ    1ULL
-#define EPT_WRITE   2ULL
-#define EPT_EXEC    4ULL
-#define EPT_TABLE   7ULL
-#define EPT_WB_IPAT ((6ULL << 3) | (1ULL << 6))
-#define EPT_ADDRESS 0x000ffffffffff000ULL
+/*
+ * EPT, SDM table 29-1 ff. Where KVM has mode-based execute control on, bit 2 is about linear addresses
+ * of the supervisor only, and bit 10 about those of users. Elsewhere bit 10 is ignored.
+ */
+#define EPT_READ	1ULL
+#define EPT_WRITE	2ULL
+#define EPT_EXEC_KERNEL 4ULL
+#define EPT_EXEC_USER	0x400ULL
+#define EPT_EXEC	(EPT_EXEC_KERNEL | EPT_EXEC_USER)
+#define EPT_TABLE	(EPT_READ | EPT_WRITE | EPT_EXEC)
+#define EPT_WB_IPAT	((6ULL << 3) | (1ULL << 6))
+#define EPT_ADDRESS	0x000ffffffffff000ULL
 
 static inline unsigned int level_index(__u64 address, int level)
 {
@@ -78,6 +83,16 @@ static inline __u64 ept_leaf(__u64 physical, __u64 rights)
 static inline __u64 ept_table(__u64 physical)
 {
 	return physical | EPT_TABLE;
+}
+
+/*
+ * An entry of a context's PML4, whose rights are those of all that is below it. With control by mode
+ * no address of the supervisor can be executed in gate or sub, whatever tables it is in; and those of
+ * users it cannot execute for SMEP.
+ */
+static inline __u64 ept_root_entry(__u64 physical, bool by_mode)
+{
+	return physical | (by_mode ? EPT_TABLE & ~EPT_EXEC_KERNEL : EPT_TABLE);
 }
 
 static inline __u64 ept_rights(__u32 prot)

@@ -23,6 +23,7 @@
 #include "hook.h"
 
 static const char *const names[] = ELISA_HOOK_NAMES;
+static const char *const called[] = ELISA_CALLED_NAMES;
 static unsigned long sites[ELISA_HOOKS]; /* where ftrace calls; const after init */
 static struct file *kvm_device;		 /* open, so that kvm_intel stays loaded */
 static atomic_t replacing;		 /* threads in what may sleep, or in a replacement */
@@ -205,10 +206,7 @@ int elisa_kvm_read(struct kvm_vcpu *kvm_vcpu, u64 gpa, void *to, u32 size)
  */
 u64 elisa_kvm_translate_fetch(struct kvm_vcpu *kvm_vcpu, u64 address, bool user)
 {
-	struct kvm_mmu *mmu = kvm_vcpu->arch.walk_mmu;
-
-	return mmu->gva_to_gpa(kvm_vcpu, mmu, address,
-			       PFERR_FETCH_MASK | (user ? PFERR_USER_MASK : 0), NULL);
+	return elisa_gva_to_gpa(kvm_vcpu, address, PFERR_FETCH_MASK | (user ? PFERR_USER_MASK : 0));
 }
 
 void elisa_kvm_queue_ud(struct kvm_vcpu *kvm_vcpu)
@@ -296,14 +294,16 @@ out:
 	return r;
 }
 
-static void *function_at(unsigned long site, const char *name)
+static void *function_at(const unsigned long *at, enum elisa_called_id id)
 {
+	unsigned long function = at[id] - ELISA_SITE_OFFSET;
+
 	/* with IBT, a function that is called by address must begin with ENDBR */
-	if (elisa_lacks_endbr(site - ELISA_SITE_OFFSET)) {
-		pr_err("\"%s\" of this KVM cannot be called by address (IBT)\n", name);
+	if (elisa_lacks_endbr(function)) {
+		pr_err("\"%s\" of this KVM cannot be called by address (IBT)\n", called[id]);
 		return NULL;
 	}
-	return (void *)(site - ELISA_SITE_OFFSET);
+	return (void *)function;
 }
 
 /* sprint_symbol() ends in "+offset/size [module]", both in hexadecimal. */
@@ -316,41 +316,36 @@ static unsigned long size_of_function(unsigned long address)
 	return size ? simple_strtoul(size + 1, NULL, 16) : 0;
 }
 
-static int find_run_ioctl(void)
+/* KVM_RUN: of all callers of vcpu_load() the one that does not look at the vCPU's state. */
+static int find_run_ioctl(unsigned long site)
 {
-	static const char *const name[] = {ELISA_KVM_RUN};
-	int r = find_sites(&run_ioctl.start, name, 1);
-
-	if (r)
-		return r;
-	run_ioctl.size = size_of_function(run_ioctl.start);
+	run_ioctl.start = site;
+	run_ioctl.size = size_of_function(site);
 	if (run_ioctl.size)
 		return 0;
-	pr_err("the size of \"%s\" is unknown: this kernel has no kallsyms\n", name[0]);
+	pr_err("the size of \"%s\" is unknown: this kernel has no kallsyms\n",
+	       called[ELISA_CALLED_RUN_IOCTL]);
 	return -ENOENT;
 }
 
 static int find_functions(void)
 {
-	static const char *const called[] = {ELISA_KVM_EMULATE,	   ELISA_KVM_QUEUE_EXCEPTION,
-					     ELISA_KVM_MARK_DIRTY, ELISA_KVM_GET,
-					     ELISA_KVM_PUT,	   ELISA_KVM_READ};
-	unsigned long at[ARRAY_SIZE(called)];
+	unsigned long at[ELISA_CALLED];
 	int r;
 
 	r = find_sites(sites, names, ELISA_HOOKS);
 	if (!r)
-		r = find_sites(at, called, ARRAY_SIZE(called));
+		r = find_sites(at, called, ELISA_CALLED);
 	if (!r)
-		r = find_run_ioctl();
+		r = find_run_ioctl(at[ELISA_CALLED_RUN_IOCTL]);
 	if (r)
 		return r;
-	kvm_emulate = function_at(at[0], called[0]);
-	kvm_queue = function_at(at[1], called[1]);
-	kvm_mark_dirty = function_at(at[2], called[2]);
-	kvm_get = function_at(at[3], called[3]);
-	kvm_put = function_at(at[4], called[4]);
-	kvm_read = function_at(at[5], called[5]);
+	kvm_emulate = function_at(at, ELISA_CALLED_EMULATE);
+	kvm_queue = function_at(at, ELISA_CALLED_QUEUE_EXCEPTION);
+	kvm_mark_dirty = function_at(at, ELISA_CALLED_MARK_DIRTY);
+	kvm_get = function_at(at, ELISA_CALLED_GET);
+	kvm_put = function_at(at, ELISA_CALLED_PUT);
+	kvm_read = function_at(at, ELISA_CALLED_READ);
 	return kvm_emulate && kvm_queue && kvm_mark_dirty && kvm_get && kvm_put && kvm_read ?
 		       0 :
 		       -ENOENT;
@@ -366,7 +361,9 @@ int elisa_hooks_init(void)
 		pr_err("cannot open /dev/kvm (%ld): load kvm_intel first\n", PTR_ERR(kvm_device));
 		return PTR_ERR(kvm_device);
 	}
-	r = find_functions();
+	r = elisa_prototypes_check();
+	if (!r)
+		r = find_functions();
 	if (!r)
 		r = elisa_arm_init(sites);
 	if (r)

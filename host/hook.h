@@ -29,6 +29,9 @@ void elisa_allowed_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on);
 void elisa_window_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on);
 void elisa_reset_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on);
 
+/* prototype.c: are KVM's functions what the hooks and calls take them for? */
+int elisa_prototypes_check(void);
+
 /* arm.c; @sites: where ftrace calls, by enum elisa_hook_id */
 int elisa_arm_init(unsigned long *sites);
 void elisa_arm_exit(void);

@@ -7,9 +7,10 @@
  * On entry RDI is the vCPU and the return address lies in the hooked function, past its
  * ftrace site. Arguments belong to the hooked function, and none has more than two. R11 holds nothing
  * at the first instruction of a function, as for ftrace's own trampolines, nor do RAX and the others
- * that a function may change.
+ * that a function may change. ftrace comes here by CALL or RET, never by an indirect branch: no ENDBR.
  */
 #include <linux/linkage.h>
+#include <linux/objtool.h>
 
 #include "filter.h"
 
@@ -33,6 +34,7 @@
 
 .macro hook name handler
 SYM_FUNC_START(\name)
+	ANNOTATE_NOENDBR
 	movl	%edi, %r11d
 	shrl	$ELISA_FILTER_SHIFT, %r11d
 	cmpb	$0, elisa_vcpu_filter(%r11)
@@ -45,6 +47,7 @@ SYM_FUNC_END(\name)
 /* Of a function that is called rarely: no filter. */
 .macro rare_hook name handler
 SYM_FUNC_START(\name)
+	ANNOTATE_NOENDBR
 	handle	\handler
 SYM_FUNC_END(\name)
 .endm

@@ -15,6 +15,7 @@
 #include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 
+#include "compat.h"
 #include "elisa.h"
 #include "vmx.h"
 
@@ -308,6 +309,9 @@ static int hypercall(struct kvm_vcpu *kvm_vcpu, u64 *wait)
 	int r;
 
 	BUILD_BUG_ON(sizeof(struct elisa_hc_page) != PAGE_SIZE);
+	/* before all else: the current VMCS is not its own */
+	if (elisa_is_confidential(kvm_vcpu->kvm))
+		return -EOPNOTSUPP;
 	if (!PAGE_ALIGNED(gpa))
 		return -EINVAL;
 	if (fatal_signal_pending(current))

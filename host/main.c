@@ -140,7 +140,7 @@ static int check_cpu(void)
 
 	if (!boot_cpu_has(X86_FEATURE_VMX))
 		return cpu_lacks("VMX (VT-x)");
-	if (rdmsrl_safe(MSR_IA32_VMX_PROCBASED_CTLS2, &secondary))
+	if (rdmsrq_safe(MSR_IA32_VMX_PROCBASED_CTLS2, &secondary))
 		return cpu_lacks("secondary VM-execution controls");
 	secondary >>= 32;
 	if (!(secondary & SECONDARY_EXEC_ENABLE_EPT))
@@ -151,10 +151,10 @@ static int check_cpu(void)
 		return cpu_lacks("descriptor-table exiting");
 	if (!(secondary & SECONDARY_EXEC_ENABLE_VPID))
 		return cpu_lacks("VPID");
-	if (rdmsrl_safe(MSR_IA32_VMX_VMFUNC, &functions) ||
+	if (rdmsrq_safe(MSR_IA32_VMX_VMFUNC, &functions) ||
 	    !(functions & VMFUNC_MSR_EPTP_SWITCHING))
 		return cpu_lacks("EPTP switching by VMFUNC");
-	rdmsrl(MSR_IA32_VMX_EPT_VPID_CAP, ept);
+	rdmsrq(MSR_IA32_VMX_EPT_VPID_CAP, ept);
 	if (!(ept & VMX_EPT_EXECUTE_ONLY_BIT))
 		return cpu_lacks("execute-only EPT pages");
 	if (!(ept & VMX_EPTP_WB_BIT) || !(ept & VMX_EPT_PAGE_WALK_4_BIT))

@@ -28,6 +28,11 @@ static int check_slot(const struct kvm_memory_slot *slot, u32 *why)
 		*why = ELISA_WHY_NOT_RAM;
 		return -EFAULT;
 	}
+	/* the guest may see other memory than what is mapped at the slot's address */
+	if (slot->flags & ELISA_MEM_GUEST_MEMFD) {
+		*why = ELISA_WHY_FILE_BACKED;
+		return -EINVAL;
+	}
 	if (slot->flags & KVM_MEM_READONLY) {
 		*why = ELISA_WHY_READ_ONLY;
 		return -EROFS;

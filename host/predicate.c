@@ -9,6 +9,7 @@
 #include <asm/msr.h>
 #include <asm/processor-flags.h>
 
+#include "compat.h"
 #include "elisa.h"
 #include "predicate.h"
 #include "vmx.h"
@@ -20,10 +21,20 @@
 	 X86_CR4_MCE | X86_CR4_PGE | X86_CR4_PCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT |    \
 	 X86_CR4_UMIP | X86_CR4_FSGSBASE | X86_CR4_OSXSAVE | X86_CR4_SMEP | X86_CR4_SMAP |  \
 	 X86_CR4_PKE)
+#define CR4_ALLOWED	(CR4_KNOWN | X86_CR4_PCIDE)
 /* SMEP keeps ring 0 out of the code pages; SMAP is a second wall before planted tables. */
 #define CR4_NEEDED	(X86_CR4_PAE | X86_CR4_SMEP | X86_CR4_SMAP)
 
 #define DEBUGCTL_TRACES (DEBUGCTLMSR_LBR | DEBUGCTLMSR_TR | DEBUGCTLMSR_BTS | DEBUGCTLMSR_BTINT)
+
+/*
+ * Which bits of CR4 a vCPU with VMFUNC must not change without an exit: all that the predicate
+ * refuses or demands. KVM may let the guest own others than these (CET, from 6.18 on).
+ */
+u64 elisa_watched_cr4(void)
+{
+	return ~(u64)CR4_ALLOWED | X86_CR4_PCIDE | CR4_NEEDED;
+}
 
 /* 4 GiB in front of the window: a limit is at most that, so it need not be read. */
 static bool in_window(u64 base)
@@ -38,9 +49,9 @@ bool elisa_trace_is_on(void)
 	u64 pt = 0, lbr = 0;
 
 	if (boot_cpu_has(X86_FEATURE_INTEL_PT))
-		rdmsrl(MSR_IA32_RTIT_CTL, pt);
+		rdmsrq(MSR_IA32_RTIT_CTL, pt);
 	if (boot_cpu_has(X86_FEATURE_ARCH_LBR))
-		rdmsrl(MSR_ARCH_LBR_CTL, lbr);
+		rdmsrq(MSR_ARCH_LBR_CTL, lbr);
 	return (pt & RTIT_CTL_TRACEEN) || (lbr & ARCH_LBR_CTL_LBREN);
 }
 
@@ -50,11 +61,13 @@ bool elisa_trace_is_on(void)
  */
 enum elisa_why elisa_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid)
 {
-	u64 cr4 = kvm_vcpu->arch.cr4, secondary;
+	u64 owned = ~vmcs_get(CR4_GUEST_HOST_MASK), secondary;
+	/* KVM's copy may be older than the bits that the guest owns */
+	u64 cr4 = (kvm_vcpu->arch.cr4 & ~owned) | (vmcs_get(GUEST_CR4) & owned);
 
 	if ((cr4 & X86_CR4_PCIDE) && !allow_pcid)
 		return ELISA_WHY_PCID;
-	if ((cr4 & ~(CR4_KNOWN | X86_CR4_PCIDE)) || (cr4 & CR4_NEEDED) != CR4_NEEDED)
+	if ((cr4 & ~CR4_ALLOWED) || (cr4 & CR4_NEEDED) != CR4_NEEDED)
 		return ELISA_WHY_VCPU_STATE;
 	/*
 	 * The sub stub's XRSTOR leaves alone what XCR0 does not name, and a function can use the
@@ -70,7 +83,7 @@ enum elisa_why elisa_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid)
 		return ELISA_WHY_VCPU_STATE;
 	if (elisa_in_smm(kvm_vcpu))
 		return ELISA_WHY_VCPU_STATE;
-	if (kvm_vcpu->arch.pmu.pebs_enable)
+	if (kvm_vcpu->arch.pmu.pebs_enable || elisa_has_own_counters(kvm_vcpu->kvm))
 		return ELISA_WHY_VCPU_STATE;
 	secondary = vmcs_get(SECONDARY_VM_EXEC_CONTROL);
 	/* virtual interrupts that hardware delivers by itself would arrive in sub */
@@ -79,8 +92,7 @@ enum elisa_why elisa_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid)
 	/* without it KVM emulates some states and its exit information is not the VMCS's */
 	if (!(secondary & SECONDARY_EXEC_UNRESTRICTED_GUEST))
 		return ELISA_WHY_VCPU_STATE;
-	if (secondary & (SECONDARY_EXEC_PT_USE_GPA | SECONDARY_EXEC_MODE_BASED_EPT_EXEC |
-			 ELISA_SECONDARY_EXEC_EPT_VIOLATION_VE))
+	if (secondary & (SECONDARY_EXEC_PT_USE_GPA | ELISA_SECONDARY_EXEC_EPT_VIOLATION_VE))
 		return ELISA_WHY_VCPU_STATE;
 	if (vmcs_get(GUEST_IA32_DEBUGCTL) & DEBUGCTL_TRACES)
 		return ELISA_WHY_VCPU_STATE;

@@ -3,14 +3,14 @@
  * What the entry predicate reads can change at few places, and most exits lead to none of them. After
  * those, the quiet ones, its answer is that of the entry before, and it is not asked.
  *
- * That rests on who writes each input, in KVM of Linux 6.1 and 6.12. Nothing but the vCPU's own
+ * That rests on who writes each input, in KVM of Linux 6.1, 6.12 and 7.3. Nothing but the vCPU's own
  * thread writes its VMCS, and an ioctl takes the vCPU's mutex. So between two entries of one KVM_RUN
  * only these can have happened: what the guest can do without an exit; KVM's handler of the exit;
  * requests of other threads that KVM sees to before an entry (vcpu_enter_guest()).
  *
  *   input               without exit     written by                               how that is seen
  *   CR4, XCR0           bits without     handlers of MOV CR4 and XSETBV;          not quiet
- *                       a say            emulator
+ *                       a say (enter.c)  emulator
  *   EFER, PEBS_ENABLE   no               WRMSR; emulator                          compared, in memory
  *   SMM                 no               a request (SMI), with all of the rest;   compared, in memory
  *                                        emulator (RSM)                           (hflags)
@@ -68,7 +68,8 @@ bool elisa_trace_is_on(void);
 
 static __always_inline bool elisa_host_traces(void)
 {
-	return (static_cpu_has(X86_FEATURE_INTEL_PT) || static_cpu_has(X86_FEATURE_ARCH_LBR)) &&
+	return (cpu_feature_enabled(X86_FEATURE_INTEL_PT) ||
+		cpu_feature_enabled(X86_FEATURE_ARCH_LBR)) &&
 	       elisa_trace_is_on();
 }
 

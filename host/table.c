@@ -15,6 +15,7 @@
 #include <gate/gate_page.h>
 #include "ept.h"
 #include "elisa.h"
+#include "vmx.h"
 
 /* Per slot, the same for every VM: built at first use, never changed, freed at unload. */
 struct slot_pages {
@@ -422,16 +423,16 @@ static void context_private(struct elisa_context *c)
 }
 
 /* One root: the process's page-table root, and the GiBs of this context. */
-static void context_root(struct elisa_context *c, enum elisa_where where)
+static void context_root(struct elisa_context *c, enum elisa_where where, bool by_mode)
 {
 	struct elisa_attachment *a = c->attachment;
 	struct slot_pages *s = slots[a->slot];
 	u64 *pml4 = c->pml4[where], *pdpt = c->pdpt[where];
 	unsigned int gib = level_index(gpa_base, 3);
 
-	pml4[level_index(gpa_base, 4)] = ept_table(__pa(pdpt));
+	pml4[level_index(gpa_base, 4)] = ept_root_entry(__pa(pdpt), by_mode);
 	if (a->root_pdpt)
-		pml4[level_index(a->root, 4)] = ept_table(__pa(a->root_pdpt));
+		pml4[level_index(a->root, 4)] = ept_root_entry(__pa(a->root_pdpt), by_mode);
 	else
 		pdpt[level_index(a->root, 3)] = ept_table(__pa(a->root_pd));
 	if (where == ELISA_IN_SUB) {
@@ -448,10 +449,13 @@ static void context_root(struct elisa_context *c, enum elisa_where where)
 
 /*
  * All of an attachment on one vCPU but the object and how much is donated, which change: the caller
- * adds them under their locks. On error it frees the context.
+ * adds them under their locks. On error it frees the context. In the vCPU's hypercall, so that its VMCS
+ * is the current one.
  */
 int elisa_context_build(struct elisa_context *c)
 {
+	/* a parameter of kvm_intel: it stays as it is while the vCPU lives */
+	bool by_mode = vmcs_get(SECONDARY_VM_EXEC_CONTROL) & SECONDARY_EXEC_MODE_BASED_EPT_EXEC;
 	bool ok = true;
 	int i;
 
@@ -471,7 +475,7 @@ int elisa_context_build(struct elisa_context *c)
 		return -ENOMEM;
 	context_private(c);
 	for (i = 0; i < ELISA_ROOTS; i++)
-		context_root(c, i);
+		context_root(c, i, by_mode);
 	return 0;
 }
 

@@ -19,11 +19,14 @@
 	LEAKS(MMIO_UNKNOWN, "mmio_unknown")                                                 \
 	LEAKS(GDS, "gds")                                                                   \
 	LEAKS(RFDS, "rfds")                                                                 \
+	/* or some flaw that newer microcode mends: which ones is not known */              \
+	LEAKS(OLD_MICROCODE, "old_microcode")                                               \
 	/* ignores U/S bits, but needs a translation: default's EPT has none for the object */ \
 	HARMLESS(CPU_MELTDOWN, "cpu_meltdown")                                              \
 	/* wrong predictions in the function; almost all CPUs have them: "Side channels" */ \
 	HARMLESS(SPECTRE_V1, "spectre_v1")                                                  \
 	HARMLESS(SPECTRE_V2, "spectre_v2")                                                  \
+	HARMLESS(SPECTRE_V2_USER, "spectre_v2_user")                                        \
 	HARMLESS(SPEC_STORE_BYPASS, "spec_store_bypass")                                    \
 	HARMLESS(RETBLEED, "retbleed")                                                      \
 	HARMLESS(BHI, "bhi")                                                                \

@@ -12,7 +12,7 @@ enum {
 	X86_FEATURE_GBPAGES,
 	X86_FEATURE_XSAVE,
 };
-/* of Linux 6.12 */
+/* of Linux 7.3 */
 #define NCAPINTS 22
 #define NBUGINTS 2
 enum {
@@ -38,15 +38,17 @@ enum {
 	X86_BUG_TDX_PW_MCE = NCAPINTS * 32 + 31,
 	X86_BUG_RFDS = NCAPINTS * 32 + 34,
 	X86_BUG_BHI = NCAPINTS * 32 + 35,
-	X86_BUG_ITS = NCAPINTS * 32 + 37,
-	X86_BUG_ITS_NATIVE_ONLY = NCAPINTS * 32 + 38,
+	X86_BUG_SPECTRE_V2_USER = NCAPINTS * 32 + 37,
+	X86_BUG_OLD_MICROCODE = NCAPINTS * 32 + 38,
+	X86_BUG_ITS = NCAPINTS * 32 + 39,
+	X86_BUG_ITS_NATIVE_ONLY = NCAPINTS * 32 + 40,
 	X86_BUG_VMSCAPE = NCAPINTS * 32 + 42,
 };
 static unsigned int shim_features;
 static u64 shim_bugs;
 static u32 shim_cpuid_7_ebx;
 #undef boot_cpu_has
-#undef rdmsrl
+#undef rdmsrq
 #define boot_cpu_has(feature)		   ((shim_features >> (feature)) & 1)
 #define boot_cpu_has_bug(bug)		   ((shim_bugs >> ((bug)-NCAPINTS * 32)) & 1)
 #define cpuid_count(leaf, sub, a, b, c, d) (*(a) = *(c) = *(d) = 0, *(b) = shim_cpuid_7_ebx)
@@ -64,8 +66,8 @@ static struct shim_msr {
 #define MSR_IA32_VMX_PROCBASED_CTLS2	   SHIM_PROCBASED2
 #define MSR_IA32_VMX_EPT_VPID_CAP	   SHIM_EPT_VPID
 #define MSR_IA32_VMX_VMFUNC		   SHIM_VMFUNC
-#define rdmsrl(msr, to)			   ((to) = shim_msr[msr].value)
-#define rdmsrl_safe(msr, to)		   (rdmsrl(msr, *(to)), shim_msr[msr].exists ? 0 : -EIO)
+#define rdmsrq(msr, to)			   ((to) = shim_msr[msr].value)
+#define rdmsrq_safe(msr, to)		   (rdmsrq(msr, *(to)), shim_msr[msr].exists ? 0 : -EIO)
 
 /* SDM, VMX capability reporting */
 #define SECONDARY_EXEC_ENABLE_EPT	   (1u << 1)

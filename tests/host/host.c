@@ -162,6 +162,7 @@ static void machine_start(int i)
 	m->kvm.slots[3] = slot_of(m, NO_SLOT, 1, KVM_MEMSLOT_INVALID, 3);
 	m->kvm.slots[4] = slot_of(m, INTERNAL, 1, 0, KVM_USER_MEM_SLOTS);
 	m->kvm.slots[5] = slot_of(m, FILE_BACKED, 5, 0, 4);
+	m->kvm.slots[6] = slot_of(m, GUEST_MEMFD, 1, ELISA_MEM_GUEST_MEMFD, 5);
 	m->vcpu.kvm = &m->kvm;
 	m->vcpu.arch.efer = EFER_LMA;
 	m->vcpu.arch.cr4 = X86_CR4_PAE | X86_CR4_SMEP | X86_CR4_SMAP;
@@ -196,6 +197,7 @@ void host_start(void)
 	shim_memlock = 0;
 	shim_may_lock = true;
 	memset(shim_vmcs, 0, sizeof(shim_vmcs));
+	shim_vmcs[CR4_GUEST_HOST_MASK] = ~0ULL;
 	shim_vmcs[SECONDARY_VM_EXEC_CONTROL] = SECONDARY_EXEC_UNRESTRICTED_GUEST;
 	for (int i = 0; i < MACHINES; i++)
 		machine_start(i);

@@ -22,6 +22,7 @@ enum special {
 	TMPFS,
 	UNPINNABLE,
 	DEVICE_FILE, /* a driver's, with its node on a tmpfs */
+	GUEST_MEMFD, /* slot whose memory the guest may have from elsewhere */
 };
 
 struct machine {

@@ -123,7 +123,7 @@ static void flaws(void **state)
 		one(X86_BUG_ITS) | one(X86_BUG_ITS_NATIVE_ONLY) | one(X86_BUG_SWAPGS) |
 		one(X86_BUG_EIBRS_PBRSB) | one(X86_BUG_VMSCAPE) | one(X86_BUG_ITLB_MULTIHIT) |
 		one(X86_BUG_SRBDS) | one(X86_BUG_NULL_SEG) | one(X86_BUG_CLFLUSH_MONITOR) |
-		one(X86_BUG_MONITOR) | one(X86_BUG_TDX_PW_MCE);
+		one(X86_BUG_MONITOR) | one(X86_BUG_TDX_PW_MCE) | one(X86_BUG_SPECTRE_V2_USER);
 
 	(void)state;
 	shim_bugs = 0;

@@ -25,6 +25,10 @@ static void calls_refused(void **state)
 	assert_int_equal(raw_call(-PAGE_SIZE), -EFAULT);
 	assert_int_equal(raw_call(GPA(NO_SLOT)), -EFAULT);
 	assert_int_equal(raw_call(GPA(INTERNAL)), -EFAULT);
+	assert_int_equal(raw_call(GPA(GUEST_MEMFD)), -EINVAL);
+	machines[MANAGER].kvm.confidential = true;
+	assert_int_equal(raw_call(GPA(0)), -EOPNOTSUPP);
+	machines[MANAGER].kvm.confidential = false;
 	shim_vmcs[GUEST_SS_AR_BYTES] = 0xf3;
 	assert_int_equal(raw_call(GPA(0)), -EPERM);
 	shim_vmcs[GUEST_SS_AR_BYTES] = 0;

@@ -95,6 +95,7 @@ static void memory_refused(void **state)
 	refuse_page(id, GPA(FILE_BACKED), -EINVAL, ELISA_WHY_FILE_BACKED);
 	refuse_page(id, GPA(DEVICE), -EINVAL, ELISA_WHY_FILE_BACKED);
 	refuse_page(id, GPA(DEVICE_FILE), -EINVAL, ELISA_WHY_FILE_BACKED);
+	refuse_page(id, GPA(GUEST_MEMFD), -EINVAL, ELISA_WHY_FILE_BACKED);
 	refuse_page(id, GPA(UNPINNABLE), -EFAULT, ELISA_WHY_PIN);
 	refuse_page(id, 0, -EFAULT, ELISA_WHY_NOT_RAM);
 	refuse_page(id, -PAGE_SIZE, -EFAULT, ELISA_WHY_NOT_RAM);

@@ -50,6 +50,30 @@ static void every_bit_of_cr4(void **state)
 	assert_int_equal(elisa_predicate(vcpu, true), ELISA_WHY_VCPU_STATE);
 }
 
+/* What the guest owns it changes without an exit: then KVM's copy is an old one. */
+static void bits_that_the_guest_owns(void **state)
+{
+	const u64 cet = 1ULL << 23, copy = vcpu->arch.cr4;
+
+	(void)state;
+	shim_vmcs[CR4_GUEST_HOST_MASK] = ~cet;
+	shim_vmcs[GUEST_CR4] = cet;
+	assert_int_equal(elisa_predicate(vcpu, false), ELISA_WHY_VCPU_STATE);
+	/* the others are KVM's own in the VMCS: VMXE, say */
+	shim_vmcs[GUEST_CR4] = ~cet;
+	assert_int_equal(elisa_predicate(vcpu, false), ELISA_OK);
+	vcpu->arch.cr4 = copy | cet;
+	assert_int_equal(elisa_predicate(vcpu, false), ELISA_OK);
+	shim_vmcs[CR4_GUEST_HOST_MASK] = ~0ULL;
+	assert_int_equal(elisa_predicate(vcpu, false), ELISA_WHY_VCPU_STATE);
+	/* and none of those that are refused or demanded stays the guest's */
+	for (int bit = 0; bit < 64; bit++) {
+		vcpu->arch.cr4 = copy ^ 1ULL << bit;
+		assert_int_equal(!!(elisa_watched_cr4() & 1ULL << bit),
+				 elisa_predicate(vcpu, false) != ELISA_OK);
+	}
+}
+
 static void modes_and_controls(void **state)
 {
 	const u64 unrestricted = SECONDARY_EXEC_UNRESTRICTED_GUEST;
@@ -64,8 +88,11 @@ static void modes_and_controls(void **state)
 	vcpu->arch.pmu.pebs_enable = 1;
 	assert_int_equal(elisa_predicate(vcpu, true), ELISA_WHY_VCPU_STATE);
 	vcpu->arch.pmu.pebs_enable = 0;
+	vcpu->kvm->own_counters = true;
+	assert_int_equal(elisa_predicate(vcpu, true), ELISA_WHY_VCPU_STATE);
+	vcpu->kvm->own_counters = false;
 	for (int bit = 0; bit < 32; bit++) {
-		bool refused = bit == 7 || bit == 18 || bit == 22 || bit == 24;
+		bool refused = bit == 7 || bit == 18 || bit == 24;
 		enum elisa_why why = bit == 8 || bit == 9 ? ELISA_WHY_APICV :
 				     refused		  ? ELISA_WHY_VCPU_STATE :
 							    ELISA_OK;
@@ -159,11 +186,9 @@ static void kernel_tables_in_the_window(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(every_bit_of_cr4),
-		TEST(xcr0_names_sse),
-		TEST(modes_and_controls),
-		TEST(host_traces),
-		TEST(kernel_tables_in_the_window),
+		TEST(every_bit_of_cr4), TEST(bits_that_the_guest_owns),
+		TEST(xcr0_names_sse),	TEST(modes_and_controls),
+		TEST(host_traces),	TEST(kernel_tables_in_the_window),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,6 +123,28 @@ static void contexts_map_exactly_what_they_must(void **state)
 	}
 }
 
+/* Roots below the contexts' own GiBs, and in another entry of the PML4. */
+static void with_control_by_mode_the_supervisor_executes_nothing(void **state)
+{
+	u64 allowed = 0, other = ROOT;
+
+	(void)state;
+	shim_vmcs[SECONDARY_VM_EXEC_CONTROL] |= SECONDARY_EXEC_MODE_BASED_EPT_EXEC;
+	host_publish("strict");
+	host_publish("trusted");
+	assert_int_equal(host_attach("strict", elisa_root_limit() - PAGE_SIZE, 1), 0);
+	assert_int_equal(host_attach("trusted", other, 1), 0);
+	for (u32 slot = 0; slot < 2; slot++)
+		for (int where = 0; where < ELISA_ROOTS; where++) {
+			ept_enumerate(context(slot)->eptp[where], &found);
+			for (unsigned int i = 0; i < found.count; i++) {
+				assert_int_equal(found.at[i].rights & EPT_EXEC_KERNEL, 0);
+				allowed += !!(found.at[i].rights & EPT_EXEC_USER);
+			}
+		}
+	assert_true(allowed >= 2 * ELISA_ROOTS);
+}
+
 /* In all slots, and with roots wherever a guest may have memory. */
 static void roots_are_answered_everywhere(void **state)
 {
@@ -385,6 +407,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(failed_slot_leaves_nothing),
 		TEST(contexts_map_exactly_what_they_must),
+		TEST(with_control_by_mode_the_supervisor_executes_nothing),
 		TEST(roots_are_answered_everywhere),
 		TEST(mapping_reaches_contexts_that_exist),
 		TEST(revoked_sub_maps_nothing_of_the_object),

@@ -69,25 +69,29 @@ void x86_enumerate(const struct space *space, u64 cr3, struct reaches *found)
 	x86_level(space, cr3 & EPT_ADDRESS, 4, 0, found);
 }
 
-static void ept_level(u64 table_entry, int level, u64 address, struct reaches *found)
+static void ept_level(u64 table_entry, int level, u64 address, u64 above, struct reaches *found)
 {
 	const u64 *table = __va(table_entry & EPT_ADDRESS);
 
 	for (u64 i = 0; i < 512; i++) {
-		u64 entry = table[i], rights = entry & 7, at = address | i * level_size(level);
+		u64 entry = table[i], rights = entry & EPT_TABLE;
+		u64 at = address | i * level_size(level);
 
 		if (!entry)
 			continue;
 		/* bits that are reserved, and those that the module has no use for */
 		if (level > 1) {
-			shim_assert((entry & ~EPT_ADDRESS) == EPT_TABLE);
-			ept_level(entry, level - 1, at, found);
+			shim_assert((entry & ~EPT_ADDRESS) == EPT_TABLE ||
+				    (level == 4 &&
+				     (entry & ~EPT_ADDRESS) == (EPT_TABLE & ~EPT_EXEC_KERNEL)));
+			ept_level(entry, level - 1, at, above & rights, found);
 			continue;
 		}
-		shim_assert((entry & ~EPT_ADDRESS & ~7ULL) == EPT_WB_IPAT);
+		shim_assert((entry & ~EPT_ADDRESS & ~EPT_TABLE) == EPT_WB_IPAT);
+		shim_assert(!(rights & EPT_EXEC) || (rights & EPT_EXEC) == EPT_EXEC);
 		shim_assert(rights && (rights & EPT_READ || !(rights & EPT_WRITE)));
 		shim_assert(!(rights & EPT_WRITE && rights & EPT_EXEC));
-		add(found, at, entry & EPT_ADDRESS, PAGE_SIZE, rights);
+		add(found, at, entry & EPT_ADDRESS, PAGE_SIZE, above & rights);
 	}
 }
 
@@ -96,7 +100,7 @@ void ept_enumerate(u64 eptp, struct reaches *found)
 	/* write-back, 4 levels, no A/D bits: page walks read, they do not write */
 	shim_assert((eptp & ~EPT_ADDRESS) == ELISA_EPTP_ARMED);
 	found->count = found->faults = 0;
-	ept_level(eptp, 4, 0, found);
+	ept_level(eptp, 4, 0, EPT_TABLE, found);
 }
 
 u64 ept_find(u64 eptp, u64 gpa)

@@ -263,6 +263,14 @@ struct outcome outcome_of(struct vm *vm, int vcpu)
 	return out;
 }
 
+struct outcome finish_within(struct vm *vm, int vcpu, long us)
+{
+	timer(us, 0);
+	run_once(vm, vcpu);
+	timer(0, 0);
+	return outcome_of(vm, vcpu);
+}
+
 struct outcome run_at(struct vm *vm, int vcpu, int cpl, uint64_t code,
 		      const struct kvm_regs *registers)
 {

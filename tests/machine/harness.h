@@ -116,6 +116,8 @@ void start_at(struct vm *vm, int vcpu, int cpl, uint64_t code, const struct kvm_
 int run_once(struct vm *vm, int vcpu);
 struct outcome finish(struct vm *vm, int vcpu);
 struct outcome outcome_of(struct vm *vm, int vcpu); /* run_once() has returned 0 */
+/* For what may never come to an end: the exit is KVM_EXIT_INTR if it does not until then. */
+struct outcome finish_within(struct vm *vm, int vcpu, long us);
 
 /*
  * Until another thread's guest has made *@word at least @least. For a call that ended too early

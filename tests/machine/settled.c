@@ -21,6 +21,7 @@
 #define TASK	    0x50
 #define CR4	    (0x620 | 1 << 18 | 1 << 20 | 1 << 21)
 #define CR4_SMAP    (1 << 21)
+#define CR4_CET	    (1 << 23)
 
 /* Some exits that KVM handles alone; then the change, another such exit, and ring 3's R13. */
 #define CHANGE(name, instructions)                       \
@@ -103,6 +104,17 @@ static void restore(void)
 
 /* ---- by the guest's kernel */
 
+static bool may_have_cet(void)
+{
+	struct kvm_sregs sregs = good;
+	int r;
+
+	sregs.cr4 |= CR4_CET;
+	r = set_sregs(guest, 0, &sregs);
+	restore();
+	return !r;
+}
+
 static void by_kernel(void)
 {
 	const struct {
@@ -113,6 +125,8 @@ static void by_kernel(void)
 	} changes[] = {
 		{"nothing", no_change, 0, 0},
 		{"MOV to CR4", to_cr4, CR4 & ~CR4_SMAP, ELISA_CALL_CLOSED},
+		{"MOV to CR4 of a bit that KVM gives to guests", to_cr4, CR4 | CR4_CET,
+		 ELISA_CALL_CLOSED},
 		{"XSETBV", to_xcr0, 1, ELISA_CALL_CLOSED},
 		{"LIDT", to_idt, 0, ELISA_CALL_CLOSED},
 		{"LGDT", to_gdt, 0, ELISA_CALL_CLOSED},
@@ -135,6 +149,8 @@ static void by_kernel(void)
 					.r13 = user_code(user_call),
 					.r14 = USER_STACK};
 
+		if (changes[i].operand == (CR4 | CR4_CET) && !may_have_cet())
+			continue;
 		check(changes[i].name,
 		      run_at(guest, 0, 0, CODE + (changes[i].code - ring_0), &regs),
 		      changes[i].error);

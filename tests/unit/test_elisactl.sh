@@ -39,10 +39,10 @@ says()
 	esac
 }
 
-harmless="cpu_meltdown spectre_v1 spectre_v2 spec_store_bypass retbleed bhi its its_native_only swapgs \
+harmless="cpu_meltdown spectre_v1 spectre_v2 spectre_v2_user spec_store_bypass retbleed bhi its its_native_only swapgs \
 eibrs_pbrsb vmscape itlb_multihit srbds null_seg clflush_monitor monitor tdx_pw_mce"
 # no kernel knows the last two
-flaws="l1tf mds msbds_only taa mmio_stale_data mmio_unknown gds rfds spectre new_flaw"
+flaws="l1tf mds msbds_only taa mmio_stale_data mmio_unknown gds rfds old_microcode spectre new_flaw"
 
 good_host()
 {
@@ -155,6 +155,45 @@ head -c 2000 /dev/zero >"$root/dev/cpu/0/msr"
 expect 1 "$elisactl" --root "$root" check
 says 'missing: CPU: EPTP switching by VMFUNC (MSR 0x491 is 0)'
 says 'VMFUNC and SMAP (Broadwell or newer)'
+
+# a kernel that was not tested, before the module is loaded: what its types say
+good_host
+rm "$root/sys/module/elisa/initstate"
+put proc/sys/kernel/osrelease 6.17.0-1-generic
+expect 1 "$elisactl" --root "$root" check
+says "missing: kernel: KVM's functions are those that the module knows (no types"
+says 'not tested'
+mkdir -p "$root/sys/kernel/btf"
+functions()
+{
+	"${0%/*}/make_btf.py" "$root/sys/kernel/btf" "$@"
+	"$elisactl" --root "$root" check >"$root/said" || true
+	output=$(cat "$root/said")
+}
+functions
+says "ok: kernel: KVM's functions are those that the module knows (the types"
+functions vmx_vcpu_run='struct kvm_vcpu *, int, int'
+says "ok: kernel: KVM's functions"
+functions vmx_handle_exit='struct kvm_vcpu *'
+says 'kvm_intel:vmx_handle_exit is "int (struct kvm_vcpu *)", not "int (struct kvm_vcpu *, fastpath_t)"'
+functions kvm_put_kvm='struct kvm_vcpu *'
+says 'kvm:kvm_put_kvm is "void (struct kvm_vcpu *)", not "void (struct kvm *)"'
+functions vmx_vcpu_run='u64, struct kvm_vcpu *'
+says 'kvm_intel:vmx_vcpu_run is "fastpath_t (u64, struct kvm_vcpu *)"'
+functions kvm_put_kvm=
+says "missing: kernel: KVM's functions are those that the module knows (no types"
+functions
+head -c 300 "$root/sys/kernel/btf/kvm" >"$root/short"
+cp "$root/short" "$root/sys/kernel/btf/kvm"
+expect 1 "$elisactl" --root "$root" check
+says "missing: kernel: KVM's functions are those that the module knows (no types"
+# one that was tested may lack them; what they say counts there, too
+put proc/sys/kernel/osrelease 6.12.117+deb13-amd64
+expect 1 "$elisactl" --root "$root" check
+says "ok: kernel: KVM's functions"
+functions kvm_put_kvm='struct kvm_vcpu *'
+says "missing: kernel: KVM's functions are those that the module knows (kvm:kvm_put_kvm"
+rm -r "$root/sys/kernel/btf"
 
 good_host
 rm "$root/sys/module/elisa/initstate"

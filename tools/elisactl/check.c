@@ -11,9 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <elisa/cpu_bugs.h>
 #include <elisa/kvm_hooks.h>
+#include <elisa/prototype.h>
 #include "elisactl.h"
 
 struct check {
@@ -193,6 +195,107 @@ static void check_cpu(struct check *check)
 	check_flag(check, "flags", "xsave", newer);
 }
 
+struct types {
+	struct elisa_btf btf;
+	char *data;
+};
+
+/* The kernel's types or a module's, as the kernel shows them. The caller frees them, also if false. */
+static bool read_types(const struct check *check, const char *name, struct types *types,
+		       const struct elisa_btf *base)
+{
+	size_t size = 0, whole = 0;
+	struct stat status;
+	ssize_t got = 1;
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/kernel/btf/%s", name);
+	fd = open_below(check, path);
+	if (fd < 0)
+		return false;
+	if (!fstat(fd, &status) && status.st_size > 0)
+		whole = (size_t)status.st_size;
+	types->data = malloc(whole + 1);
+	while (types->data && got > 0 && size < whole) {
+		got = read(fd, types->data + size, whole - size);
+		size += got > 0 ? (size_t)got : 0;
+	}
+	close(fd);
+	if (!types->data || !elisa_btf_open(&types->btf, types->data, size, base))
+		return false;
+	elisa_btf_index(&types->btf, calloc(types->btf.count + 1, sizeof(*types->btf.at)));
+	return true;
+}
+
+static void free_types(struct types *types)
+{
+	free(types->btf.at);
+	free(types->data);
+}
+
+static const struct {
+	const char *module, *function, *prototype;
+} known[] = {
+#define KNOWN(id, module, function, prototype) {module, function, prototype},
+	ELISA_KVM_HOOKS(KNOWN) ELISA_KVM_CALLS(KNOWN)
+#undef KNOWN
+};
+
+/* Are all of KVM's functions known? @wrong: what is wrong with one of them, or "". */
+static bool compare(const struct elisa_btf *kvm, const struct elisa_btf *intel, char *wrong,
+		    size_t size)
+{
+	char found[ELISA_PROTOTYPE_MAX];
+	bool all = true;
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]) && !wrong[0]; i++) {
+		if (!elisa_prototype(strcmp(known[i].module, "kvm") ? intel : kvm,
+				     known[i].function, found))
+			all = false;
+		else if (!elisa_prototype_is(found, known[i].prototype))
+			snprintf(wrong, size, "%s:%s is \"%s\", not \"%s\"", known[i].module,
+				 known[i].function, found, known[i].prototype);
+	}
+	return all;
+}
+
+static bool compare_types(const struct check *check, char *wrong, size_t size)
+{
+	struct types kernel = {.data = NULL}, kvm = {.data = NULL}, intel = {.data = NULL};
+	bool all;
+
+	wrong[0] = 0;
+	all = read_types(check, "vmlinux", &kernel, NULL) &&
+	      read_types(check, "kvm", &kvm, &kernel.btf) &&
+	      read_types(check, "kvm_intel", &intel, &kernel.btf) &&
+	      compare(&kvm.btf, &intel.btf, wrong, size);
+	free_types(&intel);
+	free_types(&kvm);
+	free_types(&kernel);
+	return all;
+}
+
+/* As elisa_prototypes_check() in the module. */
+static void check_functions(struct check *check, const char *release)
+{
+	bool tested = elisa_kernel_is_tested(release), has_types;
+	char wrong[512];
+
+	has_types = compare_types(check, wrong, sizeof(wrong));
+	report(check, !wrong[0] && (tested || has_types || check->module_loaded),
+	       "kernel: KVM's functions are those that the module knows",
+	       has_types ?
+		       "boot another kernel, or port the module (docs/porting.md)" :
+		       "boot a kernel with CONFIG_DEBUG_INFO_BTF_MODULES, load kvm_intel, or boot "
+		       "a kernel that was tested",
+	       "%s; the kernel was %stested",
+	       wrong[0]	 ? wrong :
+	       has_types ? "the types below /sys/kernel/btf are right" :
+			   "no types of all of them below /sys/kernel/btf",
+	       tested ? "" : "not ");
+}
+
 static void check_kernel(struct check *check)
 {
 	unsigned int major = 0, minor = 0;
@@ -201,9 +304,10 @@ static void check_kernel(struct check *check)
 
 	read_line(check, "/proc/sys/kernel/osrelease", line, sizeof(line));
 	supported = sscanf(line, "%u.%u", &major, &minor) == 2 &&
-		    ((major == 6 && minor >= 1 && minor <= 12) || check->module_loaded);
-	report(check, supported, "kernel release",
-	       "boot a kernel from 6.1 to 6.12, or port the module (host/compat.h)", "%s", line);
+		    (major > 6 || (major == 6 && minor >= 1));
+	report(check, supported || check->module_loaded, "kernel release",
+	       "boot a kernel from 6.1 on", "%s", line);
+	check_functions(check, line);
 
 	read_line(check, "/proc/sys/kernel/ftrace_enabled", line, sizeof(line));
 	report(check, !strcmp(line, "1"), "kernel: function tracing",
@@ -212,7 +316,7 @@ static void check_kernel(struct check *check)
 	       "kernel.ftrace_enabled is %s", line[0] ? line : "missing");
 }
 
-#define HOOKED(id, module, function) function " [" module "] ",
+#define HOOKED(id, module, function, prototype) function " [" module "] ",
 static const char *const hooked[] = {ELISA_KVM_HOOKS(HOOKED)};
 
 static bool is_hooked(const char *line)

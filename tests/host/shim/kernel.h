@@ -574,6 +574,7 @@ struct kvm_memory_slot {
 struct kvm {
 	struct mm_struct *mm;
 	struct kvm_memory_slot slots[SHIM_MEMSLOTS];
+	bool confidential, own_counters;
 };
 struct kvm_vcpu {
 	int vcpu_idx;
@@ -597,11 +598,16 @@ static inline unsigned long __gfn_to_hva_memslot(const struct kvm_memory_slot *s
 /* ---- in the place of host/compat.h, which is about ftrace and kernel versions */
 #define ELISA_HOST_COMPAT_H
 #define ELISA_MEMORY_FAILURE_EVENT    "memory_failure_event"
+#define ELISA_MEM_GUEST_MEMFD	      4u
+#define elisa_is_confidential(kvm)    ((kvm)->confidential)
+#define elisa_has_own_counters(kvm)   ((kvm)->own_counters)
 #define elisa_pin_page(address, page) pin_user_pages(address, 1, FOLL_WRITE | FOLL_LONGTERM, page)
 
 /* ---- in the place of host/vmx.h: a VMCS that is an array */
 #define ELISA_HOST_VMX_H
 #define SECONDARY_VM_EXEC_CONTROL	      0x401e
+#define CR4_GUEST_HOST_MASK		      0x6000
+#define GUEST_CR4			      0x6804
 #define VM_EXIT_REASON			      0x4402
 #define EPT_POINTER			      0x201a
 #define GUEST_CS_AR_BYTES		      0x4816
@@ -656,9 +662,9 @@ enum {
 #define ARCH_LBR_CTL_LBREN 1ULL
 extern bool shim_cpu_has[2];
 extern u64 shim_trace_msr[2]; /* it must not be read where the processor does not have it */
-#define boot_cpu_has(feature)	(shim_cpu_has[feature])
-#define static_cpu_has(feature) (shim_cpu_has[feature])
-#define rdmsrl(msr, to)                         \
+#define boot_cpu_has(feature)	     (shim_cpu_has[feature])
+#define cpu_feature_enabled(feature) (shim_cpu_has[feature])
+#define rdmsrq(msr, to)                         \
 	do {                                    \
 		shim_assert(shim_cpu_has[msr]); \
 		(to) = shim_trace_msr[msr];     \
