@@ -249,9 +249,9 @@ struct elisa_hc_evict {
 #define ELISA_MAX_PLACES 256
 struct elisa_hc_places {
 	__u32 id;
-	__u32 count;  /* 1 .. ELISA_MAX_PLACES */
-	__u64 offset; /* in the object area, page aligned */
-	__u64 size;   /* of each, pages */
+	__u32 count;   /* 1 .. ELISA_MAX_PLACES */
+	__u64 offset;  /* in the object area, page aligned */
+	__u64 size;    /* of each, pages */
 	__u32 per_vmm; /* places without a ticket that the VMs of one VMM may have; 0: all */
 	__u32 pad;
 };

@@ -102,8 +102,8 @@ struct elisa_ioc_places {
 	struct elisa_status status;
 	__u32 id;
 	__u32 count;
-	__u64 offset; /* in the object area, bytes, page aligned */
-	__u64 size;   /* of each, bytes, multiple of the page size */
+	__u64 offset;  /* in the object area, bytes, page aligned */
+	__u64 size;    /* of each, bytes, multiple of the page size */
 	__u32 per_vmm; /* places without a ticket that the VMs of one VMM may have; 0: all */
 	__u32 pad;
 };
