@@ -67,27 +67,53 @@ static inline enum elisa_btf_kind elisa_btf_kind(const struct elisa_btf_type *ty
 	return (enum elisa_btf_kind)(type->info >> 24 & 31);
 }
 
+/* Bytes behind a type of this kind. */
+static inline __u32 elisa_btf_extra(enum elisa_btf_kind kind)
+{
+	switch (kind) {
+	case ELISA_BTF_INT:
+	case ELISA_BTF_VAR:
+	case ELISA_BTF_DECL_TAG:
+		return 4;
+	case ELISA_BTF_ARRAY:
+		return 12;
+	default:
+		return 0;
+	}
+}
+
+/* Bytes of each of its members. */
+static inline __u32 elisa_btf_member(enum elisa_btf_kind kind)
+{
+	switch (kind) {
+	case ELISA_BTF_ENUM:
+	case ELISA_BTF_FUNC_PROTO:
+		return 8;
+	case ELISA_BTF_STRUCT:
+	case ELISA_BTF_UNION:
+	case ELISA_BTF_DATASEC:
+	case ELISA_BTF_ENUM64:
+		return 12;
+	default:
+		return 0;
+	}
+}
+
 /* The type at @offset, and where the next one begins. False: there is none. */
 static inline bool elisa_btf_read(const struct elisa_btf *btf, __u32 offset,
 				  struct elisa_btf_type *type, __u32 *next)
 {
-	/* bytes behind each kind: of all, and of each member */
-	static const __u8 size[ELISA_BTF_KINDS] = {[ELISA_BTF_INT] = 4,
-						   [ELISA_BTF_ARRAY] = 12,
-						   [ELISA_BTF_VAR] = 4,
-						   [ELISA_BTF_DECL_TAG] = 4};
-	static const __u8 each[ELISA_BTF_KINDS] = {
-		[ELISA_BTF_STRUCT] = 12,    [ELISA_BTF_UNION] = 12,   [ELISA_BTF_ENUM] = 8,
-		[ELISA_BTF_FUNC_PROTO] = 8, [ELISA_BTF_DATASEC] = 12, [ELISA_BTF_ENUM64] = 12};
+	enum elisa_btf_kind kind;
 	__u32 left, more;
 
 	if (offset > btf->types_size || btf->types_size - offset < sizeof(*type))
 		return false;
 	memcpy(type, btf->types + offset, sizeof(*type));
-	if (elisa_btf_kind(type) >= ELISA_BTF_KINDS)
+	kind = elisa_btf_kind(type);
+	if (kind >= ELISA_BTF_KINDS)
 		return false;
 	left = btf->types_size - offset - (__u32)sizeof(*type);
-	more = size[elisa_btf_kind(type)] + each[elisa_btf_kind(type)] * (type->info & 0xffff);
+	more = elisa_btf_extra(kind) + elisa_btf_member(kind) * (type->info & 0xffff);
 	if (more > left)
 		return false;
 	*next = offset + (__u32)sizeof(*type) + more;
@@ -173,7 +199,7 @@ static inline void elisa_prototype_add(char *text, const char *more)
 /* The name of a type as C has it, without const and the like. */
 static inline void elisa_prototype_type(const struct elisa_btf *btf, __u32 number, char *text)
 {
-	struct elisa_btf_type type = {0};
+	struct elisa_btf_type type;
 	unsigned int stars = 0, steps;
 	__u32 members;
 

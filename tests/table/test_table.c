@@ -240,7 +240,8 @@ static void a_buffer_that_changes(void **state)
 	assert_int_equal(call(1, TABLE_PUT, "quiet", "unharmed"), 0);
 	before_ = elisa_pool_used(&table.pool, 1);
 	assert_int_equal(elisa_test_hostile(guest[0], 1), 0);
-	for (long i = 0; i < 20000; i++) {
+	/* where the other thread does not get the processor, for longer */
+	for (long i = 0; i < 20000 || (done <= 100 && i < 5000000); i++) {
 		const struct elisa_result result = elisa_test_call(
 			guest[0], 0, i / 7 % 3, i % 64, 1 + i % 3, i * 7 % 4096, i * 13 % 300, 0);
 
