@@ -140,7 +140,7 @@ case $(sed -n 's/.*vmnet=\([a-z]*\).*/\1/p' /proc/cmdline) in
 manager)
 	cat >/config.json <<-'END'
 	{"ports": [{"name": "first", "open": true}, {"name": "second", "open": true}, {"name": "third", "open": true}],
-	 "queues": 2, "port_mib": 8}
+	 "queues": 2, "port_mib": 8, "open_ports_per_vm": 2}
 	END
 	until elisa-vmnet --config /config.json --switch /vmnet_switch.so --report /report.json; do
 		sleep 1
