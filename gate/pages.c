@@ -2,8 +2,9 @@
 /*
  * Writes every page that the modules can make to standard output: for each slot gate-in and
  * gate-out, the sub stubs, and the guest's stubs with the offset to call. Their checksum is in
- * pages.sha256. So a machine that builds the modules knows that its compiler makes of gate_page.c what
- * was proven elsewhere, without the prover and its disassembler. It needs no C library either.
+ * pages.sha256. So a machine that builds the modules knows that its compiler makes of gate_page.c
+ * what was proven elsewhere, without the prover and its disassembler. It needs no C library
+ * either.
  */
 #include "gate_page.h"
 

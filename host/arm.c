@@ -64,7 +64,8 @@ static void say_why(struct hook *hook, int error)
 
 	if (error == -EBUSY)
 		pr_err_ratelimited(
-			"a livepatch, a probe that redirects or a BPF program (fentry, fexit) has %s%s\n",
+			"a livepatch, a probe that redirects or a BPF program (fentry, fexit) "
+			"has %s%s\n",
 			name, hook->count > 1 ? " or one of its kind" : "");
 	else
 		pr_err_ratelimited("ftrace cannot hook %s (%d)\n", name, error);

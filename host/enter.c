@@ -113,7 +113,9 @@ static void end_stashed(struct elisa_vcpu *vcpu, enum elisa_call_error error)
 	request_events_at_entry(vcpu->kvm_vcpu);
 }
 
-/* While VMFUNC is on the guest changes no bit of CR4 that the predicate is about without an exit. */
+/*
+ * While VMFUNC is on the guest changes no bit of CR4 that the predicate is about without an exit.
+ */
 static void watch_cr4(void)
 {
 	u64 mask = vmcs_get(CR4_GUEST_HOST_MASK), more = elisa_watched_cr4() & ~mask;

@@ -58,8 +58,8 @@ enum elisa_apt {
 #define APT_PAGE	0xe7ULL /* ... and dirty; bit 7 is PAT in a PTE, PS in a PDPTE */
 
 /*
- * EPT, SDM table 29-1 ff. Where KVM has mode-based execute control on, bit 2 is about linear addresses
- * of the supervisor only, and bit 10 about those of users. Elsewhere bit 10 is ignored.
+ * EPT, SDM table 29-1 ff. Where KVM has mode-based execute control on, bit 2 is about linear
+ * addresses of the supervisor only, and bit 10 about those of users. Elsewhere bit 10 is ignored.
  */
 #define EPT_READ	1ULL
 #define EPT_WRITE	2ULL
@@ -86,9 +86,9 @@ static inline __u64 ept_table(__u64 physical)
 }
 
 /*
- * An entry of a context's PML4, whose rights are those of all that is below it. With control by mode
- * no address of the supervisor can be executed in gate or sub, whatever tables it is in; and those of
- * users it cannot execute for SMEP.
+ * An entry of a context's PML4, whose rights are those of all that is below it. With control by
+ * mode no address of the supervisor can be executed in gate or sub, whatever tables it is in; and
+ * those of users it cannot execute for SMEP.
  */
 static inline __u64 ept_root_entry(__u64 physical, bool by_mode)
 {

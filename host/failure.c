@@ -71,7 +71,8 @@ static bool exchange_failed(struct elisa_attachment *a)
 
 /*
  * The donation after @run, or the first one; NULL: there is none, or the attachment is shut. An
- * attachment that is not shut only gets donations, so @run is still in its list. Under export->lock.
+ * attachment that is not shut only gets donations, so @run is still in its list. Under
+ * export->lock.
  */
 static struct elisa_run *donation_after(struct elisa_attachment *a, struct elisa_run *run)
 {

@@ -74,8 +74,8 @@ void elisa_kick_end(struct elisa_kick *kick)
 }
 
 /*
- * After this no vCPU uses what it remembers of @export's tables. The caller has no spinlock, and none
- * is held here for longer than one attachment takes. A context that is shown meanwhile is in
+ * After this no vCPU uses what it remembers of @export's tables. The caller has no spinlock, and
+ * none is held here for longer than one attachment takes. A context that is shown meanwhile is in
  * `forget` already, and its CPUs have never walked its tables.
  */
 void elisa_flush_export(struct elisa_export *export)

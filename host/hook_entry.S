@@ -4,10 +4,11 @@
  * path of every VM on the host, and in each vCPU ioctl (vcpu_load()), must cost next to nothing for
  * a vCPU that is not set up: five instructions.
  *
- * On entry RDI is the vCPU and the return address lies in the hooked function, past its
- * ftrace site. Arguments belong to the hooked function, and none has more than two. R11 holds nothing
- * at the first instruction of a function, as for ftrace's own trampolines, nor do RAX and the others
- * that a function may change. ftrace comes here by CALL or RET, never by an indirect branch: no ENDBR.
+ * On entry RDI is the vCPU and the return address lies in the hooked function, past its ftrace
+ * site. Arguments belong to the hooked function, and none has more than two. R11 holds nothing at
+ * the first instruction of a function, as for ftrace's own trampolines, nor do RAX and the others
+ * that a function may change. ftrace comes here by CALL or RET, never by an indirect branch: no
+ * ENDBR.
  */
 #include <linux/linkage.h>
 #include <linux/objtool.h>

@@ -24,8 +24,6 @@ struct call {
 	struct elisa_vcpu *vcpu;
 	struct kvm_vcpu *kvm_vcpu;
 	struct elisa_hc_page *page; /* our copy */
-	enum elisa_may may;
-	bool may_sleep; /* on the VMM's memory */
 };
 
 static int hello(struct call *call)
@@ -202,14 +200,18 @@ static int dispatch(struct call *call)
 {
 	struct elisa_hc_page *p = call->page;
 	struct elisa_export *export;
+	enum elisa_may may;
 	u32 id;
 	int r;
 
 	p->why = ELISA_OK;
 	p->value = 0;
-	if (call->may == ELISA_MAY_NOT)
+	/* asked after the copy, which may have slept */
+	call->vcpu = elisa_vcpu_find(call->kvm_vcpu);
+	may = call->vcpu ? ELISA_MAY : elisa_vm_may_speak(call->kvm_vcpu->kvm);
+	if (may == ELISA_MAY_NOT)
 		return dispatch_ungranted(call);
-	if (call->may == ELISA_MAY_NOT_MORE)
+	if (may == ELISA_MAY_NOT_MORE)
 		return elisa_fail(-EDQUOT, &p->why, ELISA_WHY_QUOTA, &p->value, ELISA_VMS_PER_VMM);
 	r = elisa_vcpu_get(call->kvm_vcpu, &call->vcpu, &p->why, &p->value);
 	if (r)
@@ -278,15 +280,15 @@ u64 elisa_hypercall_debt(struct kvm_vcpu *kvm_vcpu)
 }
 
 /*
- * A VMM can have a thread that touches its memory sleep for as long as it likes. A VM that nothing is
- * granted must not keep the module from going by that: its page is there, for its guest has written
- * it, or the call fails.
+ * A VMM can have a thread that touches its memory sleep for as long as it likes. A VM that nothing
+ * is granted must not keep the module from going by that. Its page is there, for its guest has
+ * written it; if it is not, the call fails.
  */
 static int copy_in(struct call *call, unsigned long hva)
 {
 	const void __user *from = (const void __user *)hva;
 
-	if (!call->may_sleep)
+	if (!elisa_grant_rights(call->kvm_vcpu->kvm->mm))
 		return copy_from_user_nofault(call->page, from, PAGE_SIZE);
 	return copy_from_user(call->page, from, PAGE_SIZE) ? -EFAULT : 0;
 }
@@ -295,7 +297,7 @@ static int copy_out(struct call *call, unsigned long hva)
 {
 	void __user *to = (void __user *)hva;
 
-	if (!call->may_sleep)
+	if (!elisa_grant_rights(call->kvm_vcpu->kvm->mm))
 		return copy_to_user_nofault(to, call->page, PAGE_SIZE);
 	return copy_to_user(to, call->page, PAGE_SIZE) ? -EFAULT : 0;
 }
@@ -325,9 +327,6 @@ static int hypercall(struct kvm_vcpu *kvm_vcpu, u64 *wait)
 	call.page = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
 	if (!call.page)
 		return -ENOMEM;
-	call.vcpu = elisa_vcpu_find(kvm_vcpu);
-	call.may_sleep = elisa_grant_rights(kvm_vcpu->kvm->mm);
-	call.may = call.vcpu ? ELISA_MAY : elisa_vm_may_speak(kvm_vcpu->kvm);
 	r = copy_in(&call, hva);
 	if (!r) {
 		called = call.page->call;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM's functions are found by name. What such a name stands for the kernel's type information says, as
- * sysfs shows it: a function that has other arguments than this module knows is neither hooked nor
- * called. A kernel that was tested may lack that information. Any other is accepted if all of its
- * functions are right, and with a notice: types say nothing about meaning (docs/porting.md).
+ * KVM's functions are found by name. What such a name stands for the kernel's type information
+ * says, as sysfs shows it: a function that has other arguments than this module knows is neither
+ * hooked nor called. A kernel that was tested may lack that information. Any other is accepted if
+ * all of its functions are right, and with a notice: types say nothing about meaning
+ * (docs/porting.md).
  */
 #include <linux/err.h>
 #include <linux/file.h>
@@ -93,7 +94,8 @@ static int compare(const struct elisa_btf *btf, const char *module)
 				known[i].function);
 			r = r ?: -ENOENT;
 		} else if (!elisa_prototype_is(found, known[i].prototype)) {
-			pr_err("\"%s:%s\" of this KVM is \"%s\", and not \"%s\": kernel not supported\n",
+			pr_err("\"%s:%s\" of this KVM is \"%s\", and not \"%s\": "
+			       "kernel not supported\n",
 			       module, known[i].function, found, known[i].prototype);
 			r = -EOPNOTSUPP;
 		}
@@ -144,7 +146,8 @@ int elisa_prototypes_check(void)
 		return 0;
 	}
 	if (r) {
-		pr_err("kernel %s was not tested with this module, and has no types (BTF) of all functions to check\n",
+		pr_err("kernel %s was not tested with this module, and has no types (BTF) of "
+		       "all functions to check\n",
 		       release);
 		return -EOPNOTSUPP;
 	}

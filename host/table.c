@@ -448,9 +448,9 @@ static void context_root(struct elisa_context *c, enum elisa_where where, bool b
 }
 
 /*
- * All of an attachment on one vCPU but the object and how much is donated, which change: the caller
- * adds them under their locks. On error it frees the context. In the vCPU's hypercall, so that its VMCS
- * is the current one.
+ * All of an attachment on one vCPU but the object and how much is donated, which change: the
+ * caller adds them under their locks. On error it frees the context. In the vCPU's hypercall, so
+ * that its VMCS is the current one.
  */
 int elisa_context_build(struct elisa_context *c)
 {

@@ -14,6 +14,7 @@
  *   contexts whose vCPU was on its way out of them when they ended (sync.c)
  *   the list pages of vCPUs that are attached to nothing any more
  */
+#include <linux/err.h>
 #include <linux/hash.h>
 #include <linux/rculist.h>
 #include <linux/sched/mm.h>
@@ -227,18 +228,18 @@ static void vm_leave(struct elisa_vm *vm)
 }
 
 /*
- * The VM of a vCPU that speaks for the first time, or NULL. The vCPU's thread is in the hypercall,
- * so the VM stays in the list until the vCPU is in the VM's list.
+ * The VM of a vCPU that speaks for the first time, or an error. The vCPU's thread is in the
+ * hypercall, so the VM stays in the list until the vCPU is in the VM's list.
  */
 static struct elisa_vm *vm_of(struct kvm *kvm)
 {
 	struct elisa_vm *vm, *fresh = vm_new(kvm);
 
 	if (!fresh)
-		return NULL;
+		return ERR_PTR(-ENOMEM);
 	vm = vm_enter(fresh);
 	elisa_vm_put(fresh);
-	return vm;
+	return vm ?: ERR_PTR(-EDQUOT);
 }
 
 /* Into its VM's list, if the VM may have one more. */
@@ -264,6 +265,7 @@ static bool vcpu_enter(struct elisa_vcpu *vcpu)
 int elisa_vcpu_get(struct kvm_vcpu *kvm_vcpu, struct elisa_vcpu **found, u32 *why, u64 *value)
 {
 	struct elisa_vcpu *vcpu = elisa_vcpu_find(kvm_vcpu);
+	int r;
 
 	*found = vcpu;
 	if (vcpu)
@@ -272,9 +274,12 @@ int elisa_vcpu_get(struct kvm_vcpu *kvm_vcpu, struct elisa_vcpu **found, u32 *wh
 	if (!vcpu)
 		return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
 	vcpu->vm = vm_of(kvm_vcpu->kvm);
-	if (!vcpu->vm) {
+	if (IS_ERR(vcpu->vm)) {
+		r = PTR_ERR(vcpu->vm);
 		kfree(vcpu);
-		return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
+		if (r == -ENOMEM)
+			return elisa_fail(r, why, ELISA_WHY_NO_MEMORY, value, 0);
+		return elisa_fail(r, why, ELISA_WHY_QUOTA, value, ELISA_VMS_PER_VMM);
 	}
 	vcpu->kvm_vcpu = kvm_vcpu;
 	vcpu->cpu = -1;

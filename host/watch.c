@@ -67,10 +67,11 @@ void elisa_watch_end(struct elisa_vcpu *vcpu)
 
 /*
  * For how long the call under way has been kept from running in all, with the time since @since. A
- * VMM that runs the vCPU for a moment, again and again, gains nothing by that. What was before counts
- * if it is known to be the same call (stash.watched), which enter.c makes sure of from half the
- * time on. So a call ends at the latest when it has been suspended for 1.5 times suspend_us; and once
- * more as long if its vCPU's thread is kept from its exit hook, where time counts from the first look.
+ * VMM that runs the vCPU for a moment, again and again, gains nothing by that. What was before
+ * counts if it is known to be the same call (stash.watched), which enter.c makes sure of from half
+ * the time on. So a call ends at the latest when it has been suspended for 1.5 times suspend_us;
+ * and once more as long if its vCPU's thread is kept from its exit hook, where time counts from
+ * the first look.
  */
 static u64 kept(const struct elisa_vcpu *vcpu, u64 since, u64 now)
 {
@@ -99,8 +100,8 @@ u64 elisa_held_before_hook(const struct elisa_vcpu *vcpu, u64 now)
 }
 
 /*
- * The exit hook: has the call that it finds in @c been kept from running for too long? If the thread
- * came late the timer has ended it already, in strict mode.
+ * The exit hook: has the call that it finds in @c been kept from running for too long? If the
+ * thread came late the timer has ended it already, in strict mode.
  */
 bool elisa_is_overdue(struct elisa_vcpu *vcpu, struct elisa_context *c)
 {

@@ -87,8 +87,10 @@ static inline void rvs_copy64(uint8_t *to, const uint8_t *from)
 	rvs_copy16(to + 48, from + 48);
 }
 
-/* The CPU's own copy takes its time to begin; behind that it is faster than 8 bytes at a time. (16 at a
- * time are as fast: measured.) */
+/*
+ * The CPU's own copy takes its time to begin; behind that it is faster than 8 bytes at a time.
+ * (16 at a time are as fast: measured.)
+ */
 static inline int rvs_copy_at_once(uint8_t *to, const uint8_t *from, size_t length)
 {
 	if (length < 512)

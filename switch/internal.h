@@ -2,14 +2,15 @@
 /*
  * The switch's own memory. Nothing in it is shared with a driver. Who may write what:
  *
- * rvs, rvs_port   the owner, in control calls; senders read (all that a queue's lock protects is
- * valid for whoever holds the lock) rvs_txq         the holder of its lock rvs_rxq         the
- * holder of its lock rvs_bucket      everybody, by single atomic operations rvs_sender      that
- * sender
+ *   rvs, rvs_port      The owner, in control calls. Senders read; all that a queue's lock
+ *                      protects is valid for the sender that holds the lock.
+ *   rvs_txq, rvs_rxq   The sender that holds its lock.
+ *   rvs_bucket         All senders and the owner, by single atomic operations.
+ *   rvs_sender         That sender.
  *
  * A lock word holds 0, the holder's number + 1, or RVS_LOCK_DEAD when the queue is not attached. A
  * sender can be stopped for ever between any two instructions: what a lock protects changes by one
- * store, and whoever comes next derives the rest from that.
+ * store, and the next holder derives the rest from that.
  */
 #ifndef RVS_INTERNAL_H
 #define RVS_INTERNAL_H
@@ -115,7 +116,8 @@ struct rvs_sharing {
 struct rvs_port {
 	uint8_t *region;
 	uint64_t size;
-	uint64_t own_source; /* from here it may send, whatever the table says; RVS_NO_SOURCE, which is a group's: none */
+	/* from here it may send, whatever the table says; RVS_NO_SOURCE, a group's: from none */
+	uint64_t own_source;
 	uint64_t head_mask; /* what admission depends on, of bytes 6 to 13 */
 	uint32_t each;	    /* and on more: it looks at each frame */
 	uint32_t flags;

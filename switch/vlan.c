@@ -8,7 +8,7 @@
 
 enum {
 	NOWHERE = UINT16_MAX,
-	NOBODY,
+	NO_NETWORK,
 };
 
 static int is_used(struct rvs *rvs, uint32_t vlan)
@@ -53,7 +53,7 @@ enum rvif_reason rvs_vlans_join(struct rvs *rvs, uint32_t number, const struct r
 	port->has_vlans = policy->vlan || any;
 	port->vlan = policy->vlan || !any ? policy->vlan : RVS_NO_VLAN;
 	port->sends_to = any || policy->flags & RVS_ISOLATED ? NOWHERE : port->vlan;
-	port->hears = any ? NOBODY : port->vlan;
+	port->hears = any ? NO_NETWORK : port->vlan;
 	port->each |= any != 0;
 	if (policy->vlan > RVS_MAX_VLAN || rvs_in_trunk(port, 0) ||
 	    rvs_in_trunk(port, RVS_NO_VLAN)) {

@@ -595,7 +595,8 @@ static const struct program program = {
 		"  ,frames=N ,bytes=N  it sends at most so many a second\n"
 		"  ,floods=N           the same of frames to groups and unknown addresses\n"
 		"  ,isolated           it reaches no other isolated port\n"
-		"  ,share              no port may take all of its receive ring, if others send, too\n"
+		"  ,share              no port may take all of its receive ring, if others send, "
+		"too\n"
 		"\n"
 		"Exit status: 0 ended by a signal; 1 failed, or its reports could not be written;\n"
 		"2 wrong usage.\n",

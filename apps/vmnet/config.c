@@ -150,8 +150,8 @@ static int get_statics(json_object *value, struct port_config *port)
 }
 
 /*
- * Without a ticket whoever is granted the export gets the port, also while its owner restarts, and
- * without an address of its own with the owner's. That has to be said.
+ * Without a ticket the port belongs to any VM that is granted the export, also while its owner
+ * restarts; and without an address in the configuration the VM has the owner's. That has to be said.
  */
 static int check_open(const struct port_config *port)
 {

@@ -128,7 +128,7 @@ enum elisa_hc {
 	WHY(SYSTEM_RAM, "the guest kernel's own memory (guest driver)", "the value") \
 	WHY(MEMLOCK, "over the VMM's RLIMIT_MEMLOCK on the host", "the limit, in pages") \
 	WHY(UNTOLD, "the manager has not heard of so many ended attachments", "how many") \
-	WHY(PLACES_PER_VMM, "the VMs of this VMM have as many places as they may without tickets", "the limit")
+	WHY(PLACES_PER_VMM, "the VMM's VMs have as many places as they may without tickets", "the limit")
 /* clang-format on */
 #define ELISA_WHY_NUMBER(name, text, value) ELISA_WHY_##name,
 

@@ -150,13 +150,13 @@ int elisa_export_publish(struct elisa_export *export_, uint64_t entry);
 
 /*
  * Make room in the object area for memory that attachers donate (elisa_donate()): count places (1
- * to ELISA_MAX_PLACES) of size bytes each, one behind the other from offset on; offset and size are
- * multiples of ELISA_PAGE_SIZE. Each attachment made from then on takes a place until it ends; when
- * none is free, attaching fails. Attaching fails too when the VMs of its VMM have per_vmm places that no
- * ticket keeps (elisa_export_place_ticket(); 0: no limit). Once for an export. The function learns its caller's place from
- * struct elisa_self, the manager from the value of ELISA_EVENT_ATTACH.
- * Errors: -EINVAL (range), -EEXIST (something is mapped there), -EBUSY (made already), -ENOENT,
- * -ENOMEM, -EINTR.
+ * to ELISA_MAX_PLACES) of size bytes each, one behind the other from offset on; offset and size
+ * are multiples of ELISA_PAGE_SIZE. Each attachment made from then on takes a place until it ends;
+ * when none is free, attaching fails. Attaching fails too when the VMs of its VMM have per_vmm
+ * places that no ticket keeps (elisa_export_place_ticket(); 0: no limit). Once for an export. The
+ * function learns its caller's place from struct elisa_self, the manager from the value of
+ * ELISA_EVENT_ATTACH. Errors: -EINVAL (range), -EEXIST (something is mapped there), -EBUSY (made
+ * already), -ENOENT, -ENOMEM, -EINTR.
  */
 int elisa_export_places(struct elisa_export *export_, uint64_t offset, uint32_t count, size_t size,
 			uint32_t per_vmm);

@@ -57,8 +57,9 @@ struct elisa_host_list {
 };
 
 /*
- * Records grow at their end. A caller whose record is shorter than the module's gets the fields that
- * it knows; of one that is longer the module leaves the rest 0. Sizes are multiples of 8, 1024 at most.
+ * Records grow at their end. A caller whose record is shorter than the module's gets the fields
+ * that it knows; of one that is longer the module leaves the rest 0. Sizes are multiples of 8,
+ * 1024 at most.
  */
 #define ELISA_HOST_RECORD_MAX 1024
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a function of the kernel is by the kernel's own type information (BTF), for the host's module and
- * `elisactl check`: "int (struct kvm_vcpu *, bool)". Types and strings of a module come after those of the
- * kernel, and refer to them by number. Every number and length is checked: a file that is not as it
- * must be has no functions.
+ * What a function of the kernel is by the kernel's own type information (BTF), for the host's
+ * module and `elisactl check`: "int (struct kvm_vcpu *, bool)". Types and strings of a module come
+ * after those of the kernel, and refer to them by number. Every number and length is checked: a
+ * file that is not as it must be has no functions.
  *
  * Format: the kernel's Documentation/bpf/btf.rst.
  */
@@ -165,7 +165,7 @@ static inline void elisa_btf_index(struct elisa_btf *btf, __u32 *at)
 	}
 }
 
-/* Whose type @number is, and where it is there; void is nobody's. */
+/* Whose type @number is, and where it is there; void is in no file. */
 static inline bool elisa_btf_type(const struct elisa_btf **btf, __u32 number,
 				  struct elisa_btf_type *type, __u32 *members)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A manager whose event queue is full learns of each attachment of which a call was aborted, also when that
- * attachment has ended; a guest cannot fill the host's memory with that.
+ * A manager whose event queue is full learns of each attachment of which a call was aborted, also
+ * when that attachment has ended; a guest cannot fill the host's memory with that.
  */
 #include <setjmp.h>
 #include <cmocka.h>
@@ -61,7 +61,10 @@ static u32 take(void)
 	return page.events.count;
 }
 
-/* Takes what is in the queue, and LOST. What follows is in page.events from the index returned on. */
+/*
+ * Takes what is in the queue, and LOST. What follows is in page.events from the index returned
+ * on.
+ */
 static u32 take_queue(void)
 {
 	u32 i;

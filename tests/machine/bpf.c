@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* BPF programs (fentry, fexit) and ELISA exclude each other on the functions of KVM that are hooked: the one that comes
- * second is refused, and nothing is lost of the one that is there. */
+/*
+ * BPF programs (fentry, fexit) and ELISA exclude each other on the functions of KVM that are
+ * hooked: the one that comes second is refused, and nothing is lost of the one that is there.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>

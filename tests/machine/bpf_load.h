@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* BPF programs on functions of kernel modules, as monitoring agents have them; without libbpf, which
- * a static program for the emulated machine would bring along. */
+/*
+ * BPF programs on functions of kernel modules, as monitoring agents have them; without libbpf,
+ * which a static program for the emulated machine would bring along.
+ */
 #ifndef BPF_LOAD_H
 #define BPF_LOAD_H
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The lists of a program of another release: fields that it does not know are cut off, and those that the module
- * does not have are 0. What is beyond is left alone. And what a VM's driver has said of its ABI. */
+/*
+ * The lists of a program of another release: fields that it does not know are cut off, and those
+ * that the module does not have are 0. What is beyond is left alone. And what a VM's driver has
+ * said of its ABI.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A sender that stops for ever after any one instruction of a forward, and a vNIC that changes after any
- * one: nothing is left inconsistent, nothing that was checked is read again. Runs the freestanding
- * libraries as they are.
+ * A sender that stops for ever after any one instruction of a forward, and a vNIC that changes
+ * after any one: nothing is left inconsistent, nothing that was checked is read again. Runs the
+ * freestanding libraries as they are.
  */
 #include "step.h"
 
@@ -203,7 +203,7 @@ static void detached_while_a_sender_is_inside(void **state)
 	net_free(net);
 }
 
-/* ----------------------------------------------------------------- memory that changes meanwhile */
+/* ---- memory that changes meanwhile */
 
 struct change {
 	uint8_t *at;
@@ -329,7 +329,9 @@ static void posted_changes(void **state)
 	changed_after_each_instruction(posted_jumps, 0);
 }
 
-/* Of a frame that is changed like this in the sender's memory only what was checked is delivered. */
+/*
+ * Of a frame that is changed like this in the sender's memory only what was checked is delivered.
+ */
 static void delivered_as_checked(const struct rvs_policy *policy, uint8_t *sent, uint32_t length,
 				 uint32_t at, const uint8_t *bytes, uint8_t count)
 {
@@ -383,7 +385,10 @@ static void ip_address_changes(void **state)
 	delivered_as_checked(&policy, sent, sizeof(sent), 26, (const uint8_t[]){10, 0, 0, 2}, 4);
 }
 
-/* The receiver's own driver reads where the switch did not write; here it asks for the buffer's place. */
+/*
+ * The receiver's own driver reads where the switch did not write; here it asks for the buffer's
+ * place.
+ */
 static void receive_descriptor_changes(void **state)
 {
 	struct net *net = make_net(0, 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* VLANs: who reaches whom, with which tag, what a table knows of each, and which tags nobody may
- * send. */
+/* VLANs: which port reaches which, with which tag, what a table knows of each, and which tags no
+ * port may send. */
 #include "net.h"
 
 /* The ports: of no VLAN, of VLAN 10, of VLAN 20, a trunk of both, a trunk of 10 with 20 as its

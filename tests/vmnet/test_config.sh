@@ -154,7 +154,7 @@ for rate in -1 1099511627777 '"1"'; do
 	bad "\"bytes_per_second\": $rate is no number from 0 to 1099511627776" "{\"ports\": [{\"bytes_per_second\": $rate}]}"
 done
 
-# a port for whoever comes has to be meant
+# a port for any VM that comes has to be meant
 bad 'port 1: it has no "ticket_file": any guest could take it; say "open": true' '{"ports": [{}]}'
 bad 'port 1: it has no "ticket_file"' '{"ports": [{"mac": "02:00:00:00:00:01"}]}'
 bad 'port 2: it has no "mac": any guest could take another one'"'"'s address' '{"ports": [{"open": true}, {"ticket_file": "/x"}]}'

@@ -200,7 +200,10 @@ struct types {
 	char *data;
 };
 
-/* The kernel's types or a module's, as the kernel shows them. The caller frees them, also if false. */
+/*
+ * The kernel's types or a module's, as the kernel shows them. The caller frees them, also if
+ * false.
+ */
 static bool read_types(const struct check *check, const char *name, struct types *types,
 		       const struct elisa_btf *base)
 {

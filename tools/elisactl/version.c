@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which releases and versions of the ABI meet on this host: this program, the module, the VMs' drivers. */
+/*
+ * Which releases and versions of the ABI meet on this host: this program, the module, the VMs'
+ * drivers.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
