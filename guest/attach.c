@@ -19,12 +19,12 @@
 
 static int host_detach(u32 slot, struct elisa_status *status)
 {
-	struct elisa_hc_page *page = elisa_page_get(ELISA_HC_DETACH);
+	struct elisa_hc_page *page = eg_page_get(ELISA_HC_DETACH);
 	int ret;
 
 	page->detach.slot = slot;
-	ret = elisa_hypercall(page, status);
-	elisa_page_put(page);
+	ret = eg_hypercall(page, status);
+	eg_page_put(page);
 	return ret;
 }
 
@@ -33,7 +33,7 @@ static int host_detach(u32 slot, struct elisa_status *status)
  * pinned pages, which the caller must keep, and the mm, whose page-table root would become
  * another process's, which would then be the attached one.
  */
-static bool host_lets_go(struct elisa_process *process, u32 slot)
+static bool host_lets_go(struct eg_process *process, u32 slot)
 {
 	struct elisa_status status = {};
 	int ret = host_detach(slot, &status);
@@ -47,36 +47,35 @@ static bool host_lets_go(struct elisa_process *process, u32 slot)
 }
 
 /* The donated pages: let go, or left as they are. */
-static void donations_end(struct elisa_process *process, struct elisa_attachment *attachment,
-			  bool unpin)
+static void donations_end(struct eg_process *process, struct eg_attachment *attachment, bool unpin)
 {
-	struct elisa_donation *donation, *next;
+	struct eg_donation *donation, *next;
 
 	list_for_each_entry_safe(donation, next, &attachment->donations, node) {
 		if (unpin)
-			elisa_unpin(process->mm, donation->pages, donation->count);
+			eg_unpin(process->mm, donation->pages, donation->count);
 		list_del(&donation->node);
 		kvfree(donation);
 	}
 }
 
 /* Cannot fail: what the host could not let go of stays pinned for ever. */
-static void attachment_end(struct elisa_process *process, struct elisa_attachment *attachment)
+static void attachment_end(struct eg_process *process, struct eg_attachment *attachment)
 {
 	bool gone = host_lets_go(process, attachment->slot);
 
 	if (gone)
-		elisa_unpin(process->mm, attachment->pages, attachment->count);
+		eg_unpin(process->mm, attachment->pages, attachment->count);
 	donations_end(process, attachment, gone);
-	elisa_vcpus_release();
+	eg_vcpus_release();
 	list_del(&attachment->node);
 	kvfree(attachment);
 }
 
 /* Ends a process's attachments: those of a file, or all. */
-void elisa_detach_all(struct elisa_process *process, struct elisa_file *file)
+void eg_detach_all(struct eg_process *process, struct eg_file *file)
 {
-	struct elisa_attachment *attachment, *next;
+	struct eg_attachment *attachment, *next;
 
 	mutex_lock(&process->lock);
 	list_for_each_entry_safe(attachment, next, &process->attachments, node)
@@ -85,10 +84,10 @@ void elisa_detach_all(struct elisa_process *process, struct elisa_file *file)
 	mutex_unlock(&process->lock);
 }
 
-static struct elisa_attachment *attachment_of(struct elisa_process *process,
-					      struct elisa_file *file, u32 slot)
+static struct eg_attachment *attachment_of(struct eg_process *process, struct eg_file *file,
+					   u32 slot)
 {
-	struct elisa_attachment *attachment;
+	struct eg_attachment *attachment;
 
 	list_for_each_entry(attachment, &process->attachments, node)
 		if (attachment->slot == slot && attachment->file == file)
@@ -96,21 +95,21 @@ static struct elisa_attachment *attachment_of(struct elisa_process *process,
 	return NULL;
 }
 
-int elisa_detach(struct elisa_file *file, struct elisa_ioc_detach *arg)
+int eg_detach(struct eg_file *file, struct elisa_ioc_detach *arg)
 {
-	struct elisa_process *process = READ_ONCE(file->process);
-	struct elisa_attachment *attachment;
-	int ret = elisa_fail(&arg->status, ELISA_WHY_NO_ATTACHMENT, arg->slot, -ENOENT);
+	struct eg_process *process = READ_ONCE(file->process);
+	struct eg_attachment *attachment;
+	int ret = eg_refuse(&arg->status, -ENOENT, ELISA_WHY_NO_ATTACHMENT, arg->slot);
 
 	if (arg->pad)
-		return elisa_fail(&arg->status, ELISA_WHY_FIELD, arg->pad, -EINVAL);
+		return eg_refuse(&arg->status, -EINVAL, ELISA_WHY_FIELD, arg->pad);
 	if (!process)
 		return ret;
 	mutex_lock(&process->lock);
 	attachment = attachment_of(process, file, arg->slot);
 	if (attachment) {
 		attachment_end(process, attachment);
-		ret = elisa_fail(&arg->status, ELISA_OK, 0, 0);
+		ret = eg_refuse(&arg->status, 0, ELISA_OK, 0);
 	}
 	mutex_unlock(&process->lock);
 	return ret;
@@ -126,16 +125,16 @@ static int attach_check(const struct elisa_ioc_attach *arg, struct elisa_status 
 	 */
 	if (!(arg->flags & ELISA_ATTACH_TRUST_MANAGER) &&
 	    (cr4 & (X86_CR4_FSGSBASE | X86_CR4_OSXSAVE)) != (X86_CR4_FSGSBASE | X86_CR4_OSXSAVE))
-		return elisa_fail(status, ELISA_WHY_VCPU_STATE, cr4, -EOPNOTSUPP);
+		return eg_refuse(status, -EOPNOTSUPP, ELISA_WHY_VCPU_STATE, cr4);
 	if ((arg->flags & ~ELISA_ATTACH_FLAGS) || arg->pad)
-		return elisa_fail(status, ELISA_WHY_FIELD, arg->flags | arg->pad, -EINVAL);
+		return eg_refuse(status, -EINVAL, ELISA_WHY_FIELD, arg->flags | arg->pad);
 	if (!PAGE_ALIGNED(arg->exchange) || !arg->exchange != !arg->exchange_length)
-		return elisa_fail(status, ELISA_WHY_ADDRESS, arg->exchange, -EINVAL);
+		return eg_refuse(status, -EINVAL, ELISA_WHY_ADDRESS, arg->exchange);
 	if (!PAGE_ALIGNED(arg->exchange_length) ||
 	    arg->exchange_length > ELISA_EXCHANGE_MAX_PAGES * PAGE_SIZE)
-		return elisa_fail(status, ELISA_WHY_RANGE, arg->exchange_length, -EINVAL);
+		return eg_refuse(status, -EINVAL, ELISA_WHY_RANGE, arg->exchange_length);
 	if (arg->exchange > TASK_SIZE_MAX - arg->exchange_length)
-		return elisa_fail(status, ELISA_WHY_ADDRESS, arg->exchange, -EFAULT);
+		return eg_refuse(status, -EFAULT, ELISA_WHY_ADDRESS, arg->exchange);
 	return 0;
 }
 
@@ -147,10 +146,10 @@ static u64 user_root(struct mm_struct *mm)
 	return boot_cpu_has(X86_FEATURE_PTI) ? root + PAGE_SIZE : root;
 }
 
-static int host_attach(struct elisa_attachment *attachment, struct mm_struct *mm,
+static int host_attach(struct eg_attachment *attachment, struct mm_struct *mm,
 		       struct elisa_ioc_attach *arg)
 {
-	struct elisa_hc_page *page = elisa_page_get(ELISA_HC_ATTACH);
+	struct elisa_hc_page *page = eg_page_get(ELISA_HC_ATTACH);
 	u32 i;
 	int ret;
 
@@ -162,13 +161,13 @@ static int host_attach(struct elisa_attachment *attachment, struct mm_struct *mm
 	page->attach.exchange_pages = attachment->count;
 	for (i = 0; i < attachment->count; i++)
 		page->attach.exchange[i] = page_to_phys(attachment->pages[i]);
-	ret = elisa_hypercall(page, &arg->status);
+	ret = eg_hypercall(page, &arg->status);
 	attachment->slot = page->attach.slot;
 	arg->slot = page->attach.slot;
 	arg->mode = page->attach.mode;
 	arg->export_flags = page->attach.export_flags;
 	arg->place = page->attach.place;
-	elisa_page_put(page);
+	eg_page_put(page);
 	if (!ret && WARN_ON_ONCE(attachment->slot >= ELISA_SLOTS))
 		ret = -EPROTO;
 	return ret;
@@ -193,8 +192,8 @@ static unsigned int stub_flags(const struct elisa_ioc_attach *arg)
 }
 
 /* The host has given a slot: make it callable. The attachment is the process's after it. */
-static int attach_publish(struct elisa_process *process, struct elisa_attachment *attachment,
-			  void *stub, struct elisa_ioc_attach *arg)
+static int attach_publish(struct eg_process *process, struct eg_attachment *attachment, void *stub,
+			  struct elisa_ioc_attach *arg)
 {
 	u32 slot = attachment->slot;
 	u64 base = ELISA_WINDOW_BASE + slot * ELISA_SLOT_SIZE;
@@ -211,18 +210,18 @@ static int attach_publish(struct elisa_process *process, struct elisa_attachment
 	if (!process->window) { /* another thread has unmapped it meanwhile */
 		mutex_unlock(&process->lock);
 		mmap_read_unlock(process->mm);
-		return elisa_fail(&arg->status, ELISA_WHY_WINDOW, ELISA_WINDOW_BASE, -EADDRINUSE);
+		return eg_refuse(&arg->status, -EADDRINUSE, ELISA_WHY_WINDOW, ELISA_WINDOW_BASE);
 	}
-	elisa_window_set_stub(process, slot, stub, entry);
+	eg_window_set_stub(process, slot, stub, entry);
 	list_add_tail(&attachment->node, &process->attachments);
 	mutex_unlock(&process->lock);
 	mmap_read_unlock(process->mm);
 	return 0;
 }
 
-static struct elisa_attachment *attachment_new(struct elisa_file *file, u32 count)
+static struct eg_attachment *attachment_new(struct eg_file *file, u32 count)
 {
-	struct elisa_attachment *attachment;
+	struct eg_attachment *attachment;
 
 	attachment = kvzalloc(struct_size(attachment, pages, count), GFP_KERNEL_ACCOUNT);
 	if (attachment) {
@@ -234,22 +233,22 @@ static struct elisa_attachment *attachment_new(struct elisa_file *file, u32 coun
 }
 
 /* The file's process; the file belongs to current's mm already. */
-static struct elisa_process *file_process(struct elisa_file *file)
+static struct eg_process *file_process(struct eg_file *file)
 {
-	struct elisa_process *process = READ_ONCE(file->process);
+	struct eg_process *process = READ_ONCE(file->process);
 
 	if (process)
 		return process;
-	process = elisa_process_get(file->mm);
+	process = eg_process_get(file->mm);
 	if (!IS_ERR(process) && cmpxchg(&file->process, NULL, process)) /* another thread did */
-		elisa_process_put(process);
+		eg_process_put(process);
 	return process;
 }
 
-int elisa_attach(struct elisa_file *file, struct elisa_ioc_attach *arg)
+int eg_attach(struct eg_file *file, struct elisa_ioc_attach *arg)
 {
-	struct elisa_attachment *attachment;
-	struct elisa_process *process;
+	struct eg_attachment *attachment;
+	struct eg_process *process;
 	void *stub;
 	int ret;
 
@@ -261,7 +260,7 @@ int elisa_attach(struct elisa_file *file, struct elisa_ioc_attach *arg)
 		return PTR_ERR(process);
 	if (mutex_lock_killable(&process->attach_lock))
 		return -EINTR;
-	ret = elisa_window_open(process, &arg->status);
+	ret = eg_window_open(process, &arg->status);
 	if (ret)
 		goto err_unlock;
 	ret = -ENOMEM;
@@ -271,15 +270,15 @@ int elisa_attach(struct elisa_file *file, struct elisa_ioc_attach *arg)
 	attachment = attachment_new(file, arg->exchange_length >> PAGE_SHIFT);
 	if (!attachment)
 		goto err_stub;
-	ret = elisa_pin(process->mm, arg->exchange, attachment->count, attachment->pages,
-			&arg->status);
+	ret = eg_pin(process->mm, arg->exchange, attachment->count, attachment->pages,
+		     &arg->status);
 	if (ret)
 		goto err_free;
-	elisa_doorbell_renew();
+	eg_doorbell_renew();
 	ret = host_attach(attachment, process->mm, arg);
 	if (ret)
 		goto err_unpin;
-	ret = elisa_vcpus_sync(&arg->status);
+	ret = eg_vcpus_sync(&arg->status);
 	if (ret)
 		goto err_detach;
 	ret = attach_publish(process, attachment, stub, arg);
@@ -289,12 +288,12 @@ int elisa_attach(struct elisa_file *file, struct elisa_ioc_attach *arg)
 	return 0;
 
 err_vcpus:
-	elisa_vcpus_release();
+	eg_vcpus_release();
 err_detach:
 	if (!host_lets_go(process, attachment->slot))
 		goto err_free;
 err_unpin:
-	elisa_unpin(process->mm, attachment->pages, attachment->count);
+	eg_unpin(process->mm, attachment->pages, attachment->count);
 err_free:
 	kvfree(attachment);
 err_stub:
@@ -304,9 +303,9 @@ err_unlock:
 	return ret;
 }
 
-static int host_donate(u32 slot, struct elisa_donation *donation, struct elisa_ioc_donate *arg)
+static int host_donate(u32 slot, struct eg_donation *donation, struct elisa_ioc_donate *arg)
 {
-	struct elisa_hc_page *page = elisa_page_get(ELISA_HC_DONATE);
+	struct elisa_hc_page *page = eg_page_get(ELISA_HC_DONATE);
 	u32 i;
 	int ret;
 
@@ -314,10 +313,10 @@ static int host_donate(u32 slot, struct elisa_donation *donation, struct elisa_i
 	page->donate.count = donation->count;
 	for (i = 0; i < donation->count; i++)
 		page->donate.gpa[i] = page_to_phys(donation->pages[i]);
-	ret = elisa_hypercall(page, &arg->status);
+	ret = eg_hypercall(page, &arg->status);
 	if (!ret)
 		arg->donated = page->donate.donated << PAGE_SHIFT;
-	elisa_page_put(page);
+	eg_page_put(page);
 	return ret;
 }
 
@@ -325,18 +324,18 @@ static int host_donate(u32 slot, struct elisa_donation *donation, struct elisa_i
  * One hypercall's worth. Pinned first, for that may wait; then the attachment is looked for under
  * the lock that ends it, so that the slot cannot be another attachment's by then.
  */
-static int donate_run(struct elisa_process *process, struct elisa_file *file, u64 address,
-		      u32 count, struct elisa_ioc_donate *arg)
+static int donate_run(struct eg_process *process, struct eg_file *file, u64 address, u32 count,
+		      struct elisa_ioc_donate *arg)
 {
-	struct elisa_attachment *attachment;
-	struct elisa_donation *donation;
+	struct eg_attachment *attachment;
+	struct eg_donation *donation;
 	int ret;
 
 	donation = kvmalloc(struct_size(donation, pages, count), GFP_KERNEL_ACCOUNT);
 	if (!donation)
 		return -ENOMEM;
 	donation->count = count;
-	ret = elisa_pin(process->mm, address, count, donation->pages, &arg->status);
+	ret = eg_pin(process->mm, address, count, donation->pages, &arg->status);
 	if (ret)
 		goto err_free;
 	mutex_lock(&process->lock);
@@ -344,37 +343,37 @@ static int donate_run(struct elisa_process *process, struct elisa_file *file, u6
 	if (attachment)
 		ret = host_donate(arg->slot, donation, arg);
 	else
-		ret = elisa_fail(&arg->status, ELISA_WHY_NO_ATTACHMENT, arg->slot, -ENOENT);
+		ret = eg_refuse(&arg->status, -ENOENT, ELISA_WHY_NO_ATTACHMENT, arg->slot);
 	if (!ret)
 		list_add_tail(&donation->node, &attachment->donations);
 	mutex_unlock(&process->lock);
 	if (!ret)
 		return 0;
-	elisa_unpin(process->mm, donation->pages, count);
+	eg_unpin(process->mm, donation->pages, count);
 err_free:
 	kvfree(donation);
 	return ret;
 }
 
 /* What was donated before a failure stays donated, and says so: it goes with the attachment. */
-int elisa_donate(struct elisa_file *file, struct elisa_ioc_donate *arg)
+int eg_donate(struct eg_file *file, struct elisa_ioc_donate *arg)
 {
-	struct elisa_process *process = READ_ONCE(file->process);
+	struct eg_process *process = READ_ONCE(file->process);
 	u64 done = 0;
 	int ret = 0;
 
 	if (arg->pad)
-		return elisa_fail(&arg->status, ELISA_WHY_FIELD, arg->pad, -EINVAL);
+		return eg_refuse(&arg->status, -EINVAL, ELISA_WHY_FIELD, arg->pad);
 	if (!arg->length)
-		return elisa_fail(&arg->status, ELISA_WHY_NO_PAGES, 0, -EINVAL);
+		return eg_refuse(&arg->status, -EINVAL, ELISA_WHY_NO_PAGES, 0);
 	if (!PAGE_ALIGNED(arg->address))
-		return elisa_fail(&arg->status, ELISA_WHY_ADDRESS, arg->address, -EINVAL);
+		return eg_refuse(&arg->status, -EINVAL, ELISA_WHY_ADDRESS, arg->address);
 	if (!PAGE_ALIGNED(arg->length) || arg->length > ELISA_OBJECT_SIZE)
-		return elisa_fail(&arg->status, ELISA_WHY_RANGE, arg->length, -EINVAL);
+		return eg_refuse(&arg->status, -EINVAL, ELISA_WHY_RANGE, arg->length);
 	if (arg->address > TASK_SIZE_MAX || arg->length > TASK_SIZE_MAX - arg->address)
-		return elisa_fail(&arg->status, ELISA_WHY_ADDRESS, arg->address, -EFAULT);
+		return eg_refuse(&arg->status, -EFAULT, ELISA_WHY_ADDRESS, arg->address);
 	if (!process)
-		return elisa_fail(&arg->status, ELISA_WHY_NO_ATTACHMENT, arg->slot, -ENOENT);
+		return eg_refuse(&arg->status, -ENOENT, ELISA_WHY_NO_ATTACHMENT, arg->slot);
 	while (!ret && done < arg->length) {
 		u32 count = min_t(u64, (arg->length - done) >> PAGE_SHIFT, ELISA_HC_DONATE_PAGES);
 

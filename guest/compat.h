@@ -21,7 +21,7 @@
 #endif
 
 /* For a VMA that is being mapped. */
-static inline void elisa_vma_flags_set(struct vm_area_struct *vma, unsigned long flags)
+static inline void eg_vma_flags_set(struct vm_area_struct *vma, unsigned long flags)
 {
 #ifdef ELISA_HAS_VM_FLAGS_SET
 	vm_flags_set(vma, flags);
@@ -31,7 +31,7 @@ static inline void elisa_vma_flags_set(struct vm_area_struct *vma, unsigned long
 }
 
 /* In an area of VM_PFNMAP. */
-static inline void elisa_zap(struct vm_area_struct *vma, unsigned long address, unsigned long size)
+static inline void eg_zap(struct vm_area_struct *vma, unsigned long address, unsigned long size)
 {
 #ifdef ELISA_HAS_ZAP_SPECIAL
 	zap_special_vma_range(vma, address, size);
@@ -41,7 +41,7 @@ static inline void elisa_zap(struct vm_area_struct *vma, unsigned long address, 
 }
 
 /* From any context. */
-static inline void elisa_eventfd_signal(struct eventfd_ctx *eventfd)
+static inline void eg_eventfd_signal(struct eventfd_ctx *eventfd)
 {
 #ifdef ELISA_HAS_EVENTFD_COUNT
 	eventfd_signal(eventfd, 1);

@@ -22,7 +22,7 @@ MODULE_PARM_DESC(doorbell, "interrupt (GSI, 0 to 23) for the doorbell; -1: a fre
 
 struct bell {
 	struct list_head node;
-	struct elisa_file *file;
+	struct eg_file *file;
 	struct eventfd_ctx *eventfd;
 };
 
@@ -43,21 +43,21 @@ static irqreturn_t rang(int number, void *data)
 	complete(&first_ring);
 	spin_lock_irqsave(&bells_lock, flags);
 	list_for_each_entry(bell, &bells, node)
-		elisa_eventfd_signal(bell->eventfd);
+		eg_eventfd_signal(bell->eventfd);
 	spin_unlock_irqrestore(&bells_lock, flags);
-	elisa_events_rang();
+	eg_events_rang();
 	return IRQ_HANDLED;
 }
 
 static int tell_host(u32 which)
 {
-	struct elisa_hc_page *page = elisa_page_get(ELISA_HC_DOORBELL);
+	struct elisa_hc_page *page = eg_page_get(ELISA_HC_DOORBELL);
 	struct elisa_status status;
 	int ret;
 
 	page->doorbell.gsi = which;
-	ret = elisa_hypercall(page, &status);
-	elisa_page_put(page);
+	ret = eg_hypercall(page, &status);
+	eg_page_put(page);
 	return ret;
 }
 
@@ -119,14 +119,14 @@ static void set_up(void)
 		pr_warn("no interrupt for a doorbell: waiting is by polling (does the VMM use KVM's interrupt controllers?)\n");
 }
 
-void elisa_doorbell_init(void)
+void eg_doorbell_init(void)
 {
 	mutex_lock(&setup_lock);
 	set_up();
 	mutex_unlock(&setup_lock);
 }
 
-void elisa_doorbell_exit(void)
+void eg_doorbell_exit(void)
 {
 	if (gsi == NONE)
 		return;
@@ -136,7 +136,7 @@ void elisa_doorbell_exit(void)
 }
 
 /* The host module may have been loaded anew, and know of no doorbell; or it gave none before. */
-void elisa_doorbell_renew(void)
+void eg_doorbell_renew(void)
 {
 	mutex_lock(&setup_lock);
 	if (gsi != NONE)
@@ -146,7 +146,7 @@ void elisa_doorbell_renew(void)
 	mutex_unlock(&setup_lock);
 }
 
-bool elisa_doorbell_works(void)
+bool eg_doorbell_works(void)
 {
 	return READ_ONCE(gsi) != NONE;
 }
@@ -157,17 +157,17 @@ static void bell_free(struct bell *bell)
 	kfree(bell);
 }
 
-int elisa_doorbell_add(struct elisa_file *file, struct elisa_ioc_doorbell *arg)
+int eg_doorbell_add(struct eg_file *file, struct elisa_ioc_doorbell *arg)
 {
 	struct bell *bell;
 	u32 limit = 0; /* that is reached */
 
 	if (arg->pad)
-		return elisa_fail(&arg->status, ELISA_WHY_FIELD, arg->pad, -EINVAL);
-	if (!elisa_doorbell_works())
-		elisa_doorbell_renew();
-	if (!elisa_doorbell_works())
-		return elisa_fail(&arg->status, ELISA_WHY_DOORBELL, doorbell, -EOPNOTSUPP);
+		return eg_refuse(&arg->status, -EINVAL, ELISA_WHY_FIELD, arg->pad);
+	if (!eg_doorbell_works())
+		eg_doorbell_renew();
+	if (!eg_doorbell_works())
+		return eg_refuse(&arg->status, -EOPNOTSUPP, ELISA_WHY_DOORBELL, doorbell);
 	bell = kzalloc(sizeof(*bell), GFP_KERNEL_ACCOUNT);
 	if (!bell)
 		return -ENOMEM;
@@ -175,13 +175,13 @@ int elisa_doorbell_add(struct elisa_file *file, struct elisa_ioc_doorbell *arg)
 	bell->eventfd = eventfd_ctx_fdget(arg->fd);
 	if (IS_ERR(bell->eventfd)) {
 		kfree(bell);
-		return elisa_fail(&arg->status, ELISA_WHY_FIELD, arg->fd, -EBADF);
+		return eg_refuse(&arg->status, -EBADF, ELISA_WHY_FIELD, arg->fd);
 	}
 	spin_lock_irq(&bells_lock);
-	if (file->bells == ELISA_FILE_BELLS)
-		limit = ELISA_FILE_BELLS;
-	else if (all_bells == ELISA_ALL_BELLS)
-		limit = ELISA_ALL_BELLS;
+	if (file->bells == EG_FILE_BELLS)
+		limit = EG_FILE_BELLS;
+	else if (all_bells == EG_ALL_BELLS)
+		limit = EG_ALL_BELLS;
 	if (!limit) {
 		file->bells++;
 		all_bells++;
@@ -191,11 +191,11 @@ int elisa_doorbell_add(struct elisa_file *file, struct elisa_ioc_doorbell *arg)
 	if (!limit)
 		return 0;
 	bell_free(bell);
-	return elisa_fail(&arg->status, ELISA_WHY_QUOTA, limit, -EDQUOT);
+	return eg_refuse(&arg->status, -EDQUOT, ELISA_WHY_QUOTA, limit);
 }
 
 /* No request adds to this file any more. */
-void elisa_doorbell_release(struct elisa_file *file)
+void eg_doorbell_release(struct eg_file *file)
 {
 	struct bell *bell, *next;
 	LIST_HEAD(gone);

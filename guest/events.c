@@ -16,9 +16,9 @@
 #define LOOK_INTERVAL HZ /* with a doorbell, of which an interrupt may get lost */
 
 /* Also keeps the order of events: the thread that takes them from the host hands them out. */
-DEFINE_MUTEX(elisa_events_lock);
+DEFINE_MUTEX(eg_events_lock);
 static LIST_HEAD(files);
-static DEFINE_XARRAY(exports); /* struct elisa_export by the host's id */
+static DEFINE_XARRAY(exports); /* struct eg_export by the host's id */
 
 static void ask_host(struct work_struct *work);
 static DECLARE_DELAYED_WORK(asking, ask_host);
@@ -28,59 +28,59 @@ struct unread {
 	struct elisa_event event;
 };
 
-void elisa_events_open(struct elisa_file *file)
+void eg_events_open(struct eg_file *file)
 {
 	INIT_LIST_HEAD(&file->events);
 	spin_lock_init(&file->queue_lock);
 	init_waitqueue_head(&file->wait);
-	mutex_lock(&elisa_events_lock);
+	mutex_lock(&eg_events_lock);
 	list_add_tail(&file->node, &files);
-	mutex_unlock(&elisa_events_lock);
+	mutex_unlock(&eg_events_lock);
 }
 
 /* Its exports are gone. */
-void elisa_events_release(struct elisa_file *file)
+void eg_events_release(struct eg_file *file)
 {
 	struct unread *unread, *next;
 
-	mutex_lock(&elisa_events_lock);
+	mutex_lock(&eg_events_lock);
 	list_del(&file->node);
-	mutex_unlock(&elisa_events_lock);
+	mutex_unlock(&eg_events_lock);
 	list_for_each_entry_safe(unread, next, &file->events, node)
 		kfree(unread);
 }
 
-void elisa_events_exit(void)
+void eg_events_exit(void)
 {
 	cancel_delayed_work_sync(&asking);
 	xa_destroy(&exports);
 }
 
 /* An id that is in use means that the host module was loaded anew and counts again. */
-int elisa_events_add_export(struct elisa_export *export)
+int eg_events_add_export(struct eg_export *export)
 {
-	struct elisa_export *old;
+	struct eg_export *old;
 
-	mutex_lock(&elisa_events_lock);
+	mutex_lock(&eg_events_lock);
 	old = xa_store(&exports, export->id, export, GFP_KERNEL);
 	if (old && !xa_is_err(old))
 		WRITE_ONCE(old->stale, true);
-	mutex_unlock(&elisa_events_lock);
+	mutex_unlock(&eg_events_lock);
 	/* what the host has of older ones would keep it from ringing */
 	mod_delayed_work(system_dfl_wq, &asking, 0);
 	return xa_err(old);
 }
 
 /* True if it is stale: its id is another's. */
-bool elisa_events_remove_export(struct elisa_export *export)
+bool eg_events_remove_export(struct eg_export *export)
 {
 	bool stale;
 
-	mutex_lock(&elisa_events_lock);
+	mutex_lock(&eg_events_lock);
 	stale = export->stale;
 	if (!stale)
 		xa_erase(&exports, export->id);
-	mutex_unlock(&elisa_events_lock);
+	mutex_unlock(&eg_events_lock);
 	return stale;
 }
 
@@ -104,7 +104,7 @@ static bool must_be_told(const struct elisa_event *event)
 }
 
 /* The last one unread of the same vCPU and attachment. */
-static struct unread *same_caller(struct elisa_file *file, const struct elisa_event *abort)
+static struct unread *same_caller(struct eg_file *file, const struct elisa_event *abort)
 {
 	struct unread *unread;
 
@@ -121,13 +121,13 @@ static struct unread *same_caller(struct elisa_file *file, const struct elisa_ev
  * that the manager has to know: a call that held something must not be forgotten. A manager that
  * never reads must not fill the memory: callers come and go.
  */
-static void queue_event(struct elisa_file *file, const struct elisa_event *event)
+static void queue_event(struct eg_file *file, const struct elisa_event *event)
 {
-	const u32 room = ELISA_FILE_EVENTS + (must_be_told(event) ? ELISA_FILE_ABORTS : 0);
+	const u32 room = EG_FILE_EVENTS + (must_be_told(event) ? EG_FILE_ABORTS : 0);
 	struct unread *unread = unread_new(event), *older = NULL;
 
 	spin_lock(&file->queue_lock);
-	if (is_abort(event) && file->count >= ELISA_FILE_EVENTS)
+	if (is_abort(event) && file->count >= EG_FILE_EVENTS)
 		older = same_caller(file, event);
 	if (older)
 		older->event = *event;
@@ -146,7 +146,7 @@ static void queue_event(struct elisa_file *file, const struct elisa_event *event
 }
 
 /* What was lost is said first: the manager may have to look for it. */
-static bool take_event(struct elisa_file *file, struct elisa_event *event)
+static bool take_event(struct eg_file *file, struct elisa_event *event)
 {
 	struct unread *unread = NULL;
 	bool have = true;
@@ -168,7 +168,7 @@ static bool take_event(struct elisa_file *file, struct elisa_event *event)
 	return have;
 }
 
-static bool have_event(struct elisa_file *file)
+static bool have_event(struct eg_file *file)
 {
 	bool have;
 
@@ -181,8 +181,8 @@ static bool have_event(struct elisa_file *file)
 /* What the host has lost may have been of any file. */
 static void hand_out(const struct elisa_event *event)
 {
-	struct elisa_export *export;
-	struct elisa_file *file;
+	struct eg_export *export;
+	struct eg_file *file;
 
 	if (event->type == ELISA_EVENT_LOST) {
 		list_for_each_entry(file, &files, node)
@@ -202,39 +202,39 @@ static int fetch(void)
 	u32 count, i;
 	int ret = 0;
 
-	mutex_lock(&elisa_events_lock);
+	mutex_lock(&eg_events_lock);
 	if (xa_empty(&exports))
 		goto out;
-	page = elisa_page_get(ELISA_HC_EVENTS);
+	page = eg_page_get(ELISA_HC_EVENTS);
 	do {
 		page->events.count = 0;
-		ret = elisa_hypercall(page, &status);
+		ret = eg_hypercall(page, &status);
 		count = ret ? 0 : min_t(u32, page->events.count, ELISA_HC_EVENTS_MAX);
 		for (i = 0; i < count; i++)
 			hand_out(&page->events.event[i]);
 	} while (count == ELISA_HC_EVENTS_MAX);
-	elisa_page_put(page);
+	eg_page_put(page);
 out:
-	mutex_unlock(&elisa_events_lock);
+	mutex_unlock(&eg_events_lock);
 	return ret;
 }
 
 static bool somebody_waits(void)
 {
-	struct elisa_file *file;
+	struct eg_file *file;
 	bool waits = false;
 
-	mutex_lock(&elisa_events_lock);
+	mutex_lock(&eg_events_lock);
 	list_for_each_entry(file, &files, node)
 		waits = waits || atomic_read(&file->readers) || wq_has_sleeper(&file->wait);
-	mutex_unlock(&elisa_events_lock);
+	mutex_unlock(&eg_events_lock);
 	return waits;
 }
 
 static void ask_host_later(void)
 {
 	queue_delayed_work(system_dfl_wq, &asking,
-			   elisa_doorbell_works() ? LOOK_INTERVAL : POLL_INTERVAL);
+			   eg_doorbell_works() ? LOOK_INTERVAL : POLL_INTERVAL);
 }
 
 static void ask_host(struct work_struct *work)
@@ -245,14 +245,14 @@ static void ask_host(struct work_struct *work)
 }
 
 /* In an interrupt: there may be events. */
-void elisa_events_rang(void)
+void eg_events_rang(void)
 {
 	if (!xa_empty(&exports))
 		mod_delayed_work(system_dfl_wq, &asking, 0);
 }
 
 /* Waits for an event; another reader of this file may be quicker to take it. */
-static int wait_for_event(struct elisa_file *file)
+static int wait_for_event(struct eg_file *file)
 {
 	int ret;
 
@@ -263,9 +263,9 @@ static int wait_for_event(struct elisa_file *file)
 	return ret;
 }
 
-ssize_t elisa_events_read(struct file *filp, char __user *buffer, size_t size, loff_t *pos)
+ssize_t eg_events_read(struct file *filp, char __user *buffer, size_t size, loff_t *pos)
 {
-	struct elisa_file *file = filp->private_data;
+	struct eg_file *file = filp->private_data;
 	struct elisa_event event;
 	ssize_t done = 0;
 	int ret;
@@ -293,9 +293,9 @@ ssize_t elisa_events_read(struct file *filp, char __user *buffer, size_t size, l
 	}
 }
 
-__poll_t elisa_events_poll(struct file *filp, poll_table *wait)
+__poll_t eg_events_poll(struct file *filp, poll_table *wait)
 {
-	struct elisa_file *file = filp->private_data;
+	struct eg_file *file = filp->private_data;
 
 	poll_wait(filp, &file->wait, wait);
 	if (!have_event(file) && fetch())

@@ -13,9 +13,9 @@
 #include "guest.h"
 
 /* A stale export's id is another's now; it waits for the file to be closed. */
-static struct elisa_export *export_find(struct elisa_file *file, u32 id)
+static struct eg_export *export_find(struct eg_file *file, u32 id)
 {
-	struct elisa_export *export;
+	struct eg_export *export;
 
 	lockdep_assert_held(&file->lock);
 	list_for_each_entry(export, &file->exports, node)
@@ -24,22 +24,21 @@ static struct elisa_export *export_find(struct elisa_file *file, u32 id)
 	return NULL;
 }
 
-static int host_unmap(struct elisa_export *export, u64 offset, u64 count,
-		      struct elisa_status *status)
+static int host_unmap(struct eg_export *export, u64 offset, u64 count, struct elisa_status *status)
 {
-	struct elisa_hc_page *page = elisa_page_get(ELISA_HC_EXPORT_UNMAP);
+	struct elisa_hc_page *page = eg_page_get(ELISA_HC_EXPORT_UNMAP);
 	int ret;
 
 	page->unmap.id = export->id;
 	page->unmap.offset = offset;
 	page->unmap.count = count;
-	ret = elisa_hypercall(page, status);
-	elisa_page_put(page);
+	ret = eg_hypercall(page, status);
+	eg_page_put(page);
 	return ret;
 }
 
 /* Unpins what the run has in [offset, end). */
-static void run_drop(struct elisa_export *export, struct elisa_run *run, u64 offset, u64 end)
+static void run_drop(struct eg_export *export, struct eg_run *run, u64 offset, u64 end)
 {
 	u32 i;
 
@@ -48,7 +47,7 @@ static void run_drop(struct elisa_export *export, struct elisa_run *run, u64 off
 
 		if (at < offset || at >= end || !run->pages[i])
 			continue;
-		elisa_unpin(export->file->mm, &run->pages[i], 1);
+		eg_unpin(export->file->mm, &run->pages[i], 1);
 		run->pages[i] = NULL;
 		run->live--;
 	}
@@ -58,18 +57,18 @@ static void run_drop(struct elisa_export *export, struct elisa_run *run, u64 off
 	}
 }
 
-static void runs_drop(struct elisa_export *export, u64 offset, u64 end)
+static void runs_drop(struct eg_export *export, u64 offset, u64 end)
 {
-	struct elisa_run *run, *next;
+	struct eg_run *run, *next;
 
 	list_for_each_entry_safe(run, next, &export->runs, node)
 		run_drop(export, run, offset, end);
 }
 
 /* Forgets the pages without unpinning them: the host may still map them. */
-static void runs_leak(struct elisa_export *export)
+static void runs_leak(struct eg_export *export)
 {
-	struct elisa_run *run, *next;
+	struct eg_run *run, *next;
 
 	list_for_each_entry_safe(run, next, &export->runs, node) {
 		list_del(&run->node);
@@ -77,9 +76,9 @@ static void runs_leak(struct elisa_export *export)
 	}
 }
 
-int elisa_export_create(struct elisa_file *file, struct elisa_ioc_export *arg)
+int eg_export_create(struct eg_file *file, struct elisa_ioc_export *arg)
 {
-	struct elisa_export *export;
+	struct eg_export *export;
 	struct elisa_hc_page *page;
 	int ret;
 
@@ -89,36 +88,36 @@ int elisa_export_create(struct elisa_file *file, struct elisa_ioc_export *arg)
 	INIT_LIST_HEAD(&export->runs);
 	export->file = file;
 
-	elisa_doorbell_renew();
-	page = elisa_page_get(ELISA_HC_EXPORT_CREATE);
+	eg_doorbell_renew();
+	page = eg_page_get(ELISA_HC_EXPORT_CREATE);
 	memcpy(page->export_.name, arg->name, sizeof(arg->name));
 	memcpy(page->export_.ticket, arg->ticket, sizeof(arg->ticket));
 	page->export_.flags = arg->flags;
 	page->export_.limit_us = arg->limit_us;
 	page->export_.suspend_us = arg->suspend_us;
 	mutex_lock(&file->lock);
-	ret = elisa_hypercall(page, &arg->status);
+	ret = eg_hypercall(page, &arg->status);
 	if (ret)
 		goto err;
 	export->id = page->export_.id;
-	ret = elisa_events_add_export(export);
+	ret = eg_events_add_export(export);
 	if (ret)
 		goto err_destroy;
 	arg->id = export->id;
 	list_add_tail(&export->node, &file->exports);
 	mutex_unlock(&file->lock);
-	elisa_page_put(page);
+	eg_page_put(page);
 	return 0;
 
 err_destroy:
 	page->call = ELISA_HC_EXPORT_DESTROY;
 	page->destroy.id = export->id;
 	page->destroy.pad = 0;
-	elisa_hypercall(page, &arg->status);
-	elisa_fail(&arg->status, ELISA_OK, 0, ret);
+	eg_hypercall(page, &arg->status);
+	eg_refuse(&arg->status, ret, ELISA_OK, 0);
 err:
 	mutex_unlock(&file->lock);
-	elisa_page_put(page);
+	eg_page_put(page);
 	kfree(export);
 	return ret;
 }
@@ -126,18 +125,18 @@ err:
 static int map_check(const struct elisa_ioc_map *arg, u64 limit, struct elisa_status *status)
 {
 	if (!arg->length)
-		return elisa_fail(status, ELISA_WHY_NO_PAGES, 0, -EINVAL);
+		return eg_refuse(status, -EINVAL, ELISA_WHY_NO_PAGES, 0);
 	if (!PAGE_ALIGNED(arg->address))
-		return elisa_fail(status, ELISA_WHY_ADDRESS, arg->address, -EINVAL);
+		return eg_refuse(status, -EINVAL, ELISA_WHY_ADDRESS, arg->address);
 	if (!PAGE_ALIGNED(arg->length) || arg->length > ELISA_OBJECT_SIZE)
-		return elisa_fail(status, ELISA_WHY_RANGE, arg->length, -EINVAL);
+		return eg_refuse(status, -EINVAL, ELISA_WHY_RANGE, arg->length);
 	if (!PAGE_ALIGNED(arg->offset) || arg->offset > ELISA_OBJECT_SIZE - arg->length)
-		return elisa_fail(status, ELISA_WHY_RANGE, arg->offset, -EINVAL);
+		return eg_refuse(status, -EINVAL, ELISA_WHY_RANGE, arg->offset);
 	if (arg->prot != ELISA_PROT_READ && arg->prot != (ELISA_PROT_READ | ELISA_PROT_WRITE) &&
 	    arg->prot != (ELISA_PROT_READ | ELISA_PROT_EXEC))
-		return elisa_fail(status, ELISA_WHY_PROT, arg->prot, -EINVAL);
+		return eg_refuse(status, -EINVAL, ELISA_WHY_PROT, arg->prot);
 	if (arg->address > limit || arg->length > limit - arg->address)
-		return elisa_fail(status, ELISA_WHY_ADDRESS, arg->address, -EFAULT);
+		return eg_refuse(status, -EFAULT, ELISA_WHY_ADDRESS, arg->address);
 	return 0;
 }
 
@@ -145,18 +144,18 @@ static int map_check(const struct elisa_ioc_map *arg, u64 limit, struct elisa_st
 static int physical_check(const struct elisa_ioc_map *arg, struct elisa_status *status)
 {
 	if (!capable(CAP_SYS_RAWIO))
-		return elisa_fail(status, ELISA_WHY_CAPABILITY, CAP_SYS_RAWIO, -EPERM);
+		return eg_refuse(status, -EPERM, ELISA_WHY_CAPABILITY, CAP_SYS_RAWIO);
 	if (region_intersects(arg->address, arg->length, IORESOURCE_SYSTEM_RAM, IORES_DESC_NONE) !=
 	    REGION_DISJOINT)
-		return elisa_fail(status, ELISA_WHY_SYSTEM_RAM, arg->address, -EINVAL);
+		return eg_refuse(status, -EINVAL, ELISA_WHY_SYSTEM_RAM, arg->address);
 	return 0;
 }
 
 /* Nothing to pin and nothing to forget: no kernel of this VM moves that memory. */
-static int map_physical_run(struct elisa_export *export, u64 offset, u64 address, u32 count,
-			    u32 prot, struct elisa_status *status)
+static int map_physical_run(struct eg_export *export, u64 offset, u64 address, u32 count, u32 prot,
+			    struct elisa_status *status)
 {
-	struct elisa_hc_page *page = elisa_page_get(ELISA_HC_EXPORT_MAP);
+	struct elisa_hc_page *page = eg_page_get(ELISA_HC_EXPORT_MAP);
 	u32 i;
 	int ret;
 
@@ -166,52 +165,52 @@ static int map_physical_run(struct elisa_export *export, u64 offset, u64 address
 	page->map.count = count;
 	for (i = 0; i < count; i++)
 		page->map.gpa[i] = address + (u64)i * PAGE_SIZE;
-	ret = elisa_hypercall(page, status);
-	elisa_page_put(page);
+	ret = eg_hypercall(page, status);
+	eg_page_put(page);
 	return ret;
 }
 
-static int map_run(struct elisa_export *export, u64 offset, u64 address, u32 count, u32 prot,
+static int map_run(struct eg_export *export, u64 offset, u64 address, u32 count, u32 prot,
 		   struct elisa_status *status)
 {
 	struct elisa_hc_page *page;
-	struct elisa_run *run;
+	struct eg_run *run;
 	u32 i;
 	int ret;
 
 	run = kvmalloc(struct_size(run, pages, count), GFP_KERNEL_ACCOUNT);
 	if (!run)
 		return -ENOMEM;
-	ret = elisa_pin(export->file->mm, address, count, run->pages, status);
+	ret = eg_pin(export->file->mm, address, count, run->pages, status);
 	if (ret)
 		goto err;
 	run->offset = offset;
 	run->count = count;
 	run->live = count;
 
-	page = elisa_page_get(ELISA_HC_EXPORT_MAP);
+	page = eg_page_get(ELISA_HC_EXPORT_MAP);
 	page->map.id = export->id;
 	page->map.prot = prot;
 	page->map.offset = offset;
 	page->map.count = count;
 	for (i = 0; i < count; i++)
 		page->map.gpa[i] = page_to_phys(run->pages[i]);
-	ret = elisa_hypercall(page, status);
-	elisa_page_put(page);
+	ret = eg_hypercall(page, status);
+	eg_page_put(page);
 	if (ret)
 		goto err_unpin;
 	list_add_tail(&run->node, &export->runs);
 	return 0;
 
 err_unpin:
-	elisa_unpin(export->file->mm, run->pages, count);
+	eg_unpin(export->file->mm, run->pages, count);
 err:
 	kvfree(run);
 	return ret;
 }
 
 /* After a failure in the middle nothing of the request stays mapped. */
-static void map_undo(struct elisa_export *export, u64 offset, u64 done)
+static void map_undo(struct eg_export *export, u64 offset, u64 done)
 {
 	struct elisa_status status;
 
@@ -224,12 +223,12 @@ static void map_undo(struct elisa_export *export, u64 offset, u64 done)
 		runs_drop(export, offset, offset + done);
 }
 
-typedef int map_function(struct elisa_export *export, u64 offset, u64 address, u32 count, u32 prot,
+typedef int map_function(struct eg_export *export, u64 offset, u64 address, u32 count, u32 prot,
 			 struct elisa_status *status);
 
-static int map_runs(struct elisa_file *file, struct elisa_ioc_map *arg, map_function *map)
+static int map_runs(struct eg_file *file, struct elisa_ioc_map *arg, map_function *map)
 {
-	struct elisa_export *export;
+	struct eg_export *export;
 	u64 done = 0;
 	int ret = 0;
 
@@ -237,7 +236,7 @@ static int map_runs(struct elisa_file *file, struct elisa_ioc_map *arg, map_func
 		return -EINTR;
 	export = export_find(file, arg->id);
 	if (!export) {
-		ret = elisa_fail(&arg->status, ELISA_WHY_NO_EXPORT, arg->id, -ENOENT);
+		ret = eg_refuse(&arg->status, -ENOENT, ELISA_WHY_NO_EXPORT, arg->id);
 		goto out;
 	}
 	while (done < arg->length && !ret) {
@@ -259,14 +258,14 @@ out:
 	return ret;
 }
 
-int elisa_export_map(struct elisa_file *file, struct elisa_ioc_map *arg)
+int eg_export_map(struct eg_file *file, struct elisa_ioc_map *arg)
 {
 	int ret = map_check(arg, TASK_SIZE_MAX, &arg->status);
 
 	return ret ? ret : map_runs(file, arg, map_run);
 }
 
-int elisa_export_map_physical(struct elisa_file *file, struct elisa_ioc_map *arg)
+int eg_export_map_physical(struct eg_file *file, struct elisa_ioc_map *arg)
 {
 	int ret = map_check(arg, 1ULL << boot_cpu_data.x86_phys_bits, &arg->status);
 
@@ -275,24 +274,24 @@ int elisa_export_map_physical(struct elisa_file *file, struct elisa_ioc_map *arg
 	return ret ? ret : map_runs(file, arg, map_physical_run);
 }
 
-int elisa_export_unmap(struct elisa_file *file, struct elisa_ioc_unmap *arg)
+int eg_export_unmap(struct eg_file *file, struct elisa_ioc_unmap *arg)
 {
-	struct elisa_export *export;
+	struct eg_export *export;
 	int ret;
 
 	if (arg->pad)
-		return elisa_fail(&arg->status, ELISA_WHY_FIELD, arg->pad, -EINVAL);
+		return eg_refuse(&arg->status, -EINVAL, ELISA_WHY_FIELD, arg->pad);
 	if (!arg->length)
-		return elisa_fail(&arg->status, ELISA_WHY_NO_PAGES, 0, -EINVAL);
+		return eg_refuse(&arg->status, -EINVAL, ELISA_WHY_NO_PAGES, 0);
 	if (!PAGE_ALIGNED(arg->length) || arg->length > ELISA_OBJECT_SIZE)
-		return elisa_fail(&arg->status, ELISA_WHY_RANGE, arg->length, -EINVAL);
+		return eg_refuse(&arg->status, -EINVAL, ELISA_WHY_RANGE, arg->length);
 	if (!PAGE_ALIGNED(arg->offset) || arg->offset > ELISA_OBJECT_SIZE - arg->length)
-		return elisa_fail(&arg->status, ELISA_WHY_RANGE, arg->offset, -EINVAL);
+		return eg_refuse(&arg->status, -EINVAL, ELISA_WHY_RANGE, arg->offset);
 	if (mutex_lock_killable(&file->lock))
 		return -EINTR;
 	export = export_find(file, arg->id);
 	if (!export) {
-		ret = elisa_fail(&arg->status, ELISA_WHY_NO_EXPORT, arg->id, -ENOENT);
+		ret = eg_refuse(&arg->status, -ENOENT, ELISA_WHY_NO_EXPORT, arg->id);
 		goto out;
 	}
 	ret = host_unmap(export, arg->offset, arg->length >> PAGE_SHIFT, &arg->status);
@@ -305,34 +304,34 @@ out:
 
 /* Begins a request about an export of the file. Returns the page with
  * file->lock held, or an error. */
-static struct elisa_hc_page *request_begin(struct elisa_file *file, enum elisa_hc call, u32 id,
+static struct elisa_hc_page *request_begin(struct eg_file *file, enum elisa_hc call, u32 id,
 					   struct elisa_status *status)
 {
 	if (mutex_lock_killable(&file->lock))
 		return ERR_PTR(-EINTR);
 	if (export_find(file, id))
-		return elisa_page_get(call);
+		return eg_page_get(call);
 	mutex_unlock(&file->lock);
-	return ERR_PTR(elisa_fail(status, ELISA_WHY_NO_EXPORT, id, -ENOENT));
+	return ERR_PTR(eg_refuse(status, -ENOENT, ELISA_WHY_NO_EXPORT, id));
 }
 
 /* Asks the host, and lets go of page and file->lock. */
-static int request_end(struct elisa_file *file, struct elisa_hc_page *page,
+static int request_end(struct eg_file *file, struct elisa_hc_page *page,
 		       struct elisa_status *status)
 {
-	int ret = elisa_hypercall(page, status);
+	int ret = eg_hypercall(page, status);
 
-	elisa_page_put(page);
+	eg_page_put(page);
 	mutex_unlock(&file->lock);
 	return ret;
 }
 
-int elisa_export_publish(struct elisa_file *file, struct elisa_ioc_publish *arg)
+int eg_export_publish(struct eg_file *file, struct elisa_ioc_publish *arg)
 {
 	struct elisa_hc_page *page;
 
 	if (arg->pad)
-		return elisa_fail(&arg->status, ELISA_WHY_FIELD, arg->pad, -EINVAL);
+		return eg_refuse(&arg->status, -EINVAL, ELISA_WHY_FIELD, arg->pad);
 	page = request_begin(file, ELISA_HC_EXPORT_PUBLISH, arg->id, &arg->status);
 	if (IS_ERR(page))
 		return PTR_ERR(page);
@@ -341,12 +340,12 @@ int elisa_export_publish(struct elisa_file *file, struct elisa_ioc_publish *arg)
 	return request_end(file, page, &arg->status);
 }
 
-int elisa_export_places(struct elisa_file *file, struct elisa_ioc_places *arg)
+int eg_export_places(struct eg_file *file, struct elisa_ioc_places *arg)
 {
 	struct elisa_hc_page *page;
 
 	if (!PAGE_ALIGNED(arg->size))
-		return elisa_fail(&arg->status, ELISA_WHY_RANGE, arg->size, -EINVAL);
+		return eg_refuse(&arg->status, -EINVAL, ELISA_WHY_RANGE, arg->size);
 	page = request_begin(file, ELISA_HC_EXPORT_PLACES, arg->id, &arg->status);
 	if (IS_ERR(page))
 		return PTR_ERR(page);
@@ -358,7 +357,7 @@ int elisa_export_places(struct elisa_file *file, struct elisa_ioc_places *arg)
 	return request_end(file, page, &arg->status);
 }
 
-int elisa_export_ticket(struct elisa_file *file, struct elisa_ioc_ticket *arg)
+int eg_export_ticket(struct eg_file *file, struct elisa_ioc_ticket *arg)
 {
 	struct elisa_hc_page *page;
 
@@ -371,12 +370,12 @@ int elisa_export_ticket(struct elisa_file *file, struct elisa_ioc_ticket *arg)
 	return request_end(file, page, &arg->status);
 }
 
-int elisa_export_evict(struct elisa_file *file, struct elisa_ioc_evict *arg)
+int eg_export_evict(struct eg_file *file, struct elisa_ioc_evict *arg)
 {
 	struct elisa_hc_page *page;
 
 	if (arg->pad)
-		return elisa_fail(&arg->status, ELISA_WHY_FIELD, arg->pad, -EINVAL);
+		return eg_refuse(&arg->status, -EINVAL, ELISA_WHY_FIELD, arg->pad);
 	page = request_begin(file, ELISA_HC_EVICT, arg->id, &arg->status);
 	if (IS_ERR(page))
 		return PTR_ERR(page);
@@ -389,18 +388,18 @@ int elisa_export_evict(struct elisa_file *file, struct elisa_ioc_evict *arg)
  * Cannot fail: an export that the host does not know has no pages there, and if the host
  * could not let go of them they stay pinned for ever.
  */
-static void export_free(struct elisa_export *export)
+static void export_free(struct eg_export *export)
 {
-	bool stale = elisa_events_remove_export(export);
+	bool stale = eg_events_remove_export(export);
 	struct elisa_status status = {};
 	struct elisa_hc_page *page;
 	int ret = 0;
 
 	if (!stale) {
-		page = elisa_page_get(ELISA_HC_EXPORT_DESTROY);
+		page = eg_page_get(ELISA_HC_EXPORT_DESTROY);
 		page->destroy.id = export->id;
-		ret = elisa_hypercall(page, &status);
-		elisa_page_put(page);
+		ret = eg_hypercall(page, &status);
+		eg_page_put(page);
 	}
 	if (!ret || status.why == ELISA_WHY_NO_EXPORT || status.why == ELISA_WHY_NO_HOST) {
 		runs_drop(export, 0, ELISA_OBJECT_SIZE);
@@ -413,27 +412,27 @@ static void export_free(struct elisa_export *export)
 	kfree(export);
 }
 
-int elisa_export_destroy(struct elisa_file *file, struct elisa_ioc_destroy *arg)
+int eg_export_destroy(struct eg_file *file, struct elisa_ioc_destroy *arg)
 {
-	struct elisa_export *export;
+	struct eg_export *export;
 	int ret = 0;
 
 	if (arg->pad)
-		return elisa_fail(&arg->status, ELISA_WHY_FIELD, arg->pad, -EINVAL);
+		return eg_refuse(&arg->status, -EINVAL, ELISA_WHY_FIELD, arg->pad);
 	if (mutex_lock_killable(&file->lock))
 		return -EINTR;
 	export = export_find(file, arg->id);
 	if (export)
 		export_free(export);
 	else
-		ret = elisa_fail(&arg->status, ELISA_WHY_NO_EXPORT, arg->id, -ENOENT);
+		ret = eg_refuse(&arg->status, -ENOENT, ELISA_WHY_NO_EXPORT, arg->id);
 	mutex_unlock(&file->lock);
 	return ret;
 }
 
-void elisa_exports_release(struct elisa_file *file)
+void eg_exports_release(struct eg_file *file)
 {
-	struct elisa_export *export, *next;
+	struct eg_export *export, *next;
 
 	mutex_lock(&file->lock);
 	list_for_each_entry_safe(export, next, &file->exports, node)

@@ -11,7 +11,7 @@
  *   process->lock         a process's attachments and stub pages; a vm_ops callback may
  *                         take it, so nothing that takes mmap_lock runs under it
  *   setup_lock            (in doorbell.c) which interrupt is the doorbell; nothing nests inside it
- *   elisa_events_lock     the open files and the exports by id
+ *   eg_events_lock     the open files and the exports by id
  *   file->queue_lock      (spin) the events that a file has not read yet
  *   bells_lock            (spin, IRQs off; in doorbell.c) the eventfds to be signalled
  */
@@ -34,19 +34,19 @@
 #include "compat.h"
 
 #undef pr_fmt
-#define pr_fmt(fmt)	  "elisa-guest: " fmt
+#define pr_fmt(fmt)    "elisa-guest: " fmt
 
-#define ELISA_FILE_EVENTS 128
-#define ELISA_FILE_ABORTS 4096 /* beyond these: a last one for each of so many callers */
-#define ELISA_FILE_BELLS  256
-#define ELISA_ALL_BELLS	  1024 /* an interrupt signals them all */
+#define EG_FILE_EVENTS 128
+#define EG_FILE_ABORTS 4096 /* beyond these: a last one for each of so many callers */
+#define EG_FILE_BELLS  256
+#define EG_ALL_BELLS   1024 /* an interrupt signals them all */
 
 /* An open /dev/elisa. Owner: the kernel's struct file; freed by its release. */
-struct elisa_file {
-	struct list_head node;	       /* elisa_events_lock */
-	struct mm_struct *mm;	       /* of its first user; set once (cmpxchg), grabbed */
-	struct elisa_process *process; /* set once, at the first ATTACH; a notifier reference */
-	struct mutex lock;	       /* exports and all that hangs on them */
+struct eg_file {
+	struct list_head node;	    /* eg_events_lock */
+	struct mm_struct *mm;	    /* of its first user; set once (cmpxchg), grabbed */
+	struct eg_process *process; /* set once, at the first ATTACH; a notifier reference */
+	struct mutex lock;	    /* exports and all that hangs on them */
 	struct list_head exports;
 	wait_queue_head_t wait;
 	atomic_t readers;      /* in a blocking read */
@@ -57,16 +57,16 @@ struct elisa_file {
 	u32 bells; /* eventfds to signal; bells_lock */
 };
 
-struct elisa_export {
+struct eg_export {
 	struct list_head node; /* in file->exports; file->lock */
 	struct list_head runs; /* file->lock */
-	struct elisa_file *file;
+	struct eg_file *file;
 	u32 id;
-	bool stale; /* elisa_events_lock: the host forgot it and used its id again */
+	bool stale; /* eg_events_lock: the host forgot it and used its id again */
 };
 
 /* Pages of the manager in an export, pinned: as many as go into one hypercall. */
-struct elisa_run {
+struct eg_run {
 	struct list_head node; /* in export->runs; file->lock as all below */
 	u64 offset;
 	u32 count, live;      /* pages; those not unmapped yet */
@@ -78,7 +78,7 @@ struct elisa_run {
  * the window's mapping hold. Its attachments end when the mm dies, when the window is
  * unmapped, when their file is closed or by DETACH, whichever is first.
  */
-struct elisa_process {
+struct eg_process {
 	struct mmu_notifier notifier;
 	struct mm_struct *mm;  /* const; the notifier holds it */
 	struct list_head node; /* RCU; written under a spinlock of process.c */
@@ -92,23 +92,23 @@ struct elisa_process {
 };
 
 /* Pages that a process donated, pinned: as many as go into one hypercall. */
-struct elisa_donation {
+struct eg_donation {
 	struct list_head node; /* in attachment->donations; process->lock */
 	u32 count;
 	struct page *pages[];
 };
 
-struct elisa_attachment {
+struct eg_attachment {
 	struct list_head node; /* in process->attachments; process->lock, as all below */
-	struct elisa_file *file;
+	struct eg_file *file;
 	struct list_head donations;
 	u32 slot;
 	u32 count; /* pages of the exchange buffer */
 	struct page *pages[];
 };
 
-/* Says what was wrong and returns the errno: the one way to fail. */
-static inline int elisa_fail(struct elisa_status *status, enum elisa_why why, u64 value, int error)
+/* Refuses a request: what was wrong, and with which value. Returns @error: the one way to fail. */
+static inline int eg_refuse(struct elisa_status *status, int error, enum elisa_why why, u64 value)
 {
 	status->why = why;
 	status->value = value;
@@ -116,73 +116,73 @@ static inline int elisa_fail(struct elisa_status *status, enum elisa_why why, u6
 }
 
 /* ---- hypercall.c */
-int elisa_hypercall_init(void);
-void elisa_hypercall_exit(void);
-struct elisa_hc_page *elisa_page_get(enum elisa_hc call);
-void elisa_page_put(struct elisa_hc_page *page);
-int elisa_hypercall(struct elisa_hc_page *page, struct elisa_status *status);
+int eg_hypercall_init(void);
+void eg_hypercall_exit(void);
+struct elisa_hc_page *eg_page_get(enum elisa_hc call);
+void eg_page_put(struct elisa_hc_page *page);
+int eg_hypercall(struct elisa_hc_page *page, struct elisa_status *status);
 
 /* ---- vcpu.c */
-int elisa_vcpus_init(void);
-void elisa_vcpus_exit(void);
-int elisa_vcpus_sync(struct elisa_status *status);
-void elisa_vcpus_release(void);
+int eg_vcpus_init(void);
+void eg_vcpus_exit(void);
+int eg_vcpus_sync(struct elisa_status *status);
+void eg_vcpus_release(void);
 
 /* ---- pin.c */
-int elisa_pin(struct mm_struct *mm, u64 address, u32 count, struct page **pages,
-	      struct elisa_status *status);
-void elisa_unpin(struct mm_struct *mm, struct page **pages, u32 count);
+int eg_pin(struct mm_struct *mm, u64 address, u32 count, struct page **pages,
+	   struct elisa_status *status);
+void eg_unpin(struct mm_struct *mm, struct page **pages, u32 count);
 
 /* ---- export.c */
-int elisa_export_create(struct elisa_file *file, struct elisa_ioc_export *arg);
-int elisa_export_map(struct elisa_file *file, struct elisa_ioc_map *arg);
-int elisa_export_map_physical(struct elisa_file *file, struct elisa_ioc_map *arg);
-int elisa_export_unmap(struct elisa_file *file, struct elisa_ioc_unmap *arg);
-int elisa_export_publish(struct elisa_file *file, struct elisa_ioc_publish *arg);
-int elisa_export_destroy(struct elisa_file *file, struct elisa_ioc_destroy *arg);
-int elisa_export_places(struct elisa_file *file, struct elisa_ioc_places *arg);
-int elisa_export_ticket(struct elisa_file *file, struct elisa_ioc_ticket *arg);
-int elisa_export_evict(struct elisa_file *file, struct elisa_ioc_evict *arg);
-void elisa_exports_release(struct elisa_file *file);
+int eg_export_create(struct eg_file *file, struct elisa_ioc_export *arg);
+int eg_export_map(struct eg_file *file, struct elisa_ioc_map *arg);
+int eg_export_map_physical(struct eg_file *file, struct elisa_ioc_map *arg);
+int eg_export_unmap(struct eg_file *file, struct elisa_ioc_unmap *arg);
+int eg_export_publish(struct eg_file *file, struct elisa_ioc_publish *arg);
+int eg_export_destroy(struct eg_file *file, struct elisa_ioc_destroy *arg);
+int eg_export_places(struct eg_file *file, struct elisa_ioc_places *arg);
+int eg_export_ticket(struct eg_file *file, struct elisa_ioc_ticket *arg);
+int eg_export_evict(struct eg_file *file, struct elisa_ioc_evict *arg);
+void eg_exports_release(struct eg_file *file);
 
 /* ---- process.c */
-struct elisa_process *elisa_process_get(struct mm_struct *mm);
-void elisa_process_put(struct elisa_process *process);
-void elisa_processes_exit(void);
-bool elisa_process_stub_entry(struct mm_struct *mm, u32 slot, u32 *entry);
-bool elisa_process_has_window(struct mm_struct *mm);
+struct eg_process *eg_process_get(struct mm_struct *mm);
+void eg_process_put(struct eg_process *process);
+void eg_processes_exit(void);
+bool eg_process_stub_entry(struct mm_struct *mm, u32 slot, u32 *entry);
+bool eg_process_has_window(struct mm_struct *mm);
 
 /* ---- attach.c */
-int elisa_attach(struct elisa_file *file, struct elisa_ioc_attach *arg);
-int elisa_detach(struct elisa_file *file, struct elisa_ioc_detach *arg);
-int elisa_donate(struct elisa_file *file, struct elisa_ioc_donate *arg);
-void elisa_detach_all(struct elisa_process *process, struct elisa_file *file);
+int eg_attach(struct eg_file *file, struct elisa_ioc_attach *arg);
+int eg_detach(struct eg_file *file, struct elisa_ioc_detach *arg);
+int eg_donate(struct eg_file *file, struct elisa_ioc_donate *arg);
+void eg_detach_all(struct eg_process *process, struct eg_file *file);
 
 /* ---- window.c */
-int elisa_window_open(struct elisa_process *process, struct elisa_status *status);
-void elisa_window_set_stub(struct elisa_process *process, u32 slot, void *stub, u32 entry);
+int eg_window_open(struct eg_process *process, struct elisa_status *status);
+void eg_window_set_stub(struct eg_process *process, u32 slot, void *stub, u32 entry);
 
 /* ---- trap.c */
-int elisa_trap_init(void);
-void elisa_trap_exit(void);
+int eg_trap_init(void);
+void eg_trap_exit(void);
 
 /* ---- events.c */
-extern struct mutex elisa_events_lock;
-void elisa_events_exit(void);
-void elisa_events_open(struct elisa_file *file);
-void elisa_events_release(struct elisa_file *file);
-int elisa_events_add_export(struct elisa_export *export);
-bool elisa_events_remove_export(struct elisa_export *export);
-ssize_t elisa_events_read(struct file *filp, char __user *buffer, size_t size, loff_t *pos);
-__poll_t elisa_events_poll(struct file *filp, poll_table *wait);
-void elisa_events_rang(void);
+extern struct mutex eg_events_lock;
+void eg_events_exit(void);
+void eg_events_open(struct eg_file *file);
+void eg_events_release(struct eg_file *file);
+int eg_events_add_export(struct eg_export *export);
+bool eg_events_remove_export(struct eg_export *export);
+ssize_t eg_events_read(struct file *filp, char __user *buffer, size_t size, loff_t *pos);
+__poll_t eg_events_poll(struct file *filp, poll_table *wait);
+void eg_events_rang(void);
 
 /* ---- doorbell.c */
-void elisa_doorbell_init(void);
-void elisa_doorbell_exit(void);
-bool elisa_doorbell_works(void);
-void elisa_doorbell_renew(void);
-int elisa_doorbell_add(struct elisa_file *file, struct elisa_ioc_doorbell *arg);
-void elisa_doorbell_release(struct elisa_file *file);
+void eg_doorbell_init(void);
+void eg_doorbell_exit(void);
+bool eg_doorbell_works(void);
+void eg_doorbell_renew(void);
+int eg_doorbell_add(struct eg_file *file, struct elisa_ioc_doorbell *arg);
+void eg_doorbell_release(struct eg_file *file);
 
 #endif

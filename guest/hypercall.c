@@ -13,7 +13,7 @@
 
 static mempool_t *pages;
 
-int elisa_hypercall_init(void)
+int eg_hypercall_init(void)
 {
 	if (!kvm_para_available()) {
 		pr_err("this is not a guest of KVM: ELISA works inside a KVM virtual machine only\n");
@@ -23,13 +23,13 @@ int elisa_hypercall_init(void)
 	return pages ? 0 : -ENOMEM;
 }
 
-void elisa_hypercall_exit(void)
+void eg_hypercall_exit(void)
 {
 	mempool_destroy(pages);
 }
 
 /* Waits for memory rather than to fail. */
-struct elisa_hc_page *elisa_page_get(enum elisa_hc call)
+struct elisa_hc_page *eg_page_get(enum elisa_hc call)
 {
 	struct page *page = mempool_alloc(pages, GFP_KERNEL);
 	struct elisa_hc_page *hc = page_address(page);
@@ -40,7 +40,7 @@ struct elisa_hc_page *elisa_page_get(enum elisa_hc call)
 	return hc;
 }
 
-void elisa_page_put(struct elisa_hc_page *page)
+void eg_page_put(struct elisa_hc_page *page)
 {
 	mempool_free(virt_to_page(page), pages);
 }
@@ -49,7 +49,7 @@ void elisa_page_put(struct elisa_hc_page *page)
  * From any context. A KVM without the host module leaves RBX alone; a hypervisor that
  * refuses VMCALL gives #UD, or #PF from trying to patch it: that is no answer either.
  */
-int elisa_hypercall(struct elisa_hc_page *page, struct elisa_status *status)
+int eg_hypercall(struct elisa_hc_page *page, struct elisa_status *status)
 {
 	unsigned long rax = ELISA_HC_RAX;
 	unsigned long rbx = ELISA_HC_MAGIC;
@@ -62,11 +62,11 @@ int elisa_hypercall(struct elisa_hc_page *page, struct elisa_status *status)
 		     :
 		     : "memory");
 	if (rbx != ELISA_HC_REPLY)
-		return elisa_fail(status, ELISA_WHY_NO_HOST, 0, -ENXIO);
+		return eg_refuse(status, -ENXIO, ELISA_WHY_NO_HOST, 0);
 	error = rcx;
 	if (!error)
 		return 0;
 	if (error > 0 || error < -MAX_ERRNO)
 		error = -EPROTO;
-	return elisa_fail(status, page->why, page->value, error);
+	return eg_refuse(status, error, page->why, page->value);
 }

@@ -17,52 +17,52 @@
 
 static int hello(struct elisa_status *status, struct elisa_hc_hello *answer)
 {
-	struct elisa_hc_page *page = elisa_page_get(ELISA_HC_HELLO);
+	struct elisa_hc_page *page = eg_page_get(ELISA_HC_HELLO);
 	int ret;
 
 	page->hello.abi = ELISA_ABI_VERSION;
-	ret = elisa_hypercall(page, status);
+	ret = eg_hypercall(page, status);
 	*answer = page->hello;
-	elisa_page_put(page);
+	eg_page_put(page);
 	return ret;
 }
 
 /* The host drops all that this VM exports and all that it is attached to. */
 static int reset_host(void)
 {
-	struct elisa_hc_page *page = elisa_page_get(ELISA_HC_RESET);
+	struct elisa_hc_page *page = eg_page_get(ELISA_HC_RESET);
 	struct elisa_status status;
-	int ret = elisa_hypercall(page, &status);
+	int ret = eg_hypercall(page, &status);
 
-	elisa_page_put(page);
+	eg_page_put(page);
 	return ret;
 }
 
-static int elisa_open(struct inode *inode, struct file *filp)
+static int eg_open(struct inode *inode, struct file *filp)
 {
-	struct elisa_file *file = kzalloc(sizeof(*file), GFP_KERNEL_ACCOUNT);
+	struct eg_file *file = kzalloc(sizeof(*file), GFP_KERNEL_ACCOUNT);
 
 	if (!file)
 		return -ENOMEM;
 	mutex_init(&file->lock);
 	INIT_LIST_HEAD(&file->exports);
-	elisa_events_open(file);
+	eg_events_open(file);
 	filp->private_data = file;
 	return nonseekable_open(inode, filp);
 }
 
 /* No ioctl runs any more. */
-static int elisa_release(struct inode *inode, struct file *filp)
+static int eg_release(struct inode *inode, struct file *filp)
 {
-	struct elisa_file *file = filp->private_data;
+	struct eg_file *file = filp->private_data;
 
 	if (file->process) {
-		elisa_detach_all(file->process, file);
-		elisa_process_put(file->process);
+		eg_detach_all(file->process, file);
+		eg_process_put(file->process);
 	}
-	elisa_exports_release(file);
-	elisa_events_release(file);
-	elisa_doorbell_release(file);
+	eg_exports_release(file);
+	eg_events_release(file);
+	eg_doorbell_release(file);
 	if (file->mm)
 		mmdrop(file->mm);
 	kfree(file);
@@ -74,7 +74,7 @@ static int elisa_release(struct inode *inode, struct file *filp)
  * that process's memory. A child that inherits it, or the next program after exec(), has
  * to open the device itself.
  */
-static int bind_to_process(struct elisa_file *file, struct elisa_status *status)
+static int bind_to_process(struct eg_file *file, struct elisa_status *status)
 {
 	struct mm_struct *mm = READ_ONCE(file->mm);
 
@@ -86,7 +86,7 @@ static int bind_to_process(struct elisa_file *file, struct elisa_status *status)
 		mmdrop(current->mm);
 	}
 	if (mm != current->mm)
-		return elisa_fail(status, ELISA_WHY_STATE, 0, -EPERM);
+		return eg_refuse(status, -EPERM, ELISA_WHY_STATE, 0);
 	return 0;
 }
 
@@ -96,7 +96,7 @@ static int info(struct elisa_ioc_info *arg)
 	int ret;
 
 	if (arg->abi < ELISA_ABI_OLDEST || arg->abi > ELISA_ABI_VERSION)
-		return elisa_fail(&arg->status, ELISA_WHY_ABI, ELISA_ABI_VERSION, -EPROTO);
+		return eg_refuse(&arg->status, -EPROTO, ELISA_WHY_ABI, ELISA_ABI_VERSION);
 	ret = hello(&arg->status, &answer);
 	arg->flags = answer.flags;
 	memcpy(arg->exits, answer.exits, sizeof(arg->exits));
@@ -104,7 +104,7 @@ static int info(struct elisa_ioc_info *arg)
 	return ret;
 }
 
-union elisa_ioc {
+union eg_ioc {
 	struct elisa_status status; /* the first field of all */
 	struct elisa_ioc_info info;
 	struct elisa_ioc_export export_;
@@ -121,7 +121,7 @@ union elisa_ioc {
 	struct elisa_ioc_doorbell doorbell;
 };
 
-static int dispatch(struct elisa_file *file, unsigned int command, union elisa_ioc *arg)
+static int dispatch(struct eg_file *file, unsigned int command, union eg_ioc *arg)
 {
 	int ret;
 
@@ -132,54 +132,54 @@ static int dispatch(struct elisa_file *file, unsigned int command, union elisa_i
 		return ret;
 	switch (command) {
 	case ELISA_IOC_EXPORT_CREATE:
-		return elisa_export_create(file, &arg->export_);
+		return eg_export_create(file, &arg->export_);
 	case ELISA_IOC_EXPORT_MAP:
-		return elisa_export_map(file, &arg->map);
+		return eg_export_map(file, &arg->map);
 	case ELISA_IOC_EXPORT_MAP_PHYSICAL:
-		return elisa_export_map_physical(file, &arg->map);
+		return eg_export_map_physical(file, &arg->map);
 	case ELISA_IOC_EXPORT_UNMAP:
-		return elisa_export_unmap(file, &arg->unmap);
+		return eg_export_unmap(file, &arg->unmap);
 	case ELISA_IOC_EXPORT_PUBLISH:
-		return elisa_export_publish(file, &arg->publish);
+		return eg_export_publish(file, &arg->publish);
 	case ELISA_IOC_EXPORT_DESTROY:
-		return elisa_export_destroy(file, &arg->destroy);
+		return eg_export_destroy(file, &arg->destroy);
 	case ELISA_IOC_PLACES:
-		return elisa_export_places(file, &arg->places);
+		return eg_export_places(file, &arg->places);
 	case ELISA_IOC_TICKET:
-		return elisa_export_ticket(file, &arg->ticket);
+		return eg_export_ticket(file, &arg->ticket);
 	case ELISA_IOC_EVICT:
-		return elisa_export_evict(file, &arg->evict);
+		return eg_export_evict(file, &arg->evict);
 	case ELISA_IOC_DONATE:
-		return elisa_donate(file, &arg->donate);
+		return eg_donate(file, &arg->donate);
 	case ELISA_IOC_DOORBELL:
-		return elisa_doorbell_add(file, &arg->doorbell);
+		return eg_doorbell_add(file, &arg->doorbell);
 	case ELISA_IOC_ATTACH:
-		return elisa_attach(file, &arg->attach);
+		return eg_attach(file, &arg->attach);
 	default:
-		return elisa_detach(file, &arg->detach);
+		return eg_detach(file, &arg->detach);
 	}
 }
 
 /* The answer could not be given: the process would not know what to give back. */
-static void undo(struct elisa_file *file, unsigned int command, const union elisa_ioc *arg)
+static void undo(struct eg_file *file, unsigned int command, const union eg_ioc *arg)
 {
 	struct elisa_ioc_destroy destroy = {};
 	struct elisa_ioc_detach detach = {};
 
 	if (command == ELISA_IOC_EXPORT_CREATE) {
 		destroy.id = arg->export_.id;
-		elisa_export_destroy(file, &destroy);
+		eg_export_destroy(file, &destroy);
 	} else if (command == ELISA_IOC_ATTACH) {
 		detach.slot = arg->attach.slot;
-		elisa_detach(file, &detach);
+		eg_detach(file, &detach);
 	}
 }
 
-static long elisa_ioctl(struct file *filp, unsigned int command, unsigned long address)
+static long eg_ioctl(struct file *filp, unsigned int command, unsigned long address)
 {
-	struct elisa_file *file = filp->private_data;
+	struct eg_file *file = filp->private_data;
 	void __user *user = (void __user *)address;
-	union elisa_ioc arg = {};
+	union eg_ioc arg = {};
 	int ret;
 
 	switch (command) {
@@ -213,20 +213,20 @@ static long elisa_ioctl(struct file *filp, unsigned int command, unsigned long a
 	return ret;
 }
 
-static const struct file_operations elisa_fops = {
+static const struct file_operations eg_fops = {
 	.owner = THIS_MODULE,
-	.open = elisa_open,
-	.release = elisa_release,
-	.unlocked_ioctl = elisa_ioctl,
-	.read = elisa_events_read,
-	.poll = elisa_events_poll,
+	.open = eg_open,
+	.release = eg_release,
+	.unlocked_ioctl = eg_ioctl,
+	.read = eg_events_read,
+	.poll = eg_events_poll,
 };
 
-static struct miscdevice elisa_device = {
+static struct miscdevice eg_device = {
 	.minor = MISC_DYNAMIC_MINOR,
 	.name = "elisa",
 	.mode = 0600,
-	.fops = &elisa_fops,
+	.fops = &eg_fops,
 };
 
 /* The next kernel of this VM (kexec) knows of no attachment. */
@@ -263,58 +263,58 @@ static int meet_host(void)
 	return ret;
 }
 
-static int __init elisa_init(void)
+static int __init eg_module_init(void)
 {
 	int ret;
 
-	ret = elisa_hypercall_init();
+	ret = eg_hypercall_init();
 	if (ret)
 		return ret;
 	ret = meet_host();
 	if (ret)
 		goto err_hypercall;
-	ret = elisa_vcpus_init();
+	ret = eg_vcpus_init();
 	if (ret)
 		goto err_hypercall;
-	ret = elisa_trap_init();
+	ret = eg_trap_init();
 	if (ret)
 		goto err_vcpus;
 	ret = register_reboot_notifier(&reboot_block);
 	if (ret)
 		goto err_trap;
-	elisa_doorbell_init();
-	ret = misc_register(&elisa_device);
+	eg_doorbell_init();
+	ret = misc_register(&eg_device);
 	if (ret)
 		goto err_doorbell;
 	return 0;
 
 err_doorbell:
-	elisa_doorbell_exit();
+	eg_doorbell_exit();
 	unregister_reboot_notifier(&reboot_block);
 err_trap:
-	elisa_trap_exit();
+	eg_trap_exit();
 err_vcpus:
-	elisa_vcpus_exit();
+	eg_vcpus_exit();
 err_hypercall:
-	elisa_hypercall_exit();
+	eg_hypercall_exit();
 	return ret;
 }
 
 /* No file is open and no window mapped: both hold the module. */
-static void __exit elisa_exit(void)
+static void __exit eg_vm_exit(void)
 {
-	misc_deregister(&elisa_device);
-	elisa_doorbell_exit();
-	elisa_events_exit();
-	elisa_processes_exit();
+	misc_deregister(&eg_device);
+	eg_doorbell_exit();
+	eg_events_exit();
+	eg_processes_exit();
 	unregister_reboot_notifier(&reboot_block);
-	elisa_trap_exit();
-	elisa_vcpus_exit();
-	elisa_hypercall_exit();
+	eg_trap_exit();
+	eg_vcpus_exit();
+	eg_hypercall_exit();
 }
 
-module_init(elisa_init);
-module_exit(elisa_exit);
+module_init(eg_module_init);
+module_exit(eg_vm_exit);
 MODULE_AUTHOR("The ELISA authors");
 MODULE_VERSION(ELISA_RELEASE);
 MODULE_DESCRIPTION("ELISA guest driver: exit-less, isolated, shared access to other VMs' objects");

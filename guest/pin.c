@@ -42,7 +42,7 @@ static int account(struct mm_struct *mm, u32 count, struct elisa_status *status)
 
 	if (atomic64_add_return(count, &mm->pinned_vm) > limit && !capable(CAP_IPC_LOCK)) {
 		atomic64_sub(count, &mm->pinned_vm);
-		return elisa_fail(status, ELISA_WHY_QUOTA, limit, -ENOMEM);
+		return eg_refuse(status, -ENOMEM, ELISA_WHY_QUOTA, limit);
 	}
 	return 0;
 }
@@ -51,8 +51,8 @@ static int account(struct mm_struct *mm, u32 count, struct elisa_status *status)
  * Pins all of them or none. mm is the caller's; it has to outlive the pin. May wait for
  * the process's user-space page faults: no lock that others need may be held.
  */
-int elisa_pin(struct mm_struct *mm, u64 address, u32 count, struct page **pages,
-	      struct elisa_status *status)
+int eg_pin(struct mm_struct *mm, u64 address, u32 count, struct page **pages,
+	   struct elisa_status *status)
 {
 	u32 done = 0;
 	u32 i;
@@ -72,19 +72,19 @@ int elisa_pin(struct mm_struct *mm, u64 address, u32 count, struct page **pages,
 			if (fatal_signal_pending(current))
 				ret = -EINTR;
 			else if (ret == -EFAULT && mapping_is_of_a_file(mm, at))
-				ret = elisa_fail(status, ELISA_WHY_FILE_BACKED, at, -EINVAL);
+				ret = eg_refuse(status, -EINVAL, ELISA_WHY_FILE_BACKED, at);
 			else if (ret == -EFAULT || !ret)
-				ret = elisa_fail(status, ELISA_WHY_ADDRESS, at, -EFAULT);
+				ret = eg_refuse(status, -EFAULT, ELISA_WHY_ADDRESS, at);
 			else
-				elisa_fail(status, ELISA_WHY_PIN, at, ret);
+				eg_refuse(status, ret, ELISA_WHY_PIN, at);
 			goto err;
 		}
 		done += ret;
 	}
 	for (i = 0; i < count; i++) {
 		if (!page_is_own_ram(pages[i])) {
-			ret = elisa_fail(status, ELISA_WHY_FILE_BACKED,
-					 address + (u64)i * PAGE_SIZE, -EINVAL);
+			ret = eg_refuse(status, -EINVAL, ELISA_WHY_FILE_BACKED,
+					address + (u64)i * PAGE_SIZE);
 			goto err;
 		}
 	}
@@ -96,7 +96,7 @@ err:
 	return ret;
 }
 
-void elisa_unpin(struct mm_struct *mm, struct page **pages, u32 count)
+void eg_unpin(struct mm_struct *mm, struct page **pages, u32 count)
 {
 	unpin_user_pages_dirty_lock(pages, count, true);
 	atomic64_sub(count, &mm->pinned_vm);

@@ -13,14 +13,14 @@
 static LIST_HEAD(processes); /* RCU */
 static DEFINE_SPINLOCK(processes_lock);
 
-static struct elisa_process *to_process(struct mmu_notifier *notifier)
+static struct eg_process *to_process(struct mmu_notifier *notifier)
 {
-	return container_of(notifier, struct elisa_process, notifier);
+	return container_of(notifier, struct eg_process, notifier);
 }
 
 static struct mmu_notifier *process_alloc(struct mm_struct *mm)
 {
-	struct elisa_process *process = kzalloc(sizeof(*process), GFP_KERNEL_ACCOUNT);
+	struct eg_process *process = kzalloc(sizeof(*process), GFP_KERNEL_ACCOUNT);
 
 	if (!process)
 		return ERR_PTR(-ENOMEM);
@@ -37,13 +37,13 @@ static struct mmu_notifier *process_alloc(struct mm_struct *mm)
 /* The last thread is gone (exit, kill, exec); the page tables are still there. */
 static void process_release(struct mmu_notifier *notifier, struct mm_struct *mm)
 {
-	elisa_detach_all(to_process(notifier), NULL);
+	eg_detach_all(to_process(notifier), NULL);
 }
 
 /* No reference is left: no file, no mapping of the window. */
 static void process_free(struct mmu_notifier *notifier)
 {
-	struct elisa_process *process = to_process(notifier);
+	struct eg_process *process = to_process(notifier);
 	u32 slot;
 
 	spin_lock_bh(&processes_lock);
@@ -61,28 +61,28 @@ static const struct mmu_notifier_ops process_ops = {
 };
 
 /* The process of this mm, made if it is new. Takes mmap_lock. */
-struct elisa_process *elisa_process_get(struct mm_struct *mm)
+struct eg_process *eg_process_get(struct mm_struct *mm)
 {
 	struct mmu_notifier *notifier = mmu_notifier_get(&process_ops, mm);
 
 	return IS_ERR(notifier) ? ERR_CAST(notifier) : to_process(notifier);
 }
 
-void elisa_process_put(struct elisa_process *process)
+void eg_process_put(struct eg_process *process)
 {
 	mmu_notifier_put(&process->notifier);
 }
 
 /* Waits until all are freed: their functions are the module's. */
-void elisa_processes_exit(void)
+void eg_processes_exit(void)
 {
 	mmu_notifier_synchronize();
 }
 
 /* Under RCU; NULL: the process has never attached. */
-static struct elisa_process *process_find(struct mm_struct *mm)
+static struct eg_process *process_find(struct mm_struct *mm)
 {
-	struct elisa_process *process;
+	struct eg_process *process;
 
 	list_for_each_entry_rcu(process, &processes, node)
 		if (process->mm == mm)
@@ -91,9 +91,9 @@ static struct elisa_process *process_find(struct mm_struct *mm)
 }
 
 /* Where the VMFUNC of a slot's stub ends. From any context; false: no such stub. */
-bool elisa_process_stub_entry(struct mm_struct *mm, u32 slot, u32 *entry)
+bool eg_process_stub_entry(struct mm_struct *mm, u32 slot, u32 *entry)
 {
-	struct elisa_process *process;
+	struct eg_process *process;
 
 	rcu_read_lock();
 	process = process_find(mm);
@@ -103,9 +103,9 @@ bool elisa_process_stub_entry(struct mm_struct *mm, u32 slot, u32 *entry)
 }
 
 /* From any context. */
-bool elisa_process_has_window(struct mm_struct *mm)
+bool eg_process_has_window(struct mm_struct *mm)
 {
-	struct elisa_process *process;
+	struct eg_process *process;
 	bool window;
 
 	rcu_read_lock();

@@ -21,7 +21,7 @@
 static int breakpoint(struct pt_regs *regs)
 {
 	if (regs->ip - ELISA_WINDOW_BASE >= ELISA_WINDOW_SIZE ||
-	    !elisa_process_has_window(current->mm))
+	    !eg_process_has_window(current->mm))
 		return NOTIFY_DONE;
 	send_sig(SIGKILL, current, 1);
 	return NOTIFY_STOP;
@@ -44,7 +44,7 @@ static int trap(struct notifier_block *block, unsigned long event, void *data)
 	if (offset >= ELISA_SLOTS * ELISA_SLOT_SIZE)
 		return NOTIFY_DONE;
 	slot = offset / ELISA_SLOT_SIZE;
-	if (!elisa_process_stub_entry(current->mm, slot, &entry) ||
+	if (!eg_process_stub_entry(current->mm, slot, &entry) ||
 	    offset % ELISA_SLOT_SIZE != ELISA_CODE_OFFSET + entry - VMFUNC_SIZE)
 		return NOTIFY_DONE;
 	regs->ip = ELISA_WINDOW_BASE + slot * ELISA_SLOT_SIZE + ELISA_CODE_OFFSET +
@@ -60,12 +60,12 @@ static struct notifier_block trap_block = {
 	.priority = INT_MAX,
 };
 
-int elisa_trap_init(void)
+int eg_trap_init(void)
 {
 	return register_die_notifier(&trap_block);
 }
 
-void elisa_trap_exit(void)
+void eg_trap_exit(void)
 {
 	unregister_die_notifier(&trap_block);
 }

@@ -30,11 +30,11 @@ static void sync_this_vcpu(void *unused)
 	sync->page->call = ELISA_HC_VCPU_SYNC;
 	sync->page->why = ELISA_OK;
 	sync->page->value = 0;
-	sync->error = elisa_hypercall(sync->page, &sync->status);
+	sync->error = eg_hypercall(sync->page, &sync->status);
 }
 
-/* Sets up all vCPUs, now and as they come online, until elisa_vcpus_release(). */
-int elisa_vcpus_sync(struct elisa_status *status)
+/* Sets up all vCPUs, now and as they come online, until eg_vcpus_release(). */
+int eg_vcpus_sync(struct elisa_status *status)
 {
 	unsigned int cpu;
 	int ret = 0;
@@ -58,7 +58,7 @@ int elisa_vcpus_sync(struct elisa_status *status)
 	return ret;
 }
 
-void elisa_vcpus_release(void)
+void eg_vcpus_release(void)
 {
 	atomic_dec(&attachments);
 }
@@ -88,7 +88,7 @@ static void free_pages_of_vcpus(void)
 		free_page((unsigned long)per_cpu_ptr(&syncs, cpu)->page);
 }
 
-int elisa_vcpus_init(void)
+int eg_vcpus_init(void)
 {
 	unsigned int cpu;
 	int ret;
@@ -113,7 +113,7 @@ err:
 	return ret;
 }
 
-void elisa_vcpus_exit(void)
+void eg_vcpus_exit(void)
 {
 	cpuhp_remove_state_nocalls(online_state);
 	free_pages_of_vcpus();

@@ -15,7 +15,7 @@
 
 static void window_unmapped(struct vm_area_struct *vma)
 {
-	struct elisa_process *process = vma->vm_private_data;
+	struct eg_process *process = vma->vm_private_data;
 	bool ours;
 
 	/* mremap() makes a copy before it is refused. */
@@ -25,7 +25,7 @@ static void window_unmapped(struct vm_area_struct *vma)
 		process->window = NULL;
 	mutex_unlock(&process->lock);
 	if (ours)
-		elisa_detach_all(process, NULL);
+		eg_detach_all(process, NULL);
 }
 
 static int window_may_split(struct vm_area_struct *vma, unsigned long address)
@@ -46,7 +46,7 @@ static int window_mprotect(struct vm_area_struct *vma, unsigned long start, unsi
 
 static vm_fault_t window_fault(struct vm_fault *vmf)
 {
-	struct elisa_process *process = vmf->vma->vm_private_data;
+	struct eg_process *process = vmf->vma->vm_private_data;
 	u64 offset = vmf->address - ELISA_WINDOW_BASE;
 	vm_fault_t ret = VM_FAULT_SIGBUS;
 	void *stub;
@@ -96,13 +96,13 @@ static const struct vm_operations_struct window_vm_ops = {
  */
 static int window_mmap(struct file *filp, struct vm_area_struct *vma)
 {
-	struct elisa_process *process = filp->private_data;
+	struct eg_process *process = filp->private_data;
 
 	if (vma->vm_mm != process->mm || vma->vm_start != ELISA_WINDOW_BASE ||
 	    vma->vm_end != ELISA_WINDOW_BASE + ELISA_WINDOW_SIZE)
 		return -EINVAL;
-	elisa_vma_flags_set(vma, VM_READ | VM_MAYREAD | VM_EXEC | VM_MAYEXEC | VM_IO | VM_PFNMAP |
-					 VM_DONTEXPAND | VM_DONTCOPY | VM_DONTDUMP);
+	eg_vma_flags_set(vma, VM_READ | VM_MAYREAD | VM_EXEC | VM_MAYEXEC | VM_IO | VM_PFNMAP |
+				      VM_DONTEXPAND | VM_DONTCOPY | VM_DONTDUMP);
 	vma->vm_page_prot = vm_get_page_prot(vma->vm_flags);
 	vma->vm_private_data = process;
 	vma->vm_ops = &window_vm_ops;
@@ -114,7 +114,7 @@ static int window_mmap(struct file *filp, struct vm_area_struct *vma)
 
 static int window_file_release(struct inode *inode, struct file *filp)
 {
-	elisa_process_put(filp->private_data);
+	eg_process_put(filp->private_data);
 	return 0;
 }
 
@@ -138,19 +138,19 @@ static u64 window_taken_at(struct mm_struct *mm)
 	return at;
 }
 
-static int window_map(struct elisa_process *process, struct elisa_status *status)
+static int window_map(struct eg_process *process, struct elisa_status *status)
 {
-	struct elisa_process *reference;
+	struct eg_process *reference;
 	unsigned long address;
 	struct file *filp;
 
 	/* The mapping holds the file, the file holds the process. */
-	reference = elisa_process_get(process->mm);
+	reference = eg_process_get(process->mm);
 	if (IS_ERR(reference))
 		return PTR_ERR(reference);
 	filp = anon_inode_getfile("[elisa-window]", &window_fops, reference, O_RDONLY);
 	if (IS_ERR(filp)) {
-		elisa_process_put(reference);
+		eg_process_put(reference);
 		return PTR_ERR(filp);
 	}
 	address = vm_mmap(filp, ELISA_WINDOW_BASE, ELISA_WINDOW_SIZE, PROT_NONE,
@@ -159,13 +159,13 @@ static int window_map(struct elisa_process *process, struct elisa_status *status
 	if (!IS_ERR_VALUE(address))
 		return 0;
 	if (address == -EEXIST)
-		return elisa_fail(status, ELISA_WHY_WINDOW, window_taken_at(process->mm),
-				  -EADDRINUSE);
-	return elisa_fail(status, ELISA_WHY_WINDOW, ELISA_WINDOW_BASE, address);
+		return eg_refuse(status, -EADDRINUSE, ELISA_WHY_WINDOW,
+				 window_taken_at(process->mm));
+	return eg_refuse(status, address, ELISA_WHY_WINDOW, ELISA_WINDOW_BASE);
 }
 
 /* Reserves the window, unless it is. The process is current's; attach_lock is held. */
-int elisa_window_open(struct elisa_process *process, struct elisa_status *status)
+int eg_window_open(struct eg_process *process, struct elisa_status *status)
 {
 	bool open;
 
@@ -181,7 +181,7 @@ int elisa_window_open(struct elisa_process *process, struct elisa_status *status
  * be in the slot's old stub: that page is unmapped before it is freed. Under mmap_lock (at
  * least for reading) and process->lock, with the window open.
  */
-void elisa_window_set_stub(struct elisa_process *process, u32 slot, void *stub, u32 entry)
+void eg_window_set_stub(struct eg_process *process, u32 slot, void *stub, u32 entry)
 {
 	void *old = process->stub[slot];
 
@@ -193,9 +193,8 @@ void elisa_window_set_stub(struct elisa_process *process, u32 slot, void *stub, 
 	process->stub[slot] = stub;
 	WRITE_ONCE(process->entry[slot], entry);
 	if (old) {
-		elisa_zap(process->window,
-			  ELISA_WINDOW_BASE + slot * ELISA_SLOT_SIZE + ELISA_CODE_OFFSET,
-			  PAGE_SIZE);
+		eg_zap(process->window,
+		       ELISA_WINDOW_BASE + slot * ELISA_SLOT_SIZE + ELISA_CODE_OFFSET, PAGE_SIZE);
 		free_page((unsigned long)old);
 	}
 }

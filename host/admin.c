@@ -20,7 +20,7 @@ static long ioctl_grant(void __user *arg)
 
 	if (copy_from_user(&grant, arg, sizeof(grant)))
 		return -EFAULT;
-	r = elisa_grant_add(&grant);
+	r = eh_grant_add(&grant);
 	if (!r && copy_to_user(arg, &grant, sizeof(grant)))
 		r = -EFAULT;
 	return r;
@@ -34,7 +34,7 @@ static long ioctl_revoke(void __user *arg)
 		return -EFAULT;
 	if (revoke.pad)
 		return -EINVAL;
-	return elisa_grant_remove(revoke.id);
+	return eh_grant_remove(revoke.id);
 }
 
 /* ---- lists: each record is true by itself; VMs and exports may come and go between two of them */
@@ -54,14 +54,14 @@ static void add_record(struct records *records, const void *record)
 	records->count++;
 }
 
-static void list_vm(struct records *records, struct elisa_vm *vm)
+static void list_vm(struct records *records, struct eh_vm *vm)
 {
 	struct elisa_host_vm record = {.id = vm->id,
 				       .pid = vm->pid,
 				       .abi = READ_ONCE(vm->abi),
 				       .pages = READ_ONCE(vm->vmm->held)};
-	struct elisa_export *export;
-	struct elisa_vcpu *vcpu;
+	struct eh_export *export;
+	struct eh_vcpu *vcpu;
 	int i;
 
 	spin_lock(&vm->lock);
@@ -69,28 +69,28 @@ static void list_vm(struct records *records, struct elisa_vm *vm)
 		record.vcpus++;
 	for (i = 0; i < ELISA_SLOTS; i++)
 		record.attachments += vm->slots[i] && vm->slots[i]->number;
-	spin_lock(&elisa_registry);
+	spin_lock(&eh_registry);
 	list_for_each_entry(export, &vm->exports, node)
 		record.exports++;
-	spin_unlock(&elisa_registry);
+	spin_unlock(&eh_registry);
 	spin_unlock(&vm->lock);
 	add_record(records, &record);
 }
 
 static void list_vms(struct records *records)
 {
-	struct elisa_vm *vm = NULL;
+	struct eh_vm *vm = NULL;
 
-	while ((vm = elisa_vm_next(vm)))
+	while ((vm = eh_vm_next(vm)))
 		list_vm(records, vm);
 }
 
 static void list_grants(struct records *records)
 {
-	struct elisa_grant *grant;
+	struct eh_grant *grant;
 
-	spin_lock(&elisa_registry);
-	list_for_each_entry(grant, &elisa_grants, all) {
+	spin_lock(&eh_registry);
+	list_for_each_entry(grant, &eh_grants, all) {
 		struct elisa_host_grant_info record = {.id = grant->id,
 						       .pid = grant->pid,
 						       .rights = grant->rights,
@@ -99,10 +99,10 @@ static void list_grants(struct records *records)
 		memcpy(record.name, grant->name, ELISA_NAME_SIZE);
 		add_record(records, &record);
 	}
-	spin_unlock(&elisa_registry);
+	spin_unlock(&eh_registry);
 }
 
-static void list_export(struct records *records, struct elisa_export *export)
+static void list_export(struct records *records, struct eh_export *export)
 {
 	struct elisa_host_export record = {
 		.id = export->id,
@@ -112,7 +112,7 @@ static void list_export(struct records *records, struct elisa_export *export)
 		.suspend_us = export->suspend_us,
 		.aborts = atomic64_read(&export->aborts),
 	};
-	struct elisa_attachment *attachment;
+	struct eh_attachment *attachment;
 
 	spin_lock(&export->lock);
 	record.state = export->state;
@@ -126,20 +126,20 @@ static void list_export(struct records *records, struct elisa_export *export)
 
 static void list_exports(struct records *records)
 {
-	struct elisa_export *export = NULL;
+	struct eh_export *export = NULL;
 
-	while ((export = elisa_export_next(NULL, export)))
+	while ((export = eh_export_next(NULL, export)))
 		list_export(records, export);
 }
 
-static void list_attachment(struct records *records, struct elisa_attachment *attachment)
+static void list_attachment(struct records *records, struct eh_attachment *attachment)
 {
 	struct elisa_host_attachment record = {.vm = attachment->vm->id,
 					       .slot = attachment->slot,
 					       .mode = attachment->mode,
-					       .pages = elisa_context_pages() + 1,
+					       .pages = eh_context_pages() + 1,
 					       .aborts = atomic64_read(&attachment->aborts)};
-	struct elisa_context *context;
+	struct eh_context *context;
 
 	spin_lock(&attachment->vm->lock);
 	record.export_id = attachment->export ? attachment->export_id : 0;
@@ -152,17 +152,17 @@ static void list_attachment(struct records *records, struct elisa_attachment *at
 
 static void list_attachments(struct records *records)
 {
-	struct elisa_attachment *attachment;
-	struct elisa_vm *vm = NULL;
+	struct eh_attachment *attachment;
+	struct eh_vm *vm = NULL;
 	u32 slot;
 
-	while ((vm = elisa_vm_next(vm)))
+	while ((vm = eh_vm_next(vm)))
 		for (slot = 0; slot < ELISA_SLOTS; slot++) {
-			attachment = elisa_attachment_in(vm, slot);
+			attachment = eh_attachment_in(vm, slot);
 			if (!attachment)
 				continue;
 			list_attachment(records, attachment);
-			elisa_attachment_put(attachment);
+			eh_attachment_put(attachment);
 		}
 }
 
@@ -222,14 +222,14 @@ static long ioctl_stats(void __user *arg)
 	int i;
 
 	BUILD_BUG_ON(ELISA_COUNT_COUNT > ARRAY_SIZE(stats.counter));
-	if (elisa_cpu_leaks())
+	if (eh_cpu_leaks())
 		stats.flags |= ELISA_HOST_CPU_BUG;
-	if (elisa_cpu_override())
+	if (eh_cpu_override())
 		stats.flags |= ELISA_HOST_OVERRIDE;
-	if (elisa_hooks_armed())
+	if (eh_hooks_armed())
 		stats.flags |= ELISA_HOST_ARMED;
 	for (i = 0; i < ELISA_COUNT_COUNT; i++)
-		stats.counter[i] = atomic64_read(&elisa_counters[i]);
+		stats.counter[i] = atomic64_read(&eh_counters[i]);
 	return copy_to_user(arg, &stats, sizeof(stats)) ? -EFAULT : 0;
 }
 
@@ -271,12 +271,12 @@ static struct miscdevice admin_device = {
 	.fops = &admin_fops,
 };
 
-int elisa_admin_init(void)
+int eh_admin_init(void)
 {
 	return misc_register(&admin_device);
 }
 
-void elisa_admin_exit(void)
+void eh_admin_exit(void)
 {
 	misc_deregister(&admin_device);
 }

@@ -31,35 +31,32 @@ static atomic_t armed;		 /* shares of them; the first one is taken under hooks_l
 
 struct hook {
 	void (*entry)(void);
-	enum elisa_hook_id first;
+	enum eh_hook_id first;
 	unsigned int count; /* of functions */
 	struct ftrace_ops ops;
 };
 
 static struct hook rare[] = {
-	{elisa_free_hook, ELISA_HOOK_VCPU_FREE, 1},
-	{elisa_hypercall_hook, ELISA_HOOK_HYPERCALL, 1},
+	{eh_free_hook, EH_HOOK_VCPU_FREE, 1},
+	{eh_hypercall_hook, EH_HOOK_HYPERCALL, 1},
 };
 
 /* In the order in which they are put in place. */
 static struct hook path[] = {
-	{elisa_reset_hook, ELISA_HOOK_VCPU_RESET, 1},
-	{elisa_window_hook, ELISA_HOOK_IRQ_WINDOW, 2},
-	{elisa_allowed_hook, ELISA_HOOK_INTERRUPT_ALLOWED, 3},
-	{elisa_load_hook, ELISA_HOOK_VCPU_LOAD, 1},
-	{elisa_exit_hook, ELISA_HOOK_HANDLE_EXIT, 1},
-	{elisa_run_hook, ELISA_HOOK_RUN, 1},
+	{eh_reset_hook, EH_HOOK_VCPU_RESET, 1},		 {eh_window_hook, EH_HOOK_IRQ_WINDOW, 2},
+	{eh_allowed_hook, EH_HOOK_INTERRUPT_ALLOWED, 3}, {eh_load_hook, EH_HOOK_VCPU_LOAD, 1},
+	{eh_exit_hook, EH_HOOK_HANDLE_EXIT, 1},		 {eh_run_hook, EH_HOOK_RUN, 1},
 };
 
 static void remove_hooks(struct hook *hooks, int count)
 {
 	while (count--)
-		elisa_ftrace_direct_end(&hooks[count].ops, (unsigned long)hooks[count].entry);
+		eh_ftrace_direct_end(&hooks[count].ops, (unsigned long)hooks[count].entry);
 }
 
 static void say_why(struct hook *hook, int error)
 {
-	static const char *const names[] = ELISA_HOOK_NAMES;
+	static const char *const names[] = EH_HOOK_NAMES;
 	const char *name = names[hook->first];
 
 	if (error == -EBUSY)
@@ -76,7 +73,7 @@ static int place_hooks(struct hook *hooks, int count)
 	int i, r;
 
 	for (i = 0; i < count; i++) {
-		r = elisa_ftrace_direct(&hooks[i].ops, (unsigned long)hooks[i].entry);
+		r = eh_ftrace_direct(&hooks[i].ops, (unsigned long)hooks[i].entry);
 		if (r) {
 			say_why(&hooks[i], r);
 			remove_hooks(hooks, i);
@@ -125,13 +122,13 @@ static void arm(struct work_struct *work)
  * ftrace's meanwhile. A tenant's thread may get no processor for long (cpu.max): so a kernel thread
  * does it, and the tenant's waits. While shares exist, taking one does not wait.
  */
-int elisa_hooks_arm(void)
+int eh_hooks_arm(void)
 {
 	struct arming arming = {.error = 0};
 
 	if (!atomic_inc_not_zero(&armed)) {
 		INIT_WORK_ONSTACK(&arming.work, arm);
-		queue_work(elisa_works, &arming.work);
+		queue_work(eh_works, &arming.work);
 		flush_work(&arming.work);
 		destroy_work_on_stack(&arming.work);
 	}
@@ -141,7 +138,7 @@ int elisa_hooks_arm(void)
 }
 
 /* One more share; the caller knows of an attachment, which has one. Does not sleep. */
-void elisa_hooks_share(void)
+void eh_hooks_share(void)
 {
 	atomic_inc(&armed);
 	__module_get(THIS_MODULE);
@@ -161,14 +158,14 @@ static void unhook(struct work_struct *work)
 static DECLARE_DELAYED_WORK(unhook_work, unhook);
 
 /* Gives one back. Does not sleep. */
-void elisa_hooks_disarm(void)
+void eh_hooks_disarm(void)
 {
 	if (atomic_dec_and_test(&armed))
 		schedule_delayed_work(&unhook_work, 2 * HZ);
 	module_put(THIS_MODULE);
 }
 
-bool elisa_hooks_armed(void)
+bool eh_hooks_armed(void)
 {
 	return READ_ONCE(registered);
 }
@@ -190,7 +187,7 @@ static struct ftrace_ops permanent_ops = {
 
 static int make_permanent(void)
 {
-	int r = ftrace_set_filter_ip(&permanent_ops, (unsigned long)elisa_arm_exit, 0, 1);
+	int r = ftrace_set_filter_ip(&permanent_ops, (unsigned long)eh_arm_exit, 0, 1);
 
 	if (!r)
 		r = register_ftrace_function(&permanent_ops);
@@ -216,7 +213,7 @@ static int set_filters(struct hook *hooks, int count, unsigned long *sites)
 	return r;
 }
 
-int elisa_arm_init(unsigned long *sites)
+int eh_arm_init(unsigned long *sites)
 {
 	int r = set_filters(rare, ARRAY_SIZE(rare), sites);
 
@@ -239,7 +236,7 @@ err_filters:
 }
 
 /* No attachment exists any more. Threads may still be in a handler, or in its last instructions. */
-void elisa_arm_exit(void)
+void eh_arm_exit(void)
 {
 	cancel_delayed_work_sync(&unhook_work);
 	if (registered)

@@ -7,7 +7,7 @@
  *      complete.
  *   3. The exchange buffer is faulted in and pinned, hooks may have to be put in place, the tables
  *      are built: all without a lock, for it takes long.
- *   4. Under export->lock, vm->lock and elisa_registry what was found in step 1 is looked at again.
+ *   4. Under export->lock, vm->lock and eh_registry what was found in step 1 is looked at again.
  *      If the grant, the ticket or the export has gone, the attachment ends before it began. Else
  *      it is complete, and each thread that ends one of them from now on finds it.
  *
@@ -20,102 +20,102 @@
 
 #include "elisa.h"
 
-static int check_request(struct elisa_hc_attach *in, u32 *why, u64 *value)
+static int check_request(struct elisa_hc_attach *in, struct eh_refusal *refusal)
 {
 	if (in->flags || in->pad)
-		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->flags | in->pad);
+		return eh_refuse(refusal, -EINVAL, ELISA_WHY_FIELD, in->flags | in->pad);
 	if (strnlen(in->name, ELISA_NAME_SIZE) == ELISA_NAME_SIZE)
-		return elisa_fail(-EINVAL, why, ELISA_WHY_NAME, value, ELISA_NAME_SIZE);
-	if (!in->root || !PAGE_ALIGNED(in->root) || in->root >= elisa_root_limit())
-		return elisa_fail(-EINVAL, why, ELISA_WHY_ROOT, value, in->root);
+		return eh_refuse(refusal, -EINVAL, ELISA_WHY_NAME, ELISA_NAME_SIZE);
+	if (!in->root || !PAGE_ALIGNED(in->root) || in->root >= eh_root_limit())
+		return eh_refuse(refusal, -EINVAL, ELISA_WHY_ROOT, in->root);
 	if ((in->user_cs & 7) != 3 || (in->user_ss & 7) != 3 || in->user_cs < 8 || in->user_ss < 8)
-		return elisa_fail(-EINVAL, why, ELISA_WHY_SELECTOR, value,
-				  ((u32)in->user_cs << 16) | in->user_ss);
+		return eh_refuse(refusal, -EINVAL, ELISA_WHY_SELECTOR,
+				 ((u32)in->user_cs << 16) | in->user_ss);
 	if (in->exchange_pages > ELISA_EXCHANGE_MAX_PAGES)
-		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->exchange_pages);
+		return eh_refuse(refusal, -EINVAL, ELISA_WHY_FIELD, in->exchange_pages);
 	return 0;
 }
 
 /* What a process is to be attached to. */
 struct target {
-	struct elisa_export *export; /* a reference */
-	struct elisa_terms terms;
+	struct eh_export *export; /* a reference */
+	struct eh_terms terms;
 	u64 entry;
 };
 
-static int check_export(struct elisa_export *export, struct target *t, u32 *why, u64 *value)
+static int check_export(struct eh_export *export, struct target *t, struct eh_refusal *refusal)
 {
 	int r;
 
 	spin_lock(&export->lock);
 	if (export->state != ELISA_EXPORT_LIVE)
-		r = elisa_fail(-EAGAIN, why, ELISA_WHY_NOT_PUBLISHED, value, export->id);
+		r = eh_refuse(refusal, -EAGAIN, ELISA_WHY_NOT_PUBLISHED, export->id);
 	else
-		r = elisa_check_untold(export, t->terms.grant_id, why, value);
+		r = eh_check_untold(export, t->terms.grant_id, refusal);
 	t->entry = export->entry;
 	spin_unlock(&export->lock);
 	return r;
 }
 
-static int find_target(struct elisa_vm *vm, const struct elisa_hc_attach *in, struct target *t,
-		       u32 *why, u64 *value)
+static int find_target(struct eh_vm *vm, const struct elisa_hc_attach *in, struct target *t,
+		       struct eh_refusal *refusal)
 {
-	struct elisa_export *export;
+	struct eh_export *export;
 	u32 place;
 	int r;
 
-	export = elisa_export_find(in->name, in->ticket, &place);
-	if (!export && elisa_ticket_is_set(in->ticket))
-		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, 0);
+	export = eh_export_find(in->name, in->ticket, &place);
+	if (!export && eh_ticket_is_set(in->ticket))
+		return eh_refuse(refusal, -ENOENT, ELISA_WHY_NO_EXPORT, 0);
 	/* a ticket selects, a grant allows: the name is the export's own */
-	if (!elisa_grant_find(vm->vmm, ELISA_GRANT_ATTACH, export ? export->name : in->name,
-			      &t->terms))
-		r = elisa_fail(-EPERM, why, ELISA_WHY_NO_GRANT, value, 0);
+	if (!eh_grant_find(vm->vmm, ELISA_GRANT_ATTACH, export ? export->name : in->name,
+			   &t->terms))
+		r = eh_refuse(refusal, -EPERM, ELISA_WHY_NO_GRANT, 0);
 	else if (!export)
-		r = elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, 0);
+		r = eh_refuse(refusal, -ENOENT, ELISA_WHY_NO_EXPORT, 0);
 	else
-		r = check_export(export, t, why, value);
+		r = check_export(export, t, refusal);
 	if (r && export)
-		elisa_export_put(export);
+		eh_export_put(export);
 	t->export = export;
 	return r;
 }
 
 /* The host and the vCPU must be such that the isolation holds. */
-static int check_host(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, u32 *why, u64 *value)
+static int check_host(struct eh_vm *vm, struct kvm_vcpu *kvm_vcpu, struct eh_refusal *refusal)
 {
-	u32 rights = elisa_grant_rights(vm->mm);
+	u32 rights = eh_grant_rights(vm->mm);
 	enum elisa_why state;
 
 	if (!(rights & ELISA_GRANT_ATTACH))
-		return elisa_fail(-EPERM, why, ELISA_WHY_NO_GRANT, value, 0);
-	if (elisa_cpu_leaks() && !elisa_cpu_override())
-		return elisa_fail(-EOPNOTSUPP, why, ELISA_WHY_CPU_BUG, value, 0);
-	if (elisa_cpu_has_tsx())
-		return elisa_fail(-EOPNOTSUPP, why, ELISA_WHY_TSX, value, 0);
-	state = elisa_predicate(kvm_vcpu, rights & ELISA_GRANT_ALLOW_PCID);
+		return eh_refuse(refusal, -EPERM, ELISA_WHY_NO_GRANT, 0);
+	if (eh_cpu_leaks() && !eh_cpu_override())
+		return eh_refuse(refusal, -EOPNOTSUPP, ELISA_WHY_CPU_BUG, 0);
+	if (eh_cpu_has_tsx())
+		return eh_refuse(refusal, -EOPNOTSUPP, ELISA_WHY_TSX, 0);
+	state = eh_predicate(kvm_vcpu, rights & ELISA_GRANT_ALLOW_PCID);
 	if (state != ELISA_OK)
-		return elisa_fail(-EOPNOTSUPP, why, state, value, kvm_vcpu->arch.cr4);
+		return eh_refuse(refusal, -EOPNOTSUPP, state, kvm_vcpu->arch.cr4);
 	return 0;
 }
 
-static struct elisa_attachment *
-attachment_new(struct elisa_vm *vm, const struct elisa_hc_attach *in, const struct target *t)
+static struct eh_attachment *attachment_new(struct eh_vm *vm, const struct elisa_hc_attach *in,
+					    const struct target *t)
 {
-	struct elisa_attachment *a = kzalloc(sizeof(*a), GFP_KERNEL_ACCOUNT);
-	struct elisa_export *export = t->export;
+	struct eh_attachment *a = kzalloc(sizeof(*a), GFP_KERNEL_ACCOUNT);
+	struct eh_export *export = t->export;
 
 	if (!a)
 		return NULL;
-	a->end = elisa_end_new();
+	a->end = eh_end_new();
 	if (!a->end) {
 		kfree(a);
 		return NULL;
 	}
 	kref_init(&a->ref);
-	elisa_vm_get(vm);
+	eh_vm_get(vm);
 	a->vm = vm;
-	elisa_bell_get(vm->bell);
+	eh_bell_get(vm->bell);
 	a->bell = vm->bell;
 	kref_get(&export->events->ref);
 	a->events = export->events;
@@ -138,12 +138,12 @@ attachment_new(struct elisa_vm *vm, const struct elisa_hc_attach *in, const stru
 }
 
 /* A process is attached to an export once. Attachments that are revoked do not count. */
-static bool is_same(const struct elisa_attachment *a, const struct elisa_attachment *b)
+static bool is_same(const struct eh_attachment *a, const struct eh_attachment *b)
 {
 	return a->export_id == b->export_id && a->root == b->root && (a->export || !a->number);
 }
 
-static int slot_take(struct elisa_vm *vm, struct elisa_attachment *a, u32 *why, u64 *value)
+static int slot_take(struct eh_vm *vm, struct eh_attachment *a, struct eh_refusal *refusal)
 {
 	int i, free = -1, same = -1;
 
@@ -160,32 +160,32 @@ static int slot_take(struct elisa_vm *vm, struct elisa_attachment *a, u32 *why, 
 	}
 	spin_unlock(&vm->lock);
 	if (same >= 0)
-		return elisa_fail(-EEXIST, why, ELISA_WHY_ATTACHED, value, same);
+		return eh_refuse(refusal, -EEXIST, ELISA_WHY_ATTACHED, same);
 	if (free < 0)
-		return elisa_fail(-ENOSPC, why, ELISA_WHY_NO_SLOT, value, ELISA_SLOTS);
+		return eh_refuse(refusal, -ENOSPC, ELISA_WHY_NO_SLOT, ELISA_SLOTS);
 	return 0;
 }
 
 /* The attachment was never complete: only this thread knows it. */
-static void slot_give_back(struct elisa_vm *vm, struct elisa_attachment *a)
+static void slot_give_back(struct eh_vm *vm, struct eh_attachment *a)
 {
 	spin_lock(&vm->lock);
 	vm->slots[a->slot] = NULL;
 	spin_unlock(&vm->lock);
 }
 
-static int pin_exchange(struct elisa_attachment *a, struct kvm_vcpu *kvm_vcpu,
-			const struct elisa_hc_attach *in, u64 limit, u32 *why, u64 *value)
+static int pin_exchange(struct eh_attachment *a, struct kvm_vcpu *kvm_vcpu,
+			const struct elisa_hc_attach *in, u64 limit, struct eh_refusal *refusal)
 {
 	int r;
 
 	if (!in->exchange_pages)
 		return 0;
-	a->exchange = elisa_run_new(in->exchange_pages);
+	a->exchange = eh_run_new(in->exchange_pages);
 	if (!a->exchange)
-		return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
-	r = elisa_guest_pin(a->vm->vmm, limit, kvm_vcpu, in->exchange, in->exchange_pages,
-			    a->exchange->pages, why, value);
+		return eh_refuse(refusal, -ENOMEM, ELISA_WHY_NO_MEMORY, 0);
+	r = eh_guest_pin(a->vm->vmm, limit, kvm_vcpu, in->exchange, in->exchange_pages,
+			 a->exchange->pages, refusal);
 	if (r) {
 		kvfree(a->exchange);
 		a->exchange = NULL;
@@ -194,9 +194,9 @@ static int pin_exchange(struct elisa_attachment *a, struct kvm_vcpu *kvm_vcpu,
 }
 
 /* How many of the export's attachments one tenant has. Under export->lock. */
-static u32 attachments_of(struct elisa_export *export, struct elisa_vmm *vmm)
+static u32 attachments_of(struct eh_export *export, struct eh_vmm *vmm)
 {
-	struct elisa_attachment *a;
+	struct eh_attachment *a;
 	u32 count = 0;
 
 	list_for_each_entry(a, &export->attachments, node)
@@ -208,64 +208,63 @@ static u32 attachments_of(struct elisa_export *export, struct elisa_vmm *vmm)
  * Everything that was found before still holds, and *@place is free. Under export->lock and
  * vm->lock.
  */
-static int check_again(struct elisa_attachment *a, const struct elisa_hc_attach *in,
-		       const struct target *t, u32 *place, u32 *why, u64 *value)
+static int check_again(struct eh_attachment *a, const struct elisa_hc_attach *in,
+		       const struct target *t, u32 *place, struct eh_refusal *refusal)
 {
-	struct elisa_vmm *vmm = a->vm->vmm;
+	struct eh_vmm *vmm = a->vm->vmm;
 	int r;
 
-	spin_lock(&elisa_registry);
-	if (elisa_export_look_up(in->name, in->ticket, place) != t->export || t->export->dead)
-		r = elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, 0);
-	else if (!elisa_grant_holds(vmm, a->grant_id))
-		r = elisa_fail(-EPERM, why, ELISA_WHY_NO_GRANT, value, 0);
+	spin_lock(&eh_registry);
+	if (eh_export_look_up(in->name, in->ticket, place) != t->export || t->export->dead)
+		r = eh_refuse(refusal, -ENOENT, ELISA_WHY_NO_EXPORT, 0);
+	else if (!eh_grant_holds(vmm, a->grant_id))
+		r = eh_refuse(refusal, -EPERM, ELISA_WHY_NO_GRANT, 0);
 	else
-		r = elisa_place_choose(t->export, a->vm, place, why, value);
-	spin_unlock(&elisa_registry);
+		r = eh_place_choose(t->export, a->vm, place, refusal);
+	spin_unlock(&eh_registry);
 	if (r)
 		return r;
-	if (t->export->attachment_count >= ELISA_ATTACHMENTS_PER_EXPORT)
-		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value,
-				  ELISA_ATTACHMENTS_PER_EXPORT);
-	if (attachments_of(t->export, vmm) >= ELISA_ATTACHMENTS_PER_VMM)
-		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, ELISA_ATTACHMENTS_PER_VMM);
+	if (t->export->attachment_count >= EH_ATTACHMENTS_PER_EXPORT)
+		return eh_refuse(refusal, -EDQUOT, ELISA_WHY_QUOTA, EH_ATTACHMENTS_PER_EXPORT);
+	if (attachments_of(t->export, vmm) >= EH_ATTACHMENTS_PER_VMM)
+		return eh_refuse(refusal, -EDQUOT, ELISA_WHY_QUOTA, EH_ATTACHMENTS_PER_VMM);
 	/* the VM was reset */
 	if (a->shut)
-		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_ATTACHMENT, value, a->slot);
+		return eh_refuse(refusal, -ENOENT, ELISA_WHY_NO_ATTACHMENT, a->slot);
 	/* the buffer was pinned by the VM's largest grant; what counts is this one */
 	if (max(READ_ONCE(vmm->held), READ_ONCE(vmm->pins)) > t->terms.max_pages)
-		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, t->terms.max_pages);
+		return eh_refuse(refusal, -EDQUOT, ELISA_WHY_QUOTA, t->terms.max_pages);
 	if (!a->exchange)
 		return 0;
-	return elisa_refuse_failed(a->exchange->pages, a->exchange_pages, in->exchange, why, value);
+	return eh_refuse_failed(a->exchange->pages, a->exchange_pages, in->exchange, refusal);
 }
 
 /* Under export->lock and vm->lock. Takes over the caller's share of the hooks. */
-static void join_export(struct elisa_export *export, struct elisa_attachment *a, u32 place)
+static void join_export(struct eh_export *export, struct eh_attachment *a, u32 place)
 {
 	kref_get(&export->ref);
 	a->export = export;
 	a->number = ++export->next_attachment;
 	export->attachment_count++;
 	a->place = place;
-	elisa_place_take(export, a);
+	eh_place_take(export, a);
 	list_add_tail(&a->node, &export->attachments);
-	elisa_vm_update_pcid(a->vm);
-	elisa_event(a->events, (struct elisa_event){.type = ELISA_EVENT_ATTACH,
-						    .export_id = export->id,
-						    .attachment = a->number,
-						    .value = (int)place});
+	eh_vm_update_pcid(a->vm);
+	eh_event_put(a->events, (struct elisa_event){.type = ELISA_EVENT_ATTACH,
+						     .export_id = export->id,
+						     .attachment = a->number,
+						     .value = (int)place});
 }
 
-static int commit(struct elisa_attachment *a, struct elisa_hc_attach *in, const struct target *t,
-		  u32 *why, u64 *value)
+static int commit(struct eh_attachment *a, struct elisa_hc_attach *in, const struct target *t,
+		  struct eh_refusal *refusal)
 {
 	u32 place;
 	int r;
 
 	spin_lock(&t->export->lock);
 	spin_lock(&a->vm->lock);
-	r = check_again(a, in, t, &place, why, value);
+	r = check_again(a, in, t, &place, refusal);
 	if (!r) {
 		join_export(t->export, a, place);
 		in->slot = a->slot;
@@ -279,66 +278,66 @@ static int commit(struct elisa_attachment *a, struct elisa_hc_attach *in, const 
 }
 
 /* Steps 3 and 4, in a slot. */
-static int attach_in_slot(struct elisa_attachment *a, struct elisa_hc_attach *in,
-			  const struct target *t, u32 *why, u64 *value)
+static int attach_in_slot(struct eh_attachment *a, struct elisa_hc_attach *in,
+			  const struct target *t, struct eh_refusal *refusal)
 {
-	int r = elisa_hooks_arm();
+	int r = eh_hooks_arm();
 
 	if (r == -ENOMEM)
-		return elisa_fail(r, why, ELISA_WHY_NO_MEMORY, value, 0);
+		return eh_refuse(refusal, r, ELISA_WHY_NO_MEMORY, 0);
 	if (r)
-		return elisa_fail(-EBUSY, why, ELISA_WHY_HOOK, value, 0);
-	r = elisa_slot_prepare(a->slot);
+		return eh_refuse(refusal, -EBUSY, ELISA_WHY_HOOK, 0);
+	r = eh_slot_prepare(a->slot);
 	if (!r)
-		r = elisa_attachment_build(a, ELISA_OBJECT_BASE + t->entry);
+		r = eh_attachment_build(a, ELISA_OBJECT_BASE + t->entry);
 	if (r)
-		r = elisa_fail(r, why, ELISA_WHY_NO_MEMORY, value, 0);
+		r = eh_refuse(refusal, r, ELISA_WHY_NO_MEMORY, 0);
 	else
-		r = commit(a, in, t, why, value);
+		r = commit(a, in, t, refusal);
 	if (r)
-		elisa_hooks_disarm();
+		eh_hooks_disarm();
 	return r;
 }
 
-static int attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_attach *in,
-		  const struct target *t, u32 *why, u64 *value)
+static int attach(struct eh_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_attach *in,
+		  const struct target *t, struct eh_refusal *refusal)
 {
-	u64 limit = elisa_grants_max_pages(vm->vmm, ELISA_GRANT_ATTACH);
-	struct elisa_attachment *a = attachment_new(vm, in, t);
+	u64 limit = eh_grants_max_pages(vm->vmm, ELISA_GRANT_ATTACH);
+	struct eh_attachment *a = attachment_new(vm, in, t);
 	int r;
 
 	if (!a)
-		return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
-	r = slot_take(vm, a, why, value);
+		return eh_refuse(refusal, -ENOMEM, ELISA_WHY_NO_MEMORY, 0);
+	r = slot_take(vm, a, refusal);
 	if (!r) {
-		r = pin_exchange(a, kvm_vcpu, in, limit, why, value);
+		r = pin_exchange(a, kvm_vcpu, in, limit, refusal);
 		if (!r)
-			r = attach_in_slot(a, in, t, why, value);
+			r = attach_in_slot(a, in, t, refusal);
 		if (r)
 			slot_give_back(vm, a);
 	}
 	if (!r)
 		return 0;
 	if (a->exchange)
-		elisa_run_free(vm->vmm, a->exchange);
-	elisa_attachment_put(a);
+		eh_run_free(vm->vmm, a->exchange);
+	eh_attachment_put(a);
 	return r;
 }
 
-int elisa_attach(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_attach *in,
-		 u32 *why, u64 *value)
+int eh_attach(struct eh_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_attach *in,
+	      struct eh_refusal *refusal)
 {
 	struct target t;
 	int r;
 
-	r = check_request(in, why, value);
+	r = check_request(in, refusal);
 	if (!r)
-		r = check_host(vm, kvm_vcpu, why, value);
+		r = check_host(vm, kvm_vcpu, refusal);
 	if (!r)
-		r = find_target(vm, in, &t, why, value);
+		r = find_target(vm, in, &t, refusal);
 	if (r)
 		return r;
-	r = attach(vm, kvm_vcpu, in, &t, why, value);
-	elisa_export_put(t.export);
+	r = attach(vm, kvm_vcpu, in, &t, refusal);
+	eh_export_put(t.export);
 	return r;
 }

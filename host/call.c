@@ -18,31 +18,31 @@
 #define RFLAGS_KEPT    (X86_EFLAGS_IF | X86_EFLAGS_IOPL | X86_EFLAGS_ID)
 
 /* Exports poisoned so far: a vCPU that enters sees from it that its list may be stale. The
- * work behind elisa_export_was_poisoned() is for those that are inside. */
-atomic_t elisa_poisonings;
+ * work behind eh_export_was_poisoned() is for those that are inside. */
+atomic_t eh_poisonings;
 
 /* KVM caches these VMCS fields; we have changed them behind its back. */
-void elisa_forget_cached_registers(struct kvm_vcpu *kvm_vcpu)
+void eh_forget_cached_registers(struct kvm_vcpu *kvm_vcpu)
 {
-	ELISA_CACHED(kvm_vcpu->arch.regs_avail) &= ~(ELISA_CACHED_WRITTEN | ELISA_CACHED_REST);
-	ELISA_CACHED(kvm_vcpu->arch.regs_dirty) &= ~ELISA_CACHED_WRITTEN;
+	EH_CACHED(kvm_vcpu->arch.regs_avail) &= ~(EH_CACHED_WRITTEN | EH_CACHED_REST);
+	EH_CACHED(kvm_vcpu->arch.regs_dirty) &= ~EH_CACHED_WRITTEN;
 }
 
-void elisa_set_rip(struct kvm_vcpu *kvm_vcpu, u64 rip)
+void eh_set_rip(struct kvm_vcpu *kvm_vcpu, u64 rip)
 {
 	vmcs_set(GUEST_RIP, rip);
-	elisa_forget_cached_registers(kvm_vcpu);
+	eh_forget_cached_registers(kvm_vcpu);
 }
 
 /* Where the caller's stack was: gate-in has not left it yet, strict keeps it in the data
  * page, trusted at the top of the sub stack. */
-static u64 caller_rsp(struct elisa_context *c, enum elisa_where where)
+static u64 caller_rsp(struct eh_context *c, enum eh_where where)
 {
 	u64 rsp;
 
-	if (where == ELISA_IN_DOUBT)
+	if (where == EH_IN_DOUBT)
 		return 0;
-	if (where == ELISA_IN_GATE_IN)
+	if (where == EH_IN_GATE_IN)
 		return vmcs_get(GUEST_RSP);
 	if (c->attachment->mode == ELISA_MODE_TRUSTED)
 		return *(u64 *)(c->stack[ELISA_STACK_PAGES - 1] + PAGE_SIZE - 8);
@@ -56,27 +56,26 @@ static u64 caller_rsp(struct elisa_context *c, enum elisa_where where)
  * entry is armed still, into another slot's gate. That must not give it the choice of its
  * caller's stack. If more than one could have done it, there is no stack to go on with.
  */
-struct elisa_context *elisa_caller_of(struct elisa_vcpu *vcpu, struct elisa_context *c,
-				      enum elisa_where *where)
+struct eh_context *eh_caller_of(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where *where)
 {
-	struct elisa_context *caller = c, *other;
+	struct eh_context *caller = c, *other;
 	int slot;
 
-	if (*where == ELISA_IN_SUB || vmcs_get(GUEST_RIP) - elisa_code_address(c) < PAGE_SIZE)
+	if (*where == EH_IN_SUB || vmcs_get(GUEST_RIP) - eh_code_address(c) < PAGE_SIZE)
 		return c;
 	for_each_set_bit(slot, vcpu->used, ELISA_SLOTS) {
 		other = vcpu->slots[slot];
-		if (READ_ONCE(vcpu->list[ELISA_INDEX_SUB(slot)]) != other->eptp[ELISA_IN_SUB])
+		if (READ_ONCE(vcpu->list[ELISA_INDEX_SUB(slot)]) != other->eptp[EH_IN_SUB])
 			continue;
-		*where = *where == ELISA_IN_GATE_IN || *where == ELISA_IN_GATE_OUT ? ELISA_IN_SUB :
-										     ELISA_IN_DOUBT;
+		*where = *where == EH_IN_GATE_IN || *where == EH_IN_GATE_OUT ? EH_IN_SUB :
+									       EH_IN_DOUBT;
 		caller = other;
 	}
 	return caller;
 }
 
 /* Events that the call itself caused die with it; NMIs and interrupts are not its own. */
-void elisa_drop_events(struct kvm_vcpu *kvm_vcpu)
+void eh_drop_events(struct kvm_vcpu *kvm_vcpu)
 {
 	kvm_vcpu->arch.exception.pending = false;
 	kvm_vcpu->arch.exception.injected = false;
@@ -85,16 +84,16 @@ void elisa_drop_events(struct kvm_vcpu *kvm_vcpu)
 }
 
 /* The vCPU as after the end of the call with @error. Under vcpu->lock, VMCS loaded. */
-void elisa_show_end(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa_where where,
-		    enum elisa_call_error error)
+void eh_show_end(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where,
+		 enum elisa_call_error error)
 {
 	struct kvm_vcpu *kvm_vcpu = vcpu->kvm_vcpu;
 	u64 rsp = caller_rsp(c, where);
-	struct elisa_attachment *a = c->attachment;
+	struct eh_attachment *a = c->attachment;
 
 	memset(kvm_vcpu->arch.regs, 0, 16 * sizeof(kvm_vcpu->arch.regs[0]));
 	kvm_vcpu->arch.regs[VCPU_REGS_RDX] = (long)error;
-	vmcs_set(GUEST_RIP, elisa_code_address(c) + ELISA_ERROR_RETURN(a->slot));
+	vmcs_set(GUEST_RIP, eh_code_address(c) + ELISA_ERROR_RETURN(a->slot));
 	vmcs_set(GUEST_RSP, rsp);
 	vmcs_set(GUEST_RFLAGS, X86_EFLAGS_FIXED | (vmcs_get(GUEST_RFLAGS) & RFLAGS_KEPT));
 	vmcs_set(GUEST_INTERRUPTIBILITY_INFO,
@@ -102,7 +101,7 @@ void elisa_show_end(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa
 			 ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
 	vmcs_set(GUEST_PENDING_DBG_EXCEPTIONS, 0);
 	vmcs_set(GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
-	if (!elisa_in_user64()) {
+	if (!eh_in_user64()) {
 		vmcs_set(GUEST_CS_SELECTOR, a->user_cs);
 		vmcs_set(GUEST_CS_BASE, 0);
 		vmcs_set(GUEST_CS_LIMIT, ~0u);
@@ -115,8 +114,8 @@ void elisa_show_end(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa
 	}
 	vmcs_set(EPT_POINTER, vcpu->default_eptp);
 	vcpu->trap = false;
-	elisa_list_reset(vcpu);
-	elisa_forget_cached_registers(kvm_vcpu);
+	eh_list_reset(vcpu);
+	eh_forget_cached_registers(kvm_vcpu);
 }
 
 /*
@@ -141,7 +140,7 @@ static const struct {
  * supervisor state (XSS) are the guest's own: ring 3 cannot change the second, and the guarded
  * stub puts the first back.
  */
-void elisa_scrub_registers(struct elisa_vcpu *vcpu)
+void eh_scrub_registers(struct eh_vcpu *vcpu)
 {
 	u64 mask = xgetbv(XCR_XFEATURE_ENABLED_MASK) & ~(u64)XFEATURE_MASK_PKRU;
 
@@ -178,7 +177,7 @@ static void forget_stale_state(struct fpstate *fpstate)
  * The same before nobody looks at the vCPU's ioctls any more. Its registers are live, and
  * are what the memory gets: XSAVE may leave out what it believes to be there.
  */
-void elisa_forget_saved_state(struct kvm_vcpu *kvm_vcpu)
+void eh_forget_saved_state(struct kvm_vcpu *kvm_vcpu)
 {
 	struct fxregs_state *saved = &kvm_vcpu->arch.guest_fpu.fpstate->regs.fxsave, now;
 
@@ -188,15 +187,15 @@ void elisa_forget_saved_state(struct kvm_vcpu *kvm_vcpu)
 	memcpy(saved->xmm_space, now.xmm_space, sizeof(now.xmm_space));
 }
 
-bool elisa_leaves_vector_state(struct elisa_context *c)
+bool eh_leaves_vector_state(struct eh_context *c)
 {
 	return !(c->attachment->export_flags & ELISA_EXPORT_GENERAL_REGS);
 }
 
 /* Counts and tells the manager of a call that did not come to its end. */
-void elisa_call_aborted(struct elisa_context *c, enum elisa_call_error error)
+void eh_call_aborted(struct eh_context *c, enum elisa_call_error error)
 {
-	struct elisa_attachment *a = c->attachment;
+	struct eh_attachment *a = c->attachment;
 	bool evicted = error == ELISA_CALL_TIMEOUT || error == ELISA_CALL_REVOKED;
 	struct elisa_event event = {
 		.type = evicted ? ELISA_EVENT_EVICT : ELISA_EVENT_ABORT,
@@ -208,19 +207,19 @@ void elisa_call_aborted(struct elisa_context *c, enum elisa_call_error error)
 
 	switch (error) {
 	case ELISA_CALL_FAULT:
-		elisa_count(ELISA_COUNT_FAULTS);
+		eh_count(ELISA_COUNT_FAULTS);
 		break;
 	case ELISA_CALL_FORBIDDEN:
-		elisa_count(ELISA_COUNT_FORBIDDEN);
+		eh_count(ELISA_COUNT_FORBIDDEN);
 		break;
 	case ELISA_CALL_TIMEOUT:
-		elisa_count(ELISA_COUNT_TIMEOUTS);
+		eh_count(ELISA_COUNT_TIMEOUTS);
 		break;
 	case ELISA_CALL_REVOKED:
-		elisa_count(ELISA_COUNT_REVOKED);
+		eh_count(ELISA_COUNT_REVOKED);
 		break;
 	case ELISA_CALL_VMM:
-		elisa_count(ELISA_COUNT_VMM_ENDED);
+		eh_count(ELISA_COUNT_VMM_ENDED);
 		break;
 	default:
 		break; /* ELISA_CALL_CLOSED: counted when VMFUNC was shut off */
@@ -232,19 +231,19 @@ void elisa_call_aborted(struct elisa_context *c, enum elisa_call_error error)
 	if ((a->export_flags & ELISA_EXPORT_POISON) && !c->revoked) {
 		/* once: the work sends interrupts to all that are attached */
 		if (!xchg(&a->export->poisoned, true)) {
-			atomic_inc(&elisa_poisonings);
-			elisa_export_was_poisoned(a->export);
+			atomic_inc(&eh_poisonings);
+			eh_export_was_poisoned(a->export);
 		}
 	}
 	/* before the vCPU runs again */
 	WRITE_ONCE(c->self->aborts, c->self->aborts + 1);
 	event.aborts = c->self->aborts;
-	if (elisa_event(a->events, event))
+	if (eh_event_put(a->events, event))
 		WRITE_ONCE(c->reported, event.aborts);
 }
 
 /* A call has come to its end: the next one has all its time. */
-void elisa_forget_time(struct elisa_vcpu *vcpu)
+void eh_forget_time(struct eh_vcpu *vcpu)
 {
 	vcpu->stash.cycles = 0;
 	vcpu->stash.suspended = 0;
@@ -253,19 +252,19 @@ void elisa_forget_time(struct elisa_vcpu *vcpu)
 }
 
 /* Ends the call in @c with @error, or as the host has ended it already. */
-void elisa_end_call(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa_where where,
-		    enum elisa_call_error error)
+void eh_end_call(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where,
+		 enum elisa_call_error error)
 {
-	elisa_show_end(vcpu, c, where, c->ended ?: error);
-	vcpu->scrub |= elisa_leaves_vector_state(c);
-	elisa_forget_time(vcpu);
+	eh_show_end(vcpu, c, where, c->ended ?: error);
+	vcpu->scrub |= eh_leaves_vector_state(c);
+	eh_forget_time(vcpu);
 	kvm_make_request(KVM_REQ_EVENT, vcpu->kvm_vcpu);
 	if (!c->ended)
-		elisa_call_aborted(c, error);
+		eh_call_aborted(c, error);
 	c->ended = ELISA_CALL_OK;
 }
 
-void elisa_stash_shown(struct elisa_stash *stash)
+void eh_stash_shown(struct eh_stash *stash)
 {
 	stash->shown.rip = vmcs_get(GUEST_RIP);
 	stash->shown.rsp = vmcs_get(GUEST_RSP);
@@ -282,60 +281,60 @@ void elisa_stash_shown(struct elisa_stash *stash)
 }
 
 /* Puts the call aside; KVM sees its end from here on. Under vcpu->lock. */
-void elisa_stash_call(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa_where where,
-		      u64 eptp, u64 rip, u64 rflags)
+void eh_stash_call(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where, u64 eptp,
+		   u64 rip, u64 rflags)
 {
-	struct elisa_stash *stash = &vcpu->stash;
+	struct eh_stash *stash = &vcpu->stash;
 	u32 slot = c->attachment->slot;
 	bool trap = vcpu->trap;
 
 	memcpy(stash->regs, vcpu->kvm_vcpu->arch.regs, sizeof(stash->regs));
 	stash->active = true;
 	stash->touched = false;
-	stash->vector = elisa_leaves_vector_state(c);
+	stash->vector = eh_leaves_vector_state(c);
 	stash->context = c;
 	stash->eptp = eptp;
 	stash->rip = rip;
 	stash->rsp = vmcs_get(GUEST_RSP);
 	stash->rflags = rflags;
 	stash->interruptibility = vmcs_get(GUEST_INTERRUPTIBILITY_INFO);
-	stash->armed = vcpu->list[ELISA_INDEX_SUB(slot)] == c->eptp[ELISA_IN_SUB];
-	stash->gate_open = vcpu->list[ELISA_INDEX_GATE_IN(slot)] == c->eptp[ELISA_IN_GATE_IN];
+	stash->armed = vcpu->list[ELISA_INDEX_SUB(slot)] == c->eptp[EH_IN_SUB];
+	stash->gate_open = vcpu->list[ELISA_INDEX_GATE_IN(slot)] == c->eptp[EH_IN_GATE_IN];
 	if (vcpu->entry_tsc)
 		stash->cycles += rdtsc() - vcpu->entry_tsc;
 	vcpu->entry_tsc = 0;
 	stash->since = ktime_get_mono_fast_ns();
-	stash->suspended += elisa_held_before_hook(vcpu, stash->since);
-	elisa_show_end(vcpu, c, where, ELISA_CALL_VMM);
+	stash->suspended += eh_held_before_hook(vcpu, stash->since);
+	eh_show_end(vcpu, c, where, ELISA_CALL_VMM);
 	if (trap)
-		elisa_trap_return(vcpu); /* what was held back still is */
-	elisa_stash_shown(stash);
-	elisa_count(ELISA_COUNT_EXITS_IN_CONTEXT);
+		eh_trap_return(vcpu); /* what was held back still is */
+	eh_stash_shown(stash);
+	eh_count(ELISA_COUNT_EXITS_IN_CONTEXT);
 }
 
 /* The context is about to be freed: its interrupted call will end at the next entry. */
-void elisa_stash_orphan(struct elisa_vcpu *vcpu, struct elisa_context *context)
+void eh_stash_orphan(struct eh_vcpu *vcpu, struct eh_context *context)
 {
 	if (vcpu->stash.active && vcpu->stash.context == context) {
 		if (!context->ended)
-			elisa_call_aborted(context, ELISA_CALL_REVOKED);
+			eh_call_aborted(context, ELISA_CALL_REVOKED);
 		vcpu->stash.context = NULL;
 	}
 }
 
 /* Its state may be another one at the next entry. The thread has the vCPU's mutex. */
-void elisa_vcpu_unsettle(struct elisa_vcpu *vcpu)
+void eh_vcpu_unsettle(struct eh_vcpu *vcpu)
 {
 	vcpu->settled = false;
 	vcpu->quiet = false;
 }
 
 /* KVM resets the vCPU: an interrupted call ends, and it must be set up anew. */
-void elisa_vcpu_was_reset(struct elisa_vcpu *vcpu)
+void eh_vcpu_was_reset(struct eh_vcpu *vcpu)
 {
 	unsigned long flags;
 
-	elisa_vcpu_unsettle(vcpu);
+	eh_vcpu_unsettle(vcpu);
 	raw_spin_lock_irqsave(&vcpu->lock, flags);
 	vcpu->synced = false;
 	vcpu->stash.touched = true;
@@ -347,7 +346,7 @@ void elisa_vcpu_was_reset(struct elisa_vcpu *vcpu)
  * KVM's memory (the vCPU's mutex is held, so no KVM_RUN is under way) and are cleared there.
  * What the VMM puts there instead stays.
  */
-void elisa_vcpu_touched(struct elisa_vcpu *vcpu)
+void eh_vcpu_touched(struct eh_vcpu *vcpu)
 {
 	struct fpstate *fpstate = vcpu->kvm_vcpu->arch.guest_fpu.fpstate;
 	unsigned long flags;

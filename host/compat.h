@@ -27,66 +27,66 @@
 #endif
 
 /* Functions of KVM by "module:function", in the order of their lists. */
-#define ELISA_HOOK_ID(id, module, function, prototype)	 ELISA_HOOK_##id,
-#define ELISA_CALLED_ID(id, module, function, prototype) ELISA_CALLED_##id,
-#define ELISA_KVM_NAME(id, module, function, prototype)	 module ":" function,
-enum elisa_hook_id {
-	ELISA_KVM_HOOKS(ELISA_HOOK_ID) ELISA_HOOKS
+#define EH_HOOK_ID(id, module, function, prototype)   EH_HOOK_##id,
+#define EH_CALLED_ID(id, module, function, prototype) EH_CALLED_##id,
+#define EH_KVM_NAME(id, module, function, prototype)  module ":" function,
+enum eh_hook_id {
+	ELISA_KVM_HOOKS(EH_HOOK_ID) EH_HOOKS
 };
-enum elisa_called_id {
-	ELISA_KVM_CALLS(ELISA_CALLED_ID) ELISA_CALLED
+enum eh_called_id {
+	ELISA_KVM_CALLS(EH_CALLED_ID) EH_CALLED
 };
-#define ELISA_HOOK_NAMES                        \
-	{                                       \
-		ELISA_KVM_HOOKS(ELISA_KVM_NAME) \
+#define EH_HOOK_NAMES                        \
+	{                                    \
+		ELISA_KVM_HOOKS(EH_KVM_NAME) \
 	}
-#define ELISA_CALLED_NAMES                      \
-	{                                       \
-		ELISA_KVM_CALLS(ELISA_KVM_NAME) \
+#define EH_CALLED_NAMES                      \
+	{                                    \
+		ELISA_KVM_CALLS(EH_KVM_NAME) \
 	}
 
 /* The kernel's tracepoint after it has marked a page as failed; its arguments: the page's
  * number, what kind of page it was, what came of it. Not there without CONFIG_MEMORY_FAILURE. */
-#define ELISA_MEMORY_FAILURE_EVENT "memory_failure_event"
+#define EH_MEMORY_FAILURE_EVENT "memory_failure_event"
 
 /* From a function's ftrace site back to its first byte: past endbr64 on IBT kernels. */
 #ifdef CONFIG_X86_KERNEL_IBT
-#define ELISA_SITE_OFFSET 4
+#define EH_SITE_OFFSET 4
 #else
-#define ELISA_SITE_OFFSET 0
+#define EH_SITE_OFFSET 0
 #endif
 
 /* Flaws of CPUs that some kernels do not know: there no CPU has them. */
-#define ELISA_NO_BUG (~0U)
+#define EH_NO_BUG (~0U)
 #ifndef X86_BUG_MMIO_UNKNOWN
-#define X86_BUG_MMIO_UNKNOWN ELISA_NO_BUG
+#define X86_BUG_MMIO_UNKNOWN EH_NO_BUG
 #endif
 #ifndef X86_BUG_GDS
-#define X86_BUG_GDS ELISA_NO_BUG
+#define X86_BUG_GDS EH_NO_BUG
 #endif
 #ifndef X86_BUG_TDX_PW_MCE
-#define X86_BUG_TDX_PW_MCE ELISA_NO_BUG
+#define X86_BUG_TDX_PW_MCE EH_NO_BUG
 #endif
 #ifndef X86_BUG_RFDS
-#define X86_BUG_RFDS ELISA_NO_BUG
+#define X86_BUG_RFDS EH_NO_BUG
 #endif
 #ifndef X86_BUG_BHI
-#define X86_BUG_BHI ELISA_NO_BUG
+#define X86_BUG_BHI EH_NO_BUG
 #endif
 #ifndef X86_BUG_SPECTRE_V2_USER
-#define X86_BUG_SPECTRE_V2_USER ELISA_NO_BUG
+#define X86_BUG_SPECTRE_V2_USER EH_NO_BUG
 #endif
 #ifndef X86_BUG_OLD_MICROCODE
-#define X86_BUG_OLD_MICROCODE ELISA_NO_BUG
+#define X86_BUG_OLD_MICROCODE EH_NO_BUG
 #endif
 #ifndef X86_BUG_ITS
-#define X86_BUG_ITS ELISA_NO_BUG
+#define X86_BUG_ITS EH_NO_BUG
 #endif
 #ifndef X86_BUG_ITS_NATIVE_ONLY
-#define X86_BUG_ITS_NATIVE_ONLY ELISA_NO_BUG
+#define X86_BUG_ITS_NATIVE_ONLY EH_NO_BUG
 #endif
 #ifndef X86_BUG_VMSCAPE
-#define X86_BUG_VMSCAPE ELISA_NO_BUG
+#define X86_BUG_VMSCAPE EH_NO_BUG
 #endif
 
 /* The older names of reading an MSR. */
@@ -100,18 +100,18 @@ enum elisa_called_id {
  * a bitmap of one word.
  */
 #ifdef ELISA_HAS_REG_BITMAPS
-#define ELISA_CACHED(map) (BUILD_BUG_ON_ZERO(ARRAY_SIZE(map) > 1) + (map))[0]
-#define ELISA_CACHED_RIP  BIT(VCPU_REG_RIP)
-#define ELISA_CACHED_REST (BIT(VCPU_REG_RFLAGS) | BIT(VCPU_REG_SEGMENTS))
+#define EH_CACHED(map) (BUILD_BUG_ON_ZERO(ARRAY_SIZE(map) > 1) + (map))[0]
+#define EH_CACHED_RIP  BIT(VCPU_REG_RIP)
+#define EH_CACHED_REST (BIT(VCPU_REG_RFLAGS) | BIT(VCPU_REG_SEGMENTS))
 #else
-#define ELISA_CACHED(map) (map)
-#define ELISA_CACHED_RIP  BIT(VCPU_REGS_RIP)
-#define ELISA_CACHED_REST (BIT(VCPU_EXREG_RFLAGS) | BIT(VCPU_EXREG_SEGMENTS))
+#define EH_CACHED(map) (map)
+#define EH_CACHED_RIP  BIT(VCPU_REGS_RIP)
+#define EH_CACHED_REST (BIT(VCPU_EXREG_RFLAGS) | BIT(VCPU_EXREG_SEGMENTS))
 #endif
-#define ELISA_CACHED_WRITTEN (ELISA_CACHED_RIP | BIT(VCPU_REGS_RSP))
+#define EH_CACHED_WRITTEN (EH_CACHED_RIP | BIT(VCPU_REGS_RSP))
 
 /* By the page tables that the guest has loaded; @access: bits of a page fault's error code. */
-static inline gpa_t elisa_gva_to_gpa(struct kvm_vcpu *vcpu, u64 address, u64 access)
+static inline gpa_t eh_gva_to_gpa(struct kvm_vcpu *vcpu, u64 address, u64 access)
 {
 #ifdef ELISA_HAS_GVA_WALK
 	struct kvm_pagewalk *walk = &vcpu->arch.gva_walk;
@@ -123,13 +123,13 @@ static inline gpa_t elisa_gva_to_gpa(struct kvm_vcpu *vcpu, u64 address, u64 acc
 
 /* Slots that have a guest_memfd; older kernels have none. */
 #ifdef KVM_MEM_GUEST_MEMFD
-#define ELISA_MEM_GUEST_MEMFD KVM_MEM_GUEST_MEMFD
+#define EH_MEM_GUEST_MEMFD KVM_MEM_GUEST_MEMFD
 #else
-#define ELISA_MEM_GUEST_MEMFD 0
+#define EH_MEM_GUEST_MEMFD 0
 #endif
 
 /* A VM whose registers or memory KVM itself cannot see, of which the current VMCS says nothing. */
-static inline bool elisa_is_confidential(const struct kvm *kvm)
+static inline bool eh_is_confidential(const struct kvm *kvm)
 {
 #ifdef ELISA_HAS_VM_TYPES
 	return kvm->arch.vm_type != KVM_X86_DEFAULT_VM;
@@ -139,7 +139,7 @@ static inline bool elisa_is_confidential(const struct kvm *kvm)
 }
 
 /* Do the CPU's counters belong to this VM while it runs, and count without an exit? */
-static inline bool elisa_has_own_counters(const struct kvm *kvm)
+static inline bool eh_has_own_counters(const struct kvm *kvm)
 {
 #ifdef ELISA_HAS_MEDIATED_PMU
 	return kvm->arch.created_mediated_pmu;
@@ -149,7 +149,7 @@ static inline bool elisa_has_own_counters(const struct kvm *kvm)
 }
 
 /* Sealed functions have something else in its place (objtool's .ibt_endbr_seal). */
-static inline bool elisa_lacks_endbr(unsigned long function)
+static inline bool eh_lacks_endbr(unsigned long function)
 {
 #ifdef CONFIG_X86_KERNEL_IBT
 	return cpu_feature_enabled(X86_FEATURE_IBT) && *(u32 *)function != gen_endbr();
@@ -159,7 +159,7 @@ static inline bool elisa_lacks_endbr(unsigned long function)
 }
 
 /* ftrace calls @function itself at the sites that are @ops' filter, with nothing between. */
-static inline int elisa_ftrace_direct(struct ftrace_ops *ops, unsigned long function)
+static inline int eh_ftrace_direct(struct ftrace_ops *ops, unsigned long function)
 {
 	int r;
 
@@ -176,7 +176,7 @@ static inline int elisa_ftrace_direct(struct ftrace_ops *ops, unsigned long func
 	return r;
 }
 
-static inline void elisa_ftrace_direct_end(struct ftrace_ops *ops, unsigned long function)
+static inline void eh_ftrace_direct_end(struct ftrace_ops *ops, unsigned long function)
 {
 #ifdef ELISA_HAS_DIRECT_MULTI
 	unregister_ftrace_direct_multi(ops, function);
@@ -186,8 +186,8 @@ static inline void elisa_ftrace_direct_end(struct ftrace_ops *ops, unsigned long
 }
 
 /* A timer that runs @function with IRQs off, also where other timers run in threads. */
-static inline void elisa_timer_setup(struct hrtimer *timer,
-				     enum hrtimer_restart (*function)(struct hrtimer *))
+static inline void eh_timer_setup(struct hrtimer *timer,
+				  enum hrtimer_restart (*function)(struct hrtimer *))
 {
 #ifdef ELISA_HAS_HRTIMER_SETUP
 	hrtimer_setup(timer, function, CLOCK_MONOTONIC, HRTIMER_MODE_REL_HARD);
@@ -198,13 +198,13 @@ static inline void elisa_timer_setup(struct hrtimer *timer,
 }
 
 /* An IPI to this CPU, IRQs off: KVM's own way to an exit right after an entry. */
-static inline void elisa_interrupt_self(void)
+static inline void eh_interrupt_self(void)
 {
 	smp_send_reschedule(raw_smp_processor_id());
 }
 
 /* Pins one page; the caller holds mmap_lock and no fault may drop it. */
-static inline long elisa_pin_page(unsigned long address, struct page **page)
+static inline long eh_pin_page(unsigned long address, struct page **page)
 {
 	unsigned int flags = FOLL_WRITE | FOLL_LONGTERM;
 

@@ -32,24 +32,24 @@ static bool fetch(struct kvm_vcpu *kvm_vcpu, u8 *code, u32 size)
 		at = (u32)(at + vmcs_get(GUEST_CS_BASE));
 	for (done = 0; done < size; done += part) {
 		part = min_t(u32, size - done, PAGE_SIZE - offset_in_page(at + done));
-		gpa = elisa_kvm_translate_fetch(kvm_vcpu, at + done, user);
-		if (gpa == INVALID_GPA || elisa_kvm_read(kvm_vcpu, gpa, code + done, part))
+		gpa = eh_kvm_translate_fetch(kvm_vcpu, at + done, user);
+		if (gpa == INVALID_GPA || eh_kvm_read(kvm_vcpu, gpa, code + done, part))
 			return false;
 	}
 	return true;
 }
 
 /* A descriptor-table exit, its VMCS loaded, no lock held. Returns what KVM's handlers do. */
-int elisa_descriptor_exit(struct kvm_vcpu *kvm_vcpu, u32 reason)
+int eh_descriptor_exit(struct kvm_vcpu *kvm_vcpu, u32 reason)
 {
-	u32 size = min_t(u32, vmcs_get(VM_EXIT_INSTRUCTION_LEN), ELISA_INSTRUCTION_MAX);
+	u32 size = min_t(u32, vmcs_get(VM_EXIT_INSTRUCTION_LEN), EH_INSTRUCTION_MAX);
 	u32 which = (vmcs_get(VMX_INSTRUCTION_INFO) >> 28) & 3;
-	u8 opcode = reason == EXIT_REASON_LDTR_TR ? ELISA_OPCODE_LDTR_TR : ELISA_OPCODE_GDTR_IDTR;
-	u8 code[ELISA_INSTRUCTION_MAX];
+	u8 opcode = reason == EXIT_REASON_LDTR_TR ? EH_OPCODE_LDTR_TR : EH_OPCODE_GDTR_IDTR;
+	u8 code[EH_INSTRUCTION_MAX];
 
-	elisa_count(ELISA_COUNT_DESC_EXITS);
+	eh_count(ELISA_COUNT_DESC_EXITS);
 	if (!fetch(kvm_vcpu, code, size) ||
-	    !elisa_is_descriptor_access(code, size, in_code64(), opcode, which))
+	    !eh_is_descriptor_access(code, size, in_code64(), opcode, which))
 		return 1;
-	return elisa_kvm_emulate(kvm_vcpu, code, size);
+	return eh_kvm_emulate(kvm_vcpu, code, size);
 }

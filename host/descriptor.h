@@ -8,13 +8,13 @@
 
 #include <linux/types.h>
 
-#define ELISA_INSTRUCTION_MAX  15
+#define EH_INSTRUCTION_MAX  15
 
 /* The second opcode byte: SLDT, STR, LLDT, LTR, and SGDT, SIDT, LGDT, LIDT. */
-#define ELISA_OPCODE_LDTR_TR   0x00
-#define ELISA_OPCODE_GDTR_IDTR 0x01
+#define EH_OPCODE_LDTR_TR   0x00
+#define EH_OPCODE_GDTR_IDTR 0x01
 
-static inline bool elisa_is_prefix(u8 byte, bool code64)
+static inline bool eh_is_prefix(u8 byte, bool code64)
 {
 	switch (byte) {
 	case 0x26: /* segments */
@@ -38,16 +38,16 @@ static inline bool elisa_is_prefix(u8 byte, bool code64)
  * and IDTR, and for LDTR and TR), which count as the reg field of ModRM does. The register forms of
  * GDTR_IDTR's opcode are other instructions, as VMCALL.
  */
-static inline bool elisa_is_descriptor_access(const u8 *code, u32 size, bool code64, u8 opcode,
-					      u32 which)
+static inline bool eh_is_descriptor_access(const u8 *code, u32 size, bool code64, u8 opcode,
+					   u32 which)
 {
 	u32 at = 0;
 
-	while (at < size && elisa_is_prefix(code[at], code64))
+	while (at < size && eh_is_prefix(code[at], code64))
 		at++;
 	return at + 3 <= size && code[at] == 0x0f && code[at + 1] == opcode &&
 	       ((code[at + 2] >> 3) & 7) == which &&
-	       (opcode == ELISA_OPCODE_LDTR_TR || code[at + 2] < 0xc0);
+	       (opcode == EH_OPCODE_LDTR_TR || code[at + 2] < 0xc0);
 }
 
 #endif

@@ -15,32 +15,32 @@
 #include "elisa.h"
 
 /* May @a give so many pages more? Under export->lock, or for a first look. */
-static int check_room(struct elisa_export *export, struct elisa_attachment *a, u32 count, u32 *why,
-		      u64 *value)
+static int check_room(struct eh_export *export, struct eh_attachment *a, u32 count,
+		      struct eh_refusal *refusal)
 {
 	u64 room;
 
 	if (a->place == ELISA_NO_PLACE)
-		return elisa_fail(-EINVAL, why, ELISA_WHY_NO_PLACE, value, a->place);
+		return eh_refuse(refusal, -EINVAL, ELISA_WHY_NO_PLACE, a->place);
 	room = export->place_pages - READ_ONCE(a->donated) / PAGE_SIZE;
 	if (count > room)
-		return elisa_fail(-ENOSPC, why, ELISA_WHY_RANGE, value, room);
+		return eh_refuse(refusal, -ENOSPC, ELISA_WHY_RANGE, room);
 	return 0;
 }
 
 /* The table entries of a run show its pages, or the sink. Under export->lock, tables in place. */
-static void show(struct elisa_export *export, struct elisa_run *run, bool sink)
+static void show(struct eh_export *export, struct eh_run *run, bool sink)
 {
 	u32 i;
 
 	for (i = 0; i < run->count; i++)
-		elisa_export_table_set(export, run->offset + (u64)i * PAGE_SIZE,
-				       sink ? __pa(export->sink) : page_to_phys(run->pages[i]),
-				       ELISA_PROT_READ | ELISA_PROT_WRITE);
+		eh_export_table_set(export, run->offset + (u64)i * PAGE_SIZE,
+				    sink ? __pa(export->sink) : page_to_phys(run->pages[i]),
+				    ELISA_PROT_READ | ELISA_PROT_WRITE);
 }
 
 /* Where the attachment's next page goes. Under export->lock, or for a first look. */
-static u64 next_offset(struct elisa_export *export, struct elisa_attachment *a)
+static u64 next_offset(struct eh_export *export, struct eh_attachment *a)
 {
 	return export->places_offset + a->place * export->place_pages * PAGE_SIZE +
 	       READ_ONCE(a->donated);
@@ -50,9 +50,9 @@ static u64 next_offset(struct elisa_export *export, struct elisa_attachment *a)
  * The functions in its contexts learn how much it has donated, once each CPU has all of it: a
  * function writes where it was told that it may.
  */
-static void tell_contexts(struct elisa_export *export, struct elisa_attachment *a)
+static void tell_contexts(struct eh_export *export, struct eh_attachment *a)
 {
-	struct elisa_context *c;
+	struct eh_context *c;
 
 	spin_lock(&export->lock);
 	/* the last of several donations at once tells of all */
@@ -69,23 +69,23 @@ static void tell_contexts(struct elisa_export *export, struct elisa_attachment *
  * The pages go to the attachment's place. -EAGAIN: more tables have to be made ready. *@was_sink:
  * CPUs may remember what was there. Under export->lock.
  */
-static int donate_locked(struct elisa_export *export, struct elisa_attachment *a,
-			 struct elisa_hc_donate *in, struct elisa_run *run,
-			 struct elisa_ready *ready, bool *was_sink, u32 *why, u64 *value)
+static int donate_locked(struct eh_export *export, struct eh_attachment *a,
+			 struct elisa_hc_donate *in, struct eh_run *run, struct eh_ready *ready,
+			 bool *was_sink, struct eh_refusal *refusal)
 {
 	u64 length = (u64)run->count * PAGE_SIZE;
 	int r;
 
-	if (a->export != export || elisa_attachment_is_shut(a))
-		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_ATTACHMENT, value, in->slot);
-	r = check_room(export, a, run->count, why, value);
+	if (a->export != export || eh_attachment_is_shut(a))
+		return eh_refuse(refusal, -ENOENT, ELISA_WHY_NO_ATTACHMENT, in->slot);
+	r = check_room(export, a, run->count, refusal);
 	if (!r)
-		r = elisa_refuse_failed(run->pages, run->count, in->gpa, why, value);
+		r = eh_refuse_failed(run->pages, run->count, in->gpa, refusal);
 	if (r)
 		return r;
 	run->offset = next_offset(export, a);
-	*was_sink = elisa_export_tables_map(export, run->offset, length);
-	if (!elisa_export_tables_make(export, run->offset, length, ready))
+	*was_sink = eh_export_tables_map(export, run->offset, length);
+	if (!eh_export_tables_make(export, run->offset, length, ready))
 		return -EAGAIN;
 	show(export, run, false);
 	list_add_tail(&run->node, &a->donations);
@@ -96,76 +96,76 @@ static int donate_locked(struct elisa_export *export, struct elisa_attachment *a
 }
 
 /* With the pages pinned: all of them, or none. */
-static int donate_pinned(struct elisa_export *export, struct elisa_attachment *a,
-			 struct elisa_hc_donate *in, struct elisa_run *run, u32 *why, u64 *value)
+static int donate_pinned(struct eh_export *export, struct eh_attachment *a,
+			 struct elisa_hc_donate *in, struct eh_run *run, struct eh_refusal *refusal)
 {
-	struct elisa_ready ready;
+	struct eh_ready ready;
 	bool was_sink = false;
 	int r;
 
 	do {
-		if (!elisa_ready_tables(export, next_offset(export, a), (u64)run->count * PAGE_SIZE,
-					&ready))
-			return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
+		if (!eh_ready_tables(export, next_offset(export, a), (u64)run->count * PAGE_SIZE,
+				     &ready))
+			return eh_refuse(refusal, -ENOMEM, ELISA_WHY_NO_MEMORY, 0);
 		spin_lock(&export->lock);
-		r = donate_locked(export, a, in, run, &ready, &was_sink, why, value);
+		r = donate_locked(export, a, in, run, &ready, &was_sink, refusal);
 		spin_unlock(&export->lock);
-		elisa_ready_free(&ready);
+		eh_ready_free(&ready);
 	} while (r == -EAGAIN);
 	if (!r && was_sink)
-		elisa_flush_export(export);
+		eh_flush_export(export);
 	if (!r)
 		tell_contexts(export, a);
 	return r;
 }
 
 /* Without locks the pages are faulted in and pinned. */
-static int donate(struct elisa_export *export, struct elisa_attachment *a,
-		  struct kvm_vcpu *kvm_vcpu, struct elisa_hc_donate *in, u32 *why, u64 *value)
+static int donate(struct eh_export *export, struct eh_attachment *a, struct kvm_vcpu *kvm_vcpu,
+		  struct elisa_hc_donate *in, struct eh_refusal *refusal)
 {
-	struct elisa_vmm *vmm = a->vm->vmm;
-	u64 limit = elisa_grant_max_pages(vmm, a->grant_id);
-	struct elisa_run *run;
+	struct eh_vmm *vmm = a->vm->vmm;
+	u64 limit = eh_grant_max_pages(vmm, a->grant_id);
+	struct eh_run *run;
 	int r;
 
-	r = check_room(export, a, in->count, why, value);
+	r = check_room(export, a, in->count, refusal);
 	if (r)
 		return r;
-	run = elisa_run_new(in->count);
+	run = eh_run_new(in->count);
 	if (!run)
-		return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
-	r = elisa_guest_pin(vmm, limit, kvm_vcpu, in->gpa, in->count, run->pages, why, value);
+		return eh_refuse(refusal, -ENOMEM, ELISA_WHY_NO_MEMORY, 0);
+	r = eh_guest_pin(vmm, limit, kvm_vcpu, in->gpa, in->count, run->pages, refusal);
 	if (r) {
 		kvfree(run);
 		return r;
 	}
-	r = donate_pinned(export, a, in, run, why, value);
+	r = donate_pinned(export, a, in, run, refusal);
 	if (r)
-		elisa_run_free(vmm, run);
+		eh_run_free(vmm, run);
 	return r;
 }
 
-int elisa_donate(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_donate *in,
-		 u32 *why, u64 *value)
+int eh_donate(struct eh_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_donate *in,
+	      struct eh_refusal *refusal)
 {
-	struct elisa_attachment *a;
-	struct elisa_export *export;
+	struct eh_attachment *a;
+	struct eh_export *export;
 	int r;
 
 	if (!in->count || in->count > ELISA_HC_DONATE_PAGES)
-		return elisa_fail(-EINVAL, why, in->count ? ELISA_WHY_FIELD : ELISA_WHY_NO_PAGES,
-				  value, in->count);
-	a = elisa_attachment_in(vm, in->slot);
+		return eh_refuse(refusal, -EINVAL, in->count ? ELISA_WHY_FIELD : ELISA_WHY_NO_PAGES,
+				 in->count);
+	a = eh_attachment_in(vm, in->slot);
 	if (!a)
-		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_ATTACHMENT, value, in->slot);
-	export = elisa_attachment_export(a);
+		return eh_refuse(refusal, -ENOENT, ELISA_WHY_NO_ATTACHMENT, in->slot);
+	export = eh_attachment_export(a);
 	if (export) {
-		r = donate(export, a, kvm_vcpu, in, why, value);
-		elisa_export_put(export);
+		r = donate(export, a, kvm_vcpu, in, refusal);
+		eh_export_put(export);
 	} else {
-		r = elisa_fail(-ENOENT, why, ELISA_WHY_NO_ATTACHMENT, value, in->slot);
+		r = eh_refuse(refusal, -ENOENT, ELISA_WHY_NO_ATTACHMENT, in->slot);
 	}
-	elisa_attachment_put(a);
+	eh_attachment_put(a);
 	return r;
 }
 
@@ -174,12 +174,12 @@ int elisa_donate(struct elisa_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc
  * is let go the caller flushes. An attachment leaves the export after its last run was taken, and
  * the export's tables go after its last attachment has left.
  */
-static struct elisa_run *take_run(struct elisa_export *export, struct elisa_attachment *a)
+static struct eh_run *take_run(struct eh_export *export, struct eh_attachment *a)
 {
-	struct elisa_run *run;
+	struct eh_run *run;
 
 	spin_lock(&export->lock);
-	run = list_first_entry_or_null(&a->donations, struct elisa_run, node);
+	run = list_first_entry_or_null(&a->donations, struct eh_run, node);
 	if (run) {
 		list_del(&run->node);
 		show(export, run, true);
@@ -192,9 +192,9 @@ static struct elisa_run *take_run(struct elisa_export *export, struct elisa_atta
  * The attachment is shut, and no CPU runs its contexts: its pages are in no attachment any more.
  * @all_shut: the same is true of all attachments of the export, so no flush is needed.
  */
-void elisa_donations_end(struct elisa_export *export, struct elisa_attachment *a, bool all_shut)
+void eh_donations_end(struct eh_export *export, struct eh_attachment *a, bool all_shut)
 {
-	struct elisa_run *run, *next;
+	struct eh_run *run, *next;
 	LIST_HEAD(gone);
 
 	while ((run = take_run(export, a)))
@@ -202,11 +202,11 @@ void elisa_donations_end(struct elisa_export *export, struct elisa_attachment *a
 	if (list_empty(&gone))
 		return;
 	if (!all_shut)
-		elisa_flush_export(export);
+		eh_flush_export(export);
 	list_for_each_entry_safe(run, next, &gone, node) {
 		list_del(&run->node);
-		elisa_vmm_leave(a->vm->vmm, run);
+		eh_vmm_leave(a->vm->vmm, run);
 	}
 	/* another thread may have ended the attachment since its runs were taken */
-	elisa_vmm_unpin_soon(a->vm->vmm);
+	eh_vmm_unpin_soon(a->vm->vmm);
 }

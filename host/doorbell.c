@@ -30,22 +30,22 @@
 /* One that takes long, by the routing that its VMM chose, has a share of a CPU: 1 in 20. */
 #define RING_SHARE  20
 
-struct elisa_bell {
+struct eh_bell {
 	struct kref ref;
 	struct rcu_head rcu;
 	raw_spinlock_t lock; /* all below; only a timer's and the workqueue's locks nest inside it */
 	struct kvm *kvm;     /* valid while there is a gsi */
 	u32 gsi;	     /* or ELISA_NO_DOORBELL, as when the VM is gone */
 	bool rung;	     /* there is a gsi, and the timer or the work is on its way */
-	struct elisa_bucket interrupts;
+	struct eh_bucket interrupts;
 	struct hrtimer timer;
 	struct work_struct work;
 };
 
 static struct workqueue_struct *bells; /* alone: no tenant's other works keep a ring from its turn */
-static bool going;		       /* elisa_registry */
+static bool going;		       /* eh_registry */
 
-int elisa_doorbell_init(void)
+int eh_doorbell_init(void)
 {
 	/* not bound to the CPU of the vCPU that rings, which may keep it from running there */
 	bells = alloc_workqueue("elisa-bells", WQ_UNBOUND, 0);
@@ -54,35 +54,35 @@ int elisa_doorbell_init(void)
 
 static void bell_release(struct kref *ref)
 {
-	struct elisa_bell *bell = container_of(ref, struct elisa_bell, ref);
+	struct eh_bell *bell = container_of(ref, struct eh_bell, ref);
 
 	/* it may be set still, and finds nothing to do */
 	hrtimer_cancel(&bell->timer);
-	/* elisa_ring_place() may look at it */
+	/* eh_ring_place() may look at it */
 	kfree_rcu(bell, rcu);
 }
 
-void elisa_bell_get(struct elisa_bell *bell)
+void eh_bell_get(struct eh_bell *bell)
 {
 	kref_get(&bell->ref);
 }
 
-void elisa_bell_put(struct elisa_bell *bell)
+void eh_bell_put(struct eh_bell *bell)
 {
 	kref_put(&bell->ref, bell_release);
 }
 
 /* Under bell->lock, rung: so the VM lives, and has a reference to the bell. */
-static void start_work(struct elisa_bell *bell)
+static void start_work(struct eh_bell *bell)
 {
-	elisa_bell_get(bell);
+	eh_bell_get(bell);
 	if (!queue_work(bells, &bell->work))
-		elisa_bell_put(bell);
+		eh_bell_put(bell);
 }
 
 static enum hrtimer_restart is_time(struct hrtimer *timer)
 {
-	struct elisa_bell *bell = container_of(timer, struct elisa_bell, timer);
+	struct eh_bell *bell = container_of(timer, struct eh_bell, timer);
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&bell->lock, flags);
@@ -93,16 +93,16 @@ static enum hrtimer_restart is_time(struct hrtimer *timer)
 }
 
 /* Whose interrupt it is time to raise, with a reference; or NULL. */
-static struct kvm *take_ring(struct elisa_bell *bell, u32 *gsi)
+static struct kvm *take_ring(struct eh_bell *bell, u32 *gsi)
 {
 	struct kvm *kvm = NULL;
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&bell->lock, flags);
-	if (bell->rung && elisa_kvm_get(bell->kvm)) {
+	if (bell->rung && eh_kvm_get(bell->kvm)) {
 		kvm = bell->kvm;
 		*gsi = bell->gsi;
-		elisa_bucket_take(&bell->interrupts, ktime_get_mono_fast_ns(), RING_PERIOD);
+		eh_bucket_take(&bell->interrupts, ktime_get_mono_fast_ns(), RING_PERIOD);
 	}
 	bell->rung = false;
 	raw_spin_unlock_irqrestore(&bell->lock, flags);
@@ -133,7 +133,7 @@ static u64 spent_since(const struct spent *began)
 }
 
 /* What it took longer than take_ring() has taken for it. */
-static void charge(struct elisa_bell *bell, u64 spent)
+static void charge(struct eh_bell *bell, u64 spent)
 {
 	u64 cost = spent * RING_SHARE;
 	unsigned long flags;
@@ -141,31 +141,31 @@ static void charge(struct elisa_bell *bell, u64 spent)
 	if (cost <= RING_PERIOD)
 		return;
 	raw_spin_lock_irqsave(&bell->lock, flags);
-	elisa_bucket_take(&bell->interrupts, ktime_get_mono_fast_ns(), cost - RING_PERIOD);
+	eh_bucket_take(&bell->interrupts, ktime_get_mono_fast_ns(), cost - RING_PERIOD);
 	raw_spin_unlock_irqrestore(&bell->lock, flags);
 }
 
 static void answer(struct work_struct *work)
 {
-	struct elisa_bell *bell = container_of(work, struct elisa_bell, work);
+	struct eh_bell *bell = container_of(work, struct eh_bell, work);
 	struct spent began;
 	struct kvm *kvm;
 	u32 gsi;
 
 	kvm = take_ring(bell, &gsi);
 	if (kvm) {
-		elisa_count(ELISA_COUNT_INTERRUPTS);
+		eh_count(ELISA_COUNT_INTERRUPTS);
 		began = spent_so_far();
-		elisa_kvm_interrupt(kvm, gsi);
+		eh_kvm_interrupt(kvm, gsi);
 		charge(bell, spent_since(&began));
-		elisa_kvm_put(kvm);
+		eh_kvm_put(kvm);
 	}
-	elisa_bell_put(bell);
+	eh_bell_put(bell);
 }
 
-struct elisa_bell *elisa_bell_new(struct kvm *kvm)
+struct eh_bell *eh_bell_new(struct kvm *kvm)
 {
-	struct elisa_bell *bell = kzalloc(sizeof(*bell), GFP_KERNEL_ACCOUNT);
+	struct eh_bell *bell = kzalloc(sizeof(*bell), GFP_KERNEL_ACCOUNT);
 
 	if (!bell)
 		return NULL;
@@ -173,13 +173,13 @@ struct elisa_bell *elisa_bell_new(struct kvm *kvm)
 	raw_spin_lock_init(&bell->lock);
 	bell->kvm = kvm;
 	bell->gsi = ELISA_NO_DOORBELL;
-	elisa_timer_setup(&bell->timer, is_time);
+	eh_timer_setup(&bell->timer, is_time);
 	INIT_WORK(&bell->work, answer);
 	return bell;
 }
 
 /* No interrupt any more until the VM's driver asks for it: the VM may be freed after this. */
-void elisa_bell_silence(struct elisa_bell *bell)
+void eh_bell_silence(struct eh_bell *bell)
 {
 	unsigned long flags;
 
@@ -190,7 +190,7 @@ void elisa_bell_silence(struct elisa_bell *bell)
 }
 
 /* From exit paths, too. The caller keeps the bell from being freed. */
-void elisa_ring(struct elisa_bell *bell)
+void eh_bell_ring(struct eh_bell *bell)
 {
 	unsigned long flags;
 	u64 wait;
@@ -198,8 +198,8 @@ void elisa_ring(struct elisa_bell *bell)
 	raw_spin_lock_irqsave(&bell->lock, flags);
 	if (bell->gsi != ELISA_NO_DOORBELL && !bell->rung) {
 		bell->rung = true;
-		wait = elisa_bucket_wait(&bell->interrupts, ktime_get_mono_fast_ns(),
-					 (RING_BURST - 1) * RING_PERIOD);
+		wait = eh_bucket_wait(&bell->interrupts, ktime_get_mono_fast_ns(),
+				      (RING_BURST - 1) * RING_PERIOD);
 		if (wait)
 			hrtimer_start(&bell->timer, ns_to_ktime(wait), HRTIMER_MODE_REL_HARD);
 		else
@@ -212,61 +212,62 @@ void elisa_ring(struct elisa_bell *bell)
  * From the exit path, with IRQs off: the export lives, the place may be any number. The attachment
  * that has the place may end meanwhile: it and its bell are freed after a grace period.
  */
-void elisa_ring_place(struct elisa_export *export, u64 place)
+void eh_ring_place(struct eh_export *export, u64 place)
 {
 	u32 count = smp_load_acquire(&export->place_count);
-	struct elisa_attachment *a;
+	struct eh_attachment *a;
 
-	elisa_count(ELISA_COUNT_RINGS);
+	eh_count(ELISA_COUNT_RINGS);
 	if (place >= count)
 		return;
 	rcu_read_lock();
 	a = READ_ONCE(export->places[array_index_nospec(place, count)].attachment);
 	if (a)
-		elisa_ring(a->bell);
+		eh_bell_ring(a->bell);
 	rcu_read_unlock();
 }
 
-static int check_doorbell(struct elisa_vm *vm, struct elisa_hc_doorbell *in, u32 *why, u64 *value)
+static int check_doorbell(struct eh_vm *vm, struct elisa_hc_doorbell *in,
+			  struct eh_refusal *refusal)
 {
 	if (in->pad)
-		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->pad);
+		return eh_refuse(refusal, -EINVAL, ELISA_WHY_FIELD, in->pad);
 	if (in->gsi != ELISA_NO_DOORBELL && in->gsi > ELISA_MAX_GSI)
-		return elisa_fail(-EINVAL, why, ELISA_WHY_DOORBELL, value, in->gsi);
-	if (in->gsi != ELISA_NO_DOORBELL && !elisa_grant_rights(vm->mm))
-		return elisa_fail(-EPERM, why, ELISA_WHY_NO_GRANT, value, 0);
+		return eh_refuse(refusal, -EINVAL, ELISA_WHY_DOORBELL, in->gsi);
+	if (in->gsi != ELISA_NO_DOORBELL && !eh_grant_rights(vm->mm))
+		return eh_refuse(refusal, -EPERM, ELISA_WHY_NO_GRANT, 0);
 	return 0;
 }
 
 /* True: it is another one than before. */
-static bool change_gsi(struct elisa_bell *bell, u32 gsi)
+static bool change_gsi(struct eh_bell *bell, u32 gsi)
 {
 	bool is_new = false;
 	unsigned long flags;
 
-	spin_lock(&elisa_registry);
+	spin_lock(&eh_registry);
 	if (!going) {
 		raw_spin_lock_irqsave(&bell->lock, flags);
 		is_new = bell->gsi != gsi;
 		bell->gsi = gsi;
 		raw_spin_unlock_irqrestore(&bell->lock, flags);
 	}
-	spin_unlock(&elisa_registry);
+	spin_unlock(&eh_registry);
 	return is_new;
 }
 
 /* The interrupt that is this VM's doorbell, or ELISA_NO_DOORBELL. In a vCPU's thread. */
-int elisa_doorbell_set(struct elisa_vm *vm, struct elisa_hc_doorbell *in, u32 *why, u64 *value)
+int eh_doorbell_set(struct eh_vm *vm, struct elisa_hc_doorbell *in, struct eh_refusal *refusal)
 {
-	int r = check_doorbell(vm, in, why, value);
+	int r = check_doorbell(vm, in, refusal);
 
 	if (r)
 		return r;
 	if (in->gsi == ELISA_NO_DOORBELL)
-		elisa_bell_silence(vm->bell);
+		eh_bell_silence(vm->bell);
 	else if (change_gsi(vm->bell, in->gsi))
 		/* the first ring is for its driver to see that it works */
-		elisa_ring(vm->bell);
+		eh_bell_ring(vm->bell);
 	return 0;
 }
 
@@ -275,20 +276,20 @@ int elisa_doorbell_set(struct elisa_vm *vm, struct elisa_hc_doorbell *in, u32 *w
  * the work rings it; so a VM may still tell its doorbell if the module did not come up. One that
  * goes answers no hypercalls.
  */
-void elisa_doorbell_stop(void)
+void eh_doorbell_stop(void)
 {
-	struct elisa_vm *vm = NULL;
+	struct eh_vm *vm = NULL;
 
-	spin_lock(&elisa_registry);
+	spin_lock(&eh_registry);
 	going = true;
-	spin_unlock(&elisa_registry);
-	while ((vm = elisa_vm_next(vm)))
-		elisa_bell_silence(vm->bell);
+	spin_unlock(&eh_registry);
+	while ((vm = eh_vm_next(vm)))
+		eh_bell_silence(vm->bell);
 	flush_workqueue(bells);
 }
 
 /* No hook runs: a VM that was on its way out of the list has silenced its bell, too. */
-void elisa_doorbell_exit(void)
+void eh_doorbell_exit(void)
 {
 	destroy_workqueue(bells);
 }

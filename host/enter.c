@@ -9,14 +9,14 @@
 #include "switch.h"
 
 /* Has anything changed of what was shown in the stash's place? */
-static bool shown_untouched(struct elisa_vcpu *vcpu)
+static bool shown_untouched(struct eh_vcpu *vcpu)
 {
-	const struct elisa_stash *stash = &vcpu->stash;
+	const struct eh_stash *stash = &vcpu->stash;
 	struct kvm_vcpu *kvm_vcpu = vcpu->kvm_vcpu;
-	struct elisa_stash now;
+	struct eh_stash now;
 	int i;
 
-	if (stash->touched || (ELISA_CACHED(kvm_vcpu->arch.regs_dirty) & ELISA_CACHED_WRITTEN))
+	if (stash->touched || (EH_CACHED(kvm_vcpu->arch.regs_dirty) & EH_CACHED_WRITTEN))
 		return false;
 	for (i = 0; i < 16; i++)
 		if (i != VCPU_REGS_RSP && i != VCPU_REGS_RDX && kvm_vcpu->arch.regs[i])
@@ -29,13 +29,13 @@ static bool shown_untouched(struct elisa_vcpu *vcpu)
 	    kvm_vcpu->arch.interrupt.injected || kvm_vcpu->arch.nmi_injected)
 		return false;
 	memset(&now.shown, 0, sizeof(now.shown));
-	elisa_stash_shown(&now);
+	eh_stash_shown(&now);
 	return !memcmp(&now.shown, &stash->shown, sizeof(now.shown));
 }
 
-static enum elisa_call_error may_resume(struct elisa_vcpu *vcpu, bool open)
+static enum elisa_call_error may_resume(struct eh_vcpu *vcpu, bool open)
 {
-	struct elisa_stash *stash = &vcpu->stash;
+	struct eh_stash *stash = &vcpu->stash;
 	u64 limit, suspended_limit;
 
 	if (!stash->context)
@@ -47,7 +47,7 @@ static enum elisa_call_error may_resume(struct elisa_vcpu *vcpu, bool open)
 	if (!open)
 		return ELISA_CALL_CLOSED;
 	limit = stash->context->attachment->limit_cycles;
-	stash->suspended += elisa_time_since(stash->since, ktime_get_mono_fast_ns());
+	stash->suspended += eh_time_since(stash->since, ktime_get_mono_fast_ns());
 	suspended_limit = stash->context->attachment->suspend_ns;
 	if (stash->watched && (stash->cycles >= limit || stash->suspended >= suspended_limit))
 		return ELISA_CALL_TIMEOUT;
@@ -57,15 +57,15 @@ static enum elisa_call_error may_resume(struct elisa_vcpu *vcpu, bool open)
 	 */
 	if (stash->cycles >= limit / 2 || stash->suspended >= suspended_limit / 2) {
 		stash->watched = true;
-		elisa_trap_return(vcpu);
+		eh_trap_return(vcpu);
 	}
 	return ELISA_CALL_OK;
 }
 
-static void resume_call(struct elisa_vcpu *vcpu)
+static void resume_call(struct eh_vcpu *vcpu)
 {
-	struct elisa_stash *stash = &vcpu->stash;
-	struct elisa_context *c = stash->context;
+	struct eh_stash *stash = &vcpu->stash;
+	struct eh_context *c = stash->context;
 	u32 slot = c->attachment->slot;
 
 	memcpy(vcpu->kvm_vcpu->arch.regs, stash->regs, sizeof(stash->regs));
@@ -74,42 +74,42 @@ static void resume_call(struct elisa_vcpu *vcpu)
 	vmcs_set(GUEST_RFLAGS, stash->rflags);
 	vmcs_set(GUEST_INTERRUPTIBILITY_INFO, stash->interruptibility);
 	vmcs_set(EPT_POINTER, stash->eptp);
-	elisa_forget_cached_registers(vcpu->kvm_vcpu);
+	eh_forget_cached_registers(vcpu->kvm_vcpu);
 	/* as the gate had left them: gate-in shut, so that sub cannot go back into it */
 	if (stash->armed)
-		vcpu->list[ELISA_INDEX_SUB(slot)] = c->eptp[ELISA_IN_SUB];
+		vcpu->list[ELISA_INDEX_SUB(slot)] = c->eptp[EH_IN_SUB];
 	if (!stash->gate_open)
-		vcpu->list[ELISA_INDEX_GATE_IN(slot)] = c->eptp[ELISA_IN_GATE_IN] & ~INVALID_BITS;
+		vcpu->list[ELISA_INDEX_GATE_IN(slot)] = c->eptp[EH_IN_GATE_IN] & ~INVALID_BITS;
 	stash->active = false;
 	vcpu->entry_tsc = rdtsc();
-	elisa_count(ELISA_COUNT_RESUMED);
+	eh_count(ELISA_COUNT_RESUMED);
 }
 
 /* KVM has looked at its requests already: an IPI to ourselves makes it look again. */
 static void request_events_at_entry(struct kvm_vcpu *kvm_vcpu)
 {
 	kvm_make_request(KVM_REQ_EVENT, kvm_vcpu);
-	elisa_interrupt_self();
+	eh_interrupt_self();
 }
 
 /* What is shown stays; it only has to say the right reason. */
-static void end_stashed(struct elisa_vcpu *vcpu, enum elisa_call_error error)
+static void end_stashed(struct eh_vcpu *vcpu, enum elisa_call_error error)
 {
-	struct elisa_stash *stash = &vcpu->stash;
+	struct eh_stash *stash = &vcpu->stash;
 	unsigned long *rdx = &vcpu->kvm_vcpu->arch.regs[VCPU_REGS_RDX];
 
 	if (error != ELISA_CALL_VMM && *rdx == (unsigned long)(long)ELISA_CALL_VMM)
 		*rdx = (long)error;
 	if (stash->vector)
-		elisa_scrub_registers(vcpu);
+		eh_scrub_registers(vcpu);
 	if (stash->context && !stash->context->ended)
-		elisa_call_aborted(stash->context, error);
+		eh_call_aborted(stash->context, error);
 	if (stash->context)
 		stash->context->ended = ELISA_CALL_OK;
 	stash->active = false;
-	elisa_forget_time(vcpu);
+	eh_forget_time(vcpu);
 	vcpu->trap = false;
-	elisa_list_reset(vcpu);
+	eh_list_reset(vcpu);
 	request_events_at_entry(vcpu->kvm_vcpu);
 }
 
@@ -118,7 +118,7 @@ static void end_stashed(struct elisa_vcpu *vcpu, enum elisa_call_error error)
  */
 static void watch_cr4(void)
 {
-	u64 mask = vmcs_get(CR4_GUEST_HOST_MASK), more = elisa_watched_cr4() & ~mask;
+	u64 mask = vmcs_get(CR4_GUEST_HOST_MASK), more = eh_watched_cr4() & ~mask;
 
 	if (!more)
 		return;
@@ -128,16 +128,16 @@ static void watch_cr4(void)
 }
 
 /* VMFUNC and descriptor-table exiting on or off, as the VMCS may have lost them. */
-static void set_controls(struct elisa_vcpu *vcpu, bool on)
+static void set_controls(struct eh_vcpu *vcpu, bool on)
 {
 	const u64 ours = SECONDARY_EXEC_ENABLE_VMFUNC | SECONDARY_EXEC_DESC;
 	u64 secondary;
 
 	if (!on) {
 		if (vcpu->enabled) {
-			vmcs_set(ELISA_VMCS_FUNCTION_CONTROL, 0);
+			vmcs_set(EH_VMCS_FUNCTION_CONTROL, 0);
 			vcpu->enabled = false;
-			elisa_count(ELISA_COUNT_CLOSED);
+			eh_count(ELISA_COUNT_CLOSED);
 		}
 		if (!bitmap_empty(vcpu->used, ELISA_SLOTS))
 			return;
@@ -151,10 +151,10 @@ static void set_controls(struct elisa_vcpu *vcpu, bool on)
 			vmcs_set(SECONDARY_VM_EXEC_CONTROL, secondary);
 			vmcs_set(CR4_GUEST_HOST_MASK,
 				 ~(u64)vcpu->kvm_vcpu->arch.cr4_guest_owned_bits);
-			elisa_forget_saved_state(vcpu->kvm_vcpu);
+			eh_forget_saved_state(vcpu->kvm_vcpu);
 			vcpu->controls = false;
 		}
-		elisa_vcpu_idle(vcpu);
+		eh_vcpu_idle(vcpu);
 		return;
 	}
 	vcpu->controls = true;
@@ -164,8 +164,8 @@ static void set_controls(struct elisa_vcpu *vcpu, bool on)
 	if ((secondary & ours) != ours)
 		vmcs_set(SECONDARY_VM_EXEC_CONTROL, secondary | ours);
 	if (!vcpu->enabled) {
-		vmcs_set(ELISA_VMCS_EPTP_LIST, __pa(vcpu->list));
-		vmcs_set(ELISA_VMCS_FUNCTION_CONTROL, ELISA_VMFUNC_EPTP_SWITCHING);
+		vmcs_set(EH_VMCS_EPTP_LIST, __pa(vcpu->list));
+		vmcs_set(EH_VMCS_FUNCTION_CONTROL, EH_VMFUNC_EPTP_SWITCHING);
 		/* another root may have been loaded while nobody looked */
 		invvpid_single(vmcs_get(VIRTUAL_PROCESSOR_ID));
 		vcpu->enabled = true;
@@ -173,8 +173,7 @@ static void set_controls(struct elisa_vcpu *vcpu, bool on)
 }
 
 /* A fast path of KVM re-enters without the exit hook: the VMCS still is in the call. */
-static void reentered(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa_where where,
-		      bool open)
+static void reentered(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where, bool open)
 {
 	enum elisa_call_error error = c->revoked ? ELISA_CALL_REVOKED : ELISA_CALL_CLOSED;
 
@@ -186,26 +185,26 @@ static void reentered(struct elisa_vcpu *vcpu, struct elisa_context *c, enum eli
 		if (!vcpu->stale)
 			return;
 		/* other slots' entries may be stale; this one's are the running call's */
-		elisa_list_reset(vcpu);
+		eh_list_reset(vcpu);
 		*in = kept_in;
 		*sub = kept_sub;
 		return;
 	}
-	c = elisa_caller_of(vcpu, c, &where);
-	elisa_end_call(vcpu, c, where, error);
+	c = eh_caller_of(vcpu, c, &where);
+	eh_end_call(vcpu, c, where, error);
 }
 
 /* The predicate's answer, and what it was about. */
-static bool is_open(struct elisa_vcpu *vcpu)
+static bool is_open(struct eh_vcpu *vcpu)
 {
 	vcpu->seen.allow_pcid = READ_ONCE(vcpu->vm->allow_pcid);
 	vcpu->seen.efer = vcpu->kvm_vcpu->arch.efer;
 	return vcpu->synced && !bitmap_empty(vcpu->used, ELISA_SLOTS) &&
-	       elisa_predicate(vcpu->kvm_vcpu, vcpu->seen.allow_pcid) == ELISA_OK;
+	       eh_predicate(vcpu->kvm_vcpu, vcpu->seen.allow_pcid) == ELISA_OK;
 }
 
 /* A call that is put aside goes on, or it ends. */
-static void decide_stashed(struct elisa_vcpu *vcpu, bool open)
+static void decide_stashed(struct eh_vcpu *vcpu, bool open)
 {
 	enum elisa_call_error error = may_resume(vcpu, open);
 
@@ -221,17 +220,17 @@ static void decide_stashed(struct elisa_vcpu *vcpu, bool open)
  * Last thing before an entry that is not as the last one was. IRQs and preemption are off, the
  * VMCS is loaded.
  */
-void elisa_enter(struct elisa_vcpu *vcpu)
+void eh_vm_enter(struct eh_vcpu *vcpu)
 {
 	struct kvm_vcpu *kvm_vcpu = vcpu->kvm_vcpu;
-	struct elisa_context *c;
-	enum elisa_where where;
+	struct eh_context *c;
+	enum eh_where where;
 	u64 eptp;
 	bool open;
 
 	vcpu->settled = false;
 	if (vcpu->scrub)
-		elisa_scrub_registers(vcpu);
+		eh_scrub_registers(vcpu);
 	/* not every exit comes to the exit hook: KVM takes some of them to the VMM at once */
 	vcpu->inside = false;
 	if (!vcpu->list || (kvm_vcpu->arch.hflags & HF_GUEST_MASK)) {
@@ -240,37 +239,37 @@ void elisa_enter(struct elisa_vcpu *vcpu)
 	}
 	vcpu->inside = true;
 	vcpu->entries++;
-	elisa_forget(vcpu);
+	eh_forget(vcpu);
 	/* system management mode is no long mode, but comes back to it */
-	if (!(kvm_vcpu->arch.efer & EFER_LMA) && !elisa_in_smm(kvm_vcpu))
+	if (!(kvm_vcpu->arch.efer & EFER_LMA) && !eh_in_smm(kvm_vcpu))
 		vcpu->synced = false;
 	open = is_open(vcpu);
-	if (vcpu->poisonings != atomic_read(&elisa_poisonings)) {
-		vcpu->poisonings = atomic_read(&elisa_poisonings);
+	if (vcpu->poisonings != atomic_read(&eh_poisonings)) {
+		vcpu->poisonings = atomic_read(&eh_poisonings);
 		vcpu->stale = true;
 	}
 	eptp = vmcs_get(EPT_POINTER);
-	c = eptp == vcpu->default_eptp ? NULL : elisa_context_of(vcpu, eptp, &where);
+	c = eptp == vcpu->default_eptp ? NULL : eh_context_of(vcpu, eptp, &where);
 	if (c)
 		reentered(vcpu, c, where, open);
 	else
-		elisa_set_default(vcpu, eptp);
+		eh_set_default(vcpu, eptp);
 	if (vcpu->stale && !c)
-		elisa_list_reset(vcpu);
+		eh_list_reset(vcpu);
 	if (vcpu->stash.active) {
 		decide_stashed(vcpu, open);
 	} else if (vcpu->trap && !c) {
 		vcpu->trap = false;
-		elisa_set_default(vcpu, eptp);
+		eh_set_default(vcpu, eptp);
 	}
 	/* another root than the guest itself loaded: KVM flushed only its own context */
 	if (vcpu->enabled && !vcpu->quiet && vmcs_get(GUEST_CR3) != vcpu->exit_cr3)
 		invvpid_single(vmcs_get(VIRTUAL_PROCESSOR_ID));
-	vcpu->exit_cr3 = ELISA_NO_ROOT;
+	vcpu->exit_cr3 = EH_NO_ROOT;
 	vcpu->quiet = true;
 	set_controls(vcpu, open);
 	if (vcpu->enabled && !vcpu->watching)
-		elisa_watch_start(vcpu);
+		eh_watch_start(vcpu);
 	/* entry_tsc: a call goes on */
 	vcpu->settled = open && !c && !vcpu->entry_tsc && !vcpu->trap && !vcpu->ended;
 }

@@ -20,11 +20,11 @@
 #include <elisa/abi.h>
 #include <elisa/gate_layout.h>
 
-#define GIB			0x40000000ULL
-#define ELISA_GPA_SPAN		(128 * GIB)
-#define ELISA_GPA_PRIVATE	(1 * GIB)
-#define ELISA_GPA_EXCHANGE	(2 * GIB)
-#define ELISA_GPA_OBJECT	(64 * GIB)
+#define GIB		     0x40000000ULL
+#define EH_GPA_SPAN	     (128 * GIB)
+#define EH_GPA_PRIVATE	     (1 * GIB)
+#define EH_GPA_EXCHANGE	     (2 * GIB)
+#define EH_GPA_OBJECT	     (64 * GIB)
 
 /*
  * Offsets of the leaves. None may lie in the first 8 KiB of its 2 MiB: an attacker who
@@ -32,25 +32,25 @@
  * as large-page entries (bit 7 is set in each), and then bits 20:13 of the address are
  * reserved and must be zero (SDM 4.5), so that the walk faults.
  */
-#define ELISA_GPA_CODE		0x20000ULL
-#define ELISA_GPA_APT		0x40000ULL
-#define ELISA_GPA_LIST		(ELISA_GPA_PRIVATE + 0x10000ULL)
-#define ELISA_GPA_DATA		(ELISA_GPA_PRIVATE + 0x14000ULL)
-#define ELISA_GPA_STACK		(ELISA_GPA_PRIVATE + 0x20000ULL)
-#define ELISA_GPA_SELF		(ELISA_GPA_PRIVATE + 0x30000ULL)
-#define ELISA_GPA_EXCHANGE_LEAF (ELISA_GPA_EXCHANGE + 0x100000ULL)
+#define EH_GPA_CODE	     0x20000ULL
+#define EH_GPA_APT	     0x40000ULL
+#define EH_GPA_LIST	     (EH_GPA_PRIVATE + 0x10000ULL)
+#define EH_GPA_DATA	     (EH_GPA_PRIVATE + 0x14000ULL)
+#define EH_GPA_STACK	     (EH_GPA_PRIVATE + 0x20000ULL)
+#define EH_GPA_SELF	     (EH_GPA_PRIVATE + 0x30000ULL)
+#define EH_GPA_EXCHANGE_LEAF (EH_GPA_EXCHANGE + 0x100000ULL)
 
 /* The pages of a slot's APT, in the order of their guest-physical addresses. */
-enum elisa_apt {
-	ELISA_APT_PML4, /* answers at the process's own root instead */
-	ELISA_APT_PDPT,
-	ELISA_APT_PD,
-	ELISA_APT_PT_CODE,
-	ELISA_APT_PT_PRIVATE,
-	ELISA_APT_PT_EXCHANGE,
-	ELISA_APT_PD_SELF,
-	ELISA_APT_PT_SELF,
-	ELISA_APT_PAGES
+enum eh_apt {
+	EH_APT_PML4, /* answers at the process's own root instead */
+	EH_APT_PDPT,
+	EH_APT_PD,
+	EH_APT_PT_CODE,
+	EH_APT_PT_PRIVATE,
+	EH_APT_PT_EXCHANGE,
+	EH_APT_PD_SELF,
+	EH_APT_PT_SELF,
+	EH_APT_PAGES
 };
 
 /* x86 page tables, SDM table 4-15 ff.; A and D preset: the CPU may not write them */
@@ -102,66 +102,64 @@ static inline __u64 ept_rights(__u32 prot)
 }
 
 /* First guest-physical address of the contexts; page-table roots must lie below. */
-static inline __u64 elisa_gpa_base(unsigned int physical_bits)
+static inline __u64 eh_gpa_base(unsigned int physical_bits)
 {
-	return (1ULL << physical_bits) - ELISA_GPA_SPAN;
+	return (1ULL << physical_bits) - EH_GPA_SPAN;
 }
 
 /* Is there an APT entry for this window offset, and to which address does it lead? */
 static inline __u64 apt_private_gpa(__u64 offset)
 {
 	if (offset == ELISA_LIST_OFFSET)
-		return ELISA_GPA_LIST;
+		return EH_GPA_LIST;
 	if (offset == ELISA_DATA_OFFSET)
-		return ELISA_GPA_DATA;
+		return EH_GPA_DATA;
 	if (offset >= ELISA_STACK_OFFSET &&
 	    offset < ELISA_STACK_OFFSET + ELISA_STACK_PAGES * ELISA_PAGE_SIZE)
-		return ELISA_GPA_STACK + (offset - ELISA_STACK_OFFSET);
+		return EH_GPA_STACK + (offset - ELISA_STACK_OFFSET);
 	return 0;
 }
 
 /*
  * Fills the pages of @slot's APT (one array of 512 entries each). @base is
- * elisa_gpa_base(); no physical address of the host is in them.
+ * eh_gpa_base(); no physical address of the host is in them.
  */
-static inline void apt_fill(__u64 *pages[ELISA_APT_PAGES], unsigned int slot, __u64 base)
+static inline void apt_fill(__u64 *pages[EH_APT_PAGES], unsigned int slot, __u64 base)
 {
 	__u64 window = ELISA_WINDOW_BASE + slot * ELISA_SLOT_SIZE;
-	__u64 apt = base + ELISA_GPA_APT;
-	__u64 *pt = pages[ELISA_APT_PT_PRIVATE];
+	__u64 apt = base + EH_GPA_APT;
+	__u64 *pt = pages[EH_APT_PT_PRIVATE];
 	__u64 region = ELISA_LIST_OFFSET & ~0x1fffffULL;
 	unsigned int i;
 
-	pages[ELISA_APT_PML4][level_index(window, 4)] = (apt + ELISA_APT_PDPT * ELISA_PAGE_SIZE) |
-							APT_TABLE;
-	pages[ELISA_APT_PDPT][level_index(window, 3)] = (apt + ELISA_APT_PD * ELISA_PAGE_SIZE) |
-							APT_TABLE;
+	pages[EH_APT_PML4][level_index(window, 4)] = (apt + EH_APT_PDPT * ELISA_PAGE_SIZE) |
+						     APT_TABLE;
+	pages[EH_APT_PDPT][level_index(window, 3)] = (apt + EH_APT_PD * ELISA_PAGE_SIZE) |
+						     APT_TABLE;
 	for (i = 0; i < ELISA_OBJECT_SIZE / GIB; i++)
-		pages[ELISA_APT_PDPT][level_index(ELISA_OBJECT_BASE, 3) + i] =
-			(base + ELISA_GPA_OBJECT + i * GIB) | APT_PAGE;
+		pages[EH_APT_PDPT][level_index(ELISA_OBJECT_BASE, 3) + i] =
+			(base + EH_GPA_OBJECT + i * GIB) | APT_PAGE;
 	/* a table of its own: the slots' would show their list and data pages there, too */
-	pages[ELISA_APT_PDPT][level_index(ELISA_SELF_ADDRESS, 3)] =
-		(apt + ELISA_APT_PD_SELF * ELISA_PAGE_SIZE) | APT_TABLE;
-	pages[ELISA_APT_PD_SELF][level_index(ELISA_SELF_ADDRESS, 2)] =
-		(apt + ELISA_APT_PT_SELF * ELISA_PAGE_SIZE) | APT_TABLE;
-	pages[ELISA_APT_PT_SELF][level_index(ELISA_SELF_ADDRESS, 1)] = (base + ELISA_GPA_SELF) |
-								       APT_PAGE;
-	pages[ELISA_APT_PD][level_index(ELISA_CODE_OFFSET, 2)] =
-		(apt + ELISA_APT_PT_CODE * ELISA_PAGE_SIZE) | APT_TABLE;
-	pages[ELISA_APT_PD][level_index(region, 2)] =
-		(apt + ELISA_APT_PT_PRIVATE * ELISA_PAGE_SIZE) | APT_TABLE;
-	pages[ELISA_APT_PD][level_index(ELISA_EXCHANGE_OFFSET, 2)] =
-		(apt + ELISA_APT_PT_EXCHANGE * ELISA_PAGE_SIZE) | APT_TABLE;
-	pages[ELISA_APT_PT_CODE][level_index(ELISA_CODE_OFFSET, 1)] = (base + ELISA_GPA_CODE) |
-								      APT_PAGE;
+	pages[EH_APT_PDPT][level_index(ELISA_SELF_ADDRESS, 3)] =
+		(apt + EH_APT_PD_SELF * ELISA_PAGE_SIZE) | APT_TABLE;
+	pages[EH_APT_PD_SELF][level_index(ELISA_SELF_ADDRESS, 2)] =
+		(apt + EH_APT_PT_SELF * ELISA_PAGE_SIZE) | APT_TABLE;
+	pages[EH_APT_PT_SELF][level_index(ELISA_SELF_ADDRESS, 1)] = (base + EH_GPA_SELF) | APT_PAGE;
+	pages[EH_APT_PD][level_index(ELISA_CODE_OFFSET, 2)] =
+		(apt + EH_APT_PT_CODE * ELISA_PAGE_SIZE) | APT_TABLE;
+	pages[EH_APT_PD][level_index(region, 2)] = (apt + EH_APT_PT_PRIVATE * ELISA_PAGE_SIZE) |
+						   APT_TABLE;
+	pages[EH_APT_PD][level_index(ELISA_EXCHANGE_OFFSET, 2)] =
+		(apt + EH_APT_PT_EXCHANGE * ELISA_PAGE_SIZE) | APT_TABLE;
+	pages[EH_APT_PT_CODE][level_index(ELISA_CODE_OFFSET, 1)] = (base + EH_GPA_CODE) | APT_PAGE;
 	for (i = 0; i < 512; i++) {
 		__u64 gpa = apt_private_gpa(region + i * ELISA_PAGE_SIZE);
 
 		pt[i] = gpa ? (base + gpa) | APT_PAGE : 0;
 	}
 	for (i = 0; i < ELISA_EXCHANGE_MAX_PAGES; i++)
-		pages[ELISA_APT_PT_EXCHANGE][level_index(ELISA_EXCHANGE_OFFSET, 1) + i] =
-			(base + ELISA_GPA_EXCHANGE_LEAF + i * ELISA_PAGE_SIZE) | APT_PAGE;
+		pages[EH_APT_PT_EXCHANGE][level_index(ELISA_EXCHANGE_OFFSET, 1) + i] =
+			(base + EH_GPA_EXCHANGE_LEAF + i * ELISA_PAGE_SIZE) | APT_PAGE;
 }
 
 #endif

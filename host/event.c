@@ -8,14 +8,14 @@
 
 #include "elisa.h"
 
-struct elisa_events *elisa_events_new(struct elisa_bell *bell)
+struct eh_events *eh_events_new(struct eh_bell *bell)
 {
-	struct elisa_events *events = kzalloc(sizeof(*events), GFP_KERNEL_ACCOUNT);
+	struct eh_events *events = kzalloc(sizeof(*events), GFP_KERNEL_ACCOUNT);
 
 	if (events) {
 		kref_init(&events->ref);
 		raw_spin_lock_init(&events->lock);
-		elisa_bell_get(bell);
+		eh_bell_get(bell);
 		events->bell = bell;
 	}
 	return events;
@@ -23,20 +23,20 @@ struct elisa_events *elisa_events_new(struct elisa_bell *bell)
 
 static void events_release(struct kref *ref)
 {
-	struct elisa_events *events = container_of(ref, struct elisa_events, ref);
+	struct eh_events *events = container_of(ref, struct eh_events, ref);
 
-	elisa_bell_put(events->bell);
+	eh_bell_put(events->bell);
 	kfree(events);
 }
 
-void elisa_events_put(struct elisa_events *events)
+void eh_events_put(struct eh_events *events)
 {
 	if (events)
 		kref_put(&events->ref, events_release);
 }
 
 /* False: the queue is full, and the event is lost. */
-bool elisa_event(struct elisa_events *events, struct elisa_event event)
+bool eh_event_put(struct eh_events *events, struct elisa_event event)
 {
 	unsigned long flags;
 	bool room, first;
@@ -44,19 +44,19 @@ bool elisa_event(struct elisa_events *events, struct elisa_event event)
 	event.time_ns = ktime_get_mono_fast_ns();
 	raw_spin_lock_irqsave(&events->lock, flags);
 	first = !events->count;
-	room = events->count < ELISA_EVENT_RING;
+	room = events->count < EH_EVENT_RING;
 	if (room)
-		events->ring[(events->head + events->count++) % ELISA_EVENT_RING] = event;
+		events->ring[(events->head + events->count++) % EH_EVENT_RING] = event;
 	else
 		events->lost++;
 	raw_spin_unlock_irqrestore(&events->lock, flags);
 	if (first)
-		elisa_ring(events->bell);
+		eh_bell_ring(events->bell);
 	return room;
 }
 
 /* A new driver must not read of what an older one had exported. */
-void elisa_events_clear(struct elisa_events *events)
+void eh_events_clear(struct eh_events *events)
 {
 	unsigned long flags;
 
@@ -67,7 +67,7 @@ void elisa_events_clear(struct elisa_events *events)
 }
 
 /* Takes up to `room` (at least 1) events out, oldest first; says what was lost last. */
-u32 elisa_events_take(struct elisa_events *events, struct elisa_event *out, u32 room)
+u32 eh_events_take(struct eh_events *events, struct elisa_event *out, u32 room)
 {
 	unsigned long flags;
 	u32 n = 0;
@@ -75,7 +75,7 @@ u32 elisa_events_take(struct elisa_events *events, struct elisa_event *out, u32 
 	raw_spin_lock_irqsave(&events->lock, flags);
 	while (n < room && events->count) {
 		out[n++] = events->ring[events->head];
-		events->head = (events->head + 1) % ELISA_EVENT_RING;
+		events->head = (events->head + 1) % EH_EVENT_RING;
 		events->count--;
 	}
 	if (n < room && events->lost) {

@@ -48,12 +48,12 @@ static bool is_debug_exception(u32 reason)
  * area, or in the code page after the VMFUNC of sub's stub or one in the entry pointer, whose
  * bytes the manager chooses. Other threads of the process may run the rest of that page.
  */
-static bool has_landed(struct elisa_context *c)
+static bool has_landed(struct eh_context *c)
 {
-	u64 rip = vmcs_get(GUEST_RIP), at = rip - elisa_code_address(c);
+	u64 rip = vmcs_get(GUEST_RIP), at = rip - eh_code_address(c);
 	u32 slot = c->attachment->slot;
 
-	return elisa_in_user64() && elisa_page_root_is(c, vmcs_get(GUEST_CR3)) &&
+	return eh_in_user64() && eh_page_root_is(c, vmcs_get(GUEST_CR3)) &&
 	       (rip - ELISA_OBJECT_BASE < ELISA_OBJECT_SIZE || at == ELISA_GATE_OUT_ENTRY(slot) ||
 		(at >= ELISA_ENTRY_POINTER + 3 && at <= ELISA_ENTRY_POINTER + 8));
 }
@@ -64,9 +64,9 @@ static bool has_landed(struct elisa_context *c)
  * stack that the function chose: returns its context, whose call has to be ended. Usually the
  * guest has seen its fault already.
  */
-static struct elisa_context *shut_open_subs(struct elisa_vcpu *vcpu, enum elisa_where *where)
+static struct eh_context *shut_open_subs(struct eh_vcpu *vcpu, enum eh_where *where)
 {
-	struct elisa_context *c, *left = NULL;
+	struct eh_context *c, *left = NULL;
 	bool open = false;
 	int slot;
 
@@ -77,12 +77,12 @@ static struct elisa_context *shut_open_subs(struct elisa_vcpu *vcpu, enum elisa_
 		c = vcpu->slots[slot];
 		if (has_landed(c)) {
 			/* of two nobody knows whose stack it was */
-			*where = left ? ELISA_IN_DOUBT : ELISA_IN_SUB;
+			*where = left ? EH_IN_DOUBT : EH_IN_SUB;
 			left = c;
 		}
 	}
 	if (open)
-		elisa_list_reset(vcpu);
+		eh_list_reset(vcpu);
 	return left;
 }
 
@@ -90,7 +90,7 @@ static struct elisa_context *shut_open_subs(struct elisa_vcpu *vcpu, enum elisa_
  * What the host has ended is over when the exit has been dealt with, but for a call that is
  * suspended.
  */
-static void forget_ended(struct elisa_vcpu *vcpu)
+static void forget_ended(struct eh_vcpu *vcpu)
 {
 	int slot;
 
@@ -102,14 +102,14 @@ static void forget_ended(struct elisa_vcpu *vcpu)
 }
 
 /*
- * First thing KVM does about an exit that elisa_passes_by() does not let pass; the thread may be
- * preempted before and after. True: elisa_exit_handle() has to handle it in the place of KVM's
+ * First thing KVM does about an exit that eh_passes_by() does not let pass; the thread may be
+ * preempted before and after. True: eh_exit_handle() has to handle it in the place of KVM's
  * handler. Until then the vCPU counts as inside, so that nobody frees the context it is in.
  */
-bool elisa_exit(struct elisa_vcpu *vcpu)
+bool eh_vm_exit(struct eh_vcpu *vcpu)
 {
-	struct elisa_context *c, *caller;
-	enum elisa_where where;
+	struct eh_context *c, *caller;
+	enum eh_where where;
 	unsigned long flags;
 	bool ours = false, failed;
 	u32 reason;
@@ -118,7 +118,7 @@ bool elisa_exit(struct elisa_vcpu *vcpu)
 	raw_spin_lock_irqsave(&vcpu->lock, flags);
 	reason = vmcs_get(VM_EXIT_REASON);
 	vcpu->settled = false;
-	if (!elisa_is_quiet(vcpu->kvm_vcpu, reason)) {
+	if (!eh_is_quiet(vcpu->kvm_vcpu, reason)) {
 		vcpu->quiet = false;
 		vcpu->exit_cr3 = vmcs_get(GUEST_CR3);
 	}
@@ -129,18 +129,18 @@ bool elisa_exit(struct elisa_vcpu *vcpu)
 	eptp = vmcs_get(EPT_POINTER);
 	/* closed, VMFUNC exits for the caller to learn of it */
 	if (!vcpu->enabled || eptp == vcpu->default_eptp) {
-		elisa_forget_time(vcpu);
-		ours = elisa_is_ours_in_default(reason);
+		eh_forget_time(vcpu);
+		ours = eh_is_ours_in_default(reason);
 		c = shut_open_subs(vcpu, &where);
 		/* whatever it is about: an interrupt may have come when KVM is done with it */
 		if (c && !ours && !failed) {
-			elisa_drop_events(vcpu->kvm_vcpu);
-			elisa_end_call(vcpu, c, where, ELISA_CALL_FORBIDDEN);
+			eh_drop_events(vcpu->kvm_vcpu);
+			eh_end_call(vcpu, c, where, ELISA_CALL_FORBIDDEN);
 			ours = !is_asynchronous(reason);
 		}
 		goto out;
 	}
-	c = elisa_context_of(vcpu, eptp, &where);
+	c = eh_context_of(vcpu, eptp, &where);
 	if (!c) {
 		pr_err_ratelimited(
 			"a vCPU has left a context that is not its own: its VM is ended\n");
@@ -151,20 +151,20 @@ bool elisa_exit(struct elisa_vcpu *vcpu)
 		goto out;
 	}
 	if (failed) {
-		elisa_end_call(vcpu, c, where, ELISA_CALL_FORBIDDEN);
+		eh_end_call(vcpu, c, where, ELISA_CALL_FORBIDDEN);
 		goto out;
 	}
-	if (!is_asynchronous(reason) || !elisa_in_user64()) {
+	if (!is_asynchronous(reason) || !eh_in_user64()) {
 		ours = true;
 		goto out;
 	}
-	caller = elisa_caller_of(vcpu, c, &where);
+	caller = eh_caller_of(vcpu, c, &where);
 	if (caller != c)
-		elisa_end_call(vcpu, caller, where, ELISA_CALL_FORBIDDEN);
-	else if (c->ended || elisa_is_overdue(vcpu, c))
-		elisa_end_call(vcpu, c, where, ELISA_CALL_TIMEOUT);
+		eh_end_call(vcpu, caller, where, ELISA_CALL_FORBIDDEN);
+	else if (c->ended || eh_is_overdue(vcpu, c))
+		eh_end_call(vcpu, c, where, ELISA_CALL_TIMEOUT);
 	else
-		elisa_stash_call(vcpu, c, where, eptp, vmcs_get(GUEST_RIP), vmcs_get(GUEST_RFLAGS));
+		eh_stash_call(vcpu, c, where, eptp, vmcs_get(GUEST_RIP), vmcs_get(GUEST_RFLAGS));
 out:
 	if (!ours)
 		forget_ended(vcpu);
@@ -174,64 +174,63 @@ out:
 }
 
 /* The return that list[0] was made invalid for: finish the switch by hand. */
-static bool finish_return(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa_where where)
+static bool finish_return(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where)
 {
 	struct kvm_vcpu *kvm_vcpu = vcpu->kvm_vcpu;
 	u32 slot = c->attachment->slot;
-	u64 at = elisa_code_address(c);
+	u64 at = eh_code_address(c);
 
 	if (!vcpu->trap || (u32)kvm_vcpu->arch.regs[VCPU_REGS_RAX] ||
 	    (u32)kvm_vcpu->arch.regs[VCPU_REGS_RCX])
 		return false;
-	if (c->attachment->mode == ELISA_MODE_STRICT && where == ELISA_IN_GATE_OUT)
+	if (c->attachment->mode == ELISA_MODE_STRICT && where == EH_IN_GATE_OUT)
 		at += ELISA_GATE_OUT_VMFUNC(slot);
-	else if (c->attachment->mode == ELISA_MODE_TRUSTED && where == ELISA_IN_SUB)
+	else if (c->attachment->mode == ELISA_MODE_TRUSTED && where == EH_IN_SUB)
 		at += ELISA_TRUSTED_VMFUNC(slot);
 	else
 		return false;
 	if (vmcs_get(GUEST_RIP) != at)
 		return false;
 	vmcs_set(EPT_POINTER, vcpu->default_eptp);
-	elisa_set_rip(kvm_vcpu, at + 3);
+	eh_set_rip(kvm_vcpu, at + 3);
 	vcpu->trap = false;
-	elisa_forget_time(vcpu);
-	elisa_list_reset(vcpu);
+	eh_forget_time(vcpu);
+	eh_list_reset(vcpu);
 	kvm_make_request(KVM_REQ_EVENT, kvm_vcpu);
 	vcpu->return_traps++;
-	elisa_count(ELISA_COUNT_RETURN_TRAPS);
+	eh_count(ELISA_COUNT_RETURN_TRAPS);
 	return true;
 }
 
 /* VMFUNC of a process that does not own the gate: as on a CPU without VMFUNC. */
-static void refuse_foreign(struct elisa_vcpu *vcpu)
+static void refuse_foreign(struct eh_vcpu *vcpu)
 {
 	vmcs_set(EPT_POINTER, vcpu->default_eptp);
-	elisa_set_rip(vcpu->kvm_vcpu, vmcs_get(GUEST_RIP) - 3);
-	elisa_list_reset(vcpu);
-	elisa_count(ELISA_COUNT_FOREIGN_ROOT);
+	eh_set_rip(vcpu->kvm_vcpu, vmcs_get(GUEST_RIP) - 3);
+	eh_list_reset(vcpu);
+	eh_count(ELISA_COUNT_FOREIGN_ROOT);
 }
 
 /* The function rings a place of its export. */
-static bool is_ring(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa_where where,
-		    u32 reason)
+static bool is_ring(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where, u32 reason)
 {
 	/* not revoked, under vcpu->lock: the export lives */
-	return reason == EXIT_REASON_VMCALL && where == ELISA_IN_SUB && !c->revoked &&
+	return reason == EXIT_REASON_VMCALL && where == EH_IN_SUB && !c->revoked &&
 	       vcpu->kvm_vcpu->arch.regs[VCPU_REGS_RAX] == ELISA_RING;
 }
 
 /* The call goes on after #DB (a guest must not stop a function at an instruction of its
  * choice), after PAUSE-loop exits and after a ring. */
-static bool goes_on(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa_where where,
-		    u32 reason, u64 eptp)
+static bool goes_on(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where, u32 reason,
+		    u64 eptp)
 {
 	u64 rflags = vmcs_get(GUEST_RFLAGS), rip = vmcs_get(GUEST_RIP);
 	bool skip = false;
 
-	if (!elisa_in_user64())
+	if (!eh_in_user64())
 		return false;
 	if (is_ring(vcpu, c, where, reason)) {
-		elisa_ring_place(c->attachment->export, vcpu->kvm_vcpu->arch.regs[VCPU_REGS_RCX]);
+		eh_ring_place(c->attachment->export, vcpu->kvm_vcpu->arch.regs[VCPU_REGS_RCX]);
 		/* most of what it costs is not run time of the guest */
 		vcpu->stash.cycles += RING_US * (u64)tsc_khz / 1000;
 		skip = true;
@@ -239,14 +238,14 @@ static bool goes_on(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa
 		skip = true;
 	} else if (is_debug_exception(reason)) {
 		rflags = (rflags | X86_EFLAGS_RF) & ~(u64)X86_EFLAGS_TF;
-		elisa_count(ELISA_COUNT_DEBUG_SUPPRESSED);
+		eh_count(ELISA_COUNT_DEBUG_SUPPRESSED);
 	} else {
 		return false;
 	}
-	elisa_drop_events(vcpu->kvm_vcpu);
+	eh_drop_events(vcpu->kvm_vcpu);
 	if (skip)
 		rip += vmcs_get(VM_EXIT_INSTRUCTION_LEN);
-	elisa_stash_call(vcpu, c, where, eptp, rip, rflags);
+	eh_stash_call(vcpu, c, where, eptp, rip, rflags);
 	if (skip)
 		vcpu->stash.interruptibility &=
 			~(u64)(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS);
@@ -266,27 +265,27 @@ static enum elisa_call_error error_of(u32 reason)
 }
 
 /* A synchronous exit in gate or sub. */
-static void exit_in_context(struct elisa_vcpu *vcpu, struct elisa_context *c,
-			    enum elisa_where where, u32 reason, u64 eptp, bool *foreign)
+static void exit_in_context(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where,
+			    u32 reason, u64 eptp, bool *foreign)
 {
 	enum elisa_call_error error = c->revoked ? ELISA_CALL_REVOKED : error_of(reason);
-	struct elisa_context *caller;
+	struct eh_context *caller;
 
 	if (!c->ended && reason == EXIT_REASON_VMFUNC && finish_return(vcpu, c, where))
 		return;
-	caller = elisa_caller_of(vcpu, c, &where);
-	if (caller == c && !elisa_page_root_is(c, vmcs_get(GUEST_CR3))) {
+	caller = eh_caller_of(vcpu, c, &where);
+	if (caller == c && !eh_page_root_is(c, vmcs_get(GUEST_CR3))) {
 		refuse_foreign(vcpu);
-		elisa_drop_events(vcpu->kvm_vcpu);
+		eh_drop_events(vcpu->kvm_vcpu);
 		*foreign = true;
 		return;
 	}
-	if (caller == c && elisa_is_overdue(vcpu, c))
+	if (caller == c && eh_is_overdue(vcpu, c))
 		error = ELISA_CALL_TIMEOUT;
 	else if (caller == c && !c->ended && goes_on(vcpu, c, where, reason, eptp))
 		return;
-	elisa_drop_events(vcpu->kvm_vcpu);
-	elisa_end_call(vcpu, caller, where, error);
+	eh_drop_events(vcpu->kvm_vcpu);
+	eh_end_call(vcpu, caller, where, error);
 }
 
 /*
@@ -294,45 +293,45 @@ static void exit_in_context(struct elisa_vcpu *vcpu, struct elisa_context *c,
  * in its own process, that is a call to something that is closed or gone; an entry that
  * a call left shut is opened again; anything else is #UD.
  */
-static bool vmfunc_in_default(struct elisa_vcpu *vcpu)
+static bool vmfunc_in_default(struct eh_vcpu *vcpu)
 {
 	struct kvm_vcpu *kvm_vcpu = vcpu->kvm_vcpu;
 	u32 slot = (u32)kvm_vcpu->arch.regs[VCPU_REGS_RCX] - ELISA_INDEX_GATE_IN(0);
-	struct elisa_context *c;
+	struct eh_context *c;
 	u64 at;
 
 	if (slot >= ELISA_SLOTS || (u32)kvm_vcpu->arch.regs[VCPU_REGS_RAX])
 		return false;
 	slot = array_index_nospec(slot, ELISA_SLOTS);
 	c = vcpu->slots[slot];
-	if (!c || c->dead || !elisa_page_root_is(c, vmcs_get(GUEST_CR3)) || !elisa_in_user64())
+	if (!c || c->dead || !eh_page_root_is(c, vmcs_get(GUEST_CR3)) || !eh_in_user64())
 		return false;
-	at = vmcs_get(GUEST_RIP) - elisa_code_address(c) + 3;
+	at = vmcs_get(GUEST_RIP) - eh_code_address(c) + 3;
 	if (at != ELISA_STRICT_ENTRY(slot) && at != ELISA_TRUSTED_ENTRY(slot))
 		return false;
-	if (vcpu->enabled && !c->revoked && !elisa_is_poisoned(c) &&
-	    READ_ONCE(vcpu->list[ELISA_INDEX_GATE_IN(slot)]) != c->eptp[ELISA_IN_GATE_IN]) {
-		elisa_list_reset(vcpu);
+	if (vcpu->enabled && !c->revoked && !eh_is_poisoned(c) &&
+	    READ_ONCE(vcpu->list[ELISA_INDEX_GATE_IN(slot)]) != c->eptp[EH_IN_GATE_IN]) {
+		eh_list_reset(vcpu);
 		return true; /* again */
 	}
-	elisa_show_end(vcpu, c, ELISA_IN_GATE_IN,
-		       c->revoked	    ? ELISA_CALL_REVOKED :
-		       elisa_is_poisoned(c) ? ELISA_CALL_POISONED :
-					      ELISA_CALL_CLOSED);
+	eh_show_end(vcpu, c, EH_IN_GATE_IN,
+		    c->revoked	      ? ELISA_CALL_REVOKED :
+		    eh_is_poisoned(c) ? ELISA_CALL_POISONED :
+					ELISA_CALL_CLOSED);
 	return true;
 }
 
 /*
- * In the place of vmx_handle_exit(), when elisa_exit() said so. What KVM does about every exit
+ * In the place of vmx_handle_exit(), when eh_vm_exit() said so. What KVM does about every exit
  * (its PML buffer, a failed entry) it does nevertheless.
  */
-int elisa_exit_handle(struct kvm_vcpu *kvm_vcpu)
+int eh_exit_handle(struct kvm_vcpu *kvm_vcpu)
 {
-	struct elisa_vcpu *vcpu = elisa_vcpu_find(kvm_vcpu);
+	struct eh_vcpu *vcpu = eh_vcpu_find(kvm_vcpu);
 	u32 reason = vmcs_get(VM_EXIT_REASON) & EXIT_BASIC;
 	bool emulate = false, undefined = false;
-	struct elisa_context *c;
-	enum elisa_where where;
+	struct eh_context *c;
+	enum eh_where where;
 	unsigned long flags;
 	u64 eptp;
 	int r;
@@ -340,22 +339,22 @@ int elisa_exit_handle(struct kvm_vcpu *kvm_vcpu)
 	raw_spin_lock_irqsave(&vcpu->lock, flags);
 	eptp = vmcs_get(EPT_POINTER);
 	if (eptp != vcpu->default_eptp) {
-		c = elisa_context_of(vcpu, eptp, &where);
+		c = eh_context_of(vcpu, eptp, &where);
 		exit_in_context(vcpu, c, where, reason, eptp, &undefined);
 	} else if (reason == EXIT_REASON_VMFUNC) {
 		undefined = !vmfunc_in_default(vcpu);
 	} else {
-		emulate = elisa_is_ours_in_default(reason);
+		emulate = eh_is_ours_in_default(reason);
 	}
 	forget_ended(vcpu);
 	vcpu->inside = false;
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 	if (undefined) {
-		elisa_count(ELISA_COUNT_REFUSED_VMFUNC);
-		elisa_kvm_queue_ud(kvm_vcpu);
+		eh_count(ELISA_COUNT_REFUSED_VMFUNC);
+		eh_kvm_queue_ud(kvm_vcpu);
 	}
-	r = elisa_kvm_exit_handled(kvm_vcpu);
+	r = eh_kvm_exit_handled(kvm_vcpu);
 	if (emulate && r > 0)
-		r = elisa_descriptor_exit(kvm_vcpu, reason);
+		r = eh_descriptor_exit(kvm_vcpu, reason);
 	return r;
 }

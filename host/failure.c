@@ -9,7 +9,7 @@
  * All ways come to memory_failure(), which says so by a tracepoint when the page is marked. What is
  * mapped is looked at then, by a work of each VMM, which costs time for all of it: hardware
  * fails rarely, and only CAP_SYS_ADMIN can pretend it. A page that is marked before it is in a list is
- * refused there: elisa_refuse_failed().
+ * refused there: eh_refuse_failed().
  */
 #include <linux/mm.h>
 #include <linux/page-flags.h>
@@ -22,7 +22,7 @@
 
 static struct tracepoint *event;
 
-bool elisa_any_failed(struct page **pages, u32 count, u32 *which)
+bool eh_any_failed(struct page **pages, u32 count, u32 *which)
 {
 	u32 i;
 
@@ -34,14 +34,14 @@ bool elisa_any_failed(struct page **pages, u32 count, u32 *which)
 	return false;
 }
 
-static bool run_failed(const struct elisa_run *run, u32 *which)
+static bool run_failed(const struct eh_run *run, u32 *which)
 {
-	return run && elisa_any_failed((struct page **)run->pages, run->count, which);
+	return run && eh_any_failed((struct page **)run->pages, run->count, which);
 }
 
-static bool object_failed(struct elisa_export *export, u64 *offset)
+static bool object_failed(struct eh_export *export, u64 *offset)
 {
-	struct elisa_run *run;
+	struct eh_run *run;
 	bool failed = false;
 	u32 which;
 
@@ -58,7 +58,7 @@ static bool object_failed(struct elisa_export *export, u64 *offset)
 	return failed;
 }
 
-static bool exchange_failed(struct elisa_attachment *a)
+static bool exchange_failed(struct eh_attachment *a)
 {
 	bool failed;
 	u32 which;
@@ -74,20 +74,20 @@ static bool exchange_failed(struct elisa_attachment *a)
  * attachment that is not shut only gets donations, so @run is still in its list. Under
  * export->lock.
  */
-static struct elisa_run *donation_after(struct elisa_attachment *a, struct elisa_run *run)
+static struct eh_run *donation_after(struct eh_attachment *a, struct eh_run *run)
 {
 	struct list_head *next;
 
-	if (elisa_attachment_is_shut(a))
+	if (eh_attachment_is_shut(a))
 		return NULL;
 	next = run ? run->node.next : a->donations.next;
-	return next == &a->donations ? NULL : list_entry(next, struct elisa_run, node);
+	return next == &a->donations ? NULL : list_entry(next, struct eh_run, node);
 }
 
 /* The lock that guests' requests take is held for one donation at a time. */
-static bool donation_failed(struct elisa_export *export, struct elisa_attachment *a)
+static bool donation_failed(struct eh_export *export, struct eh_attachment *a)
 {
-	struct elisa_run *run = NULL;
+	struct eh_run *run = NULL;
 	bool failed;
 	u32 which;
 
@@ -101,43 +101,42 @@ static bool donation_failed(struct elisa_export *export, struct elisa_attachment
 	return failed;
 }
 
-static void look_at_givers(struct elisa_export *export)
+static void look_at_givers(struct eh_export *export)
 {
-	struct elisa_attachment *a = NULL;
+	struct eh_attachment *a = NULL;
 
-	while ((a = elisa_attachment_next(export, a)))
+	while ((a = eh_attachment_next(export, a)))
 		if (exchange_failed(a) || donation_failed(export, a)) {
 			pr_err("attachment %llu to export %u ended: memory that it gave failed\n",
 			       a->number, export->id);
-			elisa_attachment_revoke(a);
+			eh_attachment_revoke(a);
 		}
 }
 
-static void look_at_object(struct elisa_export *export)
+static void look_at_object(struct eh_export *export)
 {
 	u64 offset;
 
 	if (!object_failed(export, &offset))
 		return;
 	pr_err("export %u ended: its memory failed at offset %#llx\n", export->id, offset);
-	elisa_event(export->events, (struct elisa_event){.type = ELISA_EVENT_MEMORY,
-							 .export_id = export->id,
-							 .value = offset});
-	elisa_export_kill(export);
+	eh_event_put(export->events, (struct elisa_event){.type = ELISA_EVENT_MEMORY,
+							  .export_id = export->id,
+							  .value = offset});
+	eh_export_kill(export);
 }
 
-static void look_at_each(struct elisa_vmm *vmm, void (*look)(struct elisa_export *export))
+static void look_at_each(struct eh_vmm *vmm, void (*look)(struct eh_export *export))
 {
-	struct elisa_export *export;
-	struct elisa_vm *vm;
+	struct eh_export *export;
+	struct eh_vm *vm;
 	u64 at = 0;
 
-	while ((vm = elisa_vmm_vm_after(vmm, at))) {
+	while ((vm = eh_vmm_vm_after(vmm, at))) {
 		at = vm->sequence;
-		for (export = elisa_export_next(vm, NULL); export;
-		     export = elisa_export_next(vm, export))
+		for (export = eh_export_next(vm, NULL); export; export = eh_export_next(vm, export))
 			look(export);
-		elisa_vm_put(vm);
+		eh_vm_put(vm);
 	}
 }
 
@@ -145,7 +144,7 @@ static void look_at_each(struct elisa_vmm *vmm, void (*look)(struct elisa_export
  * All exports of a VMM's VMs: in a work of the VMM's. What guests gave comes first: a look at an
  * object waits for its manager's thread, which may not get the processor.
  */
-void elisa_failure_look(struct elisa_vmm *vmm)
+void eh_failure_look(struct eh_vmm *vmm)
 {
 	look_at_each(vmm, look_at_givers);
 	look_at_each(vmm, look_at_object);
@@ -153,10 +152,10 @@ void elisa_failure_look(struct elisa_vmm *vmm)
 
 static void look_at_all(struct work_struct *work)
 {
-	struct elisa_vm *vm = NULL;
+	struct eh_vm *vm = NULL;
 
-	while ((vm = elisa_vm_next(vm)))
-		elisa_vmm_failure_soon(vm->vmm);
+	while ((vm = eh_vm_next(vm)))
+		eh_vmm_failure_soon(vm->vmm);
 }
 
 static DECLARE_WORK(looking, look_at_all);
@@ -164,27 +163,27 @@ static DECLARE_WORK(looking, look_at_all);
 /* Preemption is off. */
 static void memory_failed(void *unused, unsigned long pfn, int type, int result)
 {
-	queue_work(elisa_works, &looking);
+	queue_work(eh_works, &looking);
 }
 
 static void find_event(struct tracepoint *tracepoint, void *unused)
 {
-	if (!strcmp(tracepoint->name, ELISA_MEMORY_FAILURE_EVENT))
+	if (!strcmp(tracepoint->name, EH_MEMORY_FAILURE_EVENT))
 		event = tracepoint;
 }
 
 /* A kernel without the tracepoint marks no pages: it stops at a machine check. */
-int elisa_failure_init(void)
+int eh_failure_init(void)
 {
 	for_each_kernel_tracepoint(find_event, NULL);
 	return event ? tracepoint_probe_register(event, memory_failed, NULL) : 0;
 }
 
-void elisa_failure_exit(void)
+void eh_failure_exit(void)
 {
 	if (event) {
 		tracepoint_probe_unregister(event, memory_failed, NULL);
 		tracepoint_synchronize_unregister();
 	}
-	flush_workqueue(elisa_works);
+	flush_workqueue(eh_works);
 }

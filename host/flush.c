@@ -9,7 +9,7 @@
  * 1. A root belongs to one context, and that to one vCPU: no other vCPU's EPTP list has it. So
  *    what is tagged with the root is used by this vCPU only, in guest mode.
  * 2. The vCPU enters guest mode through its entry hook only, as long as it has contexts. The
- *    hook calls elisa_forget() under vcpu->lock and with IRQs off until the entry.
+ *    hook calls eh_forget() under vcpu->lock and with IRQs off until the entry.
  * 3. The thread that changed a table takes vcpu->lock afterwards, sets `forget`, and looks at
  *    `inside` and `cpu`. The vCPU's thread may clear `inside` without the lock meanwhile: it has left
  *    guest mode then, and an IPI to it does no harm.
@@ -25,7 +25,7 @@
  *    CPUs remember under it: new contexts are in `forget`, and KVM does it in kvm_mmu_load().
  *
  * So the CPUs in question are those of the vCPUs that are inside: a CPU that a vCPU has left is not
- * among them. A revoked context is never entered again (elisa_attachment_shut()), and needs the IPI
+ * among them. A revoked context is never entered again (eh_attachment_shut()), and needs the IPI
  * only.
  */
 
@@ -50,12 +50,12 @@ static void was_interrupted(void *unused)
  * Gathers the CPUs that a request has to interrupt, and interrupts them once: begin and end without
  * spinlocks, add under vcpu->lock. Without memory for the set all CPUs are interrupted.
  */
-void elisa_kick_begin(struct elisa_kick *kick)
+void eh_kick_begin(struct eh_kick *kick)
 {
 	kick->all = !zalloc_cpumask_var(&kick->cpus, GFP_KERNEL);
 }
 
-void elisa_kick_add(struct elisa_kick *kick, struct elisa_vcpu *vcpu)
+void eh_kick_add(struct eh_kick *kick, struct eh_vcpu *vcpu)
 {
 	lockdep_assert_held(&vcpu->lock);
 	if (READ_ONCE(vcpu->inside) && !kick->all)
@@ -63,7 +63,7 @@ void elisa_kick_add(struct elisa_kick *kick, struct elisa_vcpu *vcpu)
 }
 
 /* An IPI is an exit. Returns when all those CPUs have taken it. */
-void elisa_kick_end(struct elisa_kick *kick)
+void eh_kick_end(struct eh_kick *kick)
 {
 	if (kick->all) {
 		on_each_cpu(was_interrupted, NULL, true);
@@ -78,40 +78,40 @@ void elisa_kick_end(struct elisa_kick *kick)
  * none is held here for longer than one attachment takes. A context that is shown meanwhile is in
  * `forget` already, and its CPUs have never walked its tables.
  */
-void elisa_flush_export(struct elisa_export *export)
+void eh_flush_export(struct eh_export *export)
 {
-	struct elisa_attachment *a = NULL;
-	struct elisa_context *c;
-	struct elisa_kick kick;
+	struct eh_attachment *a = NULL;
+	struct eh_context *c;
+	struct eh_kick kick;
 	unsigned long flags;
 
-	elisa_kick_begin(&kick);
-	while ((a = elisa_attachment_next(export, a))) {
+	eh_kick_begin(&kick);
+	while ((a = eh_attachment_next(export, a))) {
 		spin_lock(&a->vm->lock);
 		list_for_each_entry(c, &a->contexts, node) {
 			raw_spin_lock_irqsave(&c->vcpu->lock, flags);
 			set_bit(a->slot, c->vcpu->forget);
-			elisa_kick_add(&kick, c->vcpu);
+			eh_kick_add(&kick, c->vcpu);
 			raw_spin_unlock_irqrestore(&c->vcpu->lock, flags);
 		}
 		spin_unlock(&a->vm->lock);
 	}
-	elisa_kick_end(&kick);
+	eh_kick_end(&kick);
 }
 
 /* Before an entry, under vcpu->lock, IRQs off. */
-void elisa_forget(struct elisa_vcpu *vcpu)
+void eh_forget(struct eh_vcpu *vcpu)
 {
 	int cpu = raw_smp_processor_id(), slot, i;
 
 	if (vcpu->cpu == cpu && bitmap_empty(vcpu->forget, ELISA_SLOTS))
 		return;
-	if (vcpu->cpu != cpu || !elisa_invept_context ||
+	if (vcpu->cpu != cpu || !eh_invept_context ||
 	    bitmap_weight(vcpu->forget, ELISA_SLOTS) > FORGET_SINGLY)
 		invept_all();
 	else
 		for_each_set_bit(slot, vcpu->forget, ELISA_SLOTS)
-			for (i = 0; i < ELISA_ROOTS; i++)
+			for (i = 0; i < EH_ROOTS; i++)
 				invept_context(vcpu->slots[slot]->eptp[i]);
 	vcpu->cpu = cpu;
 	bitmap_zero(vcpu->forget, ELISA_SLOTS);

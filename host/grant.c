@@ -13,8 +13,8 @@
 
 #include "elisa.h"
 
-LIST_HEAD(elisa_grants);
-static u32 next_grant = 1; /* elisa_registry */
+LIST_HEAD(eh_grants);
+static u32 next_grant = 1; /* eh_registry */
 
 static bool name_matches(const char *pattern, const char *name)
 {
@@ -25,13 +25,13 @@ static bool name_matches(const char *pattern, const char *name)
 	return !strncmp(pattern, name, ELISA_NAME_SIZE);
 }
 
-/* What the VMM's VMs may do. Under elisa_registry. */
-u32 elisa_vmm_rights(struct elisa_vmm *vmm)
+/* What the VMM's VMs may do. Under eh_registry. */
+u32 eh_vmm_rights(struct eh_vmm *vmm)
 {
-	struct elisa_grant *grant;
+	struct eh_grant *grant;
 	u32 rights = 0;
 
-	lockdep_assert_held(&elisa_registry);
+	lockdep_assert_held(&eh_registry);
 	if (vmm->gone)
 		return 0;
 	list_for_each_entry(grant, &vmm->grants, node)
@@ -40,41 +40,41 @@ u32 elisa_vmm_rights(struct elisa_vmm *vmm)
 }
 
 /* The same by address space: there may be no grant. */
-u32 elisa_grant_rights(struct mm_struct *mm)
+u32 eh_grant_rights(struct mm_struct *mm)
 {
-	struct elisa_vmm *vmm;
+	struct eh_vmm *vmm;
 	u32 rights;
 
-	spin_lock(&elisa_registry);
-	vmm = elisa_vmm_find(mm);
-	rights = vmm ? elisa_vmm_rights(vmm) : 0;
-	spin_unlock(&elisa_registry);
+	spin_lock(&eh_registry);
+	vmm = eh_vmm_find(mm);
+	rights = vmm ? eh_vmm_rights(vmm) : 0;
+	spin_unlock(&eh_registry);
 	return rights;
 }
 
 /* The terms on which the VMM's VMs have @right on @name. False: they have not. */
-bool elisa_grant_find(struct elisa_vmm *vmm, u32 right, const char *name, struct elisa_terms *terms)
+bool eh_grant_find(struct eh_vmm *vmm, u32 right, const char *name, struct eh_terms *terms)
 {
-	struct elisa_grant *grant;
+	struct eh_grant *grant;
 	bool found = false;
 
-	spin_lock(&elisa_registry);
+	spin_lock(&eh_registry);
 	list_for_each_entry(grant, &vmm->grants, node)
 		if ((grant->rights & right) && name_matches(grant->name, name)) {
-			*terms = (struct elisa_terms){grant->id, grant->rights, grant->max_pages};
+			*terms = (struct eh_terms){grant->id, grant->rights, grant->max_pages};
 			found = !vmm->gone;
 			break;
 		}
-	spin_unlock(&elisa_registry);
+	spin_unlock(&eh_registry);
 	return found;
 }
 
-/* Is it still there? Under elisa_registry. */
-bool elisa_grant_holds(struct elisa_vmm *vmm, u32 id)
+/* Is it still there? Under eh_registry. */
+bool eh_grant_holds(struct eh_vmm *vmm, u32 id)
 {
-	struct elisa_grant *grant;
+	struct eh_grant *grant;
 
-	lockdep_assert_held(&elisa_registry);
+	lockdep_assert_held(&eh_registry);
 	list_for_each_entry(grant, &vmm->grants, node)
 		if (grant->id == id)
 			return !vmm->gone;
@@ -82,30 +82,30 @@ bool elisa_grant_holds(struct elisa_vmm *vmm, u32 id)
 }
 
 /* The limit of a grant of the VMM's; 0: it was taken back. */
-u64 elisa_grant_max_pages(struct elisa_vmm *vmm, u32 id)
+u64 eh_grant_max_pages(struct eh_vmm *vmm, u32 id)
 {
-	struct elisa_grant *grant;
+	struct eh_grant *grant;
 	u64 pages = 0;
 
-	spin_lock(&elisa_registry);
+	spin_lock(&eh_registry);
 	list_for_each_entry(grant, &vmm->grants, node)
 		if (grant->id == id)
 			pages = vmm->gone ? 0 : grant->max_pages;
-	spin_unlock(&elisa_registry);
+	spin_unlock(&eh_registry);
 	return pages;
 }
 
 /* The most that one of the VMM's grants with @right allows it. */
-u64 elisa_grants_max_pages(struct elisa_vmm *vmm, u32 right)
+u64 eh_grants_max_pages(struct eh_vmm *vmm, u32 right)
 {
-	struct elisa_grant *grant;
+	struct eh_grant *grant;
 	u64 pages = 0;
 
-	spin_lock(&elisa_registry);
+	spin_lock(&eh_registry);
 	list_for_each_entry(grant, &vmm->grants, node)
 		if (grant->rights & right)
 			pages = max(pages, grant->max_pages);
-	spin_unlock(&elisa_registry);
+	spin_unlock(&eh_registry);
 	return pages;
 }
 
@@ -115,29 +115,29 @@ u64 elisa_grants_max_pages(struct elisa_vmm *vmm, u32 right)
  */
 static void end_exports(u32 id, struct list_head *ended)
 {
-	struct elisa_export *export = NULL;
+	struct eh_export *export = NULL;
 
-	while ((export = elisa_export_next(NULL, export)))
+	while ((export = eh_export_next(NULL, export)))
 		/* out of the directory's lists, it is in ours */
-		if (export->terms.grant_id == id && elisa_export_end(export))
+		if (export->terms.grant_id == id && eh_export_end(export))
 			list_add_tail(&export->node, ended);
 }
 
-static bool end_attachments(struct elisa_vm *vm, u32 id)
+static bool end_attachments(struct eh_vm *vm, u32 id)
 {
-	struct elisa_attachment *a;
+	struct eh_attachment *a;
 	bool found = false;
 	u32 slot;
 
 	for (slot = 0; slot < ELISA_SLOTS; slot++) {
-		a = elisa_attachment_in(vm, slot);
+		a = eh_attachment_in(vm, slot);
 		if (!a)
 			continue;
 		if (a->grant_id == id) {
-			elisa_attachment_revoke(a);
+			eh_attachment_revoke(a);
 			found = true;
 		}
-		elisa_attachment_put(a);
+		eh_attachment_put(a);
 	}
 	return found;
 }
@@ -148,63 +148,63 @@ static bool end_attachments(struct elisa_vm *vm, u32 id)
  */
 static bool end_of_grant(u32 id)
 {
-	struct elisa_export *export, *next;
-	struct elisa_vm *vm = NULL;
+	struct eh_export *export, *next;
+	struct eh_vm *vm = NULL;
 	LIST_HEAD(ended);
 	bool found;
 
 	end_exports(id, &ended);
 	found = !list_empty(&ended);
-	while ((vm = elisa_vm_next(vm)))
+	while ((vm = eh_vm_next(vm)))
 		found |= end_attachments(vm, id);
 	list_for_each_entry_safe(export, next, &ended, node) {
 		list_del(&export->node);
-		elisa_export_let_go(export);
+		eh_export_let_go(export);
 	}
 	return found;
 }
 
-/* Under elisa_registry: out of the lists. Then grant_free(). */
-static void unlink_grant(struct elisa_grant *grant)
+/* Under eh_registry: out of the lists. Then grant_free(). */
+static void unlink_grant(struct eh_grant *grant)
 {
 	list_del(&grant->node);
 	list_del(&grant->all);
 }
 
-static void grant_free(struct elisa_grant *grant)
+static void grant_free(struct eh_grant *grant)
 {
-	elisa_vmm_put(grant->vmm);
+	eh_vmm_put(grant->vmm);
 	kfree(grant);
 }
 
 /* A grant of the VMM's, or of any VMM's, that is in no list any more; or NULL. */
-static struct elisa_grant *take_grant(struct elisa_vmm *vmm)
+static struct eh_grant *take_grant(struct eh_vmm *vmm)
 {
-	struct elisa_grant *grant;
+	struct eh_grant *grant;
 
-	spin_lock(&elisa_registry);
-	grant = vmm ? list_first_entry_or_null(&vmm->grants, struct elisa_grant, node) :
-		      list_first_entry_or_null(&elisa_grants, struct elisa_grant, all);
+	spin_lock(&eh_registry);
+	grant = vmm ? list_first_entry_or_null(&vmm->grants, struct eh_grant, node) :
+		      list_first_entry_or_null(&eh_grants, struct eh_grant, all);
 	if (grant)
 		unlink_grant(grant);
-	spin_unlock(&elisa_registry);
+	spin_unlock(&eh_registry);
 	return grant;
 }
 
 /* All grants of a VMM that is gone, or all. What was made under them ends with the VMs. */
-void elisa_grants_drop(struct elisa_vmm *vmm)
+void eh_grants_drop(struct eh_vmm *vmm)
 {
-	struct elisa_grant *grant;
+	struct eh_grant *grant;
 
 	while ((grant = take_grant(vmm)))
 		grant_free(grant);
 }
 
-int elisa_grant_add(struct elisa_host_grant *request)
+int eh_grant_add(struct elisa_host_grant *request)
 {
-	struct elisa_grant *grant;
+	struct eh_grant *grant;
 	struct task_struct *task;
-	struct elisa_vmm *vmm;
+	struct eh_vmm *vmm;
 	struct mm_struct *mm;
 	struct pid *pid;
 
@@ -225,20 +225,20 @@ int elisa_grant_add(struct elisa_host_grant *request)
 		return -ESRCH;
 	}
 	grant = kzalloc(sizeof(*grant), GFP_KERNEL);
-	vmm = grant ? elisa_vmm_get(mm) : ERR_PTR(-ENOMEM);
+	vmm = grant ? eh_vmm_get(mm) : ERR_PTR(-ENOMEM);
 	if (IS_ERR(vmm)) {
 		kfree(grant);
 	} else {
 		grant->vmm = vmm;
 		grant->pid = task_tgid_nr(task);
 		grant->rights = request->rights;
-		grant->max_pages = request->max_pages ?: elisa_default_max_pages;
+		grant->max_pages = request->max_pages ?: eh_default_max_pages;
 		memcpy(grant->name, request->name, ELISA_NAME_SIZE);
-		spin_lock(&elisa_registry);
+		spin_lock(&eh_registry);
 		grant->id = request->id = next_grant++;
 		list_add_tail(&grant->node, &vmm->grants);
-		list_add_tail(&grant->all, &elisa_grants);
-		spin_unlock(&elisa_registry);
+		list_add_tail(&grant->all, &eh_grants);
+		spin_unlock(&eh_registry);
 	}
 	mmput(mm);
 	put_task_struct(task);
@@ -249,19 +249,19 @@ int elisa_grant_add(struct elisa_host_grant *request)
  * Takes a grant back; what was published or attached under it ends at once. A request that has
  * found the grant before looks for it once more when it puts something in a list.
  */
-int elisa_grant_remove(u32 id)
+int eh_grant_remove(u32 id)
 {
-	struct elisa_grant *grant, *found = NULL;
+	struct eh_grant *grant, *found = NULL;
 	bool ended;
 
-	spin_lock(&elisa_registry);
-	list_for_each_entry(grant, &elisa_grants, all)
+	spin_lock(&eh_registry);
+	list_for_each_entry(grant, &eh_grants, all)
 		if (grant->id == id) {
 			found = grant;
 			unlink_grant(grant);
 			break;
 		}
-	spin_unlock(&elisa_registry);
+	spin_unlock(&eh_registry);
 	if (found)
 		grant_free(found);
 	ended = end_of_grant(id);
@@ -269,7 +269,7 @@ int elisa_grant_remove(u32 id)
 }
 
 /* The module goes. A VMM that ends may drop its own at the same time. */
-void elisa_grants_free(void)
+void eh_grants_free(void)
 {
-	elisa_grants_drop(NULL);
+	eh_grants_drop(NULL);
 }

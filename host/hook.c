@@ -22,11 +22,11 @@
 #include "settled.h"
 #include "hook.h"
 
-static const char *const names[] = ELISA_HOOK_NAMES;
-static const char *const called[] = ELISA_CALLED_NAMES;
-static unsigned long sites[ELISA_HOOKS]; /* where ftrace calls; const after init */
-static struct file *kvm_device;		 /* open, so that kvm_intel stays loaded */
-static atomic_t replacing;		 /* threads in what may sleep, or in a replacement */
+static const char *const names[] = EH_HOOK_NAMES;
+static const char *const called[] = EH_CALLED_NAMES;
+static unsigned long sites[EH_HOOKS]; /* where ftrace calls; const after init */
+static struct file *kvm_device;	      /* open, so that kvm_intel stays loaded */
+static atomic_t replacing;	      /* threads in what may sleep, or in a replacement */
 static struct {
 	unsigned long start, size;
 } run_ioctl; /* KVM_RUN's function; const after init */
@@ -39,7 +39,7 @@ static bool (*kvm_get)(struct kvm *kvm);
 static void (*kvm_put)(struct kvm *kvm);
 
 /* KVM's own function, from its first byte; ftrace lets calls from this module pass. */
-#define ORIGINAL(id, type) ((type)(sites[id] - ELISA_SITE_OFFSET))
+#define ORIGINAL(id, type) ((type)(sites[id] - EH_SITE_OFFSET))
 
 /* ---- replacements: in the place of KVM's function, in its context */
 
@@ -49,13 +49,13 @@ static void replace_hypercall(struct kvm_vcpu *kvm_vcpu, unsigned long destinati
 
 	atomic_inc(&replacing);
 	/* a VM that is made to wait must not keep the module by that, before or after its call */
-	elisa_hypercall_wait(elisa_hypercall_debt(kvm_vcpu));
+	eh_hypercall_wait(eh_hypercall_debt(kvm_vcpu));
 	/* it may sleep on a VMM's page for long: not while the module goes */
 	if (try_module_get(THIS_MODULE)) {
-		wait = elisa_hypercall(kvm_vcpu, destination);
+		wait = eh_hypercall(kvm_vcpu, destination);
 		module_put(THIS_MODULE);
 	}
-	elisa_hypercall_wait(wait);
+	eh_hypercall_wait(wait);
 	atomic_dec(&replacing);
 }
 
@@ -64,7 +64,7 @@ static int replace_handle_exit(struct kvm_vcpu *kvm_vcpu, unsigned long fastpath
 	int r;
 
 	atomic_inc(&replacing);
-	r = elisa_exit_handle(kvm_vcpu);
+	r = eh_exit_handle(kvm_vcpu);
 	atomic_dec(&replacing);
 	return r;
 }
@@ -72,16 +72,16 @@ static int replace_handle_exit(struct kvm_vcpu *kvm_vcpu, unsigned long fastpath
 /* Interrupts, NMIs and SMIs wait for the call's return, which will exit. */
 static int replace_allowed(struct kvm_vcpu *kvm_vcpu, bool for_injection)
 {
-	struct elisa_vcpu *vcpu;
+	struct eh_vcpu *vcpu;
 	unsigned long flags;
 
 	atomic_inc(&replacing);
-	vcpu = elisa_vcpu_find(kvm_vcpu);
+	vcpu = eh_vcpu_find(kvm_vcpu);
 	raw_spin_lock_irqsave(&vcpu->lock, flags);
-	elisa_trap_return(vcpu);
+	eh_trap_return(vcpu);
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 	if (for_injection)
-		elisa_count(ELISA_COUNT_INJECTIONS_REFUSED);
+		eh_count(ELISA_COUNT_INJECTIONS_REFUSED);
 	atomic_dec(&replacing);
 	return 0;
 }
@@ -94,74 +94,74 @@ static void replace_window(struct kvm_vcpu *kvm_vcpu)
 
 static bool call_is_put_aside(struct kvm_vcpu *kvm_vcpu)
 {
-	struct elisa_vcpu *vcpu = elisa_vcpu_find(kvm_vcpu);
+	struct eh_vcpu *vcpu = eh_vcpu_find(kvm_vcpu);
 
 	return vcpu && READ_ONCE(vcpu->stash.active) && !READ_ONCE(vcpu->stash.touched);
 }
 
-void notrace elisa_hypercall_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on,
-				     unsigned long destination)
+void notrace eh_hypercall_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on,
+				  unsigned long destination)
 {
 	if (destination == ELISA_HC_MAGIC)
 		*go_on = (unsigned long)replace_hypercall;
 }
 
 /* Before KVM frees the vCPU. Sleeps. */
-void notrace elisa_free_handler(struct kvm_vcpu *kvm_vcpu)
+void notrace eh_free_handler(struct kvm_vcpu *kvm_vcpu)
 {
 	atomic_inc(&replacing);
-	if (elisa_vcpu_find(kvm_vcpu))
-		elisa_vcpu_gone(kvm_vcpu);
+	if (eh_vcpu_find(kvm_vcpu))
+		eh_vcpu_gone(kvm_vcpu);
 	atomic_dec(&replacing);
 }
 
 /* From here on: for vCPUs that are set up and those that share their byte of the filter. */
 
 /* IRQs are off. */
-void notrace elisa_run_handler(struct kvm_vcpu *kvm_vcpu)
+void notrace eh_run_handler(struct kvm_vcpu *kvm_vcpu)
 {
-	struct elisa_vcpu *vcpu = elisa_vcpu_lookup(kvm_vcpu);
+	struct eh_vcpu *vcpu = eh_vcpu_lookup(kvm_vcpu);
 
 	if (!vcpu)
 		return;
 	raw_spin_lock(&vcpu->lock);
-	if (!elisa_stays_settled(vcpu))
-		elisa_enter(vcpu);
+	if (!eh_stays_settled(vcpu))
+		eh_vm_enter(vcpu);
 	raw_spin_unlock(&vcpu->lock);
 }
 
-static noinline void notrace look_at_exit(struct elisa_vcpu *vcpu, unsigned long *go_on)
+static noinline void notrace look_at_exit(struct eh_vcpu *vcpu, unsigned long *go_on)
 {
-	if (elisa_exit(vcpu))
+	if (eh_vm_exit(vcpu))
 		*go_on = (unsigned long)replace_handle_exit;
 }
 
-void notrace elisa_exit_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on)
+void notrace eh_exit_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on)
 {
-	struct elisa_vcpu *vcpu = elisa_vcpu_find(kvm_vcpu);
+	struct eh_vcpu *vcpu = eh_vcpu_find(kvm_vcpu);
 
-	if (vcpu && !elisa_passes_by(vcpu))
+	if (vcpu && !eh_passes_by(vcpu))
 		look_at_exit(vcpu, go_on);
 }
 
-void notrace elisa_allowed_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on)
+void notrace eh_allowed_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on)
 {
 	if (call_is_put_aside(kvm_vcpu))
 		*go_on = (unsigned long)replace_allowed;
 }
 
-void notrace elisa_window_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on)
+void notrace eh_window_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on)
 {
 	if (call_is_put_aside(kvm_vcpu))
 		*go_on = (unsigned long)replace_window;
 }
 
-void notrace elisa_reset_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on)
+void notrace eh_reset_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on)
 {
-	struct elisa_vcpu *vcpu = elisa_vcpu_find(kvm_vcpu);
+	struct eh_vcpu *vcpu = eh_vcpu_find(kvm_vcpu);
 
 	if (vcpu)
-		elisa_vcpu_was_reset(vcpu);
+		eh_vcpu_was_reset(vcpu);
 }
 
 /*
@@ -169,34 +169,34 @@ void notrace elisa_reset_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on
  * vCPU's state. A check at the beginning of the ioctl would come too early: the ioctl may sleep
  * on the mutex until a call is suspended. KVM_RUN alone shows the VMM no register of a call.
  */
-void notrace elisa_load_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on)
+void notrace eh_load_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on)
 {
-	struct elisa_vcpu *vcpu = elisa_vcpu_find(kvm_vcpu);
+	struct eh_vcpu *vcpu = eh_vcpu_find(kvm_vcpu);
 
 	if (!vcpu)
 		return;
 	/* by KVM_RUN a VMM may set registers as well (KVM_CAP_SYNC_REGS) */
-	elisa_vcpu_unsettle(vcpu);
+	eh_vcpu_unsettle(vcpu);
 	/* at a function's first byte its caller's return address is the next one on the stack */
 	if (go_on[1] - run_ioctl.start >= run_ioctl.size)
-		elisa_vcpu_touched(vcpu);
+		eh_vcpu_touched(vcpu);
 }
 
 /* vmx_handle_exit() for an exit whose cause has been dealt with. Passes our hook once more. */
-int elisa_kvm_exit_handled(struct kvm_vcpu *kvm_vcpu)
+int eh_kvm_exit_handled(struct kvm_vcpu *kvm_vcpu)
 {
-	return ORIGINAL(ELISA_HOOK_HANDLE_EXIT, int (*)(struct kvm_vcpu *, unsigned long))(
+	return ORIGINAL(EH_HOOK_HANDLE_EXIT, int (*)(struct kvm_vcpu *, unsigned long))(
 		kvm_vcpu, EXIT_FASTPATH_EXIT_HANDLED);
 }
 
 /* One instruction, whose first @size bytes (at most 15) these are. May sleep. */
-int elisa_kvm_emulate(struct kvm_vcpu *kvm_vcpu, void *code, u32 size)
+int eh_kvm_emulate(struct kvm_vcpu *kvm_vcpu, void *code, u32 size)
 {
 	return kvm_emulate(kvm_vcpu, code, size);
 }
 
 /* Guest memory as the vCPU sees it, ROM too, within a page. 0 or an errno; sleeps. */
-int elisa_kvm_read(struct kvm_vcpu *kvm_vcpu, u64 gpa, void *to, u32 size)
+int eh_kvm_read(struct kvm_vcpu *kvm_vcpu, u64 gpa, void *to, u32 size)
 {
 	return kvm_read(kvm_vcpu, gpa, to, size);
 }
@@ -204,30 +204,30 @@ int elisa_kvm_read(struct kvm_vcpu *kvm_vcpu, u64 gpa, void *to, u32 size)
 /*
  * By the guest's page tables, for a fetch; INVALID_GPA: it would fault. Not in nested guest mode.
  */
-u64 elisa_kvm_translate_fetch(struct kvm_vcpu *kvm_vcpu, u64 address, bool user)
+u64 eh_kvm_translate_fetch(struct kvm_vcpu *kvm_vcpu, u64 address, bool user)
 {
-	return elisa_gva_to_gpa(kvm_vcpu, address, PFERR_FETCH_MASK | (user ? PFERR_USER_MASK : 0));
+	return eh_gva_to_gpa(kvm_vcpu, address, PFERR_FETCH_MASK | (user ? PFERR_USER_MASK : 0));
 }
 
-void elisa_kvm_queue_ud(struct kvm_vcpu *kvm_vcpu)
+void eh_kvm_queue_ud(struct kvm_vcpu *kvm_vcpu)
 {
 	kvm_queue(kvm_vcpu, UD_VECTOR);
 }
 
 /* The module has written to this guest page. */
-void elisa_kvm_mark_dirty(struct kvm_vcpu *kvm_vcpu, u64 gpa)
+void eh_kvm_mark_dirty(struct kvm_vcpu *kvm_vcpu, u64 gpa)
 {
 	kvm_mark_dirty(kvm_vcpu, gpa >> PAGE_SHIFT);
 }
 
 /* False: nobody uses this VM any more. Its memory must be there still. */
-bool elisa_kvm_get(struct kvm *kvm)
+bool eh_kvm_get(struct kvm *kvm)
 {
 	return kvm_get(kvm);
 }
 
 /* Perhaps the last reference: sleeps, and takes our locks. */
-void elisa_kvm_put(struct kvm *kvm)
+void eh_kvm_put(struct kvm *kvm)
 {
 	kvm_put(kvm);
 }
@@ -238,7 +238,7 @@ void elisa_kvm_put(struct kvm *kvm)
  * memory. As kvm_set_irq() does, which cannot be called by its address where IBT is on. Does not
  * sleep.
  */
-void elisa_kvm_interrupt(struct kvm *kvm, u32 gsi)
+void eh_kvm_interrupt(struct kvm *kvm, u32 gsi)
 {
 	struct kvm_kernel_irq_routing_entry set[KVM_NR_IRQCHIPS], *entry;
 	struct kvm_irq_routing_table *table;
@@ -294,12 +294,12 @@ out:
 	return r;
 }
 
-static void *function_at(const unsigned long *at, enum elisa_called_id id)
+static void *function_at(const unsigned long *at, enum eh_called_id id)
 {
-	unsigned long function = at[id] - ELISA_SITE_OFFSET;
+	unsigned long function = at[id] - EH_SITE_OFFSET;
 
 	/* with IBT, a function that is called by address must begin with ENDBR */
-	if (elisa_lacks_endbr(function)) {
+	if (eh_lacks_endbr(function)) {
 		pr_err("\"%s\" of this KVM cannot be called by address (IBT)\n", called[id]);
 		return NULL;
 	}
@@ -324,34 +324,34 @@ static int find_run_ioctl(unsigned long site)
 	if (run_ioctl.size)
 		return 0;
 	pr_err("the size of \"%s\" is unknown: this kernel has no kallsyms\n",
-	       called[ELISA_CALLED_RUN_IOCTL]);
+	       called[EH_CALLED_RUN_IOCTL]);
 	return -ENOENT;
 }
 
 static int find_functions(void)
 {
-	unsigned long at[ELISA_CALLED];
+	unsigned long at[EH_CALLED];
 	int r;
 
-	r = find_sites(sites, names, ELISA_HOOKS);
+	r = find_sites(sites, names, EH_HOOKS);
 	if (!r)
-		r = find_sites(at, called, ELISA_CALLED);
+		r = find_sites(at, called, EH_CALLED);
 	if (!r)
-		r = find_run_ioctl(at[ELISA_CALLED_RUN_IOCTL]);
+		r = find_run_ioctl(at[EH_CALLED_RUN_IOCTL]);
 	if (r)
 		return r;
-	kvm_emulate = function_at(at, ELISA_CALLED_EMULATE);
-	kvm_queue = function_at(at, ELISA_CALLED_QUEUE_EXCEPTION);
-	kvm_mark_dirty = function_at(at, ELISA_CALLED_MARK_DIRTY);
-	kvm_get = function_at(at, ELISA_CALLED_GET);
-	kvm_put = function_at(at, ELISA_CALLED_PUT);
-	kvm_read = function_at(at, ELISA_CALLED_READ);
+	kvm_emulate = function_at(at, EH_CALLED_EMULATE);
+	kvm_queue = function_at(at, EH_CALLED_QUEUE_EXCEPTION);
+	kvm_mark_dirty = function_at(at, EH_CALLED_MARK_DIRTY);
+	kvm_get = function_at(at, EH_CALLED_GET);
+	kvm_put = function_at(at, EH_CALLED_PUT);
+	kvm_read = function_at(at, EH_CALLED_READ);
 	return kvm_emulate && kvm_queue && kvm_mark_dirty && kvm_get && kvm_put && kvm_read ?
 		       0 :
 		       -ENOENT;
 }
 
-int elisa_hooks_init(void)
+int eh_hooks_init(void)
 {
 	int r;
 
@@ -361,20 +361,20 @@ int elisa_hooks_init(void)
 		pr_err("cannot open /dev/kvm (%ld): load kvm_intel first\n", PTR_ERR(kvm_device));
 		return PTR_ERR(kvm_device);
 	}
-	r = elisa_prototypes_check();
+	r = eh_prototypes_check();
 	if (!r)
 		r = find_functions();
 	if (!r)
-		r = elisa_arm_init(sites);
+		r = eh_arm_init(sites);
 	if (r)
 		fput(kvm_device);
 	return r;
 }
 
 /* No attachment exists any more: their share of the module kept it from being unloaded. */
-void elisa_hooks_exit(void)
+void eh_hooks_exit(void)
 {
-	elisa_arm_exit();
+	eh_arm_exit();
 	/* threads that sleep in a handler or a replacement, then those at its last instructions */
 	while (atomic_read(&replacing))
 		msleep(20);

@@ -37,8 +37,8 @@
 SYM_FUNC_START(\name)
 	ANNOTATE_NOENDBR
 	movl	%edi, %r11d
-	shrl	$ELISA_FILTER_SHIFT, %r11d
-	cmpb	$0, elisa_vcpu_filter(%r11)
+	shrl	$EH_FILTER_SHIFT, %r11d
+	cmpb	$0, eh_vcpu_filter(%r11)
 	jne	1f
 	RET
 1:	handle	\handler
@@ -53,11 +53,11 @@ SYM_FUNC_START(\name)
 SYM_FUNC_END(\name)
 .endm
 
-rare_hook elisa_hypercall_hook elisa_hypercall_handler
-rare_hook elisa_free_hook elisa_free_handler
-hook elisa_run_hook elisa_run_handler
-hook elisa_exit_hook elisa_exit_handler
-hook elisa_load_hook elisa_load_handler
-hook elisa_allowed_hook elisa_allowed_handler
-hook elisa_window_hook elisa_window_handler
-hook elisa_reset_hook elisa_reset_handler
+rare_hook eh_hypercall_hook eh_hypercall_handler
+rare_hook eh_free_hook eh_free_handler
+hook eh_run_hook eh_run_handler
+hook eh_exit_hook eh_exit_handler
+hook eh_load_hook eh_load_handler
+hook eh_allowed_hook eh_allowed_handler
+hook eh_window_hook eh_window_handler
+hook eh_reset_hook eh_reset_handler

@@ -20,27 +20,25 @@
 #include "vmx.h"
 
 struct call {
-	struct elisa_vm *vm; /* NULL, as vcpu: a VM that nothing was granted */
-	struct elisa_vcpu *vcpu;
+	struct eh_vm *vm; /* NULL, as vcpu: a VM that nothing was granted */
+	struct eh_vcpu *vcpu;
 	struct kvm_vcpu *kvm_vcpu;
 	struct elisa_hc_page *page; /* our copy */
+	struct eh_refusal refusal;
 };
 
 static int hello(struct call *call)
 {
 	struct elisa_hc_page *page = call->page;
-	u32 rights = elisa_grant_rights(call->kvm_vcpu->kvm->mm);
+	u32 rights = eh_grant_rights(call->kvm_vcpu->kvm->mm);
 
-	if (page->hello.abi < ELISA_ABI_OLDEST || page->hello.abi > ELISA_ABI_VERSION) {
-		page->why = ELISA_WHY_ABI;
-		page->value = ELISA_ABI_VERSION;
-		return -EPROTO;
-	}
+	if (page->hello.abi < ELISA_ABI_OLDEST || page->hello.abi > ELISA_ABI_VERSION)
+		return eh_refuse(&call->refusal, -EPROTO, ELISA_WHY_ABI, ELISA_ABI_VERSION);
 	if (call->vm)
 		WRITE_ONCE(call->vm->abi, page->hello.abi);
 	page->hello.flags = (rights & ELISA_GRANT_EXPORT ? ELISA_HELLO_MAY_EXPORT : 0) |
 			    (rights & ELISA_GRANT_ATTACH ? ELISA_HELLO_MAY_ATTACH : 0);
-	page->hello.root_limit = elisa_root_limit();
+	page->hello.root_limit = eh_root_limit();
 	memset(page->hello.exits, 0, sizeof(page->hello.exits));
 	page->hello.return_traps = 0;
 	if (call->vcpu) {
@@ -50,9 +48,9 @@ static int hello(struct call *call)
 	return 0;
 }
 
-static void events(struct elisa_vm *vm, struct elisa_hc_events *out)
+static void events(struct eh_vm *vm, struct elisa_hc_events *out)
 {
-	u32 n = elisa_events_take(vm->events, out->event, ELISA_HC_EVENTS_MAX);
+	u32 n = eh_events_take(vm->events, out->event, ELISA_HC_EVENTS_MAX);
 	bool lost;
 
 	spin_lock(&vm->lock);
@@ -61,7 +59,7 @@ static void events(struct elisa_vm *vm, struct elisa_hc_events *out)
 	vm->events_lost = false;
 	spin_unlock(&vm->lock);
 	if (lost) {
-		n += elisa_untold_take(vm, out->event + n, ELISA_HC_EVENTS_MAX - n);
+		n += eh_untold_take(vm, out->event + n, ELISA_HC_EVENTS_MAX - n);
 		if (n == ELISA_HC_EVENTS_MAX) {
 			spin_lock(&vm->lock);
 			vm->events_lost = true;
@@ -100,27 +98,27 @@ static bool export_id(const struct elisa_hc_page *p, u32 *id)
 	return false;
 }
 
-static int about_export(struct call *call, struct elisa_export *export)
+static int about_export(struct call *call, struct eh_export *export)
 {
 	struct elisa_hc_page *p = call->page;
 
 	switch (p->call) {
 	case ELISA_HC_EXPORT_MAP:
-		return elisa_export_map(export, call->kvm_vcpu, &p->map, &p->why, &p->value);
+		return eh_export_map(export, call->kvm_vcpu, &p->map, &call->refusal);
 	case ELISA_HC_EXPORT_UNMAP:
-		return elisa_export_unmap(export, &p->unmap, &p->why, &p->value);
+		return eh_export_unmap(export, &p->unmap, &call->refusal);
 	case ELISA_HC_EXPORT_PUBLISH:
-		return elisa_export_publish(export, &p->publish, &p->why, &p->value);
+		return eh_export_publish(export, &p->publish, &call->refusal);
 	case ELISA_HC_EXPORT_PLACES:
-		return elisa_places_create(export, &p->places, &p->why, &p->value);
+		return eh_places_create(export, &p->places, &call->refusal);
 	case ELISA_HC_EXPORT_TICKET:
-		return elisa_place_ticket(export, &p->ticket, &p->why, &p->value);
+		return eh_place_ticket(export, &p->ticket, &call->refusal);
 	case ELISA_HC_EVICT:
-		return elisa_evict(export, &p->evict, &p->why, &p->value);
+		return eh_evict(export, &p->evict, &call->refusal);
 	}
 	if (p->destroy.pad)
-		return elisa_fail(-EINVAL, &p->why, ELISA_WHY_FIELD, &p->value, p->destroy.pad);
-	elisa_export_destroy(export);
+		return eh_refuse(&call->refusal, -EINVAL, ELISA_WHY_FIELD, p->destroy.pad);
+	eh_export_destroy(export);
 	return 0;
 }
 
@@ -132,28 +130,27 @@ static int about_vm(struct call *call)
 	case ELISA_HC_HELLO:
 		return hello(call);
 	case ELISA_HC_EXPORT_CREATE:
-		return elisa_export_create(call->vm, &p->export_, &p->why, &p->value);
+		return eh_export_create(call->vm, &p->export_, &call->refusal);
 	case ELISA_HC_ATTACH:
-		return elisa_attach(call->vm, call->kvm_vcpu, &p->attach, &p->why, &p->value);
+		return eh_attach(call->vm, call->kvm_vcpu, &p->attach, &call->refusal);
 	case ELISA_HC_DETACH:
 		if (p->detach.pad)
-			return elisa_fail(-EINVAL, &p->why, ELISA_WHY_FIELD, &p->value,
-					  p->detach.pad);
-		return elisa_detach(call->vm, p->detach.slot, &p->why, &p->value);
+			return eh_refuse(&call->refusal, -EINVAL, ELISA_WHY_FIELD, p->detach.pad);
+		return eh_detach(call->vm, p->detach.slot, &call->refusal);
 	case ELISA_HC_DONATE:
-		return elisa_donate(call->vm, call->kvm_vcpu, &p->donate, &p->why, &p->value);
+		return eh_donate(call->vm, call->kvm_vcpu, &p->donate, &call->refusal);
 	case ELISA_HC_DOORBELL:
-		return elisa_doorbell_set(call->vm, &p->doorbell, &p->why, &p->value);
+		return eh_doorbell_set(call->vm, &p->doorbell, &call->refusal);
 	case ELISA_HC_EVENTS:
 		events(call->vm, &p->events);
 		return 0;
 	case ELISA_HC_RESET:
-		elisa_vm_reset(call->vm);
+		eh_vm_reset(call->vm);
 		return 0;
 	case ELISA_HC_VCPU_SYNC:
-		return elisa_vcpu_sync(call->vcpu, &p->why, &p->value);
+		return eh_vcpu_sync(call->vcpu, &call->refusal);
 	}
-	return elisa_fail(-ENOSYS, &p->why, ELISA_WHY_CALL, &p->value, p->call);
+	return eh_refuse(&call->refusal, -ENOSYS, ELISA_WHY_CALL, p->call);
 }
 
 /*
@@ -175,14 +172,13 @@ static int dispatch_ungranted(struct call *call)
 	case ELISA_HC_VCPU_SYNC:
 		return 0;
 	case ELISA_HC_DETACH:
-		return elisa_fail(-ENOENT, &p->why, ELISA_WHY_NO_ATTACHMENT, &p->value,
-				  p->detach.slot);
+		return eh_refuse(&call->refusal, -ENOENT, ELISA_WHY_NO_ATTACHMENT, p->detach.slot);
 	case ELISA_HC_EXPORT_DESTROY:
-		return elisa_fail(-ENOENT, &p->why, ELISA_WHY_NO_EXPORT, &p->value, p->destroy.id);
+		return eh_refuse(&call->refusal, -ENOENT, ELISA_WHY_NO_EXPORT, p->destroy.id);
 	}
 	if (!p->call || p->call >= ELISA_HC_COUNT)
-		return elisa_fail(-ENOSYS, &p->why, ELISA_WHY_CALL, &p->value, p->call);
-	return elisa_fail(-EPERM, &p->why, ELISA_WHY_NO_GRANT, &p->value, 0);
+		return eh_refuse(&call->refusal, -ENOSYS, ELISA_WHY_CALL, p->call);
+	return eh_refuse(&call->refusal, -EPERM, ELISA_WHY_NO_GRANT, 0);
 }
 
 /* A manager whose grant was taken back has no export left to map into. */
@@ -190,41 +186,38 @@ static int no_export(struct call *call, u32 id)
 {
 	struct elisa_hc_page *p = call->page;
 
-	if (p->call == ELISA_HC_EXPORT_MAP &&
-	    !(elisa_grant_rights(call->vm->mm) & ELISA_GRANT_EXPORT))
-		return elisa_fail(-EPERM, &p->why, ELISA_WHY_NO_GRANT, &p->value, 0);
-	return elisa_fail(-ENOENT, &p->why, ELISA_WHY_NO_EXPORT, &p->value, id);
+	if (p->call == ELISA_HC_EXPORT_MAP && !(eh_grant_rights(call->vm->mm) & ELISA_GRANT_EXPORT))
+		return eh_refuse(&call->refusal, -EPERM, ELISA_WHY_NO_GRANT, 0);
+	return eh_refuse(&call->refusal, -ENOENT, ELISA_WHY_NO_EXPORT, id);
 }
 
 static int dispatch(struct call *call)
 {
 	struct elisa_hc_page *p = call->page;
-	struct elisa_export *export;
-	enum elisa_may may;
+	struct eh_export *export;
+	enum eh_may may;
 	u32 id;
 	int r;
 
-	p->why = ELISA_OK;
-	p->value = 0;
 	/* asked after the copy, which may have slept */
-	call->vcpu = elisa_vcpu_find(call->kvm_vcpu);
-	may = call->vcpu ? ELISA_MAY : elisa_vm_may_speak(call->kvm_vcpu->kvm);
-	if (may == ELISA_MAY_NOT)
+	call->vcpu = eh_vcpu_find(call->kvm_vcpu);
+	may = call->vcpu ? EH_MAY : eh_vm_may_speak(call->kvm_vcpu->kvm);
+	if (may == EH_MAY_NOT)
 		return dispatch_ungranted(call);
-	if (may == ELISA_MAY_NOT_MORE)
-		return elisa_fail(-EDQUOT, &p->why, ELISA_WHY_QUOTA, &p->value, ELISA_VMS_PER_VMM);
-	r = elisa_vcpu_get(call->kvm_vcpu, &call->vcpu, &p->why, &p->value);
+	if (may == EH_MAY_NOT_MORE)
+		return eh_refuse(&call->refusal, -EDQUOT, ELISA_WHY_QUOTA, EH_VMS_PER_VMM);
+	r = eh_vcpu_get(call->kvm_vcpu, &call->vcpu, &call->refusal);
 	if (r)
 		return r;
 	/* lives as long as this vCPU does, that is, longer than this hypercall */
 	call->vm = call->vcpu->vm;
 	if (!export_id(p, &id))
 		return about_vm(call);
-	export = elisa_export_of(call->vm, id);
+	export = eh_export_of(call->vm, id);
 	if (!export)
 		return no_export(call, id);
 	r = about_export(call, export);
-	elisa_export_put(export);
+	eh_export_put(export);
 	return r;
 }
 
@@ -258,12 +251,12 @@ static u64 price(u32 call, int r, u64 all)
 /* For how long the thread has to wait for it. A VM that has no room here pays, too. */
 static u64 charge(struct kvm_vcpu *kvm_vcpu, u32 call, int r)
 {
-	unsigned int rate = READ_ONCE(elisa_calls_per_second);
+	unsigned int rate = READ_ONCE(eh_calls_per_second);
 
 	if (!rate)
 		return 0;
-	return elisa_vmm_charge(kvm_vcpu->kvm->mm, ktime_get_mono_fast_ns(),
-				price(call, r, NSEC_PER_SEC / rate), NSEC_PER_SEC);
+	return eh_vmm_charge(kvm_vcpu->kvm->mm, ktime_get_mono_fast_ns(),
+			     price(call, r, NSEC_PER_SEC / rate), NSEC_PER_SEC);
 }
 
 /*
@@ -271,12 +264,11 @@ static u64 charge(struct kvm_vcpu *kvm_vcpu, u32 call, int r)
  * other: so a thread whose VMM is deep in debt, deeper than threads that pay can bring it, pays
  * before its call. Returns the nanoseconds to wait.
  */
-u64 elisa_hypercall_debt(struct kvm_vcpu *kvm_vcpu)
+u64 eh_hypercall_debt(struct kvm_vcpu *kvm_vcpu)
 {
-	if (!READ_ONCE(elisa_calls_per_second))
+	if (!READ_ONCE(eh_calls_per_second))
 		return 0;
-	return elisa_vmm_charge(kvm_vcpu->kvm->mm, ktime_get_mono_fast_ns(), 0,
-				2ULL * NSEC_PER_SEC);
+	return eh_vmm_charge(kvm_vcpu->kvm->mm, ktime_get_mono_fast_ns(), 0, 2ULL * NSEC_PER_SEC);
 }
 
 /*
@@ -288,7 +280,7 @@ static int copy_in(struct call *call, unsigned long hva)
 {
 	const void __user *from = (const void __user *)hva;
 
-	if (!elisa_grant_rights(call->kvm_vcpu->kvm->mm))
+	if (!eh_grant_rights(call->kvm_vcpu->kvm->mm))
 		return copy_from_user_nofault(call->page, from, PAGE_SIZE);
 	return copy_from_user(call->page, from, PAGE_SIZE) ? -EFAULT : 0;
 }
@@ -297,7 +289,7 @@ static int copy_out(struct call *call, unsigned long hva)
 {
 	void __user *to = (void __user *)hva;
 
-	if (!elisa_grant_rights(call->kvm_vcpu->kvm->mm))
+	if (!eh_grant_rights(call->kvm_vcpu->kvm->mm))
 		return copy_to_user_nofault(to, call->page, PAGE_SIZE);
 	return copy_to_user(to, call->page, PAGE_SIZE) ? -EFAULT : 0;
 }
@@ -307,12 +299,12 @@ static int hypercall(struct kvm_vcpu *kvm_vcpu, u64 *wait)
 	u64 gpa = kvm_vcpu->arch.regs[VCPU_REGS_RCX];
 	struct call call = {.kvm_vcpu = kvm_vcpu};
 	unsigned long hva;
-	u32 why, called;
+	u32 called;
 	int r;
 
 	BUILD_BUG_ON(sizeof(struct elisa_hc_page) != PAGE_SIZE);
 	/* before all else: the current VMCS is not its own */
-	if (elisa_is_confidential(kvm_vcpu->kvm))
+	if (eh_is_confidential(kvm_vcpu->kvm))
 		return -EOPNOTSUPP;
 	if (!PAGE_ALIGNED(gpa))
 		return -EINVAL;
@@ -321,7 +313,7 @@ static int hypercall(struct kvm_vcpu *kvm_vcpu, u64 *wait)
 	/* KVM has checked it too; the module does not rest on that */
 	if ((vmcs_get(GUEST_SS_AR_BYTES) >> 5) & 3)
 		return -EPERM;
-	r = elisa_guest_hva(kvm_vcpu, gpa, &hva, &why);
+	r = eh_guest_hva(kvm_vcpu, gpa, &hva, &call.refusal);
 	if (r)
 		return r;
 	call.page = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
@@ -331,10 +323,12 @@ static int hypercall(struct kvm_vcpu *kvm_vcpu, u64 *wait)
 	if (!r) {
 		called = call.page->call;
 		r = dispatch(&call);
+		call.page->why = r ? call.refusal.why : ELISA_OK;
+		call.page->value = r ? call.refusal.value : 0;
 		*wait = charge(kvm_vcpu, called, r);
 		if (copy_out(&call, hva) && !r)
 			r = -EFAULT;
-		elisa_kvm_mark_dirty(kvm_vcpu, gpa);
+		eh_kvm_mark_dirty(kvm_vcpu, gpa);
 	}
 	free_page((unsigned long)call.page);
 	return r;
@@ -344,26 +338,26 @@ static int hypercall(struct kvm_vcpu *kvm_vcpu, u64 *wait)
  * In the place of kvm_sched_yield(), when the guest named our magic as the vCPU. Returns the
  * nanoseconds to wait before the guest goes on.
  */
-u64 elisa_hypercall(struct kvm_vcpu *kvm_vcpu, unsigned long magic)
+u64 eh_hypercall(struct kvm_vcpu *kvm_vcpu, unsigned long magic)
 {
 	u64 wait = 0;
 	int r = hypercall(kvm_vcpu, &wait);
 
-	elisa_count(ELISA_COUNT_HYPERCALLS);
+	eh_count(ELISA_COUNT_HYPERCALLS);
 	if (r)
-		elisa_count(ELISA_COUNT_HYPERCALL_ERRORS);
+		eh_count(ELISA_COUNT_HYPERCALL_ERRORS);
 	kvm_vcpu->arch.regs[VCPU_REGS_RBX] = ELISA_HC_REPLY;
 	kvm_vcpu->arch.regs[VCPU_REGS_RCX] = (long)r;
 	return wait;
 }
 
-void elisa_hypercall_wait(u64 wait)
+void eh_hypercall_wait(u64 wait)
 {
 	ktime_t time = ns_to_ktime(wait);
 
 	if (!wait)
 		return;
-	elisa_count(ELISA_COUNT_THROTTLED);
+	eh_count(ELISA_COUNT_THROTTLED);
 	set_current_state(TASK_KILLABLE);
 	schedule_hrtimeout(&time, HRTIMER_MODE_REL);
 }

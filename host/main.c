@@ -16,33 +16,33 @@
 #include "compat.h"
 #include "elisa.h"
 
-unsigned int elisa_default_limit_us = 5000;
-module_param_named(limit_us, elisa_default_limit_us, uint, 0644);
+unsigned int eh_default_limit_us = 5000;
+module_param_named(limit_us, eh_default_limit_us, uint, 0644);
 MODULE_PARM_DESC(limit_us,
 		 "run time in microseconds that a call may use if its export says nothing");
 
-unsigned int elisa_max_limit_us = 1000000;
-module_param_named(max_limit_us, elisa_max_limit_us, uint, 0644);
+unsigned int eh_max_limit_us = 1000000;
+module_param_named(max_limit_us, eh_max_limit_us, uint, 0644);
 MODULE_PARM_DESC(max_limit_us,
 		 "the most that an export may ask for: a call keeps interrupts from its vCPU");
 
-unsigned int elisa_default_suspend_us = 50000;
-module_param_named(suspend_us, elisa_default_suspend_us, uint, 0644);
+unsigned int eh_default_suspend_us = 50000;
+module_param_named(suspend_us, eh_default_suspend_us, uint, 0644);
 MODULE_PARM_DESC(
 	suspend_us,
 	"microseconds that a vCPU may be kept from running a call if its export says nothing");
 
-unsigned int elisa_max_suspend_us = 1000000;
-module_param_named(max_suspend_us, elisa_max_suspend_us, uint, 0644);
+unsigned int eh_max_suspend_us = 1000000;
+module_param_named(max_suspend_us, eh_max_suspend_us, uint, 0644);
 MODULE_PARM_DESC(max_suspend_us,
 		 "the most that an export may ask for: the call's locks are held as long");
 
-unsigned int elisa_default_max_pages = 65536;
-module_param_named(max_pages, elisa_default_max_pages, uint, 0644);
+unsigned int eh_default_max_pages = 65536;
+module_param_named(max_pages, eh_default_max_pages, uint, 0644);
 MODULE_PARM_DESC(max_pages, "pages that may be held of a VMM if its grant says nothing");
 
-unsigned int elisa_calls_per_second = 1000;
-module_param_named(calls_per_second, elisa_calls_per_second, uint, 0644);
+unsigned int eh_calls_per_second = 1000;
+module_param_named(calls_per_second, eh_calls_per_second, uint, 0644);
 MODULE_PARM_DESC(
 	calls_per_second,
 	"attaches, detaches and the like that a VMM's VMs may make in the long run; 0: no limit");
@@ -53,9 +53,9 @@ MODULE_PARM_DESC(
 	allow_leaky_cpu,
 	"attach on CPUs with L1TF, MDS or the like: no exit flushes the object's data after a call");
 
-atomic64_t elisa_counters[ELISA_COUNT_COUNT];
-struct workqueue_struct *elisa_works;
-bool elisa_invept_context; /* this CPU has INVEPT of a single context; const after init */
+atomic64_t eh_counters[ELISA_COUNT_COUNT];
+struct workqueue_struct *eh_works;
+bool eh_invept_context; /* this CPU has INVEPT of a single context; const after init */
 
 #define HARMLESS(bug, text) {X86_BUG_##bug, text, true},
 #define LEAKS(bug, text)    {X86_BUG_##bug, text, false},
@@ -87,12 +87,12 @@ static u32 next_leak(u32 number)
 	return number;
 }
 
-bool elisa_cpu_leaks(void)
+bool eh_cpu_leaks(void)
 {
 	return next_leak(BUGS_BEGIN) < BUGS_END;
 }
 
-bool elisa_cpu_override(void)
+bool eh_cpu_override(void)
 {
 	return allow_leaky_cpu;
 }
@@ -105,7 +105,7 @@ bool elisa_cpu_override(void)
  * VMFUNC may abort one. If it did not, an abort in sub would take back what the gate wrote. The
  * CPU's own word is asked, for the kernel may only have forgotten the feature (clearcpuid).
  */
-bool elisa_cpu_has_tsx(void)
+bool eh_cpu_has_tsx(void)
 {
 	u32 eax, ebx, ecx, edx;
 
@@ -121,7 +121,7 @@ static void say_why_attach_is_refused(void)
 		pr_warn("this CPU has %s (bug %u of the kernel's): attach is %s (parameter allow_leaky_cpu)\n",
 			bug_of(number)->name, number - BUGS_BEGIN,
 			allow_leaky_cpu ? "allowed nevertheless" : "refused");
-	if (elisa_cpu_has_tsx())
+	if (eh_cpu_has_tsx())
 		pr_warn("this CPU has TSX: attach is refused; boot with tsx=off\n");
 }
 
@@ -161,7 +161,7 @@ static int check_cpu(void)
 		return cpu_lacks("write-back 4-level EPT");
 	if (!(ept & VMX_EPT_EXTENT_GLOBAL_BIT))
 		return cpu_lacks("INVEPT of all contexts");
-	elisa_invept_context = ept & VMX_EPT_EXTENT_CONTEXT_BIT;
+	eh_invept_context = ept & VMX_EPT_EXTENT_CONTEXT_BIT;
 	if (!(ept >> 32 & VMX_VPID_EXTENT_SINGLE_CONTEXT_BIT))
 		return cpu_lacks("INVVPID of a single context");
 	if (!boot_cpu_has(X86_FEATURE_SMEP) || !boot_cpu_has(X86_FEATURE_SMAP))
@@ -178,21 +178,21 @@ static int check_cpu(void)
 /* Nothing is attached or exported; VMs may have spoken to us. */
 static void stop(void)
 {
-	elisa_failure_exit();
-	elisa_doorbell_stop();
-	elisa_hooks_exit();
-	elisa_vms_free();
-	elisa_doorbell_exit();
+	eh_failure_exit();
+	eh_doorbell_stop();
+	eh_hooks_exit();
+	eh_vms_free();
+	eh_doorbell_exit();
 }
 
 static int init_works(void)
 {
 	/* not bound to the CPU of a tenant's thread, which may keep a work from running there */
-	elisa_works = alloc_workqueue("elisa", WQ_UNBOUND, 0);
-	return elisa_works ? 0 : -ENOMEM;
+	eh_works = alloc_workqueue("elisa", WQ_UNBOUND, 0);
+	return eh_works ? 0 : -ENOMEM;
 }
 
-static int __init elisa_init(void)
+static int __init eh_module_init(void)
 {
 	int r;
 
@@ -202,18 +202,18 @@ static int __init elisa_init(void)
 	r = init_works();
 	if (r)
 		return r;
-	elisa_tables_init();
-	elisa_directory_init();
-	r = elisa_doorbell_init();
+	eh_tables_init();
+	eh_directory_init();
+	r = eh_doorbell_init();
 	if (r)
 		goto err_works;
-	r = elisa_failure_init();
+	r = eh_failure_init();
 	if (r)
 		goto err_doorbell;
-	r = elisa_hooks_init();
+	r = eh_hooks_init();
 	if (r)
 		goto err_failure;
-	r = elisa_admin_init();
+	r = eh_admin_init();
 	if (r) {
 		stop();
 		goto err_works;
@@ -223,27 +223,27 @@ static int __init elisa_init(void)
 	return 0;
 
 err_failure:
-	elisa_failure_exit();
+	eh_failure_exit();
 err_doorbell:
-	elisa_doorbell_exit();
+	eh_doorbell_exit();
 err_works:
-	destroy_workqueue(elisa_works);
-	elisa_tables_exit();
+	destroy_workqueue(eh_works);
+	eh_tables_exit();
 	return r;
 }
 
-static void __exit elisa_exit_module(void)
+static void __exit eh_module_exit(void)
 {
-	elisa_admin_exit();
+	eh_admin_exit();
 	stop();
-	elisa_grants_free();
-	elisa_vmm_exit();
-	destroy_workqueue(elisa_works);
-	elisa_tables_exit();
+	eh_grants_free();
+	eh_vmm_exit();
+	destroy_workqueue(eh_works);
+	eh_tables_exit();
 }
 
-module_init(elisa_init);
-module_exit(elisa_exit_module);
+module_init(eh_module_init);
+module_exit(eh_module_exit);
 MODULE_AUTHOR("The ELISA authors");
 MODULE_VERSION(ELISA_RELEASE);
 MODULE_LICENSE("GPL");

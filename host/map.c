@@ -4,7 +4,7 @@
  * its requests at once are kept apart by export->owner, which no other tenant's thread takes. The
  * tables are under export->lock, because guests' donations are in them, too.
  *
- * No memory is allocated under a lock: pages for tables are made ready first (struct elisa_ready),
+ * No memory is allocated under a lock: pages for tables are made ready first (struct eh_ready),
  * and if there are not enough of them under the lock, the request tries once more.
  */
 #include <linux/mm.h>
@@ -12,9 +12,9 @@
 
 #include "elisa.h"
 
-struct elisa_run *elisa_run_new(u32 count)
+struct eh_run *eh_run_new(u32 count)
 {
-	struct elisa_run *run = kvzalloc(struct_size(run, pages, count), GFP_KERNEL_ACCOUNT);
+	struct eh_run *run = kvzalloc(struct_size(run, pages, count), GFP_KERNEL_ACCOUNT);
 
 	if (run)
 		run->count = count;
@@ -22,31 +22,31 @@ struct elisa_run *elisa_run_new(u32 count)
 }
 
 /* Unpins the pages of a run that is in no list. */
-void elisa_run_free(struct elisa_vmm *vmm, struct elisa_run *run)
+void eh_run_free(struct eh_vmm *vmm, struct eh_run *run)
 {
-	elisa_guest_unpin(vmm, run->pages, run->count);
+	eh_guest_unpin(vmm, run->pages, run->count);
 	kvfree(run);
 }
 
-static u64 length_of(const struct elisa_run *run)
+static u64 length_of(const struct eh_run *run)
 {
 	return (u64)run->count * PAGE_SIZE;
 }
 
 /* Is any of it taken by the places, or mapped? Under export->lock. */
-bool elisa_export_is_mapped(struct elisa_export *export, u64 offset, u64 length)
+bool eh_export_is_mapped(struct eh_export *export, u64 offset, u64 length)
 {
 	u64 places = export->place_count * export->place_pages * PAGE_SIZE;
 
 	if (offset < export->places_offset + places && export->places_offset < offset + length)
 		return true;
-	return elisa_export_tables_map(export, offset, length);
+	return eh_export_tables_map(export, offset, length);
 }
 
 /* The same by the list of mappings, for a range of any length: under export->owner. */
-bool elisa_export_overlaps(struct elisa_export *export, u64 offset, u64 length)
+bool eh_export_overlaps(struct eh_export *export, u64 offset, u64 length)
 {
-	struct elisa_run *run;
+	struct eh_run *run;
 
 	lockdep_assert_held(&export->owner);
 	list_for_each_entry(run, &export->mappings, node)
@@ -55,52 +55,52 @@ bool elisa_export_overlaps(struct elisa_export *export, u64 offset, u64 length)
 	return false;
 }
 
-static int check_map(struct elisa_hc_map *in, u32 *why, u64 *value)
+static int check_map(struct elisa_hc_map *in, struct eh_refusal *refusal)
 {
 	if (in->pad)
-		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->pad);
+		return eh_refuse(refusal, -EINVAL, ELISA_WHY_FIELD, in->pad);
 	if (in->count > ELISA_HC_MAP_PAGES)
-		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->count);
+		return eh_refuse(refusal, -EINVAL, ELISA_WHY_FIELD, in->count);
 	if (in->prot != ELISA_PROT_READ && in->prot != (ELISA_PROT_READ | ELISA_PROT_WRITE) &&
 	    in->prot != (ELISA_PROT_READ | ELISA_PROT_EXEC))
-		return elisa_fail(-EINVAL, why, ELISA_WHY_PROT, value, in->prot);
-	return elisa_check_range(in->offset, in->count, why, value);
+		return eh_refuse(refusal, -EINVAL, ELISA_WHY_PROT, in->prot);
+	return eh_check_range(in->offset, in->count, refusal);
 }
 
 /* All pages of the run into the tables, or none. Under export->lock. */
-static int show(struct elisa_export *export, struct elisa_run *run, struct elisa_ready *ready)
+static int show(struct eh_export *export, struct eh_run *run, struct eh_ready *ready)
 {
 	u32 i;
 
-	if (!elisa_export_tables_make(export, run->offset, length_of(run), ready))
+	if (!eh_export_tables_make(export, run->offset, length_of(run), ready))
 		return -EAGAIN;
 	for (i = 0; i < run->count; i++)
-		elisa_export_table_set(export, run->offset + (u64)i * PAGE_SIZE,
-				       page_to_phys(run->pages[i]), run->prot);
+		eh_export_table_set(export, run->offset + (u64)i * PAGE_SIZE,
+				    page_to_phys(run->pages[i]), run->prot);
 	return 0;
 }
 
 /* With the pages pinned: into the tables and the list, or not at all. Under export->owner. */
-static int map_pinned(struct elisa_export *export, struct elisa_hc_map *in, struct elisa_run *run,
-		      u32 *why, u64 *value)
+static int map_pinned(struct eh_export *export, struct elisa_hc_map *in, struct eh_run *run,
+		      struct eh_refusal *refusal)
 {
-	struct elisa_ready ready;
+	struct eh_ready ready;
 	int r;
 
 	do {
-		if (!elisa_ready_tables(export, in->offset, length_of(run), &ready))
-			return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
+		if (!eh_ready_tables(export, in->offset, length_of(run), &ready))
+			return eh_refuse(refusal, -ENOMEM, ELISA_WHY_NO_MEMORY, 0);
 		spin_lock(&export->lock);
 		if (export->dead)
-			r = elisa_fail(-ENOENT, why, ELISA_WHY_NO_EXPORT, value, in->id);
-		else if (elisa_export_is_mapped(export, in->offset, length_of(run)))
-			r = elisa_fail(-EEXIST, why, ELISA_WHY_OVERLAP, value, in->offset);
+			r = eh_refuse(refusal, -ENOENT, ELISA_WHY_NO_EXPORT, in->id);
+		else if (eh_export_is_mapped(export, in->offset, length_of(run)))
+			r = eh_refuse(refusal, -EEXIST, ELISA_WHY_OVERLAP, in->offset);
 		else
 			r = show(export, run, &ready);
 		if (!r)
 			export->pages += run->count;
 		spin_unlock(&export->lock);
-		elisa_ready_free(&ready);
+		eh_ready_free(&ready);
 	} while (r == -EAGAIN);
 	if (r)
 		return r;
@@ -109,37 +109,37 @@ static int map_pinned(struct elisa_export *export, struct elisa_hc_map *in, stru
 }
 
 /* Without locks the pages are faulted in and pinned. */
-int elisa_export_map(struct elisa_export *export, struct kvm_vcpu *kvm_vcpu,
-		     struct elisa_hc_map *in, u32 *why, u64 *value)
+int eh_export_map(struct eh_export *export, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_map *in,
+		  struct eh_refusal *refusal)
 {
-	struct elisa_vmm *vmm = export->vm->vmm;
-	struct elisa_run *run;
+	struct eh_vmm *vmm = export->vm->vmm;
+	struct eh_run *run;
 	u64 limit;
 	int r;
 
-	r = check_map(in, why, value);
+	r = check_map(in, refusal);
 	if (r)
 		return r;
-	limit = elisa_grant_max_pages(vmm, export->terms.grant_id);
+	limit = eh_grant_max_pages(vmm, export->terms.grant_id);
 	if (!limit)
-		return elisa_fail(-EPERM, why, ELISA_WHY_NO_GRANT, value, 0);
-	run = elisa_run_new(in->count);
+		return eh_refuse(refusal, -EPERM, ELISA_WHY_NO_GRANT, 0);
+	run = eh_run_new(in->count);
 	if (!run)
-		return elisa_fail(-ENOMEM, why, ELISA_WHY_NO_MEMORY, value, 0);
+		return eh_refuse(refusal, -ENOMEM, ELISA_WHY_NO_MEMORY, 0);
 	run->offset = in->offset;
 	run->prot = in->prot;
-	r = elisa_guest_pin(vmm, limit, kvm_vcpu, in->gpa, in->count, run->pages, why, value);
+	r = eh_guest_pin(vmm, limit, kvm_vcpu, in->gpa, in->count, run->pages, refusal);
 	if (r) {
 		kvfree(run);
 		return r;
 	}
 	mutex_lock(&export->owner);
-	r = elisa_refuse_failed(run->pages, run->count, in->gpa, why, value);
+	r = eh_refuse_failed(run->pages, run->count, in->gpa, refusal);
 	if (!r)
-		r = map_pinned(export, in, run, why, value);
+		r = map_pinned(export, in, run, refusal);
 	mutex_unlock(&export->owner);
 	if (r)
-		elisa_run_free(vmm, run);
+		eh_run_free(vmm, run);
 	return r;
 }
 
@@ -147,11 +147,11 @@ int elisa_export_map(struct elisa_export *export, struct kvm_vcpu *kvm_vcpu,
  * Moves the mappings in the range to @gone. Mappings that the range cuts are refused. Under
  * export->owner.
  */
-static int take_mappings(struct elisa_export *export, struct elisa_hc_unmap *in,
-			 struct list_head *gone, u32 *why, u64 *value)
+static int take_mappings(struct eh_export *export, struct elisa_hc_unmap *in,
+			 struct list_head *gone, struct eh_refusal *refusal)
 {
 	u64 end = in->offset + in->count * PAGE_SIZE;
-	struct elisa_run *run, *next;
+	struct eh_run *run, *next;
 	bool found = false;
 
 	list_for_each_entry(run, &export->mappings, node) {
@@ -160,11 +160,11 @@ static int take_mappings(struct elisa_export *export, struct elisa_hc_unmap *in,
 		if (run->offset >= end || last <= in->offset)
 			continue;
 		if (run->offset < in->offset || last > end)
-			return elisa_fail(-EINVAL, why, ELISA_WHY_OVERLAP, value, run->offset);
+			return eh_refuse(refusal, -EINVAL, ELISA_WHY_OVERLAP, run->offset);
 		found = true;
 	}
 	if (!found)
-		return elisa_fail(-ENOENT, why, ELISA_WHY_RANGE, value, in->offset);
+		return eh_refuse(refusal, -ENOENT, ELISA_WHY_RANGE, in->offset);
 	list_for_each_entry_safe(run, next, &export->mappings, node)
 		if (run->offset >= in->offset && run->offset < end)
 			list_move(&run->node, gone);
@@ -172,23 +172,23 @@ static int take_mappings(struct elisa_export *export, struct elisa_hc_unmap *in,
 }
 
 /* The run is in the tables no more; the caller flushes. */
-static void hide(struct elisa_export *export, struct elisa_run *run)
+static void hide(struct eh_export *export, struct eh_run *run)
 {
 	u32 i;
 
 	spin_lock(&export->lock);
 	for (i = 0; i < run->count; i++)
-		elisa_export_table_clear(export, run->offset + (u64)i * PAGE_SIZE);
-	elisa_export_tables_shut(export, run->offset, length_of(run));
+		eh_export_table_clear(export, run->offset + (u64)i * PAGE_SIZE);
+	eh_export_tables_shut(export, run->offset, length_of(run));
 	export->pages -= run->count;
 	spin_unlock(&export->lock);
 }
 
 /* After the flush: tables that it has left empty are freed. */
-static void free_tables(struct elisa_export *export, struct elisa_run *run)
+static void free_tables(struct eh_export *export, struct eh_run *run)
 {
 	spin_lock(&export->lock);
-	elisa_export_tables_free_shut(export, run->offset, length_of(run));
+	eh_export_tables_free_shut(export, run->offset, length_of(run));
 	spin_unlock(&export->lock);
 }
 
@@ -196,30 +196,30 @@ static void free_tables(struct elisa_export *export, struct elisa_run *run)
  * Takes whole mappings out again, also under attachments that exist: a call that touches
  * them from now on faults.
  */
-int elisa_export_unmap(struct elisa_export *export, struct elisa_hc_unmap *in, u32 *why, u64 *value)
+int eh_export_unmap(struct eh_export *export, struct elisa_hc_unmap *in, struct eh_refusal *refusal)
 {
-	struct elisa_run *run, *next;
+	struct eh_run *run, *next;
 	LIST_HEAD(gone);
 	int r;
 
 	if (in->pad)
-		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->pad);
-	r = elisa_check_range(in->offset, in->count, why, value);
+		return eh_refuse(refusal, -EINVAL, ELISA_WHY_FIELD, in->pad);
+	r = eh_check_range(in->offset, in->count, refusal);
 	if (r)
 		return r;
 	mutex_lock(&export->owner);
-	r = take_mappings(export, in, &gone, why, value);
+	r = take_mappings(export, in, &gone, refusal);
 	if (!r) {
 		list_for_each_entry(run, &gone, node)
 			hide(export, run);
-		elisa_flush_export(export);
+		eh_flush_export(export);
 		list_for_each_entry(run, &gone, node)
 			free_tables(export, run);
 	}
 	mutex_unlock(&export->owner);
 	list_for_each_entry_safe(run, next, &gone, node) {
 		list_del(&run->node);
-		elisa_run_free(export->vm->vmm, run);
+		eh_run_free(export->vm->vmm, run);
 	}
 	return r;
 }

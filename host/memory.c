@@ -21,22 +21,16 @@ static struct kvm_memory_slot *slot_of(struct kvm_vcpu *kvm_vcpu, u64 gpa)
 }
 
 /* Of memory that the guest may write: not of device or missing memory, nor read-only. */
-static int check_slot(const struct kvm_memory_slot *slot, u32 *why)
+static int check_slot(const struct kvm_memory_slot *slot, u64 gpa, struct eh_refusal *refusal)
 {
 	/* slots of KVM's own: the APIC access page, the real-mode TSS */
-	if (!slot || (slot->flags & KVM_MEMSLOT_INVALID) || slot->id >= KVM_USER_MEM_SLOTS) {
-		*why = ELISA_WHY_NOT_RAM;
-		return -EFAULT;
-	}
+	if (!slot || (slot->flags & KVM_MEMSLOT_INVALID) || slot->id >= KVM_USER_MEM_SLOTS)
+		return eh_refuse(refusal, -EFAULT, ELISA_WHY_NOT_RAM, gpa);
 	/* the guest may see other memory than what is mapped at the slot's address */
-	if (slot->flags & ELISA_MEM_GUEST_MEMFD) {
-		*why = ELISA_WHY_FILE_BACKED;
-		return -EINVAL;
-	}
-	if (slot->flags & KVM_MEM_READONLY) {
-		*why = ELISA_WHY_READ_ONLY;
-		return -EROFS;
-	}
+	if (slot->flags & EH_MEM_GUEST_MEMFD)
+		return eh_refuse(refusal, -EINVAL, ELISA_WHY_FILE_BACKED, gpa);
+	if (slot->flags & KVM_MEM_READONLY)
+		return eh_refuse(refusal, -EROFS, ELISA_WHY_READ_ONLY, gpa);
 	return 0;
 }
 
@@ -44,10 +38,10 @@ static int check_slot(const struct kvm_memory_slot *slot, u32 *why)
  * Host virtual address of a guest page that may be written. The caller is in the vCPU's hypercall:
  * KVM holds kvm->srcu for reading.
  */
-int elisa_guest_hva(struct kvm_vcpu *kvm_vcpu, u64 gpa, unsigned long *hva, u32 *why)
+int eh_guest_hva(struct kvm_vcpu *kvm_vcpu, u64 gpa, unsigned long *hva, struct eh_refusal *refusal)
 {
 	struct kvm_memory_slot *slot = slot_of(kvm_vcpu, gpa);
-	int r = check_slot(slot, why);
+	int r = check_slot(slot, gpa, refusal);
 
 	if (!r)
 		*hva = __gfn_to_hva_memslot(slot, gpa >> PAGE_SHIFT);
@@ -71,7 +65,8 @@ static bool may_pin(struct vm_area_struct *vma)
 	       (magic == TMPFS_MAGIC || magic == HUGETLBFS_MAGIC);
 }
 
-static int pin_one(struct kvm_vcpu *kvm_vcpu, u64 gpa, struct page **page, u32 *why)
+static int pin_one(struct kvm_vcpu *kvm_vcpu, u64 gpa, struct page **page,
+		   struct eh_refusal *refusal)
 {
 	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma;
@@ -80,32 +75,26 @@ static int pin_one(struct kvm_vcpu *kvm_vcpu, u64 gpa, struct page **page, u32 *
 	long n;
 	int r;
 
-	if (gpa & ~PAGE_MASK) {
-		*why = ELISA_WHY_RANGE;
-		return -EINVAL;
-	}
-	r = check_slot(slot, why);
+	if (gpa & ~PAGE_MASK)
+		return eh_refuse(refusal, -EINVAL, ELISA_WHY_RANGE, gpa);
+	r = check_slot(slot, gpa, refusal);
 	if (r)
 		return r;
-	if (slot->flags & KVM_MEM_LOG_DIRTY_PAGES) {
-		*why = ELISA_WHY_DIRTY_LOG;
-		return -EBUSY;
-	}
+	if (slot->flags & KVM_MEM_LOG_DIRTY_PAGES)
+		return eh_refuse(refusal, -EBUSY, ELISA_WHY_DIRTY_LOG, gpa);
 	hva = __gfn_to_hva_memslot(slot, gpa >> PAGE_SHIFT);
 	r = mmap_read_lock_killable(mm);
 	if (r)
 		return r;
 	vma = vma_lookup(mm, hva);
 	if (!vma || !may_pin(vma)) {
-		*why = vma ? ELISA_WHY_FILE_BACKED : ELISA_WHY_NOT_RAM;
-		r = -EINVAL;
+		r = eh_refuse(refusal, -EINVAL, vma ? ELISA_WHY_FILE_BACKED : ELISA_WHY_NOT_RAM,
+			      gpa);
 	} else {
 		/* No FAULT_FLAG_ALLOW_RETRY here: a userfaultfd page fails, it cannot block us. */
-		n = elisa_pin_page(hva, page);
-		if (n != 1) {
-			*why = ELISA_WHY_PIN;
-			r = n < 0 ? n : -EFAULT;
-		}
+		n = eh_pin_page(hva, page);
+		if (n != 1)
+			r = eh_refuse(refusal, n < 0 ? n : -EFAULT, ELISA_WHY_PIN, gpa);
 	}
 	mmap_read_unlock(mm);
 	return r;
@@ -123,36 +112,36 @@ static int pin_one(struct kvm_vcpu *kvm_vcpu, u64 gpa, struct page **page, u32 *
  * is counted after its first pin and forgotten before its last one ends. Its size is known only
  * with the pin: for that moment each vCPU in a request may have one that is not counted yet.
  */
-static int count_new_folio(struct elisa_vmm *vmm, u64 pages, u64 limit, u32 *why, u64 *value)
+static int count_new_folio(struct eh_vmm *vmm, u64 pages, u64 limit, struct eh_refusal *refusal)
 {
 	u64 memlock = rlimit(RLIMIT_MEMLOCK) / PAGE_SIZE;
 
 	if (vmm->held + pages > limit)
-		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, limit);
+		return eh_refuse(refusal, -EDQUOT, ELISA_WHY_QUOTA, limit);
 	if (atomic64_add_return(pages, &vmm->mm->pinned_vm) > memlock && !capable(CAP_IPC_LOCK)) {
 		atomic64_sub(pages, &vmm->mm->pinned_vm);
-		return elisa_fail(-EDQUOT, why, ELISA_WHY_MEMLOCK, value, memlock);
+		return eh_refuse(refusal, -EDQUOT, ELISA_WHY_MEMLOCK, memlock);
 	}
 	vmm->held += pages;
 	return 0;
 }
 
-static void forget_folio(struct elisa_vmm *vmm, u64 pages)
+static void forget_folio(struct eh_vmm *vmm, u64 pages)
 {
 	vmm->held -= pages;
 	atomic64_sub(pages, &vmm->mm->pinned_vm);
 }
 
 /* Counts one more pin, of @page. Under vmm->lock. */
-static int count_pin(struct elisa_vmm *vmm, struct page *page, u64 limit, u32 *why, u64 *value)
+static int count_pin(struct eh_vmm *vmm, struct page *page, u64 limit, struct eh_refusal *refusal)
 {
 	struct folio *folio = page_folio(page);
 	unsigned long pins = xa_to_value(xa_load(&vmm->folios, folio_pfn(folio)));
 	int r;
 
 	if (vmm->pins >= limit)
-		return elisa_fail(-EDQUOT, why, ELISA_WHY_QUOTA, value, limit);
-	r = pins ? 0 : count_new_folio(vmm, folio_nr_pages(folio), limit, why, value);
+		return eh_refuse(refusal, -EDQUOT, ELISA_WHY_QUOTA, limit);
+	r = pins ? 0 : count_new_folio(vmm, folio_nr_pages(folio), limit, refusal);
 	if (r)
 		return r;
 	r = xa_err(xa_store(&vmm->folios, folio_pfn(folio), xa_mk_value(pins + 1),
@@ -160,14 +149,14 @@ static int count_pin(struct elisa_vmm *vmm, struct page *page, u64 limit, u32 *w
 	if (r) {
 		/* an entry that is there already needs no memory */
 		forget_folio(vmm, folio_nr_pages(folio));
-		return elisa_fail(r, why, ELISA_WHY_NO_MEMORY, value, 0);
+		return eh_refuse(refusal, r, ELISA_WHY_NO_MEMORY, 0);
 	}
 	vmm->pins++;
 	return 0;
 }
 
 /* The opposite, while the pin still is there. Under vmm->lock. */
-static void forget_pin(struct elisa_vmm *vmm, struct page *page)
+static void forget_pin(struct eh_vmm *vmm, struct page *page)
 {
 	struct folio *folio = page_folio(page);
 	unsigned long pins = xa_to_value(xa_load(&vmm->folios, folio_pfn(folio)));
@@ -181,16 +170,15 @@ static void forget_pin(struct elisa_vmm *vmm, struct page *page)
 	forget_folio(vmm, folio_nr_pages(folio));
 }
 
-static int pin_and_count(struct elisa_vmm *vmm, u64 limit, struct kvm_vcpu *kvm_vcpu, u64 gpa,
-			 struct page **page, u32 *why, u64 *value)
+static int pin_and_count(struct eh_vmm *vmm, u64 limit, struct kvm_vcpu *kvm_vcpu, u64 gpa,
+			 struct page **page, struct eh_refusal *refusal)
 {
-	int r = fatal_signal_pending(current) ? -EINTR : pin_one(kvm_vcpu, gpa, page, why);
+	int r = fatal_signal_pending(current) ? -EINTR : pin_one(kvm_vcpu, gpa, page, refusal);
 
-	*value = gpa;
 	if (r)
 		return r;
 	mutex_lock(&vmm->lock);
-	r = count_pin(vmm, *page, limit, why, value);
+	r = count_pin(vmm, *page, limit, refusal);
 	if (r)
 		unpin_user_pages(page, 1);
 	mutex_unlock(&vmm->lock);
@@ -199,28 +187,27 @@ static int pin_and_count(struct elisa_vmm *vmm, u64 limit, struct kvm_vcpu *kvm_
 
 /*
  * Pins @count guest pages for as long as the module maps them, if no more than @limit are held
- * of the VMM then. All or nothing; on error @value is the guest-physical address that was
- * refused, or the limit.
+ * of the VMM then. All or nothing; a refusal's value is the guest-physical address,
+ * or the limit.
  */
-int elisa_guest_pin(struct elisa_vmm *vmm, u64 limit, struct kvm_vcpu *kvm_vcpu, const u64 *gpas,
-		    u32 count, struct page **pages, u32 *why, u64 *value)
+int eh_guest_pin(struct eh_vmm *vmm, u64 limit, struct kvm_vcpu *kvm_vcpu, const u64 *gpas,
+		 u32 count, struct page **pages, struct eh_refusal *refusal)
 {
 	u32 i;
 	int r;
 
 	for (i = 0; i < count; i++) {
-		r = pin_and_count(vmm, limit, kvm_vcpu, gpas[i], &pages[i], why, value);
+		r = pin_and_count(vmm, limit, kvm_vcpu, gpas[i], &pages[i], refusal);
 		if (r) {
-			elisa_guest_unpin(vmm, pages, i);
+			eh_guest_unpin(vmm, pages, i);
 			return r;
 		}
 	}
-	*value = 0;
 	return 0;
 }
 
 /* Nothing is counted less before it is let go: the lock is held over both. */
-void elisa_guest_unpin(struct elisa_vmm *vmm, struct page **pages, u32 count)
+void eh_guest_unpin(struct eh_vmm *vmm, struct page **pages, u32 count)
 {
 	u32 i;
 
@@ -235,11 +222,11 @@ void elisa_guest_unpin(struct elisa_vmm *vmm, struct page **pages, u32 count)
  * Memory may fail between its pin and its place in a list, where failure.c looks for it. Under the
  * list's lock, when it is put there.
  */
-int elisa_refuse_failed(struct page **pages, u32 count, const u64 *gpas, u32 *why, u64 *value)
+int eh_refuse_failed(struct page **pages, u32 count, const u64 *gpas, struct eh_refusal *refusal)
 {
 	u32 which;
 
-	if (!elisa_any_failed(pages, count, &which))
+	if (!eh_any_failed(pages, count, &which))
 		return 0;
-	return elisa_fail(-EHWPOISON, why, ELISA_WHY_PIN, value, gpas[which]);
+	return eh_refuse(refusal, -EHWPOISON, ELISA_WHY_PIN, gpas[which]);
 }

@@ -31,7 +31,7 @@
  * Which bits of CR4 a vCPU with VMFUNC must not change without an exit: all that the predicate
  * refuses or demands. KVM may let the guest own others than these (CET, from 6.18 on).
  */
-u64 elisa_watched_cr4(void)
+u64 eh_watched_cr4(void)
 {
 	return ~(u64)CR4_ALLOWED | X86_CR4_PCIDE | CR4_NEEDED;
 }
@@ -44,7 +44,7 @@ static bool in_window(u64 base)
 }
 
 /* On a CPU that has at least one of them. */
-bool elisa_trace_is_on(void)
+bool eh_trace_is_on(void)
 {
 	u64 pt = 0, lbr = 0;
 
@@ -59,7 +59,7 @@ bool elisa_trace_is_on(void)
  * ELISA_OK, or what is in the way. The vCPU's VMCS is loaded; it is not in nested guest
  * mode. @allow_pcid: the administrator trusts this guest's kernel with PCIDs.
  */
-enum elisa_why elisa_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid)
+enum elisa_why eh_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid)
 {
 	u64 owned = ~vmcs_get(CR4_GUEST_HOST_MASK), secondary;
 	/* KVM's copy may be older than the bits that the guest owns */
@@ -81,9 +81,9 @@ enum elisa_why elisa_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid)
 		return ELISA_WHY_VCPU_STATE;
 	if (!(kvm_vcpu->arch.efer & EFER_LMA))
 		return ELISA_WHY_VCPU_STATE;
-	if (elisa_in_smm(kvm_vcpu))
+	if (eh_in_smm(kvm_vcpu))
 		return ELISA_WHY_VCPU_STATE;
-	if (kvm_vcpu->arch.pmu.pebs_enable || elisa_has_own_counters(kvm_vcpu->kvm))
+	if (kvm_vcpu->arch.pmu.pebs_enable || eh_has_own_counters(kvm_vcpu->kvm))
 		return ELISA_WHY_VCPU_STATE;
 	secondary = vmcs_get(SECONDARY_VM_EXEC_CONTROL);
 	/* virtual interrupts that hardware delivers by itself would arrive in sub */
@@ -92,11 +92,11 @@ enum elisa_why elisa_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid)
 	/* without it KVM emulates some states and its exit information is not the VMCS's */
 	if (!(secondary & SECONDARY_EXEC_UNRESTRICTED_GUEST))
 		return ELISA_WHY_VCPU_STATE;
-	if (secondary & (SECONDARY_EXEC_PT_USE_GPA | ELISA_SECONDARY_EXEC_EPT_VIOLATION_VE))
+	if (secondary & (SECONDARY_EXEC_PT_USE_GPA | EH_SECONDARY_EXEC_EPT_VIOLATION_VE))
 		return ELISA_WHY_VCPU_STATE;
 	if (vmcs_get(GUEST_IA32_DEBUGCTL) & DEBUGCTL_TRACES)
 		return ELISA_WHY_VCPU_STATE;
-	if (elisa_host_traces())
+	if (eh_host_traces())
 		return ELISA_WHY_VCPU_STATE;
 	/* descriptor tables and stacks of the kernel's, planted where sub can read them */
 	if (in_window(vmcs_get(GUEST_IDTR_BASE)) || in_window(vmcs_get(GUEST_GDTR_BASE)) ||

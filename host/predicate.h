@@ -42,17 +42,17 @@
 #include <asm/msr.h>
 #include <asm/vmx.h>
 
-#define ELISA_QUIET(reason) (1ULL << EXIT_REASON_##reason)
-#define ELISA_QUIET_REASONS                                                                      \
-	(ELISA_QUIET(EXTERNAL_INTERRUPT) | ELISA_QUIET(INTERRUPT_WINDOW) |                       \
-	 ELISA_QUIET(NMI_WINDOW) | ELISA_QUIET(CPUID) | ELISA_QUIET(HLT) | ELISA_QUIET(VMCALL) | \
-	 ELISA_QUIET(MSR_READ) | ELISA_QUIET(MSR_WRITE) | ELISA_QUIET(PAUSE_INSTRUCTION) |       \
-	 ELISA_QUIET(TPR_BELOW_THRESHOLD) | ELISA_QUIET(PREEMPTION_TIMER))
+#define EH_QUIET(reason) (1ULL << EXIT_REASON_##reason)
+#define EH_QUIET_REASONS                                                                     \
+	(EH_QUIET(EXTERNAL_INTERRUPT) | EH_QUIET(INTERRUPT_WINDOW) | EH_QUIET(NMI_WINDOW) |  \
+	 EH_QUIET(CPUID) | EH_QUIET(HLT) | EH_QUIET(VMCALL) | EH_QUIET(MSR_READ) |           \
+	 EH_QUIET(MSR_WRITE) | EH_QUIET(PAUSE_INSTRUCTION) | EH_QUIET(TPR_BELOW_THRESHOLD) | \
+	 EH_QUIET(PREEMPTION_TIMER))
 
 /* @reason: all of the VMCS field, whose upper bits tell of a failed entry and the like. */
-static __always_inline bool elisa_is_quiet(const struct kvm_vcpu *kvm_vcpu, u64 reason)
+static __always_inline bool eh_is_quiet(const struct kvm_vcpu *kvm_vcpu, u64 reason)
 {
-	if (reason >= 64 || !(ELISA_QUIET_REASONS >> reason & 1))
+	if (reason >= 64 || !(EH_QUIET_REASONS >> reason & 1))
 		return false;
 	return reason != EXIT_REASON_MSR_WRITE ||
 	       (u32)kvm_vcpu->arch.regs[VCPU_REGS_RCX] != MSR_IA32_DEBUGCTLMSR;
@@ -64,13 +64,13 @@ static __always_inline bool elisa_is_quiet(const struct kvm_vcpu *kvm_vcpu, u64 
  * architectural LBRs. DEBUGCTL, which has the other LBRs and BTS, is the guest's after an entry.
  * IRQs are off, so no thread starts a trace between here and there.
  */
-bool elisa_trace_is_on(void);
+bool eh_trace_is_on(void);
 
-static __always_inline bool elisa_host_traces(void)
+static __always_inline bool eh_host_traces(void)
 {
 	return (cpu_feature_enabled(X86_FEATURE_INTEL_PT) ||
 		cpu_feature_enabled(X86_FEATURE_ARCH_LBR)) &&
-	       elisa_trace_is_on();
+	       eh_trace_is_on();
 }
 
 #endif

@@ -132,7 +132,7 @@ static int check_all(void)
 	return r;
 }
 
-int elisa_prototypes_check(void)
+int eh_prototypes_check(void)
 {
 	const char *release = init_utsname()->release;
 	int r = check_all();

@@ -24,25 +24,25 @@
 
 static void attachment_release(struct kref *ref)
 {
-	struct elisa_attachment *a = container_of(ref, struct elisa_attachment, ref);
+	struct eh_attachment *a = container_of(ref, struct eh_attachment, ref);
 
-	elisa_events_put(a->events);
-	elisa_bell_put(a->bell);
-	elisa_attachment_tables_free(a);
+	eh_events_put(a->events);
+	eh_bell_put(a->bell);
+	eh_attachment_tables_free(a);
 	kfree(a->end);
-	elisa_vm_put(a->vm);
+	eh_vm_put(a->vm);
 	kfree_rcu(a, rcu);
 }
 
-void elisa_attachment_put(struct elisa_attachment *a)
+void eh_attachment_put(struct eh_attachment *a)
 {
 	kref_put(&a->ref, attachment_release);
 }
 
 /* The complete attachment in a slot of the VM's, with a reference, or NULL. */
-struct elisa_attachment *elisa_attachment_in(struct elisa_vm *vm, u32 slot)
+struct eh_attachment *eh_attachment_in(struct eh_vm *vm, u32 slot)
 {
-	struct elisa_attachment *a = NULL;
+	struct eh_attachment *a = NULL;
 
 	if (slot >= ELISA_SLOTS)
 		return NULL;
@@ -57,9 +57,9 @@ struct elisa_attachment *elisa_attachment_in(struct elisa_vm *vm, u32 slot)
 }
 
 /* What it is attached to, with a reference; NULL: it is revoked. */
-struct elisa_export *elisa_attachment_export(struct elisa_attachment *a)
+struct eh_export *eh_attachment_export(struct eh_attachment *a)
 {
-	struct elisa_export *export;
+	struct eh_export *export;
 
 	spin_lock(&a->vm->lock);
 	export = a->export;
@@ -70,7 +70,7 @@ struct elisa_export *elisa_attachment_export(struct elisa_attachment *a)
 }
 
 /* Its pages leave the object, or have left it: it takes no more of them. */
-bool elisa_attachment_is_shut(struct elisa_attachment *a)
+bool eh_attachment_is_shut(struct eh_attachment *a)
 {
 	bool shut;
 
@@ -81,7 +81,7 @@ bool elisa_attachment_is_shut(struct elisa_attachment *a)
 }
 
 /* A kernel must be trusted with PCIDs for all that its VM is attached to. Under vm->lock. */
-void elisa_vm_update_pcid(struct elisa_vm *vm)
+void eh_vm_update_pcid(struct eh_vm *vm)
 {
 	bool allowed = true;
 	int i;
@@ -96,60 +96,60 @@ void elisa_vm_update_pcid(struct elisa_vm *vm)
  * Every entry hook from now on sees `revoked`. Until the kick that has to follow, a vCPU may run in
  * a context; another thread's kick for the same may not have come yet. Under vm->lock.
  */
-void elisa_attachment_shut(struct elisa_attachment *a, struct elisa_kick *kick)
+void eh_attachment_shut(struct eh_attachment *a, struct eh_kick *kick)
 {
-	struct elisa_context *c;
+	struct eh_context *c;
 	unsigned long flags;
 
 	lockdep_assert_held(&a->vm->lock);
 	a->shut = true;
 	list_for_each_entry(c, &a->contexts, node) {
-		struct elisa_vcpu *vcpu = c->vcpu;
+		struct eh_vcpu *vcpu = c->vcpu;
 
 		raw_spin_lock_irqsave(&vcpu->lock, flags);
 		if (!c->revoked)
 			c->entry = READ_ONCE(vcpu->inside) ? vcpu->entries : 0;
 		c->revoked = true;
 		vcpu->stale = true;
-		elisa_kick_add(kick, vcpu);
+		eh_kick_add(kick, vcpu);
 		raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 	}
 }
 
 /* The contexts show nothing of the object. An attachment that is shut gets nothing more to show. */
-static void hide_object(struct elisa_attachment *a)
+static void hide_object(struct eh_attachment *a)
 {
-	struct elisa_context *c;
+	struct eh_context *c;
 	u32 i;
 
 	spin_lock(&a->vm->lock);
 	list_for_each_entry(c, &a->contexts, node)
 		for (i = 0; i < 512; i++)
-			c->pdpt[ELISA_IN_SUB][i] = 0;
+			c->pdpt[EH_IN_SUB][i] = 0;
 	spin_unlock(&a->vm->lock);
 }
 
 /* Under export->lock and vm->lock. */
-static void leave_export(struct elisa_export *export, struct elisa_attachment *a)
+static void leave_export(struct eh_export *export, struct eh_attachment *a)
 {
-	elisa_place_leave(export, a);
+	eh_place_leave(export, a);
 	list_del(&a->node);
 	export->attachment_count--;
 	a->export = NULL;
-	elisa_vm_update_pcid(a->vm);
+	eh_vm_update_pcid(a->vm);
 	if (a->exchange)
-		elisa_vmm_leave(a->vm->vmm, a->exchange);
+		eh_vmm_leave(a->vm->vmm, a->exchange);
 	a->exchange = NULL;
 	/* before the place's next attachment */
-	elisa_tell_end(export, a);
+	eh_tell_end(export, a);
 }
 
 /* The attachment is shut, and no CPU runs its contexts. True: this thread has ended it. */
-static bool finish(struct elisa_export *export, struct elisa_attachment *a, bool all_shut)
+static bool finish(struct eh_export *export, struct eh_attachment *a, bool all_shut)
 {
 	bool was_attached;
 
-	elisa_donations_end(export, a, all_shut);
+	eh_donations_end(export, a, all_shut);
 	hide_object(a);
 	spin_lock(&export->lock);
 	spin_lock(&a->vm->lock);
@@ -159,55 +159,55 @@ static bool finish(struct elisa_export *export, struct elisa_attachment *a, bool
 	spin_unlock(&a->vm->lock);
 	spin_unlock(&export->lock);
 	if (was_attached)
-		elisa_hooks_disarm();
+		eh_hooks_disarm();
 	return was_attached;
 }
 
 /* One that is revoked was kicked before it was finished. */
-static void shut_and_kick(struct elisa_attachment *a)
+static void shut_and_kick(struct eh_attachment *a)
 {
-	struct elisa_kick kick;
+	struct eh_kick kick;
 
-	elisa_kick_begin(&kick);
+	eh_kick_begin(&kick);
 	spin_lock(&a->vm->lock);
 	if (a->export)
-		elisa_attachment_shut(a, &kick);
+		eh_attachment_shut(a, &kick);
 	spin_unlock(&a->vm->lock);
-	elisa_kick_end(&kick);
+	eh_kick_end(&kick);
 }
 
 /*
  * The same for one that is shut, after the kick. @all_shut: the caller has shut and kicked all that
  * are attached to its export.
  */
-void elisa_attachment_finish(struct elisa_attachment *a, bool all_shut)
+void eh_attachment_finish(struct eh_attachment *a, bool all_shut)
 {
-	struct elisa_export *export = elisa_attachment_export(a);
+	struct eh_export *export = eh_attachment_export(a);
 
 	if (!export)
 		return;
 	if (finish(export, a, all_shut)) {
 		/* a process that sleeps until its place is rung learns of it */
-		elisa_ring(a->bell);
-		elisa_vmm_unpin_soon(a->vm->vmm);
-		elisa_vm_work_soon(a->vm);
+		eh_bell_ring(a->bell);
+		eh_vmm_unpin_soon(a->vm->vmm);
+		eh_vm_work_soon(a->vm);
 		/* the attachment's */
-		elisa_export_put(export);
+		eh_export_put(export);
 	}
-	elisa_export_put(export);
+	eh_export_put(export);
 }
 
 /* The attachment ends. Its callers get an error, not a fault. */
-void elisa_attachment_revoke(struct elisa_attachment *a)
+void eh_attachment_revoke(struct eh_attachment *a)
 {
 	shut_and_kick(a);
-	elisa_attachment_finish(a, false);
+	eh_attachment_finish(a, false);
 }
 
 /* The slot of a revoked attachment is free. A thread of its VM's, or of the VM's end. */
-void elisa_attachment_free(struct elisa_attachment *a)
+void eh_attachment_free(struct eh_attachment *a)
 {
-	struct elisa_vm *vm = a->vm;
+	struct eh_vm *vm = a->vm;
 	LIST_HEAD(gone);
 	bool had_slot;
 
@@ -215,36 +215,36 @@ void elisa_attachment_free(struct elisa_attachment *a)
 	had_slot = vm->slots[a->slot] == a;
 	if (had_slot) {
 		vm->slots[a->slot] = NULL;
-		elisa_contexts_end(a, &gone);
+		eh_contexts_end(a, &gone);
 	}
 	spin_unlock(&vm->lock);
-	elisa_contexts_free(&gone);
-	elisa_vmm_unpin_unused(vm->vmm);
+	eh_contexts_free(&gone);
+	eh_vmm_unpin_unused(vm->vmm);
 	/* vCPUs may have contexts that only they can end, or nothing that they need */
-	elisa_vm_work_soon(vm);
+	eh_vm_work_soon(vm);
 	if (had_slot)
-		elisa_attachment_put(a);
+		eh_attachment_put(a);
 }
 
-int elisa_detach(struct elisa_vm *vm, u32 slot, u32 *why, u64 *value)
+int eh_detach(struct eh_vm *vm, u32 slot, struct eh_refusal *refusal)
 {
-	struct elisa_attachment *a = elisa_attachment_in(vm, slot);
+	struct eh_attachment *a = eh_attachment_in(vm, slot);
 
 	if (!a)
-		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_ATTACHMENT, value, slot);
-	elisa_attachment_revoke(a);
-	elisa_attachment_free(a);
-	elisa_attachment_put(a);
+		return eh_refuse(refusal, -ENOENT, ELISA_WHY_NO_ATTACHMENT, slot);
+	eh_attachment_revoke(a);
+	eh_attachment_free(a);
+	eh_attachment_put(a);
 	return 0;
 }
 
 /* The manager is done with one guest: that one's calls end, all others go on. */
-int elisa_evict(struct elisa_export *export, struct elisa_hc_evict *in, u32 *why, u64 *value)
+int eh_evict(struct eh_export *export, struct elisa_hc_evict *in, struct eh_refusal *refusal)
 {
-	struct elisa_attachment *a, *found = NULL;
+	struct eh_attachment *a, *found = NULL;
 
 	if (in->pad)
-		return elisa_fail(-EINVAL, why, ELISA_WHY_FIELD, value, in->pad);
+		return eh_refuse(refusal, -EINVAL, ELISA_WHY_FIELD, in->pad);
 	spin_lock(&export->lock);
 	list_for_each_entry(a, &export->attachments, node)
 		if (a->number == in->attachment) {
@@ -254,8 +254,8 @@ int elisa_evict(struct elisa_export *export, struct elisa_hc_evict *in, u32 *why
 		}
 	spin_unlock(&export->lock);
 	if (!found)
-		return elisa_fail(-ENOENT, why, ELISA_WHY_NO_ATTACHMENT, value, in->attachment);
-	elisa_attachment_revoke(found);
-	elisa_attachment_put(found);
+		return eh_refuse(refusal, -ENOENT, ELISA_WHY_NO_ATTACHMENT, in->attachment);
+	eh_attachment_revoke(found);
+	eh_attachment_put(found);
 	return 0;
 }

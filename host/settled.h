@@ -14,23 +14,23 @@
 #include "switch.h"
 
 /* vcpu->at_entry: settled and watching, neither inside nor stale */
-#define ELISA_SETTLED 0x01000001
+#define EH_SETTLED 0x01000001
 
 /*
  * Before an entry, under vcpu->lock: is there nothing to do? Then the vCPU is inside. An exit that did
  * not come to the exit hook has left it there.
  */
-static __always_inline bool elisa_stays_settled(struct elisa_vcpu *vcpu)
+static __always_inline bool eh_stays_settled(struct eh_vcpu *vcpu)
 {
 	const struct kvm_vcpu_arch *arch = &vcpu->kvm_vcpu->arch;
 
 	BUILD_BUG_ON(ELISA_SLOTS > BITS_PER_LONG);
-	if (vcpu->at_entry != ELISA_SETTLED || vcpu->forget[0] ||
-	    vcpu->poisonings != atomic_read(&elisa_poisonings) ||
+	if (vcpu->at_entry != EH_SETTLED || vcpu->forget[0] ||
+	    vcpu->poisonings != atomic_read(&eh_poisonings) ||
 	    vcpu->cpu != raw_smp_processor_id() ||
 	    READ_ONCE(vcpu->vm->allow_pcid) != vcpu->seen.allow_pcid ||
 	    ((arch->efer ^ vcpu->seen.efer) | arch->pmu.pebs_enable | arch->hflags) ||
-	    elisa_host_traces() || vmcs_get(EPT_POINTER) != vcpu->default_eptp ||
+	    eh_host_traces() || vmcs_get(EPT_POINTER) != vcpu->default_eptp ||
 	    vmcs_get(SECONDARY_VM_EXEC_CONTROL) != vcpu->seen.secondary)
 		return false;
 	vcpu->inside = true;
@@ -39,7 +39,7 @@ static __always_inline bool elisa_stays_settled(struct elisa_vcpu *vcpu)
 }
 
 /* Has a function left its entry in the list armed? */
-static __always_inline bool elisa_is_sub_open(const struct elisa_vcpu *vcpu)
+static __always_inline bool eh_is_sub_open(const struct eh_vcpu *vcpu)
 {
 	unsigned long used;
 
@@ -50,7 +50,7 @@ static __always_inline bool elisa_is_sub_open(const struct elisa_vcpu *vcpu)
 }
 
 /* Exits of the default context that are ours on a vCPU that is set up, open or closed. */
-static __always_inline bool elisa_is_ours_in_default(u64 reason)
+static __always_inline bool eh_is_ours_in_default(u64 reason)
 {
 	return reason == EXIT_REASON_VMFUNC || reason == EXIT_REASON_GDTR_IDTR ||
 	       reason == EXIT_REASON_LDTR_TR;
@@ -63,18 +63,17 @@ static __always_inline bool elisa_is_ours_in_default(u64 reason)
  * time to forget; and the timer ends no call that has no armed sub. So nothing is changed here that
  * others look at under the lock. After an exit that is not quiet the next entry looks at all.
  */
-static __always_inline bool elisa_passes_by(struct elisa_vcpu *vcpu)
+static __always_inline bool eh_passes_by(struct eh_vcpu *vcpu)
 {
 	u64 reason;
 
 	if (!READ_ONCE(vcpu->inside))
 		return true; /* nested guest mode, or never set up */
-	if (!vcpu->settled || vmcs_get(EPT_POINTER) != vcpu->default_eptp ||
-	    elisa_is_sub_open(vcpu))
+	if (!vcpu->settled || vmcs_get(EPT_POINTER) != vcpu->default_eptp || eh_is_sub_open(vcpu))
 		return false;
 	reason = vmcs_get(VM_EXIT_REASON);
-	if (!elisa_is_quiet(vcpu->kvm_vcpu, reason)) {
-		if (reason >= ELISA_EXIT_REASONS || elisa_is_ours_in_default(reason))
+	if (!eh_is_quiet(vcpu->kvm_vcpu, reason)) {
+		if (reason >= ELISA_EXIT_REASONS || eh_is_ours_in_default(reason))
 			return false;
 		vcpu->settled = false;
 		vcpu->quiet = false;

@@ -28,35 +28,34 @@
  * In ring 3 and in 64-bit code: what a caller is in. Not so after SYSCALL and the like, nor if
  * VMFUNC was executed in compatibility mode, in which no address of the window can be.
  */
-static inline bool elisa_in_user64(void)
+static inline bool eh_in_user64(void)
 {
 	return ((vmcs_get(GUEST_SS_AR_BYTES) >> 5) & 3) == 3 &&
 	       (vmcs_get(GUEST_CS_AR_BYTES) & VMX_AR_L_MASK);
 }
 
-extern atomic_t elisa_poisonings;
+extern atomic_t eh_poisonings;
 
-u64 elisa_code_address(struct elisa_context *c);
-bool elisa_page_root_is(struct elisa_context *c, u64 cr3);
-struct elisa_context *elisa_context_of(struct elisa_vcpu *vcpu, u64 eptp, enum elisa_where *where);
-bool elisa_is_poisoned(struct elisa_context *c);
-void elisa_set_default(struct elisa_vcpu *vcpu, u64 eptp);
-void elisa_forget_cached_registers(struct kvm_vcpu *kvm_vcpu);
-void elisa_set_rip(struct kvm_vcpu *kvm_vcpu, u64 rip);
-struct elisa_context *elisa_caller_of(struct elisa_vcpu *vcpu, struct elisa_context *c,
-				      enum elisa_where *where);
-void elisa_drop_events(struct kvm_vcpu *kvm_vcpu);
-void elisa_show_end(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa_where where,
-		    enum elisa_call_error error);
-void elisa_scrub_registers(struct elisa_vcpu *vcpu);
-void elisa_forget_saved_state(struct kvm_vcpu *kvm_vcpu);
-bool elisa_leaves_vector_state(struct elisa_context *c);
-void elisa_call_aborted(struct elisa_context *c, enum elisa_call_error error);
-void elisa_forget_time(struct elisa_vcpu *vcpu);
-void elisa_end_call(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa_where where,
-		    enum elisa_call_error error);
-void elisa_stash_shown(struct elisa_stash *stash);
-void elisa_stash_call(struct elisa_vcpu *vcpu, struct elisa_context *c, enum elisa_where where,
-		      u64 eptp, u64 rip, u64 rflags);
+u64 eh_code_address(struct eh_context *c);
+bool eh_page_root_is(struct eh_context *c, u64 cr3);
+struct eh_context *eh_context_of(struct eh_vcpu *vcpu, u64 eptp, enum eh_where *where);
+bool eh_is_poisoned(struct eh_context *c);
+void eh_set_default(struct eh_vcpu *vcpu, u64 eptp);
+void eh_forget_cached_registers(struct kvm_vcpu *kvm_vcpu);
+void eh_set_rip(struct kvm_vcpu *kvm_vcpu, u64 rip);
+struct eh_context *eh_caller_of(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where *where);
+void eh_drop_events(struct kvm_vcpu *kvm_vcpu);
+void eh_show_end(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where,
+		 enum elisa_call_error error);
+void eh_scrub_registers(struct eh_vcpu *vcpu);
+void eh_forget_saved_state(struct kvm_vcpu *kvm_vcpu);
+bool eh_leaves_vector_state(struct eh_context *c);
+void eh_call_aborted(struct eh_context *c, enum elisa_call_error error);
+void eh_forget_time(struct eh_vcpu *vcpu);
+void eh_end_call(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where,
+		 enum elisa_call_error error);
+void eh_stash_shown(struct eh_stash *stash);
+void eh_stash_call(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where, u64 eptp,
+		   u64 rip, u64 rflags);
 
 #endif

@@ -23,28 +23,28 @@
 /* ---- the end */
 
 /* Under vm->lock and vcpu->lock. */
-static void context_unlink(struct elisa_context *c)
+static void context_unlink(struct eh_context *c)
 {
-	struct elisa_vcpu *vcpu = c->vcpu;
+	struct eh_vcpu *vcpu = c->vcpu;
 	u32 slot = c->attachment->slot;
 
 	clear_bit(slot, vcpu->used);
 	clear_bit(slot, vcpu->forget);
 	vcpu->slots[slot] = NULL;
-	elisa_stash_orphan(vcpu, c);
+	eh_stash_orphan(vcpu, c);
 	vcpu->stale = true;
 }
 
-static void context_free(struct elisa_context *c)
+static void context_free(struct eh_context *c)
 {
-	elisa_attachment_put(c->attachment);
-	elisa_context_free(c);
+	eh_attachment_put(c->attachment);
+	eh_context_free(c);
 }
 
 /* Those that were gathered. */
-void elisa_contexts_free(struct list_head *gone)
+void eh_contexts_free(struct list_head *gone)
 {
-	struct elisa_context *c, *next;
+	struct eh_context *c, *next;
 
 	list_for_each_entry_safe(c, next, gone, node) {
 		list_del(&c->node);
@@ -53,9 +53,9 @@ void elisa_contexts_free(struct list_head *gone)
 }
 
 /* Ends a context that was shut, or leaves it dead. Under vm->lock. */
-static void context_end(struct elisa_context *c, struct list_head *gone)
+static void context_end(struct eh_context *c, struct list_head *gone)
 {
-	struct elisa_vcpu *vcpu = c->vcpu;
+	struct eh_vcpu *vcpu = c->vcpu;
 	unsigned long flags;
 
 	list_del_init(&c->node);
@@ -69,9 +69,9 @@ static void context_end(struct elisa_context *c, struct list_head *gone)
 }
 
 /* The attachment has no contexts any more. Under vm->lock. */
-void elisa_contexts_end(struct elisa_attachment *a, struct list_head *gone)
+void eh_contexts_end(struct eh_attachment *a, struct list_head *gone)
 {
-	struct elisa_context *c, *next;
+	struct eh_context *c, *next;
 
 	lockdep_assert_held(&a->vm->lock);
 	list_for_each_entry_safe(c, next, &a->contexts, node)
@@ -79,7 +79,7 @@ void elisa_contexts_end(struct elisa_attachment *a, struct list_head *gone)
 }
 
 /* Ends the vCPU's dead contexts. True: it still is on its way out of one. Under vm->lock. */
-static bool bury(struct elisa_vcpu *vcpu, struct list_head *gone)
+static bool bury(struct eh_vcpu *vcpu, struct list_head *gone)
 {
 	bool left = false;
 	int slot;
@@ -93,9 +93,9 @@ static bool bury(struct elisa_vcpu *vcpu, struct list_head *gone)
 }
 
 /* The vCPU does not run any more: its contexts go, dead or alive. Under vm->lock. */
-void elisa_vcpu_drop_contexts(struct elisa_vcpu *vcpu, struct list_head *gone)
+void eh_vcpu_drop_contexts(struct eh_vcpu *vcpu, struct list_head *gone)
 {
-	struct elisa_context *c;
+	struct eh_context *c;
 	unsigned long flags;
 	int slot;
 
@@ -106,7 +106,7 @@ void elisa_vcpu_drop_contexts(struct elisa_vcpu *vcpu, struct list_head *gone)
 		raw_spin_lock_irqsave(&vcpu->lock, flags);
 		context_unlink(c);
 		raw_spin_unlock_irqrestore(&vcpu->lock, flags);
-		elisa_context_leaves(c);
+		eh_context_leaves(c);
 		list_add_tail(&c->node, gone);
 	}
 }
@@ -115,7 +115,7 @@ void elisa_vcpu_drop_contexts(struct elisa_vcpu *vcpu, struct list_head *gone)
  * A vCPU whose VMFUNC the entry hook has switched off for lack of attachments gives back its list
  * page and its share of the hooks. Under vm->lock.
  */
-static void give_back_if_idle(struct elisa_vcpu *vcpu)
+static void give_back_if_idle(struct eh_vcpu *vcpu)
 {
 	u64 *list = NULL;
 	unsigned long flags;
@@ -133,14 +133,14 @@ static void give_back_if_idle(struct elisa_vcpu *vcpu)
 	if (!idle)
 		return;
 	free_page((unsigned long)list);
-	elisa_vcpu_set_up(vcpu, false);
-	elisa_hooks_disarm();
+	eh_vcpu_set_up(vcpu, false);
+	eh_hooks_disarm();
 }
 
 /* In the VM's work. True: a context is still dead. */
-bool elisa_vcpus_give_back(struct elisa_vm *vm)
+bool eh_vcpus_give_back(struct eh_vm *vm)
 {
-	struct elisa_vcpu *vcpu;
+	struct eh_vcpu *vcpu;
 	bool left = false;
 	LIST_HEAD(gone);
 
@@ -150,16 +150,16 @@ bool elisa_vcpus_give_back(struct elisa_vm *vm)
 		give_back_if_idle(vcpu);
 	}
 	spin_unlock(&vm->lock);
-	elisa_contexts_free(&gone);
+	eh_contexts_free(&gone);
 	return left;
 }
 
 /* ---- the beginning: all in the vCPU's own thread */
 
 /* The next attachment that the vCPU has no context of, or NULL. Under vm->lock. */
-static struct elisa_attachment *missing(struct elisa_vcpu *vcpu)
+static struct eh_attachment *missing(struct eh_vcpu *vcpu)
 {
-	struct elisa_vm *vm = vcpu->vm;
+	struct eh_vm *vm = vcpu->vm;
 	int slot;
 
 	for (slot = 0; slot < ELISA_SLOTS; slot++)
@@ -169,7 +169,7 @@ static struct elisa_attachment *missing(struct elisa_vcpu *vcpu)
 	return NULL;
 }
 
-static bool is_attached(struct elisa_vm *vm)
+static bool is_attached(struct eh_vm *vm)
 {
 	int slot;
 
@@ -180,13 +180,13 @@ static bool is_attached(struct elisa_vm *vm)
 }
 
 /* For the first context: a share of the hooks, and the list page. Under vm->lock. */
-static void set_up(struct elisa_vcpu *vcpu, u64 **list)
+static void set_up(struct eh_vcpu *vcpu, u64 **list)
 {
 	unsigned long flags;
 
 	if (!vcpu->counted) {
-		elisa_hooks_share();
-		elisa_vcpu_set_up(vcpu, true);
+		eh_hooks_share();
+		eh_vcpu_set_up(vcpu, true);
 	}
 	if (vcpu->list)
 		return;
@@ -197,13 +197,13 @@ static void set_up(struct elisa_vcpu *vcpu, u64 **list)
 }
 
 /* All contexts are there. Under vm->lock. */
-static void set_synced(struct elisa_vcpu *vcpu)
+static void set_synced(struct eh_vcpu *vcpu)
 {
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&vcpu->lock, flags);
 	vcpu->synced = true;
-	elisa_list_reset(vcpu);
+	eh_list_reset(vcpu);
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 }
 
@@ -214,7 +214,7 @@ enum step {
 };
 
 /* What there is to do next. */
-static enum step look(struct elisa_vcpu *vcpu, u64 **list, struct elisa_attachment **next)
+static enum step look(struct eh_vcpu *vcpu, u64 **list, struct eh_attachment **next)
 {
 	enum step step = STEP_DONE;
 	LIST_HEAD(gone);
@@ -224,7 +224,7 @@ static enum step look(struct elisa_vcpu *vcpu, u64 **list, struct elisa_attachme
 	bury(vcpu, &gone);
 	if (!is_attached(vcpu->vm)) {
 		if (vcpu->counted)
-			elisa_vm_work_soon(vcpu->vm);
+			eh_vm_work_soon(vcpu->vm);
 	} else if (!vcpu->list && !*list) {
 		step = STEP_LIST;
 	} else {
@@ -238,7 +238,7 @@ static enum step look(struct elisa_vcpu *vcpu, u64 **list, struct elisa_attachme
 		}
 	}
 	spin_unlock(&vcpu->vm->lock);
-	elisa_contexts_free(&gone);
+	eh_contexts_free(&gone);
 	return step;
 }
 
@@ -246,17 +246,17 @@ static enum step look(struct elisa_vcpu *vcpu, u64 **list, struct elisa_attachme
  * False: the attachment has ended meanwhile, or the VM's work has taken the list page of a vCPU
  * that seemed to need it no more. Under export->lock and vm->lock.
  */
-static bool context_show(struct elisa_context *c, struct elisa_export *export)
+static bool context_show(struct eh_context *c, struct eh_export *export)
 {
-	struct elisa_attachment *a = c->attachment;
-	struct elisa_vcpu *vcpu = c->vcpu;
+	struct eh_attachment *a = c->attachment;
+	struct eh_vcpu *vcpu = c->vcpu;
 	unsigned long flags;
 	u32 gib;
 
 	if (a->export != export || a->shut || vcpu->slots[a->slot] || vcpu->list != c->list)
 		return false;
-	for (gib = 0; gib < ELISA_OBJECT_GIB; gib++)
-		elisa_context_link_object(c, export, gib);
+	for (gib = 0; gib < EH_OBJECT_GIB; gib++)
+		eh_context_link_object(c, export, gib);
 	c->self->donated = a->donated;
 	list_add_tail(&c->node, &a->contexts);
 	raw_spin_lock_irqsave(&vcpu->lock, flags);
@@ -272,24 +272,24 @@ static bool context_show(struct elisa_context *c, struct elisa_export *export)
  * its lock go, the VM's work may have taken the list page of a vCPU that had no context: then the
  * next look makes another one.
  */
-static int context_new(struct elisa_vcpu *vcpu, struct elisa_attachment *a)
+static int context_new(struct eh_vcpu *vcpu, struct eh_attachment *a)
 {
-	struct elisa_export *export = elisa_attachment_export(a);
-	struct elisa_context *c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
+	struct eh_export *export = eh_attachment_export(a);
+	struct eh_context *c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
 	u64 *list = READ_ONCE(vcpu->list);
 	bool shown = false;
 	int r = 0;
 
 	if (!c || !list || !export) {
 		kfree(c);
-		elisa_attachment_put(a);
+		eh_attachment_put(a);
 		r = c ? 0 : -ENOMEM;
 		goto out;
 	}
 	c->attachment = a;
 	c->vcpu = vcpu;
 	c->list = list;
-	r = elisa_context_build(c);
+	r = eh_context_build(c);
 	if (!r) {
 		spin_lock(&export->lock);
 		spin_lock(&vcpu->vm->lock);
@@ -301,7 +301,7 @@ static int context_new(struct elisa_vcpu *vcpu, struct elisa_attachment *a)
 		context_free(c);
 out:
 	if (export)
-		elisa_export_put(export);
+		eh_export_put(export);
 	return r;
 }
 
@@ -309,9 +309,9 @@ out:
  * Sets this vCPU up for all attachments of its VM, if there are any: otherwise no VM pays for
  * hooks. Each turn ends with a context more, or finds that an attachment has ended.
  */
-int elisa_vcpu_sync(struct elisa_vcpu *vcpu, u32 *why, u64 *value)
+int eh_vcpu_sync(struct eh_vcpu *vcpu, struct eh_refusal *refusal)
 {
-	struct elisa_attachment *next;
+	struct eh_attachment *next;
 	u64 *list = NULL;
 	enum step step;
 	int r = 0;
@@ -328,12 +328,12 @@ int elisa_vcpu_sync(struct elisa_vcpu *vcpu, u32 *why, u64 *value)
 	}
 	free_page((unsigned long)list);
 	if (r == -ENOMEM)
-		return elisa_fail(r, why, ELISA_WHY_NO_MEMORY, value, 0);
+		return eh_refuse(refusal, r, ELISA_WHY_NO_MEMORY, 0);
 	return r;
 }
 
 /* From the entry hook, IRQs off. */
-void elisa_vcpu_idle(struct elisa_vcpu *vcpu)
+void eh_vcpu_idle(struct eh_vcpu *vcpu)
 {
-	elisa_vm_work_soon(vcpu->vm);
+	eh_vm_work_soon(vcpu->vm);
 }

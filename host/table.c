@@ -19,12 +19,12 @@
 
 /* Per slot, the same for every VM: built at first use, never changed, freed at unload. */
 struct slot_pages {
-	u64 *apt[ELISA_APT_PAGES];
+	u64 *apt[EH_APT_PAGES];
 	u8 *code[2];	    /* gate-in, gate-out */
 	u64 *pd[2], *pt[2]; /* EPT of `apt` and `code` */
 };
 
-static struct slot_pages *slots[ELISA_SLOTS]; /* written once, see elisa_slot_prepare() */
+static struct slot_pages *slots[ELISA_SLOTS]; /* written once, see eh_slot_prepare() */
 static u64 gpa_base;
 
 static void *page_new(void)
@@ -37,13 +37,13 @@ static void page_free(void *page)
 	free_page((unsigned long)page);
 }
 
-void elisa_tables_init(void)
+void eh_tables_init(void)
 {
 	/* EPTs of 4 levels translate 48 bits */
-	gpa_base = elisa_gpa_base(min_t(u32, boot_cpu_data.x86_phys_bits, 48));
+	gpa_base = eh_gpa_base(min_t(u32, boot_cpu_data.x86_phys_bits, 48));
 }
 
-u64 elisa_root_limit(void)
+u64 eh_root_limit(void)
 {
 	return gpa_base;
 }
@@ -52,7 +52,7 @@ static void slot_free(struct slot_pages *slot)
 {
 	int i;
 
-	for (i = 0; i < ELISA_APT_PAGES; i++)
+	for (i = 0; i < EH_APT_PAGES; i++)
 		page_free(slot->apt[i]);
 	for (i = 0; i < 2; i++) {
 		page_free(slot->code[i]);
@@ -62,7 +62,7 @@ static void slot_free(struct slot_pages *slot)
 	kfree(slot);
 }
 
-void elisa_tables_exit(void)
+void eh_tables_exit(void)
 {
 	int i;
 
@@ -76,15 +76,15 @@ static void const_leaves(u64 *pt, u64 *const apt[], void *code, u64 code_rights)
 {
 	int i;
 
-	for (i = ELISA_APT_PDPT; i < ELISA_APT_PAGES; i++)
-		pt[level_index(ELISA_GPA_APT, 1) + i] = ept_leaf(__pa(apt[i]), EPT_READ);
-	pt[level_index(ELISA_GPA_CODE, 1)] = ept_leaf(__pa(code), code_rights);
+	for (i = EH_APT_PDPT; i < EH_APT_PAGES; i++)
+		pt[level_index(EH_GPA_APT, 1) + i] = ept_leaf(__pa(apt[i]), EPT_READ);
+	pt[level_index(EH_GPA_CODE, 1)] = ept_leaf(__pa(code), code_rights);
 }
 
 /*
  * Makes @slot's constant pages. Two threads may make the same at once: the second one's are freed.
  */
-int elisa_slot_prepare(u32 slot)
+int eh_slot_prepare(u32 slot)
 {
 	struct slot_pages *s;
 	bool ok = true;
@@ -96,7 +96,7 @@ int elisa_slot_prepare(u32 slot)
 	if (!s)
 		return -ENOMEM;
 	/* shared by all VMs: not charged to the one that comes first */
-	for (i = 0; i < ELISA_APT_PAGES; i++)
+	for (i = 0; i < EH_APT_PAGES; i++)
 		ok &= !!(s->apt[i] = (u64 *)get_zeroed_page(GFP_KERNEL));
 	for (i = 0; i < 2; i++) {
 		ok &= !!(s->code[i] = (u8 *)get_zeroed_page(GFP_KERNEL));
@@ -128,7 +128,7 @@ static u64 *table_of(u64 entry)
 
 /* ---- the object's tables: all under export->lock */
 
-static u64 *entry_of(struct elisa_export *export, u64 offset)
+static u64 *entry_of(struct eh_export *export, u64 offset)
 {
 	u64 *pd = export->pd[offset / GIB];
 
@@ -136,7 +136,7 @@ static u64 *entry_of(struct elisa_export *export, u64 offset)
 }
 
 /* The EPT page table that maps @offset of the object area, or NULL. */
-static u64 *object_pt(struct elisa_export *export, u64 offset)
+static u64 *object_pt(struct eh_export *export, u64 offset)
 {
 	u64 *entry = entry_of(export, offset);
 
@@ -144,24 +144,24 @@ static u64 *object_pt(struct elisa_export *export, u64 offset)
 }
 
 /* The invalidation path's other half: attachments that exist see the new directory. */
-static void link_object(struct elisa_export *export, u32 gib)
+static void link_object(struct eh_export *export, u32 gib)
 {
-	struct elisa_attachment *a;
-	struct elisa_context *c;
+	struct eh_attachment *a;
+	struct eh_context *c;
 
 	list_for_each_entry(a, &export->attachments, node) {
 		spin_lock(&a->vm->lock);
 		if (!a->shut)
 			list_for_each_entry(c, &a->contexts, node)
-				elisa_context_link_object(c, export, gib);
+				eh_context_link_object(c, export, gib);
 		spin_unlock(&a->vm->lock);
 	}
 }
 
 /* How many pages the tables of a range lack; it may reach beyond the object's end. */
-static u32 tables_lacking(struct elisa_export *export, u64 offset, u64 length)
+static u32 tables_lacking(struct eh_export *export, u64 offset, u64 length)
 {
-	u64 at, gib = ELISA_OBJECT_GIB, end = min_t(u64, offset + length, ELISA_OBJECT_SIZE);
+	u64 at, gib = EH_OBJECT_GIB, end = min_t(u64, offset + length, ELISA_OBJECT_SIZE);
 	u32 count = 0;
 
 	for (at = offset & ~(OF_PT - 1); at < end; at += OF_PT) {
@@ -178,8 +178,7 @@ static u32 tables_lacking(struct elisa_export *export, u64 offset, u64 length)
  * Makes ready what the tables of a range lack now. The range is a guess, for the caller has no
  * spinlock. False: no memory.
  */
-bool elisa_ready_tables(struct elisa_export *export, u64 offset, u64 length,
-			struct elisa_ready *ready)
+bool eh_ready_tables(struct eh_export *export, u64 offset, u64 length, struct eh_ready *ready)
 {
 	u32 count;
 
@@ -190,7 +189,7 @@ bool elisa_ready_tables(struct elisa_export *export, u64 offset, u64 length,
 	for (ready->count = 0; ready->count < count; ready->count++) {
 		ready->page[ready->count] = page_new();
 		if (!ready->page[ready->count]) {
-			elisa_ready_free(ready);
+			eh_ready_free(ready);
 			return false;
 		}
 	}
@@ -198,7 +197,7 @@ bool elisa_ready_tables(struct elisa_export *export, u64 offset, u64 length,
 }
 
 /* Those that were not used. */
-void elisa_ready_free(struct elisa_ready *ready)
+void eh_ready_free(struct eh_ready *ready)
 {
 	while (ready->count)
 		page_free(ready->page[--ready->count]);
@@ -208,8 +207,7 @@ void elisa_ready_free(struct elisa_ready *ready)
  * Puts the tables of a range in place. False: fewer pages are ready than it takes, for another
  * request has freed a table meanwhile. A table that was shut and is not freed yet is opened again.
  */
-bool elisa_export_tables_make(struct elisa_export *export, u64 offset, u64 length,
-			      struct elisa_ready *ready)
+bool eh_export_tables_make(struct eh_export *export, u64 offset, u64 length, struct eh_ready *ready)
 {
 	u64 at, *entry;
 
@@ -231,7 +229,7 @@ bool elisa_export_tables_make(struct elisa_export *export, u64 offset, u64 lengt
 }
 
 /* Maps one page of the object for all attachments at once. Its table is in place. */
-void elisa_export_table_set(struct elisa_export *export, u64 offset, u64 physical, u32 prot)
+void eh_export_table_set(struct eh_export *export, u64 offset, u64 physical, u32 prot)
 {
 	u64 *pt = object_pt(export, offset);
 
@@ -240,7 +238,7 @@ void elisa_export_table_set(struct elisa_export *export, u64 offset, u64 physica
 }
 
 /* The EPT entry of one page of the object, 0 if there is none. */
-u64 elisa_export_table_get(struct elisa_export *export, u64 offset)
+u64 eh_export_table_get(struct eh_export *export, u64 offset)
 {
 	u64 *pt = object_pt(export, offset);
 
@@ -248,24 +246,24 @@ u64 elisa_export_table_get(struct elisa_export *export, u64 offset)
 }
 
 /* Is there a page in the range? */
-bool elisa_export_tables_map(struct elisa_export *export, u64 offset, u64 length)
+bool eh_export_tables_map(struct eh_export *export, u64 offset, u64 length)
 {
 	u64 at;
 
 	for (at = offset; at < offset + length; at += PAGE_SIZE)
-		if (elisa_export_table_get(export, at))
+		if (eh_export_table_get(export, at))
 			return true;
 	return false;
 }
 
 /* May an instruction of the object be at @offset? */
-bool elisa_export_is_code(struct elisa_export *export, u64 offset)
+bool eh_export_is_code(struct eh_export *export, u64 offset)
 {
-	return offset < ELISA_OBJECT_SIZE && elisa_export_table_get(export, offset) & EPT_EXEC;
+	return offset < ELISA_OBJECT_SIZE && eh_export_table_get(export, offset) & EPT_EXEC;
 }
 
 /* Unmaps one; the caller flushes before the page may be used for anything else. */
-void elisa_export_table_clear(struct elisa_export *export, u64 offset)
+void eh_export_table_clear(struct eh_export *export, u64 offset)
 {
 	u64 *pt = object_pt(export, offset);
 
@@ -279,7 +277,7 @@ void elisa_export_table_clear(struct elisa_export *export, u64 offset)
  * follows (SDM 29.3.2). After a flush none remembers it, and it is freed, unless another request
  * has opened it again.
  */
-void elisa_export_tables_shut(struct elisa_export *export, u64 offset, u64 length)
+void eh_export_tables_shut(struct eh_export *export, u64 offset, u64 length)
 {
 	u64 at, *pt, *entry;
 
@@ -292,7 +290,7 @@ void elisa_export_tables_shut(struct elisa_export *export, u64 offset, u64 lengt
 	}
 }
 
-void elisa_export_tables_free_shut(struct elisa_export *export, u64 offset, u64 length)
+void eh_export_tables_free_shut(struct eh_export *export, u64 offset, u64 length)
 {
 	u64 at, *entry;
 
@@ -315,12 +313,12 @@ static void directory_free(u64 *pd)
 }
 
 /* No context shows them any more. A request may still look for them: it finds none. */
-void elisa_export_table_free(struct elisa_export *export)
+void eh_export_table_free(struct eh_export *export)
 {
 	unsigned int gib;
 	u64 *pd;
 
-	for (gib = 0; gib < ELISA_OBJECT_GIB; gib++) {
+	for (gib = 0; gib < EH_OBJECT_GIB; gib++) {
 		spin_lock(&export->lock);
 		pd = export->pd[gib];
 		export->pd[gib] = NULL;
@@ -338,7 +336,7 @@ static bool root_has_own_pml4_entry(u64 root)
  * The attachment's tables that its vCPUs share: the root's answer, the sub stub and the
  * exchange buffer. On error the caller frees what was built.
  */
-int elisa_attachment_build(struct elisa_attachment *a, u64 entry)
+int eh_attachment_build(struct eh_attachment *a, u64 entry)
 {
 	struct slot_pages *s = slots[a->slot];
 	u32 i;
@@ -350,7 +348,7 @@ int elisa_attachment_build(struct elisa_attachment *a, u64 entry)
 	a->sub_stub = page_new();
 	if (!a->root_pd || !a->root_pt || !a->sub_pd || !a->sub_pt || !a->sub_stub)
 		return -ENOMEM;
-	a->root_pt[level_index(a->root, 1)] = ept_leaf(__pa(s->apt[ELISA_APT_PML4]), EPT_READ);
+	a->root_pt[level_index(a->root, 1)] = ept_leaf(__pa(s->apt[EH_APT_PML4]), EPT_READ);
 	a->root_pd[level_index(a->root, 2)] = ept_table(__pa(a->root_pt));
 	if (root_has_own_pml4_entry(a->root)) {
 		a->root_pdpt = page_new();
@@ -367,15 +365,15 @@ int elisa_attachment_build(struct elisa_attachment *a, u64 entry)
 		if (!a->exchange_pd || !a->exchange_pt)
 			return -ENOMEM;
 		for (i = 0; i < a->exchange_pages; i++)
-			a->exchange_pt[level_index(ELISA_GPA_EXCHANGE_LEAF, 1) + i] =
+			a->exchange_pt[level_index(EH_GPA_EXCHANGE_LEAF, 1) + i] =
 				ept_leaf(page_to_phys(a->exchange->pages[i]), EPT_READ | EPT_WRITE);
-		a->exchange_pd[level_index(ELISA_GPA_EXCHANGE_LEAF, 2)] =
+		a->exchange_pd[level_index(EH_GPA_EXCHANGE_LEAF, 2)] =
 			ept_table(__pa(a->exchange_pt));
 	}
 	return 0;
 }
 
-void elisa_attachment_tables_free(struct elisa_attachment *a)
+void eh_attachment_tables_free(struct eh_attachment *a)
 {
 	page_free(a->root_pdpt);
 	page_free(a->root_pd);
@@ -388,31 +386,31 @@ void elisa_attachment_tables_free(struct elisa_attachment *a)
 }
 
 /* Shows the export's GiB @gib to a sub context. Under export->lock. */
-void elisa_context_link_object(struct elisa_context *c, struct elisa_export *export, u32 gib)
+void eh_context_link_object(struct eh_context *c, struct eh_export *export, u32 gib)
 {
-	unsigned int first = level_index(gpa_base, 3) + ELISA_GPA_OBJECT / GIB;
+	unsigned int first = level_index(gpa_base, 3) + EH_GPA_OBJECT / GIB;
 
 	if (export->pd[gib])
-		WRITE_ONCE(c->pdpt[ELISA_IN_SUB][first + gib], ept_table(__pa(export->pd[gib])));
+		WRITE_ONCE(c->pdpt[EH_IN_SUB][first + gib], ept_table(__pa(export->pd[gib])));
 }
 
-static void context_private(struct elisa_context *c)
+static void context_private(struct eh_context *c)
 {
 	bool trusted = c->attachment->mode == ELISA_MODE_TRUSTED;
 	int i;
 
-	c->gate_pt[level_index(ELISA_GPA_LIST, 1)] = ept_leaf(__pa(c->list), EPT_READ | EPT_WRITE);
-	c->gate_pt[level_index(ELISA_GPA_DATA, 1)] = ept_leaf(__pa(c->data), EPT_READ | EPT_WRITE);
-	c->gate_pd[level_index(ELISA_GPA_LIST, 2)] = ept_table(__pa(c->gate_pt));
+	c->gate_pt[level_index(EH_GPA_LIST, 1)] = ept_leaf(__pa(c->list), EPT_READ | EPT_WRITE);
+	c->gate_pt[level_index(EH_GPA_DATA, 1)] = ept_leaf(__pa(c->data), EPT_READ | EPT_WRITE);
+	c->gate_pd[level_index(EH_GPA_LIST, 2)] = ept_table(__pa(c->gate_pt));
 	for (i = 0; i < ELISA_STACK_PAGES; i++)
-		c->sub_pt[level_index(ELISA_GPA_STACK, 1) + i] =
+		c->sub_pt[level_index(EH_GPA_STACK, 1) + i] =
 			ept_leaf(__pa(c->stack[i]), EPT_READ | EPT_WRITE);
 	/* the administrator's choice, see docs/security.md: sub may write the list page */
 	if (trusted)
-		c->sub_pt[level_index(ELISA_GPA_LIST, 1)] =
+		c->sub_pt[level_index(EH_GPA_LIST, 1)] =
 			ept_leaf(__pa(c->list), EPT_READ | EPT_WRITE);
-	c->sub_pd[level_index(ELISA_GPA_STACK, 2)] = ept_table(__pa(c->sub_pt));
-	c->sub_pt[level_index(ELISA_GPA_SELF, 1)] = ept_leaf(__pa(c->self), EPT_READ);
+	c->sub_pd[level_index(EH_GPA_STACK, 2)] = ept_table(__pa(c->sub_pt));
+	c->sub_pt[level_index(EH_GPA_SELF, 1)] = ept_leaf(__pa(c->self), EPT_READ);
 	c->self->attachment = c->attachment->number;
 	c->self->place = c->attachment->place;
 	c->self->vcpu = c->vcpu->kvm_vcpu->vcpu_idx;
@@ -423,9 +421,9 @@ static void context_private(struct elisa_context *c)
 }
 
 /* One root: the process's page-table root, and the GiBs of this context. */
-static void context_root(struct elisa_context *c, enum elisa_where where, bool by_mode)
+static void context_root(struct eh_context *c, enum eh_where where, bool by_mode)
 {
-	struct elisa_attachment *a = c->attachment;
+	struct eh_attachment *a = c->attachment;
 	struct slot_pages *s = slots[a->slot];
 	u64 *pml4 = c->pml4[where], *pdpt = c->pdpt[where];
 	unsigned int gib = level_index(gpa_base, 3);
@@ -435,14 +433,14 @@ static void context_root(struct elisa_context *c, enum elisa_where where, bool b
 		pml4[level_index(a->root, 4)] = ept_root_entry(__pa(a->root_pdpt), by_mode);
 	else
 		pdpt[level_index(a->root, 3)] = ept_table(__pa(a->root_pd));
-	if (where == ELISA_IN_SUB) {
+	if (where == EH_IN_SUB) {
 		pdpt[gib] = ept_table(__pa(a->sub_pd));
-		pdpt[gib + ELISA_GPA_PRIVATE / GIB] = ept_table(__pa(c->sub_pd));
+		pdpt[gib + EH_GPA_PRIVATE / GIB] = ept_table(__pa(c->sub_pd));
 		if (a->exchange_pd)
-			pdpt[gib + ELISA_GPA_EXCHANGE / GIB] = ept_table(__pa(a->exchange_pd));
+			pdpt[gib + EH_GPA_EXCHANGE / GIB] = ept_table(__pa(a->exchange_pd));
 	} else {
-		pdpt[gib] = ept_table(__pa(s->pd[where == ELISA_IN_GATE_OUT]));
-		pdpt[gib + ELISA_GPA_PRIVATE / GIB] = ept_table(__pa(c->gate_pd));
+		pdpt[gib] = ept_table(__pa(s->pd[where == EH_IN_GATE_OUT]));
+		pdpt[gib + EH_GPA_PRIVATE / GIB] = ept_table(__pa(c->gate_pd));
 	}
 	c->eptp[where] = __pa(pml4) | ELISA_EPTP_ARMED;
 }
@@ -452,14 +450,14 @@ static void context_root(struct elisa_context *c, enum elisa_where where, bool b
  * caller adds them under their locks. On error it frees the context. In the vCPU's hypercall, so
  * that its VMCS is the current one.
  */
-int elisa_context_build(struct elisa_context *c)
+int eh_context_build(struct eh_context *c)
 {
 	/* a parameter of kvm_intel: it stays as it is while the vCPU lives */
 	bool by_mode = vmcs_get(SECONDARY_VM_EXEC_CONTROL) & SECONDARY_EXEC_MODE_BASED_EPT_EXEC;
 	bool ok = true;
 	int i;
 
-	for (i = 0; i < ELISA_ROOTS; i++) {
+	for (i = 0; i < EH_ROOTS; i++) {
 		ok &= !!(c->pml4[i] = page_new());
 		ok &= !!(c->pdpt[i] = page_new());
 	}
@@ -474,22 +472,22 @@ int elisa_context_build(struct elisa_context *c)
 	if (!ok)
 		return -ENOMEM;
 	context_private(c);
-	for (i = 0; i < ELISA_ROOTS; i++)
+	for (i = 0; i < EH_ROOTS; i++)
 		context_root(c, i, by_mode);
 	return 0;
 }
 
 /* Pages of host memory per attachment and vCPU, without the vCPU's one list page. */
-u32 elisa_context_pages(void)
+u32 eh_context_pages(void)
 {
-	return 2 * ELISA_ROOTS + 4 + 2 + ELISA_STACK_PAGES;
+	return 2 * EH_ROOTS + 4 + 2 + ELISA_STACK_PAGES;
 }
 
-void elisa_context_free(struct elisa_context *c)
+void eh_context_free(struct eh_context *c)
 {
 	int i;
 
-	for (i = 0; i < ELISA_ROOTS; i++) {
+	for (i = 0; i < EH_ROOTS; i++) {
 		page_free(c->pml4[i]);
 		page_free(c->pdpt[i]);
 	}

@@ -16,29 +16,29 @@
  * untold.
  *
  * The record is made with the attachment, so that an end needs no memory. A guest could have ever
- * more of them wait: an export takes ELISA_UNTOLD_MAX of one grant. Then that grant's VMs cannot
+ * more of them wait: an export takes EH_UNTOLD_MAX of one grant. Then that grant's VMs cannot
  * attach to it until the manager has taken them; those that are attached may add one each.
  */
 #include <linux/slab.h>
 
 #include "elisa.h"
 
-struct elisa_end {
+struct eh_end {
 	struct list_head node; /* in export->untold; export->lock */
 	u64 attachment, aborts;
 	u32 grant_id;
 };
 
 /* For attachment->end. */
-struct elisa_end *elisa_end_new(void)
+struct eh_end *eh_end_new(void)
 {
-	return kzalloc(sizeof(struct elisa_end), GFP_KERNEL_ACCOUNT);
+	return kzalloc(sizeof(struct eh_end), GFP_KERNEL_ACCOUNT);
 }
 
 /* May a call in it have ended in the middle, or be about to, without an event? Under vm->lock. */
-static bool is_untold(struct elisa_context *c)
+static bool is_untold(struct eh_context *c)
 {
-	struct elisa_vcpu *vcpu = c->vcpu;
+	struct eh_vcpu *vcpu = c->vcpu;
 	unsigned long flags;
 	bool untold;
 
@@ -51,16 +51,16 @@ static bool is_untold(struct elisa_context *c)
 }
 
 /* The vCPU goes, perhaps before its attachment has ended. Under vm->lock. */
-void elisa_context_leaves(struct elisa_context *c)
+void eh_context_leaves(struct eh_context *c)
 {
 	lockdep_assert_held(&c->attachment->vm->lock);
 	c->attachment->untold += is_untold(c);
 }
 
 /* The attachment has left the export, its contexts are shut. Under export->lock and vm->lock. */
-void elisa_tell_end(struct elisa_export *export, struct elisa_attachment *a)
+void eh_tell_end(struct eh_export *export, struct eh_attachment *a)
 {
-	struct elisa_context *c;
+	struct eh_context *c;
 	struct elisa_event event = {
 		.type = ELISA_EVENT_DETACH,
 		.export_id = a->export_id,
@@ -72,7 +72,7 @@ void elisa_tell_end(struct elisa_export *export, struct elisa_attachment *a)
 	lockdep_assert_held(&a->vm->lock);
 	list_for_each_entry(c, &a->contexts, node)
 		event.aborts += is_untold(c);
-	if (elisa_event(a->events, event) || !event.aborts)
+	if (eh_event_put(a->events, event) || !event.aborts)
 		return;
 	a->end->attachment = a->number;
 	a->end->aborts = event.aborts;
@@ -82,28 +82,28 @@ void elisa_tell_end(struct elisa_export *export, struct elisa_attachment *a)
 }
 
 /* May a VM of the grant attach to it? Under export->lock. */
-int elisa_check_untold(struct elisa_export *export, u32 grant_id, u32 *why, u64 *value)
+int eh_check_untold(struct eh_export *export, u32 grant_id, struct eh_refusal *refusal)
 {
-	struct elisa_end *end;
+	struct eh_end *end;
 	u32 n = 0;
 
 	lockdep_assert_held(&export->lock);
 	list_for_each_entry(end, &export->untold, node)
 		n += end->grant_id == grant_id;
-	return n < ELISA_UNTOLD_MAX ? 0 : elisa_fail(-EAGAIN, why, ELISA_WHY_UNTOLD, value, n);
+	return n < EH_UNTOLD_MAX ? 0 : eh_refuse(refusal, -EAGAIN, ELISA_WHY_UNTOLD, n);
 }
 
-void elisa_untold_free(struct elisa_export *export)
+void eh_untold_free(struct eh_export *export)
 {
-	struct elisa_end *end, *next;
+	struct eh_end *end, *next;
 
 	list_for_each_entry_safe(end, next, &export->untold, node)
 		kfree(end);
 }
 
-static u32 take_ends(struct elisa_export *export, struct elisa_event *out, u32 n, u32 room)
+static u32 take_ends(struct eh_export *export, struct elisa_event *out, u32 n, u32 room)
 {
-	struct elisa_end *end, *next;
+	struct eh_end *end, *next;
 
 	list_for_each_entry_safe(end, next, &export->untold, node) {
 		if (n == room)
@@ -121,9 +121,9 @@ static u32 take_ends(struct elisa_export *export, struct elisa_event *out, u32 n
 }
 
 /* The last abort of each vCPU. Its value is not known any more. */
-static u32 take_aborts(struct elisa_attachment *a, struct elisa_event *out, u32 n, u32 room)
+static u32 take_aborts(struct eh_attachment *a, struct elisa_event *out, u32 n, u32 room)
 {
-	struct elisa_context *c;
+	struct eh_context *c;
 	u64 aborts;
 
 	spin_lock(&a->vm->lock);
@@ -146,17 +146,17 @@ static u32 take_aborts(struct elisa_attachment *a, struct elisa_event *out, u32 
 }
 
 /* Up to @room of what the manager @vm has not been told. */
-u32 elisa_untold_take(struct elisa_vm *vm, struct elisa_event *out, u32 room)
+u32 eh_untold_take(struct eh_vm *vm, struct elisa_event *out, u32 room)
 {
-	struct elisa_attachment *a = NULL;
-	struct elisa_export *export;
+	struct eh_attachment *a = NULL;
+	struct eh_export *export;
 	u32 n = 0;
 
-	for (export = elisa_export_next(vm, NULL); export; export = elisa_export_next(vm, export)) {
+	for (export = eh_export_next(vm, NULL); export; export = eh_export_next(vm, export)) {
 		spin_lock(&export->lock);
 		n = take_ends(export, out, n, room);
 		spin_unlock(&export->lock);
-		while ((a = elisa_attachment_next(export, a)))
+		while ((a = eh_attachment_next(export, a)))
 			n = take_aborts(a, out, n, room);
 	}
 	return n;

@@ -20,48 +20,48 @@
 
 #include "elisa.h"
 
-static DEFINE_HASHTABLE(vmms, 8); /* elisa_registry */
+static DEFINE_HASHTABLE(vmms, 8); /* eh_registry */
 
 /* The work has a reference, so the VMM is there. */
 static void end_gone(struct work_struct *work)
 {
-	struct elisa_vmm *vmm = container_of(work, struct elisa_vmm, ending);
-	struct elisa_vm *vm;
+	struct eh_vmm *vmm = container_of(work, struct eh_vmm, ending);
+	struct eh_vm *vm;
 	u64 at = 0;
 
-	elisa_grants_drop(vmm);
-	while ((vm = elisa_vmm_vm_after(vmm, at))) {
+	eh_grants_drop(vmm);
+	while ((vm = eh_vmm_vm_after(vmm, at))) {
 		at = vm->sequence;
-		elisa_vm_end(vm);
-		elisa_vm_put(vm);
+		eh_vm_end(vm);
+		eh_vm_put(vm);
 	}
-	elisa_vmm_put(vmm);
+	eh_vmm_put(vmm);
 }
 
 static void unpin(struct work_struct *work)
 {
-	struct elisa_vmm *vmm = container_of(work, struct elisa_vmm, unpinning);
+	struct eh_vmm *vmm = container_of(work, struct eh_vmm, unpinning);
 
-	elisa_vmm_unpin_unused(vmm);
-	elisa_vmm_put(vmm);
+	eh_vmm_unpin_unused(vmm);
+	eh_vmm_put(vmm);
 }
 
 static void look_for_failures(struct work_struct *work)
 {
-	struct elisa_vmm *vmm = container_of(work, struct elisa_vmm, failure);
+	struct eh_vmm *vmm = container_of(work, struct eh_vmm, failure);
 
-	elisa_failure_look(vmm);
-	elisa_vmm_put(vmm);
+	eh_failure_look(vmm);
+	eh_vmm_put(vmm);
 }
 
-static struct elisa_vmm *vmm_of(struct mmu_notifier *notifier)
+static struct eh_vmm *vmm_of(struct mmu_notifier *notifier)
 {
-	return container_of(notifier, struct elisa_vmm, notifier);
+	return container_of(notifier, struct eh_vmm, notifier);
 }
 
 static struct mmu_notifier *notifier_new(struct mm_struct *mm)
 {
-	struct elisa_vmm *vmm = kzalloc(sizeof(*vmm), GFP_KERNEL);
+	struct eh_vmm *vmm = kzalloc(sizeof(*vmm), GFP_KERNEL);
 
 	if (!vmm)
 		return ERR_PTR(-ENOMEM);
@@ -79,7 +79,7 @@ static struct mmu_notifier *notifier_new(struct mm_struct *mm)
 
 static void notifier_free(struct mmu_notifier *notifier)
 {
-	struct elisa_vmm *vmm = vmm_of(notifier);
+	struct eh_vmm *vmm = vmm_of(notifier);
 
 	WARN_ON(vmm->pins || vmm->export_count || vmm->vm_count);
 	xa_destroy(&vmm->folios);
@@ -88,16 +88,16 @@ static void notifier_free(struct mmu_notifier *notifier)
 
 static void mm_released(struct mmu_notifier *notifier, struct mm_struct *mm)
 {
-	struct elisa_vmm *vmm = vmm_of(notifier);
+	struct eh_vmm *vmm = vmm_of(notifier);
 
-	spin_lock(&elisa_registry);
+	spin_lock(&eh_registry);
 	vmm->gone = true;
 	/* without references there is nothing to end; it happens once, so the work is not queued */
 	if (vmm->refs) {
 		vmm->refs++;
-		queue_work(elisa_works, &vmm->ending);
+		queue_work(eh_works, &vmm->ending);
 	}
-	spin_unlock(&elisa_registry);
+	spin_unlock(&eh_registry);
 }
 
 static const struct mmu_notifier_ops notifier_ops = {
@@ -107,10 +107,10 @@ static const struct mmu_notifier_ops notifier_ops = {
 };
 
 /* A reference. The caller has a user of @mm (mm_users), and no lock. */
-struct elisa_vmm *elisa_vmm_get(struct mm_struct *mm)
+struct eh_vmm *eh_vmm_get(struct mm_struct *mm)
 {
 	struct mmu_notifier *notifier;
-	struct elisa_vmm *vmm;
+	struct eh_vmm *vmm;
 	bool first;
 
 	if (mmap_write_lock_killable(mm))
@@ -120,36 +120,36 @@ struct elisa_vmm *elisa_vmm_get(struct mm_struct *mm)
 	if (IS_ERR(notifier))
 		return ERR_CAST(notifier);
 	vmm = vmm_of(notifier);
-	spin_lock(&elisa_registry);
+	spin_lock(&eh_registry);
 	first = !vmm->refs++;
 	if (first)
 		hash_add(vmms, &vmm->hash, (unsigned long)mm);
-	spin_unlock(&elisa_registry);
+	spin_unlock(&eh_registry);
 	/* all our references together are one to the notifier */
 	if (!first)
 		mmu_notifier_put(notifier);
 	return vmm;
 }
 
-void elisa_vmm_put(struct elisa_vmm *vmm)
+void eh_vmm_put(struct eh_vmm *vmm)
 {
 	bool last;
 
-	spin_lock(&elisa_registry);
+	spin_lock(&eh_registry);
 	last = !--vmm->refs;
 	if (last)
 		hash_del(&vmm->hash);
-	spin_unlock(&elisa_registry);
+	spin_unlock(&eh_registry);
 	if (last)
 		mmu_notifier_put(&vmm->notifier);
 }
 
-/* The VMM whose address space is @mm, or NULL. Under elisa_registry. */
-struct elisa_vmm *elisa_vmm_find(struct mm_struct *mm)
+/* The VMM whose address space is @mm, or NULL. Under eh_registry. */
+struct eh_vmm *eh_vmm_find(struct mm_struct *mm)
 {
-	struct elisa_vmm *vmm;
+	struct eh_vmm *vmm;
 
-	lockdep_assert_held(&elisa_registry);
+	lockdep_assert_held(&eh_registry);
 	hash_for_each_possible(vmms, vmm, hash, (unsigned long)mm)
 		if (vmm->mm == mm)
 			return vmm;
@@ -157,31 +157,31 @@ struct elisa_vmm *elisa_vmm_find(struct mm_struct *mm)
 }
 
 /* The same with a reference. */
-struct elisa_vmm *elisa_vmm_of(struct mm_struct *mm)
+struct eh_vmm *eh_vmm_of(struct mm_struct *mm)
 {
-	struct elisa_vmm *vmm;
+	struct eh_vmm *vmm;
 
-	spin_lock(&elisa_registry);
-	vmm = elisa_vmm_find(mm);
+	spin_lock(&eh_registry);
+	vmm = eh_vmm_find(mm);
 	if (vmm)
 		vmm->refs++;
-	spin_unlock(&elisa_registry);
+	spin_unlock(&eh_registry);
 	return vmm;
 }
 
 /* What the VMM's VMs have done cost so much. Returns how long they have to wait for it. */
-u64 elisa_vmm_charge(struct mm_struct *mm, u64 now, u64 cost, u64 burst)
+u64 eh_vmm_charge(struct mm_struct *mm, u64 now, u64 cost, u64 burst)
 {
-	struct elisa_vmm *vmm;
+	struct eh_vmm *vmm;
 	u64 wait = 0;
 
-	spin_lock(&elisa_registry);
-	vmm = elisa_vmm_find(mm);
+	spin_lock(&eh_registry);
+	vmm = eh_vmm_find(mm);
 	if (vmm) {
-		elisa_bucket_take(&vmm->calls, now, cost);
-		wait = elisa_bucket_wait(&vmm->calls, now, burst);
+		eh_bucket_take(&vmm->calls, now, cost);
+		wait = eh_bucket_wait(&vmm->calls, now, burst);
 	}
-	spin_unlock(&elisa_registry);
+	spin_unlock(&eh_registry);
 	return wait;
 }
 
@@ -193,51 +193,51 @@ u64 elisa_vmm_charge(struct mm_struct *mm, u64 now, u64 cost, u64 burst)
  */
 
 /* The caller, or the VMM's work, unpins the run. */
-void elisa_vmm_leave(struct elisa_vmm *vmm, struct elisa_run *run)
+void eh_vmm_leave(struct eh_vmm *vmm, struct eh_run *run)
 {
-	spin_lock(&elisa_registry);
+	spin_lock(&eh_registry);
 	list_add_tail(&run->node, &vmm->unused);
-	spin_unlock(&elisa_registry);
+	spin_unlock(&eh_registry);
 }
 
 /* A thread or work of the VMM's own: may sleep. */
-void elisa_vmm_unpin_unused(struct elisa_vmm *vmm)
+void eh_vmm_unpin_unused(struct eh_vmm *vmm)
 {
-	struct elisa_run *run, *next;
+	struct eh_run *run, *next;
 	LIST_HEAD(unused);
 
-	spin_lock(&elisa_registry);
+	spin_lock(&eh_registry);
 	list_splice_init(&vmm->unused, &unused);
-	spin_unlock(&elisa_registry);
+	spin_unlock(&eh_registry);
 	list_for_each_entry_safe(run, next, &unused, node) {
 		list_del(&run->node);
-		elisa_run_free(vmm, run);
+		eh_run_free(vmm, run);
 	}
 }
 
 /* A work of the VMM's runs soon, with a reference to it. The caller has one. */
-static void work_soon(struct elisa_vmm *vmm, struct work_struct *work)
+static void work_soon(struct eh_vmm *vmm, struct work_struct *work)
 {
-	spin_lock(&elisa_registry);
-	if (queue_work(elisa_works, work))
+	spin_lock(&eh_registry);
+	if (queue_work(eh_works, work))
 		vmm->refs++;
-	spin_unlock(&elisa_registry);
+	spin_unlock(&eh_registry);
 }
 
-void elisa_vmm_unpin_soon(struct elisa_vmm *vmm)
+void eh_vmm_unpin_soon(struct eh_vmm *vmm)
 {
 	work_soon(vmm, &vmm->unpinning);
 }
 
-void elisa_vmm_failure_soon(struct elisa_vmm *vmm)
+void eh_vmm_failure_soon(struct eh_vmm *vmm)
 {
 	work_soon(vmm, &vmm->failure);
 }
 
 /* There are no grants and no VMs any more. */
-void elisa_vmm_exit(void)
+void eh_vmm_exit(void)
 {
 	/* works of VMMs that have gone have references still */
-	flush_workqueue(elisa_works);
+	flush_workqueue(eh_works);
 	mmu_notifier_synchronize();
 }

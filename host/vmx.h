@@ -11,13 +11,13 @@
 #include <asm/vmx.h>
 
 /* SDM vol. 3 appendix B; not all of them are in the kernel's header. */
-#define ELISA_VMCS_FUNCTION_CONTROL	      0x2018
-#define ELISA_VMCS_EPTP_LIST		      0x2024
+#define EH_VMCS_FUNCTION_CONTROL	   0x2018
+#define EH_VMCS_EPTP_LIST		   0x2024
 
-#define ELISA_VMFUNC_EPTP_SWITCHING	      1ULL
+#define EH_VMFUNC_EPTP_SWITCHING	   1ULL
 
 /* EPT violations as #VE in the guest (SDM 24.6.2); only newer kernels' headers have it */
-#define ELISA_SECONDARY_EXEC_EPT_VIOLATION_VE (1u << 18)
+#define EH_SECONDARY_EXEC_EPT_VIOLATION_VE (1u << 18)
 
 static __always_inline u64 vmcs_get(unsigned long field)
 {

@@ -28,15 +28,15 @@
 
 static enum hrtimer_restart watch(struct hrtimer *timer);
 
-void elisa_watch_init(struct elisa_vcpu *vcpu)
+void eh_watch_init(struct eh_vcpu *vcpu)
 {
-	elisa_timer_setup(&vcpu->watch, watch);
+	eh_timer_setup(&vcpu->watch, watch);
 }
 
 /* The shortest time that an export of the vCPU allows; 0: it may call none. Under vcpu->lock. */
-static u64 shortest(struct elisa_vcpu *vcpu)
+static u64 shortest(struct eh_vcpu *vcpu)
 {
-	struct elisa_context *c;
+	struct eh_context *c;
 	u64 ns = 0;
 	int slot;
 
@@ -49,7 +49,7 @@ static u64 shortest(struct elisa_vcpu *vcpu)
 }
 
 /* From the entry hook, under vcpu->lock. */
-void elisa_watch_start(struct elisa_vcpu *vcpu)
+void eh_watch_start(struct eh_vcpu *vcpu)
 {
 	u64 ns = shortest(vcpu);
 
@@ -60,7 +60,7 @@ void elisa_watch_start(struct elisa_vcpu *vcpu)
 }
 
 /* The vCPU does not run any more. */
-void elisa_watch_end(struct elisa_vcpu *vcpu)
+void eh_watch_end(struct eh_vcpu *vcpu)
 {
 	hrtimer_cancel(&vcpu->watch);
 }
@@ -73,13 +73,13 @@ void elisa_watch_end(struct elisa_vcpu *vcpu)
  * and once more as long if its vCPU's thread is kept from its exit hook, where time counts from
  * the first look.
  */
-static u64 kept(const struct elisa_vcpu *vcpu, u64 since, u64 now)
+static u64 kept(const struct eh_vcpu *vcpu, u64 since, u64 now)
 {
-	return elisa_time_since(since, now) + (vcpu->stash.watched ? vcpu->stash.suspended : 0);
+	return eh_time_since(since, now) + (vcpu->stash.watched ? vcpu->stash.suspended : 0);
 }
 
 /* Ends the call in @c if it is time. Returns the ns to the next look, 0: none is needed. */
-static u64 look(struct elisa_vcpu *vcpu, struct elisa_context *c, u64 since, u64 now)
+static u64 look(struct eh_vcpu *vcpu, struct eh_context *c, u64 since, u64 now)
 {
 	u64 allowed = c->attachment->suspend_ns, spent = kept(vcpu, since, now);
 
@@ -87,34 +87,33 @@ static u64 look(struct elisa_vcpu *vcpu, struct elisa_context *c, u64 since, u64
 		return 0;
 	if (spent < allowed)
 		return allowed - spent;
-	elisa_call_aborted(c, ELISA_CALL_TIMEOUT);
+	eh_call_aborted(c, ELISA_CALL_TIMEOUT);
 	c->ended = ELISA_CALL_TIMEOUT;
 	vcpu->ended = true;
 	return 0;
 }
 
 /* For how long the timer has seen the vCPU kept from coming from this exit to its exit hook. */
-u64 elisa_held_before_hook(const struct elisa_vcpu *vcpu, u64 now)
+u64 eh_held_before_hook(const struct eh_vcpu *vcpu, u64 now)
 {
-	return vcpu->held_entry == vcpu->entries ? elisa_time_since(vcpu->held_since, now) : 0;
+	return vcpu->held_entry == vcpu->entries ? eh_time_since(vcpu->held_since, now) : 0;
 }
 
 /*
  * The exit hook: has the call that it finds in @c been kept from running for too long? If the
  * thread came late the timer has ended it already, in strict mode.
  */
-bool elisa_is_overdue(struct elisa_vcpu *vcpu, struct elisa_context *c)
+bool eh_is_overdue(struct eh_vcpu *vcpu, struct eh_context *c)
 {
 	u64 now = ktime_get_mono_fast_ns();
 
-	return kept(vcpu, now - elisa_held_before_hook(vcpu, now), now) >=
-	       c->attachment->suspend_ns;
+	return kept(vcpu, now - eh_held_before_hook(vcpu, now), now) >= c->attachment->suspend_ns;
 }
 
 /* The vCPU is between an exit and its exit hook: which calls may it be in? */
-static u64 look_before_hook(struct elisa_vcpu *vcpu, u64 now)
+static u64 look_before_hook(struct eh_vcpu *vcpu, u64 now)
 {
-	struct elisa_context *c;
+	struct eh_context *c;
 	u64 next = 0, ns;
 	int slot;
 
@@ -124,7 +123,7 @@ static u64 look_before_hook(struct elisa_vcpu *vcpu, u64 now)
 	}
 	for_each_set_bit(slot, vcpu->used, ELISA_SLOTS) {
 		c = vcpu->slots[slot];
-		if (READ_ONCE(vcpu->list[ELISA_INDEX_SUB(slot)]) != c->eptp[ELISA_IN_SUB])
+		if (READ_ONCE(vcpu->list[ELISA_INDEX_SUB(slot)]) != c->eptp[EH_IN_SUB])
 			continue;
 		ns = look(vcpu, c, vcpu->held_since, now);
 		if (ns && (!next || ns < next))
@@ -135,7 +134,7 @@ static u64 look_before_hook(struct elisa_vcpu *vcpu, u64 now)
 
 static enum hrtimer_restart watch(struct hrtimer *timer)
 {
-	struct elisa_vcpu *vcpu = container_of(timer, struct elisa_vcpu, watch);
+	struct eh_vcpu *vcpu = container_of(timer, struct eh_vcpu, watch);
 	unsigned long flags;
 	u64 now, next = 0;
 

@@ -64,17 +64,17 @@ static int ring(const char *text, const struct kernel_param *param)
 static const struct kernel_param_ops ring_ops = {.set = ring};
 module_param_cb(ring, &ring_ops, NULL, 0200);
 
-int elisa_hypercall_init(void)
+int eg_hypercall_init(void)
 {
 	return 0;
 }
 
-void elisa_hypercall_exit(void)
+void eg_hypercall_exit(void)
 {
 	cancel_work_sync(&ringing);
 }
 
-struct elisa_hc_page *elisa_page_get(enum elisa_hc call)
+struct elisa_hc_page *eg_page_get(enum elisa_hc call)
 {
 	struct elisa_hc_page *page;
 
@@ -83,7 +83,7 @@ struct elisa_hc_page *elisa_page_get(enum elisa_hc call)
 	return page;
 }
 
-void elisa_page_put(struct elisa_hc_page *page)
+void eg_page_put(struct elisa_hc_page *page)
 {
 	free_page((unsigned long)page);
 }

@@ -156,10 +156,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			u64 n = take(&input, 1);
 
 			if (n < 4)
-				elisa_grant_remove(grants[n]);
+				eh_grant_remove(grants[n]);
 			else if (n == 4 && host_vcpu(machine)) {
 				host_settle();
-				elisa_vcpu_gone(&machines[machine].vcpu);
+				eh_vcpu_gone(&machines[machine].vcpu);
 			}
 			shim_run_work();
 			continue;

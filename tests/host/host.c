@@ -11,43 +11,43 @@ static long live; /* allocations before the VMs came */
 
 /* ---- weak where a test has the real one: main.c */
 #define WEAK __attribute__((weak))
-WEAK unsigned int elisa_default_limit_us = 5000;
-WEAK unsigned int elisa_max_limit_us = 10000;
-WEAK unsigned int elisa_default_suspend_us = 50000;
-WEAK unsigned int elisa_max_suspend_us = 100000;
-WEAK unsigned int elisa_default_max_pages = 600;
-WEAK unsigned int elisa_calls_per_second = 1000;
-WEAK atomic64_t elisa_counters[ELISA_COUNT_COUNT];
-struct workqueue_struct *elisa_works;
-WEAK bool elisa_invept_context = true;
+WEAK unsigned int eh_default_limit_us = 5000;
+WEAK unsigned int eh_max_limit_us = 10000;
+WEAK unsigned int eh_default_suspend_us = 50000;
+WEAK unsigned int eh_max_suspend_us = 100000;
+WEAK unsigned int eh_default_max_pages = 600;
+WEAK unsigned int eh_calls_per_second = 1000;
+WEAK atomic64_t eh_counters[ELISA_COUNT_COUNT];
+struct workqueue_struct *eh_works;
+WEAK bool eh_invept_context = true;
 
-WEAK bool elisa_cpu_leaks(void)
+WEAK bool eh_cpu_leaks(void)
 {
 	return cpu_leaks;
 }
 
-WEAK bool elisa_cpu_override(void)
+WEAK bool eh_cpu_override(void)
 {
 	return false;
 }
 
-WEAK bool elisa_cpu_has_tsx(void)
+WEAK bool eh_cpu_has_tsx(void)
 {
 	return cpu_has_tsx;
 }
 
 /* ---- hook.c, list.c, call.c, exit.c, enter.c, watch.c: no vCPU runs in a process */
-void elisa_watch_init(struct elisa_vcpu *vcpu)
+void eh_watch_init(struct eh_vcpu *vcpu)
 {
 	vcpu->watching = false;
 }
 
-void elisa_watch_end(struct elisa_vcpu *vcpu)
+void eh_watch_end(struct eh_vcpu *vcpu)
 {
 	vcpu->watching = false;
 }
 
-int elisa_hooks_arm(void)
+int eh_hooks_arm(void)
 {
 	shim_assert(!shim_mutex_depth);
 	hooks_tried++;
@@ -57,19 +57,19 @@ int elisa_hooks_arm(void)
 	return 0;
 }
 
-void elisa_hooks_share(void)
+void eh_hooks_share(void)
 {
 	shim_assert(hooks_armed > 0);
 	hooks_armed++;
 }
 
-void elisa_hooks_disarm(void)
+void eh_hooks_disarm(void)
 {
 	shim_assert(hooks_armed > 0);
 	hooks_armed--;
 }
 
-void elisa_kvm_mark_dirty(struct kvm_vcpu *kvm_vcpu, u64 gpa)
+void eh_kvm_mark_dirty(struct kvm_vcpu *kvm_vcpu, u64 gpa)
 {
 	struct kvm_memory_slot *slot = __gfn_to_memslot(kvm_vcpu->kvm->slots, gpa / PAGE_SIZE);
 
@@ -81,33 +81,33 @@ static struct machine *machine_of(struct kvm *kvm)
 	return container_of(kvm, struct machine, kvm);
 }
 
-bool elisa_kvm_get(struct kvm *kvm)
+bool eh_kvm_get(struct kvm *kvm)
 {
 	shim_assert(!machine_of(kvm)->references);
 	machine_of(kvm)->references += !machine_of(kvm)->dying;
 	return !machine_of(kvm)->dying;
 }
 
-void elisa_kvm_put(struct kvm *kvm)
+void eh_kvm_put(struct kvm *kvm)
 {
 	shim_assert(!shim_mutex_depth && !shim_spin_depth);
 	machine_of(kvm)->references--;
 }
 
-void elisa_kvm_interrupt(struct kvm *kvm, u32 gsi)
+void eh_kvm_interrupt(struct kvm *kvm, u32 gsi)
 {
 	shim_assert(machine_of(kvm)->references == 1 && !shim_mutex_depth && !shim_spin_depth);
 	machine_of(kvm)->edges[gsi]++;
 	shim_pass(interrupt_takes);
 }
 
-WEAK void elisa_list_reset(struct elisa_vcpu *vcpu)
+WEAK void eh_list_reset(struct eh_vcpu *vcpu)
 {
 	shim_assert(vcpu->lock.held);
 	vcpu->stale = false;
 }
 
-void elisa_stash_orphan(struct elisa_vcpu *vcpu, struct elisa_context *context)
+void eh_stash_orphan(struct eh_vcpu *vcpu, struct eh_context *context)
 {
 	shim_assert(vcpu->lock.held);
 	if (vcpu->stash.context == context)
@@ -162,7 +162,7 @@ static void machine_start(int i)
 	m->kvm.slots[3] = slot_of(m, NO_SLOT, 1, KVM_MEMSLOT_INVALID, 3);
 	m->kvm.slots[4] = slot_of(m, INTERNAL, 1, 0, KVM_USER_MEM_SLOTS);
 	m->kvm.slots[5] = slot_of(m, FILE_BACKED, 5, 0, 4);
-	m->kvm.slots[6] = slot_of(m, GUEST_MEMFD, 1, ELISA_MEM_GUEST_MEMFD, 5);
+	m->kvm.slots[6] = slot_of(m, GUEST_MEMFD, 1, EH_MEM_GUEST_MEMFD, 5);
 	m->vcpu.kvm = &m->kvm;
 	m->vcpu.arch.efer = EFER_LMA;
 	m->vcpu.arch.cr4 = X86_CR4_PAE | X86_CR4_SMEP | X86_CR4_SMAP;
@@ -178,14 +178,14 @@ static void start_once(void)
 	if (started)
 		return;
 	started = true;
-	elisa_tables_init();
-	elisa_directory_init();
-	shim_assert(!elisa_doorbell_init() && !elisa_failure_init());
+	eh_tables_init();
+	eh_directory_init();
+	shim_assert(!eh_doorbell_init() && !eh_failure_init());
 	for (u32 slot = 0; slot < ELISA_SLOTS; slot++)
-		shim_assert(!elisa_slot_prepare(slot));
-	atexit(elisa_tables_exit);
-	atexit(elisa_doorbell_exit);
-	atexit(elisa_failure_exit);
+		shim_assert(!eh_slot_prepare(slot));
+	atexit(eh_tables_exit);
+	atexit(eh_doorbell_exit);
+	atexit(eh_failure_exit);
 }
 
 void host_start(void)
@@ -225,13 +225,13 @@ void host_end(void)
 	shim_assert(!shim_meanwhile);
 	host_settle();
 	for (int i = 0; i < MACHINES; i++) {
-		elisa_vcpu_gone(&machines[i].vcpu);
+		eh_vcpu_gone(&machines[i].vcpu);
 		host_settle();
 	}
-	elisa_vms_free();
-	elisa_grants_free();
-	elisa_vmm_exit();
-	shim_assert(list_empty(&elisa_exports) && list_empty(&elisa_vms));
+	eh_vms_free();
+	eh_grants_free();
+	eh_vmm_exit();
+	shim_assert(list_empty(&eh_exports) && list_empty(&eh_vms));
 	shim_assert(shim_live == live && !shim_modules && !hooks_armed);
 	for (int i = 0; i < MACHINES; i++)
 		machine_end(&machines[i]);
@@ -248,7 +248,7 @@ u32 host_grant(int machine, u32 rights, const char *name, u64 max_pages)
 		.pid = 100 + machine, .rights = rights, .max_pages = max_pages};
 
 	set_name(grant.name, name);
-	shim_assert(!elisa_grant_add(&grant));
+	shim_assert(!eh_grant_add(&grant));
 	return grant.id;
 }
 
@@ -266,8 +266,8 @@ int host_call(int machine, u32 call, struct elisa_hc_page *page)
 	page->call = call;
 	memcpy(guest_memory(machine, GPA(0)), page, sizeof(*page));
 	vcpu->arch.regs[VCPU_REGS_RCX] = GPA(0);
-	elisa_hypercall_wait(elisa_hypercall_debt(vcpu));
-	elisa_hypercall_wait(elisa_hypercall(vcpu, ELISA_HC_MAGIC));
+	eh_hypercall_wait(eh_hypercall_debt(vcpu));
+	eh_hypercall_wait(eh_hypercall(vcpu, ELISA_HC_MAGIC));
 	shim_assert(vcpu->arch.regs[VCPU_REGS_RBX] == ELISA_HC_REPLY);
 	memcpy(page, guest_memory(machine, GPA(0)), sizeof(*page));
 	r = (int)vcpu->arch.regs[VCPU_REGS_RCX];
@@ -279,12 +279,12 @@ int host_call(int machine, u32 call, struct elisa_hc_page *page)
 	return r;
 }
 
-struct elisa_vcpu *host_vcpu(int machine)
+struct eh_vcpu *host_vcpu(int machine)
 {
-	return elisa_vcpu_find(&machines[machine].vcpu);
+	return eh_vcpu_find(&machines[machine].vcpu);
 }
 
-struct elisa_vm *host_vm(int machine)
+struct eh_vm *host_vm(int machine)
 {
 	return host_vcpu(machine)->vm;
 }

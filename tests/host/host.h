@@ -53,8 +53,8 @@ u8 *guest_memory(int machine, u64 gpa);
 /* With a page in the caller's hands at GPA(0); the answer is copied back to it. */
 int host_call(int machine, u32 call, struct elisa_hc_page *page);
 void host_settle(void); /* works are done, no VM is held */
-struct elisa_vm *host_vm(int machine);
-struct elisa_vcpu *host_vcpu(int machine);
+struct eh_vm *host_vm(int machine);
+struct eh_vcpu *host_vcpu(int machine);
 
 /* Good requests, to be spoilt by a test. */
 struct elisa_hc_page *request_export(struct elisa_hc_page *page, const char *name);

@@ -44,8 +44,8 @@ static void attach_requests_refused(void **state)
 
 	refuse_root(0);
 	refuse_root(ROOT + 8);
-	refuse_root(elisa_root_limit());
-	refuse_root(elisa_root_limit() + PAGE_SIZE);
+	refuse_root(eh_root_limit());
+	refuse_root(eh_root_limit() + PAGE_SIZE);
 	refuse_root(1ULL << 52);
 	refuse_root(-PAGE_SIZE);
 	refuse_selectors(0x30, 0x2b);

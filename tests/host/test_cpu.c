@@ -127,14 +127,14 @@ static void flaws(void **state)
 
 	(void)state;
 	shim_bugs = 0;
-	assert_false(elisa_cpu_leaks());
+	assert_false(eh_cpu_leaks());
 	shim_bugs = harmless;
-	assert_false(elisa_cpu_leaks());
+	assert_false(eh_cpu_leaks());
 	for (unsigned int bit = 0; bit < 64; bit++) {
 		shim_bugs = 1ULL << bit;
-		assert_int_equal(elisa_cpu_leaks(), !(harmless & shim_bugs));
+		assert_int_equal(eh_cpu_leaks(), !(harmless & shim_bugs));
 		shim_bugs |= harmless;
-		assert_int_equal(elisa_cpu_leaks(), !(harmless & 1ULL << bit));
+		assert_int_equal(eh_cpu_leaks(), !(harmless & 1ULL << bit));
 	}
 }
 
@@ -164,7 +164,7 @@ static void transactions(void **state)
 	(void)state;
 	for (unsigned int bit = 0; bit < 32; bit++) {
 		shim_cpuid_7_ebx = 1U << bit;
-		assert_int_equal(elisa_cpu_has_tsx(), bit == 4 || bit == 11); /* HLE, RTM */
+		assert_int_equal(eh_cpu_has_tsx(), bit == 4 || bit == 11); /* HLE, RTM */
 	}
 }
 

@@ -33,9 +33,9 @@ static void every_opcode(void **state)
 		for (u32 which = 0; which < 4; which++) {
 			bool is = code[0] == 0x0f && (code[2] >> 3 & 7) == which;
 
-			assert_int_equal(elisa_is_descriptor_access(code, 3, true, 0, which),
+			assert_int_equal(eh_is_descriptor_access(code, 3, true, 0, which),
 					 is && code[1] == 0);
-			assert_int_equal(elisa_is_descriptor_access(code, 3, true, 1, which),
+			assert_int_equal(eh_is_descriptor_access(code, 3, true, 1, which),
 					 is && code[1] == 1 && code[2] >> 6 != 3);
 		}
 	}
@@ -43,34 +43,34 @@ static void every_opcode(void **state)
 
 static void every_prefix(void **state)
 {
-	u8 code[ELISA_INSTRUCTION_MAX] = {0, 0x0f, 0x01, 0x07};
+	u8 code[EH_INSTRUCTION_MAX] = {0, 0x0f, 0x01, 0x07};
 
 	(void)state;
 	for (int code64 = 0; code64 < 2; code64++)
 		for (unsigned int byte = 0; byte < 256; byte++) {
 			code[0] = byte;
-			assert_int_equal(elisa_is_descriptor_access(code, 4, code64, 1, 0),
+			assert_int_equal(eh_is_descriptor_access(code, 4, code64, 1, 0),
 					 prefix(byte, code64));
 		}
 }
 
 static void too_short(void **state)
 {
-	u8 code[ELISA_INSTRUCTION_MAX];
+	u8 code[EH_INSTRUCTION_MAX];
 
 	(void)state;
 	/* prefixes alone, and an opcode that begins in the last bytes */
 	memset(code, 0x66, sizeof(code));
-	assert_false(elisa_is_descriptor_access(code, sizeof(code), true, 1, 0));
+	assert_false(eh_is_descriptor_access(code, sizeof(code), true, 1, 0));
 	code[13] = 0x0f;
 	code[14] = 0x01;
-	assert_false(elisa_is_descriptor_access(code, sizeof(code), true, 1, 0));
+	assert_false(eh_is_descriptor_access(code, sizeof(code), true, 1, 0));
 	code[12] = 0x0f;
 	code[13] = 0x01;
 	code[14] = 0x07;
-	assert_true(elisa_is_descriptor_access(code, sizeof(code), true, 1, 0));
+	assert_true(eh_is_descriptor_access(code, sizeof(code), true, 1, 0));
 	for (u32 size = 0; size < sizeof(code); size++)
-		assert_false(elisa_is_descriptor_access(code, size, true, 1, 0));
+		assert_false(eh_is_descriptor_access(code, size, true, 1, 0));
 }
 
 int main(void)

@@ -27,7 +27,7 @@ static int end(void **state)
 }
 
 /* The guest's vCPU as it is between an exit in a context and its exit hook. */
-static void goes_in(struct elisa_vcpu *vcpu)
+static void goes_in(struct eh_vcpu *vcpu)
 {
 	vcpu->entries++;
 	vcpu->inside = true;
@@ -43,16 +43,15 @@ static void sync(void)
 /* By another vCPU of the VM. */
 static void detach(void)
 {
-	u32 why;
-	u64 value;
+	struct eh_refusal refusal;
 
-	assert_int_equal(elisa_detach(host_vm(GUEST), 0, &why, &value), 0);
+	assert_int_equal(eh_detach(host_vm(GUEST), 0, &refusal), 0);
 }
 
 static void the_context_outlives_the_detach(void **state)
 {
-	struct elisa_context *c;
-	struct elisa_vcpu *vcpu;
+	struct eh_context *c;
+	struct eh_vcpu *vcpu;
 
 	(void)state;
 	sync();
@@ -74,14 +73,14 @@ static void the_context_outlives_the_detach(void **state)
 	assert_null(vcpu->slots[0]);
 	assert_int_equal(hooks_armed, 1);
 	vcpu->controls = false;
-	elisa_vcpu_idle(vcpu);
+	eh_vcpu_idle(vcpu);
 	shim_run_work();
 	assert_int_equal(hooks_armed, 0);
 }
 
 static void a_fast_path_passes_the_entry_hook(void **state)
 {
-	struct elisa_vcpu *vcpu;
+	struct eh_vcpu *vcpu;
 
 	(void)state;
 	sync();
@@ -95,7 +94,7 @@ static void a_fast_path_passes_the_entry_hook(void **state)
 
 static void the_slot_is_taken_again(void **state)
 {
-	struct elisa_vcpu *vcpu;
+	struct eh_vcpu *vcpu;
 
 	(void)state;
 	sync();
@@ -112,7 +111,7 @@ static void the_slot_is_taken_again(void **state)
 
 static void the_vcpu_is_freed_first(void **state)
 {
-	struct elisa_vcpu *vcpu;
+	struct eh_vcpu *vcpu;
 
 	(void)state;
 	sync();

@@ -107,10 +107,10 @@ static void two_places(void)
 /* The EPT leaf that the sub context of a slot has for a page of a place. */
 static u64 leaf(u32 slot, u32 place, u64 page)
 {
-	const struct elisa_context *c = host_vcpu(GUEST)->slots[slot];
+	const struct eh_context *c = host_vcpu(GUEST)->slots[slot];
 	u64 offset = PLACES + (place * PLACE_PAGES + page) * PAGE_SIZE;
 
-	return ept_find(c->eptp[ELISA_IN_SUB], elisa_root_limit() + ELISA_GPA_OBJECT + offset);
+	return ept_find(c->eptp[EH_IN_SUB], eh_root_limit() + EH_GPA_OBJECT + offset);
 }
 
 static u64 leaf_of_page(u32 number)
@@ -120,12 +120,11 @@ static u64 leaf_of_page(u32 number)
 
 static const struct elisa_self *self(u32 slot)
 {
-	const struct elisa_context *c = host_vcpu(GUEST)->slots[slot];
-	u64 found = ept_find(c->eptp[ELISA_IN_SUB], elisa_root_limit() + ELISA_GPA_SELF);
+	const struct eh_context *c = host_vcpu(GUEST)->slots[slot];
+	u64 found = ept_find(c->eptp[EH_IN_SUB], eh_root_limit() + EH_GPA_SELF);
 
 	assert_int_equal(found & 7, EPT_READ);
-	assert_int_equal(ept_find(c->eptp[ELISA_IN_GATE_IN], elisa_root_limit() + ELISA_GPA_SELF),
-			 0);
+	assert_int_equal(ept_find(c->eptp[EH_IN_GATE_IN], eh_root_limit() + EH_GPA_SELF), 0);
 	return __va(found & EPT_ADDRESS);
 }
 
@@ -222,7 +221,7 @@ static void the_grant_goes_first(void **state)
 	assert_int_equal(donate(a, 3, 10), 0);
 	assert_int_equal(donate(b, 3, 20), 0);
 	for (u32 grant = other - 1; grant <= other; grant++) /* the manager keeps its own */
-		elisa_grant_remove(grant);
+		eh_grant_remove(grant);
 	/* the VM's own work unpins them */
 	shim_run_work();
 	assert_int_equal(atomic64_read(&machines[GUEST].mm.pinned_vm), 0);

@@ -17,9 +17,9 @@ static int set_gsi(int machine, u32 gsi)
 	return host_call(machine, ELISA_HC_DOORBELL, &page);
 }
 
-static struct elisa_export *export_(void)
+static struct eh_export *export_(void)
 {
-	return list_entry(elisa_exports.next, struct elisa_export, all);
+	return list_entry(eh_exports.next, struct eh_export, all);
 }
 
 /* An export with four places; the guest has the first one. */
@@ -55,7 +55,7 @@ static int end(void **state)
 static void ring(u64 place, long edges)
 {
 	machines[GUEST].edges[5] = 0;
-	elisa_ring_place(export_(), place);
+	eh_ring_place(export_(), place);
 	shim_run_work();
 	assert_int_equal(machines[GUEST].edges[5], edges);
 }
@@ -93,7 +93,7 @@ static void whom(void **state)
 		ring(nobody[i], 0);
 	/* many rings before anybody answers are one interrupt */
 	for (int i = 0; i < 10; i++)
-		elisa_ring_place(export_(), 0);
+		eh_ring_place(export_(), 0);
 	ring(0, 1);
 	assert_int_equal(machines[MANAGER].edges[7], 0);
 }
@@ -109,14 +109,14 @@ static void often(void **state)
 	(void)state;
 	shim_tick = 1;
 	for (i = 0; i < BURST + 1 && m[GUEST].edges[5] == i; i++) {
-		elisa_ring_place(export_(), 0);
+		eh_ring_place(export_(), 0);
 		shim_run_work();
 	}
 	assert_in_range(m[GUEST].edges[5], BURST / 2, BURST);
 	/* the last one had to wait, and that time is over */
 	i = m[GUEST].edges[5];
-	elisa_ring_place(export_(), 0);
-	elisa_ring(host_vm(MANAGER)->bell);
+	eh_ring_place(export_(), 0);
+	eh_bell_ring(host_vm(MANAGER)->bell);
 	shim_run_work();
 	assert_int_equal(m[GUEST].edges[5], i + 1);
 	assert_int_equal(m[MANAGER].edges[7], 1);
@@ -135,7 +135,7 @@ static void dear(void **state)
 	shim_tick = 1;
 	interrupt_takes = 1000000;
 	for (i = 0; i < 8; i++) {
-		elisa_ring_place(export_(), 0);
+		eh_ring_place(export_(), 0);
 		shim_run_work();
 	}
 	interrupt_takes = 0;
@@ -148,19 +148,19 @@ static void dear(void **state)
 static void ends_first(void **state)
 {
 	(void)state;
-	elisa_ring_place(export_(), 0);
-	elisa_vcpu_gone(&machines[GUEST].vcpu);
+	eh_ring_place(export_(), 0);
+	eh_vcpu_gone(&machines[GUEST].vcpu);
 	shim_run_work();
 	assert_int_equal(machines[GUEST].edges[5], 0);
 	/* ... or with the timer set: end() finds nothing left */
-	elisa_ring(host_vm(MANAGER)->bell);
+	eh_bell_ring(host_vm(MANAGER)->bell);
 	shim_tick = 1;
 	for (int i = 0; i < BURST; i++) {
 		shim_run_work();
-		elisa_ring(host_vm(MANAGER)->bell);
+		eh_bell_ring(host_vm(MANAGER)->bell);
 	}
 	shim_tick = 100000;
-	elisa_vcpu_gone(&machines[MANAGER].vcpu);
+	eh_vcpu_gone(&machines[MANAGER].vcpu);
 }
 
 static void dying(void **state)

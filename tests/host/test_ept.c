@@ -11,18 +11,18 @@
 static struct reaches found;
 
 struct apt {
-	u64 page[ELISA_APT_PAGES][512];
+	u64 page[EH_APT_PAGES][512];
 	u64 base, root;
 };
 
 static const u64 *table(const struct space *space, u64 gpa)
 {
 	const struct apt *apt = space->data;
-	u64 n = (gpa - apt->base - ELISA_GPA_APT) / PAGE_SIZE;
+	u64 n = (gpa - apt->base - EH_GPA_APT) / PAGE_SIZE;
 
 	if (gpa == apt->root)
-		return apt->page[ELISA_APT_PML4];
-	return n >= ELISA_APT_PDPT && n < ELISA_APT_PAGES ? apt->page[n] : NULL;
+		return apt->page[EH_APT_PML4];
+	return n >= EH_APT_PDPT && n < EH_APT_PAGES ? apt->page[n] : NULL;
 }
 
 static void expect(u64 virtual, u64 physical, u64 size)
@@ -40,21 +40,21 @@ static void check_slot(struct apt *apt, unsigned int slot, const struct space *s
 	unsigned int i;
 
 	x86_enumerate(space, apt->root, &found);
-	expect(window + ELISA_CODE_OFFSET, base + ELISA_GPA_CODE, PAGE_SIZE);
-	expect(window + ELISA_LIST_OFFSET, base + ELISA_GPA_LIST, PAGE_SIZE);
-	expect(window + ELISA_DATA_OFFSET, base + ELISA_GPA_DATA, PAGE_SIZE);
+	expect(window + ELISA_CODE_OFFSET, base + EH_GPA_CODE, PAGE_SIZE);
+	expect(window + ELISA_LIST_OFFSET, base + EH_GPA_LIST, PAGE_SIZE);
+	expect(window + ELISA_DATA_OFFSET, base + EH_GPA_DATA, PAGE_SIZE);
 	for (i = 0; i < ELISA_STACK_PAGES; i++)
 		expect(window + ELISA_STACK_OFFSET + i * PAGE_SIZE,
-		       base + ELISA_GPA_STACK + i * PAGE_SIZE, PAGE_SIZE);
+		       base + EH_GPA_STACK + i * PAGE_SIZE, PAGE_SIZE);
 	for (i = 0; i < ELISA_EXCHANGE_MAX_PAGES; i++)
 		expect(window + ELISA_EXCHANGE_OFFSET + i * PAGE_SIZE,
-		       base + ELISA_GPA_EXCHANGE_LEAF + i * PAGE_SIZE, PAGE_SIZE);
+		       base + EH_GPA_EXCHANGE_LEAF + i * PAGE_SIZE, PAGE_SIZE);
 	for (i = 0; i < ELISA_OBJECT_SIZE / GIB; i++) {
-		expect(ELISA_OBJECT_BASE + i * GIB, base + ELISA_GPA_OBJECT + i * GIB, GIB);
+		expect(ELISA_OBJECT_BASE + i * GIB, base + EH_GPA_OBJECT + i * GIB, GIB);
 		expect(ELISA_OBJECT_BASE + (i + 1) * GIB - PAGE_SIZE,
-		       base + ELISA_GPA_OBJECT + (i + 1) * GIB - PAGE_SIZE, GIB);
+		       base + EH_GPA_OBJECT + (i + 1) * GIB - PAGE_SIZE, GIB);
 	}
-	expect(ELISA_SELF_ADDRESS, base + ELISA_GPA_SELF, PAGE_SIZE);
+	expect(ELISA_SELF_ADDRESS, base + EH_GPA_SELF, PAGE_SIZE);
 	/* the enumeration sees all 48 bits of addresses: there is nothing more */
 	assert_int_equal(found.count, 4 + ELISA_STACK_PAGES + ELISA_EXCHANGE_MAX_PAGES +
 					      ELISA_OBJECT_SIZE / GIB);
@@ -62,7 +62,7 @@ static void check_slot(struct apt *apt, unsigned int slot, const struct space *s
 	for (i = 0; i < found.count; i++) {
 		assert_true(found.at[i].from >= 1ULL << 32);
 		assert_true(found.at[i].to >= base);
-		assert_true(found.at[i].to + found.at[i].size <= base + ELISA_GPA_SPAN);
+		assert_true(found.at[i].to + found.at[i].size <= base + EH_GPA_SPAN);
 	}
 }
 
@@ -70,7 +70,7 @@ static void window_leads_where_it_must_and_nowhere_else(void **state)
 {
 	static const unsigned int bits[] = {39, 40, 42, 44, 46, 48};
 	static struct apt apt;
-	u64 *pages[ELISA_APT_PAGES];
+	u64 *pages[EH_APT_PAGES];
 
 	(void)state;
 	for (unsigned int b = 0; b < sizeof(bits) / sizeof(*bits); b++)
@@ -78,9 +78,9 @@ static void window_leads_where_it_must_and_nowhere_else(void **state)
 			struct space space = {table, &apt, bits[b]};
 
 			memset(&apt, 0, sizeof(apt));
-			apt.base = elisa_gpa_base(bits[b]);
+			apt.base = eh_gpa_base(bits[b]);
 			apt.root = 0x1234000;
-			for (int i = 0; i < ELISA_APT_PAGES; i++)
+			for (int i = 0; i < EH_APT_PAGES; i++)
 				pages[i] = apt.page[i];
 			apt_fill(pages, slot, apt.base);
 			check_slot(&apt, slot, &space);
@@ -89,13 +89,13 @@ static void window_leads_where_it_must_and_nowhere_else(void **state)
 
 static void leaves_keep_clear_of_the_first_8_kib(void **state)
 {
-	static const u64 leaf[] = {ELISA_GPA_CODE, ELISA_GPA_LIST, ELISA_GPA_DATA, ELISA_GPA_STACK,
-				   ELISA_GPA_EXCHANGE_LEAF};
+	static const u64 leaf[] = {EH_GPA_CODE, EH_GPA_LIST, EH_GPA_DATA, EH_GPA_STACK,
+				   EH_GPA_EXCHANGE_LEAF};
 
 	(void)state;
 	for (unsigned int i = 0; i < sizeof(leaf) / sizeof(*leaf); i++)
 		assert_true(leaf[i] % 0x200000 >= 0x2000);
-	assert_true(ELISA_GPA_EXCHANGE_LEAF % 0x200000 + ELISA_EXCHANGE_MAX_PAGES * PAGE_SIZE <=
+	assert_true(EH_GPA_EXCHANGE_LEAF % 0x200000 + ELISA_EXCHANGE_MAX_PAGES * PAGE_SIZE <=
 		    0x200000);
 }
 

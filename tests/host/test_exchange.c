@@ -52,13 +52,12 @@ static int end(void **state)
 /* The function of the guest's only attachment, with so many pages, begins. */
 static void enter(u32 exchange_pages)
 {
-	const struct elisa_context *c;
+	const struct eh_context *c;
 
 	assert_int_equal(host_attach("shop", ROOT, exchange_pages), 0);
 	c = host_vcpu(GUEST)->slots[0];
 	memcpy(there,
-	       __va(ept_find(c->eptp[ELISA_IN_SUB], elisa_root_limit() + ELISA_GPA_SELF) &
-		    EPT_ADDRESS),
+	       __va(ept_find(c->eptp[EH_IN_SUB], eh_root_limit() + EH_GPA_SELF) & EPT_ADDRESS),
 	       PAGE_SIZE);
 }
 

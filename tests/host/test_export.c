@@ -61,8 +61,8 @@ static void exports_refused(void **state)
 	page.export_.suspend_us = 1;
 	expect(MANAGER, ELISA_HC_EXPORT_CREATE, -EINVAL, ELISA_WHY_FIELD, 1);
 	request_export(&page, "shop");
-	page.export_.suspend_us = elisa_max_suspend_us + 1;
-	expect(MANAGER, ELISA_HC_EXPORT_CREATE, -EDQUOT, ELISA_WHY_QUOTA, elisa_max_suspend_us);
+	page.export_.suspend_us = eh_max_suspend_us + 1;
+	expect(MANAGER, ELISA_HC_EXPORT_CREATE, -EDQUOT, ELISA_WHY_QUOTA, eh_max_suspend_us);
 	request_export(&page, "shop");
 	page.export_.flags = ELISA_EXPORT_PRIVATE;
 	expect(MANAGER, ELISA_HC_EXPORT_CREATE, -EINVAL, ELISA_WHY_FIELD, ELISA_EXPORT_PRIVATE);
@@ -70,8 +70,8 @@ static void exports_refused(void **state)
 	page.export_.ticket[31] = 1;
 	expect(MANAGER, ELISA_HC_EXPORT_CREATE, -EINVAL, ELISA_WHY_FIELD, 0);
 	request_export(&page, "shop");
-	page.export_.limit_us = elisa_max_limit_us + 1;
-	expect(MANAGER, ELISA_HC_EXPORT_CREATE, -EDQUOT, ELISA_WHY_QUOTA, elisa_max_limit_us);
+	page.export_.limit_us = eh_max_limit_us + 1;
+	expect(MANAGER, ELISA_HC_EXPORT_CREATE, -EDQUOT, ELISA_WHY_QUOTA, eh_max_limit_us);
 	request_export(&page, "other");
 	expect(MANAGER, ELISA_HC_EXPORT_CREATE, -EPERM, ELISA_WHY_NO_GRANT, 0);
 	request_export(&page, "shop");
@@ -79,14 +79,14 @@ static void exports_refused(void **state)
 	create("shop");
 	request_export(&page, "shop");
 	expect(MANAGER, ELISA_HC_EXPORT_CREATE, -EEXIST, ELISA_WHY_NAME_TAKEN, 0);
-	for (u32 i = 1; i < ELISA_EXPORTS_PER_VMM; i++) {
+	for (u32 i = 1; i < EH_EXPORTS_PER_VMM; i++) {
 		char name[32];
 
 		snprintf(name, sizeof(name), "shop%u", i);
 		create(name);
 	}
 	request_export(&page, "shop-last");
-	expect(MANAGER, ELISA_HC_EXPORT_CREATE, -EDQUOT, ELISA_WHY_QUOTA, ELISA_EXPORTS_PER_VMM);
+	expect(MANAGER, ELISA_HC_EXPORT_CREATE, -EDQUOT, ELISA_WHY_QUOTA, EH_EXPORTS_PER_VMM);
 }
 
 static void entries_refused(void **state)
@@ -114,7 +114,7 @@ static void entries_refused(void **state)
 static void poison_keeps_the_entry(void **state)
 {
 	u32 id = host_publish("shop");
-	struct elisa_export *export = list_entry(elisa_exports.next, struct elisa_export, all);
+	struct eh_export *export = list_entry(eh_exports.next, struct eh_export, all);
 
 	(void)state;
 	export->poisoned = true;
@@ -126,17 +126,17 @@ static void poison_keeps_the_entry(void **state)
 /* All that are attached get an interrupt for it: one, however many calls abort. */
 static void poison_is_spread_once(void **state)
 {
-	struct elisa_export *export;
+	struct eh_export *export;
 	unsigned long before;
 
 	(void)state;
 	host_publish("shop");
 	assert_int_equal(host_attach("shop", ROOT, 0), 0);
-	export = list_entry(elisa_exports.next, struct elisa_export, all);
+	export = list_entry(eh_exports.next, struct eh_export, all);
 	host_vcpu(GUEST)->inside = true;
 	export->poisoned = true;
-	elisa_export_was_poisoned(export);
-	elisa_export_was_poisoned(export);
+	eh_export_was_poisoned(export);
+	eh_export_was_poisoned(export);
 	before = shim_flushes;
 	shim_run_work();
 	assert_int_equal(shim_flushes, before + 1);

@@ -6,22 +6,22 @@
 #include "host.h"
 
 #define FIRST	   0x123456789000ULL
-#define NEIGHBOUR  (FIRST + (1 << ELISA_FILTER_SHIFT))
+#define NEIGHBOUR  (FIRST + (1 << EH_FILTER_SHIFT))
 #define SAME_BYTE  (FIRST + (1ULL << 32))
 #define MORE_VCPUS (U8_MAX + 10)
 
 static u8 byte(u64 address)
 {
-	return elisa_vcpu_filter[(u32)address >> ELISA_FILTER_SHIFT];
+	return eh_vcpu_filter[(u32)address >> EH_FILTER_SHIFT];
 }
 
 static void set_up(u64 address, bool on)
 {
-	struct elisa_vm vm = {.id = 1};
-	struct elisa_vcpu vcpu = {.kvm_vcpu = (struct kvm_vcpu *)address, .vm = &vm};
+	struct eh_vm vm = {.id = 1};
+	struct eh_vcpu vcpu = {.kvm_vcpu = (struct kvm_vcpu *)address, .vm = &vm};
 
 	spin_lock(&vm.lock);
-	elisa_vcpu_set_up(&vcpu, on);
+	eh_vcpu_set_up(&vcpu, on);
 	spin_unlock(&vm.lock);
 	assert_int_equal(vcpu.counted, on);
 }

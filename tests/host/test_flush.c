@@ -12,7 +12,7 @@
 #define CPU  3
 
 static u32 id;
-static struct elisa_vcpu *vcpu;
+static struct eh_vcpu *vcpu;
 
 /* As at the end of the entry hook, on @cpu. */
 static void enter(int cpu)
@@ -24,7 +24,7 @@ static void enter(int cpu)
 	raw_spin_lock_irqsave(&vcpu->lock, flags);
 	vcpu->inside = true;
 	vcpu->entries++;
-	elisa_forget(vcpu);
+	eh_forget(vcpu);
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 }
 
@@ -53,7 +53,7 @@ static int start(void **state)
 static int end(void **state)
 {
 	(void)state;
-	elisa_invept_context = true;
+	eh_invept_context = true;
 	host_end();
 	return 0;
 }
@@ -110,15 +110,15 @@ static void what_is_forgotten(void **state)
 	leave();
 	enter(CPU);
 	assert_int_equal(shim_invept_all, 0);
-	assert_int_equal(shim_invepts, 2 * ELISA_ROOTS);
+	assert_int_equal(shim_invepts, 2 * EH_ROOTS);
 	for (u32 slot = 0; slot < 2; slot++)
-		for (int i = 0; i < ELISA_ROOTS; i++)
+		for (int i = 0; i < EH_ROOTS; i++)
 			assert_true(was_forgotten(vcpu->slots[slot]->eptp[i]));
 	/* a new context's roots, which may have been another's */
 	assert_int_equal(host_attach("flush", ROOT + 5 * PAGE_SIZE, 0), 0);
 	enter(CPU);
-	assert_int_equal(shim_invepts, ELISA_ROOTS);
-	assert_true(was_forgotten(vcpu->slots[2]->eptp[ELISA_IN_SUB]));
+	assert_int_equal(shim_invepts, EH_ROOTS);
+	assert_true(was_forgotten(vcpu->slots[2]->eptp[EH_IN_SUB]));
 	/* what an older run has left on another CPU */
 	leave();
 	enter(CPU + 1);
@@ -142,7 +142,7 @@ static void many_are_forgotten_together(void **state)
 static void without_single_context(void **state)
 {
 	(void)state;
-	elisa_invept_context = false;
+	eh_invept_context = false;
 	attach(1);
 	enter(CPU);
 	unmap();

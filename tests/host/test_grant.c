@@ -14,19 +14,19 @@ static void grants_refused(void **state)
 
 	(void)state;
 	grant = good, grant.rights = 0;
-	assert_int_equal(elisa_grant_add(&grant), -EINVAL);
+	assert_int_equal(eh_grant_add(&grant), -EINVAL);
 	grant = good, grant.rights |= 16;
-	assert_int_equal(elisa_grant_add(&grant), -EINVAL);
+	assert_int_equal(eh_grant_add(&grant), -EINVAL);
 	grant = good, grant.rights = ELISA_GRANT_TRUSTED_MANAGER;
-	assert_int_equal(elisa_grant_add(&grant), -EINVAL);
+	assert_int_equal(eh_grant_add(&grant), -EINVAL);
 	grant = good, grant.pad = 1;
-	assert_int_equal(elisa_grant_add(&grant), -EINVAL);
+	assert_int_equal(eh_grant_add(&grant), -EINVAL);
 	grant = good, grant.name[0] = 0;
-	assert_int_equal(elisa_grant_add(&grant), -EINVAL);
+	assert_int_equal(eh_grant_add(&grant), -EINVAL);
 	grant = good, memset(grant.name, 'a', sizeof(grant.name));
-	assert_int_equal(elisa_grant_add(&grant), -EINVAL);
+	assert_int_equal(eh_grant_add(&grant), -EINVAL);
 	grant = good, grant.pid = 99;
-	assert_int_equal(elisa_grant_add(&grant), -ESRCH);
+	assert_int_equal(eh_grant_add(&grant), -ESRCH);
 }
 
 static void a_grant_that_goes_takes_all_with_it(void **state)
@@ -38,11 +38,11 @@ static void a_grant_that_goes_takes_all_with_it(void **state)
 	guest = host_grant(GUEST, ELISA_GRANT_ATTACH, "temporary", 0);
 	host_publish("temporary");
 	assert_int_equal(host_attach("temporary", ROOT, 2), 0);
-	assert_int_equal(elisa_grant_remove(guest), 0);
+	assert_int_equal(eh_grant_remove(guest), 0);
 	assert_null(host_vm(GUEST)->slots[0]->export);
-	assert_int_equal(elisa_grant_remove(manager), 0);
-	assert_true(list_empty(&elisa_exports));
-	assert_int_equal(elisa_grant_remove(manager), -ENOENT);
+	assert_int_equal(eh_grant_remove(manager), 0);
+	assert_true(list_empty(&eh_exports));
+	assert_int_equal(eh_grant_remove(manager), -ENOENT);
 	request_attach(&page, "temporary", ROOT, 0);
 	expect(GUEST, ELISA_HC_ATTACH, -EPERM, ELISA_WHY_NO_GRANT, 0);
 }
@@ -55,7 +55,7 @@ static void a_vmm_that_ends_takes_all_with_it(void **state)
 	assert_int_equal(host_attach("shop", ROOT, 2), 0);
 	shim_exit_mmap(&machines[MANAGER].mm);
 	shim_run_work();
-	assert_true(list_empty(&elisa_exports));
+	assert_true(list_empty(&eh_exports));
 	assert_null(host_vm(GUEST)->slots[0]->export);
 }
 
@@ -77,7 +77,7 @@ static void nothing_is_made_for_the_ungranted(void **state)
 		page.hello.abi = ELISA_ABI_VERSION;
 		host_call(GUEST, call, &page);
 		assert_int_equal(shim_live, before);
-		assert_true(list_empty(&elisa_vms));
+		assert_true(list_empty(&eh_vms));
 	}
 	memset(&page, 0, sizeof(page));
 	page.hello.abi = ELISA_ABI_VERSION;
@@ -104,7 +104,7 @@ static void no_doorbell_without_a_grant(void **state)
 	(void)state;
 	page.doorbell = (struct elisa_hc_doorbell){5, 0};
 	expect(GUEST, ELISA_HC_DOORBELL, 0, ELISA_OK, 0);
-	assert_int_equal(elisa_grant_remove(id), 0);
+	assert_int_equal(eh_grant_remove(id), 0);
 	page.doorbell = (struct elisa_hc_doorbell){6, 0};
 	expect(GUEST, ELISA_HC_DOORBELL, -EPERM, ELISA_WHY_NO_GRANT, 0);
 	page.doorbell = (struct elisa_hc_doorbell){ELISA_NO_DOORBELL, 0};

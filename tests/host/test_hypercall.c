@@ -13,7 +13,7 @@ static int raw_call(u64 gpa)
 
 	current = &shim_tasks[MANAGER];
 	vcpu->arch.regs[VCPU_REGS_RCX] = gpa;
-	elisa_hypercall(vcpu, ELISA_HC_MAGIC);
+	eh_hypercall(vcpu, ELISA_HC_MAGIC);
 	return (int)vcpu->arch.regs[VCPU_REGS_RCX];
 }
 
@@ -44,7 +44,7 @@ static void calls_refused(void **state)
 	page.hello.abi = ELISA_ABI_VERSION;
 	expect(MANAGER, ELISA_HC_HELLO, 0, ELISA_OK, 0);
 	assert_int_equal(page.hello.flags, ELISA_HELLO_MAY_EXPORT);
-	assert_int_equal(page.hello.root_limit, elisa_root_limit());
+	assert_int_equal(page.hello.root_limit, eh_root_limit());
 }
 
 /* What the VMM gave read-only, its firmware for example, no hypercall writes. */
@@ -86,10 +86,10 @@ static void calls_are_paid_for(void **state)
 	assert_int_equal(host_call(MANAGER, ELISA_HC_RESET, &page), 0);
 	assert_int_equal(shim_slept, 0);
 	/* no limit */
-	elisa_calls_per_second = 0;
+	eh_calls_per_second = 0;
 	assert_int_equal(host_call(GUEST, ELISA_HC_RESET, &page), 0);
 	assert_int_equal(shim_slept, 0);
-	elisa_calls_per_second = 1000;
+	eh_calls_per_second = 1000;
 	shim_tick = 100000;
 }
 

@@ -6,10 +6,9 @@
 
 #define GUESTS 5 /* VMs of the guest's VMM, besides its first */
 
-static struct kvm kvms[ELISA_VMS_PER_VMM];
-static struct kvm_vcpu vcpus[ELISA_VCPUS_PER_VM];
-static u32 why;
-static u64 value;
+static struct kvm kvms[EH_VMS_PER_VMM];
+static struct kvm_vcpu vcpus[EH_VCPUS_PER_VM];
+static struct eh_refusal refusal;
 
 static int start(void **state)
 {
@@ -22,90 +21,90 @@ static int start(void **state)
 }
 
 /* A vCPU of a VM of the guest's VMM says something. *@made: its state. */
-static int speak(struct kvm_vcpu *vcpu, struct kvm *kvm, struct elisa_vcpu **made)
+static int speak(struct kvm_vcpu *vcpu, struct kvm *kvm, struct eh_vcpu **made)
 {
 	*vcpu = machines[GUEST].vcpu;
 	vcpu->kvm = kvm;
 	current = &shim_tasks[GUEST];
-	return elisa_vcpu_get(vcpu, made, &why, &value);
+	return eh_vcpu_get(vcpu, made, &refusal);
 }
 
 static void vcpus_of_a_vm(void **state)
 {
 	struct kvm_vcpu one_more;
-	struct elisa_vcpu *vcpu;
+	struct eh_vcpu *vcpu;
 	unsigned int i;
 
 	(void)state;
 	kvms[0] = machines[GUEST].kvm;
-	for (i = 0; i < ELISA_VCPUS_PER_VM; i++)
+	for (i = 0; i < EH_VCPUS_PER_VM; i++)
 		assert_int_equal(speak(&vcpus[i], &kvms[0], &vcpu), 0);
 	assert_int_equal(speak(&one_more, &kvms[0], &vcpu), -EDQUOT);
-	assert_int_equal(why, ELISA_WHY_QUOTA);
-	assert_int_equal(value, ELISA_VCPUS_PER_VM);
+	assert_int_equal(refusal.why, ELISA_WHY_QUOTA);
+	assert_int_equal(refusal.value, EH_VCPUS_PER_VM);
 	/* one goes, another one comes */
-	elisa_vcpu_gone(&vcpus[7]);
+	eh_vcpu_gone(&vcpus[7]);
 	assert_int_equal(speak(&vcpus[7], &kvms[0], &vcpu), 0);
-	for (i = 0; i < ELISA_VCPUS_PER_VM; i++)
-		elisa_vcpu_gone(&vcpus[i]);
+	for (i = 0; i < EH_VCPUS_PER_VM; i++)
+		eh_vcpu_gone(&vcpus[i]);
 }
 
 static void vms_of_a_vmm(void **state)
 {
 	struct kvm one_more = machines[GUEST].kvm;
-	struct elisa_vcpu *vcpu;
+	struct eh_vcpu *vcpu;
 	unsigned int i;
 
 	(void)state;
-	for (i = 0; i < ELISA_VMS_PER_VMM; i++) {
+	for (i = 0; i < EH_VMS_PER_VMM; i++) {
 		kvms[i] = machines[GUEST].kvm;
-		assert_int_equal(elisa_vm_may_speak(&kvms[i]), ELISA_MAY);
+		assert_int_equal(eh_vm_may_speak(&kvms[i]), EH_MAY);
 		assert_int_equal(speak(&vcpus[i], &kvms[i], &vcpu), 0);
 	}
-	assert_int_equal(elisa_vm_may_speak(&one_more), ELISA_MAY_NOT_MORE);
+	assert_int_equal(eh_vm_may_speak(&one_more), EH_MAY_NOT_MORE);
 	/* those that are there are not concerned, nor is another VMM */
-	assert_int_equal(elisa_vm_may_speak(&kvms[5]), ELISA_MAY);
-	assert_int_equal(elisa_vm_may_speak(&machines[MANAGER].kvm), ELISA_MAY);
-	elisa_vcpu_gone(&vcpus[5]);
-	assert_int_equal(elisa_vm_may_speak(&one_more), ELISA_MAY);
-	for (i = 0; i < ELISA_VMS_PER_VMM; i++)
+	assert_int_equal(eh_vm_may_speak(&kvms[5]), EH_MAY);
+	assert_int_equal(eh_vm_may_speak(&machines[MANAGER].kvm), EH_MAY);
+	eh_vcpu_gone(&vcpus[5]);
+	assert_int_equal(eh_vm_may_speak(&one_more), EH_MAY);
+	for (i = 0; i < EH_VMS_PER_VMM; i++)
 		if (i != 5)
-			elisa_vcpu_gone(&vcpus[i]);
+			eh_vcpu_gone(&vcpus[i]);
 }
 
 /* A process that has no room for its VM gets the reason, and pays for the look. */
 static void a_vm_too_many(void **state)
 {
-	struct elisa_vcpu *vcpu;
+	struct eh_vcpu *vcpu;
 	unsigned int i;
 	u64 paid_at;
 
 	(void)state;
-	for (i = 0; i < ELISA_VMS_PER_VMM; i++) {
+	for (i = 0; i < EH_VMS_PER_VMM; i++) {
 		kvms[i] = machines[GUEST].kvm;
 		assert_int_equal(speak(&vcpus[i], &kvms[i], &vcpu), 0);
 	}
 	memset(&page, 0, sizeof(page));
 	shim_tick = 0;
-	expect(GUEST, ELISA_HC_EVENTS, -EDQUOT, ELISA_WHY_QUOTA, ELISA_VMS_PER_VMM);
-	spin_lock(&elisa_registry);
-	paid_at = elisa_vmm_find(&machines[GUEST].mm)->calls.paid_at;
-	spin_unlock(&elisa_registry);
+	expect(GUEST, ELISA_HC_EVENTS, -EDQUOT, ELISA_WHY_QUOTA, EH_VMS_PER_VMM);
+	spin_lock(&eh_registry);
+	paid_at = eh_vmm_find(&machines[GUEST].mm)->calls.paid_at;
+	spin_unlock(&eh_registry);
 	assert_true(paid_at > ktime_get_mono_fast_ns());
 	shim_tick = 100000;
-	for (i = 0; i < ELISA_VMS_PER_VMM; i++)
-		elisa_vcpu_gone(&vcpus[i]);
+	for (i = 0; i < EH_VMS_PER_VMM; i++)
+		eh_vcpu_gone(&vcpus[i]);
 }
 
-static int attach_as(struct elisa_vcpu *vcpu, struct kvm_vcpu *kvm_vcpu, u64 root)
+static int attach_as(struct eh_vcpu *vcpu, struct kvm_vcpu *kvm_vcpu, u64 root)
 {
 	request_attach(&page, "shop", root, 0);
-	return elisa_attach(vcpu->vm, kvm_vcpu, &page.attach, &why, &value);
+	return eh_attach(vcpu->vm, kvm_vcpu, &page.attach, &refusal);
 }
 
 static void attachments_of_a_vmm(void **state)
 {
-	struct elisa_vcpu *vcpu[GUESTS];
+	struct eh_vcpu *vcpu[GUESTS];
 	unsigned int i, slot, count = 0;
 	u32 id = create("shop");
 
@@ -119,18 +118,18 @@ static void attachments_of_a_vmm(void **state)
 	for (i = 0; i < GUESTS - 1; i++)
 		for (slot = 0; slot < ELISA_SLOTS; slot++, count++)
 			assert_int_equal(attach_as(vcpu[i], &vcpus[i], ROOT + slot * PAGE_SIZE), 0);
-	assert_int_equal(count, ELISA_ATTACHMENTS_PER_VMM);
+	assert_int_equal(count, EH_ATTACHMENTS_PER_VMM);
 	assert_int_equal(attach_as(vcpu[i], &vcpus[i], ROOT), -EDQUOT);
-	assert_int_equal(why, ELISA_WHY_QUOTA);
-	assert_int_equal(value, ELISA_ATTACHMENTS_PER_VMM);
+	assert_int_equal(refusal.why, ELISA_WHY_QUOTA);
+	assert_int_equal(refusal.value, EH_ATTACHMENTS_PER_VMM);
 	/* there is room for others */
 	request_attach(&page, "shop", ROOT, 0);
 	expect(MANAGER, ELISA_HC_ATTACH, 0, ELISA_OK, 0);
 	current = &shim_tasks[GUEST];
-	assert_int_equal(elisa_detach(vcpu[0]->vm, 3, &why, &value), 0);
+	assert_int_equal(eh_detach(vcpu[0]->vm, 3, &refusal), 0);
 	assert_int_equal(attach_as(vcpu[i], &vcpus[i], ROOT), 0);
 	for (i = 0; i < GUESTS; i++)
-		elisa_vcpu_gone(&vcpus[i]);
+		eh_vcpu_gone(&vcpus[i]);
 }
 
 /* A page that is not there could make the thread sleep for as long as the VMM likes. */
@@ -142,7 +141,7 @@ static void a_page_that_is_not_there(void **state)
 	/* the first VM's VMM has a grant: the thread may sleep */
 	expect(GUEST, ELISA_HC_EVENTS, 0, ELISA_OK, 0);
 	/* its grants are taken back: not even if it has spoken before */
-	elisa_grants_free();
+	eh_grants_free();
 	assert_int_equal(host_call(GUEST, ELISA_HC_EVENTS, &page), -EFAULT);
 	shim_absent = false;
 	expect(GUEST, ELISA_HC_EVENTS, 0, ELISA_OK, 0);

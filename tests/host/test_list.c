@@ -13,17 +13,17 @@
 
 static void roots(void **state)
 {
-	struct elisa_attachment attachment = {.root = 0x123456789000};
-	struct elisa_context context = {.attachment = &attachment};
+	struct eh_attachment attachment = {.root = 0x123456789000};
+	struct eh_context context = {.attachment = &attachment};
 	const u64 root = attachment.root;
 
 	(void)state;
-	assert_true(elisa_page_root_is(&context, root));
+	assert_true(eh_page_root_is(&context, root));
 	for (int bit = 0; bit < 64; bit++)
-		assert_int_equal(elisa_page_root_is(&context, root ^ 1ULL << bit),
+		assert_int_equal(eh_page_root_is(&context, root ^ 1ULL << bit),
 				 bit < 12 || bit >= 52);
-	assert_true(elisa_page_root_is(&context, root | LAM_U57 | LAM_U48 | 0xfff));
-	assert_false(elisa_page_root_is(&context, (root + PAGE_SIZE) | LAM_U48));
+	assert_true(eh_page_root_is(&context, root | LAM_U57 | LAM_U48 | 0xfff));
+	assert_false(eh_page_root_is(&context, (root + PAGE_SIZE) | LAM_U48));
 }
 
 /* LAM has no say in whether a vCPU may use VMFUNC; what is set for ring 0's pointers has. */
@@ -34,9 +34,9 @@ static void predicate(void **state)
 	(void)state;
 	host_start();
 	shim_vmcs[GUEST_CR3] = 0x1000 | LAM_U57 | LAM_U48;
-	assert_int_equal(elisa_predicate(vcpu, false), ELISA_OK);
+	assert_int_equal(eh_predicate(vcpu, false), ELISA_OK);
 	vcpu->arch.cr4 |= 1ULL << 28; /* LAM_SUP */
-	assert_int_equal(elisa_predicate(vcpu, false), ELISA_WHY_VCPU_STATE);
+	assert_int_equal(eh_predicate(vcpu, false), ELISA_WHY_VCPU_STATE);
 	host_end();
 }
 

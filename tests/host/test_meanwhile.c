@@ -53,7 +53,7 @@ static void refused(int error, u32 why, u64 value)
 
 static void take_grant_back(void)
 {
-	assert_int_equal(elisa_grant_remove(grant), 0);
+	assert_int_equal(eh_grant_remove(grant), 0);
 }
 
 static void an_attach_whose_grant_goes(void **state)
@@ -96,7 +96,7 @@ static void an_attach_whose_ticket_goes(void **state)
 
 static void reset(void)
 {
-	elisa_vm_reset(host_vm(GUEST));
+	eh_vm_reset(host_vm(GUEST));
 }
 
 static void an_attach_whose_vm_is_reset(void **state)
@@ -157,7 +157,7 @@ static void two_attaches_of_one_process(void **state)
 
 static void take_managers_grant(void)
 {
-	assert_int_equal(elisa_grant_remove(grant - 1), 0);
+	assert_int_equal(eh_grant_remove(grant - 1), 0);
 }
 
 static void a_publication_whose_grant_goes(void **state)
@@ -166,15 +166,14 @@ static void a_publication_whose_grant_goes(void **state)
 	request_export(&page, "shop2");
 	meanwhile(take_managers_grant, 1);
 	expect(MANAGER, ELISA_HC_EXPORT_CREATE, -EPERM, ELISA_WHY_NO_GRANT, 0);
-	assert_true(list_empty(&elisa_exports));
+	assert_true(list_empty(&eh_exports));
 }
 
 static void detach(void)
 {
-	u32 why;
-	u64 value;
+	struct eh_refusal refusal;
 
-	assert_int_equal(elisa_detach(host_vm(GUEST), 0, &why, &value), 0);
+	assert_int_equal(eh_detach(host_vm(GUEST), 0, &refusal), 0);
 }
 
 static void a_donation_whose_donor_goes(void **state)
@@ -217,13 +216,13 @@ static void a_context_whose_attachment_goes(void **state)
 
 static void be_idle(void)
 {
-	assert_false(elisa_vcpus_give_back(host_vm(GUEST)));
+	assert_false(eh_vcpus_give_back(host_vm(GUEST)));
 	assert_null(host_vcpu(GUEST)->list);
 }
 
 static void a_context_whose_list_page_goes(void **state)
 {
-	const struct elisa_vcpu *vcpu = host_vcpu(GUEST);
+	const struct eh_vcpu *vcpu = host_vcpu(GUEST);
 
 	(void)state;
 	attach();
@@ -237,7 +236,7 @@ static void a_context_whose_list_page_goes(void **state)
 /* The page goes before the context is made: a context without one is never shown. */
 static void a_list_page_that_goes_before_the_context(void **state)
 {
-	const struct elisa_vcpu *vcpu = host_vcpu(GUEST);
+	const struct eh_vcpu *vcpu = host_vcpu(GUEST);
 
 	(void)state;
 	attach();
@@ -256,7 +255,7 @@ static void a_list_page_that_goes_before_the_context(void **state)
 static void look_at_the_end(void)
 {
 	assert_null(host_vm(GUEST)->slots[0]->export);
-	assert_true(list_empty(&elisa_exports));
+	assert_true(list_empty(&eh_exports));
 }
 
 static void a_grant_that_goes_while_its_manager_maps(void **state)
@@ -277,12 +276,10 @@ static struct elisa_hc_donate gift;
 
 static void donate(void)
 {
-	u32 why;
-	u64 value;
+	struct eh_refusal refusal;
 
 	current = &shim_tasks[GUEST];
-	assert_int_equal(elisa_donate(host_vm(GUEST), &machines[GUEST].vcpu, &gift, &why, &value),
-			 0);
+	assert_int_equal(eh_donate(host_vm(GUEST), &machines[GUEST].vcpu, &gift, &refusal), 0);
 }
 
 /* At the object's end: there is no table for what does not fit any more. */
@@ -308,7 +305,7 @@ static void two_donations_for_one_room(void **state)
 /* A table that is about to be freed gets an entry: it stays, and works. */
 static void a_table_that_is_used_again(void **state)
 {
-	struct elisa_export *export;
+	struct eh_export *export;
 
 	(void)state;
 	assert_int_equal(host_attach("shop", ROOT, 0), 0);
@@ -317,11 +314,11 @@ static void a_table_that_is_used_again(void **state)
 	page.unmap = (struct elisa_hc_unmap){.id = id, .offset = 0, .count = 1};
 	meanwhile(donate, -1);
 	expect(MANAGER, ELISA_HC_EXPORT_UNMAP, 0, ELISA_OK, 0);
-	export = elisa_export_of(host_vm(MANAGER), id);
+	export = eh_export_of(host_vm(MANAGER), id);
 	/* bits 2:0: the processor follows it */
 	assert_int_equal(export->pd[0][0] & 7, 7);
-	assert_int_not_equal(elisa_export_table_get(export, PLACES), 0);
-	elisa_export_put(export);
+	assert_int_not_equal(eh_export_table_get(export, PLACES), 0);
+	eh_export_put(export);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, requests_end)

@@ -175,7 +175,7 @@ static void all_of_a_vmm_count_together(void **state)
 /* ... nor do tables, for all the places in which it was mapped, in one request or in many. */
 static void tables_go_with_what_they_mapped(void **state)
 {
-	struct elisa_export *export;
+	struct eh_export *export;
 	long before;
 
 	(void)state;
@@ -194,9 +194,9 @@ static void tables_go_with_what_they_mapped(void **state)
 	assert_int_equal(map(0x200000, 1, 300), 0);
 	assert_int_equal(map(0x201000, 1, 301), 0);
 	unmap(0x200000, 1);
-	export = elisa_export_of(host_vm(MANAGER), id);
-	assert_int_not_equal(elisa_export_table_get(export, 0x201000), 0);
-	elisa_export_put(export);
+	export = eh_export_of(host_vm(MANAGER), id);
+	assert_int_not_equal(eh_export_table_get(export, 0x201000), 0);
+	eh_export_put(export);
 }
 
 /* ---- the end of a VMM, whose VM another process keeps */
@@ -212,7 +212,7 @@ static void nothing_outlives_a_manager(void **state)
 			 -EPERM);
 	host_settle();
 	assert_int_equal(held(MANAGER), 0);
-	assert_true(list_empty(&elisa_exports));
+	assert_true(list_empty(&eh_exports));
 	assert_null(host_vm(GUEST)->slots[0]->export);
 	assert_int_equal(host_call(MANAGER, ELISA_HC_EXPORT_CREATE, request_export(&page, "shop3")),
 			 -EPERM);
@@ -222,7 +222,7 @@ static void nothing_outlives_a_guest(void **state)
 {
 	struct elisa_hc_page places = {
 		.places = {.id = id, .count = 1, .offset = PLACES, .size = 100}};
-	struct elisa_vcpu *vcpu;
+	struct eh_vcpu *vcpu;
 
 	(void)state;
 	assert_int_equal(host_call(MANAGER, ELISA_HC_EXPORT_PLACES, &places), 0);
@@ -245,20 +245,20 @@ static void nothing_outlives_a_guest(void **state)
 	assert_null(host_vm(GUEST)->slots[0]);
 	/* the manager does not notice */
 	assert_int_equal(held(MANAGER), 3);
-	assert_false(list_empty(&elisa_exports));
+	assert_false(list_empty(&eh_exports));
 	assert_int_equal(host_attach("shop", ROOT, 2), -EPERM);
 }
 
 static void grants_end_with_their_vmm(void **state)
 {
-	struct elisa_grant *grant;
+	struct eh_grant *grant;
 	unsigned int count = 0;
 
 	(void)state;
 	host_grant(MANAGER, ELISA_GRANT_EXPORT, "other", 0);
 	shim_exit_mmap(&machines[MANAGER].mm);
 	host_settle();
-	list_for_each_entry(grant, &elisa_grants, all) {
+	list_for_each_entry(grant, &eh_grants, all) {
 		assert_ptr_equal(grant->vmm->mm, &machines[GUEST].mm);
 		count++;
 	}
@@ -325,7 +325,7 @@ static void failed_memory_ends_its_export(void **state)
 	assert_int_equal(map(0x100000, 8, 300), 0);
 	shim_fail_page(&machines[MANAGER].mm.pages[303]);
 	host_settle();
-	assert_null(elisa_export_of(host_vm(MANAGER), id));
+	assert_null(eh_export_of(host_vm(MANAGER), id));
 	assert_null(host_vm(GUEST)->slots[0]->export);
 	assert_non_null(host_vm(GUEST)->slots[1]->export);
 	assert_int_equal(held(MANAGER), 3);

@@ -9,16 +9,16 @@
 #include "host.h"
 #include "../../host/settled.h"
 
-atomic_t elisa_poisonings;
+atomic_t eh_poisonings;
 
 #define ROOT   0x12345601eULL
 #define REASON 10 /* CPUID */
 
 static const u64 settled_controls = SECONDARY_EXEC_UNRESTRICTED_GUEST | 1ULL << 13;
 static u64 list[512];
-static struct elisa_vm vm;
+static struct eh_vm vm;
 static struct kvm_vcpu kvm_vcpu;
-static struct elisa_vcpu vcpu;
+static struct eh_vcpu vcpu;
 
 /* As an entry leaves a vCPU with VMFUNC on, and then an exit. */
 static void settle(void)
@@ -27,13 +27,13 @@ static void settle(void)
 	memset(&vm, 0, sizeof(vm));
 	memset(&kvm_vcpu, 0, sizeof(kvm_vcpu));
 	kvm_vcpu.arch.efer = EFER_LMA;
-	vcpu = (struct elisa_vcpu){.kvm_vcpu = &kvm_vcpu,
-				   .vm = &vm,
-				   .list = list,
-				   .settled = true,
-				   .watching = true,
-				   .default_eptp = ROOT,
-				   .seen = {.efer = EFER_LMA, .secondary = settled_controls}};
+	vcpu = (struct eh_vcpu){.kvm_vcpu = &kvm_vcpu,
+				.vm = &vm,
+				.list = list,
+				.settled = true,
+				.watching = true,
+				.default_eptp = ROOT,
+				.seen = {.efer = EFER_LMA, .secondary = settled_controls}};
 	vcpu.used[0] = 1 | 1ULL << (ELISA_SLOTS - 1);
 	shim_vmcs[EPT_POINTER] = ROOT;
 	shim_vmcs[SECONDARY_VM_EXEC_CONTROL] = settled_controls;
@@ -44,7 +44,7 @@ static void stays(bool expected)
 {
 	const u64 entries = vcpu.entries;
 
-	assert_int_equal(elisa_stays_settled(&vcpu), expected);
+	assert_int_equal(eh_stays_settled(&vcpu), expected);
 	assert_int_equal(vcpu.entries, entries + expected);
 	if (expected)
 		assert_true(vcpu.inside);
@@ -122,15 +122,15 @@ static void quiet_reasons(void **state)
 	(void)state;
 	settle();
 	for (u64 reason = 0; reason < 0x20000; reason++)
-		assert_int_equal(elisa_is_quiet(&kvm_vcpu, reason),
+		assert_int_equal(eh_is_quiet(&kvm_vcpu, reason),
 				 reason < 64 && (quiet >> reason & 1));
 	/* a failed entry, one in SMM, one with a bus lock */
 	for (int bit = 6; bit < 32; bit++)
-		assert_false(elisa_is_quiet(&kvm_vcpu, REASON | 1ULL << bit));
+		assert_false(eh_is_quiet(&kvm_vcpu, REASON | 1ULL << bit));
 	for (u64 msr = 0; msr < 0x2000; msr++) {
 		kvm_vcpu.arch.regs[VCPU_REGS_RCX] = msr | 1ULL << 40;
-		assert_int_equal(elisa_is_quiet(&kvm_vcpu, 32), msr != 0x1d9);
-		assert_true(elisa_is_quiet(&kvm_vcpu, 31));
+		assert_int_equal(eh_is_quiet(&kvm_vcpu, 32), msr != 0x1d9);
+		assert_true(eh_is_quiet(&kvm_vcpu, 31));
 	}
 }
 
@@ -139,7 +139,7 @@ static void passes(bool expected)
 	u64 exits = vcpu.exits[REASON];
 
 	vcpu.inside = true;
-	assert_int_equal(elisa_passes_by(&vcpu), expected);
+	assert_int_equal(eh_passes_by(&vcpu), expected);
 	assert_int_equal(vcpu.inside, !expected);
 	assert_int_equal(vcpu.exits[REASON], exits + expected);
 }
@@ -169,7 +169,7 @@ static void each_input_of_the_exit(void **state)
 	/* neither nested guests nor vCPUs that are not set up concern the hook */
 	settle();
 	vcpu.settled = false;
-	assert_true(elisa_passes_by(&vcpu));
+	assert_true(eh_passes_by(&vcpu));
 	assert_int_equal(vcpu.exits[REASON], 0);
 }
 
@@ -180,14 +180,14 @@ static void exits_that_are_not_quiet(void **state)
 	for (u64 reason = 0; reason < 0x100; reason++) {
 		settle();
 		vcpu.inside = vcpu.quiet = true;
-		vcpu.exit_cr3 = ELISA_NO_ROOT;
+		vcpu.exit_cr3 = EH_NO_ROOT;
 		shim_vmcs[VM_EXIT_REASON] = reason;
 		shim_vmcs[GUEST_CR3] = 0x1000;
 		/* accesses to descriptor tables, VMFUNC, and what is unknown */
-		assert_int_equal(elisa_passes_by(&vcpu), reason != 46 && reason != 47 &&
-								 reason != 59 &&
-								 reason < ELISA_EXIT_REASONS);
-		if (vcpu.inside || elisa_is_quiet(&kvm_vcpu, reason))
+		assert_int_equal(eh_passes_by(&vcpu), reason != 46 && reason != 47 &&
+							      reason != 59 &&
+							      reason < ELISA_EXIT_REASONS);
+		if (vcpu.inside || eh_is_quiet(&kvm_vcpu, reason))
 			continue;
 		assert_false(vcpu.settled || vcpu.quiet);
 		assert_int_equal(vcpu.exit_cr3, 0x1000);
@@ -197,7 +197,7 @@ static void exits_that_are_not_quiet(void **state)
 	settle();
 	vcpu.inside = true;
 	shim_vmcs[VM_EXIT_REASON] = 1ULL << 31 | 33; /* a failed entry */
-	assert_false(elisa_passes_by(&vcpu));
+	assert_false(eh_passes_by(&vcpu));
 }
 
 int main(void)

@@ -32,9 +32,9 @@ static int end(void **state)
 	return 0;
 }
 
-static struct elisa_context *context(u32 slot)
+static struct eh_context *context(u32 slot)
 {
-	struct elisa_context *c = host_vcpu(GUEST)->slots[slot];
+	struct eh_context *c = host_vcpu(GUEST)->slots[slot];
 
 	assert_non_null(c);
 	return c;
@@ -53,54 +53,53 @@ static void take(u64 gpa, const void *page, u64 rights)
 	fail_msg("guest-physical %llx is not mapped", gpa);
 }
 
-static void take_apt(struct elisa_context *c, u64 base)
+static void take_apt(struct eh_context *c, u64 base)
 {
 	take(c->attachment->root, NULL, EPT_READ);
-	for (int i = ELISA_APT_PDPT; i < ELISA_APT_PAGES; i++)
-		take(base + ELISA_GPA_APT + i * PAGE_SIZE, NULL, EPT_READ);
+	for (int i = EH_APT_PDPT; i < EH_APT_PAGES; i++)
+		take(base + EH_GPA_APT + i * PAGE_SIZE, NULL, EPT_READ);
 }
 
-static void check_gate(struct elisa_context *c, enum elisa_where where)
+static void check_gate(struct eh_context *c, enum eh_where where)
 {
-	u64 base = elisa_root_limit();
+	u64 base = eh_root_limit();
 
 	ept_enumerate(c->eptp[where], &found);
 	take_apt(c, base);
-	take(base + ELISA_GPA_CODE, NULL, EPT_EXEC);
-	take(base + ELISA_GPA_LIST, c->vcpu->list, RW);
-	take(base + ELISA_GPA_DATA, c->data, RW);
+	take(base + EH_GPA_CODE, NULL, EPT_EXEC);
+	take(base + EH_GPA_LIST, c->vcpu->list, RW);
+	take(base + EH_GPA_DATA, c->data, RW);
 	assert_int_equal(found.count, 0);
 }
 
-static void check_sub(struct elisa_context *c)
+static void check_sub(struct eh_context *c)
 {
-	struct elisa_attachment *a = c->attachment;
-	u64 base = elisa_root_limit();
-	struct elisa_run *mapping;
+	struct eh_attachment *a = c->attachment;
+	u64 base = eh_root_limit();
+	struct eh_run *mapping;
 	u32 i;
 
-	ept_enumerate(c->eptp[ELISA_IN_SUB], &found);
+	ept_enumerate(c->eptp[EH_IN_SUB], &found);
 	take_apt(c, base);
-	take(base + ELISA_GPA_CODE, a->sub_stub, RX);
+	take(base + EH_GPA_CODE, a->sub_stub, RX);
 	for (i = 0; i < ELISA_STACK_PAGES; i++)
-		take(base + ELISA_GPA_STACK + i * PAGE_SIZE, c->stack[i], RW);
+		take(base + EH_GPA_STACK + i * PAGE_SIZE, c->stack[i], RW);
 	for (i = 0; i < a->exchange_pages; i++)
-		take(base + ELISA_GPA_EXCHANGE_LEAF + i * PAGE_SIZE, a->exchange->pages[i]->data,
-		     RW);
-	take(base + ELISA_GPA_SELF, c->self, EPT_READ);
+		take(base + EH_GPA_EXCHANGE_LEAF + i * PAGE_SIZE, a->exchange->pages[i]->data, RW);
+	take(base + EH_GPA_SELF, c->self, EPT_READ);
 	if (a->mode == ELISA_MODE_TRUSTED)
-		take(base + ELISA_GPA_LIST, c->vcpu->list, RW);
+		take(base + EH_GPA_LIST, c->vcpu->list, RW);
 	list_for_each_entry(mapping, &a->export->mappings, node)
 		for (i = 0; i < mapping->count; i++)
-			take(base + ELISA_GPA_OBJECT + mapping->offset + i * PAGE_SIZE,
+			take(base + EH_GPA_OBJECT + mapping->offset + i * PAGE_SIZE,
 			     mapping->pages[i]->data, ept_rights(mapping->prot));
 	assert_int_equal(found.count, 0);
 }
 
-static void check_context(struct elisa_context *c)
+static void check_context(struct eh_context *c)
 {
-	check_gate(c, ELISA_IN_GATE_IN);
-	check_gate(c, ELISA_IN_GATE_OUT);
+	check_gate(c, EH_IN_GATE_IN);
+	check_gate(c, EH_IN_GATE_OUT);
 	check_sub(c);
 }
 
@@ -132,23 +131,23 @@ static void with_control_by_mode_the_supervisor_executes_nothing(void **state)
 	shim_vmcs[SECONDARY_VM_EXEC_CONTROL] |= SECONDARY_EXEC_MODE_BASED_EPT_EXEC;
 	host_publish("strict");
 	host_publish("trusted");
-	assert_int_equal(host_attach("strict", elisa_root_limit() - PAGE_SIZE, 1), 0);
+	assert_int_equal(host_attach("strict", eh_root_limit() - PAGE_SIZE, 1), 0);
 	assert_int_equal(host_attach("trusted", other, 1), 0);
 	for (u32 slot = 0; slot < 2; slot++)
-		for (int where = 0; where < ELISA_ROOTS; where++) {
+		for (int where = 0; where < EH_ROOTS; where++) {
 			ept_enumerate(context(slot)->eptp[where], &found);
 			for (unsigned int i = 0; i < found.count; i++) {
 				assert_int_equal(found.at[i].rights & EPT_EXEC_KERNEL, 0);
 				allowed += !!(found.at[i].rights & EPT_EXEC_USER);
 			}
 		}
-	assert_true(allowed >= 2 * ELISA_ROOTS);
+	assert_true(allowed >= 2 * EH_ROOTS);
 }
 
 /* In all slots, and with roots wherever a guest may have memory. */
 static void roots_are_answered_everywhere(void **state)
 {
-	u64 limit = elisa_root_limit();
+	u64 limit = eh_root_limit();
 	u32 slot = 0;
 
 	(void)state;
@@ -199,7 +198,7 @@ static void mapping_reaches_contexts_that_exist(void **state)
 static void revoked_sub_maps_nothing_of_the_object(void **state)
 {
 	struct elisa_hc_page page = {0};
-	struct elisa_context *c;
+	struct eh_context *c;
 	unsigned long flushes;
 
 	(void)state;
@@ -210,31 +209,31 @@ static void revoked_sub_maps_nothing_of_the_object(void **state)
 	assert_int_equal(host_call(MANAGER, ELISA_HC_EXPORT_DESTROY, &page), 0);
 	assert_true(machines[MANAGER].mm.pages[1].unpinned_at > flushes);
 	assert_true(c->revoked && host_vcpu(GUEST)->stale);
-	ept_enumerate(c->eptp[ELISA_IN_SUB], &found);
+	ept_enumerate(c->eptp[EH_IN_SUB], &found);
 	for (unsigned int i = 0; i < found.count; i++)
-		assert_true(found.at[i].from < elisa_root_limit());
-	check_gate(c, ELISA_IN_GATE_IN);
+		assert_true(found.at[i].from < eh_root_limit());
+	check_gate(c, EH_IN_GATE_IN);
 }
 
 /* ---- attackers' roots: the guest's kernel chooses CR3 and then executes VMFUNC */
 
-/* The list as elisa_list_reset() and the gates leave it, with default EPTPs as KVM makes them. */
-static void fill_list(struct elisa_vcpu *vcpu, u64 default_eptp, u64 sub_state)
+/* The list as eh_list_reset() and the gates leave it, with default EPTPs as KVM makes them. */
+static void fill_list(struct eh_vcpu *vcpu, u64 default_eptp, u64 sub_state)
 {
 	vcpu->list[0] = default_eptp;
 	for (u32 slot = 0; slot < ELISA_SLOTS; slot++) {
-		struct elisa_context *c = vcpu->slots[slot];
+		struct eh_context *c = vcpu->slots[slot];
 
 		if (!c)
 			continue;
-		vcpu->list[ELISA_INDEX_GATE_IN(slot)] = c->eptp[ELISA_IN_GATE_IN];
-		vcpu->list[ELISA_INDEX_GATE_OUT(slot)] = c->eptp[ELISA_IN_GATE_OUT];
-		vcpu->list[ELISA_INDEX_SUB(slot)] = (c->eptp[ELISA_IN_SUB] & ~0xffULL) | sub_state;
+		vcpu->list[ELISA_INDEX_GATE_IN(slot)] = c->eptp[EH_IN_GATE_IN];
+		vcpu->list[ELISA_INDEX_GATE_OUT(slot)] = c->eptp[EH_IN_GATE_OUT];
+		vcpu->list[ELISA_INDEX_SUB(slot)] = (c->eptp[EH_IN_SUB] & ~0xffULL) | sub_state;
 	}
 }
 
 /* With this CR3 nothing at all is mapped in a gate: the first fetch after VMFUNC faults. */
-static void expect_no_address(struct elisa_context *c, enum elisa_where where, u64 cr3)
+static void expect_no_address(struct eh_context *c, enum eh_where where, u64 cr3)
 {
 	struct space space = ept_space(&c->eptp[where]);
 
@@ -244,11 +243,11 @@ static void expect_no_address(struct elisa_context *c, enum elisa_where where, u
 			 found.at[0].from);
 }
 
-static void expect_gate_at_one_address(struct elisa_context *c, enum elisa_where where)
+static void expect_gate_at_one_address(struct eh_context *c, enum eh_where where)
 {
 	struct space space = ept_space(&c->eptp[where]);
 	u64 code = ELISA_WINDOW_BASE + c->attachment->slot * ELISA_SLOT_SIZE + ELISA_CODE_OFFSET;
-	u64 gpa = elisa_root_limit() + ELISA_GPA_CODE;
+	u64 gpa = eh_root_limit() + EH_GPA_CODE;
 	unsigned int ways = 0;
 
 	assert_int_equal(ept_find(c->eptp[where], gpa) & EPT_TABLE, EPT_EXEC);
@@ -261,15 +260,15 @@ static void expect_gate_at_one_address(struct elisa_context *c, enum elisa_where
 	assert_int_equal(ways, 1);
 }
 
-static void check_attacks(struct elisa_context *c, enum elisa_where where)
+static void check_attacks(struct eh_context *c, enum eh_where where)
 {
-	u64 base = elisa_root_limit();
+	u64 base = eh_root_limit();
 
 	for (u64 gpa = base; gpa < base + 0x100000; gpa += PAGE_SIZE) {
 		expect_no_address(c, where, gpa);
-		expect_no_address(c, where, gpa + ELISA_GPA_PRIVATE);
-		expect_no_address(c, where, gpa + ELISA_GPA_EXCHANGE);
-		expect_no_address(c, where, gpa + ELISA_GPA_OBJECT);
+		expect_no_address(c, where, gpa + EH_GPA_PRIVATE);
+		expect_no_address(c, where, gpa + EH_GPA_EXCHANGE);
+		expect_no_address(c, where, gpa + EH_GPA_OBJECT);
 	}
 	expect_no_address(c, where, 0);
 	expect_no_address(c, where, c->attachment->root ^ PAGE_SIZE);
@@ -292,8 +291,8 @@ static void no_other_root_leads_to_a_gate(void **state)
 		/* 0x5e: with A/D bits, as KVM has it; bit 2 is cleared while a return traps */
 		fill_list(host_vcpu(GUEST), 0x12345678905eULL ^ (s ? 4 : 0), sub_state[s]);
 		for (u32 slot = 0; slot < ELISA_SLOTS; slot++) {
-			check_attacks(context(slot), ELISA_IN_GATE_IN);
-			check_attacks(context(slot), ELISA_IN_GATE_OUT);
+			check_attacks(context(slot), EH_IN_GATE_IN);
+			check_attacks(context(slot), EH_IN_GATE_OUT);
 		}
 	}
 }
@@ -304,8 +303,8 @@ static void no_other_root_leads_to_a_gate(void **state)
  */
 static void no_saved_rsp_makes_the_data_page_a_table(void **state)
 {
-	struct elisa_context *c;
-	u64 data = elisa_root_limit() + ELISA_GPA_DATA;
+	struct eh_context *c;
+	u64 data = eh_root_limit() + EH_GPA_DATA;
 
 	(void)state;
 	host_publish("strict");
@@ -328,8 +327,8 @@ static void no_saved_rsp_makes_the_data_page_a_table(void **state)
 				u64 rsp = (top << 56) | (low[i] & ~(0xffULL << 56));
 
 				memcpy(c->data + ELISA_RSP_SLOT(slot), &rsp, sizeof(rsp));
-				expect_no_address(c, ELISA_IN_GATE_IN, data);
-				expect_no_address(c, ELISA_IN_GATE_OUT, data);
+				expect_no_address(c, EH_IN_GATE_IN, data);
+				expect_no_address(c, EH_IN_GATE_OUT, data);
 			}
 		}
 	}
@@ -341,7 +340,7 @@ static void failed_allocations_leave_nothing(void **state)
 {
 	u32 trusted = host_publish("trusted");
 	struct elisa_hc_page page;
-	struct elisa_context *c;
+	struct eh_context *c;
 	long before, n;
 	int r = -ENOMEM;
 
@@ -367,7 +366,7 @@ static void failed_allocations_leave_nothing(void **state)
 		/* so does its list page */
 		assert_true(!r || shim_live <= before + 1);
 	}
-	assert_true(n > elisa_context_pages());
+	assert_true(n > eh_context_pages());
 	c = context(0);
 	check_context(c);
 	/* across a page table and a page directory, undone in the middle */
@@ -388,13 +387,13 @@ static void failed_slot_leaves_nothing(void **state)
 
 	(void)state;
 	/* before any host_start(): the slots' pages are made here */
-	elisa_tables_init();
+	eh_tables_init();
 	for (slot = 0; slot < 2; slot++, r = -ENOMEM)
 		for (long n = 0; r; n++) {
 			long before = shim_live;
 
 			shim_fail_after = n;
-			r = elisa_slot_prepare(slot);
+			r = eh_slot_prepare(slot);
 			shim_fail_after = -1;
 			assert_true(!r || (r == -ENOMEM && shim_live == before));
 		}

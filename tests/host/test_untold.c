@@ -36,9 +36,9 @@ static int end(void **state)
 
 static void fill_queue(void)
 {
-	struct elisa_events *events = host_vm(MANAGER)->events;
+	struct eh_events *events = host_vm(MANAGER)->events;
 
-	while (elisa_event(events, (struct elisa_event){.type = ELISA_EVENT_ATTACH}))
+	while (eh_event_put(events, (struct elisa_event){.type = ELISA_EVENT_ATTACH}))
 		;
 }
 
@@ -150,15 +150,15 @@ static void the_manager_ends_it(void **state)
 /* Its call, if it was in one, ends when its thread runs again. */
 static void a_vcpu_is_on_its_way_out(void **state)
 {
-	struct elisa_vcpu *vcpu = host_vcpu(GUEST);
-	u64 why_value;
-	u32 why, i;
+	struct eh_vcpu *vcpu = host_vcpu(GUEST);
+	struct eh_refusal refusal;
+	u32 i;
 
 	(void)state;
 	fill_queue();
 	vcpu->entries++;
 	vcpu->inside = true;
-	assert_int_equal(elisa_detach(host_vm(GUEST), 0, &why, &why_value), 0);
+	assert_int_equal(eh_detach(host_vm(GUEST), 0, &refusal), 0);
 	i = take_queue();
 	is_end(i, 1, 1);
 	vcpu->inside = false;
@@ -168,7 +168,7 @@ static void a_vcpu_is_on_its_way_out(void **state)
 
 static void a_call_is_suspended(void **state)
 {
-	struct elisa_vcpu *vcpu = host_vcpu(GUEST);
+	struct eh_vcpu *vcpu = host_vcpu(GUEST);
 	u32 i;
 
 	(void)state;
@@ -192,7 +192,7 @@ static void the_vcpu_goes_first(void **state)
 	(void)state;
 	fill_queue();
 	abort_call();
-	elisa_vcpu_gone(&machines[GUEST].vcpu);
+	eh_vcpu_gone(&machines[GUEST].vcpu);
 	i = take_queue();
 	is_end(i, 1, 1);
 	nothing_more();
@@ -205,23 +205,23 @@ static void a_guest_repeats_it(void **state)
 
 	(void)state;
 	fill_queue();
-	for (n = 0; n < ELISA_UNTOLD_MAX; n++) {
+	for (n = 0; n < EH_UNTOLD_MAX; n++) {
 		abort_call();
 		assert_int_equal(detach(), 0);
 		request_attach(&page, "shop", ROOT, 0);
-		if (n == ELISA_UNTOLD_MAX - 1)
+		if (n == EH_UNTOLD_MAX - 1)
 			break;
 		expect(GUEST, ELISA_HC_ATTACH, 0, ELISA_OK, 0);
 		sync_vcpu();
 	}
-	expect(GUEST, ELISA_HC_ATTACH, -EAGAIN, ELISA_WHY_UNTOLD, ELISA_UNTOLD_MAX);
+	expect(GUEST, ELISA_HC_ATTACH, -EAGAIN, ELISA_WHY_UNTOLD, EH_UNTOLD_MAX);
 	/* another VM is not refused for that */
 	host_grant(MANAGER, ELISA_GRANT_ATTACH, "*", 0);
 	request_attach(&page, "shop", ROOT, 0);
 	expect(MANAGER, ELISA_HC_ATTACH, 0, ELISA_OK, 0);
 
 	at = take_queue();
-	for (i = 1; i <= ELISA_UNTOLD_MAX; i++, at++) {
+	for (i = 1; i <= EH_UNTOLD_MAX; i++, at++) {
 		if (at == ELISA_HC_EVENTS_MAX) {
 			take();
 			at = 0;

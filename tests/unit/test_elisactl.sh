@@ -114,7 +114,7 @@ expect 1 "$elisactl" --root "$root" check
 # as 6.1 and 6.12 write it: a kprobe, ELISA and a BPF program, which may be on other functions
 good_host
 put sys/kernel/tracing/enabled_functions "vmx_vcpu_run [kvm_intel] (2) R   D 	tramp: ftrace_regs_caller+0x0/0x6f
-	direct-->elisa_run_hook+0x0/0x40 [elisa]
+	direct-->eh_run_hook+0x0/0x40 [elisa]
 vmx_vcpu_run_other [kvm_intel] (1)     D 	
 	direct-->bpf_trampoline_6442573892_1+0x0/0xfa4
 kvm_sched_yield [other] (1)     I 

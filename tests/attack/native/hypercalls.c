@@ -11,7 +11,7 @@ int main(int argc, char **argv)
 {
 	static uint8_t data[4096];
 	uint64_t wanted = argc > 1 ? strtoull(argv[1], NULL, 10) : 20000;
-	const atomic64_t *calls = &elisa_counters[ELISA_COUNT_HYPERCALLS];
+	const atomic64_t *calls = &eh_counters[ELISA_COUNT_HYPERCALLS];
 	uint64_t x = 0x9e3779b97f4a7c15;
 
 	while ((uint64_t)atomic64_read(calls) < wanted) {

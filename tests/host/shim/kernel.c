@@ -178,7 +178,7 @@ static void timer_over(struct work_struct *work)
 	timer->function(timer);
 }
 
-void elisa_timer_setup(struct hrtimer *timer, enum hrtimer_restart (*function)(struct hrtimer *))
+void eh_timer_setup(struct hrtimer *timer, enum hrtimer_restart (*function)(struct hrtimer *))
 {
 	timer->function = function;
 	timer->over.function = timer_over;

@@ -338,7 +338,7 @@ struct hrtimer {
 #define HRTIMER_MODE_REL      0
 #define HRTIMER_MODE_REL_HARD 0
 #define ns_to_ktime(ns)	      (ns)
-void elisa_timer_setup(struct hrtimer *timer, enum hrtimer_restart (*function)(struct hrtimer *));
+void eh_timer_setup(struct hrtimer *timer, enum hrtimer_restart (*function)(struct hrtimer *));
 void hrtimer_start(struct hrtimer *timer, u64 wait, int mode);
 void hrtimer_cancel(struct hrtimer *timer);
 #define NSEC_PER_USEC 1000
@@ -597,39 +597,39 @@ static inline unsigned long __gfn_to_hva_memslot(const struct kvm_memory_slot *s
 
 /* ---- in the place of host/compat.h, which is about ftrace and kernel versions */
 #define ELISA_HOST_COMPAT_H
-#define ELISA_MEMORY_FAILURE_EVENT    "memory_failure_event"
-#define ELISA_MEM_GUEST_MEMFD	      4u
-#define elisa_is_confidential(kvm)    ((kvm)->confidential)
-#define elisa_has_own_counters(kvm)   ((kvm)->own_counters)
-#define elisa_pin_page(address, page) pin_user_pages(address, 1, FOLL_WRITE | FOLL_LONGTERM, page)
+#define EH_MEMORY_FAILURE_EVENT	   "memory_failure_event"
+#define EH_MEM_GUEST_MEMFD	   4u
+#define eh_is_confidential(kvm)	   ((kvm)->confidential)
+#define eh_has_own_counters(kvm)   ((kvm)->own_counters)
+#define eh_pin_page(address, page) pin_user_pages(address, 1, FOLL_WRITE | FOLL_LONGTERM, page)
 
 /* ---- in the place of host/vmx.h: a VMCS that is an array */
 #define ELISA_HOST_VMX_H
-#define SECONDARY_VM_EXEC_CONTROL	      0x401e
-#define CR4_GUEST_HOST_MASK		      0x6000
-#define GUEST_CR4			      0x6804
-#define VM_EXIT_REASON			      0x4402
-#define EPT_POINTER			      0x201a
-#define GUEST_CS_AR_BYTES		      0x4816
-#define GUEST_SS_AR_BYTES		      0x4818
-#define GUEST_CR3			      0x6802
-#define VMX_AR_L_MASK			      (1 << 13)
-#define GUEST_IA32_DEBUGCTL		      0x2802
-#define GUEST_GDTR_BASE			      0x6816
-#define GUEST_IDTR_BASE			      0x6818
-#define GUEST_LDTR_BASE			      0x6812
-#define GUEST_TR_BASE			      0x6814
-#define SECONDARY_EXEC_UNRESTRICTED_GUEST     (1u << 7)
-#define SECONDARY_EXEC_APIC_REGISTER_VIRT     (1u << 8)
-#define SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY  (1u << 9)
-#define SECONDARY_EXEC_MODE_BASED_EPT_EXEC    (1u << 22)
-#define ELISA_SECONDARY_EXEC_EPT_VIOLATION_VE (1u << 18)
-#define SECONDARY_EXEC_PT_USE_GPA	      (1u << 24)
-#define DEBUGCTLMSR_LBR			      (1u << 0)
-#define DEBUGCTLMSR_TR			      (1u << 6)
-#define DEBUGCTLMSR_BTS			      (1u << 7)
-#define DEBUGCTLMSR_BTINT		      (1u << 8)
-#define vmcs_get(field)			      (shim_vmcs[field])
+#define SECONDARY_VM_EXEC_CONTROL	     0x401e
+#define CR4_GUEST_HOST_MASK		     0x6000
+#define GUEST_CR4			     0x6804
+#define VM_EXIT_REASON			     0x4402
+#define EPT_POINTER			     0x201a
+#define GUEST_CS_AR_BYTES		     0x4816
+#define GUEST_SS_AR_BYTES		     0x4818
+#define GUEST_CR3			     0x6802
+#define VMX_AR_L_MASK			     (1 << 13)
+#define GUEST_IA32_DEBUGCTL		     0x2802
+#define GUEST_GDTR_BASE			     0x6816
+#define GUEST_IDTR_BASE			     0x6818
+#define GUEST_LDTR_BASE			     0x6812
+#define GUEST_TR_BASE			     0x6814
+#define SECONDARY_EXEC_UNRESTRICTED_GUEST    (1u << 7)
+#define SECONDARY_EXEC_APIC_REGISTER_VIRT    (1u << 8)
+#define SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY (1u << 9)
+#define SECONDARY_EXEC_MODE_BASED_EPT_EXEC   (1u << 22)
+#define EH_SECONDARY_EXEC_EPT_VIOLATION_VE   (1u << 18)
+#define SECONDARY_EXEC_PT_USE_GPA	     (1u << 24)
+#define DEBUGCTLMSR_LBR			     (1u << 0)
+#define DEBUGCTLMSR_TR			     (1u << 6)
+#define DEBUGCTLMSR_BTS			     (1u << 7)
+#define DEBUGCTLMSR_BTINT		     (1u << 8)
+#define vmcs_get(field)			     (shim_vmcs[field])
 
 enum {
 	EXIT_REASON_EXTERNAL_INTERRUPT = 1,
