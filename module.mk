@@ -13,6 +13,8 @@ ROOT := $(abspath $(dir $(lastword $(MAKEFILE_LIST))))
 HEADERS ?= $(if $(filter running,$(KERNEL)),/lib/modules/$(shell uname -r)/build,$(ROOT)/build/kernels/$(KERNEL)/headers)
 BUILD := $(ROOT)/build/$(PART)-$(KERNEL)
 SOURCES := $(wildcard $(ROOT)/$(PART)/*.[chS] $(ROOT)/gate/gate_page.[ch]) $(ROOT)/$(PART)/Kbuild
+# the part's folders, for a part that has some
+FOLDERS := $(patsubst $(ROOT)/$(PART)/%/,%,$(sort $(dir $(wildcard $(ROOT)/$(PART)/*/*.c))))
 kbuild = $(MAKE) -C $(HEADERS) M=$(BUILD) ELISA_ROOT=$(ROOT) ELISA_CFLAGS=$(WERROR)
 
 all:
@@ -24,7 +26,7 @@ modules: links
 
 # all files again, through sparse
 sparse: links
-	rm -f $(BUILD)/*.o
+	find $(BUILD) -name '*.o' -delete
 	$(kbuild) C=2 CF=-Wsparse-error modules
 
 install:
@@ -35,9 +37,12 @@ uninstall:
 		rm -f $(INSTALL_MOD_PATH)/lib/modules/$$release/updates/$(MODULE).ko* && \
 		depmod $(if $(INSTALL_MOD_PATH),-b $(INSTALL_MOD_PATH)) $$release
 
+# those that an older tree has left lead nowhere, or hide a file that is in a folder now
 links:
-	mkdir -p $(BUILD)
+	mkdir -p $(BUILD) $(FOLDERS:%=$(BUILD)/%)
+	find $(BUILD) -xtype l -delete
 	ln -sfr $(SOURCES) $(BUILD)/
+	for folder in $(FOLDERS); do ln -sfr $(ROOT)/$(PART)/$$folder/*.[ch] $(BUILD)/$$folder/ || exit 1; done
 
 clean:
 	rm -rf $(BUILD)

@@ -11,7 +11,12 @@
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
-#include "elisa.h"
+#include "base/base.h"
+#include "control/control.h"
+#include "entry.h"
+#include "kvm/kvm.h"
+#include "path/path.h"
+#include "tables/tables.h"
 
 static long ioctl_grant(void __user *arg)
 {

@@ -13,7 +13,7 @@
 #include <linux/linkage.h>
 #include <linux/objtool.h>
 
-#include "filter.h"
+#include "base/filter.h"
 
 	.text
 

@@ -15,9 +15,14 @@
 #include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 
-#include "compat.h"
-#include "elisa.h"
-#include "vmx.h"
+#include "base/base.h"
+#include "control/control.h"
+#include "entry.h"
+#include "kvm/compat.h"
+#include "kvm/kvm.h"
+#include "kvm/vmx.h"
+#include "path/path.h"
+#include "tables/tables.h"
 
 struct call {
 	struct eh_vm *vm; /* NULL, as vcpu: a VM that nothing was granted */

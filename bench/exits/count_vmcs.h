@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* In the place of host/vmx.h in the benchmark's own build of the module: it counts. */
+/* In the place of host/kvm/vmx.h in the benchmark's own build of the module: it counts. */
 #ifndef ELISA_BENCH_COUNT_VMCS_H
 #define ELISA_BENCH_COUNT_VMCS_H
 
 #include <linux/atomic.h>
-#include <host/vmx.h>
+#include <host/kvm/vmx.h>
 
 extern atomic_long_t elisa_vmcs_reads, elisa_vmcs_writes;
 

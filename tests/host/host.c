@@ -17,8 +17,6 @@ WEAK unsigned int eh_default_suspend_us = 50000;
 WEAK unsigned int eh_max_suspend_us = 100000;
 WEAK unsigned int eh_default_max_pages = 600;
 WEAK unsigned int eh_calls_per_second = 1000;
-WEAK atomic64_t eh_counters[ELISA_COUNT_COUNT];
-struct workqueue_struct *eh_works;
 WEAK bool eh_invept_context = true;
 
 WEAK bool eh_cpu_leaks(void)
@@ -180,11 +178,11 @@ static void start_once(void)
 	started = true;
 	eh_tables_init();
 	eh_directory_init();
-	shim_assert(!eh_doorbell_init() && !eh_failure_init());
+	shim_assert(!eh_bells_init() && !eh_failure_init());
 	for (u32 slot = 0; slot < ELISA_SLOTS; slot++)
 		shim_assert(!eh_slot_prepare(slot));
 	atexit(eh_tables_exit);
-	atexit(eh_doorbell_exit);
+	atexit(eh_bells_exit);
 	atexit(eh_failure_exit);
 }
 

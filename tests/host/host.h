@@ -7,7 +7,12 @@
 #ifndef TESTS_HOST_H
 #define TESTS_HOST_H
 
-#include "elisa.h"
+#include "base/base.h"
+#include "control/control.h"
+#include "entry.h"
+#include "kvm/kvm.h"
+#include "path/path.h"
+#include "tables/tables.h"
 
 /* Guest-physical memory of each VM: gpa of page n, and pages by what is special about them. */
 #define RAM_PAGES 1024

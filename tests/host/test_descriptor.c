@@ -6,7 +6,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include "host.h"
-#include "../../host/descriptor.h"
+#include "../../host/path/descriptor.h"
 
 static const u8 legacy[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3};
 

@@ -73,7 +73,7 @@ static void the_context_outlives_the_detach(void **state)
 	assert_null(vcpu->slots[0]);
 	assert_int_equal(hooks_armed, 1);
 	vcpu->controls = false;
-	eh_vcpu_idle(vcpu);
+	eh_vm_work_soon(vcpu->vm);
 	shim_run_work();
 	assert_int_equal(hooks_armed, 0);
 }

@@ -6,7 +6,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "ept.h"
+#include "tables/ept.h"
 #include "host.h"
 #include "walk.h"
 

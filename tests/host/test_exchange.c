@@ -12,7 +12,7 @@
 #include <elisa/function.h>
 #undef elisa_ring
 
-#include "ept.h"
+#include "tables/ept.h"
 #include "host.h"
 #include "walk.h"
 

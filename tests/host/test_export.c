@@ -135,8 +135,8 @@ static void poison_is_spread_once(void **state)
 	export = list_entry(eh_exports.next, struct eh_export, all);
 	host_vcpu(GUEST)->inside = true;
 	export->poisoned = true;
-	eh_export_was_poisoned(export);
-	eh_export_was_poisoned(export);
+	eh_export_poisoned(export);
+	eh_export_poisoned(export);
 	before = shim_flushes;
 	shim_run_work();
 	assert_int_equal(shim_flushes, before + 1);

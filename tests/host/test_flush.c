@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "host.h"
+#include "path/switch.h"
 
 #define ROOT 0x7654000ULL
 #define CPU  3

@@ -6,7 +6,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include "host.h"
-#include "../../host/list.c"
+#include "../../host/path/list.c"
 
 #define LAM_U57 (1ULL << 61)
 #define LAM_U48 (1ULL << 62)

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include "host.h"
+#include "path/predicate.h"
 
 static struct kvm_vcpu *vcpu = &machines[GUEST].vcpu;
 

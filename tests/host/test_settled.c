@@ -7,7 +7,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include "host.h"
-#include "../../host/settled.h"
+#include "../../host/path/settled.h"
 
 atomic_t eh_poisonings;
 

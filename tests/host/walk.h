@@ -7,7 +7,7 @@
 #ifndef TESTS_WALK_H
 #define TESTS_WALK_H
 
-#include "ept.h"
+#include "tables/ept.h"
 
 #define REACH_MAX 200000
 

@@ -31,7 +31,7 @@ static void check_nothing_ran(const struct kvm_sregs *good, uint64_t object, uin
 
 int main(void)
 {
-	/* host/ept.h: code and APT pages, list, stack, exchange buffer, object; and offsets
+	/* host/tables/ept.h: code and APT pages, list, stack, exchange buffer, object; and offsets
 	 * of attackers' liking in them */
 	static const uint64_t offsets[] = {
 		0,

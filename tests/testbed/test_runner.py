@@ -95,7 +95,7 @@ class Complaints(unittest.TestCase):
         for line in ("BUG: KASAN: use-after-free in elisa_exit+0x10/0x20 [elisa]",
                      "BUG kmalloc-64 (Tainted: G    B   O     ): Poison overwritten",
                      "BUG: KCSAN: data-race in elisa_enter [elisa] / elisa_exit [elisa]",
-                     "UBSAN: array-index-out-of-bounds in host/list.c:12:3",
+                     "UBSAN: array-index-out-of-bounds in host/path/list.c:12:3",
                      "WARNING: possible circular locking dependency detected",
                      "INFO: trying to register non-static key.",
                      "turning off the locking correctness validator.",

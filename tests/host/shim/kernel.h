@@ -243,22 +243,35 @@ static inline void shim_assert_counter(s64 counter)
 	shim_assert(counter >= 0);
 }
 
-struct kref {
+typedef struct {
 	int count;
-};
-static inline void kref_init(struct kref *ref)
-{
-	ref->count = 1;
-}
-static inline void kref_get(struct kref *ref)
+} refcount_t;
+static inline void refcount_inc(refcount_t *ref)
 {
 	shim_assert(ref->count > 0);
 	ref->count++;
 }
+/* not the last one */
+static inline void refcount_dec(refcount_t *ref)
+{
+	shim_assert(ref->count > 1);
+	ref->count--;
+}
+struct kref {
+	refcount_t refcount;
+};
+static inline void kref_init(struct kref *ref)
+{
+	ref->refcount.count = 1;
+}
+static inline void kref_get(struct kref *ref)
+{
+	refcount_inc(&ref->refcount);
+}
 static inline void kref_put(struct kref *ref, void (*release)(struct kref *))
 {
-	shim_assert(ref->count > 0);
-	if (!--ref->count)
+	shim_assert(ref->refcount.count > 0);
+	if (!--ref->refcount.count)
 		release(ref);
 }
 #define THIS_MODULE	     NULL
@@ -595,7 +608,7 @@ static inline unsigned long __gfn_to_hva_memslot(const struct kvm_memory_slot *s
 	return slot->userspace_addr + (gfn - slot->base_gfn) * PAGE_SIZE;
 }
 
-/* ---- in the place of host/compat.h, which is about ftrace and kernel versions */
+/* ---- in the place of host/kvm/compat.h, which is about ftrace and kernel versions */
 #define ELISA_HOST_COMPAT_H
 #define EH_MEMORY_FAILURE_EVENT	   "memory_failure_event"
 #define EH_MEM_GUEST_MEMFD	   4u
@@ -603,7 +616,7 @@ static inline unsigned long __gfn_to_hva_memslot(const struct kvm_memory_slot *s
 #define eh_has_own_counters(kvm)   ((kvm)->own_counters)
 #define eh_pin_page(address, page) pin_user_pages(address, 1, FOLL_WRITE | FOLL_LONGTERM, page)
 
-/* ---- in the place of host/vmx.h: a VMCS that is an array */
+/* ---- in the place of host/kvm/vmx.h: a VMCS that is an array */
 #define ELISA_HOST_VMX_H
 #define SECONDARY_VM_EXEC_CONTROL	     0x401e
 #define CR4_GUEST_HOST_MASK		     0x6000

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The lowest layer: the module's data (objects.h), what the administrator sets, counters. It calls
+ * no other layer.
+ */
+#ifndef ELISA_HOST_BASE_H
+#define ELISA_HOST_BASE_H
+
+#include "base/objects.h"
+
+/* ---- registry.c */
+extern spinlock_t eh_registry;
+extern struct list_head eh_vms, eh_exports, eh_grants; /* eh_registry */
+
+extern struct workqueue_struct *eh_works; /* a work belongs to one tenant, and may sleep */
+extern atomic64_t eh_counters[ELISA_COUNT_COUNT];
+
+static inline void eh_count(enum elisa_counter counter)
+{
+	atomic64_inc(&eh_counters[counter]);
+}
+
+/* Refuses a request: what was wrong, and with which value. Returns @error. */
+static inline int eh_refuse(struct eh_refusal *refusal, int error, u32 why, u64 value)
+{
+	*refusal = (struct eh_refusal){.why = why, .value = value};
+	return error;
+}
+
+extern u8 eh_vcpu_filter[EH_FILTER_SIZE];
+extern DECLARE_HASHTABLE(eh_vcpus, 12); /* RCU; written under eh_registry */
+
+/* The vCPU's state or NULL. The caller is the vCPU's thread, and cannot be preempted. */
+static __always_inline struct eh_vcpu *eh_vcpu_lookup(struct kvm_vcpu *kvm_vcpu)
+{
+	struct eh_vcpu *vcpu;
+
+	hash_for_each_possible_rcu(eh_vcpus, vcpu, hash, (unsigned long)kvm_vcpu)
+		if (vcpu->kvm_vcpu == kvm_vcpu)
+			return vcpu;
+	return NULL;
+}
+
+/* The same for the vCPU's thread and for those that have its file open. */
+static __always_inline struct eh_vcpu *eh_vcpu_find(struct kvm_vcpu *kvm_vcpu)
+{
+	struct eh_vcpu *vcpu;
+
+	/* as good as rcu_read_lock(), and less to do in a preemptible kernel */
+	preempt_disable_notrace();
+	vcpu = eh_vcpu_lookup(kvm_vcpu);
+	preempt_enable_notrace();
+	return vcpu;
+}
+
+/* ---- settings.c */
+extern unsigned int eh_default_limit_us, eh_max_limit_us, eh_default_max_pages;
+extern unsigned int eh_default_suspend_us, eh_max_suspend_us;
+extern unsigned int eh_calls_per_second;
+bool eh_cpu_override(void);
+
+#endif

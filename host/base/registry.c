@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What is found by name, and who finds it. The control plane alone writes these lists. The hooks
+ * look a vCPU up in them without a lock.
+ */
+#include "base/base.h"
+
+DEFINE_SPINLOCK(eh_registry);
+LIST_HEAD(eh_vms);
+LIST_HEAD(eh_exports);
+LIST_HEAD(eh_grants);
+DEFINE_HASHTABLE(eh_vcpus, 12);
+/* For hook_entry.S: how many vCPUs that are set up share a byte. Written under eh_registry. */
+u8 eh_vcpu_filter[EH_FILTER_SIZE];
+struct workqueue_struct *eh_works;
+atomic64_t eh_counters[ELISA_COUNT_COUNT];

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory that guests donate to an export, at their attachment's place in the object area. The pages
+ * are in all attachments of the export until the donor's ends. Then one page of the host's takes
+ * their place, so that no call that still uses them faults, and only when no CPU remembers them are
+ * they let go.
+ *
+ * A donor's attachment that is shut takes no more memory. So the thread that ends the attachment
+ * finds all of it, run by run, and no lock is held for longer than one run takes.
+ */
+#include <linux/mm.h>
+#include <linux/nospec.h>
+#include <linux/slab.h>
+
+#include "base/base.h"
+#include "control/control.h"
+#include "kvm/kvm.h"
+#include "path/path.h"
+#include "tables/tables.h"
+
+/* May @a give so many pages more? Under export->lock, or for a first look. */
+static int check_room(struct eh_export *export, struct eh_attachment *a, u32 count,
+		      struct eh_refusal *refusal)
+{
+	u64 room;
+
+	if (a->place == ELISA_NO_PLACE)
+		return eh_refuse(refusal, -EINVAL, ELISA_WHY_NO_PLACE, a->place);
+	room = export->place_pages - READ_ONCE(a->donated) / PAGE_SIZE;
+	if (count > room)
+		return eh_refuse(refusal, -ENOSPC, ELISA_WHY_RANGE, room);
+	return 0;
+}
+
+/* The table entries of a run show its pages, or the sink. Under export->lock, tables in place. */
+static void show(struct eh_export *export, struct eh_run *run, bool sink)
+{
+	u32 i;
+
+	for (i = 0; i < run->count; i++)
+		eh_export_table_set(export, run->offset + (u64)i * PAGE_SIZE,
+				    sink ? __pa(export->sink) : page_to_phys(run->pages[i]),
+				    ELISA_PROT_READ | ELISA_PROT_WRITE);
+}
+
+/* Where the attachment's next page goes. Under export->lock, or for a first look. */
+static u64 next_offset(struct eh_export *export, struct eh_attachment *a)
+{
+	return export->places_offset + a->place * export->place_pages * PAGE_SIZE +
+	       READ_ONCE(a->donated);
+}
+
+/*
+ * The functions in its contexts learn how much it has donated, once each CPU has all of it: a
+ * function writes where it was told that it may.
+ */
+static void tell_contexts(struct eh_export *export, struct eh_attachment *a)
+{
+	struct eh_context *c;
+
+	spin_lock(&export->lock);
+	/* the last of several donations at once tells of all */
+	if (!--a->donating) {
+		spin_lock(&a->vm->lock);
+		list_for_each_entry(c, &a->contexts, node)
+			WRITE_ONCE(c->self->donated, a->donated);
+		spin_unlock(&a->vm->lock);
+	}
+	spin_unlock(&export->lock);
+}
+
+/*
+ * The pages go to the attachment's place. -EAGAIN: more tables have to be made ready. *@was_sink:
+ * CPUs may remember what was there. Under export->lock.
+ */
+static int donate_locked(struct eh_export *export, struct eh_attachment *a,
+			 struct elisa_hc_donate *in, struct eh_run *run, struct eh_ready *ready,
+			 bool *was_sink, struct eh_refusal *refusal)
+{
+	u64 length = (u64)run->count * PAGE_SIZE;
+	int r;
+
+	if (a->export != export || eh_attachment_is_shut(a))
+		return eh_refuse(refusal, -ENOENT, ELISA_WHY_NO_ATTACHMENT, in->slot);
+	r = check_room(export, a, run->count, refusal);
+	if (!r)
+		r = eh_refuse_failed(run->pages, run->count, in->gpa, refusal);
+	if (r)
+		return r;
+	run->offset = next_offset(export, a);
+	*was_sink = eh_export_tables_map(export, run->offset, length);
+	if (!eh_export_tables_make(export, run->offset, length, ready))
+		return -EAGAIN;
+	show(export, run, false);
+	list_add_tail(&run->node, &a->donations);
+	WRITE_ONCE(a->donated, a->donated + length);
+	a->donating++;
+	in->donated = a->donated / PAGE_SIZE;
+	return 0;
+}
+
+/* With the pages pinned: all of them, or none. */
+static int donate_pinned(struct eh_export *export, struct eh_attachment *a,
+			 struct elisa_hc_donate *in, struct eh_run *run, struct eh_refusal *refusal)
+{
+	struct eh_ready ready;
+	bool was_sink = false;
+	int r;
+
+	do {
+		if (!eh_ready_tables(export, next_offset(export, a), (u64)run->count * PAGE_SIZE,
+				     &ready))
+			return eh_refuse(refusal, -ENOMEM, ELISA_WHY_NO_MEMORY, 0);
+		spin_lock(&export->lock);
+		r = donate_locked(export, a, in, run, &ready, &was_sink, refusal);
+		spin_unlock(&export->lock);
+		eh_ready_free(&ready);
+	} while (r == -EAGAIN);
+	if (!r && was_sink)
+		eh_flush_export(export);
+	if (!r)
+		tell_contexts(export, a);
+	return r;
+}
+
+/* Without locks the pages are faulted in and pinned. */
+static int donate(struct eh_export *export, struct eh_attachment *a, struct kvm_vcpu *kvm_vcpu,
+		  struct elisa_hc_donate *in, struct eh_refusal *refusal)
+{
+	struct eh_vmm *vmm = a->vm->vmm;
+	u64 limit = eh_grant_max_pages(vmm, a->grant_id);
+	struct eh_run *run;
+	int r;
+
+	r = check_room(export, a, in->count, refusal);
+	if (r)
+		return r;
+	run = eh_run_new(in->count);
+	if (!run)
+		return eh_refuse(refusal, -ENOMEM, ELISA_WHY_NO_MEMORY, 0);
+	r = eh_guest_pin(vmm, limit, kvm_vcpu, in->gpa, in->count, run->pages, refusal);
+	if (r) {
+		kvfree(run);
+		return r;
+	}
+	r = donate_pinned(export, a, in, run, refusal);
+	if (r)
+		eh_run_free(vmm, run);
+	return r;
+}
+
+int eh_donate(struct eh_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_donate *in,
+	      struct eh_refusal *refusal)
+{
+	struct eh_attachment *a;
+	struct eh_export *export;
+	int r;
+
+	if (!in->count || in->count > ELISA_HC_DONATE_PAGES)
+		return eh_refuse(refusal, -EINVAL, in->count ? ELISA_WHY_FIELD : ELISA_WHY_NO_PAGES,
+				 in->count);
+	a = eh_attachment_in(vm, in->slot);
+	if (!a)
+		return eh_refuse(refusal, -ENOENT, ELISA_WHY_NO_ATTACHMENT, in->slot);
+	export = eh_attachment_export(a);
+	if (export) {
+		r = donate(export, a, kvm_vcpu, in, refusal);
+		eh_export_put(export);
+	} else {
+		r = eh_refuse(refusal, -ENOENT, ELISA_WHY_NO_ATTACHMENT, in->slot);
+	}
+	eh_attachment_put(a);
+	return r;
+}
+
+/*
+ * The next run of an attachment that is shut, taken out of all attachments, or NULL. Before the run
+ * is let go the caller flushes. An attachment leaves the export after its last run was taken, and
+ * the export's tables go after its last attachment has left.
+ */
+static struct eh_run *take_run(struct eh_export *export, struct eh_attachment *a)
+{
+	struct eh_run *run;
+
+	spin_lock(&export->lock);
+	run = list_first_entry_or_null(&a->donations, struct eh_run, node);
+	if (run) {
+		list_del(&run->node);
+		show(export, run, true);
+	}
+	spin_unlock(&export->lock);
+	return run;
+}
+
+/*
+ * The attachment is shut, and no CPU runs its contexts: its pages are in no attachment any more.
+ * @all_shut: the same is true of all attachments of the export, so no flush is needed.
+ */
+void eh_donations_end(struct eh_export *export, struct eh_attachment *a, bool all_shut)
+{
+	struct eh_run *run, *next;
+	LIST_HEAD(gone);
+
+	while ((run = take_run(export, a)))
+		list_add_tail(&run->node, &gone);
+	if (list_empty(&gone))
+		return;
+	if (!all_shut)
+		eh_flush_export(export);
+	list_for_each_entry_safe(run, next, &gone, node) {
+		list_del(&run->node);
+		eh_vmm_leave(a->vm->vmm, run);
+	}
+	/* another thread may have ended the attachment since its runs were taken */
+	eh_vmm_unpin_soon(a->vm->vmm);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* How the layer above says which hooks there are. */
+#ifndef ELISA_HOST_ARM_H
+#define ELISA_HOST_ARM_H
+
+#include "kvm/compat.h"
+
+/* A hook: @entry is called at @count of KVM's functions, which follow each other in their list. */
+struct eh_hook {
+	void (*entry)(void);
+	enum eh_hook_id first;
+	unsigned int count;
+	struct ftrace_ops ops;
+};
+
+struct eh_hooks {
+	struct eh_hook *hook;
+	unsigned int count;
+};
+
+int eh_arm_init(const struct eh_hooks *rare, const struct eh_hooks *path, unsigned long *sites);
+void eh_arm_exit(void);
+
+#endif

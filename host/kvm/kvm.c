@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KVM as the module calls it. Its functions are found by name when the module is loaded, after
+ * prototype.c has compared what they take and give back. No other file calls a function of KVM's
+ * that is not exported.
+ */
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/module.h>
+
+#include "base/base.h"
+#include "kvm/kvm.h"
+
+static const char *const names[] = EH_HOOK_NAMES;
+static const char *const called[] = EH_CALLED_NAMES;
+static unsigned long sites[EH_HOOKS]; /* where ftrace calls; const after init */
+static struct file *kvm_device;	      /* open, so that kvm_intel stays loaded */
+static struct {
+	unsigned long start, size;
+} run_ioctl; /* KVM_RUN's function; const after init */
+
+static int (*kvm_emulate)(struct kvm_vcpu *kvm_vcpu, void *code, int size);
+static int (*kvm_read)(struct kvm_vcpu *kvm_vcpu, gpa_t gpa, void *to, unsigned long size);
+static void (*kvm_queue)(struct kvm_vcpu *kvm_vcpu, unsigned int vector);
+static void (*kvm_mark_dirty)(struct kvm_vcpu *kvm_vcpu, gfn_t gfn);
+static bool (*kvm_get)(struct kvm *kvm);
+static void (*kvm_put)(struct kvm *kvm);
+
+/* KVM's own function, from its first byte; ftrace lets calls from this module pass. */
+#define ORIGINAL(id, type) ((type)(sites[id] - EH_SITE_OFFSET))
+
+/* vmx_handle_exit() for an exit whose cause has been dealt with. Passes our hook once more. */
+int eh_kvm_exit_handled(struct kvm_vcpu *kvm_vcpu)
+{
+	return ORIGINAL(EH_HOOK_HANDLE_EXIT, int (*)(struct kvm_vcpu *, unsigned long))(
+		kvm_vcpu, EXIT_FASTPATH_EXIT_HANDLED);
+}
+
+/* One instruction, whose first @size bytes (at most 15) these are. May sleep. */
+int eh_kvm_emulate(struct kvm_vcpu *kvm_vcpu, void *code, u32 size)
+{
+	return kvm_emulate(kvm_vcpu, code, size);
+}
+
+/* Guest memory as the vCPU sees it, ROM too, within a page. 0 or an errno; sleeps. */
+int eh_kvm_read(struct kvm_vcpu *kvm_vcpu, u64 gpa, void *to, u32 size)
+{
+	return kvm_read(kvm_vcpu, gpa, to, size);
+}
+
+/*
+ * By the guest's page tables, for a fetch; INVALID_GPA: it would fault. Not in nested guest mode.
+ */
+u64 eh_kvm_translate_fetch(struct kvm_vcpu *kvm_vcpu, u64 address, bool user)
+{
+	return eh_gva_to_gpa(kvm_vcpu, address, PFERR_FETCH_MASK | (user ? PFERR_USER_MASK : 0));
+}
+
+void eh_kvm_queue_ud(struct kvm_vcpu *kvm_vcpu)
+{
+	kvm_queue(kvm_vcpu, UD_VECTOR);
+}
+
+/* The module has written to this guest page. */
+void eh_kvm_mark_dirty(struct kvm_vcpu *kvm_vcpu, u64 gpa)
+{
+	kvm_mark_dirty(kvm_vcpu, gpa >> PAGE_SHIFT);
+}
+
+/* False: nobody uses this VM any more. Its memory must be there still. */
+bool eh_kvm_get(struct kvm *kvm)
+{
+	return kvm_get(kvm);
+}
+
+/* Perhaps the last reference: sleeps, and takes our locks. */
+void eh_kvm_put(struct kvm *kvm)
+{
+	kvm_put(kvm);
+}
+
+/*
+ * An edge at what the VMM has connected to this GSI: a pin of KVM's IOAPIC and PIC, or the MSI that
+ * an IOAPIC of its own has there; nothing else, since Xen's event channels may wait for the VMM's
+ * memory. As kvm_set_irq() does, which cannot be called by its address where IBT is on. Does not
+ * sleep.
+ */
+void eh_kvm_interrupt(struct kvm *kvm, u32 gsi)
+{
+	struct kvm_kernel_irq_routing_entry set[KVM_NR_IRQCHIPS], *entry;
+	struct kvm_irq_routing_table *table;
+	int index, n = 0;
+
+	index = srcu_read_lock(&kvm->irq_srcu);
+	table = srcu_dereference(kvm->irq_routing, &kvm->irq_srcu);
+	if (table && gsi < table->nr_rt_entries)
+		hlist_for_each_entry(entry, &table->map[gsi], link)
+			if (n < KVM_NR_IRQCHIPS && (entry->type == KVM_IRQ_ROUTING_IRQCHIP ||
+						    entry->type == KVM_IRQ_ROUTING_MSI))
+				set[n++] = *entry;
+	srcu_read_unlock(&kvm->irq_srcu, index);
+	for (index = 0; index < n; index++) {
+		set[index].set(&set[index], kvm, KVM_USERSPACE_IRQ_SOURCE_ID, 1, false);
+		set[index].set(&set[index], kvm, KVM_USERSPACE_IRQ_SOURCE_ID, 0, false);
+	}
+}
+
+static void *function_at(const unsigned long *at, enum eh_called_id id)
+{
+	unsigned long function = at[id] - EH_SITE_OFFSET;
+
+	/* with IBT, a function that is called by address must begin with ENDBR */
+	if (eh_lacks_endbr(function)) {
+		pr_err("\"%s\" of this KVM cannot be called by address (IBT)\n", called[id]);
+		return NULL;
+	}
+	return (void *)function;
+}
+
+/* KVM_RUN: of all callers of vcpu_load() the one that does not look at the vCPU's state. */
+static int find_run_ioctl(unsigned long site)
+{
+	run_ioctl.start = site;
+	run_ioctl.size = eh_symbol_size(site);
+	if (run_ioctl.size)
+		return 0;
+	pr_err("the size of \"%s\" is unknown: this kernel has no kallsyms\n",
+	       called[EH_CALLED_RUN_IOCTL]);
+	return -ENOENT;
+}
+
+static int find_functions(void)
+{
+	unsigned long at[EH_CALLED];
+	int r;
+
+	r = eh_symbols_find(sites, names, EH_HOOKS);
+	if (!r)
+		r = eh_symbols_find(at, called, EH_CALLED);
+	if (!r)
+		r = find_run_ioctl(at[EH_CALLED_RUN_IOCTL]);
+	if (r)
+		return r;
+	kvm_emulate = function_at(at, EH_CALLED_EMULATE);
+	kvm_queue = function_at(at, EH_CALLED_QUEUE_EXCEPTION);
+	kvm_mark_dirty = function_at(at, EH_CALLED_MARK_DIRTY);
+	kvm_get = function_at(at, EH_CALLED_GET);
+	kvm_put = function_at(at, EH_CALLED_PUT);
+	kvm_read = function_at(at, EH_CALLED_READ);
+	return kvm_emulate && kvm_queue && kvm_mark_dirty && kvm_get && kvm_put && kvm_read ?
+		       0 :
+		       -ENOENT;
+}
+
+unsigned long *eh_kvm_sites(void)
+{
+	return sites;
+}
+
+/* Is it in the function of KVM_RUN, the one caller of vcpu_load() that looks at no state? */
+bool eh_kvm_is_run_ioctl(unsigned long address)
+{
+	return address - run_ioctl.start < run_ioctl.size;
+}
+
+int eh_kvm_init(void)
+{
+	int r;
+
+	/* an open /dev/kvm is what keeps kvm_intel from being unloaded */
+	kvm_device = filp_open("/dev/kvm", O_RDWR, 0);
+	if (IS_ERR(kvm_device)) {
+		pr_err("cannot open /dev/kvm (%ld): load kvm_intel first\n", PTR_ERR(kvm_device));
+		return PTR_ERR(kvm_device);
+	}
+	r = eh_prototypes_check();
+	if (!r)
+		r = find_functions();
+	if (r)
+		fput(kvm_device);
+	return r;
+}
+
+void eh_kvm_exit(void)
+{
+	fput(kvm_device);
+}

@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A call that is interrupted or ends before its return: how it is put aside, and what KVM,
+ * the VMM and the guest see then. Nothing of the function's registers may be in that.
+ */
+#include <asm/fpu/api.h>
+#include <asm/fpu/types.h>
+#include <asm/fpu/xcr.h>
+#include <asm/fpu/xstate.h>
+#include <asm/kvm_vcpu_regs.h>
+
+#include "kvm/compat.h"
+#include "path/switch.h"
+
+#define CS_RIGHTS_USER 0xa0fb /* present, ring 3, code, 64-bit */
+#define SS_RIGHTS_USER 0xc0f3 /* present, ring 3, data */
+#define FCW_INITIAL    0x37f
+#define RFLAGS_KEPT    (X86_EFLAGS_IF | X86_EFLAGS_IOPL | X86_EFLAGS_ID)
+
+/* Exports poisoned so far: a vCPU that enters sees from it that its list may be stale. The
+ * work behind eh_export_poisoned() is for those that are inside. */
+atomic_t eh_poisonings;
+
+/* KVM caches these VMCS fields; we have changed them behind its back. */
+void eh_forget_cached_registers(struct kvm_vcpu *kvm_vcpu)
+{
+	EH_CACHED(kvm_vcpu->arch.regs_avail) &= ~(EH_CACHED_WRITTEN | EH_CACHED_REST);
+	EH_CACHED(kvm_vcpu->arch.regs_dirty) &= ~EH_CACHED_WRITTEN;
+}
+
+void eh_set_rip(struct kvm_vcpu *kvm_vcpu, u64 rip)
+{
+	vmcs_set(GUEST_RIP, rip);
+	eh_forget_cached_registers(kvm_vcpu);
+}
+
+/* Where the caller's stack was: gate-in has not left it yet, strict keeps it in the data
+ * page, trusted at the top of the sub stack. */
+static u64 caller_rsp(struct eh_context *c, enum eh_where where)
+{
+	u64 rsp;
+
+	if (where == EH_IN_DOUBT)
+		return 0;
+	if (where == EH_IN_GATE_IN)
+		return vmcs_get(GUEST_RSP);
+	if (c->attachment->mode == ELISA_MODE_TRUSTED)
+		return *(u64 *)(c->stack[ELISA_STACK_PAGES - 1] + PAGE_SIZE - 8);
+	memcpy(&rsp, c->data + ELISA_RSP_SLOT(c->attachment->slot), sizeof(rsp));
+	return rsp;
+}
+
+/*
+ * Whose call ends in context @c? In a gate context outside of its own code page nobody is
+ * who came in through a stub: a function used VMFUNC to get from its sub context, whose
+ * entry is armed still, into another slot's gate. That must not give it the choice of its
+ * caller's stack. If more than one could have done it, there is no stack to go on with.
+ */
+struct eh_context *eh_caller_of(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where *where)
+{
+	struct eh_context *caller = c, *other;
+	int slot;
+
+	if (*where == EH_IN_SUB || vmcs_get(GUEST_RIP) - eh_code_address(c) < PAGE_SIZE)
+		return c;
+	for_each_set_bit(slot, vcpu->used, ELISA_SLOTS) {
+		other = vcpu->slots[slot];
+		if (READ_ONCE(vcpu->list[ELISA_INDEX_SUB(slot)]) != other->eptp[EH_IN_SUB])
+			continue;
+		*where = *where == EH_IN_GATE_IN || *where == EH_IN_GATE_OUT ? EH_IN_SUB :
+									       EH_IN_DOUBT;
+		caller = other;
+	}
+	return caller;
+}
+
+/* Events that the call itself caused die with it; NMIs and interrupts are not its own. */
+void eh_drop_events(struct kvm_vcpu *kvm_vcpu)
+{
+	kvm_vcpu->arch.exception.pending = false;
+	kvm_vcpu->arch.exception.injected = false;
+	if (kvm_vcpu->arch.interrupt.soft)
+		kvm_vcpu->arch.interrupt.injected = false;
+}
+
+/* The vCPU as after the end of the call with @error. Under vcpu->lock, VMCS loaded. */
+void eh_show_end(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where,
+		 enum elisa_call_error error)
+{
+	struct kvm_vcpu *kvm_vcpu = vcpu->kvm_vcpu;
+	u64 rsp = caller_rsp(c, where);
+	struct eh_attachment *a = c->attachment;
+
+	memset(kvm_vcpu->arch.regs, 0, 16 * sizeof(kvm_vcpu->arch.regs[0]));
+	kvm_vcpu->arch.regs[VCPU_REGS_RDX] = (long)error;
+	vmcs_set(GUEST_RIP, eh_code_address(c) + ELISA_ERROR_RETURN(a->slot));
+	vmcs_set(GUEST_RSP, rsp);
+	vmcs_set(GUEST_RFLAGS, X86_EFLAGS_FIXED | (vmcs_get(GUEST_RFLAGS) & RFLAGS_KEPT));
+	vmcs_set(GUEST_INTERRUPTIBILITY_INFO,
+		 vmcs_get(GUEST_INTERRUPTIBILITY_INFO) &
+			 ~(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
+	vmcs_set(GUEST_PENDING_DBG_EXCEPTIONS, 0);
+	vmcs_set(GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
+	if (!eh_in_user64()) {
+		vmcs_set(GUEST_CS_SELECTOR, a->user_cs);
+		vmcs_set(GUEST_CS_BASE, 0);
+		vmcs_set(GUEST_CS_LIMIT, ~0u);
+		vmcs_set(GUEST_CS_AR_BYTES, CS_RIGHTS_USER);
+		vmcs_set(GUEST_SS_SELECTOR, a->user_ss);
+		vmcs_set(GUEST_SS_BASE, 0);
+		vmcs_set(GUEST_SS_LIMIT, ~0u);
+		vmcs_set(GUEST_SS_AR_BYTES, SS_RIGHTS_USER);
+		vmcs_set(GUEST_RFLAGS, X86_EFLAGS_FIXED | X86_EFLAGS_IF);
+	}
+	vmcs_set(EPT_POINTER, vcpu->default_eptp);
+	vcpu->trap = false;
+	eh_list_reset(vcpu);
+	eh_forget_cached_registers(kvm_vcpu);
+}
+
+/*
+ * XSTATE_BV is 0: XRSTOR puts each component into its initial state. FXRSTOR loads the same values.
+ */
+static const struct {
+	u16 fcw;
+	u8 legacy[22];
+	u32 mxcsr;
+	u8 rest[576 - 28];
+} __aligned(64) initial_state = {.fcw = FCW_INITIAL, .mxcsr = MXCSR_DEFAULT};
+
+/*
+ * A function's vector, mask, tile and x87 registers must not outlive its aborted call. They may
+ * be in the CPU, in KVM's memory (guest_fpu), or in both: a thread that is preempted saves
+ * them, and takes the CPU's copy for valid if it finds it again. Two places tell which it is:
+ *
+ *   the entry hook      IRQs are off and KVM has loaded what was in memory: they are in the CPU
+ *   another ioctl       no KVM_RUN is under way, which ends with saving them: they are in memory
+ *
+ * An exit hook is neither: it leaves `scrub` to the one of the two that comes first. PKRU and
+ * supervisor state (XSS) are the guest's own: ring 3 cannot change the second, and the guarded
+ * stub puts the first back.
+ */
+void eh_scrub_registers(struct eh_vcpu *vcpu)
+{
+	u64 mask = xgetbv(XCR_XFEATURE_ENABLED_MASK) & ~(u64)XFEATURE_MASK_PKRU;
+
+	/* first without a mask: XCR0 may be the guest's, and legacy SSE does not ask it */
+	asm volatile("fxrstor64 %0" : : "m"(initial_state));
+	asm volatile("xrstor64 %0" : : "m"(initial_state), "a"((u32)mask), "d"((u32)(mask >> 32)));
+	vcpu->scrub = false;
+}
+
+static void scrub_memory(struct fpstate *fpstate)
+{
+	fpstate->regs.xsave.header.xfeatures &= XFEATURE_MASK_PKRU | XFEATURE_MASK_SUPERVISOR_ALL;
+	fpstate->regs.xsave.i387.mxcsr = MXCSR_DEFAULT;
+}
+
+/*
+ * XSAVE does not write a component that is in its initial state, and KVM_GET_FPU shows
+ * the memory nevertheless: as it was when an exit interrupted a function.
+ */
+static void forget_stale_state(struct fpstate *fpstate)
+{
+	struct xregs_state *xsave = &fpstate->regs.xsave;
+
+	if (!(xsave->header.xfeatures & XFEATURE_MASK_FP)) {
+		memset(&xsave->i387, 0, offsetof(struct fxregs_state, mxcsr));
+		memset(xsave->i387.st_space, 0, sizeof(xsave->i387.st_space));
+		xsave->i387.cwd = FCW_INITIAL;
+	}
+	if (!(xsave->header.xfeatures & XFEATURE_MASK_SSE))
+		memset(xsave->i387.xmm_space, 0, sizeof(xsave->i387.xmm_space));
+}
+
+/*
+ * The same before nobody looks at the vCPU's ioctls any more. Its registers are live, and
+ * are what the memory gets: XSAVE may leave out what it believes to be there.
+ */
+void eh_forget_saved_state(struct kvm_vcpu *kvm_vcpu)
+{
+	struct fxregs_state *saved = &kvm_vcpu->arch.guest_fpu.fpstate->regs.fxsave, now;
+
+	asm volatile("fxsave64 %0" : "=m"(now));
+	memcpy(saved, &now, offsetof(struct fxregs_state, mxcsr));
+	memcpy(saved->st_space, now.st_space, sizeof(now.st_space));
+	memcpy(saved->xmm_space, now.xmm_space, sizeof(now.xmm_space));
+}
+
+bool eh_leaves_vector_state(struct eh_context *c)
+{
+	return !(c->attachment->export_flags & ELISA_EXPORT_GENERAL_REGS);
+}
+
+/* Counts and tells the manager of a call that did not come to its end. */
+void eh_call_aborted(struct eh_context *c, enum elisa_call_error error)
+{
+	struct eh_attachment *a = c->attachment;
+	bool evicted = error == ELISA_CALL_TIMEOUT || error == ELISA_CALL_REVOKED;
+	struct elisa_event event = {
+		.type = evicted ? ELISA_EVENT_EVICT : ELISA_EVENT_ABORT,
+		.export_id = a->export_id,
+		.attachment = a->number,
+		.value = error,
+		.vcpu = c->self->vcpu,
+	};
+
+	switch (error) {
+	case ELISA_CALL_FAULT:
+		eh_count(ELISA_COUNT_FAULTS);
+		break;
+	case ELISA_CALL_FORBIDDEN:
+		eh_count(ELISA_COUNT_FORBIDDEN);
+		break;
+	case ELISA_CALL_TIMEOUT:
+		eh_count(ELISA_COUNT_TIMEOUTS);
+		break;
+	case ELISA_CALL_REVOKED:
+		eh_count(ELISA_COUNT_REVOKED);
+		break;
+	case ELISA_CALL_VMM:
+		eh_count(ELISA_COUNT_VMM_ENDED);
+		break;
+	default:
+		break; /* ELISA_CALL_CLOSED: counted when VMFUNC was shut off */
+	}
+	atomic64_inc(&a->aborts);
+	/* the export is not freed before its contexts are revoked, under this lock */
+	if (!c->revoked)
+		atomic64_inc(&a->export->aborts);
+	if ((a->export_flags & ELISA_EXPORT_POISON) && !c->revoked) {
+		/* once: the work sends interrupts to all that are attached */
+		if (!xchg(&a->export->poisoned, true)) {
+			atomic_inc(&eh_poisonings);
+			eh_export_poisoned(a->export);
+		}
+	}
+	/* before the vCPU runs again */
+	WRITE_ONCE(c->self->aborts, c->self->aborts + 1);
+	event.aborts = c->self->aborts;
+	if (eh_event_put(a->events, event))
+		WRITE_ONCE(c->reported, event.aborts);
+}
+
+/* A call has come to its end: the next one has all its time. */
+void eh_forget_time(struct eh_vcpu *vcpu)
+{
+	vcpu->stash.cycles = 0;
+	vcpu->stash.suspended = 0;
+	vcpu->stash.watched = false;
+	vcpu->entry_tsc = 0;
+}
+
+/* Ends the call in @c with @error, or as the host has ended it already. */
+void eh_end_call(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where,
+		 enum elisa_call_error error)
+{
+	eh_show_end(vcpu, c, where, c->ended ?: error);
+	vcpu->scrub |= eh_leaves_vector_state(c);
+	eh_forget_time(vcpu);
+	kvm_make_request(KVM_REQ_EVENT, vcpu->kvm_vcpu);
+	if (!c->ended)
+		eh_call_aborted(c, error);
+	c->ended = ELISA_CALL_OK;
+}
+
+void eh_stash_shown(struct eh_stash *stash)
+{
+	stash->shown.rip = vmcs_get(GUEST_RIP);
+	stash->shown.rsp = vmcs_get(GUEST_RSP);
+	stash->shown.rflags = vmcs_get(GUEST_RFLAGS);
+	stash->shown.cr0 = vmcs_get(GUEST_CR0);
+	stash->shown.cr3 = vmcs_get(GUEST_CR3);
+	stash->shown.cr4 = vmcs_get(GUEST_CR4);
+	stash->shown.fs_base = vmcs_get(GUEST_FS_BASE);
+	stash->shown.gs_base = vmcs_get(GUEST_GS_BASE);
+	stash->shown.cs = vmcs_get(GUEST_CS_SELECTOR);
+	stash->shown.ss = vmcs_get(GUEST_SS_SELECTOR);
+	stash->shown.cs_ar = vmcs_get(GUEST_CS_AR_BYTES);
+	stash->shown.ss_ar = vmcs_get(GUEST_SS_AR_BYTES);
+}
+
+/* Puts the call aside; KVM sees its end from here on. Under vcpu->lock. */
+void eh_stash_call(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where, u64 eptp,
+		   u64 rip, u64 rflags)
+{
+	struct eh_stash *stash = &vcpu->stash;
+	u32 slot = c->attachment->slot;
+	bool trap = vcpu->trap;
+
+	memcpy(stash->regs, vcpu->kvm_vcpu->arch.regs, sizeof(stash->regs));
+	stash->active = true;
+	stash->touched = false;
+	stash->vector = eh_leaves_vector_state(c);
+	stash->context = c;
+	stash->eptp = eptp;
+	stash->rip = rip;
+	stash->rsp = vmcs_get(GUEST_RSP);
+	stash->rflags = rflags;
+	stash->interruptibility = vmcs_get(GUEST_INTERRUPTIBILITY_INFO);
+	stash->armed = vcpu->list[ELISA_INDEX_SUB(slot)] == c->eptp[EH_IN_SUB];
+	stash->gate_open = vcpu->list[ELISA_INDEX_GATE_IN(slot)] == c->eptp[EH_IN_GATE_IN];
+	if (vcpu->entry_tsc)
+		stash->cycles += rdtsc() - vcpu->entry_tsc;
+	vcpu->entry_tsc = 0;
+	stash->since = ktime_get_mono_fast_ns();
+	stash->suspended += eh_held_before_hook(vcpu, stash->since);
+	eh_show_end(vcpu, c, where, ELISA_CALL_VMM);
+	if (trap)
+		eh_trap_return(vcpu); /* what was held back still is */
+	eh_stash_shown(stash);
+	eh_count(ELISA_COUNT_EXITS_IN_CONTEXT);
+}
+
+/* The context is about to be freed: its interrupted call will end at the next entry. */
+void eh_stash_orphan(struct eh_vcpu *vcpu, struct eh_context *context)
+{
+	if (vcpu->stash.active && vcpu->stash.context == context) {
+		if (!context->ended)
+			eh_call_aborted(context, ELISA_CALL_REVOKED);
+		vcpu->stash.context = NULL;
+	}
+}
+
+/* Its state may be another one at the next entry. The thread has the vCPU's mutex. */
+void eh_vcpu_unsettle(struct eh_vcpu *vcpu)
+{
+	vcpu->settled = false;
+	vcpu->quiet = false;
+}
+
+/* KVM resets the vCPU: an interrupted call ends, and it must be set up anew. */
+void eh_vcpu_was_reset(struct eh_vcpu *vcpu)
+{
+	unsigned long flags;
+
+	eh_vcpu_unsettle(vcpu);
+	raw_spin_lock_irqsave(&vcpu->lock, flags);
+	vcpu->synced = false;
+	vcpu->stash.touched = true;
+	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
+}
+
+/*
+ * The VMM asks for or changes the vCPU's state: a suspended call ends. Vector registers are in
+ * KVM's memory (the vCPU's mutex is held, so no KVM_RUN is under way) and are cleared there.
+ * What the VMM puts there instead stays.
+ */
+void eh_vcpu_touched(struct eh_vcpu *vcpu)
+{
+	struct fpstate *fpstate = vcpu->kvm_vcpu->arch.guest_fpu.fpstate;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&vcpu->lock, flags);
+	if (vcpu->stash.active) {
+		vcpu->stash.touched = true;
+		vcpu->scrub |= vcpu->stash.vector;
+		vcpu->stash.vector = false;
+	}
+	if (vcpu->scrub)
+		scrub_memory(fpstate);
+	vcpu->scrub = false;
+	forget_stale_state(fpstate);
+	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
+}

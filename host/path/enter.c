@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The last things before an entry of a vCPU that is set up: the entry predicate, the list, and
+ * whether a call that was put aside goes on. IRQs are off here; nothing may sleep.
+ */
+#include <asm/kvm_vcpu_regs.h>
+
+#include "kvm/compat.h"
+#include "path/predicate.h"
+#include "path/switch.h"
+
+/* Has anything changed of what was shown in the stash's place? */
+static bool shown_untouched(struct eh_vcpu *vcpu)
+{
+	const struct eh_stash *stash = &vcpu->stash;
+	struct kvm_vcpu *kvm_vcpu = vcpu->kvm_vcpu;
+	struct eh_stash now;
+	int i;
+
+	if (stash->touched || (EH_CACHED(kvm_vcpu->arch.regs_dirty) & EH_CACHED_WRITTEN))
+		return false;
+	for (i = 0; i < 16; i++)
+		if (i != VCPU_REGS_RSP && i != VCPU_REGS_RDX && kvm_vcpu->arch.regs[i])
+			return false;
+	if (kvm_vcpu->arch.regs[VCPU_REGS_RDX] != (unsigned long)(long)ELISA_CALL_VMM)
+		return false;
+	/* an event is about to be delivered to what is shown: that is the truth now */
+	if ((vmcs_get(VM_ENTRY_INTR_INFO_FIELD) & INTR_INFO_VALID) ||
+	    kvm_vcpu->arch.exception.pending || kvm_vcpu->arch.exception.injected ||
+	    kvm_vcpu->arch.interrupt.injected || kvm_vcpu->arch.nmi_injected)
+		return false;
+	memset(&now.shown, 0, sizeof(now.shown));
+	eh_stash_shown(&now);
+	return !memcmp(&now.shown, &stash->shown, sizeof(now.shown));
+}
+
+static enum elisa_call_error may_resume(struct eh_vcpu *vcpu, bool open)
+{
+	struct eh_stash *stash = &vcpu->stash;
+	u64 limit, suspended_limit;
+
+	if (!stash->context)
+		return ELISA_CALL_REVOKED;
+	if (stash->context->ended)
+		return stash->context->ended;
+	if (stash->context->revoked)
+		return ELISA_CALL_REVOKED;
+	if (!open)
+		return ELISA_CALL_CLOSED;
+	limit = stash->context->attachment->limit_cycles;
+	stash->suspended += eh_time_since(stash->since, ktime_get_mono_fast_ns());
+	suspended_limit = stash->context->attachment->suspend_ns;
+	if (stash->watched && (stash->cycles >= limit || stash->suspended >= suspended_limit))
+		return ELISA_CALL_TIMEOUT;
+	/*
+	 * Several short calls look like one long one if every exit happens to fall into one: from
+	 * half of either limit on, the return is made to exit, which starts anew.
+	 */
+	if (stash->cycles >= limit / 2 || stash->suspended >= suspended_limit / 2) {
+		stash->watched = true;
+		eh_trap_return(vcpu);
+	}
+	return ELISA_CALL_OK;
+}
+
+static void resume_call(struct eh_vcpu *vcpu)
+{
+	struct eh_stash *stash = &vcpu->stash;
+	struct eh_context *c = stash->context;
+	u32 slot = c->attachment->slot;
+
+	memcpy(vcpu->kvm_vcpu->arch.regs, stash->regs, sizeof(stash->regs));
+	vmcs_set(GUEST_RIP, stash->rip);
+	vmcs_set(GUEST_RSP, stash->rsp);
+	vmcs_set(GUEST_RFLAGS, stash->rflags);
+	vmcs_set(GUEST_INTERRUPTIBILITY_INFO, stash->interruptibility);
+	vmcs_set(EPT_POINTER, stash->eptp);
+	eh_forget_cached_registers(vcpu->kvm_vcpu);
+	/* as the gate had left them: gate-in shut, so that sub cannot go back into it */
+	if (stash->armed)
+		vcpu->list[ELISA_INDEX_SUB(slot)] = c->eptp[EH_IN_SUB];
+	if (!stash->gate_open)
+		vcpu->list[ELISA_INDEX_GATE_IN(slot)] = c->eptp[EH_IN_GATE_IN] & ~INVALID_BITS;
+	stash->active = false;
+	vcpu->entry_tsc = rdtsc();
+	eh_count(ELISA_COUNT_RESUMED);
+}
+
+/* KVM has looked at its requests already: an IPI to ourselves makes it look again. */
+static void request_events_at_entry(struct kvm_vcpu *kvm_vcpu)
+{
+	kvm_make_request(KVM_REQ_EVENT, kvm_vcpu);
+	eh_interrupt_self();
+}
+
+/* What is shown stays; it only has to say the right reason. */
+static void end_stashed(struct eh_vcpu *vcpu, enum elisa_call_error error)
+{
+	struct eh_stash *stash = &vcpu->stash;
+	unsigned long *rdx = &vcpu->kvm_vcpu->arch.regs[VCPU_REGS_RDX];
+
+	if (error != ELISA_CALL_VMM && *rdx == (unsigned long)(long)ELISA_CALL_VMM)
+		*rdx = (long)error;
+	if (stash->vector)
+		eh_scrub_registers(vcpu);
+	if (stash->context && !stash->context->ended)
+		eh_call_aborted(stash->context, error);
+	if (stash->context)
+		stash->context->ended = ELISA_CALL_OK;
+	stash->active = false;
+	eh_forget_time(vcpu);
+	vcpu->trap = false;
+	eh_list_reset(vcpu);
+	request_events_at_entry(vcpu->kvm_vcpu);
+}
+
+/*
+ * While VMFUNC is on the guest changes no bit of CR4 that the predicate is about without an exit.
+ */
+static void watch_cr4(void)
+{
+	u64 mask = vmcs_get(CR4_GUEST_HOST_MASK), more = eh_watched_cr4() & ~mask;
+
+	if (!more)
+		return;
+	vmcs_set(CR4_READ_SHADOW,
+		 (vmcs_get(CR4_READ_SHADOW) & ~more) | (vmcs_get(GUEST_CR4) & more));
+	vmcs_set(CR4_GUEST_HOST_MASK, mask | more);
+}
+
+/* VMFUNC and descriptor-table exiting on or off, as the VMCS may have lost them. */
+static void set_controls(struct eh_vcpu *vcpu, bool on)
+{
+	const u64 ours = SECONDARY_EXEC_ENABLE_VMFUNC | SECONDARY_EXEC_DESC;
+	u64 secondary;
+
+	if (!on) {
+		if (vcpu->enabled) {
+			vmcs_set(EH_VMCS_FUNCTION_CONTROL, 0);
+			vcpu->enabled = false;
+			eh_count(ELISA_COUNT_CLOSED);
+		}
+		if (!bitmap_empty(vcpu->used, ELISA_SLOTS))
+			return;
+		/* nobody is left who handles these exits: KVM would warn of VMFUNC's */
+		if (vcpu->controls) {
+			secondary = vmcs_get(SECONDARY_VM_EXEC_CONTROL) &
+				    ~(u64)SECONDARY_EXEC_ENABLE_VMFUNC;
+			if (boot_cpu_has(X86_FEATURE_UMIP) ||
+			    !(vcpu->kvm_vcpu->arch.cr4 & X86_CR4_UMIP))
+				secondary &= ~(u64)SECONDARY_EXEC_DESC;
+			vmcs_set(SECONDARY_VM_EXEC_CONTROL, secondary);
+			vmcs_set(CR4_GUEST_HOST_MASK,
+				 ~(u64)vcpu->kvm_vcpu->arch.cr4_guest_owned_bits);
+			eh_forget_saved_state(vcpu->kvm_vcpu);
+			vcpu->controls = false;
+		}
+		eh_vm_work_soon(vcpu->vm);
+		return;
+	}
+	vcpu->controls = true;
+	watch_cr4();
+	secondary = vmcs_get(SECONDARY_VM_EXEC_CONTROL);
+	vcpu->seen.secondary = secondary | ours;
+	if ((secondary & ours) != ours)
+		vmcs_set(SECONDARY_VM_EXEC_CONTROL, secondary | ours);
+	if (!vcpu->enabled) {
+		vmcs_set(EH_VMCS_EPTP_LIST, __pa(vcpu->list));
+		vmcs_set(EH_VMCS_FUNCTION_CONTROL, EH_VMFUNC_EPTP_SWITCHING);
+		/* another root may have been loaded while nobody looked */
+		invvpid_single(vmcs_get(VIRTUAL_PROCESSOR_ID));
+		vcpu->enabled = true;
+	}
+}
+
+/* A fast path of KVM re-enters without the exit hook: the VMCS still is in the call. */
+static void reentered(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where, bool open)
+{
+	enum elisa_call_error error = c->revoked ? ELISA_CALL_REVOKED : ELISA_CALL_CLOSED;
+
+	u64 *in = &vcpu->list[ELISA_INDEX_GATE_IN(c->attachment->slot)];
+	u64 *sub = &vcpu->list[ELISA_INDEX_SUB(c->attachment->slot)];
+	u64 kept_in = *in, kept_sub = *sub;
+
+	if (open && !c->revoked) {
+		if (!vcpu->stale)
+			return;
+		/* other slots' entries may be stale; this one's are the running call's */
+		eh_list_reset(vcpu);
+		*in = kept_in;
+		*sub = kept_sub;
+		return;
+	}
+	c = eh_caller_of(vcpu, c, &where);
+	eh_end_call(vcpu, c, where, error);
+}
+
+/* The predicate's answer, and what it was about. */
+static bool is_open(struct eh_vcpu *vcpu)
+{
+	vcpu->seen.allow_pcid = READ_ONCE(vcpu->vm->allow_pcid);
+	vcpu->seen.efer = vcpu->kvm_vcpu->arch.efer;
+	return vcpu->synced && !bitmap_empty(vcpu->used, ELISA_SLOTS) &&
+	       eh_predicate(vcpu->kvm_vcpu, vcpu->seen.allow_pcid) == ELISA_OK;
+}
+
+/* A call that is put aside goes on, or it ends. */
+static void decide_stashed(struct eh_vcpu *vcpu, bool open)
+{
+	enum elisa_call_error error = may_resume(vcpu, open);
+
+	if (error == ELISA_CALL_OK && !shown_untouched(vcpu))
+		error = ELISA_CALL_VMM;
+	if (error == ELISA_CALL_OK)
+		resume_call(vcpu);
+	else
+		end_stashed(vcpu, error);
+}
+
+/*
+ * Last thing before an entry that is not as the last one was. IRQs and preemption are off, the
+ * VMCS is loaded.
+ */
+void eh_vm_enter(struct eh_vcpu *vcpu)
+{
+	struct kvm_vcpu *kvm_vcpu = vcpu->kvm_vcpu;
+	struct eh_context *c;
+	enum eh_where where;
+	u64 eptp;
+	bool open;
+
+	vcpu->settled = false;
+	if (vcpu->scrub)
+		eh_scrub_registers(vcpu);
+	/* not every exit comes to the exit hook: KVM takes some of them to the VMM at once */
+	vcpu->inside = false;
+	if (!vcpu->list || (kvm_vcpu->arch.hflags & HF_GUEST_MASK)) {
+		vcpu->quiet = false;
+		return;
+	}
+	vcpu->inside = true;
+	vcpu->entries++;
+	eh_forget(vcpu);
+	/* system management mode is no long mode, but comes back to it */
+	if (!(kvm_vcpu->arch.efer & EFER_LMA) && !eh_in_smm(kvm_vcpu))
+		vcpu->synced = false;
+	open = is_open(vcpu);
+	if (vcpu->poisonings != atomic_read(&eh_poisonings)) {
+		vcpu->poisonings = atomic_read(&eh_poisonings);
+		vcpu->stale = true;
+	}
+	eptp = vmcs_get(EPT_POINTER);
+	c = eptp == vcpu->default_eptp ? NULL : eh_context_of(vcpu, eptp, &where);
+	if (c)
+		reentered(vcpu, c, where, open);
+	else
+		eh_set_default(vcpu, eptp);
+	if (vcpu->stale && !c)
+		eh_list_reset(vcpu);
+	if (vcpu->stash.active) {
+		decide_stashed(vcpu, open);
+	} else if (vcpu->trap && !c) {
+		vcpu->trap = false;
+		eh_set_default(vcpu, eptp);
+	}
+	/* another root than the guest itself loaded: KVM flushed only its own context */
+	if (vcpu->enabled && !vcpu->quiet && vmcs_get(GUEST_CR3) != vcpu->exit_cr3)
+		invvpid_single(vmcs_get(VIRTUAL_PROCESSOR_ID));
+	vcpu->exit_cr3 = EH_NO_ROOT;
+	vcpu->quiet = true;
+	set_controls(vcpu, open);
+	if (vcpu->enabled && !vcpu->watching)
+		eh_watch_start(vcpu);
+	/* entry_tsc: a call goes on */
+	vcpu->settled = open && !c && !vcpu->entry_tsc && !vcpu->trap && !vcpu->ended;
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The event queue of a manager VM: attach, detach, abort, evict. Called from the exit
+ * path with IRQs off, so it never sleeps; a full queue loses events and says how many.
+ */
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+
+#include "base/base.h"
+#include "path/path.h"
+
+struct eh_events *eh_events_new(struct eh_bell *bell)
+{
+	struct eh_events *events = kzalloc(sizeof(*events), GFP_KERNEL_ACCOUNT);
+
+	if (events) {
+		kref_init(&events->ref);
+		raw_spin_lock_init(&events->lock);
+		eh_bell_get(bell);
+		events->bell = bell;
+	}
+	return events;
+}
+
+static void events_release(struct kref *ref)
+{
+	struct eh_events *events = container_of(ref, struct eh_events, ref);
+
+	eh_bell_put(events->bell);
+	kfree(events);
+}
+
+void eh_events_put(struct eh_events *events)
+{
+	if (events)
+		kref_put(&events->ref, events_release);
+}
+
+/* False: the queue is full, and the event is lost. */
+bool eh_event_put(struct eh_events *events, struct elisa_event event)
+{
+	unsigned long flags;
+	bool room, first;
+
+	event.time_ns = ktime_get_mono_fast_ns();
+	raw_spin_lock_irqsave(&events->lock, flags);
+	first = !events->count;
+	room = events->count < EH_EVENT_RING;
+	if (room)
+		events->ring[(events->head + events->count++) % EH_EVENT_RING] = event;
+	else
+		events->lost++;
+	raw_spin_unlock_irqrestore(&events->lock, flags);
+	if (first)
+		eh_bell_ring(events->bell);
+	return room;
+}
+
+/* A new driver must not read of what an older one had exported. */
+void eh_events_clear(struct eh_events *events)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&events->lock, flags);
+	events->count = 0;
+	events->lost = 0;
+	raw_spin_unlock_irqrestore(&events->lock, flags);
+}
+
+/* Takes up to `room` (at least 1) events out, oldest first; says what was lost last. */
+u32 eh_events_take(struct eh_events *events, struct elisa_event *out, u32 room)
+{
+	unsigned long flags;
+	u32 n = 0;
+
+	raw_spin_lock_irqsave(&events->lock, flags);
+	while (n < room && events->count) {
+		out[n++] = events->ring[events->head];
+		events->head = (events->head + 1) % EH_EVENT_RING;
+		events->count--;
+	}
+	if (n < room && events->lost) {
+		out[n++] = (struct elisa_event){.type = ELISA_EVENT_LOST, .value = events->lost};
+		events->lost = 0;
+	}
+	raw_spin_unlock_irqrestore(&events->lock, flags);
+	return n;
+}

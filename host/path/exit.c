@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What happens at an exit of a vCPU that is set up, if it does not just pass by (settled.h): in
+ * default hardly anything, in gate or sub the call is put aside or ended. KVM's handler must not run
+ * for an exit that a call caused.
+ */
+#include <linux/nospec.h>
+#include <asm/kvm_vcpu_regs.h>
+
+#include <gate/gate_page.h>
+#include "kvm/kvm.h"
+#include "path/settled.h"
+
+#define EXIT_FAILED_ENTRY (1u << 31)
+#define EXIT_BASIC	  0xffff
+#define RING_US		  2 /* of its time that a call pays for a ring */
+
+/* Exits that are not the call's doing: KVM handles them while the call is put aside. */
+static bool is_asynchronous(u32 reason)
+{
+	switch (reason) {
+	case EXIT_REASON_EXTERNAL_INTERRUPT:
+	case EXIT_REASON_INTERRUPT_WINDOW:
+	case EXIT_REASON_NMI_WINDOW:
+	case EXIT_REASON_TPR_BELOW_THRESHOLD:
+	case EXIT_REASON_PREEMPTION_TIMER:
+	case EXIT_REASON_PML_FULL:
+		return true;
+	case EXIT_REASON_EXCEPTION_NMI: {
+		u32 info = vmcs_get(VM_EXIT_INTR_INFO);
+
+		/* a machine check has been handled by now; the call that hit it ends */
+		return INTR_TYPE(info) == INTR_TYPE_NMI_INTR;
+	}
+	}
+	return false;
+}
+
+static bool is_debug_exception(u32 reason)
+{
+	u32 info = vmcs_get(VM_EXIT_INTR_INFO);
+
+	return reason == EXIT_REASON_EXCEPTION_NMI && INTR_TYPE(info) == INTR_TYPE_HARD_EXCEPTION &&
+	       (info & INTR_INFO_VECTOR_MASK) == DB_VECTOR;
+}
+
+/*
+ * Is the vCPU where a VMFUNC 0 of sub ends, and in the attached process? That is in the object
+ * area, or in the code page after the VMFUNC of sub's stub or one in the entry pointer, whose
+ * bytes the manager chooses. Other threads of the process may run the rest of that page.
+ */
+static bool has_landed(struct eh_context *c)
+{
+	u64 rip = vmcs_get(GUEST_RIP), at = rip - eh_code_address(c);
+	u32 slot = c->attachment->slot;
+
+	return eh_in_user64() && eh_page_root_is(c, vmcs_get(GUEST_CR3)) &&
+	       (rip - ELISA_OBJECT_BASE < ELISA_OBJECT_SIZE || at == ELISA_GATE_OUT_ENTRY(slot) ||
+		(at >= ELISA_ENTRY_POINTER + 3 && at <= ELISA_ENTRY_POINTER + 8));
+}
+
+/*
+ * A function that left by VMFUNC 0 of its own instead of by the gate left its entry armed: it
+ * is shut. If the vCPU still is where such a VMFUNC ends, no event may be delivered on the
+ * stack that the function chose: returns its context, whose call has to be ended. Usually the
+ * guest has seen its fault already.
+ */
+static struct eh_context *shut_open_subs(struct eh_vcpu *vcpu, enum eh_where *where)
+{
+	struct eh_context *c, *left = NULL;
+	bool open = false;
+	int slot;
+
+	for_each_set_bit(slot, vcpu->used, ELISA_SLOTS) {
+		if (!(vcpu->list[ELISA_INDEX_SUB(slot)] & INVALID_BITS))
+			continue;
+		open = true;
+		c = vcpu->slots[slot];
+		if (has_landed(c)) {
+			/* of two nobody knows whose stack it was */
+			*where = left ? EH_IN_DOUBT : EH_IN_SUB;
+			left = c;
+		}
+	}
+	if (open)
+		eh_list_reset(vcpu);
+	return left;
+}
+
+/*
+ * What the host has ended is over when the exit has been dealt with, but for a call that is
+ * suspended.
+ */
+static void forget_ended(struct eh_vcpu *vcpu)
+{
+	int slot;
+
+	if (!vcpu->ended || vcpu->stash.active)
+		return;
+	for_each_set_bit(slot, vcpu->used, ELISA_SLOTS)
+		vcpu->slots[slot]->ended = ELISA_CALL_OK;
+	vcpu->ended = false;
+}
+
+/*
+ * First thing KVM does about an exit that eh_passes_by() does not let pass; the thread may be
+ * preempted before and after. True: eh_exit_handle() has to handle it in the place of KVM's
+ * handler. Until then the vCPU counts as inside, so that nobody frees the context it is in.
+ */
+bool eh_vm_exit(struct eh_vcpu *vcpu)
+{
+	struct eh_context *c, *caller;
+	enum eh_where where;
+	unsigned long flags;
+	bool ours = false, failed;
+	u32 reason;
+	u64 eptp;
+
+	raw_spin_lock_irqsave(&vcpu->lock, flags);
+	reason = vmcs_get(VM_EXIT_REASON);
+	vcpu->settled = false;
+	if (!eh_is_quiet(vcpu->kvm_vcpu, reason)) {
+		vcpu->quiet = false;
+		vcpu->exit_cr3 = vmcs_get(GUEST_CR3);
+	}
+	failed = reason & EXIT_FAILED_ENTRY;
+	reason &= EXIT_BASIC;
+	if (reason < ELISA_EXIT_REASONS)
+		vcpu->exits[reason]++;
+	eptp = vmcs_get(EPT_POINTER);
+	/* closed, VMFUNC exits for the caller to learn of it */
+	if (!vcpu->enabled || eptp == vcpu->default_eptp) {
+		eh_forget_time(vcpu);
+		ours = eh_is_ours_in_default(reason);
+		c = shut_open_subs(vcpu, &where);
+		/* whatever it is about: an interrupt may have come when KVM is done with it */
+		if (c && !ours && !failed) {
+			eh_drop_events(vcpu->kvm_vcpu);
+			eh_end_call(vcpu, c, where, ELISA_CALL_FORBIDDEN);
+			ours = !is_asynchronous(reason);
+		}
+		goto out;
+	}
+	c = eh_context_of(vcpu, eptp, &where);
+	if (!c) {
+		pr_err_ratelimited(
+			"a vCPU has left a context that is not its own: its VM is ended\n");
+		/* cannot happen; the VM must not go on in a context nobody owns */
+		vmcs_set(EPT_POINTER, vcpu->default_eptp);
+		vcpu->kvm_vcpu->kvm->vm_dead = true;
+		kvm_make_request(KVM_REQ_VM_DEAD, vcpu->kvm_vcpu);
+		goto out;
+	}
+	if (failed) {
+		eh_end_call(vcpu, c, where, ELISA_CALL_FORBIDDEN);
+		goto out;
+	}
+	if (!is_asynchronous(reason) || !eh_in_user64()) {
+		ours = true;
+		goto out;
+	}
+	caller = eh_caller_of(vcpu, c, &where);
+	if (caller != c)
+		eh_end_call(vcpu, caller, where, ELISA_CALL_FORBIDDEN);
+	else if (c->ended || eh_is_overdue(vcpu, c))
+		eh_end_call(vcpu, c, where, ELISA_CALL_TIMEOUT);
+	else
+		eh_stash_call(vcpu, c, where, eptp, vmcs_get(GUEST_RIP), vmcs_get(GUEST_RFLAGS));
+out:
+	if (!ours)
+		forget_ended(vcpu);
+	WRITE_ONCE(vcpu->inside, ours);
+	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
+	return ours;
+}
+
+/* The return that list[0] was made invalid for: finish the switch by hand. */
+static bool finish_return(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where)
+{
+	struct kvm_vcpu *kvm_vcpu = vcpu->kvm_vcpu;
+	u32 slot = c->attachment->slot;
+	u64 at = eh_code_address(c);
+
+	if (!vcpu->trap || (u32)kvm_vcpu->arch.regs[VCPU_REGS_RAX] ||
+	    (u32)kvm_vcpu->arch.regs[VCPU_REGS_RCX])
+		return false;
+	if (c->attachment->mode == ELISA_MODE_STRICT && where == EH_IN_GATE_OUT)
+		at += ELISA_GATE_OUT_VMFUNC(slot);
+	else if (c->attachment->mode == ELISA_MODE_TRUSTED && where == EH_IN_SUB)
+		at += ELISA_TRUSTED_VMFUNC(slot);
+	else
+		return false;
+	if (vmcs_get(GUEST_RIP) != at)
+		return false;
+	vmcs_set(EPT_POINTER, vcpu->default_eptp);
+	eh_set_rip(kvm_vcpu, at + 3);
+	vcpu->trap = false;
+	eh_forget_time(vcpu);
+	eh_list_reset(vcpu);
+	kvm_make_request(KVM_REQ_EVENT, kvm_vcpu);
+	vcpu->return_traps++;
+	eh_count(ELISA_COUNT_RETURN_TRAPS);
+	return true;
+}
+
+/* VMFUNC of a process that does not own the gate: as on a CPU without VMFUNC. */
+static void refuse_foreign(struct eh_vcpu *vcpu)
+{
+	vmcs_set(EPT_POINTER, vcpu->default_eptp);
+	eh_set_rip(vcpu->kvm_vcpu, vmcs_get(GUEST_RIP) - 3);
+	eh_list_reset(vcpu);
+	eh_count(ELISA_COUNT_FOREIGN_ROOT);
+}
+
+/* The function rings a place of its export. */
+static bool is_ring(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where, u32 reason)
+{
+	/* not revoked, under vcpu->lock: the export lives */
+	return reason == EXIT_REASON_VMCALL && where == EH_IN_SUB && !c->revoked &&
+	       vcpu->kvm_vcpu->arch.regs[VCPU_REGS_RAX] == ELISA_RING;
+}
+
+/* The call goes on after #DB (a guest must not stop a function at an instruction of its
+ * choice), after PAUSE-loop exits and after a ring. */
+static bool goes_on(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where, u32 reason,
+		    u64 eptp)
+{
+	u64 rflags = vmcs_get(GUEST_RFLAGS), rip = vmcs_get(GUEST_RIP);
+	bool skip = false;
+
+	if (!eh_in_user64())
+		return false;
+	if (is_ring(vcpu, c, where, reason)) {
+		eh_ring_place(c->attachment->export, vcpu->kvm_vcpu->arch.regs[VCPU_REGS_RCX]);
+		/* most of what it costs is not run time of the guest */
+		vcpu->stash.cycles += RING_US * (u64)tsc_khz / 1000;
+		skip = true;
+	} else if (reason == EXIT_REASON_PAUSE_INSTRUCTION) {
+		skip = true;
+	} else if (is_debug_exception(reason)) {
+		rflags = (rflags | X86_EFLAGS_RF) & ~(u64)X86_EFLAGS_TF;
+		eh_count(ELISA_COUNT_DEBUG_SUPPRESSED);
+	} else {
+		return false;
+	}
+	eh_drop_events(vcpu->kvm_vcpu);
+	if (skip)
+		rip += vmcs_get(VM_EXIT_INSTRUCTION_LEN);
+	eh_stash_call(vcpu, c, where, eptp, rip, rflags);
+	if (skip)
+		vcpu->stash.interruptibility &=
+			~(u64)(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS);
+	return true;
+}
+
+static enum elisa_call_error error_of(u32 reason)
+{
+	switch (reason) {
+	case EXIT_REASON_EXCEPTION_NMI:
+	case EXIT_REASON_TRIPLE_FAULT:
+	case EXIT_REASON_EPT_VIOLATION:
+	case EXIT_REASON_EPT_MISCONFIG:
+		return ELISA_CALL_FAULT;
+	}
+	return ELISA_CALL_FORBIDDEN;
+}
+
+/* A synchronous exit in gate or sub. */
+static void exit_in_context(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where,
+			    u32 reason, u64 eptp, bool *foreign)
+{
+	enum elisa_call_error error = c->revoked ? ELISA_CALL_REVOKED : error_of(reason);
+	struct eh_context *caller;
+
+	if (!c->ended && reason == EXIT_REASON_VMFUNC && finish_return(vcpu, c, where))
+		return;
+	caller = eh_caller_of(vcpu, c, &where);
+	if (caller == c && !eh_page_root_is(c, vmcs_get(GUEST_CR3))) {
+		refuse_foreign(vcpu);
+		eh_drop_events(vcpu->kvm_vcpu);
+		*foreign = true;
+		return;
+	}
+	if (caller == c && eh_is_overdue(vcpu, c))
+		error = ELISA_CALL_TIMEOUT;
+	else if (caller == c && !c->ended && goes_on(vcpu, c, where, reason, eptp))
+		return;
+	eh_drop_events(vcpu->kvm_vcpu);
+	eh_end_call(vcpu, caller, where, error);
+}
+
+/*
+ * VMFUNC in default exits if its entry is invalid or VMFUNC is off. From a stub of ours,
+ * in its own process, that is a call to something that is closed or gone; an entry that
+ * a call left shut is opened again; anything else is #UD.
+ */
+static bool vmfunc_in_default(struct eh_vcpu *vcpu)
+{
+	struct kvm_vcpu *kvm_vcpu = vcpu->kvm_vcpu;
+	u32 slot = (u32)kvm_vcpu->arch.regs[VCPU_REGS_RCX] - ELISA_INDEX_GATE_IN(0);
+	struct eh_context *c;
+	u64 at;
+
+	if (slot >= ELISA_SLOTS || (u32)kvm_vcpu->arch.regs[VCPU_REGS_RAX])
+		return false;
+	slot = array_index_nospec(slot, ELISA_SLOTS);
+	c = vcpu->slots[slot];
+	if (!c || c->dead || !eh_page_root_is(c, vmcs_get(GUEST_CR3)) || !eh_in_user64())
+		return false;
+	at = vmcs_get(GUEST_RIP) - eh_code_address(c) + 3;
+	if (at != ELISA_STRICT_ENTRY(slot) && at != ELISA_TRUSTED_ENTRY(slot))
+		return false;
+	if (vcpu->enabled && !c->revoked && !eh_is_poisoned(c) &&
+	    READ_ONCE(vcpu->list[ELISA_INDEX_GATE_IN(slot)]) != c->eptp[EH_IN_GATE_IN]) {
+		eh_list_reset(vcpu);
+		return true; /* again */
+	}
+	eh_show_end(vcpu, c, EH_IN_GATE_IN,
+		    c->revoked	      ? ELISA_CALL_REVOKED :
+		    eh_is_poisoned(c) ? ELISA_CALL_POISONED :
+					ELISA_CALL_CLOSED);
+	return true;
+}
+
+/*
+ * In the place of vmx_handle_exit(), when eh_vm_exit() said so. What KVM does about every exit
+ * (its PML buffer, a failed entry) it does nevertheless.
+ */
+int eh_exit_handle(struct kvm_vcpu *kvm_vcpu)
+{
+	struct eh_vcpu *vcpu = eh_vcpu_find(kvm_vcpu);
+	u32 reason = vmcs_get(VM_EXIT_REASON) & EXIT_BASIC;
+	bool emulate = false, undefined = false;
+	struct eh_context *c;
+	enum eh_where where;
+	unsigned long flags;
+	u64 eptp;
+	int r;
+
+	raw_spin_lock_irqsave(&vcpu->lock, flags);
+	eptp = vmcs_get(EPT_POINTER);
+	if (eptp != vcpu->default_eptp) {
+		c = eh_context_of(vcpu, eptp, &where);
+		exit_in_context(vcpu, c, where, reason, eptp, &undefined);
+	} else if (reason == EXIT_REASON_VMFUNC) {
+		undefined = !vmfunc_in_default(vcpu);
+	} else {
+		emulate = eh_is_ours_in_default(reason);
+	}
+	forget_ended(vcpu);
+	vcpu->inside = false;
+	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
+	if (undefined) {
+		eh_count(ELISA_COUNT_REFUSED_VMFUNC);
+		eh_kvm_queue_ud(kvm_vcpu);
+	}
+	r = eh_kvm_exit_handled(kvm_vcpu);
+	if (emulate && r > 0)
+		r = eh_descriptor_exit(kvm_vcpu, reason);
+	return r;
+}

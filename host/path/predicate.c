@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The entry predicate: may this vCPU use VMFUNC in the state it is about to run in?
+ * Closed by default: what is not known to be harmless is refused. Evaluated at each entry of a
+ * vCPU that is set up, so it only reads, but for entries before which nothing of it can have
+ * changed: predicate.h.
+ */
+#include <linux/kvm_host.h>
+#include <asm/msr.h>
+#include <asm/processor-flags.h>
+
+#include "base/base.h"
+#include "kvm/compat.h"
+#include "kvm/vmx.h"
+#include "path/path.h"
+#include "path/predicate.h"
+
+/* CR4 bits that cannot act in the gate or sub contexts. Not: PCIDE (stale translations
+ * under another root), LA57, CET, PKS, UINTR, FRED, VMXE, LAM_SUP and all that is unknown. */
+#define CR4_KNOWN                                                                           \
+	(X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE | X86_CR4_PSE | X86_CR4_PAE | \
+	 X86_CR4_MCE | X86_CR4_PGE | X86_CR4_PCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT |    \
+	 X86_CR4_UMIP | X86_CR4_FSGSBASE | X86_CR4_OSXSAVE | X86_CR4_SMEP | X86_CR4_SMAP |  \
+	 X86_CR4_PKE)
+#define CR4_ALLOWED	(CR4_KNOWN | X86_CR4_PCIDE)
+/* SMEP keeps ring 0 out of the code pages; SMAP is a second wall before planted tables. */
+#define CR4_NEEDED	(X86_CR4_PAE | X86_CR4_SMEP | X86_CR4_SMAP)
+
+#define DEBUGCTL_TRACES (DEBUGCTLMSR_LBR | DEBUGCTLMSR_TR | DEBUGCTLMSR_BTS | DEBUGCTLMSR_BTINT)
+
+/*
+ * Which bits of CR4 a vCPU with VMFUNC must not change without an exit: all that the predicate
+ * refuses or demands. KVM may let the guest own others than these (CET, from 6.18 on).
+ */
+u64 eh_watched_cr4(void)
+{
+	return ~(u64)CR4_ALLOWED | X86_CR4_PCIDE | CR4_NEEDED;
+}
+
+/* 4 GiB in front of the window: a limit is at most that, so it need not be read. */
+static bool in_window(u64 base)
+{
+	return base + (1ULL << 32) > ELISA_WINDOW_BASE &&
+	       base < ELISA_WINDOW_BASE + ELISA_WINDOW_SIZE;
+}
+
+/* On a CPU that has at least one of them. */
+bool eh_trace_is_on(void)
+{
+	u64 pt = 0, lbr = 0;
+
+	if (boot_cpu_has(X86_FEATURE_INTEL_PT))
+		rdmsrq(MSR_IA32_RTIT_CTL, pt);
+	if (boot_cpu_has(X86_FEATURE_ARCH_LBR))
+		rdmsrq(MSR_ARCH_LBR_CTL, lbr);
+	return (pt & RTIT_CTL_TRACEEN) || (lbr & ARCH_LBR_CTL_LBREN);
+}
+
+/*
+ * ELISA_OK, or what is in the way. The vCPU's VMCS is loaded; it is not in nested guest
+ * mode. @allow_pcid: the administrator trusts this guest's kernel with PCIDs.
+ */
+enum elisa_why eh_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid)
+{
+	u64 owned = ~vmcs_get(CR4_GUEST_HOST_MASK), secondary;
+	/* KVM's copy may be older than the bits that the guest owns */
+	u64 cr4 = (kvm_vcpu->arch.cr4 & ~owned) | (vmcs_get(GUEST_CR4) & owned);
+
+	if ((cr4 & X86_CR4_PCIDE) && !allow_pcid)
+		return ELISA_WHY_PCID;
+	if ((cr4 & ~CR4_ALLOWED) || (cr4 & CR4_NEEDED) != CR4_NEEDED)
+		return ELISA_WHY_VCPU_STATE;
+	/*
+	 * The sub stub's XRSTOR leaves alone what XCR0 does not name, and a function can use the
+	 * XMM registers without XCR0[1] (SDM vol. 1, 13.5.2). All other components cannot be
+	 * written in sub if XCR0 does not name them, and ring 3 cannot change XCR0. The stubs leave
+	 * the upper half of XRSTOR's mask to chance: no component may be there.
+	 */
+	if ((cr4 & X86_CR4_OSXSAVE) &&
+	    ((kvm_vcpu->arch.xcr0 & XFEATURE_MASK_FPSSE) != XFEATURE_MASK_FPSSE ||
+	     upper_32_bits(kvm_vcpu->arch.xcr0)))
+		return ELISA_WHY_VCPU_STATE;
+	if (!(kvm_vcpu->arch.efer & EFER_LMA))
+		return ELISA_WHY_VCPU_STATE;
+	if (eh_in_smm(kvm_vcpu))
+		return ELISA_WHY_VCPU_STATE;
+	if (kvm_vcpu->arch.pmu.pebs_enable || eh_has_own_counters(kvm_vcpu->kvm))
+		return ELISA_WHY_VCPU_STATE;
+	secondary = vmcs_get(SECONDARY_VM_EXEC_CONTROL);
+	/* virtual interrupts that hardware delivers by itself would arrive in sub */
+	if (secondary & (SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY | SECONDARY_EXEC_APIC_REGISTER_VIRT))
+		return ELISA_WHY_APICV;
+	/* without it KVM emulates some states and its exit information is not the VMCS's */
+	if (!(secondary & SECONDARY_EXEC_UNRESTRICTED_GUEST))
+		return ELISA_WHY_VCPU_STATE;
+	if (secondary & (SECONDARY_EXEC_PT_USE_GPA | EH_SECONDARY_EXEC_EPT_VIOLATION_VE))
+		return ELISA_WHY_VCPU_STATE;
+	if (vmcs_get(GUEST_IA32_DEBUGCTL) & DEBUGCTL_TRACES)
+		return ELISA_WHY_VCPU_STATE;
+	if (eh_host_traces())
+		return ELISA_WHY_VCPU_STATE;
+	/* descriptor tables and stacks of the kernel's, planted where sub can read them */
+	if (in_window(vmcs_get(GUEST_IDTR_BASE)) || in_window(vmcs_get(GUEST_GDTR_BASE)) ||
+	    in_window(vmcs_get(GUEST_LDTR_BASE)) || in_window(vmcs_get(GUEST_TR_BASE)))
+		return ELISA_WHY_VCPU_STATE;
+	return ELISA_OK;
+}

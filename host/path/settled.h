@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The way of a vCPU that is set up and makes no calls at the moment: most exits are KVM's business
+ * alone, and the next entry is as the last one. Both hooks find that out by what is below, and then
+ * have nothing to do.
+ *
+ * A vCPU is settled by an entry into default with VMFUNC on (enter.c). It stays settled over exits in
+ * default that are quiet (predicate.h); all others, ioctls and resets unsettle it.
+ */
+#ifndef ELISA_HOST_SETTLED_H
+#define ELISA_HOST_SETTLED_H
+
+#include "path/predicate.h"
+#include "path/switch.h"
+
+/* vcpu->at_entry: settled and watching, neither inside nor stale */
+#define EH_SETTLED 0x01000001
+
+/*
+ * Before an entry, under vcpu->lock: is there nothing to do? Then the vCPU is inside. An exit that did
+ * not come to the exit hook has left it there.
+ */
+static __always_inline bool eh_stays_settled(struct eh_vcpu *vcpu)
+{
+	const struct kvm_vcpu_arch *arch = &vcpu->kvm_vcpu->arch;
+
+	BUILD_BUG_ON(ELISA_SLOTS > BITS_PER_LONG);
+	if (vcpu->at_entry != EH_SETTLED || vcpu->forget[0] ||
+	    vcpu->poisonings != atomic_read(&eh_poisonings) ||
+	    vcpu->cpu != raw_smp_processor_id() ||
+	    READ_ONCE(vcpu->vm->allow_pcid) != vcpu->seen.allow_pcid ||
+	    ((arch->efer ^ vcpu->seen.efer) | arch->pmu.pebs_enable | arch->hflags) ||
+	    eh_host_traces() || vmcs_get(EPT_POINTER) != vcpu->default_eptp ||
+	    vmcs_get(SECONDARY_VM_EXEC_CONTROL) != vcpu->seen.secondary)
+		return false;
+	vcpu->inside = true;
+	vcpu->entries++;
+	return true;
+}
+
+/* Has a function left its entry in the list armed? */
+static __always_inline bool eh_is_sub_open(const struct eh_vcpu *vcpu)
+{
+	unsigned long used;
+
+	for (used = READ_ONCE(vcpu->used[0]); used; used &= used - 1)
+		if (vcpu->list[ELISA_INDEX_SUB(__ffs(used))] & INVALID_BITS)
+			return true;
+	return false;
+}
+
+/* Exits of the default context that are ours on a vCPU that is set up, open or closed. */
+static __always_inline bool eh_is_ours_in_default(u64 reason)
+{
+	return reason == EXIT_REASON_VMFUNC || reason == EXIT_REASON_GDTR_IDTR ||
+	       reason == EXIT_REASON_LDTR_TR;
+}
+
+/*
+ * After an exit, without the lock: is it KVM's business alone? Then the vCPU has left the inside.
+ *
+ * The vCPU was settled: VMFUNC is on, so the list page stays. No call was suspended, so there is no
+ * time to forget; and the timer ends no call that has no armed sub. So nothing is changed here that
+ * others look at under the lock. After an exit that is not quiet the next entry looks at all.
+ */
+static __always_inline bool eh_passes_by(struct eh_vcpu *vcpu)
+{
+	u64 reason;
+
+	if (!READ_ONCE(vcpu->inside))
+		return true; /* nested guest mode, or never set up */
+	if (!vcpu->settled || vmcs_get(EPT_POINTER) != vcpu->default_eptp || eh_is_sub_open(vcpu))
+		return false;
+	reason = vmcs_get(VM_EXIT_REASON);
+	if (!eh_is_quiet(vcpu->kvm_vcpu, reason)) {
+		if (reason >= ELISA_EXIT_REASONS || eh_is_ours_in_default(reason))
+			return false;
+		vcpu->settled = false;
+		vcpu->quiet = false;
+		vcpu->exit_cr3 = vmcs_get(GUEST_CR3);
+	}
+	vcpu->exits[reason]++;
+	smp_store_release(&vcpu->inside, false);
+	return true;
+}
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A vCPU's way in and out: what the files of this folder have of each other. All
+ * of it is called under vcpu->lock with the vCPU's VMCS loaded, if nothing else is said.
+ *
+ * KVM and the VMM never see a vCPU in gate or sub. At an exit there, the state of the
+ * call is put aside (the stash) and the vCPU is shown as if the call had already ended
+ * with an error: default context, at the stub's error return, registers cleared. If at
+ * the next entry nothing has touched what is shown and the call may go on, the stash is
+ * put back; otherwise what is shown is the truth. So there is one way to end a call,
+ * and nothing to undo after it.
+ */
+#ifndef ELISA_HOST_SWITCH_H
+#define ELISA_HOST_SWITCH_H
+
+#include <linux/kvm_host.h>
+
+#include "base/base.h"
+#include "kvm/vmx.h"
+#include "path/path.h"
+
+#define INTR_INFO_VALID (1u << 31)
+#define INTR_TYPE(info) ((info)&0x700)
+
+/* clearing them makes an EPTP invalid */
+#define INVALID_BITS	((u64)(ELISA_EPTP_ARMED ^ ELISA_EPTP_DISARMED))
+
+/*
+ * In ring 3 and in 64-bit code: what a caller is in. Not so after SYSCALL and the like, nor if
+ * VMFUNC was executed in compatibility mode, in which no address of the window can be.
+ */
+static inline bool eh_in_user64(void)
+{
+	return ((vmcs_get(GUEST_SS_AR_BYTES) >> 5) & 3) == 3 &&
+	       (vmcs_get(GUEST_CS_AR_BYTES) & VMX_AR_L_MASK);
+}
+
+extern atomic_t eh_poisonings;
+
+u64 eh_code_address(struct eh_context *c);
+bool eh_page_root_is(struct eh_context *c, u64 cr3);
+struct eh_context *eh_context_of(struct eh_vcpu *vcpu, u64 eptp, enum eh_where *where);
+bool eh_is_poisoned(struct eh_context *c);
+void eh_set_default(struct eh_vcpu *vcpu, u64 eptp);
+void eh_forget_cached_registers(struct kvm_vcpu *kvm_vcpu);
+void eh_set_rip(struct kvm_vcpu *kvm_vcpu, u64 rip);
+struct eh_context *eh_caller_of(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where *where);
+void eh_drop_events(struct kvm_vcpu *kvm_vcpu);
+void eh_show_end(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where,
+		 enum elisa_call_error error);
+void eh_scrub_registers(struct eh_vcpu *vcpu);
+void eh_forget_saved_state(struct kvm_vcpu *kvm_vcpu);
+bool eh_leaves_vector_state(struct eh_context *c);
+void eh_call_aborted(struct eh_context *c, enum elisa_call_error error);
+void eh_forget_time(struct eh_vcpu *vcpu);
+void eh_end_call(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where,
+		 enum elisa_call_error error);
+void eh_stash_shown(struct eh_stash *stash);
+void eh_stash_call(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where, u64 eptp,
+		   u64 rip, u64 rflags);
+void eh_forget(struct eh_vcpu *vcpu);
+int eh_descriptor_exit(struct kvm_vcpu *kvm_vcpu, u32 reason);
+bool eh_is_overdue(struct eh_vcpu *vcpu, struct eh_context *c);
+u64 eh_held_before_hook(const struct eh_vcpu *vcpu, u64 now);
+
+#endif

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Guest memory by guest-physical address: resolved through KVM's memory slots of the
+ * calling VM alone, checked, pinned. It runs in a vCPU thread of that VM, so current->mm
+ * is the VMM's; it must never be called with a lock held, for a fault can take long.
+ */
+#include <linux/kvm_host.h>
+#include <linux/capability.h>
+#include <linux/hugetlb_inline.h>
+#include <linux/magic.h>
+#include <linux/mm.h>
+#include <linux/resource.h>
+#include <linux/sched/signal.h>
+
+#include "base/base.h"
+#include "kvm/compat.h"
+#include "tables/tables.h"
+
+static struct kvm_memory_slot *slot_of(struct kvm_vcpu *kvm_vcpu, u64 gpa)
+{
+	return __gfn_to_memslot(kvm_memslots(kvm_vcpu->kvm), gpa >> PAGE_SHIFT);
+}
+
+/* Of memory that the guest may write: not of device or missing memory, nor read-only. */
+static int check_slot(const struct kvm_memory_slot *slot, u64 gpa, struct eh_refusal *refusal)
+{
+	/* slots of KVM's own: the APIC access page, the real-mode TSS */
+	if (!slot || (slot->flags & KVM_MEMSLOT_INVALID) || slot->id >= KVM_USER_MEM_SLOTS)
+		return eh_refuse(refusal, -EFAULT, ELISA_WHY_NOT_RAM, gpa);
+	/* the guest may see other memory than what is mapped at the slot's address */
+	if (slot->flags & EH_MEM_GUEST_MEMFD)
+		return eh_refuse(refusal, -EINVAL, ELISA_WHY_FILE_BACKED, gpa);
+	if (slot->flags & KVM_MEM_READONLY)
+		return eh_refuse(refusal, -EROFS, ELISA_WHY_READ_ONLY, gpa);
+	return 0;
+}
+
+/*
+ * Host virtual address of a guest page that may be written. The caller is in the vCPU's hypercall:
+ * KVM holds kvm->srcu for reading.
+ */
+int eh_guest_hva(struct kvm_vcpu *kvm_vcpu, u64 gpa, unsigned long *hva, struct eh_refusal *refusal)
+{
+	struct kvm_memory_slot *slot = slot_of(kvm_vcpu, gpa);
+	int r = check_slot(slot, gpa, refusal);
+
+	if (!r)
+		*hva = __gfn_to_hva_memslot(slot, gpa >> PAGE_SHIFT);
+	return r;
+}
+
+/* Anonymous, shmem (tmpfs, memfd) and hugetlb memory stay what they are while pinned. */
+static bool may_pin(struct vm_area_struct *vma)
+{
+	unsigned long magic;
+
+	if (vma->vm_flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP))
+		return false;
+	if (vma_is_anonymous(vma) || is_vm_hugetlb_page(vma))
+		return true;
+	if (!vma->vm_file)
+		return false;
+	/* devices have nodes on a tmpfs, too: their pages are the drivers' */
+	magic = file_inode(vma->vm_file)->i_sb->s_magic;
+	return S_ISREG(file_inode(vma->vm_file)->i_mode) &&
+	       (magic == TMPFS_MAGIC || magic == HUGETLBFS_MAGIC);
+}
+
+static int pin_one(struct kvm_vcpu *kvm_vcpu, u64 gpa, struct page **page,
+		   struct eh_refusal *refusal)
+{
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+	struct kvm_memory_slot *slot = slot_of(kvm_vcpu, gpa);
+	unsigned long hva;
+	long n;
+	int r;
+
+	if (gpa & ~PAGE_MASK)
+		return eh_refuse(refusal, -EINVAL, ELISA_WHY_RANGE, gpa);
+	r = check_slot(slot, gpa, refusal);
+	if (r)
+		return r;
+	if (slot->flags & KVM_MEM_LOG_DIRTY_PAGES)
+		return eh_refuse(refusal, -EBUSY, ELISA_WHY_DIRTY_LOG, gpa);
+	hva = __gfn_to_hva_memslot(slot, gpa >> PAGE_SHIFT);
+	r = mmap_read_lock_killable(mm);
+	if (r)
+		return r;
+	vma = vma_lookup(mm, hva);
+	if (!vma || !may_pin(vma)) {
+		r = eh_refuse(refusal, -EINVAL, vma ? ELISA_WHY_FILE_BACKED : ELISA_WHY_NOT_RAM,
+			      gpa);
+	} else {
+		/* No FAULT_FLAG_ALLOW_RETRY here: a userfaultfd page fails, it cannot block us. */
+		n = eh_pin_page(hva, page);
+		if (n != 1)
+			r = eh_refuse(refusal, n < 0 ? n : -EFAULT, ELISA_WHY_PIN, gpa);
+	}
+	mmap_read_unlock(mm);
+	return r;
+}
+
+/*
+ * What is counted. A pin keeps the whole folio of its page: of 2 MiB, of 1 GiB. So what is held of
+ * a VMM is the pages of all folios of which a page is pinned, each folio once. Its grant's limit
+ * and RLIMIT_MEMLOCK are about that number. The pins are counted as well and have the same limit: a
+ * page that is mapped at many places costs the host an entry for each.
+ *
+ * The number is exact, for a folio's size and first page are the same at its first pin and its
+ * last: the kernel splits, joins or moves no folio that has references which it cannot find, as
+ * pins are (split_huge_page(), khugepaged, migration; the hugetlb pool splits free ones only). It
+ * is counted after its first pin and forgotten before its last one ends. Its size is known only
+ * with the pin: for that moment each vCPU in a request may have one that is not counted yet.
+ */
+static int count_new_folio(struct eh_vmm *vmm, u64 pages, u64 limit, struct eh_refusal *refusal)
+{
+	u64 memlock = rlimit(RLIMIT_MEMLOCK) / PAGE_SIZE;
+
+	if (vmm->held + pages > limit)
+		return eh_refuse(refusal, -EDQUOT, ELISA_WHY_QUOTA, limit);
+	if (atomic64_add_return(pages, &vmm->mm->pinned_vm) > memlock && !capable(CAP_IPC_LOCK)) {
+		atomic64_sub(pages, &vmm->mm->pinned_vm);
+		return eh_refuse(refusal, -EDQUOT, ELISA_WHY_MEMLOCK, memlock);
+	}
+	vmm->held += pages;
+	return 0;
+}
+
+static void forget_folio(struct eh_vmm *vmm, u64 pages)
+{
+	vmm->held -= pages;
+	atomic64_sub(pages, &vmm->mm->pinned_vm);
+}
+
+/* Counts one more pin, of @page. Under vmm->lock. */
+static int count_pin(struct eh_vmm *vmm, struct page *page, u64 limit, struct eh_refusal *refusal)
+{
+	struct folio *folio = page_folio(page);
+	unsigned long pins = xa_to_value(xa_load(&vmm->folios, folio_pfn(folio)));
+	int r;
+
+	if (vmm->pins >= limit)
+		return eh_refuse(refusal, -EDQUOT, ELISA_WHY_QUOTA, limit);
+	r = pins ? 0 : count_new_folio(vmm, folio_nr_pages(folio), limit, refusal);
+	if (r)
+		return r;
+	r = xa_err(xa_store(&vmm->folios, folio_pfn(folio), xa_mk_value(pins + 1),
+			    GFP_KERNEL_ACCOUNT));
+	if (r) {
+		/* an entry that is there already needs no memory */
+		forget_folio(vmm, folio_nr_pages(folio));
+		return eh_refuse(refusal, r, ELISA_WHY_NO_MEMORY, 0);
+	}
+	vmm->pins++;
+	return 0;
+}
+
+/* The opposite, while the pin still is there. Under vmm->lock. */
+static void forget_pin(struct eh_vmm *vmm, struct page *page)
+{
+	struct folio *folio = page_folio(page);
+	unsigned long pins = xa_to_value(xa_load(&vmm->folios, folio_pfn(folio)));
+
+	vmm->pins--;
+	if (pins > 1) {
+		xa_store(&vmm->folios, folio_pfn(folio), xa_mk_value(pins - 1), GFP_KERNEL_ACCOUNT);
+		return;
+	}
+	xa_erase(&vmm->folios, folio_pfn(folio));
+	forget_folio(vmm, folio_nr_pages(folio));
+}
+
+static int pin_and_count(struct eh_vmm *vmm, u64 limit, struct kvm_vcpu *kvm_vcpu, u64 gpa,
+			 struct page **page, struct eh_refusal *refusal)
+{
+	int r = fatal_signal_pending(current) ? -EINTR : pin_one(kvm_vcpu, gpa, page, refusal);
+
+	if (r)
+		return r;
+	mutex_lock(&vmm->lock);
+	r = count_pin(vmm, *page, limit, refusal);
+	if (r)
+		unpin_user_pages(page, 1);
+	mutex_unlock(&vmm->lock);
+	return r;
+}
+
+/*
+ * Pins @count guest pages for as long as the module maps them, if no more than @limit are held
+ * of the VMM then. All or nothing; a refusal's value is the guest-physical address,
+ * or the limit.
+ */
+int eh_guest_pin(struct eh_vmm *vmm, u64 limit, struct kvm_vcpu *kvm_vcpu, const u64 *gpas,
+		 u32 count, struct page **pages, struct eh_refusal *refusal)
+{
+	u32 i;
+	int r;
+
+	for (i = 0; i < count; i++) {
+		r = pin_and_count(vmm, limit, kvm_vcpu, gpas[i], &pages[i], refusal);
+		if (r) {
+			eh_guest_unpin(vmm, pages, i);
+			return r;
+		}
+	}
+	return 0;
+}
+
+/* Nothing is counted less before it is let go: the lock is held over both. */
+void eh_guest_unpin(struct eh_vmm *vmm, struct page **pages, u32 count)
+{
+	u32 i;
+
+	mutex_lock(&vmm->lock);
+	for (i = 0; i < count; i++)
+		forget_pin(vmm, pages[i]);
+	unpin_user_pages_dirty_lock(pages, count, true);
+	mutex_unlock(&vmm->lock);
+}
+
+bool eh_any_failed(struct page **pages, u32 count, u32 *which)
+{
+	u32 i;
+
+	for (i = 0; i < count; i++)
+		if (is_page_hwpoison(pages[i])) {
+			*which = i;
+			return true;
+		}
+	return false;
+}
+
+/*
+ * Memory may fail between its pin and its place in a list, where failure.c looks for it. Under the
+ * list's lock, when it is put there.
+ */
+int eh_refuse_failed(struct page **pages, u32 count, const u64 *gpas, struct eh_refusal *refusal)
+{
+	u32 which;
+
+	if (!eh_any_failed(pages, count, &which))
+		return 0;
+	return eh_refuse(refusal, -EHWPOISON, ELISA_WHY_PIN, gpas[which]);
+}
+
+struct eh_run *eh_run_new(u32 count)
+{
+	struct eh_run *run = kvzalloc(struct_size(run, pages, count), GFP_KERNEL_ACCOUNT);
+
+	if (run)
+		run->count = count;
+	return run;
+}
+
+/* Unpins the pages of a run that is in no list. */
+void eh_run_free(struct eh_vmm *vmm, struct eh_run *run)
+{
+	eh_guest_unpin(vmm, run->pages, run->count);
+	kvfree(run);
+}

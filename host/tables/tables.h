@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Tables and the memory in them: EPT and APT pages, pinned pages of guests. The layer writes what a
+ * CPU walks. It decides nothing, and its callers hold the locks that objects.h names.
+ */
+#ifndef ELISA_HOST_TABLES_H
+#define ELISA_HOST_TABLES_H
+
+#include "base/objects.h"
+
+/* ---- memory.c: guest memory, and the pinning of it */
+int eh_guest_hva(struct kvm_vcpu *kvm_vcpu, u64 gpa, unsigned long *hva,
+		 struct eh_refusal *refusal);
+int eh_guest_pin(struct eh_vmm *vmm, u64 limit, struct kvm_vcpu *kvm_vcpu, const u64 *gpas,
+		 u32 count, struct page **pages, struct eh_refusal *refusal);
+void eh_guest_unpin(struct eh_vmm *vmm, struct page **pages, u32 count);
+int eh_refuse_failed(struct page **pages, u32 count, const u64 *gpas, struct eh_refusal *refusal);
+bool eh_any_failed(struct page **pages, u32 count, u32 *which);
+struct eh_run *eh_run_new(u32 count);
+void eh_run_free(struct eh_vmm *vmm, struct eh_run *run);
+
+/* ---- table.c: EPT and APT pages; the pure part is in ept.h */
+
+/* Pages for tables of at most ELISA_HC_MAP_PAGES pages of the object. */
+struct eh_ready {
+	u32 count;
+	u64 *page[4]; /* two directories, two tables */
+};
+
+void eh_tables_init(void);
+void eh_tables_exit(void);
+u64 eh_root_limit(void);
+int eh_slot_prepare(u32 slot);
+bool eh_ready_tables(struct eh_export *export, u64 offset, u64 length, struct eh_ready *ready);
+void eh_ready_free(struct eh_ready *ready);
+bool eh_export_tables_make(struct eh_export *export, u64 offset, u64 length,
+			   struct eh_ready *ready);
+bool eh_export_tables_map(struct eh_export *export, u64 offset, u64 length);
+bool eh_export_is_code(struct eh_export *export, u64 offset);
+void eh_export_table_set(struct eh_export *export, u64 offset, u64 physical, u32 prot);
+u64 eh_export_table_get(struct eh_export *export, u64 offset);
+void eh_export_table_clear(struct eh_export *export, u64 offset);
+void eh_export_tables_shut(struct eh_export *export, u64 offset, u64 length);
+void eh_export_tables_free_shut(struct eh_export *export, u64 offset, u64 length);
+void eh_export_table_free(struct eh_export *export);
+int eh_attachment_build(struct eh_attachment *attachment, u64 entry);
+void eh_attachment_tables_free(struct eh_attachment *attachment);
+int eh_context_build(struct eh_context *context);
+void eh_context_free(struct eh_context *context);
+void eh_context_link_object(struct eh_context *context, struct eh_export *export, u32 gib);
+u32 eh_context_pages(void);
+
+#endif
