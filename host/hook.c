@@ -87,7 +87,7 @@ static bool call_is_put_aside(struct kvm_vcpu *kvm_vcpu)
 {
 	struct eh_vcpu *vcpu = eh_vcpu_find(kvm_vcpu);
 
-	return vcpu && READ_ONCE(vcpu->stash.active) && !READ_ONCE(vcpu->stash.touched);
+	return vcpu && READ_ONCE(vcpu->phase) == EH_SUSPENDED && !READ_ONCE(vcpu->stash.touched);
 }
 
 void notrace eh_hypercall_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on,

@@ -302,7 +302,6 @@ struct eh_context {
 
 /* A call that an asynchronous exit interrupted. KVM and the VMM see `shown` instead. */
 struct eh_stash {
-	bool active;
 	bool vector;  /* the function may have left something in vector registers */
 	bool watched; /* the return trap is set to see whether it is still one call */
 	bool touched; /* the VMM made another ioctl than KVM_RUN, or reset the vCPU */
@@ -324,6 +323,25 @@ struct eh_stash {
 
 #define EH_NO_ROOT (~0ULL)
 
+/* Of a vCPU that is set up. How they change, and what goes together: path/state.h. */
+enum eh_phase {
+	EH_OUTSIDE,
+	EH_INSIDE,    /* between the entry hook and the end of the exit hook's work */
+	EH_SUSPENDED, /* outside, and its stash has a call */
+};
+
+enum eh_vmfunc {
+	EH_VMFUNC_OFF,	  /* as on a CPU without it: KVM handles the exits */
+	EH_VMFUNC_CLOSED, /* it exits to us */
+	EH_VMFUNC_OPEN,	  /* it is on in the VMCS: the list page is in use */
+};
+
+enum eh_known {
+	EH_UNKNOWN, /* the state that the predicate reads may be another one than at the last entry */
+	EH_QUIET,   /* KVM has written nothing of it since, but for what each entry compares */
+	EH_SETTLED, /* likewise, and no call was under way: nothing is to be done */
+};
+
 struct eh_vcpu {
 	struct hlist_node hash; /* RCU; written under eh_registry */
 	struct list_head node;	/* in vm->vcpus; vm->lock */
@@ -332,30 +350,27 @@ struct eh_vcpu {
 	struct eh_vm *vm;	   /* const */
 	raw_spinlock_t lock;	   /* all below but the last */
 	bool synced;		   /* set up by ELISA_HC_VCPU_SYNC and still in long mode */
-	bool enabled;		   /* VMFUNC is on in the VMCS: the list page is in use */
-	bool controls;		   /* the exits that go with it may be on */
+	enum eh_vmfunc vmfunc;
 	/*
 	 * What the entry hook wants to know first, in one load.
 	 *
-	 * settled: at the last entry VMFUNC was on and no call under way, and KVM has written nothing
-	 * since that the predicate depends on, but for what each entry compares with `seen`; see
-	 * predicate.h. Of the thread that has the vCPU's mutex.
+	 * known: enum eh_known. Of the thread that has the vCPU's mutex.
 	 *
-	 * inside: between the entry hook and the end of the exit hook's work. The vCPU's own thread
-	 * clears it without the lock, when what it had to do in between is done.
+	 * phase: enum eh_phase. The vCPU's own thread goes outside without the lock, when what it had to
+	 * do inside is done.
 	 *
-	 * stale: the list page, which the host writes only while the vCPU is not inside, is to be
+	 * stale: the list page, which the host writes only while the vCPU is not inside, has to be
 	 * written anew.
 	 *
 	 * watching: the timer will look.
 	 */
 	union {
 		struct {
-			bool settled, inside, stale, watching;
+			u8 known, phase;
+			bool stale, watching;
 		};
 		u32 at_entry;
 	};
-	bool quiet;	  /* as settled, whatever was under way */
 	u64 entries;	  /* times the entry hook ran */
 	bool trap;	  /* list[0] is invalid: the return exits */
 	bool scrub;	  /* vector registers may still hold a function's, see call.c */
@@ -373,7 +388,7 @@ struct eh_vcpu {
 	u64 held_since;	      /* ns of that look */
 	/*
 	 * The EPTP list page, or NULL. The gate writes single bytes of it, so the host
-	 * may write it only while the vCPU is not `inside`.
+	 * may write it only while the vCPU is not inside.
 	 */
 	u64 *list;
 	int poisonings;			     /* of all exports, when the list was last looked at */

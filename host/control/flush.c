@@ -11,11 +11,11 @@
  * 2. The vCPU enters guest mode through its entry hook only, as long as it has contexts. The
  *    hook calls eh_forget() (path/forget.c) under vcpu->lock and with IRQs off until the entry.
  * 3. The thread that changed a table takes vcpu->lock afterwards, sets `forget`, and looks at
- *    `inside` and `cpu`. The vCPU's thread may clear `inside` without the lock meanwhile: it has left
+ *    `phase` and `cpu`. The vCPU's thread may go outside without the lock meanwhile: it has left
  *    guest mode then, and an IPI to it does no harm.
  *    - If the hook had the lock later, it sees `forget`, and INVEPT comes before the entry. Walks
  *      after INVEPT, which is serializing, find the changed table.
- *    - If it had the lock earlier, `inside` is set, and `cpu` is where it enters. The IPI makes
+ *    - If it had the lock earlier, the vCPU is inside, and `cpu` is where it enters. The IPI makes
  *      that CPU leave guest mode, at once or right after the entry, for IRQs are off between. The
  *      sender waits for it. The next entry is the case above.
  * 4. A vCPU that comes to another CPU may find there what it left long ago: everything goes. KVM
@@ -51,7 +51,7 @@ void eh_kick_begin(struct eh_kick *kick)
 void eh_kick_add(struct eh_kick *kick, struct eh_vcpu *vcpu)
 {
 	lockdep_assert_held(&vcpu->lock);
-	if (READ_ONCE(vcpu->inside) && !kick->all)
+	if (READ_ONCE(vcpu->phase) == EH_INSIDE && !kick->all)
 		cpumask_set_cpu(vcpu->cpu, kick->cpus);
 }
 

@@ -112,7 +112,7 @@ void eh_attachment_shut(struct eh_attachment *a, struct eh_kick *kick)
 
 		raw_spin_lock_irqsave(&vcpu->lock, flags);
 		if (!c->revoked)
-			c->entry = READ_ONCE(vcpu->inside) ? vcpu->entries : 0;
+			c->entry = READ_ONCE(vcpu->phase) == EH_INSIDE ? vcpu->entries : 0;
 		c->revoked = true;
 		vcpu->stale = true;
 		eh_kick_add(kick, vcpu);

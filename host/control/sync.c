@@ -64,7 +64,7 @@ static void context_end(struct eh_context *c, struct list_head *gone)
 
 	list_del_init(&c->node);
 	raw_spin_lock_irqsave(&vcpu->lock, flags);
-	c->dead = READ_ONCE(vcpu->inside) && vcpu->entries == c->entry;
+	c->dead = READ_ONCE(vcpu->phase) == EH_INSIDE && vcpu->entries == c->entry;
 	if (!c->dead)
 		context_unlink(c);
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
@@ -126,12 +126,13 @@ static void give_back_if_idle(struct eh_vcpu *vcpu)
 	bool idle;
 
 	raw_spin_lock_irqsave(&vcpu->lock, flags);
-	idle = vcpu->counted && !vcpu->controls && bitmap_empty(vcpu->used, ELISA_SLOTS);
+	idle = vcpu->counted && vcpu->vmfunc == EH_VMFUNC_OFF &&
+	       bitmap_empty(vcpu->used, ELISA_SLOTS);
 	if (idle) {
 		list = vcpu->list;
 		vcpu->list = NULL;
 		vcpu->synced = false;
-		vcpu->inside = false; /* its exit passes no hook of ours */
+		WRITE_ONCE(vcpu->phase, EH_OUTSIDE); /* its exit passes no hook of ours */
 	}
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 	if (!idle)

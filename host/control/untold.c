@@ -48,8 +48,8 @@ static bool is_untold(struct eh_context *c)
 
 	raw_spin_lock_irqsave(&vcpu->lock, flags);
 	untold = c->reported != c->self->aborts ||
-		 (READ_ONCE(vcpu->inside) && vcpu->entries == c->entry) ||
-		 (vcpu->stash.active && vcpu->stash.context == c);
+		 (READ_ONCE(vcpu->phase) == EH_INSIDE && vcpu->entries == c->entry) ||
+		 (vcpu->phase == EH_SUSPENDED && vcpu->stash.context == c);
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 	return untold;
 }

@@ -10,6 +10,7 @@
 #include <asm/kvm_vcpu_regs.h>
 
 #include "kvm/compat.h"
+#include "path/state.h"
 #include "path/switch.h"
 
 #define CS_RIGHTS_USER 0xa0fb /* present, ring 3, code, 64-bit */
@@ -289,7 +290,7 @@ void eh_stash_call(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where whe
 	bool trap = vcpu->trap;
 
 	memcpy(stash->regs, vcpu->kvm_vcpu->arch.regs, sizeof(stash->regs));
-	stash->active = true;
+	eh_vcpu_move(vcpu, EH_SUSPENDED);
 	stash->touched = false;
 	stash->vector = eh_leaves_vector_state(c);
 	stash->context = c;
@@ -315,7 +316,7 @@ void eh_stash_call(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where whe
 /* The context is about to be freed: its interrupted call will end at the next entry. */
 void eh_stash_orphan(struct eh_vcpu *vcpu, struct eh_context *context)
 {
-	if (vcpu->stash.active && vcpu->stash.context == context) {
+	if (vcpu->phase == EH_SUSPENDED && vcpu->stash.context == context) {
 		if (!context->ended)
 			eh_call_aborted(context, ELISA_CALL_REVOKED);
 		vcpu->stash.context = NULL;
@@ -325,8 +326,7 @@ void eh_stash_orphan(struct eh_vcpu *vcpu, struct eh_context *context)
 /* Its state may be another one at the next entry. The thread has the vCPU's mutex. */
 void eh_vcpu_unsettle(struct eh_vcpu *vcpu)
 {
-	vcpu->settled = false;
-	vcpu->quiet = false;
+	vcpu->known = EH_UNKNOWN;
 }
 
 /* KVM resets the vCPU: an interrupted call ends, and it must be set up anew. */
@@ -352,7 +352,7 @@ void eh_vcpu_touched(struct eh_vcpu *vcpu)
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&vcpu->lock, flags);
-	if (vcpu->stash.active) {
+	if (vcpu->phase == EH_SUSPENDED) {
 		vcpu->stash.touched = true;
 		vcpu->scrub |= vcpu->stash.vector;
 		vcpu->stash.vector = false;

@@ -7,6 +7,7 @@
 
 #include "kvm/compat.h"
 #include "path/predicate.h"
+#include "path/state.h"
 #include "path/switch.h"
 
 /* Has anything changed of what was shown in the stash's place? */
@@ -81,7 +82,6 @@ static void resume_call(struct eh_vcpu *vcpu)
 		vcpu->list[ELISA_INDEX_SUB(slot)] = c->eptp[EH_IN_SUB];
 	if (!stash->gate_open)
 		vcpu->list[ELISA_INDEX_GATE_IN(slot)] = c->eptp[EH_IN_GATE_IN] & ~INVALID_BITS;
-	stash->active = false;
 	vcpu->entry_tsc = rdtsc();
 	eh_count(ELISA_COUNT_RESUMED);
 }
@@ -107,7 +107,6 @@ static void end_stashed(struct eh_vcpu *vcpu, enum elisa_call_error error)
 		eh_call_aborted(stash->context, error);
 	if (stash->context)
 		stash->context->ended = ELISA_CALL_OK;
-	stash->active = false;
 	eh_forget_time(vcpu);
 	vcpu->trap = false;
 	eh_list_reset(vcpu);
@@ -135,15 +134,15 @@ static void set_controls(struct eh_vcpu *vcpu, bool on)
 	u64 secondary;
 
 	if (!on) {
-		if (vcpu->enabled) {
+		if (vcpu->vmfunc == EH_VMFUNC_OPEN) {
 			vmcs_set(EH_VMCS_FUNCTION_CONTROL, 0);
-			vcpu->enabled = false;
+			vcpu->vmfunc = EH_VMFUNC_CLOSED;
 			eh_count(ELISA_COUNT_CLOSED);
 		}
 		if (!bitmap_empty(vcpu->used, ELISA_SLOTS))
 			return;
 		/* nobody is left who handles these exits: KVM would warn of VMFUNC's */
-		if (vcpu->controls) {
+		if (vcpu->vmfunc == EH_VMFUNC_CLOSED) {
 			secondary = vmcs_get(SECONDARY_VM_EXEC_CONTROL) &
 				    ~(u64)SECONDARY_EXEC_ENABLE_VMFUNC;
 			if (boot_cpu_has(X86_FEATURE_UMIP) ||
@@ -153,23 +152,22 @@ static void set_controls(struct eh_vcpu *vcpu, bool on)
 			vmcs_set(CR4_GUEST_HOST_MASK,
 				 ~(u64)vcpu->kvm_vcpu->arch.cr4_guest_owned_bits);
 			eh_forget_saved_state(vcpu->kvm_vcpu);
-			vcpu->controls = false;
+			vcpu->vmfunc = EH_VMFUNC_OFF;
 		}
 		eh_vm_work_soon(vcpu->vm);
 		return;
 	}
-	vcpu->controls = true;
 	watch_cr4();
 	secondary = vmcs_get(SECONDARY_VM_EXEC_CONTROL);
 	vcpu->seen.secondary = secondary | ours;
 	if ((secondary & ours) != ours)
 		vmcs_set(SECONDARY_VM_EXEC_CONTROL, secondary | ours);
-	if (!vcpu->enabled) {
+	if (vcpu->vmfunc != EH_VMFUNC_OPEN) {
 		vmcs_set(EH_VMCS_EPTP_LIST, __pa(vcpu->list));
 		vmcs_set(EH_VMCS_FUNCTION_CONTROL, EH_VMFUNC_EPTP_SWITCHING);
 		/* another root may have been loaded while nobody looked */
 		invvpid_single(vmcs_get(VIRTUAL_PROCESSOR_ID));
-		vcpu->enabled = true;
+		vcpu->vmfunc = EH_VMFUNC_OPEN;
 	}
 }
 
@@ -226,19 +224,21 @@ void eh_vm_enter(struct eh_vcpu *vcpu)
 	struct kvm_vcpu *kvm_vcpu = vcpu->kvm_vcpu;
 	struct eh_context *c;
 	enum eh_where where;
+	bool open, suspended = vcpu->phase == EH_SUSPENDED;
 	u64 eptp;
-	bool open;
 
-	vcpu->settled = false;
+	if (vcpu->known == EH_SETTLED)
+		vcpu->known = EH_QUIET;
 	if (vcpu->scrub)
 		eh_scrub_registers(vcpu);
 	/* not every exit comes to the exit hook: KVM takes some of them to the VMM at once */
-	vcpu->inside = false;
 	if (!vcpu->list || (kvm_vcpu->arch.hflags & HF_GUEST_MASK)) {
-		vcpu->quiet = false;
+		if (!suspended)
+			WRITE_ONCE(vcpu->phase, EH_OUTSIDE);
+		vcpu->known = EH_UNKNOWN;
 		return;
 	}
-	vcpu->inside = true;
+	eh_vcpu_move(vcpu, EH_INSIDE);
 	vcpu->entries++;
 	eh_forget(vcpu);
 	/* system management mode is no long mode, but comes back to it */
@@ -257,20 +257,22 @@ void eh_vm_enter(struct eh_vcpu *vcpu)
 		eh_set_default(vcpu, eptp);
 	if (vcpu->stale && !c)
 		eh_list_reset(vcpu);
-	if (vcpu->stash.active) {
+	if (suspended) {
 		decide_stashed(vcpu, open);
 	} else if (vcpu->trap && !c) {
 		vcpu->trap = false;
 		eh_set_default(vcpu, eptp);
 	}
 	/* another root than the guest itself loaded: KVM flushed only its own context */
-	if (vcpu->enabled && !vcpu->quiet && vmcs_get(GUEST_CR3) != vcpu->exit_cr3)
+	if (vcpu->vmfunc == EH_VMFUNC_OPEN && vcpu->known == EH_UNKNOWN &&
+	    vmcs_get(GUEST_CR3) != vcpu->exit_cr3)
 		invvpid_single(vmcs_get(VIRTUAL_PROCESSOR_ID));
 	vcpu->exit_cr3 = EH_NO_ROOT;
-	vcpu->quiet = true;
 	set_controls(vcpu, open);
-	if (vcpu->enabled && !vcpu->watching)
+	if (vcpu->vmfunc == EH_VMFUNC_OPEN && !vcpu->watching)
 		eh_watch_start(vcpu);
 	/* entry_tsc: a call goes on */
-	vcpu->settled = open && !c && !vcpu->entry_tsc && !vcpu->trap && !vcpu->ended;
+	vcpu->known = open && !c && !vcpu->entry_tsc && !vcpu->trap && !vcpu->ended ? EH_SETTLED :
+										      EH_QUIET;
+	eh_vcpu_check(vcpu);
 }

@@ -95,11 +95,19 @@ static void forget_ended(struct eh_vcpu *vcpu)
 {
 	int slot;
 
-	if (!vcpu->ended || vcpu->stash.active)
+	if (!vcpu->ended || vcpu->phase == EH_SUSPENDED)
 		return;
 	for_each_set_bit(slot, vcpu->used, ELISA_SLOTS)
 		vcpu->slots[slot]->ended = ELISA_CALL_OK;
 	vcpu->ended = false;
+}
+
+/* The hook's work is done, but for what eh_exit_handle() still has to do. */
+static void leave(struct eh_vcpu *vcpu, bool ours)
+{
+	if (!ours && vcpu->phase == EH_INSIDE)
+		eh_vcpu_move(vcpu, EH_OUTSIDE);
+	eh_vcpu_check(vcpu);
 }
 
 /*
@@ -118,9 +126,10 @@ bool eh_vm_exit(struct eh_vcpu *vcpu)
 
 	raw_spin_lock_irqsave(&vcpu->lock, flags);
 	reason = vmcs_get(VM_EXIT_REASON);
-	vcpu->settled = false;
+	if (vcpu->known == EH_SETTLED)
+		vcpu->known = EH_QUIET;
 	if (!eh_is_quiet(vcpu->kvm_vcpu, reason)) {
-		vcpu->quiet = false;
+		vcpu->known = EH_UNKNOWN;
 		vcpu->exit_cr3 = vmcs_get(GUEST_CR3);
 	}
 	failed = reason & EXIT_FAILED_ENTRY;
@@ -129,7 +138,7 @@ bool eh_vm_exit(struct eh_vcpu *vcpu)
 		vcpu->exits[reason]++;
 	eptp = vmcs_get(EPT_POINTER);
 	/* closed, VMFUNC exits for the caller to learn of it */
-	if (!vcpu->enabled || eptp == vcpu->default_eptp) {
+	if (vcpu->vmfunc != EH_VMFUNC_OPEN || eptp == vcpu->default_eptp) {
 		eh_forget_time(vcpu);
 		ours = eh_is_ours_in_default(reason);
 		c = shut_open_subs(vcpu, &where);
@@ -169,7 +178,7 @@ bool eh_vm_exit(struct eh_vcpu *vcpu)
 out:
 	if (!ours)
 		forget_ended(vcpu);
-	WRITE_ONCE(vcpu->inside, ours);
+	leave(vcpu, ours);
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 	return ours;
 }
@@ -310,7 +319,7 @@ static bool vmfunc_in_default(struct eh_vcpu *vcpu)
 	at = vmcs_get(GUEST_RIP) - eh_code_address(c) + 3;
 	if (at != ELISA_STRICT_ENTRY(slot) && at != ELISA_TRUSTED_ENTRY(slot))
 		return false;
-	if (vcpu->enabled && !c->revoked && !eh_is_poisoned(c) &&
+	if (vcpu->vmfunc == EH_VMFUNC_OPEN && !c->revoked && !eh_is_poisoned(c) &&
 	    READ_ONCE(vcpu->list[ELISA_INDEX_GATE_IN(slot)]) != c->eptp[EH_IN_GATE_IN]) {
 		eh_list_reset(vcpu);
 		return true; /* again */
@@ -348,7 +357,7 @@ int eh_exit_handle(struct kvm_vcpu *kvm_vcpu)
 		emulate = eh_is_ours_in_default(reason);
 	}
 	forget_ended(vcpu);
-	vcpu->inside = false;
+	leave(vcpu, false);
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 	if (undefined) {
 		eh_count(ELISA_COUNT_REFUSED_VMFUNC);

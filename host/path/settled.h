@@ -11,10 +11,11 @@
 #define ELISA_HOST_SETTLED_H
 
 #include "path/predicate.h"
+#include "path/state.h"
 #include "path/switch.h"
 
-/* vcpu->at_entry: settled and watching, neither inside nor stale */
-#define EH_SETTLED 0x01000001
+/* vcpu->at_entry: settled and watching, outside, not stale */
+#define EH_AT_ENTRY_SETTLED (EH_SETTLED | EH_OUTSIDE << 8 | 1 << 24)
 
 /*
  * Before an entry, under vcpu->lock: is there nothing to do? Then the vCPU is inside. An exit that did
@@ -25,7 +26,7 @@ static __always_inline bool eh_stays_settled(struct eh_vcpu *vcpu)
 	const struct kvm_vcpu_arch *arch = &vcpu->kvm_vcpu->arch;
 
 	BUILD_BUG_ON(ELISA_SLOTS > BITS_PER_LONG);
-	if (vcpu->at_entry != EH_SETTLED || vcpu->forget[0] ||
+	if (vcpu->at_entry != EH_AT_ENTRY_SETTLED || vcpu->forget[0] ||
 	    vcpu->poisonings != atomic_read(&eh_poisonings) ||
 	    vcpu->cpu != raw_smp_processor_id() ||
 	    READ_ONCE(vcpu->vm->allow_pcid) != vcpu->seen.allow_pcid ||
@@ -33,7 +34,7 @@ static __always_inline bool eh_stays_settled(struct eh_vcpu *vcpu)
 	    eh_host_traces() || vmcs_get(EPT_POINTER) != vcpu->default_eptp ||
 	    vmcs_get(SECONDARY_VM_EXEC_CONTROL) != vcpu->seen.secondary)
 		return false;
-	vcpu->inside = true;
+	eh_vcpu_move(vcpu, EH_INSIDE);
 	vcpu->entries++;
 	return true;
 }
@@ -67,20 +68,20 @@ static __always_inline bool eh_passes_by(struct eh_vcpu *vcpu)
 {
 	u64 reason;
 
-	if (!READ_ONCE(vcpu->inside))
+	if (READ_ONCE(vcpu->phase) != EH_INSIDE)
 		return true; /* nested guest mode, or never set up */
-	if (!vcpu->settled || vmcs_get(EPT_POINTER) != vcpu->default_eptp || eh_is_sub_open(vcpu))
+	if (vcpu->known != EH_SETTLED || vmcs_get(EPT_POINTER) != vcpu->default_eptp ||
+	    eh_is_sub_open(vcpu))
 		return false;
 	reason = vmcs_get(VM_EXIT_REASON);
 	if (!eh_is_quiet(vcpu->kvm_vcpu, reason)) {
 		if (reason >= ELISA_EXIT_REASONS || eh_is_ours_in_default(reason))
 			return false;
-		vcpu->settled = false;
-		vcpu->quiet = false;
+		vcpu->known = EH_UNKNOWN;
 		vcpu->exit_cr3 = vmcs_get(GUEST_CR3);
 	}
 	vcpu->exits[reason]++;
-	smp_store_release(&vcpu->inside, false);
+	smp_store_release(&vcpu->phase, EH_OUTSIDE);
 	return true;
 }
 

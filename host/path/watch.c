@@ -140,10 +140,10 @@ static enum hrtimer_restart watch(struct hrtimer *timer)
 
 	raw_spin_lock_irqsave(&vcpu->lock, flags);
 	now = ktime_get_mono_fast_ns();
-	if (vcpu->stash.active) {
+	if (vcpu->phase == EH_SUSPENDED) {
 		if (vcpu->stash.context)
 			next = look(vcpu, vcpu->stash.context, vcpu->stash.since, now);
-	} else if (READ_ONCE(vcpu->inside)) {
+	} else if (READ_ONCE(vcpu->phase) == EH_INSIDE) {
 		next = READ_ONCE(vcpu->kvm_vcpu->mode) == OUTSIDE_GUEST_MODE ?
 			       look_before_hook(vcpu, now) :
 			       shortest(vcpu);

@@ -30,7 +30,7 @@ static int end(void **state)
 static void goes_in(struct eh_vcpu *vcpu)
 {
 	vcpu->entries++;
-	vcpu->inside = true;
+	vcpu->phase = EH_INSIDE;
 }
 
 static void sync(void)
@@ -57,7 +57,7 @@ static void the_context_outlives_the_detach(void **state)
 	sync();
 	vcpu = host_vcpu(GUEST);
 	c = vcpu->slots[0];
-	vcpu->controls = true;
+	vcpu->vmfunc = EH_VMFUNC_CLOSED;
 	goes_in(vcpu);
 	detach();
 	assert_null(host_vm(GUEST)->slots[0]);
@@ -68,11 +68,11 @@ static void the_context_outlives_the_detach(void **state)
 	/* the exit hook needs them */
 	assert_int_equal(c->attachment->root, ROOT);
 
-	vcpu->inside = false;
+	vcpu->phase = EH_OUTSIDE;
 	shim_run_work();
 	assert_null(vcpu->slots[0]);
 	assert_int_equal(hooks_armed, 1);
-	vcpu->controls = false;
+	vcpu->vmfunc = EH_VMFUNC_OFF;
 	eh_vm_work_soon(vcpu->vm);
 	shim_run_work();
 	assert_int_equal(hooks_armed, 0);
@@ -101,7 +101,7 @@ static void the_slot_is_taken_again(void **state)
 	vcpu = host_vcpu(GUEST);
 	goes_in(vcpu);
 	detach();
-	vcpu->inside = false;
+	vcpu->phase = EH_OUTSIDE;
 	assert_int_equal(host_attach("shop", ROOT + PAGE_SIZE, 0), 0);
 	sync();
 	assert_non_null(vcpu->slots[0]);

@@ -133,7 +133,7 @@ static void poison_is_spread_once(void **state)
 	host_publish("shop");
 	assert_int_equal(host_attach("shop", ROOT, 0), 0);
 	export = list_entry(eh_exports.next, struct eh_export, all);
-	host_vcpu(GUEST)->inside = true;
+	host_vcpu(GUEST)->phase = EH_INSIDE;
 	export->poisoned = true;
 	eh_export_poisoned(export);
 	eh_export_poisoned(export);
@@ -141,7 +141,7 @@ static void poison_is_spread_once(void **state)
 	shim_run_work();
 	assert_int_equal(shim_flushes, before + 1);
 	assert_true(host_vcpu(GUEST)->stale);
-	host_vcpu(GUEST)->inside = false;
+	host_vcpu(GUEST)->phase = EH_OUTSIDE;
 }
 
 static void others_exports_are_unknown(void **state)

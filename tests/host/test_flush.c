@@ -23,7 +23,7 @@ static void enter(int cpu)
 	shim_cpu = cpu;
 	shim_invepts = shim_invept_all = 0;
 	raw_spin_lock_irqsave(&vcpu->lock, flags);
-	vcpu->inside = true;
+	vcpu->phase = EH_INSIDE;
 	vcpu->entries++;
 	eh_forget(vcpu);
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
@@ -31,7 +31,7 @@ static void enter(int cpu)
 
 static void leave(void)
 {
-	vcpu->inside = false;
+	vcpu->phase = EH_OUTSIDE;
 }
 
 static void attach(u32 count)

@@ -233,7 +233,8 @@ static void nothing_outlives_a_guest(void **state)
 	assert_int_equal(host_call(GUEST, ELISA_HC_DONATE, &page), 0);
 	/* in a call when its thread is killed, and attached to something that has gone */
 	vcpu = host_vcpu(GUEST);
-	vcpu->controls = vcpu->inside = true;
+	vcpu->vmfunc = EH_VMFUNC_CLOSED;
+	vcpu->phase = EH_INSIDE;
 	vcpu->entries = 5;
 	assert_int_equal(held(GUEST), 3);
 	shim_exit_mmap(&machines[GUEST].mm);

@@ -30,7 +30,8 @@ static void settle(void)
 	vcpu = (struct eh_vcpu){.kvm_vcpu = &kvm_vcpu,
 				.vm = &vm,
 				.list = list,
-				.settled = true,
+				.vmfunc = EH_VMFUNC_OPEN,
+				.known = EH_SETTLED,
 				.watching = true,
 				.default_eptp = ROOT,
 				.seen = {.efer = EFER_LMA, .secondary = settled_controls}};
@@ -47,7 +48,7 @@ static void stays(bool expected)
 	assert_int_equal(eh_stays_settled(&vcpu), expected);
 	assert_int_equal(vcpu.entries, entries + expected);
 	if (expected)
-		assert_true(vcpu.inside);
+		assert_int_equal(vcpu.phase, EH_INSIDE);
 }
 
 static void all_as_it_was(void **state)
@@ -57,7 +58,7 @@ static void all_as_it_was(void **state)
 	stays(true);
 	/* its exit does not come to the exit hook */
 	stays(false);
-	vcpu.inside = false;
+	vcpu.phase = EH_OUTSIDE;
 	stays(true);
 }
 
@@ -88,7 +89,7 @@ static void each_input_of_the_entry(void **state)
 	vm.allow_pcid = true;
 	stays(false);
 	settle();
-	vcpu.settled = false;
+	vcpu.known = EH_QUIET;
 	stays(false);
 	settle();
 	vcpu.stale = true;
@@ -138,9 +139,9 @@ static void passes(bool expected)
 {
 	u64 exits = vcpu.exits[REASON];
 
-	vcpu.inside = true;
+	vcpu.phase = EH_INSIDE;
 	assert_int_equal(eh_passes_by(&vcpu), expected);
-	assert_int_equal(vcpu.inside, !expected);
+	assert_int_equal(vcpu.phase, expected ? EH_OUTSIDE : EH_INSIDE);
 	assert_int_equal(vcpu.exits[REASON], exits + expected);
 }
 
@@ -149,9 +150,9 @@ static void each_input_of_the_exit(void **state)
 	(void)state;
 	settle();
 	passes(true);
-	assert_true(vcpu.settled);
+	assert_int_equal(vcpu.known, EH_SETTLED);
 	settle();
-	vcpu.settled = false;
+	vcpu.known = EH_QUIET;
 	passes(false);
 	for (int bit = 0; bit < 64; bit++) {
 		settle();
@@ -168,7 +169,7 @@ static void each_input_of_the_exit(void **state)
 	}
 	/* neither nested guests nor vCPUs that are not set up concern the hook */
 	settle();
-	vcpu.settled = false;
+	vcpu.known = EH_QUIET;
 	assert_true(eh_passes_by(&vcpu));
 	assert_int_equal(vcpu.exits[REASON], 0);
 }
@@ -179,7 +180,7 @@ static void exits_that_are_not_quiet(void **state)
 	(void)state;
 	for (u64 reason = 0; reason < 0x100; reason++) {
 		settle();
-		vcpu.inside = vcpu.quiet = true;
+		vcpu.phase = EH_INSIDE;
 		vcpu.exit_cr3 = EH_NO_ROOT;
 		shim_vmcs[VM_EXIT_REASON] = reason;
 		shim_vmcs[GUEST_CR3] = 0x1000;
@@ -187,15 +188,15 @@ static void exits_that_are_not_quiet(void **state)
 		assert_int_equal(eh_passes_by(&vcpu), reason != 46 && reason != 47 &&
 							      reason != 59 &&
 							      reason < ELISA_EXIT_REASONS);
-		if (vcpu.inside || eh_is_quiet(&kvm_vcpu, reason))
+		if (vcpu.phase == EH_INSIDE || eh_is_quiet(&kvm_vcpu, reason))
 			continue;
-		assert_false(vcpu.settled || vcpu.quiet);
+		assert_int_equal(vcpu.known, EH_UNKNOWN);
 		assert_int_equal(vcpu.exit_cr3, 0x1000);
-		vcpu.inside = false;
+		vcpu.phase = EH_OUTSIDE;
 		stays(false);
 	}
 	settle();
-	vcpu.inside = true;
+	vcpu.phase = EH_INSIDE;
 	shim_vmcs[VM_EXIT_REASON] = 1ULL << 31 | 33; /* a failed entry */
 	assert_false(eh_passes_by(&vcpu));
 }

@@ -157,11 +157,11 @@ static void a_vcpu_is_on_its_way_out(void **state)
 	(void)state;
 	fill_queue();
 	vcpu->entries++;
-	vcpu->inside = true;
+	vcpu->phase = EH_INSIDE;
 	assert_int_equal(eh_detach(host_vm(GUEST), 0, &refusal), 0);
 	i = take_queue();
 	is_end(i, 1, 1);
-	vcpu->inside = false;
+	vcpu->phase = EH_OUTSIDE;
 	host_settle();
 	nothing_more();
 }
@@ -173,12 +173,12 @@ static void a_call_is_suspended(void **state)
 
 	(void)state;
 	fill_queue();
-	vcpu->stash.active = true;
+	vcpu->phase = EH_SUSPENDED;
 	vcpu->stash.context = vcpu->slots[0];
 	memset(&page, 0, sizeof(page));
 	page.evict = (struct elisa_hc_evict){.id = id, .attachment = 1};
 	expect(MANAGER, ELISA_HC_EVICT, 0, ELISA_OK, 0);
-	vcpu->stash.active = false;
+	vcpu->phase = EH_OUTSIDE;
 	i = take_queue();
 	is_end(i, 1, 1);
 	nothing_more();
