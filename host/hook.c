@@ -83,7 +83,7 @@ static void replace_window(struct kvm_vcpu *kvm_vcpu)
 
 /* ---- handlers: in the context of the hooked function; be quick if it is not ours */
 
-static bool call_is_put_aside(struct kvm_vcpu *kvm_vcpu)
+static bool call_is_suspended(struct kvm_vcpu *kvm_vcpu)
 {
 	struct eh_vcpu *vcpu = eh_vcpu_find(kvm_vcpu);
 
@@ -137,13 +137,13 @@ void notrace eh_exit_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on)
 
 void notrace eh_allowed_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on)
 {
-	if (call_is_put_aside(kvm_vcpu))
+	if (call_is_suspended(kvm_vcpu))
 		*go_on = (unsigned long)replace_allowed;
 }
 
 void notrace eh_window_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on)
 {
-	if (call_is_put_aside(kvm_vcpu))
+	if (call_is_suspended(kvm_vcpu))
 		*go_on = (unsigned long)replace_window;
 }
 

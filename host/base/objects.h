@@ -300,7 +300,7 @@ struct eh_context {
 	enum elisa_call_error ended;
 };
 
-/* A call that an asynchronous exit interrupted. KVM and the VMM see `shown` instead. */
+/* A call that an asynchronous exit interrupted. KVM and the VMM see `exposed` instead. */
 struct eh_stash {
 	bool vector;  /* the function may have left something in vector registers */
 	bool watched; /* the return trap is set to see whether it is still one call */
@@ -318,7 +318,7 @@ struct eh_stash {
 		u64 rip, rsp, rflags, cr0, cr3, cr4, fs_base, gs_base;
 		u32 cs_ar, ss_ar;
 		u16 cs, ss;
-	} shown;
+	} exposed;
 };
 
 #define EH_NO_ROOT (~0ULL)

@@ -68,7 +68,7 @@ void eh_kvm_mark_dirty(struct kvm_vcpu *kvm_vcpu, u64 gpa)
 	kvm_mark_dirty(kvm_vcpu, gpa >> PAGE_SHIFT);
 }
 
-/* False: nobody uses this VM any more. Its memory must be there still. */
+/* False: no file and no work uses this VM any more. Its memory must be there still. */
 bool eh_kvm_get(struct kvm *kvm)
 {
 	return kvm_get(kvm);

@@ -37,13 +37,14 @@ struct eh_bell {
 	raw_spinlock_t lock; /* all below; only a timer's and the workqueue's locks nest inside it */
 	struct kvm *kvm;     /* valid while there is a gsi */
 	u32 gsi;	     /* or ELISA_NO_DOORBELL, as when the VM is gone */
-	bool rung;	     /* there is a gsi, and the timer or the work is on its way */
+	bool pending;	     /* there is a gsi, and the timer or the work is on its way */
 	struct eh_bucket interrupts;
 	struct hrtimer timer;
 	struct work_struct work;
 };
 
-static struct workqueue_struct *bells; /* alone: no tenant's other works keep a ring from its turn */
+/* alone: no tenant's other works keep a ring from its turn */
+static struct workqueue_struct *bells;
 
 int eh_bells_init(void)
 {
@@ -72,7 +73,7 @@ void eh_bell_put(struct eh_bell *bell)
 	kref_put(&bell->ref, bell_release);
 }
 
-/* Under bell->lock, rung: so the VM lives, and has a reference to the bell. */
+/* Under bell->lock, pending: so the VM lives, and has a reference to the bell. */
 static void start_work(struct eh_bell *bell)
 {
 	eh_bell_get(bell);
@@ -86,7 +87,7 @@ static enum hrtimer_restart is_time(struct hrtimer *timer)
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&bell->lock, flags);
-	if (bell->rung)
+	if (bell->pending)
 		start_work(bell);
 	raw_spin_unlock_irqrestore(&bell->lock, flags);
 	return HRTIMER_NORESTART;
@@ -99,12 +100,12 @@ static struct kvm *take_ring(struct eh_bell *bell, u32 *gsi)
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&bell->lock, flags);
-	if (bell->rung && eh_kvm_get(bell->kvm)) {
+	if (bell->pending && eh_kvm_get(bell->kvm)) {
 		kvm = bell->kvm;
 		*gsi = bell->gsi;
 		eh_bucket_take(&bell->interrupts, ktime_get_mono_fast_ns(), RING_PERIOD);
 	}
-	bell->rung = false;
+	bell->pending = false;
 	raw_spin_unlock_irqrestore(&bell->lock, flags);
 	return kvm;
 }
@@ -185,7 +186,7 @@ void eh_bell_silence(struct eh_bell *bell)
 
 	raw_spin_lock_irqsave(&bell->lock, flags);
 	bell->gsi = ELISA_NO_DOORBELL;
-	bell->rung = false;
+	bell->pending = false;
 	raw_spin_unlock_irqrestore(&bell->lock, flags);
 }
 
@@ -196,8 +197,8 @@ void eh_bell_ring(struct eh_bell *bell)
 	u64 wait;
 
 	raw_spin_lock_irqsave(&bell->lock, flags);
-	if (bell->gsi != ELISA_NO_DOORBELL && !bell->rung) {
-		bell->rung = true;
+	if (bell->gsi != ELISA_NO_DOORBELL && !bell->pending) {
+		bell->pending = true;
 		wait = eh_bucket_wait(&bell->interrupts, ktime_get_mono_fast_ns(),
 				      (RING_BURST - 1) * RING_PERIOD);
 		if (wait)

@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A call that is interrupted or ends before its return: how it is put aside, and what KVM,
- * the VMM and the guest see then. Nothing of the function's registers may be in that.
+ * A call that is interrupted, or that ends before its return. In both cases the vCPU is shown as if
+ * the call had ended with an error already: default context, at the error return of the caller's
+ * stub, in ring 3, with all registers cleared that the function may have written. What the function
+ * had goes into the stash if the call may go on, and is lost if not.
+ *
+ * So KVM, the VMM and the guest see a function's registers at no time, and ending a suspended call
+ * is to leave the vCPU as it is shown. The four kinds of registers are in four places:
+ *
+ *   general      kvm_vcpu->arch.regs: copied to the stash and cleared here
+ *   RIP, RSP, RFLAGS, segments, EPT_POINTER   the VMCS: written here
+ *   vector, x87, mask, tile   the CPU or KVM's memory, see eh_scrub_registers()
+ *   PKRU, FS and GS base, supervisor state    the guest's own in a call as well: left alone
  */
 #include <asm/fpu/api.h>
 #include <asm/fpu/types.h>
@@ -52,8 +62,8 @@ static u64 caller_rsp(struct eh_context *c, enum eh_where where)
 }
 
 /*
- * Whose call ends in context @c? In a gate context outside of its own code page nobody is
- * who came in through a stub: a function used VMFUNC to get from its sub context, whose
+ * Whose call ends in context @c? In a gate context outside of its own code page no caller
+ * has come in through a stub: a function used VMFUNC to get from its sub context, whose
  * entry is armed still, into another slot's gate. That must not give it the choice of its
  * caller's stack. If more than one could have done it, there is no stack to go on with.
  */
@@ -85,8 +95,8 @@ void eh_drop_events(struct kvm_vcpu *kvm_vcpu)
 }
 
 /* The vCPU as after the end of the call with @error. Under vcpu->lock, VMCS loaded. */
-void eh_show_end(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where,
-		 enum elisa_call_error error)
+void eh_expose_end(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where,
+		   enum elisa_call_error error)
 {
 	struct kvm_vcpu *kvm_vcpu = vcpu->kvm_vcpu;
 	u64 rsp = caller_rsp(c, where);
@@ -175,7 +185,7 @@ static void forget_stale_state(struct fpstate *fpstate)
 }
 
 /*
- * The same before nobody looks at the vCPU's ioctls any more. Its registers are live, and
+ * The same before no hook looks at the vCPU's ioctls any more. Its registers are live, and
  * are what the memory gets: XSAVE may leave out what it believes to be there.
  */
 void eh_forget_saved_state(struct kvm_vcpu *kvm_vcpu)
@@ -256,7 +266,7 @@ void eh_forget_time(struct eh_vcpu *vcpu)
 void eh_end_call(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where,
 		 enum elisa_call_error error)
 {
-	eh_show_end(vcpu, c, where, c->ended ?: error);
+	eh_expose_end(vcpu, c, where, c->ended ?: error);
 	vcpu->scrub |= eh_leaves_vector_state(c);
 	eh_forget_time(vcpu);
 	kvm_make_request(KVM_REQ_EVENT, vcpu->kvm_vcpu);
@@ -265,23 +275,23 @@ void eh_end_call(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where
 	c->ended = ELISA_CALL_OK;
 }
 
-void eh_stash_shown(struct eh_stash *stash)
+void eh_stash_exposed(struct eh_stash *stash)
 {
-	stash->shown.rip = vmcs_get(GUEST_RIP);
-	stash->shown.rsp = vmcs_get(GUEST_RSP);
-	stash->shown.rflags = vmcs_get(GUEST_RFLAGS);
-	stash->shown.cr0 = vmcs_get(GUEST_CR0);
-	stash->shown.cr3 = vmcs_get(GUEST_CR3);
-	stash->shown.cr4 = vmcs_get(GUEST_CR4);
-	stash->shown.fs_base = vmcs_get(GUEST_FS_BASE);
-	stash->shown.gs_base = vmcs_get(GUEST_GS_BASE);
-	stash->shown.cs = vmcs_get(GUEST_CS_SELECTOR);
-	stash->shown.ss = vmcs_get(GUEST_SS_SELECTOR);
-	stash->shown.cs_ar = vmcs_get(GUEST_CS_AR_BYTES);
-	stash->shown.ss_ar = vmcs_get(GUEST_SS_AR_BYTES);
+	stash->exposed.rip = vmcs_get(GUEST_RIP);
+	stash->exposed.rsp = vmcs_get(GUEST_RSP);
+	stash->exposed.rflags = vmcs_get(GUEST_RFLAGS);
+	stash->exposed.cr0 = vmcs_get(GUEST_CR0);
+	stash->exposed.cr3 = vmcs_get(GUEST_CR3);
+	stash->exposed.cr4 = vmcs_get(GUEST_CR4);
+	stash->exposed.fs_base = vmcs_get(GUEST_FS_BASE);
+	stash->exposed.gs_base = vmcs_get(GUEST_GS_BASE);
+	stash->exposed.cs = vmcs_get(GUEST_CS_SELECTOR);
+	stash->exposed.ss = vmcs_get(GUEST_SS_SELECTOR);
+	stash->exposed.cs_ar = vmcs_get(GUEST_CS_AR_BYTES);
+	stash->exposed.ss_ar = vmcs_get(GUEST_SS_AR_BYTES);
 }
 
-/* Puts the call aside; KVM sees its end from here on. Under vcpu->lock. */
+/* Suspends the call; KVM sees its end from here on. Under vcpu->lock. */
 void eh_stash_call(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where, u64 eptp,
 		   u64 rip, u64 rflags)
 {
@@ -306,10 +316,10 @@ void eh_stash_call(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where whe
 	vcpu->entry_tsc = 0;
 	stash->since = ktime_get_mono_fast_ns();
 	stash->suspended += eh_held_before_hook(vcpu, stash->since);
-	eh_show_end(vcpu, c, where, ELISA_CALL_VMM);
+	eh_expose_end(vcpu, c, where, ELISA_CALL_VMM);
 	if (trap)
 		eh_trap_return(vcpu); /* what was held back still is */
-	eh_stash_shown(stash);
+	eh_stash_exposed(stash);
 	eh_count(ELISA_COUNT_EXITS_IN_CONTEXT);
 }
 

@@ -1,7 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The last things before an entry of a vCPU that is set up: the entry predicate, the list, and
- * whether a call that was put aside goes on. IRQs are off here; nothing may sleep.
+ * The last things before an entry of a vCPU that is set up, if not all is as it was (settled.h).
+ * KVM has loaded the vCPU's VMCS and switched IRQs off; it calls vmx_vcpu_run() next, and our hook
+ * is at its first instruction. No interrupt, request or ioctl comes between the hook and the entry.
+ *
+ *   1. Vector registers that a function may have left are cleared: here they are in the CPU.
+ *   2. The CPU forgets tables that were changed (forget.c).
+ *   3. The predicate says whether VMFUNC may be on in the state that the vCPU is about to run in.
+ *   4. KVM may have loaded another EPT root: it becomes list[0]. If KVM entered again without the
+ *      exit hook, the VMCS may still be in a call; then that call goes on or is ended.
+ *   5. A suspended call goes on if what KVM and the VMM were shown is untouched, its time is not
+ *      up, and neither VMFUNC nor its export was closed meanwhile. Otherwise it ends: what was
+ *      shown is the truth, and says why.
+ *   6. VMFUNC goes on or off in the VMCS, with the exits that belong to it.
+ *
+ * Why it is safe. The predicate reads the state that the CPU is about to load, after the last
+ * thread that could change it. A vCPU without VMFUNC cannot leave default. What a suspended call
+ * resumes with was saved by the exit hook, and no VMM or KVM function has its address.
  */
 #include <asm/kvm_vcpu_regs.h>
 
@@ -11,7 +26,7 @@
 #include "path/switch.h"
 
 /* Has anything changed of what was shown in the stash's place? */
-static bool shown_untouched(struct eh_vcpu *vcpu)
+static bool exposed_untouched(struct eh_vcpu *vcpu)
 {
 	const struct eh_stash *stash = &vcpu->stash;
 	struct kvm_vcpu *kvm_vcpu = vcpu->kvm_vcpu;
@@ -30,9 +45,9 @@ static bool shown_untouched(struct eh_vcpu *vcpu)
 	    kvm_vcpu->arch.exception.pending || kvm_vcpu->arch.exception.injected ||
 	    kvm_vcpu->arch.interrupt.injected || kvm_vcpu->arch.nmi_injected)
 		return false;
-	memset(&now.shown, 0, sizeof(now.shown));
-	eh_stash_shown(&now);
-	return !memcmp(&now.shown, &stash->shown, sizeof(now.shown));
+	memset(&now.exposed, 0, sizeof(now.exposed));
+	eh_stash_exposed(&now);
+	return !memcmp(&now.exposed, &stash->exposed, sizeof(now.exposed));
 }
 
 static enum elisa_call_error may_resume(struct eh_vcpu *vcpu, bool open)
@@ -141,7 +156,7 @@ static void set_controls(struct eh_vcpu *vcpu, bool on)
 		}
 		if (!bitmap_empty(vcpu->used, ELISA_SLOTS))
 			return;
-		/* nobody is left who handles these exits: KVM would warn of VMFUNC's */
+		/* no hook of ours handles these exits any more: KVM would warn of VMFUNC's */
 		if (vcpu->vmfunc == EH_VMFUNC_CLOSED) {
 			secondary = vmcs_get(SECONDARY_VM_EXEC_CONTROL) &
 				    ~(u64)SECONDARY_EXEC_ENABLE_VMFUNC;
@@ -165,7 +180,7 @@ static void set_controls(struct eh_vcpu *vcpu, bool on)
 	if (vcpu->vmfunc != EH_VMFUNC_OPEN) {
 		vmcs_set(EH_VMCS_EPTP_LIST, __pa(vcpu->list));
 		vmcs_set(EH_VMCS_FUNCTION_CONTROL, EH_VMFUNC_EPTP_SWITCHING);
-		/* another root may have been loaded while nobody looked */
+		/* another root may have been loaded while no hook of ours looked */
 		invvpid_single(vmcs_get(VIRTUAL_PROCESSOR_ID));
 		vcpu->vmfunc = EH_VMFUNC_OPEN;
 	}
@@ -202,12 +217,12 @@ static bool is_open(struct eh_vcpu *vcpu)
 	       eh_predicate(vcpu->kvm_vcpu, vcpu->seen.allow_pcid) == ELISA_OK;
 }
 
-/* A call that is put aside goes on, or it ends. */
+/* A suspended call goes on, or it ends. */
 static void decide_stashed(struct eh_vcpu *vcpu, bool open)
 {
 	enum elisa_call_error error = may_resume(vcpu, open);
 
-	if (error == ELISA_CALL_OK && !shown_untouched(vcpu))
+	if (error == ELISA_CALL_OK && !exposed_untouched(vcpu))
 		error = ELISA_CALL_VMM;
 	if (error == ELISA_CALL_OK)
 		resume_call(vcpu);

@@ -2,6 +2,10 @@
 /*
  * The event queue of a manager VM: attach, detach, abort, evict. Called from the exit
  * path with IRQs off, so it never sleeps; a full queue loses events and says how many.
+ *
+ * A VM that does not read its events costs the host one queue. What it lost of aborts and of
+ * detaches is not gone: control/untold.c finds it again from the attachments themselves. The first
+ * event of an empty queue rings the manager's doorbell.
  */
 #include <linux/slab.h>
 #include <linux/timekeeping.h>

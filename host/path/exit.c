@@ -1,8 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What happens at an exit of a vCPU that is set up, if it does not just pass by (settled.h): in
- * default hardly anything, in gate or sub the call is put aside or ended. KVM's handler must not run
- * for an exit that a call caused.
+ * The exit of a vCPU that is set up, if it does not pass by (settled.h).
+ *
+ *   1. The CPU leaves the guest. KVM takes what cannot wait (NMI, machine check, fast paths), and
+ *      IRQs come on. The vCPU's thread may be preempted here, and go on on another CPU.
+ *   2. KVM calls vmx_handle_exit(). Our hook is at its first instruction, and looks under
+ *      vcpu->lock (eh_vm_exit()):
+ *
+ *      context        exit            what becomes of it
+ *      default        any             KVM's handler runs. A sub that was left armed is shut
+ *      default        VMFUNC, LGDT..  ours: a call to what is closed, #UD, or KVM's emulator
+ *      gate or sub    asynchronous    the call is suspended. KVM's handler runs, and sees default
+ *      gate or sub    synchronous     ours: the call caused it
+ *
+ *   3. For an exit that is ours eh_exit_handle() runs in the place of KVM's handler. It finishes a
+ *      return that was made to exit, lets the call go on (a ring, PAUSE, #DB), or ends the call.
+ *      Then KVM learns that the exit has been handled.
+ *
+ * Why it is safe. EPT_POINTER says which context the vCPU was in. Only VMFUNC and the host write
+ * it, and VMFUNC takes the host's list alone, so that a guest cannot forge the answer. After step 2
+ * or 3 the VMCS is in default: KVM, its emulator, the VMM and whatever event KVM delivers meet no
+ * register, stack or address of a function. Between the exit and step 2 the vCPU counts as inside,
+ * so that no other thread frees the context it is in.
  */
 #include <linux/nospec.h>
 #include <asm/kvm_vcpu_regs.h>
@@ -15,7 +34,7 @@
 #define EXIT_BASIC	  0xffff
 #define RING_US		  2 /* of its time that a call pays for a ring */
 
-/* Exits that are not the call's doing: KVM handles them while the call is put aside. */
+/* Exits that are not the call's doing: KVM handles them while the call is suspended. */
 static bool is_asynchronous(u32 reason)
 {
 	switch (reason) {
@@ -77,7 +96,7 @@ static struct eh_context *shut_open_subs(struct eh_vcpu *vcpu, enum eh_where *wh
 		open = true;
 		c = vcpu->slots[slot];
 		if (has_landed(c)) {
-			/* of two nobody knows whose stack it was */
+			/* with two it is not known whose stack it was */
 			*where = left ? EH_IN_DOUBT : EH_IN_SUB;
 			left = c;
 		}
@@ -113,7 +132,7 @@ static void leave(struct eh_vcpu *vcpu, bool ours)
 /*
  * First thing KVM does about an exit that eh_passes_by() does not let pass; the thread may be
  * preempted before and after. True: eh_exit_handle() has to handle it in the place of KVM's
- * handler. Until then the vCPU counts as inside, so that nobody frees the context it is in.
+ * handler. Until then the vCPU counts as inside, so that no thread frees the context it is in.
  */
 bool eh_vm_exit(struct eh_vcpu *vcpu)
 {
@@ -154,7 +173,7 @@ bool eh_vm_exit(struct eh_vcpu *vcpu)
 	if (!c) {
 		pr_err_ratelimited(
 			"a vCPU has left a context that is not its own: its VM is ended\n");
-		/* cannot happen; the VM must not go on in a context nobody owns */
+		/* cannot happen; the VM must not go on in a context that is not its own */
 		vmcs_set(EPT_POINTER, vcpu->default_eptp);
 		vcpu->kvm_vcpu->kvm->vm_dead = true;
 		kvm_make_request(KVM_REQ_VM_DEAD, vcpu->kvm_vcpu);
@@ -324,10 +343,10 @@ static bool vmfunc_in_default(struct eh_vcpu *vcpu)
 		eh_list_reset(vcpu);
 		return true; /* again */
 	}
-	eh_show_end(vcpu, c, EH_IN_GATE_IN,
-		    c->revoked	      ? ELISA_CALL_REVOKED :
-		    eh_is_poisoned(c) ? ELISA_CALL_POISONED :
-					ELISA_CALL_CLOSED);
+	eh_expose_end(vcpu, c, EH_IN_GATE_IN,
+		      c->revoked	? ELISA_CALL_REVOKED :
+		      eh_is_poisoned(c) ? ELISA_CALL_POISONED :
+					  ELISA_CALL_CLOSED);
 	return true;
 }
 

@@ -4,7 +4,7 @@
  * of it is called under vcpu->lock with the vCPU's VMCS loaded, if nothing else is said.
  *
  * KVM and the VMM never see a vCPU in gate or sub. At an exit there, the state of the
- * call is put aside (the stash) and the vCPU is shown as if the call had already ended
+ * call is saved (the stash) and the vCPU is shown as if the call had already ended
  * with an error: default context, at the stub's error return, registers cleared. If at
  * the next entry nothing has touched what is shown and the call may go on, the stash is
  * put back; otherwise what is shown is the truth. So there is one way to end a call,
@@ -46,8 +46,8 @@ void eh_forget_cached_registers(struct kvm_vcpu *kvm_vcpu);
 void eh_set_rip(struct kvm_vcpu *kvm_vcpu, u64 rip);
 struct eh_context *eh_caller_of(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where *where);
 void eh_drop_events(struct kvm_vcpu *kvm_vcpu);
-void eh_show_end(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where,
-		 enum elisa_call_error error);
+void eh_expose_end(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where,
+		   enum elisa_call_error error);
 void eh_scrub_registers(struct eh_vcpu *vcpu);
 void eh_forget_saved_state(struct kvm_vcpu *kvm_vcpu);
 bool eh_leaves_vector_state(struct eh_context *c);
@@ -55,7 +55,7 @@ void eh_call_aborted(struct eh_context *c, enum elisa_call_error error);
 void eh_forget_time(struct eh_vcpu *vcpu);
 void eh_end_call(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where,
 		 enum elisa_call_error error);
-void eh_stash_shown(struct eh_stash *stash);
+void eh_stash_exposed(struct eh_stash *stash);
 void eh_stash_call(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where, u64 eptp,
 		   u64 rip, u64 rflags);
 void eh_forget(struct eh_vcpu *vcpu);

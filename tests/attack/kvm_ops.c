@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What KVM does by itself or for its VMM, between calls and while a call is put aside: slots
+/* What KVM does by itself or for its VMM, between calls and while a call is suspended: slots
  * moved, all roots dropped, pages dropped, MSI routes, VMX given to the guest. Calls go on. */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -261,7 +261,7 @@ static void try_everything(bool vmfunc)
 	attack_try(*object_data(pair.manager) == object, "the object changed");
 }
 
-/* The VMM keeps a nested guest's state and loads it where a call is put aside. */
+/* The VMM keeps a nested guest's state and loads it where a call is suspended. */
 static void loaded_in_a_call(void)
 {
 	static struct {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Processors go offline and come back while a guest is attached and a call is put aside: the call
+/* Processors go offline and come back while a guest is attached and a call is suspended: the call
  * goes on on another one, and detach does not forget the one that was away. */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -3,7 +3,7 @@
  * How long a revocation takes, by the manager or by the administrator, for a vCPU that is in the
  * function and would stay for a minute: until the function has run its last instruction, which
  * is before the request returns, and until the guest has its error. For one processor, where the
- * vCPU is put aside meanwhile, and for two, where it runs.
+ * vCPU is suspended meanwhile, and for two, where it runs.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
