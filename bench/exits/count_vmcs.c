@@ -3,7 +3,7 @@
 #include <linux/module.h>
 #include <linux/sysfs.h>
 
-#include "vmx.h"
+#include "kvm/vmx.h"
 
 atomic_long_t elisa_vmcs_reads, elisa_vmcs_writes;
 
