@@ -338,9 +338,10 @@ static const struct request {
 	{"map", new_export, map, no_export},
 	{"places", new_export, places, no_export},
 	{"attach", nothing, attach_first, call_and_detach},
-	{"sync, with hooks", unhooked, sync_first, call_and_detach},
 	{"sync of one more vCPU", hooked, sync_second, call_and_detach},
 	{"donate", new_places, donate, no_places},
+	/* the longest: the hooks are put in place and taken out for each try */
+	{"sync, with hooks", unhooked, sync_first, call_and_detach},
 };
 
 /* One try with failures, as nth says, and one without. True: the n-th allocation was reached. */

@@ -8,7 +8,6 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../../gate/gate_page.h"
@@ -19,14 +18,6 @@
 
 static struct vm *manager, *guest, *other;
 static uint32_t slot, other_slot;
-
-static double now_us(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1e6 + time.tv_nsec / 1e3;
-}
 
 static void check_no_secret(void)
 {

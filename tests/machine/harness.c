@@ -284,6 +284,14 @@ void until_at_least(const volatile uint64_t *word, uint64_t least)
 	}
 }
 
+double now_us(void)
+{
+	struct timespec time;
+
+	SYS(clock_gettime(CLOCK_MONOTONIC, &time));
+	return time.tv_sec * 1e6 + time.tv_nsec / 1e3;
+}
+
 static void on_alarm(int signal)
 {
 	(void)signal;

@@ -125,6 +125,7 @@ struct outcome finish_within(struct vm *vm, int vcpu, long us);
  */
 void until_at_least(const volatile uint64_t *word, uint64_t least);
 
+double now_us(void); /* since some time in the past */
 /* SIGALRM after @first microseconds, then every @interval; 0, 0 stops. */
 void timer(long first, long interval);
 void msi(struct vm *vm, int vcpu, int vector);
@@ -194,6 +195,8 @@ uint64_t stub_entry(uint32_t slot);
 uint64_t stub_vmfunc(uint32_t slot);
 uint64_t stub_return(uint32_t slot);
 struct outcome call(struct vm *vm, int vcpu, uint32_t slot, long function, long a1, long a2);
+/* How often DO_SPIN or DO_HOLD goes round in @us, which depends on the emulated processor. */
+long spins_in(struct vm *vm, uint32_t slot, long us);
 void start_call(struct vm *vm, int vcpu, uint32_t slot, long function, long a1, long a2);
 /* Starts a call of DO_WAIT of @manager's export and returns with the vCPU in it, the run
  * interrupted. */

@@ -75,6 +75,7 @@ static void make_export(struct net *net)
 	strcpy(page->export_.name, NET_NAME);
 	page->export_.flags = ELISA_EXPORT_GENERAL_REGS;
 	page->export_.limit_us = LIMIT_US;
+	page->export_.suspend_us = SUSPEND_MS * 1000;
 	CHECK_EQ(hypercall(net->manager, 0, ELISA_HC_EXPORT_CREATE), 0);
 	net->id = page->export_.id;
 	memcpy(net->manager->memory + CODE_GPA, switch_image, switch_image_end - switch_image);

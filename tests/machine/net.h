@@ -20,6 +20,7 @@
 #define TO_ALL	   NICS
 #define BUFFER	   2048
 #define PLACE_SIZE (2 << 20)
+#define SUSPEND_MS 500	  /* of the export: longer than a VM takes to end, on any kernel */
 #define VNIC_GPA   OBJECT /* in a guest */
 
 struct net {

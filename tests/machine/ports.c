@@ -10,12 +10,11 @@
 #include <unistd.h>
 #include "net.h"
 
-#define BATCH	  32
-#define CYCLES	  5
-#define LONG	  1514
-#define SHORT	  64
-#define RING	  256
-#define FROZEN_MS 50 /* the host's suspend_us */
+#define BATCH  32
+#define CYCLES 5
+#define LONG   1514
+#define SHORT  64
+#define RING   256
 
 static const struct rvif_config usual = {.tx_queues = 1,
 					 .rx_queues = 1,
@@ -299,12 +298,13 @@ static void is_frozen(struct nic *nic)
 	const struct vmnet_sender *sender = &net.state->port[nic->place].sender[0];
 	const uint64_t before = dropped();
 	struct outcome out;
-	int ms;
+	double began;
 
 	enter(nic);
-	for (ms = 0; sender->inside; ms++) {
-		CHECK(ms < FROZEN_MS + 50);
-		usleep(1000);
+	began = now_us();
+	while (sender->inside) {
+		CHECK(now_us() - began < 2000.0 * SUSPEND_MS);
+		usleep(10000);
 		CHECK_EQ(net_manage(&net), NICS);
 	}
 	nic_receive(to);

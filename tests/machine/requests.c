@@ -220,6 +220,26 @@ struct outcome call(struct vm *vm, int vcpu, uint32_t slot, long function, long 
 	return finish(vm, vcpu);
 }
 
+static double time_of(struct vm *vm, uint32_t slot, long spins)
+{
+	double began = now_us();
+
+	CHECK_EQ(call(vm, 0, slot, DO_SPIN, spins, 0).value, 7);
+	return now_us() - began;
+}
+
+long spins_in(struct vm *vm, uint32_t slot, long us)
+{
+	double took, nothing = time_of(vm, slot, 1);
+	long spins = 100000;
+
+	do {
+		spins *= 2;
+		took = time_of(vm, slot, spins) - nothing;
+	} while (took < 3000);
+	return (long)(us * spins / took);
+}
+
 void wait_in_sub(struct vm *vm, int vcpu, uint32_t slot, struct vm *manager)
 {
 	volatile uint64_t *data = object_data(manager);

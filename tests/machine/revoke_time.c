@@ -8,7 +8,6 @@
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>
-#include <time.h>
 #include <unistd.h>
 #include "../../gate/gate_page.h"
 #include "harness.h"
@@ -20,14 +19,6 @@
 static struct vm *manager, *guest;
 static uint32_t slot;
 static double ended;
-
-static double now_us(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1e6 + time.tv_nsec / 1e3;
-}
 
 static void run_on_last_cpu(void)
 {
