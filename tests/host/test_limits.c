@@ -140,9 +140,11 @@ static void a_page_that_is_not_there(void **state)
 	memset(&page, 0, sizeof(page));
 	/* the first VM's VMM has a grant: the thread may sleep */
 	expect(GUEST, ELISA_HC_EVENTS, 0, ELISA_OK, 0);
+	assert_int_equal(shim_faults, 2);
 	/* its grants are taken back: not even if it has spoken before */
 	eh_grants_free();
 	assert_int_equal(host_call(GUEST, ELISA_HC_EVENTS, &page), -EFAULT);
+	assert_int_equal(shim_faults, 2);
 	shim_absent = false;
 	expect(GUEST, ELISA_HC_EVENTS, 0, ELISA_OK, 0);
 }

@@ -415,9 +415,13 @@ static bool in_user_memory(unsigned long address, unsigned long n)
 	       address + n <= (unsigned long)mm->memory + mm->page_count * PAGE_SIZE;
 }
 
+bool shim_absent;
+unsigned int shim_faults;
+
 unsigned long copy_from_user(void *to, const void *from, unsigned long n)
 {
 	shim_assert(!shim_mutex_depth && in_user_memory((unsigned long)from, n));
+	shim_faults += shim_absent;
 	memcpy(to, from, n);
 	return 0;
 }
@@ -425,11 +429,10 @@ unsigned long copy_from_user(void *to, const void *from, unsigned long n)
 unsigned long copy_to_user(void *to, const void *from, unsigned long n)
 {
 	shim_assert(!shim_mutex_depth && in_user_memory((unsigned long)to, n));
+	shim_faults += shim_absent;
 	memcpy(to, from, n);
 	return 0;
 }
-
-bool shim_absent;
 
 long copy_from_user_nofault(void *to, const void *from, unsigned long n)
 {

@@ -559,7 +559,8 @@ static inline bool shim_warn(bool condition)
 
 unsigned long copy_from_user(void *to, const void *from, unsigned long n);
 unsigned long copy_to_user(void *to, const void *from, unsigned long n);
-extern bool shim_absent; /* user memory is not there: a fault would be needed */
+extern bool shim_absent;	 /* user memory is not there: a fault would be needed */
+extern unsigned int shim_faults; /* how often one was: the VMM could make the thread sleep */
 long copy_from_user_nofault(void *to, const void *from, unsigned long n);
 long copy_to_user_nofault(void *to, const void *from, unsigned long n);
 
