@@ -301,7 +301,7 @@ err_hypercall:
 }
 
 /* No file is open and no window mapped: both hold the module. */
-static void __exit eg_vm_exit(void)
+static void __exit eg_module_exit(void)
 {
 	misc_deregister(&eg_device);
 	eg_doorbell_exit();
@@ -314,7 +314,7 @@ static void __exit eg_vm_exit(void)
 }
 
 module_init(eg_module_init);
-module_exit(eg_vm_exit);
+module_exit(eg_module_exit);
 MODULE_AUTHOR("The ELISA authors");
 MODULE_VERSION(ELISA_RELEASE);
 MODULE_DESCRIPTION("ELISA guest driver: exit-less, isolated, shared access to other VMs' objects");

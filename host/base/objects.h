@@ -160,7 +160,7 @@ struct eh_vm {
 	u32 id;
 	struct eh_events *events;
 	struct eh_bell *bell;	  /* its doorbell, a reference */
-	struct delayed_work work; /* gives back what its vCPUs and attachments do not need any more */
+	struct delayed_work work; /* gives back what its vCPUs and attachments need no more */
 	spinlock_t lock;	  /* all below */
 	struct list_head vcpus;
 	u32 vcpu_count;
@@ -337,9 +337,9 @@ enum eh_vmfunc {
 };
 
 enum eh_known {
-	EH_UNKNOWN, /* the state that the predicate reads may be another one than at the last entry */
+	EH_UNKNOWN, /* what the predicate reads may be another state than at the last entry */
 	EH_QUIET,   /* KVM has written nothing of it since, but for what each entry compares */
-	EH_SETTLED, /* likewise, and no call was under way: nothing is to be done */
+	EH_SETTLED, /* likewise, VMFUNC was on, and no call under way: nothing is to be done */
 };
 
 struct eh_vcpu {
@@ -356,8 +356,8 @@ struct eh_vcpu {
 	 *
 	 * known: enum eh_known. Of the thread that has the vCPU's mutex.
 	 *
-	 * phase: enum eh_phase. The vCPU's own thread goes outside without the lock, when what it had to
-	 * do inside is done.
+	 * phase: enum eh_phase. The vCPU's own thread goes outside without the lock, when what it
+	 * had to do inside is done.
 	 *
 	 * stale: the list page, which the host writes only while the vCPU is not inside, has to be
 	 * written anew.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is found by name, and who finds it. The control plane alone writes these lists. The hooks
- * look a vCPU up in them without a lock.
+ * What is found by name. The control plane alone writes these lists. The hooks look a vCPU up
+ * without a lock.
  */
 #include "base/base.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The control plane: how VMs, grants, exports and attachments come, change and go. Its functions run
- * in a thread of the tenant's, or in a work of its, and may sleep. It calls all layers below (base,
- * kvm, tables, path), and none of them calls it.
+ * The control plane: how VMs, grants, exports and attachments come, change and go. Its functions
+ * run in a thread of the tenant's, or in a work of its, and may sleep. It calls all layers below
+ * (base, kvm, tables, path), and none of them calls it.
  */
 #ifndef ELISA_HOST_CONTROL_H
 #define ELISA_HOST_CONTROL_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The requests about doorbells: which of a VM's interrupts is its bell (path/bell.c). A VM without
- * a grant has none.
+ * The request about doorbells: which of a VM's interrupts is its bell (path/bell.c). A VM without a
+ * grant gets none; the end of its grants leaves the bell that it has.
  */
 #include <linux/kvm_host.h>
 

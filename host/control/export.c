@@ -148,8 +148,9 @@ static struct eh_export *export_new(struct eh_vm *vm, struct elisa_hc_export *in
 	export->events = vm->events;
 	export->flags = in->flags;
 	export->limit_us = in->limit_us ?: eh_default_limit_us;
-	export->suspend_us = in->suspend_us ?:
-					      max_t(u32, eh_default_suspend_us, ELISA_MIN_SUSPEND_US);
+	export->suspend_us = in->suspend_us;
+	if (!export->suspend_us)
+		export->suspend_us = max_t(u32, eh_default_suspend_us, ELISA_MIN_SUSPEND_US);
 	memcpy(export->name, in->name, ELISA_NAME_SIZE);
 	memcpy(export->ticket, in->ticket, ELISA_TICKET_SIZE);
 	INIT_WORK(&export->poisoning, spread_poison);

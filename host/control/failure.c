@@ -7,8 +7,8 @@
  * with such a page ends, and so does an attachment that gave one.
  *
  * All ways come to memory_failure(), which says so by a tracepoint when the page is marked. What is
- * mapped is looked at then, by a work of each VMM, which costs time for all of it: hardware
- * fails rarely, and only CAP_SYS_ADMIN can pretend it. A page that is marked before it is in a list is
+ * mapped is looked at then, by a work of each VMM, which costs time for all of it: hardware fails
+ * rarely, and only CAP_SYS_ADMIN can pretend it. A page that is marked before it is in a list is
  * refused there: eh_refuse_failed().
  */
 #include <linux/mm.h>

@@ -137,7 +137,6 @@ struct eh_vm *eh_vmm_vm_after(struct eh_vmm *vmm, u64 sequence)
 
 /* ---- the VM's work */
 
-/* Lets the VM's work run. From hooks with IRQs off, too. The caller knows that the VM lives. */
 static void vm_work(struct work_struct *work)
 {
 	struct eh_vm *vm = container_of(to_delayed_work(work), struct eh_vm, work);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * This CPU: does it have what the module needs, and does it keep an object's data from a guest? The
- * first question is asked when the module is loaded, the second one at each attach.
+ * This CPU: does it have what the module needs, and does it keep an object's data from a guest?
+ * Both are asked when the module is loaded, and the second one again at each attach.
  */
 #include <linux/kvm_host.h>
 #include <asm/cpufeature.h>

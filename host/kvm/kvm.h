@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The CPU, and KVM's face: the layer says what this CPU can do, finds KVM's functions in the running
- * kernel, calls them, and has ftrace call ours. It knows vCPUs and VMs as KVM does, and nothing of
- * exports.
+ * The CPU, and KVM's face. The layer says what this CPU can do. It finds KVM's functions in the
+ * running kernel, calls them, and has ftrace call ours. It knows nothing of exports.
  */
 #ifndef ELISA_HOST_KVM_H
 #define ELISA_HOST_KVM_H
@@ -41,7 +40,7 @@ bool eh_cpu_leaks(void);
 bool eh_cpu_has_tsx(void);
 void eh_cpu_say_why_attach_is_refused(void);
 
-/* ---- arm.c: the hooks are in place while there are shares of them; what hooks there are is in arm.h */
+/* ---- arm.c: hooks are in place while there are shares of them; which ones is in arm.h */
 int eh_hooks_arm(void);
 void eh_hooks_share(void);
 void eh_hooks_disarm(void);

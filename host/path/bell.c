@@ -34,7 +34,7 @@
 struct eh_bell {
 	struct kref ref;
 	struct rcu_head rcu;
-	raw_spinlock_t lock; /* all below; only a timer's and the workqueue's locks nest inside it */
+	raw_spinlock_t lock; /* all below; only a timer's and a workqueue's locks nest inside */
 	struct kvm *kvm;     /* valid while there is a gsi */
 	u32 gsi;	     /* or ELISA_NO_DOORBELL, as when the VM is gone */
 	bool pending;	     /* there is a gsi, and the timer or the work is on its way */

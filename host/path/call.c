@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A call that is interrupted, or that ends before its return. In both cases the vCPU is shown as if
- * the call had ended with an error already: default context, at the error return of the caller's
- * stub, in ring 3, with all registers cleared that the function may have written. What the function
- * had goes into the stash if the call may go on, and is lost if not.
+ * A call that is interrupted, or that ends before its return.
  *
- * So KVM, the VMM and the guest see a function's registers at no time, and ending a suspended call
- * is to leave the vCPU as it is shown. The four kinds of registers are in four places:
+ * In both cases the vCPU is exposed as if the call had ended with an error: in default, in ring 3,
+ * at the error return of the caller's stub, with all general registers cleared. What the function
+ * had is in the stash if the call may go on. Else it is lost. So a suspended call is ended by
+ * leaving the vCPU as it is exposed.
  *
- *   general      kvm_vcpu->arch.regs: copied to the stash and cleared here
- *   RIP, RSP, RFLAGS, segments, EPT_POINTER   the VMCS: written here
- *   vector, x87, mask, tile   the CPU or KVM's memory, see eh_scrub_registers()
- *   PKRU, FS and GS base, supervisor state    the guest's own in a call as well: left alone
+ * KVM gets control after the exit hook, and the VMM after KVM. They meet no register of a function:
+ *
+ *   general registers    in the stash, and cleared in kvm_vcpu->arch.regs
+ *   RIP, RSP, RFLAGS, segments, EPT_POINTER    in the stash, and written over in the VMCS
+ *   vector, x87, mask and tile registers    in the CPU or in KVM's memory. An ioctl that could
+ *                        show them ends the call first, and clears them: eh_vcpu_touched()
+ *   PKRU, FS and GS base  the VMM may see them. A function may write them. The guarded stub puts
+ *                        the guest's own back after a call that returns
  */
 #include <asm/fpu/api.h>
 #include <asm/fpu/types.h>

@@ -1,22 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The last things before an entry of a vCPU that is set up, if not all is as it was (settled.h).
- * KVM has loaded the vCPU's VMCS and switched IRQs off; it calls vmx_vcpu_run() next, and our hook
- * is at its first instruction. No interrupt, request or ioctl comes between the hook and the entry.
+ *
+ * KVM has loaded the vCPU's VMCS and switched IRQs off. It calls vmx_vcpu_run() next, and our hook
+ * is at the function's first instruction. No maskable interrupt, no request of KVM's and no ioctl
+ * comes between the hook and the entry.
  *
  *   1. Vector registers that a function may have left are cleared: here they are in the CPU.
  *   2. The CPU forgets tables that were changed (forget.c).
  *   3. The predicate says whether VMFUNC may be on in the state that the vCPU is about to run in.
  *   4. KVM may have loaded another EPT root: it becomes list[0]. If KVM entered again without the
- *      exit hook, the VMCS may still be in a call; then that call goes on or is ended.
- *   5. A suspended call goes on if what KVM and the VMM were shown is untouched, its time is not
- *      up, and neither VMFUNC nor its export was closed meanwhile. Otherwise it ends: what was
- *      shown is the truth, and says why.
+ *      exit hook, the VMCS may still be in a call. That call goes on, or is ended.
+ *   5. A suspended call goes on if the state that was exposed is untouched and no event is about to
+ *   be
+ *      injected, if its time is not up, and if it was not revoked, evicted or shut off. Otherwise
+ *      it ends: the exposed state stays, and says why.
  *   6. VMFUNC goes on or off in the VMCS, with the exits that belong to it.
  *
  * Why it is safe. The predicate reads the state that the CPU is about to load, after the last
- * thread that could change it. A vCPU without VMFUNC cannot leave default. What a suspended call
- * resumes with was saved by the exit hook, and no VMM or KVM function has its address.
+ * thread that could change it. A vCPU without VMFUNC cannot leave default. A suspended call resumes
+ * with the stash, which no VMM can write, and with vector registers that no ioctl has touched.
  */
 #include <asm/kvm_vcpu_regs.h>
 

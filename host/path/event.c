@@ -3,9 +3,9 @@
  * The event queue of a manager VM: attach, detach, abort, evict. Called from the exit
  * path with IRQs off, so it never sleeps; a full queue loses events and says how many.
  *
- * A VM that does not read its events costs the host one queue. What it lost of aborts and of
- * detaches is not gone: control/untold.c finds it again from the attachments themselves. The first
- * event of an empty queue rings the manager's doorbell.
+ * A VM that does not read its events costs the host one queue. Of lost aborts the last one of each
+ * vCPU and attachment is told again (control/untold.c), and so is the end of an attachment with
+ * aborts. The first event of an empty queue rings the manager's doorbell.
  */
 #include <linux/slab.h>
 #include <linux/timekeeping.h>

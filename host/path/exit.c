@@ -8,20 +8,23 @@
  *      vcpu->lock (eh_vm_exit()):
  *
  *      context        exit            what becomes of it
- *      default        any             KVM's handler runs. A sub that was left armed is shut
+ *      default        most            KVM's handler runs
  *      default        VMFUNC, LGDT..  ours: a call to what is closed, #UD, or KVM's emulator
- *      gate or sub    asynchronous    the call is suspended. KVM's handler runs, and sees default
- *      gate or sub    synchronous     ours: the call caused it
+ *      default, with a sub armed      its function left by a VMFUNC of its own: sub is shut.
+ *                                     The call ends if the vCPU is where such a VMFUNC leads
+ *      gate or sub    asynchronous    the call is suspended, or ends: its time is up, or it is
+ *                                     not this context's. KVM's handler runs, and sees default
+ *      gate or sub    others          ours: the call caused it
  *
  *   3. For an exit that is ours eh_exit_handle() runs in the place of KVM's handler. It finishes a
  *      return that was made to exit, lets the call go on (a ring, PAUSE, #DB), or ends the call.
  *      Then KVM learns that the exit has been handled.
  *
- * Why it is safe. EPT_POINTER says which context the vCPU was in. Only VMFUNC and the host write
- * it, and VMFUNC takes the host's list alone, so that a guest cannot forge the answer. After step 2
- * or 3 the VMCS is in default: KVM, its emulator, the VMM and whatever event KVM delivers meet no
- * register, stack or address of a function. Between the exit and step 2 the vCPU counts as inside,
- * so that no other thread frees the context it is in.
+ * Why it is safe. EPT_POINTER says which context the vCPU was in. VMFUNC and the host alone write
+ * it. VMFUNC takes roots from the list page, which only gate code and, in trusted mode, the
+ * manager's functions can write. After step 2 or 3 the VMCS is in default: KVM, its emulator and
+ * the VMM meet no stack or address of a function. Up to the end of step 2 or 3 the vCPU counts as
+ * inside, so that no other thread frees the context it is in.
  */
 #include <linux/nospec.h>
 #include <asm/kvm_vcpu_regs.h>
@@ -96,7 +99,7 @@ static struct eh_context *shut_open_subs(struct eh_vcpu *vcpu, enum eh_where *wh
 		open = true;
 		c = vcpu->slots[slot];
 		if (has_landed(c)) {
-			/* with two it is not known whose stack it was */
+			/* with two it is not known which of them chose the stack */
 			*where = left ? EH_IN_DOUBT : EH_IN_SUB;
 			left = c;
 		}

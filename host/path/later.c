@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a hook finds to be done and may not do itself, for it must not sleep: works of the control
- * plane. Each holds a reference to its object. The caller has one of its own, so the reference of a
- * work that was queued already is given back here, and is never the last one.
+ * Works of the control plane, for a hook that must not sleep. A work holds a reference to its
+ * object. If it was queued already, the second reference is given back here. The caller has one of
+ * its own, so that is never the last one.
  */
 #include <linux/workqueue.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The path of an entry and an exit: what the hooks do for a vCPU that is set up, and what they tell
- * by events and doorbells. Nothing here sleeps. It calls the layers below (base, kvm, tables); what
- * its own files have of each other is in switch.h.
+ * by events and doorbells. No hook sleeps under vcpu->lock. The path calls the layers below it:
+ * base, kvm, tables. What its own files have of each other is in switch.h.
  */
 #ifndef ELISA_HOST_PATH_H
 #define ELISA_HOST_PATH_H

@@ -1,37 +1,37 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the entry predicate reads can change at few places, and most exits lead to none of them. After
- * those, the quiet ones, its answer is that of the entry before, and it is not asked.
+ * What the entry predicate reads can change at few places, and most exits lead to none of them.
+ * After those, the quiet ones, its answer is that of the entry before, and it is not asked.
  *
  * That rests on who writes each input, in KVM of Linux 6.1, 6.12 and 7.3. Nothing but the vCPU's
  * own thread writes its VMCS, and an ioctl takes the vCPU's mutex. So between two entries of one
  * KVM_RUN only these can have happened: what the guest can do without an exit; KVM's handler of
  * the exit; requests of other threads that KVM sees to before an entry (vcpu_enter_guest()).
  *
- *   input               without exit     written by                               how that is seen
- *   CR4, XCR0           bits without     handlers of MOV CR4 and XSETBV;          not quiet
- *                       a say (enter.c)  emulator
- *   EFER, PEBS_ENABLE   no               WRMSR; emulator                          compared, in memory
- *   SMM                 no               a request (SMI), with all of the rest;   compared, in memory
- *                                        emulator (RSM)                           (hflags)
- *   secondary controls  no               requests (APICv, dirty logging), MOV     compared: a VMREAD
- *                                        CR4, WRMSR of APIC_BASE
- *   EPT_POINTER         VMFUNC           requests and faults: a new root          compared: a VMREAD,
- *                                                                                 after exits, too
- *   DEBUGCTL            no               WRMSR of it (a PMI only clears bits)     not quiet
- *   IDTR, GDTR base     no: they exit    emulator                                 not quiet
- *   LDTR, TR base       no: they exit    emulator, task switch                    not quiet
- *   CR3, for INVVPID    its own affair   MOV CR3, emulator                        not quiet
- *   the host's traces   -                the host, at any time                    read
- *   all of them         -                an ioctl; a reset; KVM_RUN itself, with  hooks in vcpu_load()
- *                                        registers from the VMM                   and in the reset
- *   all of them         -                nested VMX                               CR4.VMXE is refused
+ *   input              without exit     written by                              how that is seen
+ *   CR4, XCR0          bits without     handlers of MOV CR4 and XSETBV;         not quiet
+ *                      a say (enter.c)  emulator
+ *   EFER, PEBS_ENABLE  no               WRMSR; emulator                         compared, in memory
+ *   SMM                no               a request (SMI), with all of the rest;  compared, in memory
+ *                                       emulator (RSM)                          (hflags)
+ *   secondary controls no               requests (APICv, dirty logging), MOV    compared: a VMREAD
+ *                                       CR4, WRMSR of APIC_BASE
+ *   EPT_POINTER        VMFUNC           requests and faults: a new root         compared: a VMREAD,
+ *                                                                               after exits, too
+ *   DEBUGCTL           no               WRMSR of it (a PMI only clears bits)    not quiet
+ *   IDTR, GDTR base    no: they exit    emulator                                not quiet
+ *   LDTR, TR base      no: they exit    emulator, task switch                   not quiet
+ *   CR3, for INVVPID   its own affair   MOV CR3, emulator                       not quiet
+ *   the host's traces  -                the host, at any time                   read
+ *   all of them        -                an ioctl; a reset; KVM_RUN itself, with  hooks: vcpu_load()
+ *                                       registers from the VMM                  and the reset
+ *   all of them        -                nested VMX                              CR4.VMXE is refused
  *
- * So an exit is quiet if the handler of its reason emulates no instruction from the guest's memory and
- * writes none of what is not compared. On the list are those that are, and are frequent: CPUID, HLT,
- * VMCALL, PAUSE, RDMSR, WRMSR of all but DEBUGCTL, interrupts, and the windows and timers that have to
- * do with them. Not on it: EPT violations and port I/O (emulator), MOV CR and DR, descriptor tables,
- * task switches, exceptions, and all that is unknown.
+ * So an exit is quiet if the handler of its reason emulates no instruction from the guest's memory
+ * and writes none of what is not compared. On the list are those that are, and are frequent: CPUID,
+ * HLT, VMCALL, PAUSE, RDMSR, WRMSR of all but DEBUGCTL, interrupts, and the windows and timers that
+ * have to do with them. Not on it: EPT violations and port I/O (emulator), MOV CR and DR,
+ * descriptor tables, task switches, exceptions, and all that is unknown.
  */
 #ifndef ELISA_HOST_PREDICATE_H
 #define ELISA_HOST_PREDICATE_H
@@ -42,12 +42,13 @@
 #include <asm/msr.h>
 #include <asm/vmx.h>
 
-#define EH_QUIET(reason) (1ULL << EXIT_REASON_##reason)
-#define EH_QUIET_REASONS                                                                     \
-	(EH_QUIET(EXTERNAL_INTERRUPT) | EH_QUIET(INTERRUPT_WINDOW) | EH_QUIET(NMI_WINDOW) |  \
-	 EH_QUIET(CPUID) | EH_QUIET(HLT) | EH_QUIET(VMCALL) | EH_QUIET(MSR_READ) |           \
-	 EH_QUIET(MSR_WRITE) | EH_QUIET(PAUSE_INSTRUCTION) | EH_QUIET(TPR_BELOW_THRESHOLD) | \
-	 EH_QUIET(PREEMPTION_TIMER))
+#define EH_QUIET_BIT(reason) (1ULL << EXIT_REASON_##reason)
+#define EH_QUIET_REASONS                                                           \
+	(EH_QUIET_BIT(EXTERNAL_INTERRUPT) | EH_QUIET_BIT(INTERRUPT_WINDOW) |       \
+	 EH_QUIET_BIT(NMI_WINDOW) | EH_QUIET_BIT(CPUID) | EH_QUIET_BIT(HLT) |      \
+	 EH_QUIET_BIT(VMCALL) | EH_QUIET_BIT(MSR_READ) | EH_QUIET_BIT(MSR_WRITE) | \
+	 EH_QUIET_BIT(PAUSE_INSTRUCTION) | EH_QUIET_BIT(TPR_BELOW_THRESHOLD) |     \
+	 EH_QUIET_BIT(PREEMPTION_TIMER))
 
 /* @reason: all of the VMCS field, whose upper bits tell of a failed entry and the like. */
 static __always_inline bool eh_is_quiet(const struct kvm_vcpu *kvm_vcpu, u64 reason)

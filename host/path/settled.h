@@ -4,8 +4,8 @@
  * alone, and the next entry is as the last one. Both hooks find that out by what is below, and then
  * have nothing to do.
  *
- * A vCPU is settled by an entry into default with VMFUNC on (enter.c). It stays settled over exits in
- * default that are quiet (predicate.h); all others, ioctls and resets unsettle it.
+ * A vCPU is settled by an entry into default with VMFUNC on (enter.c). It stays settled over exits
+ * in default that are quiet (predicate.h); all others, ioctls and resets unsettle it.
  */
 #ifndef ELISA_HOST_SETTLED_H
 #define ELISA_HOST_SETTLED_H
@@ -18,8 +18,8 @@
 #define EH_AT_ENTRY_SETTLED (EH_SETTLED | EH_OUTSIDE << 8 | 1 << 24)
 
 /*
- * Before an entry, under vcpu->lock: is there nothing to do? Then the vCPU is inside. An exit that did
- * not come to the exit hook has left it there.
+ * Before an entry, under vcpu->lock: is there nothing to do? Then the vCPU is inside. An exit that
+ * did not come to the exit hook has left it there.
  */
 static __always_inline bool eh_stays_settled(struct eh_vcpu *vcpu)
 {

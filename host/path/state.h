@@ -1,42 +1,47 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The states of a vCPU that is set up. Three of them are independent of each other, and each has
- * values that exclude each other (base/objects.h):
+ * The states of a vCPU that is set up. There are three, independent of each other. The values of
+ * each exclude each other (base/objects.h):
  *
  *   phase    where is the vCPU?                  EH_OUTSIDE, EH_INSIDE, EH_SUSPENDED
  *   vmfunc   what does VMFUNC do in the guest?   EH_VMFUNC_OFF, _CLOSED, _OPEN
  *   known    what is known of its next entry?    EH_UNKNOWN, EH_QUIET, EH_SETTLED
  *
- *                 entry hook                      exit hook: an interrupt in a call
+ *                 entry hook                    exit hook: the call may go on
  *      OUTSIDE ----------------> INSIDE ---------------------------------> SUSPENDED
  *         ^                       |  ^                                         |
  *         '-----------------------'  '-----------------------------------------'
  *           exit hook, its work done     entry hook: the call goes on, or has ended
  *
- *   from        to          by which hook, and when
- *   OUTSIDE     INSIDE      entry
- *   INSIDE      OUTSIDE     exit, when its work is done: KVM's handler may run, and the thread may
- *                           sleep. Also the entry of a nested guest, and the end of the vCPU
- *   INSIDE      SUSPENDED   exit, of a call that may go on
- *   INSIDE      INSIDE      entry: KVM entered again without the exit hook
- *   SUSPENDED   INSIDE      entry, which resumes the call or ends it. A nested guest's entry, ioctls,
- *                           resets and revocations leave the call suspended, and mark it
+ *   from        to          when
+ *   OUTSIDE     INSIDE      entry hook
+ *   INSIDE      OUTSIDE     the exit hook's work is done. Also an entry into a nested guest, or
+ *                           of a vCPU whose list page was given back
+ *   INSIDE      SUSPENDED   exit hook: an interrupt, a ring, PAUSE or #DB in a call
+ *   INSIDE      INSIDE      entry hook: KVM entered again without the exit hook
+ *   SUSPENDED   INSIDE      entry hook, which resumes the call or ends it. A revocation, an ioctl
+ *                           or a reset marks the call, and leaves it suspended until then
  *
- *   OFF         CLOSED      entry of a vCPU with contexts: the exits that go with VMFUNC are on
- *   CLOSED      OPEN        the same entry, if the predicate allows
- *   OPEN        CLOSED      entry at which it does not
- *   CLOSED      OFF         the same entry, if the vCPU has no contexts any more
+ *   OFF, CLOSED OPEN        entry hook: the vCPU has contexts, is synced, the predicate allows it
+ *   OPEN        CLOSED      entry hook: one of the three is not so any more
+ *   CLOSED      OFF         entry hook: the vCPU has no contexts any more
  *
- *   UNKNOWN     QUIET       entry: the hook has looked at all
- *   QUIET       SETTLED     the same entry, if no call is under way and nothing is left to do
- *   any         UNKNOWN     an exit that is not quiet (predicate.h), an ioctl, a reset
- *   SETTLED     QUIET       the entry or exit hook had something to do
+ *   any         UNKNOWN     an exit that is not quiet (predicate.h), an ioctl, a reset, an entry
+ *                           into a nested guest
+ *   UNKNOWN     QUIET       entry hook: it has looked at all
+ *   any         SETTLED     the same, with VMFUNC on, no call under way, and nothing left to do
+ *   SETTLED     QUIET       entry or exit hook: there was something to do
  *
- * Why it is safe. All three change under vcpu->lock in the vCPU's own thread, but for two: an exit
- * that passes by (settled.h) goes OUTSIDE without the lock, after all that it had to do; and `known`
- * belongs to the thread that has the vCPU's mutex. So another thread that takes the lock and finds
- * INSIDE has to count with the vCPU being anywhere up to the end of its exit hook. If it finds
- * OUTSIDE or SUSPENDED, the vCPU is not in guest mode, and comes back through its entry hook only.
+ * `phase` and `vmfunc` change under vcpu->lock, in the vCPU's own thread. There are two exceptions:
+ *
+ *   An exit that passes by (settled.h) goes OUTSIDE without the lock, as the last thing it does.
+ *   A work takes the list page of a vCPU without contexts, and has it OUTSIDE, under the lock.
+ *
+ * `known` belongs to the thread that has the vCPU's mutex.
+ *
+ * Why it is safe. A thread that takes the lock and finds INSIDE takes the vCPU to be anywhere, up
+ * to the end of its exit hook. If the thread finds OUTSIDE or SUSPENDED, the vCPU runs in no
+ * context of ours. It comes to one through its entry hook only, and the hook takes the lock.
  */
 #ifndef ELISA_HOST_STATE_H
 #define ELISA_HOST_STATE_H
@@ -46,7 +51,7 @@
 
 #include "base/objects.h"
 
-/* In kernels that check their locks, too. */
+/* A kernel that checks its locks checks this as well. */
 #define EH_CHECKS IS_ENABLED(CONFIG_PROVE_LOCKING)
 
 static __always_inline bool eh_may_move(enum eh_phase from, enum eh_phase to)

@@ -3,12 +3,11 @@
  * A vCPU's way in and out: what the files of this folder have of each other. All
  * of it is called under vcpu->lock with the vCPU's VMCS loaded, if nothing else is said.
  *
- * KVM and the VMM never see a vCPU in gate or sub. At an exit there, the state of the
- * call is saved (the stash) and the vCPU is shown as if the call had already ended
- * with an error: default context, at the stub's error return, registers cleared. If at
- * the next entry nothing has touched what is shown and the call may go on, the stash is
- * put back; otherwise what is shown is the truth. So there is one way to end a call,
- * and nothing to undo after it.
+ * KVM and the VMM never see a vCPU in gate or sub. At an exit there the state of the call goes into
+ * the stash. The vCPU is exposed as if the call had ended with an error: in default, at the stub's
+ * error return, general registers cleared. If the call may go on, the next entry puts the stash
+ * back. Otherwise the exposed state is the truth. So there is one way to end a call, and nothing to
+ * undo after it.
  */
 #ifndef ELISA_HOST_SWITCH_H
 #define ELISA_HOST_SWITCH_H

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Builds the EPT of gate-in, gate-out and sub, and the APT they share. Every page here
- * belongs to exactly one slot, export, attachment or context; a page is freed only after
- * no CPU can still walk it. control/flush.c says why none can.
+ * Builds the EPT of gate-in, gate-out and sub, and the APT they share. Every page here belongs to
+ * one slot, export, attachment or context. A page is freed only after no CPU can walk it any more
+ * (control/flush.c says why none can).
  *
  *   slot         gate code and the APT of the window: the same for all VMs, for the module's life
  *   export       page directories and tables of the object: all its attachments' sub point to them
  *   attachment   tables of its stub, of the root page (the process's CR3), of the exchange buffer
- *   context      of one vCPU: three roots, list and data page, stack, the tables that lead there
+ *   context      of one vCPU: three roots, data page, stack, a page that names the caller, tables
  *
- * A table points from a lower line to a higher one only. So what is shared never names a page of a
- * VM, and the end of an attachment takes no table away that another one uses.
+ * A table points to its own line and to lines above it. The slots' pages name no page of a VM. The
+ * export's name pages that its manager and donors gave, which are pinned as long. So the end of an
+ * attachment takes no table away that another attachment uses.
  *
  * What belongs to an attachment or context is built before any other thread knows it, without
  * a lock. The object's tables change under export->lock.

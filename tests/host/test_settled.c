@@ -92,6 +92,9 @@ static void each_input_of_the_entry(void **state)
 	vcpu.known = EH_QUIET;
 	stays(false);
 	settle();
+	vcpu.phase = EH_SUSPENDED;
+	stays(false);
+	settle();
 	vcpu.stale = true;
 	stays(false);
 	settle();
