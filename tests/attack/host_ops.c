@@ -13,22 +13,15 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <elisa/kvm_hooks.h>
+
 #include "attack.h"
 
-#define TRACING	  "/sys/kernel/tracing/"
-#define SLEEP_GPA (64ULL << 20)
+#define TRACING					     "/sys/kernel/tracing/"
+#define SLEEP_GPA				     (64ULL << 20)
 
-static const char *const hooked[] = {
-	"kvm:kvm_sched_yield",
-	"kvm_intel:vmx_vcpu_free",
-	"kvm_intel:vmx_vcpu_run",
-	"kvm_intel:vmx_handle_exit",
-	"kvm_intel:vmx_interrupt_allowed",
-	"kvm_intel:vmx_nmi_allowed",
-	"kvm_intel:vmx_enable_irq_window",
-	"kvm_intel:vmx_vcpu_reset",
-	"kvm:kvm_vcpu_ioctl",
-};
+#define HOOKED_NAME(id, module, function, prototype) module ":" function,
+static const char *const hooked[] = {ELISA_KVM_HOOKS(HOOKED_NAME)};
 #define HOOKED (int)(sizeof(hooked) / sizeof(hooked[0]))
 
 static struct pair pair;

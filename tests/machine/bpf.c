@@ -8,23 +8,35 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include "../../gate/gate_page.h"
+#include <elisa/kvm_hooks.h>
+
 #include "bpf_load.h"
 #include "harness.h"
 
-static struct {
+/* One function of each kind, from the one list of what is hooked. */
+#define HOOK_NUMBER(id, module, function, prototype) HOOK_##id,
+#define HOOK_NAME(id, module, function, prototype)   {module, function},
+enum {
+	ELISA_KVM_HOOKS(HOOK_NUMBER) HOOK_COUNT
+};
+static const struct {
 	const char *module, *function;
+} name[] = {ELISA_KVM_HOOKS(HOOK_NAME)};
+
+static struct {
+	int hook;
 	bool always; /* hooked, with or without an attachment */
 	bool rarely; /* called */
 	struct bpf_program program[2];
 } target[] = {
-	{"kvm", "kvm_sched_yield", .always = true},
-	{"kvm_intel", "vmx_vcpu_free", .always = true},
-	{"kvm_intel", "vmx_vcpu_run"},
-	{"kvm_intel", "vmx_handle_exit"},
-	{"kvm", "vcpu_load"},
-	{"kvm_intel", "vmx_interrupt_allowed", .rarely = true},
-	{"kvm_intel", "vmx_enable_nmi_window", .rarely = true},
-	{"kvm_intel", "vmx_vcpu_reset", .rarely = true},
+	{HOOK_HYPERCALL, .always = true},
+	{HOOK_VCPU_FREE, .always = true},
+	{HOOK_RUN},
+	{HOOK_HANDLE_EXIT},
+	{HOOK_VCPU_LOAD},
+	{HOOK_INTERRUPT_ALLOWED, .rarely = true},
+	{HOOK_NMI_WINDOW, .rarely = true},
+	{HOOK_VCPU_RESET, .rarely = true},
 };
 #define TARGETS (sizeof(target) / sizeof(target[0]))
 
@@ -36,8 +48,9 @@ static void load_programs(void)
 
 	for (i = 0; i < TARGETS; i++)
 		for (at_exit = 0; at_exit < 2; at_exit++)
-			target[i].program[at_exit] =
-				bpf_new(target[i].module, target[i].function, at_exit);
+			target[i].program[at_exit] = bpf_new(name[target[i].hook].module,
+							     name[target[i].hook].function,
+							     at_exit);
 }
 
 static void attach_program(struct bpf_program *program, bool refused)
