@@ -141,6 +141,9 @@ int rvs_refill(struct rvs *rvs, uint32_t microseconds);
  * RVS_DROP_ABANDONED. Returns how many queues it held: if not 0, the owner wakes all receivers
  * that could sleep. */
 int rvs_sender_gone(struct rvs *rvs, uint32_t sender);
+/* Before that: how many receive queues it holds, none of them its own port's. What others lose by
+ * it is this, and not the transmit queue that it empties. */
+int rvs_sender_holds(struct rvs *rvs, uint32_t sender);
 
 /* ------------------------------------------------------------------------- forwarding table */
 

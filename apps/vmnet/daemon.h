@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <elisa/extra.h>
+#include "account.h"
 #include "vmnet.h"
 
 #define MAX_PORTS   127 /* and the manager's own place */
@@ -39,7 +40,14 @@ struct config {
 struct port {
 	uint64_t attachment; /* 0: none */
 	enum vmnet_link link;
-	uint32_t stalls; /* calls that held queues and were not run; one less each second */
+	/* Of a port with a ticket: its owner's, who comes back with the same ticket. Of one without:
+	 * this attachment's. */
+	struct account account;
+	bool waits;	    /* its VM is kept out: it may attach, and is not served */
+	bool evict;	    /* the attachment has to go; tried until the host did it */
+	bool renewed;	    /* it goes down for a moment, to come up with another configuration */
+	uint64_t stalls;    /* calls that were stopped while they held receive queues of others */
+	uint64_t evictions; /* both since the daemon began */
 };
 
 struct daemon {
@@ -53,6 +61,8 @@ struct daemon {
 	uint32_t vlans; /* at once, that it has room for */
 	size_t size;	/* of both */
 	struct port port[MAX_PORTS + 1];
+	struct account newcomers; /* of the ports without a ticket, whose VMs have no names */
+	double now;		  /* seconds of CLOCK_MONOTONIC, of this round */
 	uint64_t lost_events;
 	bool rings_owed; /* calls were aborted, attachments went: sleepers are to be rung */
 	int bell;	 /* an eventfd: a guest wants us to look; -1: this VM has no doorbell */
@@ -70,8 +80,10 @@ int config_ticket(const struct port_config *port, uint8_t ticket[ELISA_TICKET_SI
 /* ports.c */
 int ports_manage(struct daemon *d, long op, long a1, long a2, long a3, long a4, long *value);
 void ports_event(struct daemon *d, const struct elisa_event *event);
-/* A second has passed: stalls are forgiven one by one. */
+/* A second has passed: what VMs owe is forgiven bit by bit. */
 void ports_forgive(struct daemon *d);
+/* Seconds for which its VM, or the next one, is not served; 0: it is. */
+uint32_t ports_out(const struct daemon *d, uint32_t place);
 /* Looks at all of them. 0, or -1 after a message: the export is of no use any more. */
 int ports_look(struct daemon *d);
 /* Would the switch drop whatever this port sends? */

@@ -263,7 +263,7 @@ static int run(struct daemon *d, const char *config, const char *report, const c
 
 		refilled = now;
 		changed = wait_for_work(d, sleep_ms);
-		now = seconds();
+		now = d->now = seconds();
 		if (take_events(d) || changed)
 			busy_until = now + BUSY_LONG;
 		if (reload) {

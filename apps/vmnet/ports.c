@@ -9,8 +9,6 @@
 #include "daemon.h"
 #include "output.h"
 
-#define MAX_STALLS 8
-
 int ports_manage(struct daemon *d, long op, long a1, long a2, long a3, long a4, long *value)
 {
 	struct elisa_result result = elisa_call_general(d->own, op, a1, a2, a3, a4, 0);
@@ -74,53 +72,148 @@ static void add_statics(struct daemon *d, uint32_t place)
 				     config->name, i + 1, why_static(-value));
 }
 
-static void gone(struct daemon *d, uint32_t place)
-{
-	long value;
-
-	ports_manage(d, VMNET_GONE, place, (long)d->port[place].attachment, 0, 0, &value);
-	output_print(STDOUT_FILENO, "port %s: attachment %llu is gone\n", name_of(d, place),
-		     (unsigned long long)d->port[place].attachment);
-	d->port[place] = (struct port){.link = VMNET_DOWN};
-	d->rings_owed = true;
-}
-
-static void came(struct daemon *d, uint32_t place, uint64_t attachment)
-{
-	if (d->port[place].attachment == attachment)
-		return;
-	if (d->port[place].attachment)
-		gone(d, place); /* its event was lost */
-	d->port[place].attachment = attachment;
-	output_print(STDOUT_FILENO, "port %s: attachment %llu\n", name_of(d, place),
-		     (unsigned long long)attachment);
-}
-
-/*
- * The host ends a call that its VMM does not run, and the queues that it held are free again. A VMM
- * that does so again and again still takes a part of the other ports' time: it has to go.
+/* ------------------------------------------------------------------- what VMs owe each other
+ *
+ * A call that stops in a delivery holds a receive queue of another port until it is ended. The
+ * port of the caller pays, never the one whose queue it was, nor others that waited for it.
+ *
+ * With a ticket, what is owed is of the ticket's owner: it is the same VM that comes back, and no
+ * other one can have the port. Without, the host does not tell which VM an attachment is of. Then
+ * the attachment pays while it lives, and after an eviction all VMs that come to such ports wait.
+ * A place is no measure there: one VM could close place after place to the others.
  */
-static void stalled(struct daemon *d, uint32_t place)
+
+static bool has_owner(const struct daemon *d, uint32_t place)
+{
+	return d->config.port[place - 1].ticket_file[0];
+}
+
+/* Whose evictions decide how long a VM that comes to this place is kept out. */
+static struct account *door(struct daemon *d, uint32_t place)
+{
+	return has_owner(d, place) ? &d->port[place].account : &d->newcomers;
+}
+
+uint32_t ports_out(const struct daemon *d, uint32_t place)
+{
+	const struct port *port = &d->port[place];
+	const struct account *account = has_owner(d, place) ? &port->account : &d->newcomers;
+
+	return port->waits || (!port->attachment && has_owner(d, place)) ?
+		       account_out(account, d->now) :
+		       0;
+}
+
+/* An attachment that is gone already is what was wanted; its event comes. */
+static void evict(struct daemon *d, uint32_t place)
 {
 	struct port *port = &d->port[place];
 
-	if (++port->stalls <= MAX_STALLS)
-		return;
-	port->stalls = 0;
-	output_print(
-		STDERR_FILENO,
-		"elisa-vmnet: port %s: %u calls were stopped while they held queues; evicted\n",
-		name_of(d, place), MAX_STALLS + 1);
-	if (elisa_evict(d->export_, port->attachment))
+	if (!elisa_evict(d->export_, port->attachment) ||
+	    elisa_error_why(d->elisa, NULL) == ELISA_WHY_NO_ATTACHMENT)
+		port->evict = false;
+	else
 		output_print(STDERR_FILENO, "elisa-vmnet: port %s: %s\n", name_of(d, place),
 			     elisa_error(d->elisa));
+}
+
+static void keep_out(struct daemon *d, uint32_t place)
+{
+	struct port *port = &d->port[place];
+	const uint32_t seconds = account_keep_out(door(d, place), d->now);
+
+	port->account.owed = 0;
+	port->evictions++;
+	port->waits = port->evict = true;
+	output_print(STDERR_FILENO,
+		     "elisa-vmnet: port %s: evicted: calls of its VM were stopped too often while "
+		     "they held receive queues of others; %s for %u s\n",
+		     name_of(d, place),
+		     has_owner(d, place) ?
+			     "it is not served" :
+			     "VMs that come to a port without a ticket are not served",
+		     seconds);
+	evict(d, place);
+}
+
+/*
+ * A fault is none of the switch's: the host says so, too, of a call whose event its full queue had
+ * no room for, and a VM decides how full that is.
+ */
+static uint32_t price_of(int64_t error)
+{
+	return error == ELISA_CALL_TIMEOUT || error == ELISA_CALL_FAULT ? ACCOUNT_STALL :
+									  ACCOUNT_BREAK;
+}
+
+static void stopped(struct daemon *d, uint32_t place, int64_t error, long held)
+{
+	struct port *port = &d->port[place];
+
+	if (held <= 0)
+		return;
+	port->stalls++;
+	if (account_charge(&port->account, price_of(error), d->now) && !port->evict)
+		keep_out(d, place);
+}
+
+/* What an attachment without an owner leaves unpaid, the next ones at the door do not pay; but too
+ * many that leave in time are as bad as one that stays. */
+static void settle(struct daemon *d, uint32_t place, long held)
+{
+	struct port *port = &d->port[place];
+
+	for (long i = 0; i < held; i++)
+		account_charge(&port->account, ACCOUNT_BREAK, d->now);
+	if (has_owner(d, place))
+		return;
+	if (port->account.owed && account_charge(&d->newcomers, port->account.owed, d->now))
+		account_keep_out(&d->newcomers, d->now);
+	port->account = (struct account){.owed = 0};
 }
 
 void ports_forgive(struct daemon *d)
 {
 	for (uint32_t place = 1; place <= d->config.port_count; place++)
-		if (d->port[place].stalls)
-			d->port[place].stalls--;
+		account_forgive(&d->port[place].account, d->now);
+	account_forgive(&d->newcomers, d->now);
+}
+
+/* ------------------------------------------------------------------------ attachments and links */
+
+static void gone(struct daemon *d, uint32_t place)
+{
+	struct port *port = &d->port[place];
+	long held = 0;
+
+	ports_manage(d, VMNET_GONE, place, (long)port->attachment, 0, 0, &held);
+	output_print(STDOUT_FILENO, "port %s: attachment %llu is gone\n", name_of(d, place),
+		     (unsigned long long)port->attachment);
+	settle(d, place, held);
+	port->attachment = 0;
+	port->link = VMNET_DOWN;
+	port->waits = port->evict = false;
+	d->rings_owed = true;
+}
+
+static void came(struct daemon *d, uint32_t place, uint64_t attachment)
+{
+	struct port *port = &d->port[place];
+	uint32_t out;
+
+	if (port->attachment == attachment)
+		return;
+	if (port->attachment)
+		gone(d, place); /* its event was lost */
+	port->attachment = attachment;
+	out = account_out(door(d, place), d->now);
+	port->waits = out;
+	if (out)
+		output_print(STDOUT_FILENO, "port %s: attachment %llu; not served for %u s\n",
+			     name_of(d, place), (unsigned long long)attachment, out);
+	else
+		output_print(STDOUT_FILENO, "port %s: attachment %llu\n", name_of(d, place),
+			     (unsigned long long)attachment);
 }
 
 void ports_event(struct daemon *d, const struct elisa_event *event)
@@ -145,10 +238,10 @@ void ports_event(struct daemon *d, const struct elisa_event *event)
 					   (long)event->aborts, (long)event->attachment, &value))
 			return;
 		output_print(STDOUT_FILENO,
-			     "port %s: a call was aborted (%s); it held %ld queues\n",
+			     "port %s: a call was aborted (%s); it held %ld receive queues of "
+			     "others\n",
 			     name_of(d, place), elisa_call_strerror((long)event->value), value);
-		if (event->value == ELISA_CALL_TIMEOUT && value > 0)
-			stalled(d, place);
+		stopped(d, place, event->value, value);
 		break;
 	case ELISA_EVENT_LOST:
 		d->rings_owed = true;
@@ -164,6 +257,21 @@ bool ports_is_mute(const struct daemon *d, uint32_t place)
 
 	return config->policy.flags & RVS_CHECK_SOURCE && !config->static_count &&
 	       !rvs_port_info(d->rvs, place, &info) && !rvif_mac_is_station(info.mac);
+}
+
+/* Is it to be served? */
+static void open_or_shut(struct daemon *d, uint32_t place)
+{
+	struct port *port = &d->port[place];
+
+	if (port->evict)
+		evict(d, place);
+	if (port->waits && !port->evict && !account_out(door(d, place), d->now)) {
+		port->waits = false;
+		output_print(STDOUT_FILENO, "port %s: is served again\n", name_of(d, place));
+	}
+	__atomic_store_n(&d->state->port[place].enabled, !port->waits && !port->renewed,
+			 __ATOMIC_RELEASE);
 }
 
 int ports_look(struct daemon *d)
@@ -183,6 +291,7 @@ int ports_look(struct daemon *d)
 			came(d, place, joined); /* the event that said so may have been lost */
 		if (!port->attachment)
 			continue;
+		open_or_shut(d, place);
 		if (ports_manage(d, VMNET_LOOK, place, 0, 0, 0, &link))
 			return -1;
 		if (link == VMNET_WENT_UP) {
@@ -222,17 +331,16 @@ void ports_reconfigure(struct daemon *d, const struct config *config)
 	for (uint32_t place = 1; place <= d->config.port_count; place++) {
 		struct port_config *old = &d->config.port[place - 1];
 		const struct port_config *new = &config->port[place - 1];
-		struct vmnet_port *shared = &d->state->port[place];
 
 		if (same_port(old, new))
 			continue;
 		output_print(STDOUT_FILENO, "port %s: new configuration\n", old->name);
-		__atomic_store_n(&shared->enabled, 0, __ATOMIC_RELAXED);
+		d->port[place].renewed = true;
 		ports_look(d);
-		old->policy = shared->policy = new->policy;
+		old->policy = d->state->port[place].policy = new->policy;
 		memcpy(old->statics, new->statics, sizeof(old->statics));
 		old->static_count = new->static_count;
-		__atomic_store_n(&shared->enabled, 1, __ATOMIC_RELEASE);
+		d->port[place].renewed = false;
 	}
 	ports_look(d);
 }

@@ -183,11 +183,22 @@ static long look(struct vmnet_port *port, uint32_t number)
 	return up ? attach(port, number, epoch) : VMNET_DOWN;
 }
 
+/* A call that was stopped. Returns how many receive queues it held: these are other ports', while
+ * its transmit queue is its own. */
+static long release(uint32_t sender)
+{
+	const long held = rvs_sender_holds(the_switch(), sender);
+
+	rvs_sender_gone(the_switch(), sender);
+	return held;
+}
+
 /* No vCPU of that attachment is inside any more, and no vNIC is served until the next look. */
 static long gone(struct vmnet_port *port, uint32_t number, uint64_t attachment)
 {
 	uint64_t was = attachment;
 	uint32_t vcpu;
+	long held = 0;
 
 	/* another one may have joined already */
 	__atomic_compare_exchange_n(&port->joined, &was, 0, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
@@ -196,10 +207,11 @@ static long gone(struct vmnet_port *port, uint32_t number, uint64_t attachment)
 	__atomic_store_n(&port->serving, 0, __ATOMIC_RELEASE);
 	for (vcpu = 0; vcpu < VMNET_VCPUS; vcpu++) {
 		if (port->sender[vcpu].inside)
-			rvs_sender_gone(the_switch(), sender_number(number, vcpu));
+			held += release(sender_number(number, vcpu));
 		port->sender[vcpu].inside = 0;
 	}
-	return detach(port, number);
+	detach(port, number);
+	return held;
 }
 
 /* Only if it is that call which is still inside: later ones have seen more aborts. */
@@ -214,7 +226,7 @@ static long aborted(struct vmnet_port *port, uint32_t number, uint32_t vcpu, uin
 	sender = &port->sender[vcpu];
 	if (!__atomic_load_n(&sender->inside, __ATOMIC_ACQUIRE) || sender->aborts >= aborts)
 		return 0;
-	held = rvs_sender_gone(the_switch(), sender_number(number, vcpu));
+	held = release(sender_number(number, vcpu));
 	__atomic_store_n(&sender->inside, 0, __ATOMIC_RELEASE);
 	return held;
 }

@@ -23,11 +23,11 @@ enum vmnet_manager_op {
 	/* Attach port a1 if its vNIC wants it, detach it if not. Returns enum
 	 * vmnet_link. */
 	VMNET_LOOK = VMNET_OPS_OF_GUESTS,
-	/* Attachment a2, which had port a1, is gone. 0, or -RVS_BUSY: the
-	 * next look does the rest. */
+	/* Attachment a2, which had port a1, is gone. The next look does what cannot be done yet.
+	 * How many receive queues of others its calls still held. */
 	VMNET_GONE,
-	/* A call of vCPU a2 of attachment a4, which has port a1, was
-	 * aborted, its a3rd one. How many queues it held. */
+	/* A call of vCPU a2 of attachment a4, which has port a1, was aborted, its a3rd one. How
+	 * many receive queues of others it held. */
 	VMNET_ABORTED,
 	/* Rings all that may sleep, after calls were aborted or attachments went: they may have
 	 * given frames and not have come to ring. Returns 0. */

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,12 +28,20 @@ static long link = VMNET_DOWN; /* what LOOK returns */
 static char said[256];	       /* what was printed last */
 static long held;	       /* queues, by the call that was aborted */
 static uint64_t evicted;       /* the last attachment that was */
+static uint32_t evict_why;     /* enum elisa_why: why that fails */
 
 int elisa_evict(struct elisa_export *export_, uint64_t attachment)
 {
 	(void)export_;
 	evicted = attachment;
-	return 0;
+	return evict_why ? -EINTR : 0;
+}
+
+uint32_t elisa_error_why(struct elisa *handle, uint64_t *value)
+{
+	(void)handle;
+	(void)value;
+	return evict_why;
 }
 
 /* In place of that of apps/common, which a thread prints later. */
@@ -57,7 +66,7 @@ __attribute__((target("general-regs-only"))) long manager_call(long op, long por
 		calls[count].port = port;
 		calls[count++].attachment = op == VMNET_GONE ? a2 : a4;
 	}
-	if (op == VMNET_ABORTED)
+	if (op == VMNET_ABORTED || op == VMNET_GONE)
 		return held;
 	return op == VMNET_LOOK ? link : 0;
 }
@@ -90,8 +99,9 @@ static int start(void **unused)
 	strcpy(daemon->config.port[0].name, "first");
 	count = 0;
 	held = 0;
-	evicted = 0;
+	evicted = evict_why = 0;
 	link = VMNET_DOWN;
+	daemon->now = 1000;
 	return 0;
 }
 
@@ -192,6 +202,37 @@ static void test_lost_detach(void **unused)
 	assert_int_equal(daemon->port[1].attachment, 12);
 }
 
+/* So many calls of the attachment were stopped in a delivery. */
+static void stall(uint64_t attachment, int times)
+{
+	held = 1;
+	for (int i = 0; i < times; i++)
+		event(ELISA_EVENT_EVICT, attachment, ELISA_CALL_TIMEOUT);
+	held = 0;
+}
+
+/* The port has a ticket: its owner comes back to it, and to no other one. */
+static void give_ticket(uint32_t place)
+{
+	strcpy(daemon->config.port[place - 1].ticket_file, "/ticket");
+}
+
+/* So many seconds later. */
+static void wait(double seconds)
+{
+	daemon->now += seconds;
+	for (double second = 0; second < seconds; second++)
+		ports_forgive(daemon);
+	assert_int_equal(ports_look(daemon), 0);
+}
+
+static bool is_served(uint32_t place)
+{
+	assert_int_equal(ports_look(daemon), 0);
+	assert_int_equal(!ports_out(daemon, place), daemon->state->port[place].enabled);
+	return daemon->state->port[place].enabled;
+}
+
 /* A VMM that stops its calls while they hold queues is put up with some times, not without end. */
 static void test_stalls(void **unused)
 {
@@ -199,38 +240,149 @@ static void test_stalls(void **unused)
 	event(ELISA_EVENT_ATTACH, 7, 1);
 	for (int i = 0; i < 20; i++)
 		event(ELISA_EVENT_EVICT, 7, ELISA_CALL_TIMEOUT); /* held nothing */
-	held = 1;
-	for (int i = 0; i < 20; i++)
-		event(ELISA_EVENT_ABORT, 7, ELISA_CALL_FAULT); /* not by waiting */
-	assert_int_equal(evicted, 0);
 	for (int second = 0; second < 10; second++) {
-		event(ELISA_EVENT_EVICT, 7, ELISA_CALL_TIMEOUT);
+		stall(7, 1);
 		ports_forgive(daemon);
 	}
 	assert_int_equal(evicted, 0);
-	for (int i = 0; i < 8; i++)
-		event(ELISA_EVENT_EVICT, 7, ELISA_CALL_TIMEOUT);
+	stall(7, 8);
 	assert_int_equal(evicted, 0);
-	event(ELISA_EVENT_EVICT, 7, ELISA_CALL_TIMEOUT);
+	stall(7, 1);
 	assert_int_equal(evicted, 7);
+	assert_int_equal(daemon->port[1].stalls, 19);
+	assert_int_equal(daemon->port[1].evictions, 1);
+	assert_false(is_served(1));
 }
 
-/* Stalls are those of an attachment: its successor has none, also if the event of its end was
- * lost. */
+/* A call that its VMM ended held a queue for a shorter time. A fault is all that is known of a call
+ * whose event was lost. */
+static void test_price(void **unused)
+{
+	(void)unused;
+	event(ELISA_EVENT_ATTACH, 7, 1);
+	held = 1;
+	for (int i = 0; i < 80; i++)
+		event(ELISA_EVENT_ABORT, 7, ELISA_CALL_VMM);
+	assert_int_equal(evicted, 0);
+	event(ELISA_EVENT_ABORT, 7, ELISA_CALL_VMM);
+	assert_int_equal(evicted, 7);
+	event(ELISA_EVENT_ATTACH, 8, 2);
+	for (int i = 0; i < 9; i++)
+		event(ELISA_EVENT_ABORT, 8, ELISA_CALL_FAULT);
+	assert_int_equal(evicted, 8);
+}
+
+/* The owner of a ticket is kept out when it comes again, for longer each time; other ports are as
+ * they were. After a quiet time it begins anew. */
+static void test_eviction_lasts(void **unused)
+{
+	static const uint32_t seconds[] = {10, 20, 40, 80, 160, 320, 600, 600};
+	uint64_t attachment = 7;
+
+	(void)unused;
+	give_ticket(1);
+	event(ELISA_EVENT_ATTACH, 100, 2);
+	for (int i = 0; i < 8; i++, attachment++) {
+		event(ELISA_EVENT_ATTACH, attachment, 1);
+		assert_true(is_served(1));
+		stall(attachment, 9);
+		assert_int_equal(evicted, attachment);
+		assert_int_equal(ports_out(daemon, 1), seconds[i]);
+		event(ELISA_EVENT_DETACH, attachment, 0);
+		assert_int_equal(ports_out(daemon, 1), seconds[i]);
+		wait(seconds[i] / 2.0);
+		event(ELISA_EVENT_ATTACH, ++attachment, 1);
+		assert_false(is_served(1));
+		assert_true(is_served(2));
+		wait(seconds[i] / 2.0 - 1);
+		assert_false(is_served(1));
+		wait(1);
+		assert_string_equal(said, "port first: is served again\n");
+	}
+	assert_true(is_served(1));
+	wait(599);
+	stall(attachment - 1, 9);
+	assert_int_equal(ports_out(daemon, 1), 600);
+	wait(1200);
+	assert_true(is_served(1));
+	stall(attachment - 1, 9);
+	assert_int_equal(ports_out(daemon, 1), 10);
+}
+
+/* What the owner of a ticket owes is not paid by leaving. */
+static void test_owner_leaves_in_time(void **unused)
+{
+	(void)unused;
+	give_ticket(1);
+	event(ELISA_EVENT_ATTACH, 7, 1);
+	stall(7, 8);
+	event(ELISA_EVENT_DETACH, 7, 0);
+	event(ELISA_EVENT_ATTACH, 8, 1);
+	stall(8, 1);
+	assert_int_equal(evicted, 8);
+}
+
+/* VMs at ports without a ticket cannot be told apart: after an eviction all that come wait, at
+ * whichever of these ports. Those that are there, and owners of tickets, do not. */
+static void test_newcomers_wait(void **unused)
+{
+	(void)unused;
+	give_ticket(3);
+	event(ELISA_EVENT_ATTACH, 5, 2);
+	event(ELISA_EVENT_ATTACH, 7, 1);
+	stall(7, 9);
+	assert_int_equal(evicted, 7);
+	event(ELISA_EVENT_ATTACH, 9, 3);
+	assert_true(is_served(2));
+	assert_true(is_served(3));
+	event(ELISA_EVENT_DETACH, 7, 0);
+	assert_int_equal(ports_out(daemon, 1), 0);
+	event(ELISA_EVENT_DETACH, 5, 0);
+	event(ELISA_EVENT_ATTACH, 11, 2);
+	event(ELISA_EVENT_ATTACH, 12, 1);
+	assert_false(is_served(1));
+	assert_false(is_served(2));
+	wait(10);
+	assert_true(is_served(1));
+	assert_true(is_served(2));
+}
+
+/* Stalls at such a port are those of an attachment: its successor has none, also if the event of its
+ * end was lost. One that leaves before it is evicted, again and again, is kept out all the same. */
 static void test_stalls_of_the_one_before(void **unused)
 {
 	(void)unused;
-	held = 1;
-	for (uint64_t attachment = 7; attachment < 10; attachment++) {
-		event(ELISA_EVENT_ATTACH, attachment, 1);
-		for (int i = 0; i < 8; i++)
-			event(ELISA_EVENT_EVICT, attachment, ELISA_CALL_TIMEOUT);
-		assert_int_equal(evicted, 0);
-		if (attachment == 7)
-			event(ELISA_EVENT_DETACH, attachment, 0);
-	}
-	event(ELISA_EVENT_EVICT, 9, ELISA_CALL_TIMEOUT);
-	assert_int_equal(evicted, 9);
+	event(ELISA_EVENT_ATTACH, 7, 1);
+	stall(7, 8);
+	event(ELISA_EVENT_DETACH, 7, 0);
+	event(ELISA_EVENT_ATTACH, 8, 1);
+	assert_true(is_served(1));
+	stall(8, 8);
+	assert_int_equal(evicted, 0);
+	event(ELISA_EVENT_ATTACH, 9, 1);
+	assert_int_equal(daemon->port[1].account.owed, 0);
+	assert_false(is_served(1));
+	wait(10);
+	assert_true(is_served(1));
+}
+
+/* The host is asked again until it has evicted; meanwhile the port is not served. */
+static void test_evict_fails(void **unused)
+{
+	(void)unused;
+	evict_why = ELISA_WHY_NO_MEMORY;
+	event(ELISA_EVENT_ATTACH, 7, 1);
+	stall(7, 9);
+	assert_int_equal(evicted, 7);
+	evicted = 0;
+	wait(20);
+	assert_int_equal(evicted, 7);
+	assert_false(daemon->state->port[1].enabled);
+	evict_why = ELISA_WHY_NO_ATTACHMENT;
+	assert_int_equal(ports_look(daemon), 0);
+	evicted = 0;
+	assert_int_equal(ports_look(daemon), 0);
+	assert_int_equal(evicted, 0);
 }
 
 /* The next one is known before it joins: who joined earlier does not come back. */
@@ -289,7 +441,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_lost_detach, start, end),
 		cmocka_unit_test_setup_teardown(test_not_backwards, start, end),
 		cmocka_unit_test_setup_teardown(test_stalls, start, end),
+		cmocka_unit_test_setup_teardown(test_price, start, end),
+		cmocka_unit_test_setup_teardown(test_eviction_lasts, start, end),
+		cmocka_unit_test_setup_teardown(test_owner_leaves_in_time, start, end),
+		cmocka_unit_test_setup_teardown(test_newcomers_wait, start, end),
 		cmocka_unit_test_setup_teardown(test_stalls_of_the_one_before, start, end),
+		cmocka_unit_test_setup_teardown(test_evict_fails, start, end),
 		cmocka_unit_test_setup_teardown(test_refused, start, end),
 		cmocka_unit_test_setup_teardown(test_mute, start, end),
 	};

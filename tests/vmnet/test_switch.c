@@ -340,6 +340,35 @@ static void a_call_that_stopped_is_cleaned_up_once(void **unused)
 	assert_int_equal(forward(1, 11, VMNET_VCPUS), -VMNET_TOO_MANY_VCPUS);
 }
 
+/* Of what a stopped call held, only others' queues are told, and of its own port: the receiver has
+ * nothing to do with it. */
+static void what_a_stopped_call_took_from_others(void **unused)
+{
+	struct rvs_txq *own_queue = rvs_txq_at(rvs, 1 * sizes.queues);
+	struct rvs_rxq *others = rvs_rxq_at(rvs, 2 * sizes.queues);
+	const uint32_t lock = 1 * VMNET_VCPUS + 3 + 1;
+	struct nic a, b;
+
+	(void)unused;
+	bring_up(&a, 1);
+	bring_up(&b, 2);
+	state->port[1].sender[3].inside = 1;
+	own_queue->lock = lock;
+	assert_int_equal(manager(VMNET_ABORTED, 1, 3, 1, 11), 0);
+	assert_int_equal(own_queue->lock, 0);
+	state->port[1].sender[3].inside = 1;
+	own_queue->lock = others->lock = lock;
+	assert_int_equal(manager(VMNET_ABORTED, 2, 3, 1, 12), 0);
+	assert_int_equal(manager(VMNET_GONE, 2, 12, 0, 0), 0);
+	assert_int_equal(others->lock, lock);
+	assert_int_equal(manager(VMNET_ABORTED, 1, 3, 1, 11), 1);
+	assert_int_equal(others->lock, 0);
+	state->port[1].sender[3].inside = 1;
+	own_queue->lock = others->lock = lock;
+	assert_int_equal(manager(VMNET_GONE, 1, 11, 0, 0), 1);
+	assert_int_equal(others->lock, 0);
+}
+
 /* Sleepers are rung once, the manager when somebody joins or changes, all
  * when a call was stopped. */
 static void who_is_rung(void **unused)
@@ -408,6 +437,7 @@ int main(void)
 		TEST(up_and_down_as_the_driver_says),
 		TEST(a_call_that_stopped_is_cleaned_up_once),
 		TEST(a_port_that_is_busy_goes_down_later),
+		TEST(what_a_stopped_call_took_from_others),
 		TEST(who_is_rung),
 		TEST(static_addresses),
 	};
