@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <elisa/extra.h>
 #include "account.h"
+#include "limit.h"
 #include "vmnet.h"
 
 #define MAX_PORTS   127 /* and the manager's own place */
@@ -48,6 +49,7 @@ struct port {
 	bool renewed;	    /* it goes down for a moment, to come up with another configuration */
 	uint64_t stalls;    /* calls that were stopped while they held receive queues of others */
 	uint64_t evictions; /* both since the daemon began */
+	struct limit limit; /* of what is said because of its VM */
 };
 
 struct daemon {
@@ -90,6 +92,13 @@ int ports_look(struct daemon *d);
 bool ports_is_mute(const struct daemon *d, uint32_t place);
 /* Another configuration of the same ports, without a pause for those that stay the same. */
 void ports_reconfigure(struct daemon *d, const struct config *config);
+
+/* say.c: a line about a port, "elisa-vmnet: " before it in the standard error. Too many are counted
+ * instead. */
+void say(struct daemon *d, uint32_t place, int fd, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+/* Says how many that were. Each second. */
+void say_left_out(struct daemon *d);
 
 /* report.c: the state of all ports as JSON, into a file that appears whole. */
 int report_write(const struct daemon *d, const char *file);

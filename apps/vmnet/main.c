@@ -276,6 +276,7 @@ static int run(struct daemon *d, const char *config, const char *report, const c
 		if (now - aged >= 1) {
 			aged = now;
 			ports_forgive(d);
+			say_left_out(d);
 			if (ports_manage(d, VMNET_AGE, 0, 0, 0, 0, &removed))
 				return -1;
 			if (report)

@@ -21,11 +21,6 @@ int ports_manage(struct daemon *d, long op, long a1, long a2, long a3, long a4, 
 	return -1;
 }
 
-static const char *name_of(const struct daemon *d, uint32_t place)
-{
-	return d->config.port[place - 1].name;
-}
-
 static uint32_t place_of(const struct daemon *d, uint64_t attachment)
 {
 	uint32_t place;
@@ -68,8 +63,8 @@ static void add_statics(struct daemon *d, uint32_t place)
 		if (ports_manage(d, VMNET_STATIC, place, mac_word(config->statics[i]), 1, 0,
 				 &value) ||
 		    value)
-			output_print(STDERR_FILENO, "elisa-vmnet: port %s: static address %u: %s\n",
-				     config->name, i + 1, why_static(-value));
+			say(d, place, STDERR_FILENO, "static address %u: %s", i + 1,
+			    why_static(-value));
 }
 
 /* ------------------------------------------------------------------- what VMs owe each other
@@ -113,8 +108,7 @@ static void evict(struct daemon *d, uint32_t place)
 	    elisa_error_why(d->elisa, NULL) == ELISA_WHY_NO_ATTACHMENT)
 		port->evict = false;
 	else
-		output_print(STDERR_FILENO, "elisa-vmnet: port %s: %s\n", name_of(d, place),
-			     elisa_error(d->elisa));
+		say(d, place, STDERR_FILENO, "%s", elisa_error(d->elisa));
 }
 
 static void keep_out(struct daemon *d, uint32_t place)
@@ -125,14 +119,12 @@ static void keep_out(struct daemon *d, uint32_t place)
 	port->account.owed = 0;
 	port->evictions++;
 	port->waits = port->evict = true;
-	output_print(STDERR_FILENO,
-		     "elisa-vmnet: port %s: evicted: calls of its VM were stopped too often while "
-		     "they held receive queues of others; %s for %u s\n",
-		     name_of(d, place),
-		     has_owner(d, place) ?
-			     "it is not served" :
-			     "VMs that come to a port without a ticket are not served",
-		     seconds);
+	say(d, place, STDERR_FILENO,
+	    "evicted: calls of its VM were stopped too often while "
+	    "they held receive queues of others; %s for %u s",
+	    has_owner(d, place) ? "it is not served" :
+				  "VMs that come to a port without a ticket are not served",
+	    seconds);
 	evict(d, place);
 }
 
@@ -187,8 +179,8 @@ static void gone(struct daemon *d, uint32_t place)
 	long held = 0;
 
 	ports_manage(d, VMNET_GONE, place, (long)port->attachment, 0, 0, &held);
-	output_print(STDOUT_FILENO, "port %s: attachment %llu is gone\n", name_of(d, place),
-		     (unsigned long long)port->attachment);
+	say(d, place, STDOUT_FILENO, "attachment %llu is gone",
+	    (unsigned long long)port->attachment);
 	settle(d, place, held);
 	port->attachment = 0;
 	port->link = VMNET_DOWN;
@@ -209,11 +201,10 @@ static void came(struct daemon *d, uint32_t place, uint64_t attachment)
 	out = account_out(door(d, place), d->now);
 	port->waits = out;
 	if (out)
-		output_print(STDOUT_FILENO, "port %s: attachment %llu; not served for %u s\n",
-			     name_of(d, place), (unsigned long long)attachment, out);
+		say(d, place, STDOUT_FILENO, "attachment %llu; not served for %u s",
+		    (unsigned long long)attachment, out);
 	else
-		output_print(STDOUT_FILENO, "port %s: attachment %llu\n", name_of(d, place),
-			     (unsigned long long)attachment);
+		say(d, place, STDOUT_FILENO, "attachment %llu", (unsigned long long)attachment);
 }
 
 void ports_event(struct daemon *d, const struct elisa_event *event)
@@ -237,10 +228,10 @@ void ports_event(struct daemon *d, const struct elisa_event *event)
 		if (!place || ports_manage(d, VMNET_ABORTED, place, event->vcpu,
 					   (long)event->aborts, (long)event->attachment, &value))
 			return;
-		output_print(STDOUT_FILENO,
-			     "port %s: a call was aborted (%s); it held %ld receive queues of "
-			     "others\n",
-			     name_of(d, place), elisa_call_strerror((long)event->value), value);
+		say(d, place, STDOUT_FILENO,
+		    "a call was aborted (%s); it held %ld receive queues of "
+		    "others",
+		    elisa_call_strerror((long)event->value), value);
 		stopped(d, place, event->value, value);
 		break;
 	case ELISA_EVENT_LOST:
@@ -268,7 +259,7 @@ static void open_or_shut(struct daemon *d, uint32_t place)
 		evict(d, place);
 	if (port->waits && !port->evict && !account_out(door(d, place), d->now)) {
 		port->waits = false;
-		output_print(STDOUT_FILENO, "port %s: is served again\n", name_of(d, place));
+		say(d, place, STDOUT_FILENO, "is served again");
 	}
 	__atomic_store_n(&d->state->port[place].enabled, !port->waits && !port->renewed,
 			 __ATOMIC_RELEASE);
@@ -296,16 +287,16 @@ int ports_look(struct daemon *d)
 			return -1;
 		if (link == VMNET_WENT_UP) {
 			add_statics(d, place);
-			output_print(STDOUT_FILENO, "port %s: up%s\n", name_of(d, place),
-				     ports_is_mute(d, place) ?
-					     ", but can send nothing: it has no address, and its "
-					     "source is checked" :
-					     "");
+			say(d, place, STDOUT_FILENO, "up%s",
+			    ports_is_mute(d, place) ?
+				    ", but can send nothing: it has no address, and its "
+				    "source is checked" :
+				    "");
 		} else if (link == VMNET_WENT_DOWN) {
-			output_print(STDOUT_FILENO, "port %s: down\n", name_of(d, place));
+			say(d, place, STDOUT_FILENO, "down");
 		} else if ((link & 0xff) == VMNET_REFUSED) {
-			output_print(STDOUT_FILENO, "port %s: refused: %s\n", name_of(d, place),
-				     rvif_strreason((int)(link >> 8)));
+			say(d, place, STDOUT_FILENO, "refused: %s",
+			    rvif_strreason((int)(link >> 8)));
 		}
 		port->link = link == VMNET_UP || link == VMNET_WENT_UP ? VMNET_UP : VMNET_DOWN;
 	}
@@ -334,7 +325,7 @@ void ports_reconfigure(struct daemon *d, const struct config *config)
 
 		if (same_port(old, new))
 			continue;
-		output_print(STDOUT_FILENO, "port %s: new configuration\n", old->name);
+		say(d, place, STDOUT_FILENO, "new configuration");
 		d->port[place].renewed = true;
 		ports_look(d);
 		old->policy = d->state->port[place].policy = new->policy;

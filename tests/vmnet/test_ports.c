@@ -26,6 +26,8 @@ static struct {
 static unsigned int count;
 static long link = VMNET_DOWN; /* what LOOK returns */
 static char said[256];	       /* what was printed last */
+static unsigned int lines;     /* that were printed */
+static unsigned int left_out;  /* that were said to be */
 static long held;	       /* queues, by the call that was aborted */
 static uint64_t evicted;       /* the last attachment that was */
 static uint32_t evict_why;     /* enum elisa_why: why that fails */
@@ -51,7 +53,10 @@ void output_print(int fd, const char *format, ...)
 
 	(void)fd;
 	va_start(arguments, format);
+	lines++;
 	vsnprintf(said, sizeof(said), format, arguments);
+	if (strstr(said, " messages were left out\n"))
+		left_out += (unsigned int)strtoul(strstr(said, "first: ") + 7, NULL, 10);
 	va_end(arguments);
 }
 
@@ -97,6 +102,7 @@ static int start(void **unused)
 	daemon->own = &own;
 	daemon->config.port_count = PORTS;
 	strcpy(daemon->config.port[0].name, "first");
+	strcpy(daemon->config.port[1].name, "second");
 	count = 0;
 	held = 0;
 	evicted = evict_why = 0;
@@ -432,6 +438,36 @@ static void test_mute(void **unused)
 	net_free(net);
 }
 
+/* However often a VM comes and goes, or its calls are aborted: what is said of its port has a limit,
+ * what is not is counted, and other ports have their own. */
+static void test_much_to_say(void **unused)
+{
+	(void)unused;
+	lines = left_out = 0;
+	event(ELISA_EVENT_ATTACH, 7, 1);
+	for (int i = 0; i < 1000; i++)
+		event(ELISA_EVENT_ABORT, 7, ELISA_CALL_CLOSED);
+	say_left_out(daemon);
+	assert_int_equal(lines, LIMIT_BURST);
+	event(ELISA_EVENT_ATTACH, 8, 2);
+	assert_string_equal(said, "port second: attachment 8\n");
+	for (int second = 0; second < 10; second++) {
+		daemon->now += 1;
+		for (int i = 0; i < 100; i++)
+			event(ELISA_EVENT_ABORT, 7, ELISA_CALL_CLOSED);
+		say_left_out(daemon);
+	}
+	assert_in_range(lines, 30, 41);
+	assert_in_range(left_out, 1800, 2000);
+	daemon->now += 60;
+	say_left_out(daemon);
+	lines = left_out = 0;
+	say_left_out(daemon);
+	assert_int_equal(lines, 0);
+	event(ELISA_EVENT_DETACH, 7, 0);
+	assert_string_equal(said, "port first: attachment 7 is gone\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -447,6 +483,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_newcomers_wait, start, end),
 		cmocka_unit_test_setup_teardown(test_stalls_of_the_one_before, start, end),
 		cmocka_unit_test_setup_teardown(test_evict_fails, start, end),
+		cmocka_unit_test_setup_teardown(test_much_to_say, start, end),
 		cmocka_unit_test_setup_teardown(test_refused, start, end),
 		cmocka_unit_test_setup_teardown(test_mute, start, end),
 	};
