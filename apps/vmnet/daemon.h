@@ -37,6 +37,12 @@ struct config {
 	struct port_config port[MAX_PORTS]; /* place n + 1 */
 };
 
+/* A call of a vCPU that did not come to its end. */
+struct stop {
+	uint64_t aborts; /* 0: none */
+	int64_t error;
+};
+
 /* What the daemon knows of a place. */
 struct port {
 	uint64_t attachment; /* 0: none */
@@ -44,8 +50,12 @@ struct port {
 	/* Of a port with a ticket: its owner's, who comes back with the same ticket. Of one without:
 	 * this attachment's. */
 	struct account account;
-	bool waits;	    /* its VM is kept out: it may attach, and is not served */
-	bool evict;	    /* the attachment has to go; tried until the host did it */
+	bool waits;	   /* its VM is kept out: it may attach, and is not served */
+	bool evict;	   /* the attachment has to go; tried until the host did it */
+	bool broken;	   /* the switch's code failed at it: it is left alone */
+	bool statics_owed; /* its static addresses are to be added */
+	uint64_t ended;	   /* the last attachment whose end the switch has not heard of; 0: none */
+	struct stop stop[VMNET_VCPUS]; /* of calls of which it has not heard */
 	bool renewed;	    /* it goes down for a moment, to come up with another configuration */
 	uint64_t stalls;    /* calls that were stopped while they held receive queues of others */
 	uint64_t evictions; /* both since the daemon began */
@@ -66,8 +76,12 @@ struct daemon {
 	struct account newcomers; /* of the ports without a ticket, whose VMs have no names */
 	double now;		  /* seconds of CLOCK_MONOTONIC, of this round */
 	uint64_t lost_events;
-	bool rings_owed; /* calls were aborted, attachments went: sleepers are to be rung */
-	int bell;	 /* an eventfd: a guest wants us to look; -1: this VM has no doorbell */
+	uint64_t failures; /* of libelisa's functions */
+	bool over;	   /* one of them, for good: the daemon ends */
+	bool owes;	   /* one that is to be tried again soon */
+	bool deaf;	   /* events cannot be read: do not wait for them, look instead */
+	bool rings_owed;   /* calls were aborted, attachments went: sleepers are to be rung */
+	int bell;	   /* an eventfd: a guest wants us to look; -1: this VM has no doorbell */
 };
 
 /* config.c: 0, or -1 after a message that names the file and what is wrong. */
@@ -79,21 +93,34 @@ uint32_t config_vlans(const struct config *config);
 /* The ticket in a port's file; drawn and written if there is none. 0, or -1 after a message. */
 int config_ticket(const struct port_config *port, uint8_t ticket[ELISA_TICKET_SIZE]);
 
+/* library.c */
+enum library_result {
+	LIBRARY_DONE,
+	LIBRARY_LATER,	/* not now, but later; said */
+	LIBRARY_BROKEN, /* never, for this port; said */
+	LIBRARY_OVER,	/* never: the daemon ends */
+};
+/* Calls the switch: an operation, its port, and what else it wants. */
+enum library_result library_call(struct daemon *d, long op, uint32_t place, long a2, long a3,
+				 long a4, long *value);
+enum library_result library_evict(struct daemon *d, uint32_t place, uint64_t attachment);
+/* Takes the host's events. How many there were. */
+int library_events(struct daemon *d);
+
 /* ports.c */
-int ports_manage(struct daemon *d, long op, long a1, long a2, long a3, long a4, long *value);
 void ports_event(struct daemon *d, const struct elisa_event *event);
 /* A second has passed: what VMs owe is forgiven bit by bit. */
 void ports_forgive(struct daemon *d);
 /* Seconds for which its VM, or the next one, is not served; 0: it is. */
 uint32_t ports_out(const struct daemon *d, uint32_t place);
-/* Looks at all of them. 0, or -1 after a message: the export is of no use any more. */
-int ports_look(struct daemon *d);
+/* Looks at all of them, and does what is still to be done. */
+void ports_look(struct daemon *d);
 /* Would the switch drop whatever this port sends? */
 bool ports_is_mute(const struct daemon *d, uint32_t place);
 /* Another configuration of the same ports, without a pause for those that stay the same. */
 void ports_reconfigure(struct daemon *d, const struct config *config);
 
-/* say.c: a line about a port, "elisa-vmnet: " before it in the standard error. Too many are counted
+/* say.c: a line about a port, or, of place 0, about none; "elisa-vmnet: " before it in the standard error. Too many are counted
  * instead. */
 void say(struct daemon *d, uint32_t place, int fd, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));

@@ -19,7 +19,6 @@
 #include "ready.h"
 #include "signals.h"
 
-#define EVENTS	   64
 #define BUCKETS	   4096
 #define MORE_VLANS 16	/* than the first configuration has, if it has any */
 #define BUSY_MS	   20	/* between looks, for a while after something changed */
@@ -173,21 +172,6 @@ static void tear_down(struct daemon *d)
 		munmap(d->state, d->size);
 }
 
-/* Returns how many there were. */
-static int take_events(struct daemon *d)
-{
-	struct elisa_event events[EVENTS];
-	int count, all = 0;
-
-	do {
-		count = elisa_events_read(d->elisa, events, EVENTS);
-		for (int i = 0; i < count; i++)
-			ports_event(d, &events[i]);
-		all += count > 0 ? count : 0;
-	} while (count == EVENTS);
-	return all;
-}
-
 static void read_again(struct daemon *d, const char *file)
 {
 	struct config config;
@@ -220,7 +204,7 @@ static void read_again(struct daemon *d, const char *file)
 static bool wait_for_work(struct daemon *d, int timeout_ms)
 {
 	struct pollfd wait[] = {
-		{.fd = elisa_fd(d->elisa), .events = POLLIN},
+		{.fd = d->deaf ? -1 : elisa_fd(d->elisa), .events = POLLIN},
 		{.fd = d->bell, .events = POLLIN},
 	};
 	const struct timespec rest = {.tv_nsec = REST_MS * 1000000l};
@@ -256,7 +240,7 @@ static int run(struct daemon *d, const char *config, const char *report, const c
 	double busy_until = 0, aged = seconds(), refilled = aged, now = aged;
 	long removed;
 
-	while (!stop) {
+	while (!stop && !d->over) {
 		const int sleep_ms =
 			refill(d, now - refilled, now < busy_until ? BUSY_MS : idle_ms);
 		bool changed;
@@ -264,28 +248,28 @@ static int run(struct daemon *d, const char *config, const char *report, const c
 		refilled = now;
 		changed = wait_for_work(d, sleep_ms);
 		now = d->now = seconds();
-		if (take_events(d) || changed)
+		if (library_events(d) || changed)
 			busy_until = now + BUSY_LONG;
 		if (reload) {
 			read_again(d, config);
 			busy_until = now + BUSY_LONG;
 		}
 		__atomic_store_n(&d->state->now, (uint32_t)now, __ATOMIC_RELAXED);
-		if (ports_look(d))
-			return -1;
+		ports_look(d);
+		if (d->owes)
+			busy_until = now + BUSY_LONG;
 		if (now - aged >= 1) {
 			aged = now;
 			ports_forgive(d);
 			say_left_out(d);
-			if (ports_manage(d, VMNET_AGE, 0, 0, 0, 0, &removed))
-				return -1;
+			library_call(d, VMNET_AGE, 0, 0, 0, 0, &removed);
 			if (report)
 				report_write(d, report);
 			if (metrics)
 				report_metrics(d, metrics);
 		}
 	}
-	return 0;
+	return d->over ? -1 : 0;
 }
 
 struct options {

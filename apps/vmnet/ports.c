@@ -9,18 +9,6 @@
 #include "daemon.h"
 #include "output.h"
 
-int ports_manage(struct daemon *d, long op, long a1, long a2, long a3, long a4, long *value)
-{
-	struct elisa_result result = elisa_call_general(d->own, op, a1, a2, a3, a4, 0);
-
-	*value = result.value;
-	if (!result.error)
-		return 0;
-	output_print(STDERR_FILENO, "elisa-vmnet: operation %ld of port %ld: %s\n", op, a1,
-		     elisa_call_strerror(result.error));
-	return -1;
-}
-
 static uint32_t place_of(const struct daemon *d, uint64_t attachment)
 {
 	uint32_t place;
@@ -59,12 +47,22 @@ static void add_statics(struct daemon *d, uint32_t place)
 	const struct port_config *config = &d->config.port[place - 1];
 	long value;
 
-	for (uint32_t i = 0; i < config->static_count; i++)
-		if (ports_manage(d, VMNET_STATIC, place, mac_word(config->statics[i]), 1, 0,
-				 &value) ||
-		    value)
-			say(d, place, STDERR_FILENO, "static address %u: %s", i + 1,
-			    why_static(-value));
+	d->port[place].statics_owed = false;
+	for (uint32_t i = 0; i < config->static_count; i++) {
+		switch (library_call(d, VMNET_STATIC, place, mac_word(config->statics[i]), 1, 0,
+				     &value)) {
+		case LIBRARY_DONE:
+			if (value)
+				say(d, place, STDERR_FILENO, "static address %u: %s", i + 1,
+				    why_static(-value));
+			break;
+		case LIBRARY_LATER: /* those that are there stay so */
+			d->port[place].statics_owed = true;
+			return;
+		default:
+			return;
+		}
+	}
 }
 
 /* ------------------------------------------------------------------- what VMs owe each other
@@ -99,16 +97,12 @@ uint32_t ports_out(const struct daemon *d, uint32_t place)
 		       0;
 }
 
-/* An attachment that is gone already is what was wanted; its event comes. */
 static void evict(struct daemon *d, uint32_t place)
 {
 	struct port *port = &d->port[place];
 
-	if (!elisa_evict(d->export_, port->attachment) ||
-	    elisa_error_why(d->elisa, NULL) == ELISA_WHY_NO_ATTACHMENT)
+	if (library_evict(d, place, port->attachment) != LIBRARY_LATER)
 		port->evict = false;
-	else
-		say(d, place, STDERR_FILENO, "%s", elisa_error(d->elisa));
 }
 
 static void keep_out(struct daemon *d, uint32_t place)
@@ -149,18 +143,21 @@ static void stopped(struct daemon *d, uint32_t place, int64_t error, long held)
 		keep_out(d, place);
 }
 
-/* What an attachment without an owner leaves unpaid, the next ones at the door do not pay; but too
- * many that leave in time are as bad as one that stays. */
-static void settle(struct daemon *d, uint32_t place, long held)
+/* What is left unpaid by a VM that goes. One without an owner's ticket leaves nothing to its
+ * successor; but too many that leave in time are as bad as one that stays. */
+static void charge_door(struct daemon *d, uint32_t place, uint32_t price)
+{
+	if (price && account_charge(door(d, place), price, d->now))
+		account_keep_out(door(d, place), d->now);
+}
+
+static void settle(struct daemon *d, uint32_t place)
 {
 	struct port *port = &d->port[place];
 
-	for (long i = 0; i < held; i++)
-		account_charge(&port->account, ACCOUNT_BREAK, d->now);
 	if (has_owner(d, place))
 		return;
-	if (port->account.owed && account_charge(&d->newcomers, port->account.owed, d->now))
-		account_keep_out(&d->newcomers, d->now);
+	charge_door(d, place, port->account.owed);
 	port->account = (struct account){.owed = 0};
 }
 
@@ -173,19 +170,54 @@ void ports_forgive(struct daemon *d)
 
 /* ------------------------------------------------------------------------ attachments and links */
 
-static void gone(struct daemon *d, uint32_t place)
+/* Tells the switch of an end. It releases what calls held, and detaches the vNIC. */
+static void tell_end(struct daemon *d, uint32_t place)
 {
 	struct port *port = &d->port[place];
 	long held = 0;
 
-	ports_manage(d, VMNET_GONE, place, (long)port->attachment, 0, 0, &held);
+	if (!port->ended ||
+	    library_call(d, VMNET_GONE, place, (long)port->ended, 0, 0, &held) == LIBRARY_LATER)
+		return;
+	port->ended = 0;
+	if (held > 0)
+		charge_door(d, place, (uint32_t)held * ACCOUNT_BREAK);
+}
+
+static void gone(struct daemon *d, uint32_t place)
+{
+	struct port *port = &d->port[place];
+
 	say(d, place, STDOUT_FILENO, "attachment %llu is gone",
 	    (unsigned long long)port->attachment);
-	settle(d, place, held);
+	port->ended = port->attachment;
 	port->attachment = 0;
 	port->link = VMNET_DOWN;
-	port->waits = port->evict = false;
+	port->waits = port->evict = port->broken = port->statics_owed = false;
+	memset(port->stop, 0, sizeof(port->stop));
 	d->rings_owed = true;
+	settle(d, place);
+	tell_end(d, place);
+}
+
+/* Tells the switch of a call that was stopped, so that it releases what that held. */
+static void tell_stop(struct daemon *d, uint32_t place, uint32_t vcpu)
+{
+	struct port *port = &d->port[place];
+	const struct stop stop = port->stop[vcpu];
+	long held = 0;
+	const enum library_result result = library_call(
+		d, VMNET_ABORTED, place, vcpu, (long)stop.aborts, (long)port->attachment, &held);
+
+	if (result == LIBRARY_LATER)
+		return;
+	port->stop[vcpu].aborts = 0;
+	if (result != LIBRARY_DONE)
+		return;
+	say(d, place, STDOUT_FILENO,
+	    "a call was aborted (%s); it held %ld receive queues of others",
+	    elisa_call_strerror((long)stop.error), held);
+	stopped(d, place, stop.error, held);
 }
 
 static void came(struct daemon *d, uint32_t place, uint64_t attachment)
@@ -210,7 +242,6 @@ static void came(struct daemon *d, uint32_t place, uint64_t attachment)
 void ports_event(struct daemon *d, const struct elisa_event *event)
 {
 	uint32_t place = place_of(d, event->attachment);
-	long value;
 
 	switch (event->type) {
 	case ELISA_EVENT_ATTACH:
@@ -225,14 +256,11 @@ void ports_event(struct daemon *d, const struct elisa_event *event)
 	case ELISA_EVENT_ABORT:
 	case ELISA_EVENT_EVICT:
 		d->rings_owed = true;
-		if (!place || ports_manage(d, VMNET_ABORTED, place, event->vcpu,
-					   (long)event->aborts, (long)event->attachment, &value))
+		if (!place || event->vcpu >= VMNET_VCPUS)
 			return;
-		say(d, place, STDOUT_FILENO,
-		    "a call was aborted (%s); it held %ld receive queues of "
-		    "others",
-		    elisa_call_strerror((long)event->value), value);
-		stopped(d, place, event->value, value);
+		d->port[place].stop[event->vcpu] =
+			(struct stop){.aborts = event->aborts, .error = event->value};
+		tell_stop(d, place, event->vcpu);
 		break;
 	case ELISA_EVENT_LOST:
 		d->rings_owed = true;
@@ -265,42 +293,73 @@ static void open_or_shut(struct daemon *d, uint32_t place)
 			 __ATOMIC_RELEASE);
 }
 
-int ports_look(struct daemon *d)
+/* What the switch has not been told yet, because a call failed. */
+static void tell_rest(struct daemon *d, uint32_t place)
+{
+	tell_end(d, place);
+	for (uint32_t vcpu = 0; vcpu < VMNET_VCPUS; vcpu++)
+		if (d->port[place].stop[vcpu].aborts)
+			tell_stop(d, place, vcpu);
+	if (d->port[place].statics_owed)
+		add_statics(d, place);
+}
+
+static void note_link(struct daemon *d, uint32_t place, long link)
+{
+	struct port *port = &d->port[place];
+
+	port->link = link == VMNET_UP || link == VMNET_WENT_UP ? VMNET_UP : VMNET_DOWN;
+	if (link == VMNET_WENT_UP) {
+		add_statics(d, place);
+		say(d, place, STDOUT_FILENO, "up%s",
+		    ports_is_mute(d, place) ?
+			    ", but can send nothing: it has no address, and its source is checked" :
+			    "");
+	} else if (link == VMNET_WENT_DOWN) {
+		say(d, place, STDOUT_FILENO, "down");
+	} else if ((link & 0xff) == VMNET_REFUSED) {
+		say(d, place, STDOUT_FILENO, "refused: %s", rvif_strreason((int)(link >> 8)));
+	}
+}
+
+/* The switch has let go of the vNIC, or is about to, and takes the new configuration next time. */
+static void renew(struct daemon *d, uint32_t place)
+{
+	if (d->port[place].renewed)
+		d->state->port[place].policy = d->config.port[place - 1].policy;
+	d->port[place].renewed = false;
+}
+
+static void look(struct daemon *d, uint32_t place)
+{
+	struct port *port = &d->port[place];
+	const uint64_t joined = __atomic_load_n(&d->state->port[place].joined, __ATOMIC_ACQUIRE);
+	long link;
+
+	if (joined > port->attachment && joined > port->ended)
+		came(d, place, joined); /* the event that said so may have been lost */
+	if (!port->broken)
+		tell_rest(d, place);
+	if (!port->attachment || port->broken)
+		renew(d, place);
+	if (!port->attachment || port->ended || port->broken)
+		return;
+	open_or_shut(d, place);
+	if (library_call(d, VMNET_LOOK, place, 0, 0, 0, &link) == LIBRARY_DONE) {
+		renew(d, place);
+		note_link(d, place, link);
+	}
+}
+
+void ports_look(struct daemon *d)
 {
 	long value;
 
-	if (d->rings_owed && ports_manage(d, VMNET_WAKE, 0, 0, 0, 0, &value))
-		return -1;
-	d->rings_owed = false;
-	for (uint32_t place = 1; place <= d->config.port_count; place++) {
-		struct port *port = &d->port[place];
-		const uint64_t joined =
-			__atomic_load_n(&d->state->port[place].joined, __ATOMIC_ACQUIRE);
-		long link;
-
-		if (joined > port->attachment)
-			came(d, place, joined); /* the event that said so may have been lost */
-		if (!port->attachment)
-			continue;
-		open_or_shut(d, place);
-		if (ports_manage(d, VMNET_LOOK, place, 0, 0, 0, &link))
-			return -1;
-		if (link == VMNET_WENT_UP) {
-			add_statics(d, place);
-			say(d, place, STDOUT_FILENO, "up%s",
-			    ports_is_mute(d, place) ?
-				    ", but can send nothing: it has no address, and its "
-				    "source is checked" :
-				    "");
-		} else if (link == VMNET_WENT_DOWN) {
-			say(d, place, STDOUT_FILENO, "down");
-		} else if ((link & 0xff) == VMNET_REFUSED) {
-			say(d, place, STDOUT_FILENO, "refused: %s",
-			    rvif_strreason((int)(link >> 8)));
-		}
-		port->link = link == VMNET_UP || link == VMNET_WENT_UP ? VMNET_UP : VMNET_DOWN;
-	}
-	return 0;
+	d->owes = false;
+	if (d->rings_owed)
+		d->rings_owed = library_call(d, VMNET_WAKE, 0, 0, 0, 0, &value) == LIBRARY_LATER;
+	for (uint32_t place = 1; place <= d->config.port_count && !d->over; place++)
+		look(d, place);
 }
 
 static bool same_policy(const struct rvs_policy *a, const struct rvs_policy *b)
@@ -327,11 +386,10 @@ void ports_reconfigure(struct daemon *d, const struct config *config)
 			continue;
 		say(d, place, STDOUT_FILENO, "new configuration");
 		d->port[place].renewed = true;
-		ports_look(d);
-		old->policy = d->state->port[place].policy = new->policy;
+		old->policy = new->policy;
 		memcpy(old->statics, new->statics, sizeof(old->statics));
 		old->static_count = new->static_count;
-		d->port[place].renewed = false;
 	}
-	ports_look(d);
+	ports_look(d); /* down */
+	ports_look(d); /* and up */
 }

@@ -86,6 +86,7 @@ static json_object *port_report(const struct daemon *d, uint32_t place)
 	add(port, "attachment", d->port[place].attachment);
 	json_object_object_add(port, "link",
 			       json_object_new_boolean(d->port[place].link == VMNET_UP));
+	json_object_object_add(port, "broken", json_object_new_boolean(d->port[place].broken));
 	add(port, "stalls", d->port[place].stalls);
 	add(port, "evictions", d->port[place].evictions);
 	add(port, "kept_out", ports_out(d, place));
@@ -104,6 +105,7 @@ int report_write(const struct daemon *d, const char *file)
 	snprintf(temporary, sizeof(temporary), "%s.new", file);
 	json_object_object_add(root, "export", json_object_new_string(d->config.export_name));
 	add(root, "lost_events", d->lost_events);
+	add(root, "failures", d->failures);
 	for (uint32_t place = 1; place <= d->config.port_count; place++)
 		json_object_array_add(ports, port_report(d, place));
 	json_object_object_add(root, "ports", ports);

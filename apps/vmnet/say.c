@@ -19,18 +19,20 @@ void say(struct daemon *d, uint32_t place, int fd, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(what, sizeof(what), format, arguments);
 	va_end(arguments);
-	output_print(fd, "%sport %s: %s\n", fd == STDERR_FILENO ? "elisa-vmnet: " : "",
-		     d->config.port[place - 1].name, what);
+	if (place)
+		output_print(fd, "%sport %s: %s\n", fd == STDERR_FILENO ? "elisa-vmnet: " : "",
+			     d->config.port[place - 1].name, what);
+	else
+		output_print(fd, "elisa-vmnet: %s\n", what);
 }
 
 void say_left_out(struct daemon *d)
 {
-	for (uint32_t place = 1; place <= d->config.port_count; place++) {
+	for (uint32_t place = 0; place <= d->config.port_count; place++) {
 		const uint64_t lines = limit_left_out(&d->port[place].limit, d->now);
 
 		if (lines)
-			output_print(STDERR_FILENO,
-				     "elisa-vmnet: port %s: %llu messages were left out\n",
-				     d->config.port[place - 1].name, (unsigned long long)lines);
+			say(d, place, STDERR_FILENO, "%llu messages were left out",
+			    (unsigned long long)lines);
 	}
 }

@@ -46,6 +46,30 @@ uint32_t elisa_error_why(struct elisa *handle, uint64_t *value)
 	return evict_why;
 }
 
+/* Calls of this operation end with this error, so often. */
+static struct {
+	long op, error;
+	unsigned int times;
+} fails;
+long call_error; /* of the call that is made */
+
+/* What elisa_events_read() gives. */
+static int events_result;
+
+int elisa_events_read(struct elisa *handle, struct elisa_event *events, size_t room)
+{
+	(void)handle;
+	(void)events;
+	(void)room;
+	return events_result;
+}
+
+const char *elisa_error(struct elisa *handle)
+{
+	(void)handle;
+	return "what the library says";
+}
+
 /* In place of that of apps/common, which a thread prints later. */
 void output_print(int fd, const char *format, ...)
 {
@@ -71,6 +95,12 @@ __attribute__((target("general-regs-only"))) long manager_call(long op, long por
 		calls[count].port = port;
 		calls[count++].attachment = op == VMNET_GONE ? a2 : a4;
 	}
+	call_error = 0;
+	if (fails.times && fails.op == op) {
+		fails.times--;
+		call_error = fails.error;
+		return 0;
+	}
 	if (op == VMNET_ABORTED || op == VMNET_GONE)
 		return held;
 	return op == VMNET_LOOK ? link : 0;
@@ -84,7 +114,7 @@ __asm__("stub:\n"
 	"	mov %r10, %rcx\n"
 	"	call manager_call\n"
 	"	leave\n"
-	"	xor %edx, %edx\n"
+	"	mov call_error(%rip), %rdx\n"
 	"	ret\n");
 
 static struct elisa_attachment own;
@@ -108,6 +138,7 @@ static int start(void **unused)
 	evicted = evict_why = 0;
 	link = VMNET_DOWN;
 	daemon->now = 1000;
+	fails.times = 0;
 	return 0;
 }
 
@@ -135,8 +166,11 @@ static void joins(uint32_t place, uint64_t attachment)
 /* What the calls since the last time were. */
 static void assert_calls(const char *expected)
 {
-	static const char names[] = {
-		[VMNET_LOOK] = 'L', [VMNET_GONE] = 'G', [VMNET_ABORTED] = 'A', [VMNET_WAKE] = 'W'};
+	static const char names[] = {[VMNET_STATIC] = 'S',
+				     [VMNET_LOOK] = 'L',
+				     [VMNET_GONE] = 'G',
+				     [VMNET_ABORTED] = 'A',
+				     [VMNET_WAKE] = 'W'};
 	char made[256] = "";
 	unsigned int i;
 
@@ -150,17 +184,17 @@ static void assert_calls(const char *expected)
 static void test_comes_and_goes(void **unused)
 {
 	(void)unused;
-	assert_int_equal(ports_look(daemon), 0);
+	ports_look(daemon);
 	assert_calls("");
 	event(ELISA_EVENT_ATTACH, 7, 2);
 	joins(2, 7);
-	assert_int_equal(ports_look(daemon), 0);
+	ports_look(daemon);
 	assert_calls("L2:0 ");
 	event(ELISA_EVENT_ABORT, 7, ELISA_CALL_FAULT);
 	assert_calls("A2:7 ");
 	event(ELISA_EVENT_DETACH, 7, 0);
 	joins(2, 0); /* as the switch does */
-	assert_int_equal(ports_look(daemon), 0);
+	ports_look(daemon);
 	assert_calls("G2:7 W0:0 ");
 }
 
@@ -173,7 +207,7 @@ static void test_strangers(void **unused)
 	event(ELISA_EVENT_DETACH, 9, 0);
 	event(ELISA_EVENT_EVICT, 9, ELISA_CALL_FAULT);
 	daemon->rings_owed = false;
-	assert_int_equal(ports_look(daemon), 0);
+	ports_look(daemon);
 	assert_calls("");
 }
 
@@ -184,7 +218,7 @@ static void test_lost_attach(void **unused)
 	(void)unused;
 	event(ELISA_EVENT_LOST, 0, 40);
 	joins(1, 7);
-	assert_int_equal(ports_look(daemon), 0);
+	ports_look(daemon);
 	assert_calls("W0:0 L1:0 ");
 	assert_int_equal(daemon->lost_events, 40);
 	assert_int_equal(daemon->port[1].attachment, 7);
@@ -201,7 +235,7 @@ static void test_lost_detach(void **unused)
 	event(ELISA_EVENT_ATTACH, 7, 1);
 	joins(1, 7);
 	joins(1, 9);
-	assert_int_equal(ports_look(daemon), 0);
+	ports_look(daemon);
 	assert_calls("G1:7 L1:0 ");
 	event(ELISA_EVENT_ATTACH, 12, 1);
 	assert_calls("G1:9 ");
@@ -229,12 +263,12 @@ static void wait(double seconds)
 	daemon->now += seconds;
 	for (double second = 0; second < seconds; second++)
 		ports_forgive(daemon);
-	assert_int_equal(ports_look(daemon), 0);
+	ports_look(daemon);
 }
 
 static bool is_served(uint32_t place)
 {
-	assert_int_equal(ports_look(daemon), 0);
+	ports_look(daemon);
 	assert_int_equal(!ports_out(daemon, place), daemon->state->port[place].enabled);
 	return daemon->state->port[place].enabled;
 }
@@ -384,10 +418,11 @@ static void test_evict_fails(void **unused)
 	wait(20);
 	assert_int_equal(evicted, 7);
 	assert_false(daemon->state->port[1].enabled);
+	assert_false(daemon->over);
 	evict_why = ELISA_WHY_NO_ATTACHMENT;
-	assert_int_equal(ports_look(daemon), 0);
+	ports_look(daemon);
 	evicted = 0;
-	assert_int_equal(ports_look(daemon), 0);
+	ports_look(daemon);
 	assert_int_equal(evicted, 0);
 }
 
@@ -397,7 +432,7 @@ static void test_not_backwards(void **unused)
 	(void)unused;
 	event(ELISA_EVENT_ATTACH, 9, 1);
 	joins(1, 7);
-	assert_int_equal(ports_look(daemon), 0);
+	ports_look(daemon);
 	assert_calls("L1:0 ");
 	assert_int_equal(daemon->port[1].attachment, 9);
 }
@@ -408,7 +443,7 @@ static void test_refused(void **unused)
 	(void)unused;
 	event(ELISA_EVENT_ATTACH, 7, 1);
 	link = VMNET_REFUSED | RVIF_MAC_IN_USE << 8;
-	assert_int_equal(ports_look(daemon), 0);
+	ports_look(daemon);
 	assert_string_equal(said, "port first: refused: another port has this MAC address\n");
 	assert_int_equal(daemon->port[1].link, VMNET_DOWN);
 }
@@ -436,6 +471,185 @@ static void test_mute(void **unused)
 	assert_int_equal(net_add_with(net, 1, &options), 0);
 	assert_false(ports_is_mute(daemon, 1));
 	net_free(net);
+}
+
+static void call_fails(long op, long error, unsigned int times)
+{
+	fails.op = op;
+	fails.error = error;
+	fails.times = times;
+}
+
+/* A call that was not run, or that was ended because of the manager's own VM, is made again; the
+ * other ports do not wait for it. */
+static void test_calls_are_made_again(void **unused)
+{
+	static const long errors[] = {ELISA_CALL_TIMEOUT, ELISA_CALL_VMM, ELISA_CALL_CLOSED};
+
+	(void)unused;
+	event(ELISA_EVENT_ATTACH, 7, 1);
+	event(ELISA_EVENT_ATTACH, 8, 2);
+	for (int i = 0; i < 3; i++) {
+		call_fails(VMNET_LOOK, errors[i], 1);
+		ports_look(daemon);
+		assert_true(daemon->owes);
+		assert_calls("L1:0 L2:0 ");
+		ports_look(daemon);
+		assert_false(daemon->owes);
+		assert_calls("L1:0 L2:0 ");
+	}
+	call_fails(VMNET_WAKE, ELISA_CALL_TIMEOUT, 1);
+	daemon->rings_owed = true;
+	ports_look(daemon);
+	assert_calls("W0:0 L1:0 L2:0 ");
+	ports_look(daemon);
+	assert_calls("W0:0 L1:0 L2:0 ");
+	assert_int_equal(daemon->failures, 4);
+	assert_false(daemon->over);
+}
+
+/* What a stopped call held is released although the first try was stopped, too, and its port pays. */
+static void test_stop_is_told_again(void **unused)
+{
+	(void)unused;
+	event(ELISA_EVENT_ATTACH, 7, 1);
+	call_fails(VMNET_ABORTED, ELISA_CALL_VMM, 2);
+	held = 1;
+	event(ELISA_EVENT_EVICT, 7, ELISA_CALL_TIMEOUT);
+	daemon->rings_owed = false;
+	ports_look(daemon);
+	assert_int_equal(daemon->port[1].stalls, 0);
+	ports_look(daemon);
+	assert_int_equal(daemon->port[1].stalls, 1);
+	ports_look(daemon);
+	assert_calls("A1:7 A1:7 L1:0 A1:7 L1:0 L1:0 ");
+}
+
+/* The next VM at a place is not looked at before the switch has heard of the end of the last one. */
+static void test_end_is_told_first(void **unused)
+{
+	(void)unused;
+	event(ELISA_EVENT_ATTACH, 7, 1);
+	joins(1, 7);
+	call_fails(VMNET_GONE, ELISA_CALL_TIMEOUT, 2);
+	event(ELISA_EVENT_DETACH, 7, 0);
+	event(ELISA_EVENT_ATTACH, 9, 1);
+	daemon->rings_owed = false;
+	ports_look(daemon);
+	assert_int_equal(daemon->port[1].attachment, 9);
+	assert_calls("G1:7 G1:7 ");
+	ports_look(daemon);
+	assert_calls("G1:7 L1:0 ");
+	/* and of an end that it has not heard of the daemon makes no arrival */
+	call_fails(VMNET_GONE, ELISA_CALL_TIMEOUT, 1);
+	joins(1, 9);
+	event(ELISA_EVENT_DETACH, 9, 0);
+	daemon->rings_owed = false;
+	ports_look(daemon);
+	assert_int_equal(daemon->port[1].attachment, 0);
+	assert_calls("G1:9 G1:9 ");
+}
+
+static void test_statics_are_added_again(void **unused)
+{
+	struct net *net = net_new();
+
+	(void)unused;
+	daemon->rvs = net->rvs;
+	daemon->config.port[0].static_count = 2;
+	event(ELISA_EVENT_ATTACH, 7, 1);
+	link = VMNET_WENT_UP;
+	call_fails(VMNET_STATIC, ELISA_CALL_TIMEOUT, 1);
+	ports_look(daemon);
+	link = VMNET_UP;
+	ports_look(daemon);
+	ports_look(daemon);
+	assert_calls("L1:0 S1:0 S1:0 S1:0 L1:0 L1:0 ");
+	net_free(net);
+}
+
+/* A port at which the switch's code fails is left alone, until another VM has it. */
+static void test_broken_port(void **unused)
+{
+	(void)unused;
+	event(ELISA_EVENT_ATTACH, 7, 1);
+	event(ELISA_EVENT_ATTACH, 8, 2);
+	call_fails(VMNET_LOOK, ELISA_CALL_FAULT, 1);
+	ports_look(daemon);
+	assert_true(daemon->port[1].broken);
+	ports_look(daemon);
+	assert_calls("L1:0 L2:0 L2:0 ");
+	event(ELISA_EVENT_DETACH, 7, 0);
+	event(ELISA_EVENT_ATTACH, 9, 1);
+	daemon->rings_owed = false;
+	ports_look(daemon);
+	assert_calls("G1:7 L1:0 L2:0 ");
+	assert_false(daemon->over);
+}
+
+/* What is for good is said once, and ends the daemon. */
+static void test_over(void **unused)
+{
+	static const long errors[] = {ELISA_CALL_REVOKED, ELISA_CALL_NOT_ATTACHED,
+				      ELISA_CALL_POISONED};
+
+	(void)unused;
+	event(ELISA_EVENT_ATTACH, 7, 1);
+	event(ELISA_EVENT_ATTACH, 8, 2);
+	for (int i = 0; i < 3; i++) {
+		daemon->over = false;
+		call_fails(VMNET_LOOK, errors[i], 1);
+		ports_look(daemon);
+		assert_true(daemon->over);
+		assert_calls("L1:0 ");
+		assert_non_null(strstr(said, "its own export: "));
+	}
+	daemon->over = false;
+	evict_why = ELISA_WHY_NO_EXPORT;
+	stall(7, 9);
+	assert_true(daemon->over);
+	assert_string_equal(said, "elisa-vmnet: its own export: what the library says; it ends\n");
+}
+
+static void test_events_fail(void **unused)
+{
+	(void)unused;
+	events_result = -EINTR;
+	assert_int_equal(library_events(daemon), 0);
+	assert_false(daemon->deaf);
+	events_result = -ENOMEM;
+	assert_int_equal(library_events(daemon), 0);
+	assert_true(daemon->deaf);
+	assert_false(daemon->over);
+	assert_string_equal(said, "elisa-vmnet: what the library says; tried again\n");
+	events_result = 0;
+	assert_int_equal(library_events(daemon), 0);
+	assert_false(daemon->deaf);
+	events_result = -EIO;
+	library_events(daemon);
+	assert_true(daemon->over);
+	events_result = 0;
+}
+
+/* Another configuration waits until the switch was told to let go of the old one. */
+static void test_new_configuration_is_not_lost(void **unused)
+{
+	struct config *config = calloc(1, sizeof(*config));
+
+	(void)unused;
+	*config = daemon->config;
+	config->port[0].policy.max_learned = 77;
+	event(ELISA_EVENT_ATTACH, 7, 1);
+	call_fails(VMNET_LOOK, ELISA_CALL_TIMEOUT, 2);
+	ports_reconfigure(daemon, config);
+	assert_int_equal(daemon->state->port[1].enabled, 0);
+	assert_int_equal(daemon->state->port[1].policy.max_learned, 0);
+	ports_look(daemon);
+	assert_int_equal(daemon->state->port[1].enabled, 0);
+	assert_int_equal(daemon->state->port[1].policy.max_learned, 77);
+	ports_look(daemon);
+	assert_int_equal(daemon->state->port[1].enabled, 1);
+	free(config);
 }
 
 /* However often a VM comes and goes, or its calls are aborted: what is said of its port has a limit,
@@ -484,6 +698,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_stalls_of_the_one_before, start, end),
 		cmocka_unit_test_setup_teardown(test_evict_fails, start, end),
 		cmocka_unit_test_setup_teardown(test_much_to_say, start, end),
+		cmocka_unit_test_setup_teardown(test_calls_are_made_again, start, end),
+		cmocka_unit_test_setup_teardown(test_stop_is_told_again, start, end),
+		cmocka_unit_test_setup_teardown(test_end_is_told_first, start, end),
+		cmocka_unit_test_setup_teardown(test_statics_are_added_again, start, end),
+		cmocka_unit_test_setup_teardown(test_broken_port, start, end),
+		cmocka_unit_test_setup_teardown(test_over, start, end),
+		cmocka_unit_test_setup_teardown(test_events_fail, start, end),
+		cmocka_unit_test_setup_teardown(test_new_configuration_is_not_lost, start, end),
 		cmocka_unit_test_setup_teardown(test_refused, start, end),
 		cmocka_unit_test_setup_teardown(test_mute, start, end),
 	};
