@@ -321,6 +321,22 @@ int rvs_port_detach(struct rvs *rvs, uint32_t number)
 	return 0;
 }
 
+int rvs_port_forget(struct rvs *rvs, uint32_t number)
+{
+	struct rvs_port *port;
+
+	if (number >= rvs->config.ports)
+		return -RVS_BAD_PORT;
+	port = rvs_port_at(rvs, number);
+	if (port->attached)
+		return -RVS_BUSY;
+	clear_counts(rvs, number);
+	port->mac = 0;
+	port->features = 0;
+	rvif_store(&port->learned, 0);
+	return 0;
+}
+
 int rvs_port_set_link(struct rvs *rvs, uint32_t number, int is_up)
 {
 	struct rvs_port *port;

@@ -109,6 +109,10 @@ int rvs_port_attach(struct rvs *rvs, uint32_t port, void *region, uint64_t size,
  * -RVS_BUSY: a sender is inside; call again, or rvs_sender_gone if it does not run any more. */
 int rvs_port_detach(struct rvs *rvs, uint32_t port);
 
+/* The next vNIC is another owner's: address and counters of the last one are not seen any more.
+ * -RVS_BUSY: the port is attached. What is left of its limits stays, for these are the port's. */
+int rvs_port_forget(struct rvs *rvs, uint32_t port);
+
 int rvs_port_set_link(struct rvs *rvs, uint32_t port, int up);
 
 /* -------------------------------------------------------------------------------- forwarding */

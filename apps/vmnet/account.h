@@ -18,7 +18,7 @@
 #define ACCOUNT_STALLS	    8	/* may be owed; one is forgiven each second */
 #define ACCOUNT_FIRST_OUT   10	/* seconds */
 #define ACCOUNT_LONGEST_OUT 600 /* seconds */
-#define ACCOUNT_QUIET	    600 /* seconds without such a call, after which evictions are forgotten */
+#define ACCOUNT_QUIET	    600 /* seconds without such a call: evictions are forgotten */
 
 struct account {
 	uint32_t owed;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the daemon asks of libelisa while it runs, and what a failure means. The network must not end
- * because one call did: the manager's VM may have been suspended in it, or a port be in a state that
- * the switch's code cannot stand.
+ * What the daemon asks of libelisa while it runs, and what a failure means. The network must not
+ * end because one call did. The manager's VM may have been suspended in it, or a port be in a
+ * state that the switch's code cannot stand.
  *
  *   for good    the export or our attachment to it is gone: the daemon says so, and ends
  *   one port's  the switch's code failed at it: it is not touched until another VM has it

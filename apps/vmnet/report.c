@@ -75,7 +75,10 @@ static json_object *port_report(const struct daemon *d, uint32_t place)
 	struct rvs_stats stats = {0};
 	char trunk[4096];
 
-	rvs_port_stats(d->rvs, place, &stats);
+	/* until it is served, what the switch has is of the one before */
+	if (!d->port[place].attachment ||
+	    d->state->port[place].serving == d->port[place].attachment)
+		rvs_port_stats(d->rvs, place, &stats);
 	json_object_object_add(port, "name",
 			       json_object_new_string(d->config.port[place - 1].name));
 	if (policy->vlan)

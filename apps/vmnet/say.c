@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is said because of one port. Its VM decides how often there is something to say, so each port
- * has a limit of its own: a VM can fill neither the log nor the room of the others in it.
+ * What is said because of one port. Its VM decides how often there is something to say. So each
+ * port has a limit of its own: a VM can fill neither the log nor the room of the others in it.
  */
 #include <stdarg.h>
 #include <stdio.h>

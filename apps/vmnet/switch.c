@@ -186,6 +186,7 @@ static long look(struct vmnet_port *port, uint32_t number)
 	if (!port->serving) {
 		if (!joined || !port->enabled || detach(port, number))
 			return VMNET_DOWN;
+		rvs_port_forget(the_switch(), number);
 		port->refused = 0;
 		__atomic_store_n(&port->serving, joined, __ATOMIC_RELEASE);
 	}

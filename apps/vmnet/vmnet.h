@@ -65,7 +65,7 @@ struct vmnet_port {
 	uint32_t epoch; /* of the driver, when it was attached or refused */
 	uint32_t refused;
 	uint32_t leaving; /* it is being detached: no call of its guest begins */
-	uint32_t opening; /* it is being attached; afterwards: such a call did not come to its end */
+	uint32_t opening; /* it is being attached, or the call that did so was stopped */
 	/* by the manager's process */
 	uint32_t enabled;
 	struct rvs_policy policy;

@@ -273,6 +273,13 @@ static bool is_served(uint32_t place)
 	return daemon->state->port[place].enabled;
 }
 
+static void call_fails(long op, long error, unsigned int times)
+{
+	fails.op = op;
+	fails.error = error;
+	fails.times = times;
+}
+
 /* A VMM that stops its calls while they hold queues is put up with some times, not without end. */
 static void test_stalls(void **unused)
 {
@@ -387,8 +394,8 @@ static void test_newcomers_wait(void **unused)
 	assert_true(is_served(2));
 }
 
-/* Stalls at such a port are those of an attachment: its successor has none, also if the event of its
- * end was lost. One that leaves before it is evicted, again and again, is kept out all the same. */
+/* Stalls at such a port are those of an attachment: its successor has none, also if the event of
+ * its end was lost. One that leaves before it is evicted, again and again, is kept out all the same. */
 static void test_stalls_of_the_one_before(void **unused)
 {
 	(void)unused;
@@ -424,6 +431,36 @@ static void test_evict_fails(void **unused)
 	evicted = 0;
 	ports_look(daemon);
 	assert_int_equal(evicted, 0);
+}
+
+/* A place is taken again before the daemon heard of the end of its last owner: the next attachment
+ * is told apart by its number, and has nothing of the last one's, nor of what is said of it late. */
+static void test_taken_again_before_the_end_is_heard(void **unused)
+{
+	(void)unused;
+	event(ELISA_EVENT_ATTACH, 7, 1);
+	joins(1, 7);
+	stall(7, 5);
+	ports_look(daemon);
+	daemon->port[1].broken = daemon->port[1].statics_owed = true;
+	call_fails(VMNET_ABORTED, ELISA_CALL_VMM, 1);
+	event(ELISA_EVENT_ABORT, 7, ELISA_CALL_VMM);
+	count = 0;
+	joins(1, 9);
+	event(ELISA_EVENT_ATTACH, 9, 1);
+	assert_calls("G1:7 ");
+	assert_int_equal(daemon->port[1].account.owed, 0);
+	assert_false(daemon->port[1].broken);
+	assert_false(daemon->port[1].statics_owed);
+	daemon->rings_owed = false;
+	ports_look(daemon);
+	assert_calls("L1:0 ");
+	stall(7, 20);
+	event(ELISA_EVENT_DETACH, 7, 0);
+	assert_calls("");
+	assert_int_equal(evicted, 0);
+	assert_int_equal(daemon->port[1].account.owed, 0);
+	assert_int_equal(daemon->port[1].attachment, 9);
 }
 
 /* The next one is known before it joins: who joined earlier does not come back. */
@@ -473,13 +510,6 @@ static void test_mute(void **unused)
 	net_free(net);
 }
 
-static void call_fails(long op, long error, unsigned int times)
-{
-	fails.op = op;
-	fails.error = error;
-	fails.times = times;
-}
-
 /* A call that was not run, or that was ended because of the manager's own VM, is made again; the
  * other ports do not wait for it. */
 static void test_calls_are_made_again(void **unused)
@@ -508,7 +538,7 @@ static void test_calls_are_made_again(void **unused)
 	assert_false(daemon->over);
 }
 
-/* What a stopped call held is released although the first try was stopped, too, and its port pays. */
+/* What a stopped call held is released although the first try was stopped, too; its port pays. */
 static void test_stop_is_told_again(void **unused)
 {
 	(void)unused;
@@ -525,7 +555,7 @@ static void test_stop_is_told_again(void **unused)
 	assert_calls("A1:7 A1:7 L1:0 A1:7 L1:0 L1:0 ");
 }
 
-/* The next VM at a place is not looked at before the switch has heard of the end of the last one. */
+/* The next VM at a place is not looked at before the switch has heard of the last one's end. */
 static void test_end_is_told_first(void **unused)
 {
 	(void)unused;
@@ -697,6 +727,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_newcomers_wait, start, end),
 		cmocka_unit_test_setup_teardown(test_stalls_of_the_one_before, start, end),
 		cmocka_unit_test_setup_teardown(test_evict_fails, start, end),
+		cmocka_unit_test_setup_teardown(test_taken_again_before_the_end_is_heard, start,
+						end),
 		cmocka_unit_test_setup_teardown(test_much_to_say, start, end),
 		cmocka_unit_test_setup_teardown(test_calls_are_made_again, start, end),
 		cmocka_unit_test_setup_teardown(test_stop_is_told_again, start, end),

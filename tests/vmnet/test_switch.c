@@ -298,6 +298,61 @@ static void the_next_one_waits_for_the_end_of_the_last(void **unused)
 	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_DOWN);
 }
 
+/* The end of the last one is heard of late, or never: the next VM has nothing of it, neither
+ * address nor counters nor what its stopped calls held, and it has nothing of the next one's. */
+static void nothing_passes_to_the_next_one(void **unused)
+{
+	struct rvs_port_info info;
+	struct rvs_entry entries[4];
+	struct rvs_stats stats;
+	uint64_t position = 0;
+	struct nic a, b, c;
+
+	(void)unused;
+	state->port[1].policy.flags = RVS_KICK;
+	state->port[1].policy.max_learned = 4;
+	bring_up(&a, 1);
+	bring_up(&b, 2);
+	post(&a, 2, 1);
+	post(&a, 2, 9); /* learned */
+	assert_int_equal(forward(1, 11, 0), 0);
+	rvs_port_info(rvs, 1, &info);
+	assert_int_equal(info.learned, 1);
+	state->port[1].sender[3].inside = 1;
+	state->port[1].sender[3].aborts = 7;
+	rvs_rxq_at(rvs, 2 * sizes.queues)->lock = 1 * VMNET_VCPUS + 3 + 1;
+
+	/* the next one has the place, and its vNIC another address */
+	make_nic(&c, 1);
+	rvif_header(&c.vnic)->config.mac[5] = 7;
+	rvif_store(&rvif_header(&c.vnic)->driver.state, RVIF_DRIVER_DOWN);
+	as(1, 77, 3);
+	assert_int_equal(entry_function(VMNET_JOIN, 0, 0, 0, 0, 0), 0);
+	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_DOWN);
+	assert_int_equal(manager(VMNET_GONE, 1, 11, 0, 0), 1);
+	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_DOWN);
+	rvs_port_stats(rvs, 1, &stats);
+	assert_int_equal(stats.frames, 0);
+	assert_int_equal(stats.delivered, 0);
+	rvs_port_info(rvs, 1, &info);
+	assert_int_equal(info.learned, 0);
+	assert_false(rvif_mac_is_station(info.mac));
+	assert_int_equal(rvs_table_dump(rvs, &position, entries, 4), 1); /* the second port's */
+	assert_int_equal(entries[0].port, 2);
+
+	rvif_start(&c.vnic);
+	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_WENT_UP);
+	post(&c, 2, 7);
+	assert_int_equal(forward(1, 77, 3), 0);
+	assert_int_equal(rvif_ring_completed(&b.rx), 3);
+	/* what comes late of the last one is of none */
+	state->port[1].sender[3].inside = 1;
+	assert_int_equal(manager(VMNET_ABORTED, 1, 3, 8, 11), 0);
+	assert_int_equal(manager(VMNET_GONE, 1, 11, 0, 0), 0);
+	assert_int_equal(state->port[1].sender[3].inside, 1);
+	assert_int_equal(state->port[1].serving, 77);
+}
+
 static void up_and_down_as_the_driver_says(void **unused)
 {
 	struct nic a;
@@ -533,7 +588,8 @@ static bool looks_until(uint32_t place, long link)
 	return false;
 }
 
-/* As good as a port of which no call was stopped: frames go, and its address is its own until it goes. */
+/* As good as a port of which no call was stopped: frames go, and its address is its own until it
+ * goes. */
 static bool is_as_new(uint32_t attachment)
 {
 	const uint32_t before = rvif_ring_completed(&two.rx);
@@ -611,6 +667,7 @@ int main(void)
 		TEST(guests_manage_nothing),
 		TEST(nothing_is_served_that_was_not_donated),
 		TEST(the_next_one_waits_for_the_end_of_the_last),
+		TEST(nothing_passes_to_the_next_one),
 		TEST(up_and_down_as_the_driver_says),
 		TEST(a_call_that_stopped_is_cleaned_up_once),
 		TEST(a_port_that_is_busy_goes_down_later),
