@@ -47,8 +47,8 @@ struct stop {
 struct port {
 	uint64_t attachment; /* 0: none */
 	enum vmnet_link link;
-	/* Of a port with a ticket: its owner's, who comes back with the same ticket. Of one without:
-	 * this attachment's. */
+	/* Of a port with a ticket: its owner's, a VM that comes back with the same ticket. Of one
+	 * without: this attachment's. */
 	struct account account;
 	bool waits;	   /* its VM is kept out: it may attach, and is not served */
 	bool evict;	   /* the attachment has to go; tried until the host did it */
@@ -120,12 +120,16 @@ bool ports_is_mute(const struct daemon *d, uint32_t place);
 /* Another configuration of the same ports, without a pause for those that stay the same. */
 void ports_reconfigure(struct daemon *d, const struct config *config);
 
-/* say.c: a line about a port, or, of place 0, about none; "elisa-vmnet: " before it in the standard error. Too many are counted
- * instead. */
+/* say.c: a line about a port, or, of place 0, about none; "elisa-vmnet: " before it in the
+ * standard error. Too many are counted instead. */
 void say(struct daemon *d, uint32_t place, int fd, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 /* Says how many that were. Each second. */
 void say_left_out(struct daemon *d);
+
+/* reload.c: can the daemon go on with this configuration? If not, each key that keeps it from
+ * that was named. */
+bool reload_is_possible(const struct daemon *d, const struct config *new, const char *file);
 
 /* report.c: the state of all ports as JSON, into a file that appears whole. */
 int report_write(const struct daemon *d, const char *file);

@@ -179,25 +179,8 @@ static void read_again(struct daemon *d, const char *file)
 	reload = 0;
 	if (config_read(file, &config))
 		return;
-	if (config.port_count != d->config.port_count || config.queues != d->config.queues ||
-	    config.port_mib != d->config.port_mib ||
-	    config.open_ports_per_vm != d->config.open_ports_per_vm ||
-	    config.limit_us != d->config.limit_us || config.suspend_us != d->config.suspend_us ||
-	    strcmp(config.export_name, d->config.export_name)) {
-		output_print(STDERR_FILENO,
-			     "elisa-vmnet: %s: only what is said of a port can change while it "
-			     "runs; restart it for the rest\n",
-			     file);
-		return;
-	}
-	if (config_vlans(&config) > d->vlans) {
-		output_print(STDERR_FILENO,
-			     "elisa-vmnet: %s: %u VLANs, more than the %u that there is room for; "
-			     "restart it for more\n",
-			     file, config_vlans(&config), d->vlans);
-		return;
-	}
-	ports_reconfigure(d, &config);
+	if (reload_is_possible(d, &config, file))
+		ports_reconfigure(d, &config);
 }
 
 /* True: a guest rang. One that rings all the time makes us look no more than so often. */
