@@ -502,7 +502,7 @@ static bool is_of_interest(uint32_t n)
 	const uint32_t left = stopped.all - n;
 
 	return stopped.all &&
-	       ((n < 240 && n % 8 == 0) || (left < 480 && left % 8 == 0) || n % 2999 == 0);
+	       ((n < 240 && n % 16 == 0) || (left < 480 && left % 12 == 0) || n % 9973 == 0);
 }
 
 static void at_instruction(int signal)
