@@ -138,6 +138,17 @@ static int release_queue(struct rvs *rvs, uint32_t number, uint32_t queue, uint3
 	return 1;
 }
 
+int rvs_sender_holds(struct rvs *rvs, uint32_t sender)
+{
+	int held = 0;
+
+	if (sender >= rvs->config.senders)
+		return -RVS_BAD_SENDER;
+	for (uint32_t q = 0; q < rvs->config.ports * rvs->config.queues; q++)
+		held += rvif_load(&rvs_rxq_at(rvs, q)->lock) == sender + 1;
+	return held;
+}
+
 int rvs_sender_gone(struct rvs *rvs, uint32_t sender)
 {
 	int held = 0;

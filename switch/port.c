@@ -220,7 +220,6 @@ static enum rvif_reason attach(struct rvs *rvs, uint32_t number, uint64_t size,
 			return error == -RVS_EXISTS ? RVIF_MAC_IN_USE : RVIF_NO_TABLE_ROOM;
 	}
 	port->generation++;
-	port->attached = 1;
 	rvif_store(&port->tx_queues, config.tx_queues);
 	rvif_store(&port->rx_queues, config.rx_queues);
 	return RVIF_OK;
@@ -254,21 +253,25 @@ int rvs_port_attach(struct rvs *rvs, uint32_t number, void *region, uint64_t siz
 		return -RVIF_NO_PORT;
 	port = rvs_port_at(rvs, number);
 	epoch = rvif_load_acquire(&header->driver.epoch);
+	/* The owner may be stopped anywhere: from here on detaching takes back what was done. */
+	port->region = region;
+	rvif_publish(&port->attached, 1);
 	/* From here on a driver that goes down waits for us. One that went down before has the region for itself. */
 	rvif_store(&header->sw.state, RVIF_SWITCH_ATTACHING);
 	rvif_full_barrier();
 	if (rvif_load(&header->driver.state) != RVIF_DRIVER_UP ||
 	    rvif_load(&header->driver.epoch) != epoch) {
 		rvif_publish(&header->sw.state, RVIF_SWITCH_DETACHED);
+		rvif_publish(&port->attached, 0);
 		return -RVIF_NOT_UP;
 	}
-	port->region = region;
 	reason = attach(rvs, number, size, policy);
 	rvif_store(&header->sw.reason, reason);
 	rvif_store(&header->sw.epoch, epoch);
 	if (reason) {
 		rvs_vlans_leave(rvs, number);
 		rvif_publish(&header->sw.state, RVIF_SWITCH_REFUSED);
+		rvif_publish(&port->attached, 0);
 		return -(int)reason;
 	}
 	rvif_store(&header->sw.features, port->features);
@@ -308,12 +311,29 @@ int rvs_port_detach(struct rvs *rvs, uint32_t number)
 	rvs_table_sweep(rvs, number, 1);
 	rvif_store(&port->rx_queues, 0);
 	rvif_store(&port->tx_queues, 0);
-	port->attached = 0;
 	rvs_vlans_leave(rvs, number);
 	header = (struct rvif_header *)(void *)port->region;
 	rvif_store(&header->sw.link, 0);
 	rvif_publish(&header->sw.state, RVIF_SWITCH_DETACHED);
+	/* until here all of this can be done again */
+	rvif_publish(&port->attached, 0);
 	port->region = NULL;
+	return 0;
+}
+
+int rvs_port_forget(struct rvs *rvs, uint32_t number)
+{
+	struct rvs_port *port;
+
+	if (number >= rvs->config.ports)
+		return -RVS_BAD_PORT;
+	port = rvs_port_at(rvs, number);
+	if (port->attached)
+		return -RVS_BUSY;
+	clear_counts(rvs, number);
+	port->mac = 0;
+	port->features = 0;
+	rvif_store(&port->learned, 0);
 	return 0;
 }
 

@@ -99,13 +99,19 @@ struct rvs_policy {
 
 /* Attaches the vNIC at region as port. The answer is written to the vNIC as well. The memory stays
  * readable and writable until the port is detached. Returns 0 or -enum rvif_reason. At 0 the owner
- * wakes the port's receivers: an earlier switch may have owed them a wake-up. */
+ * wakes the port's receivers: an earlier switch may have owed them a wake-up. An owner that was
+ * stopped in it detaches the port, which may answer -RVS_BAD_PORT, and attaches it anew. */
 int rvs_port_attach(struct rvs *rvs, uint32_t port, void *region, uint64_t size,
 		    const struct rvs_policy *policy);
 
-/* From the first call on, nothing more goes in; at 0 the switch has let go of the memory.
+/* From the first call on, nothing more goes in; at 0 the switch has let go of the memory. An owner
+ * that was stopped in it calls it again.
  * -RVS_BUSY: a sender is inside; call again, or rvs_sender_gone if it does not run any more. */
 int rvs_port_detach(struct rvs *rvs, uint32_t port);
+
+/* The next vNIC is another owner's: address and counters of the last one are not seen any more.
+ * -RVS_BUSY: the port is attached. What is left of its limits stays, for these are the port's. */
+int rvs_port_forget(struct rvs *rvs, uint32_t port);
 
 int rvs_port_set_link(struct rvs *rvs, uint32_t port, int up);
 
@@ -141,6 +147,9 @@ int rvs_refill(struct rvs *rvs, uint32_t microseconds);
  * RVS_DROP_ABANDONED. Returns how many queues it held: if not 0, the owner wakes all receivers
  * that could sleep. */
 int rvs_sender_gone(struct rvs *rvs, uint32_t sender);
+/* Before that: how many receive queues it holds, none of them its own port's. What others lose by
+ * it is this, and not the transmit queue that it empties. */
+int rvs_sender_holds(struct rvs *rvs, uint32_t sender);
 
 /* ------------------------------------------------------------------------- forwarding table */
 

@@ -11,10 +11,12 @@ enum {
 	NO_NETWORK,
 };
 
-static int is_used(struct rvs *rvs, uint32_t vlan)
+/* By a port other than this one, which leaves. */
+static int is_used(struct rvs *rvs, uint32_t vlan, uint32_t number)
 {
 	for (uint32_t p = 0; p < rvs->config.ports; p++)
-		if (rvs_port_at(rvs, p)->attached && rvs_in_vlan(rvs_port_at(rvs, p), vlan))
+		if (p != number && rvs_port_at(rvs, p)->attached &&
+		    rvs_in_vlan(rvs_port_at(rvs, p), vlan))
 			return 1;
 	return 0;
 }
@@ -37,7 +39,7 @@ static int find_network(struct rvs *rvs, uint32_t vlan)
 void rvs_vlans_leave(struct rvs *rvs, uint32_t number)
 {
 	for (uint32_t vlan = 1; vlan <= RVS_MAX_VLAN; vlan++)
-		if (rvs_in_vlan(rvs_port_at(rvs, number), vlan) && !is_used(rvs, vlan)) {
+		if (rvs_in_vlan(rvs_port_at(rvs, number), vlan) && !is_used(rvs, vlan, number)) {
 			rvs->vlan_of[rvs->network_of[vlan]] = 0;
 			rvs->network_of[vlan] = 0;
 		}

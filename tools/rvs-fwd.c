@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <rvif/driver.h>
+#include "limit.h"
 #include "options.h"
 #include "output.h"
 #include "port_stats.h"
@@ -53,6 +54,7 @@ struct port {
 	bool refused;		 /* said so for this epoch */
 	uint32_t epoch;		 /* of the driver that is attached or was refused */
 	uint32_t queues;	 /* to transmit */
+	struct limit limit;	 /* of what is said because of its file and driver */
 	struct rvs_stats before; /* of the last report */
 };
 
@@ -77,17 +79,30 @@ static sigjmp_buf cut_short;
 static volatile sig_atomic_t may_jump;
 static uint8_t *volatile fault_at;
 
-static void say(const struct port *port, const char *what)
-{
-	output_print(STDERR_FILENO, "rvs-fwd: %s: %s\n", port->path, what);
-}
-
 static double monotonic(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* The driver and the owner of the file decide how often. */
+static void say(struct port *port, const char *what)
+{
+	if (limit_allows(&port->limit, monotonic()))
+		output_print(STDERR_FILENO, "rvs-fwd: %s: %s\n", port->path, what);
+}
+
+static void say_left_out(double now)
+{
+	for (uint32_t i = 0; i < port_count; i++) {
+		const uint64_t lines = limit_left_out(&ports[i].limit, now);
+
+		if (lines)
+			output_print(STDERR_FILENO, "rvs-fwd: %s: %llu messages were left out\n",
+				     ports[i].path, (unsigned long long)lines);
+	}
 }
 
 static void on_stop(int signal)
@@ -480,6 +495,7 @@ static void run(void)
 		if (now - last_age > 1) {
 			last_age = now;
 			rvs_table_age(rvs, (uint32_t)now);
+			say_left_out(now);
 		}
 		if (options.interval > 0 && now - last_report >= options.interval) {
 			if (!options.quiet)

@@ -71,7 +71,7 @@ json_object *see_table(const struct see *see, uint32_t now)
 /* ------------------------------------------------------------------------------- OpenMetrics */
 
 /* A label's value is UTF-8; backslashes, quotes and ends of line are escaped. */
-static void print_port(FILE *to, const struct see *see, uint32_t port)
+void see_label(FILE *to, const struct see *see, uint32_t port)
 {
 	json_object *name = utf8_json(see->name(see->owner, port));
 
@@ -101,7 +101,7 @@ static void print_counter(FILE *to, const struct see *see, const struct port_cou
 
 			rvs_queue_stats(see->rvs, port, queue, &stats);
 			fprintf(to, "%s_total", counter->metric);
-			print_port(to, see, port);
+			see_label(to, see, port);
 			fprintf(to, ",queue=\"%u\"} %llu\n", queue,
 				(unsigned long long)port_counter_of(counter, &stats));
 		}
@@ -119,7 +119,7 @@ static void print_drops(FILE *to, const struct see *see)
 		rvs_port_stats(see->rvs, port, &stats);
 		for (uint32_t reason = RVS_GOOD + 1; reason < RVS_DROPS; reason++) {
 			fputs("rvs_dropped_frames_total", to);
-			print_port(to, see, port);
+			see_label(to, see, port);
 			fprintf(to, ",reason=\"%s\"} %llu\n", port_drop_name(reason),
 				(unsigned long long)stats.drops[reason]);
 		}
@@ -139,7 +139,7 @@ static void print_gauges(FILE *to, const struct see *see)
 		for (uint32_t port = see->first; port < see->first + see->count; port++) {
 			rvs_port_info(see->rvs, port, &info);
 			fputs(gauge ? "rvs_learned_addresses" : "rvs_port_up", to);
-			print_port(to, see, port);
+			see_label(to, see, port);
 			fprintf(to, "} %u\n", gauge ? info.learned : !!info.attached);
 		}
 	}
@@ -162,6 +162,8 @@ int see_metrics(const struct see *see, const char *file)
 		print_counter(to, see, &port_counters[i]);
 	print_drops(to, see);
 	print_gauges(to, see);
+	if (see->more)
+		see->more(to, see);
 	fputs("# EOF\n", to);
 	error = ferror(to);
 	return fclose(to) || error || rename(temporary, file) ? -1 : 0;

@@ -6,6 +6,7 @@
 
 #include <json-c/json.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <rvs.h>
 
 /* Ports from first on, what they are called, and how many queues one may have. */
@@ -13,6 +14,7 @@ struct see {
 	struct rvs *rvs;
 	uint32_t first, count, queues;
 	const char *(*name)(const void *owner, uint32_t port);
+	void (*more)(FILE *to, const struct see *see); /* metrics of the owner's; or NULL */
 	const void *owner;
 };
 
@@ -24,5 +26,7 @@ json_object *see_table(const struct see *see, uint32_t now);
 /* All counters as OpenMetrics text (Prometheus), into a file that appears whole. 0, or -1 with
  * errno. */
 int see_metrics(const struct see *see, const char *file);
+/* For more(): the label with the port's name, up to where other labels or a brace can follow. */
+void see_label(FILE *to, const struct see *see, uint32_t port);
 
 #endif

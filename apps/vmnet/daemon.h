@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 #include <elisa/extra.h>
+#include "account.h"
+#include "limit.h"
 #include "vmnet.h"
 
 #define MAX_PORTS   127 /* and the manager's own place */
@@ -35,11 +37,29 @@ struct config {
 	struct port_config port[MAX_PORTS]; /* place n + 1 */
 };
 
+/* A call of a vCPU that did not come to its end. */
+struct stop {
+	uint64_t aborts; /* 0: none */
+	int64_t error;
+};
+
 /* What the daemon knows of a place. */
 struct port {
 	uint64_t attachment; /* 0: none */
 	enum vmnet_link link;
-	uint32_t stalls; /* calls that held queues and were not run; one less each second */
+	/* Of a port with a ticket: its owner's, a VM that comes back with the same ticket. Of one
+	 * without: this attachment's. */
+	struct account account;
+	bool waits;	   /* its VM is kept out: it may attach, and is not served */
+	bool evict;	   /* the attachment has to go; tried until the host did it */
+	bool broken;	   /* the switch's code failed at it: it is left alone */
+	bool statics_owed; /* its static addresses are to be added */
+	uint64_t ended;	   /* the last attachment whose end the switch has not heard of; 0: none */
+	struct stop stop[VMNET_VCPUS]; /* of calls of which it has not heard */
+	bool renewed;	    /* it goes down for a moment, to come up with another configuration */
+	uint64_t stalls;    /* calls that were stopped while they held receive queues of others */
+	uint64_t evictions; /* both since the daemon began */
+	struct limit limit; /* of what is said because of its VM */
 };
 
 struct daemon {
@@ -53,9 +73,15 @@ struct daemon {
 	uint32_t vlans; /* at once, that it has room for */
 	size_t size;	/* of both */
 	struct port port[MAX_PORTS + 1];
+	struct account newcomers; /* of the ports without a ticket, whose VMs have no names */
+	double now;		  /* seconds of CLOCK_MONOTONIC, of this round */
 	uint64_t lost_events;
-	bool rings_owed; /* calls were aborted, attachments went: sleepers are to be rung */
-	int bell;	 /* an eventfd: a guest wants us to look; -1: this VM has no doorbell */
+	uint64_t failures; /* of libelisa's functions */
+	bool over;	   /* one of them, for good: the daemon ends */
+	bool owes;	   /* one that is to be tried again soon */
+	bool deaf;	   /* events cannot be read: do not wait for them, look instead */
+	bool rings_owed;   /* calls were aborted, attachments went: sleepers are to be rung */
+	int bell;	   /* an eventfd: a guest wants us to look; -1: this VM has no doorbell */
 };
 
 /* config.c: 0, or -1 after a message that names the file and what is wrong. */
@@ -67,17 +93,43 @@ uint32_t config_vlans(const struct config *config);
 /* The ticket in a port's file; drawn and written if there is none. 0, or -1 after a message. */
 int config_ticket(const struct port_config *port, uint8_t ticket[ELISA_TICKET_SIZE]);
 
+/* library.c */
+enum library_result {
+	LIBRARY_DONE,
+	LIBRARY_LATER,	/* not now, but later; said */
+	LIBRARY_BROKEN, /* never, for this port; said */
+	LIBRARY_OVER,	/* never: the daemon ends */
+};
+/* Calls the switch: an operation, its port, and what else it wants. */
+enum library_result library_call(struct daemon *d, long op, uint32_t place, long a2, long a3,
+				 long a4, long *value);
+enum library_result library_evict(struct daemon *d, uint32_t place, uint64_t attachment);
+/* Takes the host's events. How many there were. */
+int library_events(struct daemon *d);
+
 /* ports.c */
-int ports_manage(struct daemon *d, long op, long a1, long a2, long a3, long a4, long *value);
 void ports_event(struct daemon *d, const struct elisa_event *event);
-/* A second has passed: stalls are forgiven one by one. */
+/* A second has passed: what VMs owe is forgiven bit by bit. */
 void ports_forgive(struct daemon *d);
-/* Looks at all of them. 0, or -1 after a message: the export is of no use any more. */
-int ports_look(struct daemon *d);
+/* Seconds for which its VM, or the next one, is not served; 0: it is. */
+uint32_t ports_out(const struct daemon *d, uint32_t place);
+/* Looks at all of them, and does what is still to be done. */
+void ports_look(struct daemon *d);
 /* Would the switch drop whatever this port sends? */
 bool ports_is_mute(const struct daemon *d, uint32_t place);
 /* Another configuration of the same ports, without a pause for those that stay the same. */
 void ports_reconfigure(struct daemon *d, const struct config *config);
+
+/* say.c: a line about a port, or, of place 0, about none; "elisa-vmnet: " before it in the
+ * standard error. Too many are counted instead. */
+void say(struct daemon *d, uint32_t place, int fd, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+/* Says how many that were. Each second. */
+void say_left_out(struct daemon *d);
+
+/* reload.c: can the daemon go on with this configuration? If not, each key that keeps it from
+ * that was named. */
+bool reload_is_possible(const struct daemon *d, const struct config *new, const char *file);
 
 /* report.c: the state of all ports as JSON, into a file that appears whole. */
 int report_write(const struct daemon *d, const char *file);

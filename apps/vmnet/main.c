@@ -19,7 +19,6 @@
 #include "ready.h"
 #include "signals.h"
 
-#define EVENTS	   64
 #define BUCKETS	   4096
 #define MORE_VLANS 16	/* than the first configuration has, if it has any */
 #define BUSY_MS	   20	/* between looks, for a while after something changed */
@@ -173,21 +172,6 @@ static void tear_down(struct daemon *d)
 		munmap(d->state, d->size);
 }
 
-/* Returns how many there were. */
-static int take_events(struct daemon *d)
-{
-	struct elisa_event events[EVENTS];
-	int count, all = 0;
-
-	do {
-		count = elisa_events_read(d->elisa, events, EVENTS);
-		for (int i = 0; i < count; i++)
-			ports_event(d, &events[i]);
-		all += count > 0 ? count : 0;
-	} while (count == EVENTS);
-	return all;
-}
-
 static void read_again(struct daemon *d, const char *file)
 {
 	struct config config;
@@ -195,32 +179,15 @@ static void read_again(struct daemon *d, const char *file)
 	reload = 0;
 	if (config_read(file, &config))
 		return;
-	if (config.port_count != d->config.port_count || config.queues != d->config.queues ||
-	    config.port_mib != d->config.port_mib ||
-	    config.open_ports_per_vm != d->config.open_ports_per_vm ||
-	    config.limit_us != d->config.limit_us || config.suspend_us != d->config.suspend_us ||
-	    strcmp(config.export_name, d->config.export_name)) {
-		output_print(STDERR_FILENO,
-			     "elisa-vmnet: %s: only what is said of a port can change while it "
-			     "runs; restart it for the rest\n",
-			     file);
-		return;
-	}
-	if (config_vlans(&config) > d->vlans) {
-		output_print(STDERR_FILENO,
-			     "elisa-vmnet: %s: %u VLANs, more than the %u that there is room for; "
-			     "restart it for more\n",
-			     file, config_vlans(&config), d->vlans);
-		return;
-	}
-	ports_reconfigure(d, &config);
+	if (reload_is_possible(d, &config, file))
+		ports_reconfigure(d, &config);
 }
 
 /* True: a guest rang. One that rings all the time makes us look no more than so often. */
 static bool wait_for_work(struct daemon *d, int timeout_ms)
 {
 	struct pollfd wait[] = {
-		{.fd = elisa_fd(d->elisa), .events = POLLIN},
+		{.fd = d->deaf ? -1 : elisa_fd(d->elisa), .events = POLLIN},
 		{.fd = d->bell, .events = POLLIN},
 	};
 	const struct timespec rest = {.tv_nsec = REST_MS * 1000000l};
@@ -256,35 +223,36 @@ static int run(struct daemon *d, const char *config, const char *report, const c
 	double busy_until = 0, aged = seconds(), refilled = aged, now = aged;
 	long removed;
 
-	while (!stop) {
+	while (!stop && !d->over) {
 		const int sleep_ms =
 			refill(d, now - refilled, now < busy_until ? BUSY_MS : idle_ms);
 		bool changed;
 
 		refilled = now;
 		changed = wait_for_work(d, sleep_ms);
-		now = seconds();
-		if (take_events(d) || changed)
+		now = d->now = seconds();
+		if (library_events(d) || changed)
 			busy_until = now + BUSY_LONG;
 		if (reload) {
 			read_again(d, config);
 			busy_until = now + BUSY_LONG;
 		}
 		__atomic_store_n(&d->state->now, (uint32_t)now, __ATOMIC_RELAXED);
-		if (ports_look(d))
-			return -1;
+		ports_look(d);
+		if (d->owes)
+			busy_until = now + BUSY_LONG;
 		if (now - aged >= 1) {
 			aged = now;
 			ports_forgive(d);
-			if (ports_manage(d, VMNET_AGE, 0, 0, 0, 0, &removed))
-				return -1;
+			say_left_out(d);
+			library_call(d, VMNET_AGE, 0, 0, 0, 0, &removed);
 			if (report)
 				report_write(d, report);
 			if (metrics)
 				report_metrics(d, metrics);
 		}
 	}
-	return 0;
+	return d->over ? -1 : 0;
 }
 
 struct options {

@@ -9,25 +9,6 @@
 #include "daemon.h"
 #include "output.h"
 
-#define MAX_STALLS 8
-
-int ports_manage(struct daemon *d, long op, long a1, long a2, long a3, long a4, long *value)
-{
-	struct elisa_result result = elisa_call_general(d->own, op, a1, a2, a3, a4, 0);
-
-	*value = result.value;
-	if (!result.error)
-		return 0;
-	output_print(STDERR_FILENO, "elisa-vmnet: operation %ld of port %ld: %s\n", op, a1,
-		     elisa_call_strerror(result.error));
-	return -1;
-}
-
-static const char *name_of(const struct daemon *d, uint32_t place)
-{
-	return d->config.port[place - 1].name;
-}
-
 static uint32_t place_of(const struct daemon *d, uint64_t attachment)
 {
 	uint32_t place;
@@ -66,67 +47,201 @@ static void add_statics(struct daemon *d, uint32_t place)
 	const struct port_config *config = &d->config.port[place - 1];
 	long value;
 
-	for (uint32_t i = 0; i < config->static_count; i++)
-		if (ports_manage(d, VMNET_STATIC, place, mac_word(config->statics[i]), 1, 0,
-				 &value) ||
-		    value)
-			output_print(STDERR_FILENO, "elisa-vmnet: port %s: static address %u: %s\n",
-				     config->name, i + 1, why_static(-value));
+	d->port[place].statics_owed = false;
+	for (uint32_t i = 0; i < config->static_count; i++) {
+		switch (library_call(d, VMNET_STATIC, place, mac_word(config->statics[i]), 1, 0,
+				     &value)) {
+		case LIBRARY_DONE:
+			if (value)
+				say(d, place, STDERR_FILENO, "static address %u: %s", i + 1,
+				    why_static(-value));
+			break;
+		case LIBRARY_LATER: /* those that are there stay so */
+			d->port[place].statics_owed = true;
+			return;
+		default:
+			return;
+		}
+	}
 }
 
-static void gone(struct daemon *d, uint32_t place)
-{
-	long value;
-
-	ports_manage(d, VMNET_GONE, place, (long)d->port[place].attachment, 0, 0, &value);
-	output_print(STDOUT_FILENO, "port %s: attachment %llu is gone\n", name_of(d, place),
-		     (unsigned long long)d->port[place].attachment);
-	d->port[place] = (struct port){.link = VMNET_DOWN};
-	d->rings_owed = true;
-}
-
-static void came(struct daemon *d, uint32_t place, uint64_t attachment)
-{
-	if (d->port[place].attachment == attachment)
-		return;
-	if (d->port[place].attachment)
-		gone(d, place); /* its event was lost */
-	d->port[place].attachment = attachment;
-	output_print(STDOUT_FILENO, "port %s: attachment %llu\n", name_of(d, place),
-		     (unsigned long long)attachment);
-}
-
-/*
- * The host ends a call that its VMM does not run, and the queues that it held are free again. A VMM
- * that does so again and again still takes a part of the other ports' time: it has to go.
+/* ------------------------------------------------------------------- what VMs owe each other
+ *
+ * A call that stops in a delivery holds a receive queue of another port until it is ended. The
+ * port of the caller pays, never the one whose queue it was, nor others that waited for it.
+ *
+ * With a ticket, what is owed is of the ticket's owner: it is the same VM that comes back, and no
+ * other one can have the port. Without, the host does not tell which VM an attachment is of. Then
+ * the attachment pays while it lives, and after an eviction all VMs that come to such ports wait.
+ * A place is no measure there: one VM could close place after place to the others.
  */
-static void stalled(struct daemon *d, uint32_t place)
+
+static bool has_owner(const struct daemon *d, uint32_t place)
+{
+	return d->config.port[place - 1].ticket_file[0];
+}
+
+/* Whose evictions decide how long a VM that comes to this place is kept out. */
+static struct account *door(struct daemon *d, uint32_t place)
+{
+	return has_owner(d, place) ? &d->port[place].account : &d->newcomers;
+}
+
+uint32_t ports_out(const struct daemon *d, uint32_t place)
+{
+	const struct port *port = &d->port[place];
+	const struct account *account = has_owner(d, place) ? &port->account : &d->newcomers;
+
+	return port->waits || (!port->attachment && has_owner(d, place)) ?
+		       account_out(account, d->now) :
+		       0;
+}
+
+static void evict(struct daemon *d, uint32_t place)
 {
 	struct port *port = &d->port[place];
 
-	if (++port->stalls <= MAX_STALLS)
+	if (library_evict(d, place, port->attachment) != LIBRARY_LATER)
+		port->evict = false;
+}
+
+static void keep_out(struct daemon *d, uint32_t place)
+{
+	struct port *port = &d->port[place];
+	const uint32_t seconds = account_keep_out(door(d, place), d->now);
+
+	port->account.owed = 0;
+	port->evictions++;
+	port->waits = port->evict = true;
+	say(d, place, STDERR_FILENO,
+	    "evicted: calls of its VM were stopped too often while "
+	    "they held receive queues of others; %s for %u s",
+	    has_owner(d, place) ? "it is not served" :
+				  "VMs that come to a port without a ticket are not served",
+	    seconds);
+	evict(d, place);
+}
+
+/*
+ * A fault is none of the switch's: the host says so, too, of a call whose event its full queue had
+ * no room for, and a VM decides how full that is.
+ */
+static uint32_t price_of(int64_t error)
+{
+	return error == ELISA_CALL_TIMEOUT || error == ELISA_CALL_FAULT ? ACCOUNT_STALL :
+									  ACCOUNT_BREAK;
+}
+
+static void stopped(struct daemon *d, uint32_t place, int64_t error, long held)
+{
+	struct port *port = &d->port[place];
+
+	if (held <= 0)
 		return;
-	port->stalls = 0;
-	output_print(
-		STDERR_FILENO,
-		"elisa-vmnet: port %s: %u calls were stopped while they held queues; evicted\n",
-		name_of(d, place), MAX_STALLS + 1);
-	if (elisa_evict(d->export_, port->attachment))
-		output_print(STDERR_FILENO, "elisa-vmnet: port %s: %s\n", name_of(d, place),
-			     elisa_error(d->elisa));
+	port->stalls++;
+	if (account_charge(&port->account, price_of(error), d->now) && !port->evict)
+		keep_out(d, place);
+}
+
+/* What is left unpaid by a VM that goes. One without an owner's ticket leaves nothing to its
+ * successor; but too many that leave in time are as bad as one that stays. */
+static void charge_door(struct daemon *d, uint32_t place, uint32_t price)
+{
+	if (price && account_charge(door(d, place), price, d->now))
+		account_keep_out(door(d, place), d->now);
+}
+
+static void settle(struct daemon *d, uint32_t place)
+{
+	struct port *port = &d->port[place];
+
+	if (has_owner(d, place))
+		return;
+	charge_door(d, place, port->account.owed);
+	port->account = (struct account){.owed = 0};
 }
 
 void ports_forgive(struct daemon *d)
 {
 	for (uint32_t place = 1; place <= d->config.port_count; place++)
-		if (d->port[place].stalls)
-			d->port[place].stalls--;
+		account_forgive(&d->port[place].account, d->now);
+	account_forgive(&d->newcomers, d->now);
+}
+
+/* ------------------------------------------------------------------------ attachments and links */
+
+/* Tells the switch of an end. It releases what calls held, and detaches the vNIC. */
+static void tell_end(struct daemon *d, uint32_t place)
+{
+	struct port *port = &d->port[place];
+	long held = 0;
+
+	if (!port->ended ||
+	    library_call(d, VMNET_GONE, place, (long)port->ended, 0, 0, &held) == LIBRARY_LATER)
+		return;
+	port->ended = 0;
+	if (held > 0)
+		charge_door(d, place, (uint32_t)held * ACCOUNT_BREAK);
+}
+
+static void gone(struct daemon *d, uint32_t place)
+{
+	struct port *port = &d->port[place];
+
+	say(d, place, STDOUT_FILENO, "attachment %llu is gone",
+	    (unsigned long long)port->attachment);
+	port->ended = port->attachment;
+	port->attachment = 0;
+	port->link = VMNET_DOWN;
+	port->waits = port->evict = port->broken = port->statics_owed = false;
+	memset(port->stop, 0, sizeof(port->stop));
+	d->rings_owed = true;
+	settle(d, place);
+	tell_end(d, place);
+}
+
+/* Tells the switch of a call that was stopped, so that it releases what that held. */
+static void tell_stop(struct daemon *d, uint32_t place, uint32_t vcpu)
+{
+	struct port *port = &d->port[place];
+	const struct stop stop = port->stop[vcpu];
+	long held = 0;
+	const enum library_result result = library_call(
+		d, VMNET_ABORTED, place, vcpu, (long)stop.aborts, (long)port->attachment, &held);
+
+	if (result == LIBRARY_LATER)
+		return;
+	port->stop[vcpu].aborts = 0;
+	if (result != LIBRARY_DONE)
+		return;
+	say(d, place, STDOUT_FILENO,
+	    "a call was aborted (%s); it held %ld receive queues of others",
+	    elisa_call_strerror((long)stop.error), held);
+	stopped(d, place, stop.error, held);
+}
+
+static void came(struct daemon *d, uint32_t place, uint64_t attachment)
+{
+	struct port *port = &d->port[place];
+	uint32_t out;
+
+	if (port->attachment == attachment)
+		return;
+	if (port->attachment)
+		gone(d, place); /* its event was lost */
+	port->attachment = attachment;
+	out = account_out(door(d, place), d->now);
+	port->waits = out;
+	if (out)
+		say(d, place, STDOUT_FILENO, "attachment %llu; not served for %u s",
+		    (unsigned long long)attachment, out);
+	else
+		say(d, place, STDOUT_FILENO, "attachment %llu", (unsigned long long)attachment);
 }
 
 void ports_event(struct daemon *d, const struct elisa_event *event)
 {
 	uint32_t place = place_of(d, event->attachment);
-	long value;
 
 	switch (event->type) {
 	case ELISA_EVENT_ATTACH:
@@ -141,14 +256,11 @@ void ports_event(struct daemon *d, const struct elisa_event *event)
 	case ELISA_EVENT_ABORT:
 	case ELISA_EVENT_EVICT:
 		d->rings_owed = true;
-		if (!place || ports_manage(d, VMNET_ABORTED, place, event->vcpu,
-					   (long)event->aborts, (long)event->attachment, &value))
+		if (!place || event->vcpu >= VMNET_VCPUS)
 			return;
-		output_print(STDOUT_FILENO,
-			     "port %s: a call was aborted (%s); it held %ld queues\n",
-			     name_of(d, place), elisa_call_strerror((long)event->value), value);
-		if (event->value == ELISA_CALL_TIMEOUT && value > 0)
-			stalled(d, place);
+		d->port[place].stop[event->vcpu] =
+			(struct stop){.aborts = event->aborts, .error = event->value};
+		tell_stop(d, place, event->vcpu);
 		break;
 	case ELISA_EVENT_LOST:
 		d->rings_owed = true;
@@ -166,41 +278,88 @@ bool ports_is_mute(const struct daemon *d, uint32_t place)
 	       !rvs_port_info(d->rvs, place, &info) && !rvif_mac_is_station(info.mac);
 }
 
-int ports_look(struct daemon *d)
+/* Is it to be served? */
+static void open_or_shut(struct daemon *d, uint32_t place)
+{
+	struct port *port = &d->port[place];
+
+	if (port->evict)
+		evict(d, place);
+	if (port->waits && !port->evict && !account_out(door(d, place), d->now)) {
+		port->waits = false;
+		say(d, place, STDOUT_FILENO, "is served again");
+	}
+	__atomic_store_n(&d->state->port[place].enabled, !port->waits && !port->renewed,
+			 __ATOMIC_RELEASE);
+}
+
+/* What the switch has not been told yet, because a call failed. */
+static void tell_rest(struct daemon *d, uint32_t place)
+{
+	tell_end(d, place);
+	for (uint32_t vcpu = 0; vcpu < VMNET_VCPUS; vcpu++)
+		if (d->port[place].stop[vcpu].aborts)
+			tell_stop(d, place, vcpu);
+	if (d->port[place].statics_owed)
+		add_statics(d, place);
+}
+
+static void note_link(struct daemon *d, uint32_t place, long link)
+{
+	struct port *port = &d->port[place];
+
+	port->link = link == VMNET_UP || link == VMNET_WENT_UP ? VMNET_UP : VMNET_DOWN;
+	if (link == VMNET_WENT_UP) {
+		add_statics(d, place);
+		say(d, place, STDOUT_FILENO, "up%s",
+		    ports_is_mute(d, place) ?
+			    ", but can send nothing: it has no address, and its source is checked" :
+			    "");
+	} else if (link == VMNET_WENT_DOWN) {
+		say(d, place, STDOUT_FILENO, "down");
+	} else if ((link & 0xff) == VMNET_REFUSED) {
+		say(d, place, STDOUT_FILENO, "refused: %s", rvif_strreason((int)(link >> 8)));
+	}
+}
+
+/* The switch has let go of the vNIC, or is about to, and takes the new configuration next time. */
+static void renew(struct daemon *d, uint32_t place)
+{
+	if (d->port[place].renewed)
+		d->state->port[place].policy = d->config.port[place - 1].policy;
+	d->port[place].renewed = false;
+}
+
+static void look(struct daemon *d, uint32_t place)
+{
+	struct port *port = &d->port[place];
+	const uint64_t joined = __atomic_load_n(&d->state->port[place].joined, __ATOMIC_ACQUIRE);
+	long link;
+
+	if (joined > port->attachment && joined > port->ended)
+		came(d, place, joined); /* the event that said so may have been lost */
+	if (!port->broken)
+		tell_rest(d, place);
+	if (!port->attachment || port->broken)
+		renew(d, place);
+	if (!port->attachment || port->ended || port->broken)
+		return;
+	open_or_shut(d, place);
+	if (library_call(d, VMNET_LOOK, place, 0, 0, 0, &link) == LIBRARY_DONE) {
+		renew(d, place);
+		note_link(d, place, link);
+	}
+}
+
+void ports_look(struct daemon *d)
 {
 	long value;
 
-	if (d->rings_owed && ports_manage(d, VMNET_WAKE, 0, 0, 0, 0, &value))
-		return -1;
-	d->rings_owed = false;
-	for (uint32_t place = 1; place <= d->config.port_count; place++) {
-		struct port *port = &d->port[place];
-		const uint64_t joined =
-			__atomic_load_n(&d->state->port[place].joined, __ATOMIC_ACQUIRE);
-		long link;
-
-		if (joined > port->attachment)
-			came(d, place, joined); /* the event that said so may have been lost */
-		if (!port->attachment)
-			continue;
-		if (ports_manage(d, VMNET_LOOK, place, 0, 0, 0, &link))
-			return -1;
-		if (link == VMNET_WENT_UP) {
-			add_statics(d, place);
-			output_print(STDOUT_FILENO, "port %s: up%s\n", name_of(d, place),
-				     ports_is_mute(d, place) ?
-					     ", but can send nothing: it has no address, and its "
-					     "source is checked" :
-					     "");
-		} else if (link == VMNET_WENT_DOWN) {
-			output_print(STDOUT_FILENO, "port %s: down\n", name_of(d, place));
-		} else if ((link & 0xff) == VMNET_REFUSED) {
-			output_print(STDOUT_FILENO, "port %s: refused: %s\n", name_of(d, place),
-				     rvif_strreason((int)(link >> 8)));
-		}
-		port->link = link == VMNET_UP || link == VMNET_WENT_UP ? VMNET_UP : VMNET_DOWN;
-	}
-	return 0;
+	d->owes = false;
+	if (d->rings_owed)
+		d->rings_owed = library_call(d, VMNET_WAKE, 0, 0, 0, 0, &value) == LIBRARY_LATER;
+	for (uint32_t place = 1; place <= d->config.port_count && !d->over; place++)
+		look(d, place);
 }
 
 static bool same_policy(const struct rvs_policy *a, const struct rvs_policy *b)
@@ -222,17 +381,15 @@ void ports_reconfigure(struct daemon *d, const struct config *config)
 	for (uint32_t place = 1; place <= d->config.port_count; place++) {
 		struct port_config *old = &d->config.port[place - 1];
 		const struct port_config *new = &config->port[place - 1];
-		struct vmnet_port *shared = &d->state->port[place];
 
 		if (same_port(old, new))
 			continue;
-		output_print(STDOUT_FILENO, "port %s: new configuration\n", old->name);
-		__atomic_store_n(&shared->enabled, 0, __ATOMIC_RELAXED);
-		ports_look(d);
-		old->policy = shared->policy = new->policy;
+		say(d, place, STDOUT_FILENO, "new configuration");
+		d->port[place].renewed = true;
+		old->policy = new->policy;
 		memcpy(old->statics, new->statics, sizeof(old->statics));
 		old->static_count = new->static_count;
-		__atomic_store_n(&shared->enabled, 1, __ATOMIC_RELEASE);
 	}
-	ports_look(d);
+	ports_look(d); /* down */
+	ports_look(d); /* and up */
 }

@@ -28,12 +28,42 @@ static const char *name_of(const void *daemon, uint32_t place)
 	return place && place <= d->config.port_count ? d->config.port[place - 1].name : "";
 }
 
+/* What the daemon counts of each port, beside the switch. */
+static void print_more(FILE *to, const struct see *see)
+{
+	static const struct {
+		const char *name, *type, *suffix, *help;
+	} metrics[] = {
+		{"vmnet_stalls", "counter", "_total",
+		 "Calls of the port's VMs that were stopped while they held receive queues of others."},
+		{"vmnet_evictions", "counter", "_total", "VMs that were evicted from the port."},
+		{"vmnet_kept_out_seconds", "gauge", "",
+		 "For how long its VM, which was evicted, is not served yet."},
+	};
+	const struct daemon *d = see->owner;
+
+	for (int i = 0; i < 3; i++) {
+		fprintf(to, "# TYPE %s %s\n# HELP %s %s\n", metrics[i].name, metrics[i].type,
+			metrics[i].name, metrics[i].help);
+		for (uint32_t place = 1; place <= d->config.port_count; place++) {
+			const struct port *port = &d->port[place];
+			const uint64_t values[] = {port->stalls, port->evictions,
+						   ports_out(d, place)};
+
+			fprintf(to, "%s%s", metrics[i].name, metrics[i].suffix);
+			see_label(to, see, place);
+			fprintf(to, "} %llu\n", (unsigned long long)values[i]);
+		}
+	}
+}
+
 static struct see see_of(const struct daemon *d)
 {
 	return (struct see){.rvs = d->rvs,
 			    .first = 1,
 			    .count = d->config.port_count,
 			    .name = name_of,
+			    .more = print_more,
 			    .owner = d};
 }
 
@@ -45,7 +75,10 @@ static json_object *port_report(const struct daemon *d, uint32_t place)
 	struct rvs_stats stats = {0};
 	char trunk[4096];
 
-	rvs_port_stats(d->rvs, place, &stats);
+	/* until it is served, what the switch has is of the one before */
+	if (!d->port[place].attachment ||
+	    d->state->port[place].serving == d->port[place].attachment)
+		rvs_port_stats(d->rvs, place, &stats);
 	json_object_object_add(port, "name",
 			       json_object_new_string(d->config.port[place - 1].name));
 	if (policy->vlan)
@@ -56,6 +89,10 @@ static json_object *port_report(const struct daemon *d, uint32_t place)
 	add(port, "attachment", d->port[place].attachment);
 	json_object_object_add(port, "link",
 			       json_object_new_boolean(d->port[place].link == VMNET_UP));
+	json_object_object_add(port, "broken", json_object_new_boolean(d->port[place].broken));
+	add(port, "stalls", d->port[place].stalls);
+	add(port, "evictions", d->port[place].evictions);
+	add(port, "kept_out", ports_out(d, place));
 	port_stats_add(port, &stats);
 	json_object_object_add(port, "queues", see_queues(&see, place));
 	return port;
@@ -71,6 +108,7 @@ int report_write(const struct daemon *d, const char *file)
 	snprintf(temporary, sizeof(temporary), "%s.new", file);
 	json_object_object_add(root, "export", json_object_new_string(d->config.export_name));
 	add(root, "lost_events", d->lost_events);
+	add(root, "failures", d->failures);
 	for (uint32_t place = 1; place <= d->config.port_count; place++)
 		json_object_array_add(ports, port_report(d, place));
 	json_object_object_add(root, "ports", ports);
@@ -104,7 +142,9 @@ static void show_port(FILE *to, json_object *port)
 
 	fprintf(to, "%-16s %-4s %12llu %12llu %12llu ",
 		json_object_get_string(json_object_object_get(port, "name")),
-		json_object_get_boolean(json_object_object_get(port, "link")) ? "up" : "down",
+		number(port, "kept_out")				      ? "out" :
+		json_object_get_boolean(json_object_object_get(port, "link")) ? "up" :
+										"down",
 		(unsigned long long)number(port, "sent"),
 		(unsigned long long)number(port, "received"),
 		(unsigned long long)number(port, "missed"));

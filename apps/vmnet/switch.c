@@ -124,18 +124,30 @@ static long guest_op(long op, long a1)
 
 /* ----------------------------------------------------------------------------- the manager */
 
+/* The manager was stopped while it attached: nothing is known of that port but that it has to be
+ * detached before anything else. */
+static void undo_opening(struct vmnet_port *port)
+{
+	if (!port->opening)
+		return;
+	__atomic_store_n(&port->attached, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&port->leaving, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&port->opening, 0, __ATOMIC_SEQ_CST);
+}
+
 /*
  * What was begun is finished at a later look, whatever is said of the port meanwhile: its guest may
  * be in a call, or other guests in calls that send to it.
  */
 static long detach(struct vmnet_port *port, uint32_t number)
 {
+	undo_opening(port);
 	if (!port->attached)
 		return 0;
 	__atomic_store_n(&port->leaving, 1, __ATOMIC_SEQ_CST);
 	if (rvs_port_detach(the_switch(), number) == -RVS_BUSY)
 		return -RVS_BUSY;
-	port->attached = 0;
+	__atomic_store_n(&port->attached, 0, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&port->leaving, 0, __ATOMIC_RELEASE);
 	return 0;
 }
@@ -146,13 +158,17 @@ static long attach(struct vmnet_port *port, uint32_t number, uint32_t epoch)
 
 	if (port->refused && port->epoch == epoch)
 		return VMNET_DOWN;
+	__atomic_store_n(&port->opening, 1, __ATOMIC_SEQ_CST);
 	reason = -rvs_port_attach(the_switch(), number, region_of(number), port->donated,
 				  &port->policy);
+	if (reason != RVIF_NOT_UP) {
+		port->epoch = epoch;
+		port->refused = reason != 0;
+		port->attached = !reason;
+	}
+	__atomic_store_n(&port->opening, 0, __ATOMIC_SEQ_CST);
 	if (reason == RVIF_NOT_UP)
 		return VMNET_DOWN;
-	port->epoch = epoch;
-	port->refused = reason != 0;
-	port->attached = !reason;
 	return reason ? VMNET_REFUSED + (reason << 8) : VMNET_WENT_UP;
 }
 
@@ -166,9 +182,11 @@ static long look(struct vmnet_port *port, uint32_t number)
 	/* before anything of the port is read */
 	__atomic_store_n(&port->asked, 0, __ATOMIC_SEQ_CST);
 	joined = __atomic_load_n(&port->joined, __ATOMIC_ACQUIRE);
+	undo_opening(port);
 	if (!port->serving) {
 		if (!joined || !port->enabled || detach(port, number))
 			return VMNET_DOWN;
+		rvs_port_forget(the_switch(), number);
 		port->refused = 0;
 		__atomic_store_n(&port->serving, joined, __ATOMIC_RELEASE);
 	}
@@ -183,23 +201,38 @@ static long look(struct vmnet_port *port, uint32_t number)
 	return up ? attach(port, number, epoch) : VMNET_DOWN;
 }
 
-/* No vCPU of that attachment is inside any more, and no vNIC is served until the next look. */
+/* A call that was stopped. Returns how many receive queues it held: these are other ports', while
+ * its transmit queue is its own. */
+static long release(uint32_t sender)
+{
+	const long held = rvs_sender_holds(the_switch(), sender);
+
+	rvs_sender_gone(the_switch(), sender);
+	return held;
+}
+
+/* No vCPU of that attachment is inside any more, and no vNIC is served until the next look. Serving
+ * ends last: until then this can be done again. */
 static long gone(struct vmnet_port *port, uint32_t number, uint64_t attachment)
 {
-	uint64_t was = attachment;
+	uint64_t was = __atomic_load_n(&port->joined, __ATOMIC_ACQUIRE);
 	uint32_t vcpu;
+	long held = 0;
 
-	/* another one may have joined already */
-	__atomic_compare_exchange_n(&port->joined, &was, 0, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
-	if (port->serving != attachment)
+	/* a later one may join already */
+	if (was <= attachment)
+		__atomic_compare_exchange_n(&port->joined, &was, 0, 0, __ATOMIC_ACQ_REL,
+					    __ATOMIC_RELAXED);
+	if (!port->serving || port->serving > attachment)
 		return 0;
-	__atomic_store_n(&port->serving, 0, __ATOMIC_RELEASE);
 	for (vcpu = 0; vcpu < VMNET_VCPUS; vcpu++) {
 		if (port->sender[vcpu].inside)
-			rvs_sender_gone(the_switch(), sender_number(number, vcpu));
-		port->sender[vcpu].inside = 0;
+			held += release(sender_number(number, vcpu));
+		__atomic_store_n(&port->sender[vcpu].inside, 0, __ATOMIC_RELEASE);
 	}
-	return detach(port, number);
+	__atomic_store_n(&port->serving, 0, __ATOMIC_RELEASE);
+	detach(port, number);
+	return held;
 }
 
 /* Only if it is that call which is still inside: later ones have seen more aborts. */
@@ -214,7 +247,7 @@ static long aborted(struct vmnet_port *port, uint32_t number, uint32_t vcpu, uin
 	sender = &port->sender[vcpu];
 	if (!__atomic_load_n(&sender->inside, __ATOMIC_ACQUIRE) || sender->aborts >= aborts)
 		return 0;
-	held = rvs_sender_gone(the_switch(), sender_number(number, vcpu));
+	held = release(sender_number(number, vcpu));
 	__atomic_store_n(&sender->inside, 0, __ATOMIC_RELEASE);
 	return held;
 }

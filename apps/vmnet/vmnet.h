@@ -18,16 +18,17 @@
 #define VMNET_VCPUS	    32u /* of a guest, that may call */
 #define VMNET_BUDGET	    64u
 
-/* What the manager may call, by the first argument; a guest's are in <rvif/elisa.h>. */
+/* What the manager may call, by the first argument; a guest's are in <rvif/elisa.h>. A call that
+ * was stopped, at any instruction, can be made again. */
 enum vmnet_manager_op {
 	/* Attach port a1 if its vNIC wants it, detach it if not. Returns enum
 	 * vmnet_link. */
 	VMNET_LOOK = VMNET_OPS_OF_GUESTS,
-	/* Attachment a2, which had port a1, is gone. 0, or -RVS_BUSY: the
-	 * next look does the rest. */
+	/* Attachment a2, which had port a1, is gone, as are all before it. The next look does what
+	 * cannot be done yet. How many receive queues of others its calls still held. */
 	VMNET_GONE,
-	/* A call of vCPU a2 of attachment a4, which has port a1, was
-	 * aborted, its a3rd one. How many queues it held. */
+	/* A call of vCPU a2 of attachment a4, which has port a1, was aborted, its a3rd one. How
+	 * many receive queues of others it held. */
 	VMNET_ABORTED,
 	/* Rings all that may sleep, after calls were aborted or attachments went: they may have
 	 * given frames and not have come to ring. Returns 0. */
@@ -64,6 +65,7 @@ struct vmnet_port {
 	uint32_t epoch; /* of the driver, when it was attached or refused */
 	uint32_t refused;
 	uint32_t leaving; /* it is being detached: no call of its guest begins */
+	uint32_t opening; /* it is being attached, or the call that did so was stopped */
 	/* by the manager's process */
 	uint32_t enabled;
 	struct rvs_policy policy;

@@ -228,6 +228,24 @@ def test_files_that_are_none(directory):
         switch.end()
 
 
+def test_log_has_a_limit(directory):
+    """An owner that changes its file all the time does not fill the log; what is left out is counted."""
+    path = directory + "/a.vnic"
+    with Program(directory, FWD, "--quiet", path) as fwd:
+        for size in range(300):
+            with open(path + ".new", "wb") as file:
+                file.truncate(size % 2 * (1 << 41))
+            os.rename(path + ".new", path)
+            time.sleep(0.004)
+        eventually(lambda: "messages were left out" in fwd.said())
+        time.sleep(1.5)
+        fwd.end()
+        lines = fwd.said().splitlines()
+        left_out = sum(int(line.split()[2]) for line in lines if line.endswith("messages were left out"))
+        assert 20 <= len(lines) < 100 and left_out > 20, (len(lines), left_out)
+        assert all(path in line for line in lines), lines
+
+
 def mode_of(path):
     found = os.stat(path)
     return stat.S_IMODE(found.st_mode), found.st_gid

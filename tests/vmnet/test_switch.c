@@ -9,9 +9,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <elisa/function.h>
 #include "internal.h"
 #include "vmnet.h"
@@ -293,6 +298,61 @@ static void the_next_one_waits_for_the_end_of_the_last(void **unused)
 	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_DOWN);
 }
 
+/* The end of the last one is heard of late, or never: the next VM has nothing of it, neither
+ * address nor counters nor what its stopped calls held, and it has nothing of the next one's. */
+static void nothing_passes_to_the_next_one(void **unused)
+{
+	struct rvs_port_info info;
+	struct rvs_entry entries[4];
+	struct rvs_stats stats;
+	uint64_t position = 0;
+	struct nic a, b, c;
+
+	(void)unused;
+	state->port[1].policy.flags = RVS_KICK;
+	state->port[1].policy.max_learned = 4;
+	bring_up(&a, 1);
+	bring_up(&b, 2);
+	post(&a, 2, 1);
+	post(&a, 2, 9); /* learned */
+	assert_int_equal(forward(1, 11, 0), 0);
+	rvs_port_info(rvs, 1, &info);
+	assert_int_equal(info.learned, 1);
+	state->port[1].sender[3].inside = 1;
+	state->port[1].sender[3].aborts = 7;
+	rvs_rxq_at(rvs, 2 * sizes.queues)->lock = 1 * VMNET_VCPUS + 3 + 1;
+
+	/* the next one has the place, and its vNIC another address */
+	make_nic(&c, 1);
+	rvif_header(&c.vnic)->config.mac[5] = 7;
+	rvif_store(&rvif_header(&c.vnic)->driver.state, RVIF_DRIVER_DOWN);
+	as(1, 77, 3);
+	assert_int_equal(entry_function(VMNET_JOIN, 0, 0, 0, 0, 0), 0);
+	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_DOWN);
+	assert_int_equal(manager(VMNET_GONE, 1, 11, 0, 0), 1);
+	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_DOWN);
+	rvs_port_stats(rvs, 1, &stats);
+	assert_int_equal(stats.frames, 0);
+	assert_int_equal(stats.delivered, 0);
+	rvs_port_info(rvs, 1, &info);
+	assert_int_equal(info.learned, 0);
+	assert_false(rvif_mac_is_station(info.mac));
+	assert_int_equal(rvs_table_dump(rvs, &position, entries, 4), 1); /* the second port's */
+	assert_int_equal(entries[0].port, 2);
+
+	rvif_start(&c.vnic);
+	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_WENT_UP);
+	post(&c, 2, 7);
+	assert_int_equal(forward(1, 77, 3), 0);
+	assert_int_equal(rvif_ring_completed(&b.rx), 3);
+	/* what comes late of the last one is of none */
+	state->port[1].sender[3].inside = 1;
+	assert_int_equal(manager(VMNET_ABORTED, 1, 3, 8, 11), 0);
+	assert_int_equal(manager(VMNET_GONE, 1, 11, 0, 0), 0);
+	assert_int_equal(state->port[1].sender[3].inside, 1);
+	assert_int_equal(state->port[1].serving, 77);
+}
+
 static void up_and_down_as_the_driver_says(void **unused)
 {
 	struct nic a;
@@ -338,6 +398,35 @@ static void a_call_that_stopped_is_cleaned_up_once(void **unused)
 	assert_int_equal(forward(1, 11, 3), 0);
 	/* a vCPU that there is no room for */
 	assert_int_equal(forward(1, 11, VMNET_VCPUS), -VMNET_TOO_MANY_VCPUS);
+}
+
+/* Of what a stopped call held, only others' queues are told, and of its own port: the receiver has
+ * nothing to do with it. */
+static void what_a_stopped_call_took_from_others(void **unused)
+{
+	struct rvs_txq *own_queue = rvs_txq_at(rvs, 1 * sizes.queues);
+	struct rvs_rxq *others = rvs_rxq_at(rvs, 2 * sizes.queues);
+	const uint32_t lock = 1 * VMNET_VCPUS + 3 + 1;
+	struct nic a, b;
+
+	(void)unused;
+	bring_up(&a, 1);
+	bring_up(&b, 2);
+	state->port[1].sender[3].inside = 1;
+	own_queue->lock = lock;
+	assert_int_equal(manager(VMNET_ABORTED, 1, 3, 1, 11), 0);
+	assert_int_equal(own_queue->lock, 0);
+	state->port[1].sender[3].inside = 1;
+	own_queue->lock = others->lock = lock;
+	assert_int_equal(manager(VMNET_ABORTED, 2, 3, 1, 12), 0);
+	assert_int_equal(manager(VMNET_GONE, 2, 12, 0, 0), 0);
+	assert_int_equal(others->lock, lock);
+	assert_int_equal(manager(VMNET_ABORTED, 1, 3, 1, 11), 1);
+	assert_int_equal(others->lock, 0);
+	state->port[1].sender[3].inside = 1;
+	own_queue->lock = others->lock = lock;
+	assert_int_equal(manager(VMNET_GONE, 1, 11, 0, 0), 1);
+	assert_int_equal(others->lock, 0);
 }
 
 /* Sleepers are rung once, the manager when somebody joins or changes, all
@@ -396,6 +485,179 @@ static void static_addresses(void **unused)
 	assert_int_equal(manager(VMNET_AGE, 0, 0, 0, 0), 0);
 }
 
+/*
+ * The manager's calls, stopped after an instruction, by the CPU's trap flag. At a part of them a
+ * child goes on as if the call had ended there, and says by its exit status whether all is well.
+ */
+static struct {
+	uint32_t instructions, children, failures;
+	uint32_t all; /* 0: they are being counted */
+	long op;
+	bool (*goes_on)(long op);
+} stopped;
+
+/* All is at the beginning and the end: between them are loops over all VLANs. */
+static bool is_of_interest(uint32_t n)
+{
+	const uint32_t left = stopped.all - n;
+
+	return stopped.all &&
+	       ((n < 240 && n % 16 == 0) || (left < 480 && left % 12 == 0) || n % 9973 == 0);
+}
+
+static void at_instruction(int signal)
+{
+	int status;
+	pid_t child;
+
+	(void)signal;
+	if (!is_of_interest(++stopped.instructions))
+		return;
+	stopped.children++;
+	child = fork();
+	if (!child)
+		_exit(!stopped.goes_on(stopped.op));
+	if (child < 0 || waitpid(child, &status, 0) != child || status) {
+		stopped.failures++;
+		print_message("operation %ld, stopped after %u instructions\n", stopped.op,
+			      stopped.instructions);
+	}
+}
+
+static long step(long op, long a1, long a2)
+{
+	const struct sigaction trap = {.sa_handler = at_instruction};
+	long value;
+
+	stopped.instructions = stopped.children = stopped.failures = 0;
+	sigaction(SIGTRAP, &trap, NULL);
+	as(VMNET_MANAGER, 1, 0);
+	__asm__ volatile("pushfq\n\torl $0x100, (%%rsp)\n\tpopfq" : : : "memory", "cc");
+	value = entry_function(op, a1, a2, 0, 0, 0);
+	__asm__ volatile("pushfq\n\tandl $~0x100, (%%rsp)\n\tpopfq" : : : "memory", "cc");
+	signal(SIGTRAP, SIG_DFL);
+	return value;
+}
+
+/* How many instructions it has; a child makes the call. */
+static uint32_t count_steps(long op, long a1, long a2)
+{
+	uint32_t *count = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+			       0),
+		 all;
+	pid_t child;
+
+	assert_ptr_not_equal(count, MAP_FAILED);
+	stopped.all = 0;
+	child = fork();
+	if (!child) {
+		step(op, a1, a2);
+		*count = stopped.instructions;
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+	all = *count;
+	munmap(count, 4096);
+	return all;
+}
+
+static long step_manager(long op, long a1, long a2, bool (*goes_on)(long op))
+{
+	const uint32_t all = count_steps(op, a1, a2);
+	long value;
+
+	assert_true(all > 100);
+	stopped.all = all;
+	stopped.op = op;
+	stopped.goes_on = goes_on;
+	value = step(op, a1, a2);
+	print_message("%u instructions, stopped after %u of them\n", stopped.instructions,
+		      stopped.children);
+	assert_true(stopped.children > 20);
+	assert_int_equal(stopped.failures, 0);
+	return value;
+}
+
+static struct nic one, two;
+
+static bool looks_until(uint32_t place, long link)
+{
+	for (int i = 0; i < 4; i++)
+		if (manager(VMNET_LOOK, place, 0, 0, 0) == link)
+			return true;
+	return false;
+}
+
+/* As good as a port of which no call was stopped: frames go, and its address is its own until it
+ * goes. */
+static bool is_as_new(uint32_t attachment)
+{
+	const uint32_t before = rvif_ring_completed(&two.rx);
+	struct nic three;
+	uint32_t seen;
+
+	if (!looks_until(1, VMNET_UP))
+		return false;
+	post(&one, 2, 1);
+	if (forward(1, attachment, 0) || rvif_ring_completed(&two.rx) != before + 1)
+		return false;
+	make_nic(&three, 3);
+	rvif_header(&three.vnic)->config.mac[5] = 1;
+	as(3, 13, 0);
+	if (entry_function(VMNET_JOIN, 0, 0, 0, 0, 0) ||
+	    manager(VMNET_LOOK, 3, 0, 0, 0) != VMNET_REFUSED + (RVIF_MAC_IN_USE << 8))
+		return false;
+	rvif_store(&rvif_header(&one.vnic)->driver.state, RVIF_DRIVER_DOWN);
+	seen = !looks_until(1, VMNET_DOWN) || rvif_attached(&one.vnic) != 0;
+	rvif_start(&three.vnic);
+	return !seen && looks_until(3, VMNET_UP);
+}
+
+static bool goes_on_with_the_same(long op)
+{
+	manager(op, 1, 0, 0, 0);
+	return is_as_new(11);
+}
+
+/* Another VM has the place. */
+static bool goes_on_with_another(long op)
+{
+	manager(op, 1, 11, 0, 0);
+	make_nic(&one, 1);
+	as(1, 77, 0);
+	if (entry_function(VMNET_JOIN, 0, 0, 0, 0, 0))
+		return false;
+	return state->port[1].sender[3].inside == 0 && is_as_new(77);
+}
+
+static bool goes_on_when_it_is_down(long op)
+{
+	manager(op, 1, 0, 0, 0);
+	if (!looks_until(1, VMNET_DOWN) || rvif_attached(&one.vnic) != 0)
+		return false;
+	rvif_start(&one.vnic);
+	return is_as_new(11);
+}
+
+static void the_manager_is_stopped_anywhere(void **unused)
+{
+	(void)unused;
+	bring_up(&two, 2);
+	make_nic(&one, 1);
+	as(1, 11, 0);
+	assert_int_equal(entry_function(VMNET_JOIN, 0, 0, 0, 0, 0), 0);
+	assert_int_equal(step_manager(VMNET_LOOK, 1, 0, goes_on_with_the_same), VMNET_WENT_UP);
+	rvif_store(&rvif_header(&one.vnic)->driver.state, RVIF_DRIVER_DOWN);
+	assert_int_equal(step_manager(VMNET_LOOK, 1, 0, goes_on_when_it_is_down), VMNET_WENT_DOWN);
+	rvif_start(&one.vnic);
+	assert_true(looks_until(1, VMNET_UP));
+	/* a call of its guest was stopped with two queues */
+	state->port[1].sender[3].inside = 1;
+	rvs_txq_at(rvs, 1 * sizes.queues)->lock = 1 * VMNET_VCPUS + 3 + 1;
+	rvs_rxq_at(rvs, 2 * sizes.queues)->lock = 1 * VMNET_VCPUS + 3 + 1;
+	assert_int_equal(step_manager(VMNET_GONE, 1, 11, goes_on_with_another), 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, end)
 
 int main(void)
@@ -405,9 +667,12 @@ int main(void)
 		TEST(guests_manage_nothing),
 		TEST(nothing_is_served_that_was_not_donated),
 		TEST(the_next_one_waits_for_the_end_of_the_last),
+		TEST(nothing_passes_to_the_next_one),
 		TEST(up_and_down_as_the_driver_says),
 		TEST(a_call_that_stopped_is_cleaned_up_once),
 		TEST(a_port_that_is_busy_goes_down_later),
+		TEST(what_a_stopped_call_took_from_others),
+		TEST(the_manager_is_stopped_anywhere),
 		TEST(who_is_rung),
 		TEST(static_addresses),
 	};
