@@ -624,13 +624,12 @@ int main(int argc, char **argv)
 		policy.features &= ~(RVIF_F_CSUM | RVIF_F_TSO4 | RVIF_F_TSO6);
 	for (; first < argc; first++) {
 		struct port *port = &ports[port_count++];
-		const char *wrong;
 
 		port->policy = policy;
 		port->path = argv[first];
-		wrong = port_settings(argv[first], &port->policy);
-		if (wrong)
-			return options_wrong(&program, "'%s' is no setting of a port", wrong);
+		status = port_settings(&program, argv[first], &port->policy);
+		if (status)
+			return status;
 	}
 	if (make_switch((uint32_t)options.max_age)) {
 		fputs("rvs-fwd: no memory for the switch\n", stderr);
