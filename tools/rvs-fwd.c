@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <rvif/driver.h>
+#include "clock.h"
 #include "options.h"
 #include "output.h"
 #include "port_stats.h"
@@ -80,14 +81,6 @@ static uint8_t *volatile fault_at;
 static void say(const struct port *port, const char *what)
 {
 	output_print(STDERR_FILENO, "rvs-fwd: %s: %s\n", port->path, what);
-}
-
-static double monotonic(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 static void on_stop(int signal)
