@@ -4,7 +4,7 @@
  * copy is checked and used. After a port was detached nothing may touch its vNIC any more.
  */
 #include "internal.h"
-#include "copy.h"
+#include "words.h"
 
 static uint64_t up(uint64_t n)
 {
@@ -79,7 +79,7 @@ int rvs_init(void *memory, uint64_t size, const struct rvs_config *config)
 static void copy_config(struct rvif_config *to, const struct rvif_config *from)
 {
 	for (size_t at = 0; at < sizeof(*to); at += 8)
-		rvs_put((uint8_t *)to + at, rvs_get_once((const uint8_t *)from + at));
+		elisa_copy_put((uint8_t *)to + at, rvs_get_once((const uint8_t *)from + at));
 }
 
 /* A queue as it was left: the switch may have been started anew. */
