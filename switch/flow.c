@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A number that is the same for all frames of a flow, to choose a receive queue. It reads the frame's
- * first part only, within its bounds; a sender that changes it meanwhile gets another queue.
+ * A number that is the same for all frames of a flow, to choose a receive queue. It reads the
+ * frame's first part only, within its bounds; a sender that changes it meanwhile gets another
+ * queue.
  */
 #include "internal.h"
 #include "words.h"

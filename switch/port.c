@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The switch's memory, and ports that come and go. A vNIC's configuration is copied once and only the
- * copy is checked and used. After a port was detached nothing may touch its vNIC any more.
+ * The switch's memory, and ports that come and go. A vNIC's configuration is copied once and only
+ * the copy is checked and used. After a port was detached nothing may touch its vNIC any more.
  */
 #include "internal.h"
 #include "words.h"
@@ -254,7 +254,8 @@ int rvs_port_attach(struct rvs *rvs, uint32_t number, void *region, uint64_t siz
 		return -RVIF_NO_PORT;
 	port = rvs_port_at(rvs, number);
 	epoch = rvif_load_acquire(&header->driver.epoch);
-	/* From here on a driver that goes down waits for us. One that went down before has the region for itself. */
+	/* From here on a driver that goes down waits for us. One that went down before has the
+	 * region for itself. */
 	rvif_store(&header->sw.state, RVIF_SWITCH_ATTACHING);
 	rvif_full_barrier();
 	if (rvif_load(&header->driver.state) != RVIF_DRIVER_UP ||

@@ -75,8 +75,8 @@ static const struct program_option *find(const char *name)
 	return NULL;
 }
 
-/* Of an argument whose last comma this is. 0: the setting was taken, and cut off; 1: it is none, and
- * the argument is as it was; else as options_wrong(). */
+/* Of an argument whose last comma this is. 0: the setting was taken, and cut off; 1: it is none,
+ * and the argument is as it was; else as options_wrong(). */
 static int take_setting(const struct program *program, char *argument, char *comma,
 			struct rvs_policy *policy)
 {
