@@ -342,18 +342,14 @@ static struct json_object *port_as_json(const struct port *port, const struct rv
 	const struct see see = see_all();
 	struct json_object *object = json_object_new_object();
 	struct rvs_port_info info;
-	char mac[MAC_TEXT_SIZE], trunk[4096];
+	char mac[MAC_TEXT_SIZE];
 
 	rvs_port_info(rvs, (uint32_t)(port - ports), &info);
 	mac_text(info.mac, mac);
 	json_object_object_add(object, "vnic", utf8_json(port->path));
 	json_object_object_add(object, "attached", json_object_new_boolean(port->attached));
 	json_object_object_add(object, "mac", json_object_new_string(mac));
-	if (port->policy.vlan)
-		json_object_object_add(object, "vlan", json_object_new_uint64(port->policy.vlan));
-	vlans_print(port->policy.trunk, trunk, sizeof(trunk));
-	if (*trunk)
-		json_object_object_add(object, "trunk", json_object_new_string(trunk));
+	port_stats_add_vlans(object, &port->policy);
 	json_object_object_add(object, "learned", json_object_new_uint64(info.learned));
 	port_stats_add(object, stats);
 	json_object_object_add(object, "queues", see_queues(&see, (uint32_t)(port - ports)));

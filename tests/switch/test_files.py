@@ -113,10 +113,12 @@ def test_wrong_settings(directory):
 def test_what_is_seen(directory):
     """Queues, the table and OpenMetrics, which Prometheus' own parser would take: names, labels, numbers, an end."""
     a, b, metrics = directory + '/a"\\b.vnic', directory + "/b.vnic", directory + "/metrics"
-    with Program(directory, FWD, "--json", "--interval", "0", "--metrics", metrics, a + ",vlan=10", b + ",vlan=10") as fwd:
+    with Program(directory, FWD, "--json", "--interval", "0", "--metrics", metrics, a + ",vlan=10,trunk=30-32+20",
+                 b + ",vlan=10") as fwd:
         assert exchange(directory, a, b)[0] > 0
         report = json.loads(fwd.end())
-    sender = report["ports"][0]
+    sender, receiver = report["ports"]
+    assert (sender["vlan"], sender["trunk"], receiver["vlan"]) == (10, "20,30-32", 10) and "trunk" not in receiver, report
     # its driver has gone: counters stay, queues and addresses do not
     assert sender["sent"] == 1000 and sender["queues"] == [] and report["table"] == [], report
     with open(metrics, encoding="utf-8") as file:
