@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The port as DPDK sees it: probe, configure, start, stop, close, remove, in any order that an application may
- * call. A port that is closed or removed while it runs is stopped first; nothing of it stays behind.
+ * The port as DPDK sees it: probe, configure, start, stop, close, remove, in any order that an
+ * application may call. A port that is closed or removed while it runs is stopped first; nothing of
+ * it stays behind.
  */
 #include "net_rvif.h"
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Link state: up while the switch is attached to what this driver started and says so. The switch has no
- * way to interrupt an application, so a timer looks ten times a second if the application wants events, or if the
- * switch may have gone for good: then it goes to the successor, while the queues are in use.
+ * Link state: up while the switch is attached to what this driver started and says so. The switch
+ * has no way to interrupt an application, so a timer looks ten times a second if the application
+ * wants events, or if the switch may have gone for good: then it goes to the successor, while the
+ * queues are in use.
  */
 #include "net_rvif.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * net_rvif, the DPDK driver of an rvif vNIC: what its files share. The region is shared with a switch that
- * need not be trusted: nothing that is read from it may become an address, a length or an index before
- * it was checked, and each word is read once.
+ * net_rvif, the DPDK driver of an rvif vNIC: what its files share. The region is shared with a
+ * switch that need not be trusted: nothing that is read from it may become an address, a length or
+ * an index before it was checked, and each word is read once.
  */
 #ifndef NET_RVIF_H
 #define NET_RVIF_H
@@ -89,8 +89,9 @@ struct net_rvif_rxq {
 };
 
 /*
- * Frames lie one behind the other in an area that is used as a ring of bytes, each at a cache line of
- * its own; it begins anew whenever nothing is in flight, so that few lines and pages stay in use.
+ * Frames lie one behind the other in an area that is used as a ring of bytes, each at a cache line
+ * of its own; it begins anew whenever nothing is in flight, so that few lines and pages stay in
+ * use.
  */
 struct net_rvif_txq {
 	struct rvif_ring ring;
@@ -217,11 +218,12 @@ uint16_t net_rvif_tx_avx2(void *queue, struct rte_mbuf **frames, uint16_t count)
 /* rx_slow.c, tx_slow.c: everything but single frames that fit one buffer. */
 
 /* Takes one frame that begins at ring.reaped, of at most available descriptors. first: an mbuf,
- * used or left. Returns the frame (then the mbuf is used) or NULL; *used: descriptors that are done with,
- * 0 if there are no mbufs. */
+ * used or left. Returns the frame (then the mbuf is used) or NULL; *used: descriptors that are done
+ * with, 0 if there are no mbufs. */
 struct rte_mbuf *net_rvif_rx_slow(struct net_rvif_rxq *queue, struct rte_mbuf *first,
 				  uint32_t available, uint32_t *used);
-/* Posts a frame of any kind: 1 posted, 0 no room now, -1 counted as lost. The mbuf stays the caller's. */
+/* Posts a frame of any kind: 1 posted, 0 no room now, -1 counted as lost. The mbuf stays the
+ * caller's. */
 int net_rvif_tx_slow(struct net_rvif_txq *queue, struct rte_mbuf *frame);
 void net_rvif_kick(struct net_rvif_txq *queue);
 uint16_t net_rvif_tx_prepare(void *queue, struct rte_mbuf **frames, uint16_t count);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Receive and transmit queues as the application sets them up: sizes, pool, offloads. They get their place
- * in the region when the port starts, so nothing here touches shared memory.
+ * Receive and transmit queues as the application sets them up: sizes, pool, offloads. They get
+ * their place in the region when the port starts, so nothing here touches shared memory.
  */
 #include "net_rvif.h"
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The memory that is shared with the switch: how large, what lies where, up and down. Buffers are laid out by
- * this side alone. While a switch may still write to a region, it must not be used for another layout.
+ * The memory that is shared with the switch: how large, what lies where, up and down. Buffers are
+ * laid out by this side alone. While a switch may still write to a region, it must not be used for
+ * another layout.
  */
 #include "net_rvif.h"
 
@@ -12,8 +13,8 @@
 #define STOP_TIMEOUT_US 500000
 
 /*
- * Bytes from one buffer to the next: an odd number of cache lines, or the first lines of all buffers, the
- * only ones that short frames touch, would fall into a few sets of the cache.
+ * Bytes from one buffer to the next: an odd number of cache lines, or the first lines of all
+ * buffers, the only ones that short frames touch, would fall into a few sets of the cache.
  */
 static uint32_t stride(uint32_t size)
 {

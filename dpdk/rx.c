@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The receive burst: frames of one descriptor that fit an mbuf, copied out of the region; all others go
- * to rx_slow.c. One load of the switch's index and at most one store of ours for each burst. Built twice, with
- * BURST naming the result.
+ * The receive burst: frames of one descriptor that fit an mbuf, copied out of the region; all
+ * others go to rx_slow.c. One load of the switch's index and at most one store of ours for each
+ * burst. Built twice, with BURST naming the result.
  */
 #include "copy.h"
 #include "net_rvif.h"

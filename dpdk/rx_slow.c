@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Receiving what is not one short frame in one descriptor: chains, frames larger than an mbuf, offload
- * flags, and whatever a switch that is broken or hostile may have written. A bad frame is counted
- * and its buffers go back; it must never be delivered in part.
+ * Receiving what is not one short frame in one descriptor: chains, frames larger than an mbuf,
+ * offload flags, and whatever a switch that is broken or hostile may have written. A bad frame is
+ * counted and its buffers go back; it must never be delivered in part.
  */
 #include "copy.h"
 #include "net_rvif.h"

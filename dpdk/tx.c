@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The transmit burst: frames of one segment are copied into the region, all others go to tx_slow.c;
- * one store of our index for each burst, and a kick if the switch asked for kicks. Built twice, with
- * BURST naming the result.
+ * one store of our index for each burst, and a kick if the switch asked for kicks. Built twice,
+ * with BURST naming the result.
  */
 #include "copy.h"
 #include "net_rvif.h"
 
 /*
- * Takes back the room of what the switch completed. Its line is not read for every burst, because it is in another
- * CPU's cache, or has just been written here; but often enough that what is in use stays in the
- * first-level cache. Until the switch is there it is, for it may want to be kicked.
+ * Takes back the room of what the switch completed. Its line is not read for every burst, because
+ * it is in another CPU's cache, or has just been written here; but often enough that what is in use
+ * stays in the first-level cache. Until the switch is there it is, for it may want to be kicked.
  */
 static void reclaim(struct net_rvif_txq *queue)
 {

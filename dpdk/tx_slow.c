@@ -126,7 +126,7 @@ static uint16_t fold(uint32_t sum)
 	return (uint16_t)(sum + (sum >> 16));
 }
 
-/* The sum over the frame from csum_start on; the field holds the pseudo header's, as DPDK wants it. */
+/* The sum over the frame from csum_start on; the field holds the pseudo header's, as in DPDK. */
 static uint16_t checksum(const struct rte_mbuf *m, const struct wish *wish)
 {
 	uint16_t sum = 0;
@@ -164,7 +164,8 @@ static void gather(uint8_t *to, const struct rte_mbuf *m)
 		net_rvif_copy(to, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);
 }
 
-/* Do the segments hold what the frame says? Other than a driver's loop, an application may be wrong. */
+/* Do the segments hold what the frame says? Other than a driver's loop, an application may be
+ * wrong. */
 static bool consistent(const struct rte_mbuf *m)
 {
 	uint64_t total = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Whatever is not on the list is bad, not a trap: that a decoder calls it invalid would prove nothing about a
- * newer CPU.
+ * Whatever is not on the list is bad, not a trap: that a decoder calls it invalid would prove
+ * nothing about a newer CPU.
  */
 #include <string.h>
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A decoder that knows a short list of instructions that touch registers only, the list stores and RSP accesses
- * of the gate, and the opcodes that have been undefined in 64-bit mode since its invention.
+ * A decoder that knows a short list of instructions that touch registers only, the list stores and
+ * RSP accesses of the gate, and the opcodes that have been undefined in 64-bit mode since its
+ * invention.
  */
 #ifndef ELISA_GATE_DECODE_H
 #define ELISA_GATE_DECODE_H
@@ -44,8 +45,8 @@ static inline struct value constant(__u32 bits)
 }
 
 /*
- * The instruction at this offset of a page, with these registers before it; false if it is on no list, or does
- * not end on the page.
+ * The instruction at this offset of a page, with these registers before it; false if it is on no
+ * list, or does not end on the page.
  */
 bool gate_decode(const __u8 *page, unsigned int offset, bool mode64, struct value eax,
 		 struct value ecx, struct insn *insn);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Admission of what is not the common case; see admit.h. */
 #include "admit.h"
-#include "copy.h"
+#include "words.h"
 
 /* Is it a tag's type, of any kind (88-A8, 91-00)? */
 static int is_tag(uint32_t type)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The Internet checksum that a sender left out, for a receiver that wants it filled in. It works on the
- * receiver's copy, in its buffers; start and offset were checked against the frame's length.
+ * The Internet checksum that a sender left out, for a receiver that wants it filled in. It works on
+ * the receiver's copy, in its buffers; start and offset were checked against the frame's length.
  */
 #include "internal.h"
 

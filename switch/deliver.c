@@ -105,7 +105,7 @@ static void copy_parts(const struct rvs_frame *frame, uint32_t first, const stru
 
 		if (n > have)
 			n = have;
-		rvs_copy(buffer->data + filled, from, n);
+		elisa_copy(buffer->data + filled, from, n);
 		from += n;
 		have -= n;
 		filled += n;
@@ -255,7 +255,7 @@ static inline __attribute__((always_inline)) void give_all(struct rvs_sender *s,
 
 				if (soon <= last)
 					__builtin_prefetch(region + soon, 1);
-				rvs_copy(to, frame->data, frame->total);
+				elisa_copy(to, frame->data, frame->total);
 				rvs_put_head(to, frame->head_dst, frame->head_rest);
 				rvif_desc_set(&ring[next & mask], offset, (uint16_t)frame->total,
 					      0);

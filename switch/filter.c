@@ -6,7 +6,7 @@
  * does not lie in these bytes, or cannot be told, is dropped.
  */
 #include "internal.h"
-#include "copy.h"
+#include "words.h"
 
 enum {
 	TYPE_IPV4 = 0x0800,
@@ -81,21 +81,21 @@ static struct view take_snapshot(struct rvs_sender *s, uint32_t n)
 					    .first_part = (uint16_t)s->part_count};
 	}
 	have = rvs_min(extra->length, length);
-	rvs_copy(to, frame->data, have);
+	elisa_copy(to, frame->data, have);
 	if (extra->length > have)
 		insert_part(s, extra, frame->data + have, extra->length - have);
 	while (have < length) {
 		const struct rvs_part *part = &s->parts[extra->first_part];
 		const uint32_t more = rvs_min(part->length, length - have);
 
-		rvs_copy(to + have, part->data, more);
+		elisa_copy(to + have, part->data, more);
 		skip_part(s, extra, more);
 		have += more;
 	}
 	frame->data = to;
 	extra->length = (uint16_t)length;
-	rvs_put(to, frame->head_dst | frame->head_rest << 48);
-	rvs_put(to + 6, frame->head_rest);
+	elisa_copy_put(to, frame->head_dst | frame->head_rest << 48);
+	elisa_copy_put(to + 6, frame->head_rest);
 	return (struct view){.data = to, .length = length, .at = RVIF_MIN_FRAME};
 }
 
@@ -103,7 +103,7 @@ static struct view take_snapshot(struct rvs_sender *s, uint32_t n)
 
 static int has_ipv4(const struct rvs_rules *rules, const uint8_t *address)
 {
-	uint32_t word = ((const struct rvs_half *)address)->value;
+	uint32_t word = rvs_get_half(address);
 
 	for (uint32_t i = 0; i < rules->ipv4_count; i++)
 		if (rules->ipv4[i] == word)
@@ -113,7 +113,7 @@ static int has_ipv4(const struct rvs_rules *rules, const uint8_t *address)
 
 static int is_no_ipv4(const uint8_t *address)
 {
-	return !((const struct rvs_half *)address)->value;
+	return !rvs_get_half(address);
 }
 
 /* fe80:: and the address that the port's MAC address makes (RFC 4291, A). */
@@ -126,7 +126,7 @@ static int is_link_local(const struct rvs_port *port, const uint8_t *address)
 	for (uint32_t i = 0; i < 3; i++)
 		if (address[8 + i] != mac[i] || address[13 + i] != mac[3 + i])
 			return 0;
-	return port->mac && rvs_get(address) == 0x80feull && address[11] == 0xff &&
+	return port->mac && elisa_copy_get(address) == 0x80feull && address[11] == 0xff &&
 	       address[12] == 0xfe;
 }
 
@@ -135,15 +135,15 @@ static int has_ipv6(const struct rvs_port *port, const uint8_t *address)
 	const struct rvs_rules *rules = rvs_rules_of(port);
 
 	for (uint32_t i = 0; i < rules->ipv6_count; i++)
-		if (rules->ipv6[i][0] == rvs_get(address) &&
-		    rules->ipv6[i][1] == rvs_get(address + 8))
+		if (rules->ipv6[i][0] == elisa_copy_get(address) &&
+		    rules->ipv6[i][1] == elisa_copy_get(address + 8))
 			return 1;
 	return is_link_local(port, address);
 }
 
 static int is_no_ipv6(const uint8_t *address)
 {
-	return !(rvs_get(address) | rvs_get(address + 8));
+	return !(elisa_copy_get(address) | elisa_copy_get(address + 8));
 }
 
 /* --------------------------------------------------------------------------------- protocols */
@@ -305,9 +305,9 @@ void rvs_filter_set(struct rvs_port *port, const struct rvs_policy *policy)
 	rules->ipv4_count = rvs_min(policy->ipv4_count, RVS_MAX_IPS);
 	rules->ipv6_count = rvs_min(policy->ipv6_count, RVS_MAX_IPS);
 	for (uint32_t i = 0; i < rules->ipv4_count; i++)
-		rules->ipv4[i] = ((const struct rvs_half *)policy->ipv4[i])->value;
+		rules->ipv4[i] = rvs_get_half(policy->ipv4[i]);
 	for (uint32_t i = 0; i < rules->ipv6_count; i++) {
-		rules->ipv6[i][0] = rvs_get(policy->ipv6[i]);
-		rules->ipv6[i][1] = rvs_get(policy->ipv6[i] + 8);
+		rules->ipv6[i][0] = elisa_copy_get(policy->ipv6[i]);
+		rules->ipv6[i][1] = elisa_copy_get(policy->ipv6[i] + 8);
 	}
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A number that is the same for all frames of a flow, to choose a receive queue. It reads the frame's
- * first part only, within its bounds; a sender that changes it meanwhile gets another queue.
+ * A number that is the same for all frames of a flow, to choose a receive queue. It reads the
+ * frame's first part only, within its bounds; a sender that changes it meanwhile gets another
+ * queue.
  */
 #include "internal.h"
-#include "copy.h"
+#include "words.h"
 
 #define TYPE_IPV4 0x0008 /* as loaded from network order */
 #define TYPE_IPV6 0xdd86
@@ -14,11 +15,6 @@
 #define IP_TCP	  6
 #define IP_UDP	  17
 #define IP_SCTP	  132
-
-static uint32_t get32(const uint8_t *at)
-{
-	return ((const struct rvs_half *)at)->value;
-}
 
 static int has_ports(uint8_t protocol)
 {
@@ -36,24 +32,24 @@ static uint64_t hash_ipv4(uint64_t hash, const uint8_t *ip, uint32_t length)
 	uint32_t header = (ip[0] & 0xfu) * 4;
 	uint8_t protocol = ip[9];
 
-	hash = mix(hash, rvs_get(ip + 12)); /* both addresses */
+	hash = mix(hash, elisa_copy_get(ip + 12)); /* both addresses */
 	/* pieces of a packet but the first have no ports, so none counts them */
 	if ((ip[6] & 0x3f) || ip[7] || !has_ports(protocol) || header < 20 || header + 4 > length)
 		return mix(hash, protocol);
-	return mix(hash, (uint64_t)get32(ip + header) << 8 | protocol);
+	return mix(hash, (uint64_t)rvs_get_half(ip + header) << 8 | protocol);
 }
 
 static uint64_t hash_ipv6(uint64_t hash, const uint8_t *ip, uint32_t length)
 {
 	uint8_t protocol = ip[6];
 
-	hash = mix(hash, rvs_get(ip + 8));
-	hash = mix(hash, rvs_get(ip + 16));
-	hash = mix(hash, rvs_get(ip + 24));
-	hash = mix(hash, rvs_get(ip + 32));
+	hash = mix(hash, elisa_copy_get(ip + 8));
+	hash = mix(hash, elisa_copy_get(ip + 16));
+	hash = mix(hash, elisa_copy_get(ip + 24));
+	hash = mix(hash, elisa_copy_get(ip + 32));
 	if (!has_ports(protocol) || length < 44)
 		return mix(hash, protocol);
-	return mix(hash, (uint64_t)get32(ip + 40) << 8 | protocol);
+	return mix(hash, (uint64_t)rvs_get_half(ip + 40) << 8 | protocol);
 }
 
 uint32_t rvs_flow_hash(const struct rvs_frame *frame, uint32_t length)
@@ -65,8 +61,8 @@ uint32_t rvs_flow_hash(const struct rvs_frame *frame, uint32_t length)
 	for (int tags = 0; (type == TYPE_VLAN || type == TYPE_QINQ) && tags < 2; tags++) {
 		if (at + 4 > length)
 			break;
-		hash = mix(hash, get32(frame->data + at) & 0xff0f); /* VLAN id */
-		type = get32(frame->data + at) >> 16;
+		hash = mix(hash, rvs_get_half(frame->data + at) & 0xff0f); /* VLAN id */
+		type = rvs_get_half(frame->data + at) >> 16;
 		at += 4;
 	}
 	if (type == TYPE_IPV4 && at + 20u <= length)

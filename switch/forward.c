@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Forwarding, and cleaning up after a sender that was stopped in it. A sender works under the lock of
- * the queue that it empties; the lock word names it, and that is all it takes to undo it.
+ * Forwarding, and cleaning up after a sender that was stopped in it. A sender works under the lock
+ * of the queue that it empties; the lock word names it, and that is all it takes to undo it.
  */
 #include "run.h"
 
@@ -35,7 +35,8 @@ static void begin(struct rvs_sender *s, struct rvs *rvs, struct rvs_result *resu
 	result->more_wakes = 0;
 }
 
-/* The way for all kinds of frames: take a batch, then deliver it. Returns how many descriptors it had. */
+/* The way for all kinds of frames: take a batch, then deliver it. Returns how many descriptors it
+ * had. */
 static __attribute__((noinline)) uint32_t move_batch(struct rvs_sender *s, uint32_t next,
 						     uint32_t posted, uint32_t limit)
 {

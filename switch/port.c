@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The switch's memory, and ports that come and go. A vNIC's configuration is copied once and only the
- * copy is checked and used. After a port was detached nothing may touch its vNIC any more.
+ * The switch's memory, and ports that come and go. A vNIC's configuration is copied once and only
+ * the copy is checked and used. After a port was detached nothing may touch its vNIC any more.
  */
 #include "internal.h"
-#include "copy.h"
+#include "words.h"
 
 static uint64_t up(uint64_t n)
 {
@@ -79,7 +79,7 @@ int rvs_init(void *memory, uint64_t size, const struct rvs_config *config)
 static void copy_config(struct rvif_config *to, const struct rvif_config *from)
 {
 	for (size_t at = 0; at < sizeof(*to); at += 8)
-		rvs_put((uint8_t *)to + at, rvs_get_once((const uint8_t *)from + at));
+		elisa_copy_put((uint8_t *)to + at, rvs_get_once((const uint8_t *)from + at));
 }
 
 /* A queue as it was left: the switch may have been started anew. */
@@ -256,7 +256,8 @@ int rvs_port_attach(struct rvs *rvs, uint32_t number, void *region, uint64_t siz
 	/* The owner may be stopped anywhere: from here on detaching takes back what was done. */
 	port->region = region;
 	rvif_publish(&port->attached, 1);
-	/* From here on a driver that goes down waits for us. One that went down before has the region for itself. */
+	/* From here on a driver that goes down waits for us. One that went down before has the
+	 * region for itself. */
 	rvif_store(&header->sw.state, RVIF_SWITCH_ATTACHING);
 	rvif_full_barrier();
 	if (rvif_load(&header->driver.state) != RVIF_DRIVER_UP ||

@@ -7,7 +7,7 @@
 #define RVS_RECEIVER_H
 
 #include "internal.h"
-#include "copy.h"
+#include "words.h"
 
 /* Its lock is held. */
 struct rvs_receiver {
@@ -61,8 +61,8 @@ void rvs_share(const struct rvs_sender *s, struct rvs_receiver *r);
  * first 6 bytes, rest: the following 8. */
 static inline void rvs_put_head(uint8_t *to, uint64_t dst, uint64_t rest)
 {
-	rvs_put(to, dst | rest << 48);
-	rvs_put(to + 6, rest);
+	elisa_copy_put(to, dst | rest << 48);
+	elisa_copy_put(to + 6, rest);
 }
 
 /* deliver.c: notes in the result whom to wake */

@@ -103,7 +103,7 @@ static inline uint32_t rvs_run(struct rvs_sender *s, uint32_t next, uint32_t lim
 		if (rvs_unlikely(length > to->plain_frame || buffer < to->layout.buffers ||
 				 buffer > to->last_buffer))
 			break;
-		rvs_copy(to->region + buffer, data, length);
+		elisa_copy(to->region + buffer, data, length);
 		rvs_put_head(to->region + buffer, dst, rest);
 		rvif_desc_set(desc, buffer, (uint16_t)length, 0);
 		bytes += length;

@@ -26,8 +26,8 @@ struct rvs_config {
 	uint32_t ports;
 	uint32_t senders; /* CPUs or threads that may forward at once */
 	uint32_t queues;  /* most queues of a port in each direction, up to RVIF_MAX_QUEUES */
-	uint32_t buckets; /* of the forwarding table, 5 addresses each; a power of two. With 4 for each
-			   * port no port is refused because others fill its bucket */
+	uint32_t buckets; /* of the forwarding table, 5 addresses each; a power of two. With 4 for
+			   * each port no port is refused because others fill its bucket */
 	uint32_t vlans;	  /* in which its ports may be at once; each has a table of its own */
 	uint32_t max_age; /* of a learned address, in the caller's units of time */
 	uint64_t seed;	  /* unknown to the ports' drivers, so that they cannot aim at a bucket */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the switch counted. Senders go on meanwhile: numbers of one queue may be a batch apart, and add up
- * exactly when none is inside. Reading must never take a lock.
+ * What the switch counted. Senders go on meanwhile: numbers of one queue may be a batch apart, and
+ * add up exactly when none is inside. Reading must never take a lock.
  */
 #include "internal.h"
 

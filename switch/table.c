@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The forwarding table: which address is behind which port. Any number of senders read and change it
- * at once, without a lock: an entry is one word. A port may never push out another port's address.
+ * The forwarding table: which address is behind which port. Any number of senders read and change
+ * it at once, without a lock: an entry is one word. A port may never push out another port's
+ * address.
  */
 #include "table.h"
 

@@ -7,7 +7,7 @@
 #define RVS_TAKE_H
 
 #include "internal.h"
-#include "copy.h"
+#include "words.h"
 
 /* What plain frames of a port must lie within, for loops that hold it in registers. */
 struct rvs_bounds {

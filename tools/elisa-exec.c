@@ -6,7 +6,6 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -59,14 +58,20 @@ static int fail(struct elisa *handle)
 static int read_stack(const struct program_option *option, const char *text, void *to)
 {
 	struct stacks *stack = to;
-	int end = 0;
+	char words[64], *rest = words;
+	uint64_t number[3];
 
 	(void)option;
-	return sscanf(text, "%" SCNu64 ",%" SCNu32 ",%" SCNu32 "%n", &stack->size, &stack->vcpus,
-		      &stack->guests, &end) == 3 &&
-			       !text[end] && stack->size ?
-		       0 :
-		       -EINVAL;
+	if ((size_t)snprintf(words, sizeof(words), "%s", text) >= sizeof(words))
+		return -EINVAL;
+	for (int i = 0; i < 3; i++) {
+		const char *word = strsep(&rest, ",");
+
+		if (!word || parse_number(word, !i, i ? UINT32_MAX : UINT64_MAX, &number[i]))
+			return -EINVAL;
+	}
+	*stack = (struct stacks){number[0], (uint32_t)number[1], (uint32_t)number[2]};
+	return rest ? -EINVAL : 0;
 }
 
 static int read_ticket(const struct program_option *option, const char *text, void *to)

@@ -1,110 +1,112 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Settings of a port behind its path; see rvs-fwd-port.h. */
+#include <errno.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include "address.h"
 #include "rvs-fwd-port.h"
 #include "vlans.h"
 
-static bool set_vlan(struct rvs_policy *policy, const char *value)
+static int read_trunk(const struct program_option *option, const char *text, void *to)
 {
-	char *end;
-	const unsigned long vlan = strtoul(value, &end, 10);
-
-	policy->vlan = (uint32_t)vlan;
-	return *value >= '1' && *value <= '9' && !*end && vlan <= RVS_MAX_VLAN;
+	(void)option;
+	return vlans_parse(text, to) ? 0 : -EINVAL;
 }
 
-static bool set_trunk(struct rvs_policy *policy, const char *value)
+static int read_addresses(const struct program_option *option, const char *text, void *to)
 {
-	return vlans_parse(value, policy->trunk);
-}
+	char address[64];
 
-static bool set_addresses(struct rvs_policy *policy, const char *value)
-{
-	char text[64];
+	(void)option;
+	for (;; text++) {
+		const size_t length = strcspn(text, "+");
 
-	for (;; value++) {
-		const size_t length = strcspn(value, "+");
-
-		if (length >= sizeof(text))
-			return false;
-		memcpy(text, value, length);
-		text[length] = 0;
-		if (!address_add(policy, text))
-			return false;
-		value += length;
-		if (!*value)
-			return true;
+		if (length >= sizeof(address))
+			return -EINVAL;
+		memcpy(address, text, length);
+		address[length] = 0;
+		if (!address_add(to, address))
+			return -EINVAL;
+		text += length;
+		if (!*text)
+			return 0;
 	}
 }
 
-static bool set_limit(struct rvs_policy *policy, enum rvs_limit limit, const char *value)
-{
-	char *end;
+#define AT(member)                                 \
+	.at = offsetof(struct rvs_policy, member), \
+	.size = sizeof(((struct rvs_policy *)NULL)->member)
+#define RATE(called, what, limit)                                                              \
+	{                                                                                      \
+		.name = called, .value = "N", .must = "a number of " what " a second",         \
+		.read = option_number, AT(per_second[limit]), .least = 1, .most = RVS_MAX_RATE \
+	}
 
-	policy->per_second[limit] = strtoull(value, &end, 10);
-	return *value >= '1' && *value <= '9' && !*end && policy->per_second[limit] <= RVS_MAX_RATE;
-}
-
-static bool set_frames(struct rvs_policy *policy, const char *value)
-{
-	return set_limit(policy, RVS_LIMIT_FRAMES, value);
-}
-
-static bool set_bytes(struct rvs_policy *policy, const char *value)
-{
-	return set_limit(policy, RVS_LIMIT_BYTES, value);
-}
-
-static bool set_floods(struct rvs_policy *policy, const char *value)
-{
-	return set_limit(policy, RVS_LIMIT_FLOODS, value);
-}
-
-static bool set_isolated(struct rvs_policy *policy, const char *value)
-{
-	policy->flags |= RVS_ISOLATED;
-	return !*value;
-}
-
-static bool set_share(struct rvs_policy *policy, const char *value)
-{
-	policy->flags |= RVS_SHARE_RING;
-	return !*value;
-}
-
-static const struct setting {
-	const char *key;
-	bool (*set)(struct rvs_policy *policy, const char *value);
-} settings[] = {
-	{"vlan=", set_vlan},	    {"trunk=", set_trunk}, {"ip=", set_addresses},
-	{"frames=", set_frames},    {"bytes=", set_bytes}, {"floods=", set_floods},
-	{"isolated", set_isolated}, {"share", set_share},
+/* Of an option's members those that --help would use are left out. */
+static const struct program_option settings[] = {
+	{.name = "vlan",
+	 .value = "V",
+	 .must = "a VLAN",
+	 .read = option_number,
+	 AT(vlan),
+	 .least = 1,
+	 .most = RVS_MAX_VLAN},
+	{.name = "trunk",
+	 .value = "V",
+	 .must = "a list of VLANs, as 10+20-29",
+	 .read = read_trunk,
+	 AT(trunk)},
+	{.name = "ip",
+	 .value = "A",
+	 .must = "a list of IP addresses, as 10.0.0.1+2001:db8::1, of at most 8 of each version",
+	 .read = read_addresses},
+	RATE("frames", "frames", RVS_LIMIT_FRAMES),
+	RATE("bytes", "bytes", RVS_LIMIT_BYTES),
+	RATE("floods", "frames", RVS_LIMIT_FLOODS),
+	{.name = "isolated", .read = option_bits, AT(flags), .bits = RVS_ISOLATED},
+	{.name = "share", .read = option_bits, AT(flags), .bits = RVS_SHARE_RING},
 };
 
-static const struct setting *find(const char *text)
+static const struct program_option *find(const char *name)
 {
 	for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++)
-		if (!strncmp(text, settings[i].key, strlen(settings[i].key)))
+		if (!strcmp(name, settings[i].name))
 			return &settings[i];
 	return NULL;
 }
 
+/* Of an argument whose last comma this is. 0: the setting was taken, and cut off; 1: it is none,
+ * and the argument is as it was; else as options_wrong(). */
+static int take_setting(const struct program *program, char *argument, char *comma,
+			struct rvs_policy *policy)
+{
+	char *value = strchr(comma, '=');
+	const struct program_option *setting;
+	int wrong = 0;
+
+	if (value)
+		*value++ = 0;
+	setting = find(comma + 1);
+	if (!setting || (setting->value && !value)) {
+		if (value)
+			value[-1] = '=';
+		return 1;
+	}
+	/* called by all of the argument up to here: that names the vNIC, too */
+	if (value && !setting->value)
+		return options_wrong(program, "%s takes no value", argument);
+	wrong = options_take(program, setting, argument, value, policy);
+	*comma = 0;
+	return wrong;
+}
+
 /* From the end on, so that the first thing that is no setting ends the path. */
-const char *port_settings(char *argument, struct rvs_policy *policy)
+int port_settings(const struct program *program, char *argument, struct rvs_policy *policy)
 {
 	char *comma;
+	int taken = 0;
 
-	while ((comma = strrchr(argument, ','))) {
-		const struct setting *setting = find(comma + 1);
-
-		if (!setting)
-			return NULL;
-		if (!setting->set(policy, comma + 1 + strlen(setting->key)))
-			return comma + 1;
-		*comma = 0;
-	}
-	return NULL;
+	while (!taken && (comma = strrchr(argument, ',')))
+		taken = take_setting(program, argument, comma, policy);
+	return taken == 1 ? 0 : taken;
 }

@@ -4,11 +4,12 @@
 #define RVS_FWD_PORT_H
 
 #include <rvs.h>
+#include "options.h"
 
 /*
  * Takes the settings off the end of an argument, which is the path alone afterwards, into the
- * policy. What is no setting is a part of the path. NULL, or the text that is wrong.
+ * policy. What is no setting is a part of the path. 0, or the exit status after a message.
  */
-const char *port_settings(char *argument, struct rvs_policy *policy);
+int port_settings(const struct program *program, char *argument, struct rvs_policy *policy);
 
 #endif

@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <rvif/driver.h>
+#include "clock.h"
 #include "limit.h"
 #include "options.h"
 #include "output.h"
@@ -78,14 +79,6 @@ static volatile sig_atomic_t stop;
 static sigjmp_buf cut_short;
 static volatile sig_atomic_t may_jump;
 static uint8_t *volatile fault_at;
-
-static double monotonic(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* The driver and the owner of the file decide how often. */
 static void say(struct port *port, const char *what)
@@ -364,18 +357,14 @@ static struct json_object *port_as_json(const struct port *port, const struct rv
 	const struct see see = see_all();
 	struct json_object *object = json_object_new_object();
 	struct rvs_port_info info;
-	char mac[MAC_TEXT_SIZE], trunk[4096];
+	char mac[MAC_TEXT_SIZE];
 
 	rvs_port_info(rvs, (uint32_t)(port - ports), &info);
 	mac_text(info.mac, mac);
 	json_object_object_add(object, "vnic", utf8_json(port->path));
 	json_object_object_add(object, "attached", json_object_new_boolean(port->attached));
 	json_object_object_add(object, "mac", json_object_new_string(mac));
-	if (port->policy.vlan)
-		json_object_object_add(object, "vlan", json_object_new_uint64(port->policy.vlan));
-	vlans_print(port->policy.trunk, trunk, sizeof(trunk));
-	if (*trunk)
-		json_object_object_add(object, "trunk", json_object_new_string(trunk));
+	port_stats_add_vlans(object, &port->policy);
 	json_object_object_add(object, "learned", json_object_new_uint64(info.learned));
 	port_stats_add(object, stats);
 	json_object_object_add(object, "queues", see_queues(&see, (uint32_t)(port - ports)));
@@ -640,13 +629,12 @@ int main(int argc, char **argv)
 		policy.features &= ~(RVIF_F_CSUM | RVIF_F_TSO4 | RVIF_F_TSO6);
 	for (; first < argc; first++) {
 		struct port *port = &ports[port_count++];
-		const char *wrong;
 
 		port->policy = policy;
 		port->path = argv[first];
-		wrong = port_settings(argv[first], &port->policy);
-		if (wrong)
-			return options_wrong(&program, "'%s' is no setting of a port", wrong);
+		status = port_settings(&program, argv[first], &port->policy);
+		if (status)
+			return status;
 	}
 	if (make_switch((uint32_t)options.max_age)) {
 		fputs("rvs-fwd: no memory for the switch\n", stderr);

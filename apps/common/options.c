@@ -183,7 +183,7 @@ int options_wrong(const struct program *program, const char *format, ...)
 }
 
 /* As it is written on the command line. */
-static const char *called(const struct program_option *option, char text[64])
+static const char *name_of(const struct program_option *option, char text[64])
 {
 	if (option->name)
 		snprintf(text, 64, "--%s", option->name);
@@ -192,19 +192,17 @@ static const char *called(const struct program_option *option, char text[64])
 	return text;
 }
 
-static int take(const struct program *program, const struct program_option *option, void *to)
+int options_take(const struct program *program, const struct program_option *option,
+		 const char *called, const char *text, void *to)
 {
-	char name[64];
-
-	switch (option->read(option, optarg, (char *)to + option->at)) {
+	switch (option->read(option, text, (char *)to + option->at)) {
 	case 0:
 		return 0;
 	case -ERANGE:
-		return options_wrong(program, "%s: '%s' is not from %.16g to %.16g",
-				     called(option, name), optarg, option->least, option->most);
+		return options_wrong(program, "%s: '%s' is not from %.16g to %.16g", called, text,
+				     option->least, option->most);
 	default:
-		return options_wrong(program, "%s: '%s' is not %s", called(option, name), optarg,
-				     option->must);
+		return options_wrong(program, "%s: '%s' is not %s", called, text, option->must);
 	}
 }
 
@@ -259,11 +257,11 @@ static int wrong_word(const struct program *program, int code, const char *word)
 	if (code == ':') {
 		const struct program_option *option = find(program, optopt);
 
-		return options_wrong(program, "%s needs %s", called(option, name), option->must);
+		return options_wrong(program, "%s needs %s", name_of(option, name), option->must);
 	}
 	if (optopt >= FIRST_CODE)
 		return options_wrong(program, "%s takes no value",
-				     called(find(program, optopt), name));
+				     name_of(find(program, optopt), name));
 	if (word[1] != '-')
 		return options_wrong(program, "unknown option -%c", optopt);
 	return options_wrong(program, "unknown option %.*s", (int)strcspn(word, "="), word);
@@ -273,7 +271,7 @@ int options_read(const struct program *program, unsigned mode, void *to, int arg
 		 int *status)
 {
 	struct option known[MOST_OPTIONS + 3];
-	char letters[2 * MOST_OPTIONS + 4];
+	char letters[2 * MOST_OPTIONS + 4], name[64];
 	int code;
 
 	if (program->option_count > MOST_OPTIONS) {
@@ -284,13 +282,16 @@ int options_read(const struct program *program, unsigned mode, void *to, int arg
 	opterr = 0;
 	optind = 0; /* from the beginning, also the second time */
 	while ((code = getopt_long(argc, argv, letters, known, NULL)) != -1) {
+		const struct program_option *option = find(program, code);
+
 		if (code == 'h')
 			*status = print_help(program);
 		else if (code == VERSION_CODE)
 			*status = print_version(program);
 		else if (code == '?' || code == ':')
 			*status = wrong_word(program, code, argv[optind - 1]);
-		else if (!(*status = take(program, find(program, code), to)))
+		else if (!(*status = options_take(program, option, name_of(option, name), optarg,
+						  to)))
 			continue;
 		return OPTIONS_DONE;
 	}

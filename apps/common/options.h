@@ -89,6 +89,13 @@ enum {
 int options_read(const struct program *program, unsigned mode, void *to, int argc, char **argv,
 		 int *status);
 
+/*
+ * The value of what is no option but has the same form, as a setting in an operand: reads text into
+ * the struct at to. 0, or the exit status after a message, which says as what it was called.
+ */
+int options_take(const struct program *program, const struct program_option *option,
+		 const char *called, const char *text, void *to);
+
 /* Prints "NAME: what is wrong; see NAME --help". Returns the exit status of a wrong usage, 2. */
 int options_wrong(const struct program *program, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

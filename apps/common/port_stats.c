@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "port_stats.h"
+#include "vlans.h"
 
 /* Each reason of the switch has a name: both are of one list. */
 #define DROP_NAME(name, word, text) [RVS_DROP_##name] = #word,
@@ -42,6 +43,17 @@ void mac_text(const uint8_t mac[6], char text[MAC_TEXT_SIZE])
 static void add(json_object *to, const char *key, uint64_t value)
 {
 	json_object_object_add(to, key, json_object_new_uint64(value));
+}
+
+void port_stats_add_vlans(json_object *to, const struct rvs_policy *policy)
+{
+	char trunk[4096];
+
+	if (policy->vlan)
+		add(to, "vlan", policy->vlan);
+	vlans_print(policy->trunk, trunk, sizeof(trunk));
+	if (*trunk)
+		json_object_object_add(to, "trunk", json_object_new_string(trunk));
 }
 
 void port_stats_add(json_object *to, const struct rvs_stats *stats)

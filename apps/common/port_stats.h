@@ -23,6 +23,9 @@ uint64_t port_counter_of(const struct port_counter *counter, const struct rvs_st
 /* What a reason (enum rvs_verdict) is called. */
 const char *port_drop_name(uint32_t reason);
 
+/* Adds "vlan" and "trunk" to an object, if the port has them. */
+void port_stats_add_vlans(json_object *to, const struct rvs_policy *policy);
+
 /* Adds a key for each counter to an object; "drops" has the reasons that occurred. */
 void port_stats_add(json_object *to, const struct rvs_stats *stats);
 void port_stats_add_rate(json_object *to, const char *key, uint64_t frames, double seconds);

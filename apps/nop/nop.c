@@ -61,13 +61,18 @@ static int call_many(struct elisa_attachment *attachment, long count)
 
 static int guest_main(struct elisa_attachment *attachment, int argc, char **argv)
 {
-	long count = argc > 2 ? atol(argv[2]) : 1000000;
+	const char *const number = argc > 2 ? argv[2] : "1000000";
+	char *end;
+	const long count = strtol(number, &end, 10);
 
 	if (argc > 1 && !strcmp(argv[1], "count"))
 		return call_once(attachment, COUNT);
-	if (argc > 1 && !strcmp(argv[1], "loop") && count > 0)
+	if (argc < 2 || strcmp(argv[1], "loop"))
+		return call_once(attachment, RETURN_ONE);
+	if (count > 0 && !*end)
 		return call_many(attachment, count);
-	return call_once(attachment, RETURN_ONE);
+	fprintf(stderr, "nop: loop: '%s' is not a number of calls\n", number);
+	return 2;
 }
 
 const struct elisa_app elisa_app = {

@@ -118,14 +118,17 @@ static int many(struct elisa_attachment *attachment, long count, const char *nam
 
 static int guest_main(struct elisa_attachment *attachment, int argc, char **argv)
 {
+	char *end = NULL;
+	const long count = argc == 4 ? strtol(argv[2], &end, 10) : 0;
+
 	if (argc == 3 && !strcmp(argv[1], "get"))
 		return get(attachment, argv[2]);
 	if (argc == 4 && !strcmp(argv[1], "put"))
 		return say(call(attachment, TABLE_PUT, argv[2], argv[3], (long)strlen(argv[3])));
 	if (argc == 3 && !strcmp(argv[1], "delete"))
 		return say(call(attachment, TABLE_DELETE, argv[2], NULL, 0));
-	if (argc == 4 && !strcmp(argv[1], "many"))
-		return many(attachment, atol(argv[2]), argv[3]);
+	if (argc == 4 && !strcmp(argv[1], "many") && count > 0 && !*end)
+		return many(attachment, count, argv[3]);
 	fprintf(stderr, "table: get KEY, put KEY VALUE, delete KEY, or many COUNT NAME\n");
 	return 2;
 }

@@ -151,7 +151,7 @@ static int get_statics(json_object *value, struct port_config *port)
 
 /*
  * Without a ticket the port belongs to any VM that is granted the export, also while its owner
- * restarts; and without an address in the configuration the VM has the owner's. That has to be said.
+ * restarts; and without an address in the configuration the VM has the owner's. That must be said.
  */
 static int check_open(const struct port_config *port)
 {

@@ -12,7 +12,6 @@
 #include "output.h"
 #include "port_stats.h"
 #include "see.h"
-#include "vlans.h"
 
 #define MOST_MIB 64 /* of a report */
 
@@ -71,9 +70,7 @@ static json_object *port_report(const struct daemon *d, uint32_t place)
 {
 	json_object *port = json_object_new_object();
 	const struct see see = see_of(d);
-	const struct rvs_policy *policy = &d->config.port[place - 1].policy;
 	struct rvs_stats stats = {0};
-	char trunk[4096];
 
 	/* until it is served, what the switch has is of the one before */
 	if (!d->port[place].attachment ||
@@ -81,11 +78,7 @@ static json_object *port_report(const struct daemon *d, uint32_t place)
 		rvs_port_stats(d->rvs, place, &stats);
 	json_object_object_add(port, "name",
 			       json_object_new_string(d->config.port[place - 1].name));
-	if (policy->vlan)
-		add(port, "vlan", policy->vlan);
-	vlans_print(policy->trunk, trunk, sizeof(trunk));
-	if (*trunk)
-		json_object_object_add(port, "trunk", json_object_new_string(trunk));
+	port_stats_add_vlans(port, &d->config.port[place - 1].policy);
 	add(port, "attachment", d->port[place].attachment);
 	json_object_object_add(port, "link",
 			       json_object_new_boolean(d->port[place].link == VMNET_UP));

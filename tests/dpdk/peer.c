@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The switch over shared files, step by step; see peer.h. It must follow a driver through stops, starts and
- * new files without being told.
+ * The switch over shared files, step by step; see peer.h. It must follow a driver through stops,
+ * starts and new files without being told.
  */
 #include "peer.h"
 

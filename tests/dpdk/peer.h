@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The other side of the driver in its tests: the switch over shared files, called step by step, so that a test
- * decides when it runs. It never waits.
+ * The other side of the driver in its tests: the switch over shared files, called step by step, so
+ * that a test decides when it runs. It never waits.
  */
 #ifndef TESTS_DPDK_PEER_H
 #define TESTS_DPDK_PEER_H

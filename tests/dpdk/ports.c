@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Ports, a switch and frames for the driver's tests; see ports.h. It must leave nothing behind: pools are
- * counted when they are freed, files when a port is closed.
+ * Ports, a switch and frames for the driver's tests; see ports.h. It must leave nothing behind:
+ * pools are counted when they are freed, files when a port is closed.
  */
 #include "ports.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the driver's tests share: DPDK in this process with the plugin, ports beside a switch that the test
- * calls, frames whose every byte can be checked. A helper fails the test itself.
+ * What the driver's tests share: DPDK in this process with the plugin, ports beside a switch that
+ * the test calls, frames whose every byte can be checked. A helper fails the test itself.
  */
 #ifndef TESTS_DPDK_PORTS_H
 #define TESTS_DPDK_PORTS_H
@@ -46,7 +46,8 @@ struct rte_mempool *make_pool(unsigned int count, uint16_t room);
 /* Fails if an mbuf is missing. */
 void free_pool(struct rte_mempool *pool);
 
-/* count ports "net_rvif0"... with MAC 02:00:00:00:00:01..., and a switch that is not attached yet. */
+/* count ports "net_rvif0"... with MAC 02:00:00:00:00:01..., and a switch that is not attached
+ * yet. */
 void world_open(struct world *world, unsigned int count, const char *more);
 void world_start(struct world *world, const struct setup *setup);
 void world_close(struct world *world);
@@ -55,7 +56,8 @@ void port_setup(uint16_t id, const struct setup *setup);
 /* The port's link as DPDK tells it. */
 bool link_up(uint16_t id);
 
-/* A frame from one port to another, of this size, in at most so many segments. The seed makes its bytes. */
+/* A frame from one port to another, of this size, in at most so many segments. The seed makes its
+ * bytes. */
 struct rte_mbuf *make_frame(struct rte_mempool *pool, unsigned int from, unsigned int to,
 			    uint32_t seed, uint32_t size, unsigned int segments);
 /* Fails if any byte is wrong; returns the seed. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A switch that writes anything at any time into the memory it shares with the driver. Whatever is delivered
- * must be a sound mbuf, nothing outside of the region may be touched, and afterwards all mbufs are there.
+ * A switch that writes anything at any time into the memory it shares with the driver. Whatever is
+ * delivered must be a sound mbuf, nothing outside of the region may be touched, and afterwards all
+ * mbufs are there.
  */
 #include "ports.h"
 

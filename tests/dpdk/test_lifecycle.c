@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Start, stop, close, removal, and a switch that comes and goes, in many orders: no step may crash, leak an mbuf
- * or leave a file, and whenever both sides are up, frames flow.
+ * Start, stop, close, removal, and a switch that comes and goes, in many orders: no step may crash,
+ * leak an mbuf or leave a file, and whenever both sides are up, frames flow.
  */
 #include "ports.h"
 

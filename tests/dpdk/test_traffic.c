@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Frames between ports: each byte is checked, and each frame that was sent is received or counted as lost.
+ * Frames between ports: each byte is checked, and each frame that was sent is received or counted
+ * as lost.
  */
 #include "ports.h"
 
@@ -341,8 +342,8 @@ static bool udp_sum_right(const struct rte_mbuf *m)
 	return !rte_ipv4_udptcp_cksum_verify(ip, ip + 1);
 }
 
-/* Who computes the sum: the driver if the switch did not grant the feature, the switch if the receiver
- * did not ask for it, nobody if both ends have it. */
+/* Who computes the sum: the driver if the switch did not grant the feature, the switch if the
+ * receiver did not ask for it, nobody if both ends have it. */
 static void test_checksums(void **state)
 {
 	struct rte_mempool *pool = make_pool(255, 2048);

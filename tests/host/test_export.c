@@ -55,8 +55,8 @@ static void exports_refused(void **state)
 {
 	(void)state;
 	request_export(&page, "shop");
-	page.export_.flags = 8;
-	expect(MANAGER, ELISA_HC_EXPORT_CREATE, -EINVAL, ELISA_WHY_FIELD, 8);
+	page.export_.flags = 1u << 31; /* the last that will have a meaning */
+	expect(MANAGER, ELISA_HC_EXPORT_CREATE, -EINVAL, ELISA_WHY_FIELD, 1u << 31);
 	request_export(&page, "shop");
 	page.export_.suspend_us = 1;
 	expect(MANAGER, ELISA_HC_EXPORT_CREATE, -EINVAL, ELISA_WHY_FIELD, 1);

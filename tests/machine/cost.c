@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <x86intrin.h>
 #include "../../gate/gate_page.h"
 #include "harness.h"
 
@@ -70,14 +71,6 @@ static double worst_of_many(const char *name)
 	return worst;
 }
 
-static uint64_t tsc(void)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-	return low | (uint64_t)high << 32;
-}
-
 /* Exports @pages of the manager's big memory and returns what attach and sync cost. */
 static uint64_t attach_cost(struct vm *manager, struct vm *guest, const char *name, uint32_t pages)
 {
@@ -96,11 +89,11 @@ static uint64_t attach_cost(struct vm *manager, struct vm *guest, const char *na
 		done += map->count;
 		CHECK_EQ(hypercall(manager, 0, ELISA_HC_EXPORT_MAP), 0);
 	}
-	cost = tsc();
+	cost = __rdtsc();
 	CHECK_EQ(attach_try(guest, name, 0), 0);
 	i = guest->page->attach.slot;
 	CHECK_EQ(hypercall(guest, 0, ELISA_HC_VCPU_SYNC), 0);
-	cost = tsc() - cost;
+	cost = __rdtsc() - cost;
 	map_stub(guest, i, ELISA_MODE_STRICT, ELISA_STUB_TRUSTING);
 	CHECK_EQ(call(guest, 0, i, DO_WRITE, ELISA_OBJECT_BASE + (uint64_t)(pages + 1) * PAGE_SIZE,
 		      pages)
@@ -157,10 +150,10 @@ int main(void)
 	guest = vm_new(1);
 	CHECK(grant(ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH, "t.*", 0) > 0);
 	export_new(manager, "t.cost", ELISA_EXPORT_GENERAL_REGS, 0);
-	first = tsc();
+	first = __rdtsc();
 	slot = attach(guest, "t.cost", ELISA_STUB_TRUSTING, 0);
 	printf("result attach_insns_first_of_host=%llu (with the hooks)\n",
-	       (unsigned long long)(tsc() - first));
+	       (unsigned long long)(__rdtsc() - first));
 	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
 	sleep(2);
 	attached = exit_cost();

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/sysinfo.h>
+#include <x86intrin.h>
 #include "../../gate/gate_page.h"
 #include "harness.h"
 
@@ -16,14 +17,6 @@
 
 static struct vm *manager, *guest;
 static uint32_t id, slot;
-
-static uint64_t tsc(void)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-	return low | (uint64_t)high << 32;
-}
 
 static void run_on(int cpu)
 {
@@ -71,9 +64,9 @@ static uint64_t unmap(void)
 	manager->page->unmap.id = id;
 	manager->page->unmap.offset = OFFSET;
 	manager->page->unmap.count = 1;
-	start = tsc();
+	start = __rdtsc();
 	CHECK_EQ(hypercall(manager, 0, ELISA_HC_EXPORT_UNMAP), 0);
-	return tsc() - start;
+	return __rdtsc() - start;
 }
 
 /* Interrupts of so many rounds; *insns: what the cheapest cost. */

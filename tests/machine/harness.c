@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The harness behind the machine tests: makes VMs with /dev/kvm and runs them. requests.c speaks to
- * elisa.ko as a guest's kernel would, admin.c as the host's administrator. None of them may know how
- * the module works inside.
+ * elisa.ko as a guest's kernel would, admin.c as the host's administrator. None of them may know
+ * how the module works inside.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -173,7 +173,8 @@ uint64_t *object_data(struct vm *vm); /* page 1 of export_new()'s */
 const struct elisa_hc_events *take_events(struct vm *vm);
 /* Takes all of them; counts those of @type with @value (0: any). */
 int events(struct vm *vm, uint32_t type, long value);
-/* The first number that a line of the file has in this format of sscanf(), as "VmPin: %ld"; -1: none. */
+/* The first number that a line of the file has in this format of sscanf(), as "VmPin: %ld".
+ * -1: none has. */
 long number_in(const char *file, const char *format);
 /* Pages that the kernel counts as pinned, in this process and in all. */
 long process_pins(void);

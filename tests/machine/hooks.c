@@ -7,18 +7,11 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <x86intrin.h>
 #include "../../gate/gate_page.h"
 #include "harness.h"
 
 #define TRIES 50
-
-static uint64_t tsc(void)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-	return low | (uint64_t)high << 32;
-}
 
 static int thief_load(const char *parameters)
 {
@@ -57,13 +50,13 @@ static void taken(struct vm *guest, const char *parameters)
 	int i;
 
 	CHECK_EQ(thief_load(parameters), 0);
-	first = tsc();
+	first = __rdtsc();
 	refused(guest);
-	first = tsc() - first;
-	again = tsc();
+	first = __rdtsc() - first;
+	again = __rdtsc();
 	for (i = 0; i < TRIES; i++)
 		refused(guest);
-	again = (tsc() - again) / TRIES;
+	again = (__rdtsc() - again) / TRIES;
 	printf("result refused_insns \"%s\" first=%llu again=%llu\n", parameters,
 	       (unsigned long long)first, (unsigned long long)again);
 	CHECK(again < first / 100);

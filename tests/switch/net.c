@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A switch with vNICs for tests; see net.h. It must behave as an honest driver unless told otherwise. */
+/* A switch with vNICs for tests; see net.h. It must behave as an honest driver unless told
+ * otherwise. */
 #include "net.h"
 
 struct rvs_config net_config = {

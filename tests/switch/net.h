@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A switch with some vNICs in this process, for tests: each region lies between inaccessible pages. Calls
- * that cannot fail in a sane test fail the test.
+ * A switch with some vNICs in this process, for tests: each region lies between inaccessible pages.
+ * Calls that cannot fail in a sane test fail the test.
  */
 #ifndef NET_H
 #define NET_H
@@ -80,7 +80,7 @@ void net_post_desc(struct net *net, uint32_t port, const struct rvif_desc *desc)
 void net_forward(struct net *net, uint32_t port, uint32_t queue);
 /* A frame between two ports by net_frame, with seed; all of it. */
 void net_send(struct net *net, uint32_t from, uint32_t to, uint32_t length, uint8_t seed);
-/* The next frame of a receive queue into frame, its buffers posted again. Returns its length; 0: none.
+/* The next frame of a receive queue into frame, its buffers posted again. Returns its length, or 0.
  * The first descriptor as well, if asked for. */
 uint32_t net_receive(struct net *net, uint32_t port, uint32_t queue, uint8_t *frame,
 		     struct rvif_desc *first);

@@ -83,23 +83,42 @@ def test_settings(directory):
     assert sent_to(directory, (",ip=10.0.0.1+::1", "")) == 0
     assert 1 <= sent_to(directory, (",frames=100,bytes=100000,floods=5", "")) <= 200
     assert sent_to(directory, (",trunk=7,vlan=10", ",vlan=10,trunk=20+30-40")) > 0
-    for wrong in ",vlan=0", ",vlan=4095", ",vlan=1x", ",trunk=", ",trunk=5-4", ",vlan=1,trunk=x", \
-            ",ip=", ",ip=1.2.3", ",frames=0", ",bytes=1k", ",isolated=1", ",share,floods=-1":
-        tried = subprocess.run([FWD, directory + "/a.vnic" + wrong], capture_output=True, timeout=LIMIT, check=False)
-        assert tried.returncode == 2 and wrong[1:].split(",")[-1].encode() in tried.stderr, (wrong, tried)
-    # a comma may be a part of a name
-    name = directory + "/a,b.vnic"
-    with Program(directory, FWD, "--quiet", name + ",vlan=3", directory + "/b.vnic,vlan=3"):
-        assert exchange(directory, name, directory + "/b.vnic")[0] > 0
+    # a comma may be a part of a name, and a setting's name its beginning
+    for name in directory + "/a,b.vnic", directory + "/a,shared.vnic":
+        with Program(directory, FWD, "--quiet", name + ",vlan=3", directory + "/b.vnic,vlan=3"):
+            assert exchange(directory, name, directory + "/b.vnic")[0] > 0
+
+
+def test_wrong_settings(directory):
+    """What is said names the vNIC, the setting and its value."""
+    vlans, addresses = "a list of VLANs, as 10+20-29", \
+        "a list of IP addresses, as 10.0.0.1+2001:db8::1, of at most 8 of each version"
+    for settings, message in {
+            ",vlan=0": ",vlan: '0' is not from 1 to 4094", ",vlan=4095": ",vlan: '4095' is not from 1 to 4094",
+            ",vlan=1x": ",vlan: '1x' is not a VLAN", ",trunk=": ",trunk: '' is not " + vlans,
+            ",trunk=5-4": ",trunk: '5-4' is not " + vlans, ",vlan=1,trunk=x": ",vlan=1,trunk: 'x' is not " + vlans,
+            ",ip=": ",ip: '' is not " + addresses, ",ip=1.2.3": ",ip: '1.2.3' is not " + addresses,
+            ",ip=::1" + "+::1" * 8: ",ip: '::1" + "+::1" * 8 + "' is not " + addresses,
+            ",frames=0": ",frames: '0' is not from 1 to 1099511627776",
+            ",bytes=1k": ",bytes: '1k' is not a number of bytes a second",
+            ",isolated=1": ",isolated takes no value",
+            ",share,floods=-1": ",share,floods: '-1' is not from 1 to 1099511627776",
+            ",floods=x,share": ",floods: 'x' is not a number of frames a second"}.items():
+        port = directory + "/a.vnic"
+        tried = subprocess.run([FWD, port + settings], capture_output=True, timeout=LIMIT, check=False, text=True)
+        assert tried.returncode == 2, (settings, tried)
+        assert tried.stderr == "rvs-fwd: %s%s; see rvs-fwd --help\n" % (port, message), (settings, tried)
 
 
 def test_what_is_seen(directory):
     """Queues, the table and OpenMetrics, which Prometheus' own parser would take: names, labels, numbers, an end."""
     a, b, metrics = directory + '/a"\\b.vnic', directory + "/b.vnic", directory + "/metrics"
-    with Program(directory, FWD, "--json", "--interval", "0", "--metrics", metrics, a + ",vlan=10", b + ",vlan=10") as fwd:
+    with Program(directory, FWD, "--json", "--interval", "0", "--metrics", metrics, a + ",vlan=10,trunk=30-32+20",
+                 b + ",vlan=10") as fwd:
         assert exchange(directory, a, b)[0] > 0
         report = json.loads(fwd.end())
-    sender = report["ports"][0]
+    sender, receiver = report["ports"]
+    assert (sender["vlan"], sender["trunk"], receiver["vlan"]) == (10, "20,30-32", 10) and "trunk" not in receiver, report
     # its driver has gone: counters stay, queues and addresses do not
     assert sender["sent"] == 1000 and sender["queues"] == [] and report["table"] == [], report
     with open(metrics, encoding="utf-8") as file:

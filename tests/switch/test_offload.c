@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checksum and segmentation offload: passed on, filled in, or refused, by what each side was granted. */
+/* Checksum and segmentation offload: passed on, filled in, or refused, by what each side was
+ * granted. */
 #include "net.h"
 
 static int setup(void **state)

@@ -22,7 +22,8 @@ WRONG = {
         "manager --name a --limit-us abc a.so": "--limit-us: 'abc' is not a number of microseconds",
         "manager --name a --limit-us 4294967296 a.so": "--limit-us: '4294967296' is not from 0 to 4294967295",
         "manager --name a --offset x a.so": "--offset: 'x' is not an offset in the object area",
-        "manager --name a --stack 4096,1 a.so": "--stack: '4096,1' is not BYTES,VCPUS,GUESTS of stacks",
+        **{"manager --name a --stack %s a.so" % value: "--stack: '%s' is not BYTES,VCPUS,GUESTS of stacks" % value
+           for value in ("4096,1", "4096,1,1,1", "4096,1,1x", "0,1,1", "-4096,1,1", "4096,-1,1", "4096,1,4294967297")},
         "manager --name a --trust-manager a.so": "unknown option --trust-manager",
         "guest --ticket 12 a.so": "--ticket: '12' is not a ticket, which has 64 hex digits",
         "guest --name a --private a.so": "unknown option --private",

@@ -9,8 +9,8 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <time.h>
 #include <rvif/driver.h>
+#include "clock.h"
 #include "options.h"
 
 enum {
@@ -112,21 +112,5 @@ void answer(struct pktgen *p, const struct test_frame *frame, uint32_t length);
 void print_latency(struct pktgen *p);
 void print_rates(const struct pktgen *p, double seconds, uint64_t frames, uint64_t bytes,
 		 bool total);
-
-static inline uint64_t nanoseconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
-static inline double monotonic(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 #endif
