@@ -55,7 +55,7 @@ static int listen_on(int family, int port)
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	if (bind(fd, any, size) < 0 || listen(fd, 128) < 0) {
+	if (bind(fd, any, size) < 0 || listen(fd, SOMAXCONN) < 0) {
 		int error = errno;
 
 		close(fd);
