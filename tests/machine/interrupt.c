@@ -9,8 +9,9 @@
 #include "../../gate/gate_page.h"
 #include "harness.h"
 
-#define STORM_CALLS 10000
-#define SMBASE	    0x30000
+#define STORM_CALLS  10000 /* as often as it takes until enough interrupts fell into them */
+#define STORM_ROUNDS 50	   /* but not more often */
+#define SMBASE	     0x30000
 
 static struct vm *manager, *guest;
 static uint64_t sent;
@@ -48,20 +49,22 @@ static void drain(void)
 
 static void storm(uint32_t slot, const char *from, void (*begin)(void), void (*end)(void))
 {
-	uint64_t first = sent, inside = counter(ELISA_COUNT_EXITS_IN_CONTEXT);
+	const uint64_t first = sent, inside = counter(ELISA_COUNT_EXITS_IN_CONTEXT);
 	struct outcome out;
+	int rounds = 0;
 
 	begin();
-	out = call_loop_with(guest, 0, slot, DO_SPIN, 200, STORM_CALLS, NULL);
+	do {
+		CHECK(rounds++ < STORM_ROUNDS);
+		out = call_loop_with(guest, 0, slot, DO_SPIN, 200, STORM_CALLS, NULL);
+		CHECK_EQ(out.exit, 0);
+		CHECK_EQ(out.error, 0);
+		CHECK_EQ(out.value, 7);
+	} while (sent - first < 10 || counter(ELISA_COUNT_EXITS_IN_CONTEXT) <= inside + 5);
 	end();
-	CHECK_EQ(out.exit, 0);
-	CHECK_EQ(out.error, 0);
-	CHECK_EQ(out.value, 7);
 	drain();
-	CHECK(sent - first >= 10);
-	CHECK(counter(ELISA_COUNT_EXITS_IN_CONTEXT) > inside + 5);
-	printf("interrupt: %d calls under %llu interrupts from %s, all delivered\n", STORM_CALLS,
-	       (unsigned long long)(sent - first), from);
+	printf("interrupt: %d calls under %llu interrupts from %s, all delivered\n",
+	       rounds * STORM_CALLS, (unsigned long long)(sent - first), from);
 }
 
 static void begin_signals(void)
