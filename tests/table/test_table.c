@@ -178,8 +178,10 @@ static void outside(void **state)
 		assert_int_equal(result.error, 0);
 		if (b < 1 || b > TABLE_KEY_MAX)
 			assert_int_equal(result.value, -EINVAL);
-		else if (a < 0 || a + b > (long)ELISA_PAGE_SIZE)
+		else if (a < 0 || a > (long)ELISA_PAGE_SIZE - b)
 			assert_int_equal(result.value, -EFAULT);
+		else if (i % 3 == TABLE_PUT && (d < 0 || d > TABLE_VALUE_MAX))
+			assert_int_equal(result.value, -EINVAL);
 	}
 	check();
 }
