@@ -185,12 +185,14 @@ static void loads_work(void)
 		   "loads loaded something else");
 }
 
+/* With IF: in the emulator a loop without it keeps interrupts from the processor it runs on. */
 static void *swap(void *other)
 {
 	struct kvm_regs regs = {.rdi = ATTACK_USER + 2,
 				.rsi = STOP,
 				.rax = *(const uint16_t *)other,
-				.rbx = SGDT_RDI};
+				.rbx = SGDT_RDI,
+				.rflags = 0x202};
 	static struct outcome out;
 
 	out = run_at(pair.guest, 1, 3, SWAPS, &regs);
@@ -199,14 +201,18 @@ static void *swap(void *other)
 
 static void swapped(unsigned int i, unsigned long count)
 {
+	const volatile uint16_t *word = (uint16_t *)(pair.guest->memory + ATTACK_USER + 2);
 	uint64_t ran, exits;
 	struct outcome out, *other;
 	pthread_t thread;
+	double began;
 
 	PLACE(pair.guest, ATTACK_USER, victim);
 	PLACE(pair.guest, SWAPS, swapper);
 	pair.guest->memory[STOP] = 0;
 	CHECK(!pthread_create(&thread, NULL, swap, (void *)&others[i].bytes));
+	for (began = now_us(); *word == SGDT_RDI;)
+		CHECK(now_us() - began < 20e6);
 	ran = emulated();
 	exits = counter(ELISA_COUNT_DESC_EXITS);
 	out = run(3, ATTACK_USER, USER_DATA, count);
