@@ -26,7 +26,7 @@ static void reclaim(struct net_rvif_txq *queue)
 		queue->tail = queue->ends[(ring->reaped - 1) & queue->slot_mask];
 }
 
-/* Back to the pool: at once if nobody else holds any of them and they are of one pool. */
+/* Back to the pool: at once if no other holder has any of them and they are of one pool. */
 static inline void release(struct rte_mbuf **frames, uint32_t count, bool plain)
 {
 	if (likely(plain))

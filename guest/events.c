@@ -219,7 +219,7 @@ out:
 	return ret;
 }
 
-static bool somebody_waits(void)
+static bool a_thread_waits(void)
 {
 	struct eg_file *file;
 	bool waits = false;
@@ -240,7 +240,7 @@ static void ask_host_later(void)
 static void ask_host(struct work_struct *work)
 {
 	fetch();
-	if (somebody_waits())
+	if (a_thread_waits())
 		ask_host_later();
 }
 

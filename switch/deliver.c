@@ -380,7 +380,7 @@ static void flood_queue(struct rvs_sender *s, uint32_t number, uint32_t queue)
 static void flood(struct rvs_sender *s)
 {
 	struct rvs *rvs = s->rvs;
-	uint32_t nobody = 0;
+	uint32_t unheard = 0;
 
 	s->flooded = 0;
 	for (uint32_t i = 0; i < s->flood_count; i++) {
@@ -403,9 +403,9 @@ static void flood(struct rvs_sender *s)
 		}
 	}
 	for (uint32_t i = 0; i < s->flood_count; i++)
-		nobody += !(s->flooded >> s->flood[i] & 1);
-	if (nobody)
-		rvs_drop(s, RVS_DROP_NO_RECEIVER, nobody);
+		unheard += !(s->flooded >> s->flood[i] & 1);
+	if (unheard)
+		rvs_drop(s, RVS_DROP_NO_RECEIVER, unheard);
 }
 
 /* Several groups: sort the frames by group, in their order. */

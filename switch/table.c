@@ -81,7 +81,7 @@ static void learn(struct rvs *rvs, struct rvs_bucket *bucket, uint32_t port, uin
 	}
 	if (victim)
 		learned_add(rvs, rvs_entry_port(victim), -1u);
-	/* somebody else may have entered it at the same time, perhaps the owner for good */
+	/* another sender may have entered it at the same time, perhaps the owner for good */
 	if (has_twin(bucket, way, mac) && replace(&bucket->entry[way], entry, 0))
 		learned_add(rvs, port, -1u);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The host module's data: who owns what, and which lock protects which field. No definition here
+ * The host module's data: what owns what, and which lock protects which field. No definition here
  * may reach a VM. The functions of each layer are in its own header.
  *
  * The locks. One tenant's request must not delay another's, so tenants share spinlocks only, and

@@ -2,9 +2,9 @@
 /*
  * Memory that fails in hardware. The kernel learns of it by a machine check, or from the firmware
  * or a scrubber before a CPU touches it; it marks the page, takes it from the processes that map
- * it, and kills those that touched it. It does not know who else has it by our tables: each vCPU
- * that touched it in a call would be one more machine check, and one more VMM killed. So an export
- * with such a page ends, and so does an attachment that gave one.
+ * it, and kills those that touched it. It does not know which vCPUs have it by our tables: each
+ * vCPU that touched it in a call would be one more machine check, and one more VMM killed. So an
+ * export with such a page ends, and so does an attachment that gave one.
  *
  * All ways come to memory_failure(), which says so by a tracepoint when the page is marked. What is
  * mapped is looked at then, by a work of each VMM, which costs time for all of it: hardware fails

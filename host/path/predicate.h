@@ -3,7 +3,7 @@
  * What the entry predicate reads can change at few places, and most exits lead to none of them.
  * After those, the quiet ones, its answer is that of the entry before, and it is not asked.
  *
- * That rests on who writes each input, in KVM of Linux 6.1, 6.12 and 7.3. Nothing but the vCPU's
+ * That rests on what writes each input, in KVM of Linux 6.1, 6.12 and 7.3. Nothing but the vCPU's
  * own thread writes its VMCS, and an ioctl takes the vCPU's mutex. So between two entries of one
  * KVM_RUN only these can have happened: what the guest can do without an exit; KVM's handler of
  * the exit; requests of other threads that KVM sees to before an entry (vcpu_enter_guest()).
