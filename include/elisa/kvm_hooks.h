@@ -11,7 +11,7 @@
 
 /* clang-format off */
 
-/* Series whose whole tests were run. Others are accepted if all of the prototypes are right. */
+/* Series that were tested; docs/porting.md says how far. Others need the right prototypes. */
 #define ELISA_TESTED_KERNELS(SERIES) SERIES("6.1") SERIES("6.12") SERIES("7.3")
 
 /*
