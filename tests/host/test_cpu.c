@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What a processor must have: the module loads on one that has all of it, and on no other, and
- * names what is missing; and which flaws it may have for a guest to attach. cpu.c is included, for the
- * other tests have a CPU of their own.
+ * names what is missing; and which flaws it may have for a guest to attach. cpu.c is included, for
+ * the other tests have a CPU of their own.
  */
 #include <setjmp.h>
 #include <cmocka.h>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The page tables of the gate and sub contexts (host/tables/ept.h), walked as a CPU does, for all slots
- * and sizes of physical addresses: the window leads where it must, and nothing else is mapped.
- * What an attacker's page-table root makes of them is shown with the real EPT in test_table.c.
+ * The page tables of the gate and sub contexts (host/tables/ept.h), walked as a CPU does, for all
+ * slots and sizes of physical addresses: the window leads where it must, and nothing else is
+ * mapped. What an attacker's page-table root makes of them is shown with the real EPT in
+ * test_table.c.
  */
 #include <setjmp.h>
 #include <cmocka.h>

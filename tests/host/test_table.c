@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The EPT that host/tables/table.c builds: each context maps what it must with the rights it must, and
- * nothing else; no page-table root but the process's own leads to a gate; every allocation may
+ * The EPT that host/tables/table.c builds: each context maps what it must with the rights it must,
+ * and nothing else; no page-table root but the process's own leads to a gate; every allocation may
  * fail; all is freed. Argument: the processor's physical address bits.
  */
 #include <setjmp.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A vCPU that makes no calls for a while is not looked at anew at each entry (host/path/settled.h). What
- * its state must not be is changed in each way there is, between exits after which the host does
- * not look: by the guest's kernel, by ioctls, and by the registers that KVM_RUN takes along. The
- * next call is refused, without another ioctl in between.
+ * A vCPU that makes no calls for a while is not looked at anew at each entry (host/path/settled.h).
+ * What its state must not be is changed in each way there is, between exits after which the host
+ * does not look: by the guest's kernel, by ioctls, and by the registers that KVM_RUN takes along.
+ * The next call is refused, without another ioctl in between.
  */
 #include <errno.h>
 #include <string.h>

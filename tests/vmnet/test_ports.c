@@ -395,7 +395,7 @@ static void test_newcomers_wait(void **unused)
 }
 
 /* Stalls at such a port are those of an attachment: its successor has none, also if the event of
- * its end was lost. One that leaves before it is evicted, again and again, is kept out all the same. */
+ * its end was lost. One that leaves before it is evicted, again and again, is kept out as well. */
 static void test_stalls_of_the_one_before(void **unused)
 {
 	(void)unused;
@@ -434,7 +434,7 @@ static void test_evict_fails(void **unused)
 }
 
 /* A place is taken again before the daemon heard of the end of its last owner: the next attachment
- * is told apart by its number, and has nothing of the last one's, nor of what is said of it late. */
+ * is told apart by its number. It has nothing of the last one, nor of what is said of that late. */
 static void test_taken_again_before_the_end_is_heard(void **unused)
 {
 	(void)unused;
@@ -682,8 +682,8 @@ static void test_new_configuration_is_not_lost(void **unused)
 	free(config);
 }
 
-/* However often a VM comes and goes, or its calls are aborted: what is said of its port has a limit,
- * what is not is counted, and other ports have their own. */
+/* However often a VM comes, goes, or has calls aborted, what is said of its port has a limit.
+ * What is not said is counted. Other ports have their own limit. */
 static void test_much_to_say(void **unused)
 {
 	(void)unused;
