@@ -135,12 +135,12 @@ static int answer(struct elisa_hc_page *page, struct elisa_status *status)
 
 	if (page->call == fail_call && fail_after-- == 0) {
 		fail_call = 0;
-		return elisa_fail(status, ELISA_WHY_NO_MEMORY, 4711, -ENOMEM);
+		return eg_refuse(status, -ENOMEM, ELISA_WHY_NO_MEMORY, 4711);
 	}
 	switch (page->call) {
 	case ELISA_HC_HELLO:
 		if (page->hello.abi != abi)
-			return elisa_fail(status, ELISA_WHY_ABI, abi, -EPROTO);
+			return eg_refuse(status, -EPROTO, ELISA_WHY_ABI, abi);
 		page->hello.flags = ELISA_HELLO_MAY_EXPORT | ELISA_HELLO_MAY_ATTACH;
 		return 0;
 	case ELISA_HC_EXPORT_CREATE:
@@ -166,8 +166,8 @@ static int answer(struct elisa_hc_page *page, struct elisa_status *status)
 		return 0;
 	case ELISA_HC_DETACH:
 		if (!(slots & BIT_ULL(page->detach.slot)))
-			return elisa_fail(status, ELISA_WHY_NO_ATTACHMENT, page->detach.slot,
-					  -ENOENT);
+			return eg_refuse(status, -ENOENT, ELISA_WHY_NO_ATTACHMENT,
+					 page->detach.slot);
 		slots &= ~BIT_ULL(page->detach.slot);
 		attachments--;
 		donated = 0;
@@ -181,7 +181,7 @@ static int answer(struct elisa_hc_page *page, struct elisa_status *status)
 		return 0;
 	case ELISA_HC_DOORBELL:
 		if (!granted)
-			return elisa_fail(status, ELISA_WHY_NO_GRANT, 0, -EPERM);
+			return eg_refuse(status, -EPERM, ELISA_WHY_NO_GRANT, 0);
 		gsi = page->doorbell.gsi;
 		if (rings && gsi != ELISA_NO_DOORBELL)
 			schedule_work(&ringing);
@@ -196,7 +196,7 @@ static int answer(struct elisa_hc_page *page, struct elisa_status *status)
 	}
 }
 
-int elisa_hypercall(struct elisa_hc_page *page, struct elisa_status *status)
+int eg_hypercall(struct elisa_hc_page *page, struct elisa_status *status)
 {
 	unsigned long flags;
 	int ret;
