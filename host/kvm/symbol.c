@@ -28,7 +28,8 @@ int eh_symbols_find(unsigned long *found, const char *const *name, unsigned int 
 		probes[n].symbol_name = name[n];
 		probes[n].flags = KPROBE_FLAG_DISABLED;
 		if (register_kprobe(&probes[n])) {
-			pr_err("this KVM has no function \"%s\" that can be hooked or called; kernel not supported, or kvm_intel not loaded\n",
+			pr_err("this KVM has no function \"%s\" that can be hooked or called; "
+			       "kernel not supported, or kvm_intel not loaded\n",
 			       name[n]);
 			r = -ENOENT;
 			break;

@@ -343,7 +343,7 @@ static bool udp_sum_right(const struct rte_mbuf *m)
 }
 
 /* Who computes the sum: the driver if the switch did not grant the feature, the switch if the
- * receiver did not ask for it, nobody if both ends have it. */
+ * receiver did not ask for it, no side does if both have it. */
 static void test_checksums(void **state)
 {
 	struct rte_mempool *pool = make_pool(255, 2048);
