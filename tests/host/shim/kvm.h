@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the host module's sources have of KVM, VMX and the processor, in a process. The kernel's part
- * is in kernel.h, which includes this file at its end.
+ * What the host module's sources have of KVM, VMX and the processor, in a process. The kernel's
+ * part is in kernel.h, which includes this file at its end.
  */
 #ifndef SHIM_KVM_H
 #define SHIM_KVM_H
