@@ -66,6 +66,7 @@ struct eh_kick {
 void eh_kick_begin(struct eh_kick *kick);
 void eh_kick_add(struct eh_kick *kick, struct eh_vcpu *vcpu);
 void eh_kick_end(struct eh_kick *kick);
+void eh_mark_vcpus(struct eh_export *export, void (*mark)(struct eh_vcpu *vcpu, unsigned int slot));
 void eh_flush_export(struct eh_export *export);
 
 /* ---- directory.c: exports by number, name and ticket */

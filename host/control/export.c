@@ -82,29 +82,18 @@ struct eh_attachment *eh_attachment_next(struct eh_export *export, struct eh_att
 	return next;
 }
 
+static void look_again(struct eh_vcpu *vcpu, unsigned int slot)
+{
+	vcpu->stale = true;
+}
+
 /*
  * Lets all attached vCPUs look again whether they may call. One that attaches meanwhile has looked
- * already. No lock is held for longer than one attachment takes, for other tenants wait for it.
+ * already.
  */
 static void refresh(struct eh_export *export)
 {
-	struct eh_attachment *a = NULL;
-	struct eh_context *c;
-	struct eh_kick kick;
-	unsigned long flags;
-
-	eh_kick_begin(&kick);
-	while ((a = eh_attachment_next(export, a))) {
-		spin_lock(&a->vm->lock);
-		list_for_each_entry(c, &a->contexts, node) {
-			raw_spin_lock_irqsave(&c->vcpu->lock, flags);
-			c->vcpu->stale = true;
-			eh_kick_add(&kick, c->vcpu);
-			raw_spin_unlock_irqrestore(&c->vcpu->lock, flags);
-		}
-		spin_unlock(&a->vm->lock);
-	}
-	eh_kick_end(&kick);
+	eh_mark_vcpus(export, look_again);
 }
 
 /* A call was aborted in an export that lets no call in after that: tell all its vCPUs. */

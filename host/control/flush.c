@@ -67,11 +67,11 @@ void eh_kick_end(struct eh_kick *kick)
 }
 
 /*
- * After this no vCPU uses what it remembers of @export's tables. The caller has no spinlock, and
- * none is held here for longer than one attachment takes. A context that is shown meanwhile is in
- * `forget` already, and its CPUs have never walked its tables.
+ * Marks every vCPU that has a context of @export, and has it pass its entry hook, which acts on the
+ * mark. The caller has no spinlock, and none is held here for longer than one attachment takes, for
+ * other tenants wait for it.
  */
-void eh_flush_export(struct eh_export *export)
+void eh_mark_vcpus(struct eh_export *export, void (*mark)(struct eh_vcpu *vcpu, unsigned int slot))
 {
 	struct eh_attachment *a = NULL;
 	struct eh_context *c;
@@ -83,11 +83,25 @@ void eh_flush_export(struct eh_export *export)
 		spin_lock(&a->vm->lock);
 		list_for_each_entry(c, &a->contexts, node) {
 			raw_spin_lock_irqsave(&c->vcpu->lock, flags);
-			set_bit(a->slot, c->vcpu->forget);
+			mark(c->vcpu, a->slot);
 			eh_kick_add(&kick, c->vcpu);
 			raw_spin_unlock_irqrestore(&c->vcpu->lock, flags);
 		}
 		spin_unlock(&a->vm->lock);
 	}
 	eh_kick_end(&kick);
+}
+
+static void forget(struct eh_vcpu *vcpu, unsigned int slot)
+{
+	set_bit(slot, vcpu->forget);
+}
+
+/*
+ * After this no vCPU uses what it remembers of @export's tables. A context that is shown meanwhile
+ * is in `forget` already, and its CPUs have never walked its tables.
+ */
+void eh_flush_export(struct eh_export *export)
+{
+	eh_mark_vcpus(export, forget);
 }
