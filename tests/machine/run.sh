@@ -2,24 +2,35 @@
 # The machine tests: each program in /tests against the real module, one after another.
 # ELISA_TESTS=a,b on the kernel's command line names some of them; a failure of one does not
 # keep the others from running; ELISA_TEST_TIMEOUT is their limit in seconds. No test at all is a
-# failure. The module is named on the command line: see the Makefile.
+# failure, and what failed is said again at the end. The module is named on the command line: see the
+# Makefile.
 #
 #machine: --file build/machine-tests:/tests
 . /testbed/lib.sh
 
-failed=0 passed=0
+failed=0 passed=0 again=/tmp/failed
+: >$again
 for test in $(echo "${ELISA_TESTS:-$(ls /tests)}" | tr , ' '); do
 	tsc "$test"
 	# the first test, or the one before failed without it
 	[ -e /dev/elisa ] || modload elisa allow_leaky_cpu=1 max_limit_us=60000000 max_suspend_us=60000000 || exit 1
-	if timeout "${ELISA_TEST_TIMEOUT:-60}" "/tests/$test"; then
+	{
+		timeout "${ELISA_TEST_TIMEOUT:-60}" "/tests/$test" 2>&1
+		echo $? >/tmp/status
+	} | tee /tmp/said
+	if [ "$(cat /tmp/status)" = 0 ]; then
 		passed=$((passed + 1))
 		say "ok $test"
 	else
 		failed=$((failed + 1))
 		say "FAILED $test"
+		{
+			echo "FAILED $test:"
+			tail -n 8 /tmp/said
+		} >>$again
 	fi
 done
 say "$passed passed, $failed failed"
+cat $again
 rmmod elisa || failed=1
 [ $failed = 0 ] && [ $passed -gt 0 ]
