@@ -43,8 +43,6 @@ static const char *what_happened(const struct elisa_event *event)
 		return "detached";
 	case ELISA_EVENT_ABORT:
 		return "had a call aborted";
-	case ELISA_EVENT_EVICT:
-		return "had a call evicted";
 	case ELISA_EVENT_MEMORY:
 		return "is none: memory failed, and the export has ended";
 	}

@@ -94,7 +94,7 @@ static struct unread *unread_new(const struct elisa_event *event)
 
 static bool is_abort(const struct elisa_event *event)
 {
-	return event->type == ELISA_EVENT_ABORT || event->type == ELISA_EVENT_EVICT;
+	return event->type == ELISA_EVENT_ABORT;
 }
 
 /* A call may have held something of the object when it ended. */
@@ -116,14 +116,22 @@ static struct unread *same_caller(struct eg_file *file, const struct elisa_event
 	return NULL;
 }
 
+static u32 room_for(const struct elisa_event *event)
+{
+	if (event->type == ELISA_EVENT_FAULT)
+		return EG_FILE_EVENTS / 2;
+	return EG_FILE_EVENTS + (must_be_told(event) ? EG_FILE_ABORTS : 0);
+}
+
 /*
  * A full queue loses events, but an abort only for a later one of the same caller, which says all
  * that the manager has to know: a call that held something must not be forgotten. A manager that
- * never reads must not fill the memory: callers come and go.
+ * never reads must not fill the memory: callers come and go. A fault only explains the abort that
+ * follows it, and takes no room from others.
  */
 static void queue_event(struct eg_file *file, const struct elisa_event *event)
 {
-	const u32 room = EG_FILE_EVENTS + (must_be_told(event) ? EG_FILE_ABORTS : 0);
+	const u32 room = room_for(event);
 	struct unread *unread = unread_new(event), *older = NULL;
 
 	spin_lock(&file->queue_lock);
@@ -134,7 +142,7 @@ static void queue_event(struct eg_file *file, const struct elisa_event *event)
 	if (event->type == ELISA_EVENT_LOST) {
 		file->lost += event->value;
 	} else if (older || file->count >= room) {
-		file->lost++;
+		file->lost += event->type != ELISA_EVENT_FAULT;
 	} else {
 		list_add_tail(&unread->node, &file->events);
 		file->count++;

@@ -311,6 +311,7 @@ ELISA_PUBLIC int elisa_export_destroy(struct elisa_export *export_)
 	if (ret < 0 && request.status.why != ELISA_WHY_NO_EXPORT)
 		return ret;
 	elisa_count(export_->handle, -1);
+	elisa_names_forget(export_);
 	elisa_stacks_free(export_->stacks);
 	free(export_);
 	return 0;

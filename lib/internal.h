@@ -36,6 +36,14 @@ struct elisa {
 	char text[ELISA_TEXT_SIZE];
 };
 
+/* What knows the names of addresses in an export's object area. Protected by the handle's lock. */
+struct elisa_names {
+	struct elisa_export *export_; /* NULL: it has ended */
+	struct elisa_names *next;
+	/* The symbol that offset lies in, and its own offset; NULL. */
+	const char *(*at)(const struct elisa_names *names, uint64_t offset, uint64_t *from);
+};
+
 struct elisa_export {
 	struct elisa *handle;
 	uint32_t id;
@@ -43,7 +51,13 @@ struct elisa_export {
 	char name[ELISA_NAME_SIZE];
 	uint32_t places;
 	struct elisa_stacks *stacks; /* NULL: the host's */
+	struct elisa_names *names;   /* handle->lock */
 };
+
+/* Exported to libelisa-extra alone. */
+void elisa_names_add(struct elisa_export *export_, struct elisa_names *names);
+void elisa_names_remove(struct elisa_names *names);
+void elisa_names_forget(struct elisa_export *export_);
 
 /*
  * Before and after an export is published: *entry, the function's offset, becomes the stub's, which
@@ -52,6 +66,8 @@ struct elisa_export {
 int elisa_stacks_enter(struct elisa_export *export_, uint64_t *entry);
 void elisa_stacks_published(struct elisa_export *export_);
 void elisa_stacks_free(struct elisa_stacks *stacks);
+/* Is offset in the unmapped half of a stack? */
+bool elisa_stacks_below(const struct elisa_stacks *stacks, uint64_t offset);
 
 int elisa_open_transport(const struct elisa_transport *transport, void *context, const char *path,
 			 struct elisa **handle);

@@ -126,6 +126,16 @@ static uint64_t stack_offset(const struct elisa_stacks *stacks, size_t i)
 	return stacks->offset + ELISA_PAGE_SIZE + (2 * i + 1) * stacks->size;
 }
 
+bool elisa_stacks_below(const struct elisa_stacks *stacks, uint64_t offset)
+{
+	uint64_t at;
+
+	if (!stacks || offset < stacks->offset + ELISA_PAGE_SIZE)
+		return false;
+	at = offset - stacks->offset - ELISA_PAGE_SIZE;
+	return at / (2 * stacks->size) < stacks->count && at % (2 * stacks->size) < stacks->size;
+}
+
 /* The first failure stays the handle's last one: what undoes it does not fail. */
 static int map_all(struct elisa_export *export_, const struct elisa_stacks *stacks)
 {

@@ -105,7 +105,8 @@ static const struct program_option known[] = {
 		      "run time that a call may use (default: the host's)"),
 	OPTION_READ("stack", "BYTES,VCPUS,GUESTS", "BYTES,VCPUS,GUESTS of stacks", read_stack,
 		    stack, "stacks of this size for so many vCPUs of each of so many attachments"),
-	OPTION_FLAG("events", events, "print what happens to attachments"),
+	OPTION_FLAG("events", events,
+		    "print what happens to attachments, and what faults of the function were"),
 	OPTION_READY_FD(ready_fd),
 
 	{.modes = GUEST, .help = "guest: attach and run"},
@@ -222,7 +223,15 @@ static const char *event_name(uint32_t type)
 	return type < sizeof(names) / sizeof(names[0]) && names[type] ? names[type] : "unknown";
 }
 
-static void print_event(const struct elisa_event *event)
+static void print_fault(struct elisa_export *export_, const struct elisa_event *event)
+{
+	char text[256];
+
+	if (elisa_fault_text(export_, event, text, sizeof(text)) >= 0)
+		printf(": vCPU %u: %s", event->vcpu, text);
+}
+
+static void print_event(struct elisa_export *export_, const struct elisa_event *event)
 {
 	printf("%s attachment %llu", event_name(event->type),
 	       (unsigned long long)event->attachment);
@@ -237,8 +246,10 @@ static void print_event(const struct elisa_event *event)
 			       (unsigned long long)event->aborts);
 		break;
 	case ELISA_EVENT_ABORT:
-	case ELISA_EVENT_EVICT:
 		printf(": %s", elisa_call_strerror((long)event->value));
+		break;
+	case ELISA_EVENT_FAULT:
+		print_fault(export_, event);
 		break;
 	case ELISA_EVENT_MEMORY:
 		printf(": offset %#llx; the export has ended", (unsigned long long)event->value);
@@ -260,7 +271,7 @@ static int take_events(const struct elisa_app *app, struct elisa_export *export_
 		return count;
 	for (int i = 0; i < count; i++) {
 		if (print)
-			print_event(&events[i]);
+			print_event(export_, &events[i]);
 		if (app->manager_event)
 			app->manager_event(export_, &events[i]);
 	}
@@ -297,11 +308,13 @@ static int serve(const struct elisa_app *app, struct elisa_export *export_, int 
 static int create_export(struct elisa *handle, struct options *options,
 			 struct elisa_export **export_)
 {
+	const uint32_t flags = options->export_flags | (options->events ? ELISA_EXPORT_FAULTS : 0);
+
 	if (!options->private)
-		return elisa_export_create(handle, options->name, options->export_flags,
-					   options->limit_us, export_);
-	return elisa_export_create_private(handle, options->name, options->export_flags,
-					   options->limit_us, options->ticket.bytes, export_);
+		return elisa_export_create(handle, options->name, flags, options->limit_us,
+					   export_);
+	return elisa_export_create_private(handle, options->name, flags, options->limit_us,
+					   options->ticket.bytes, export_);
 }
 
 /* At the end of the object area: behind the stacks, a page for each place,

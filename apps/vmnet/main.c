@@ -143,8 +143,9 @@ static int set_up(struct daemon *d, const char *code)
 		return -1;
 	}
 	elisa_set_suspend_limit(d->elisa, d->config.suspend_us);
-	if (elisa_export_create(d->elisa, d->config.export_name, ELISA_EXPORT_GENERAL_REGS,
-				d->config.limit_us, &d->export_) ||
+	if (elisa_export_create(d->elisa, d->config.export_name,
+				ELISA_EXPORT_GENERAL_REGS | ELISA_EXPORT_FAULTS, d->config.limit_us,
+				&d->export_) ||
 	    elisa_export_map(d->export_, VMNET_SWITCH_OFFSET, d->state, d->size,
 			     ELISA_PROT_READ | ELISA_PROT_WRITE) ||
 	    elisa_extra_load(d->export_, code, VMNET_CODE_OFFSET, &d->code))

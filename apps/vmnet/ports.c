@@ -239,6 +239,15 @@ static void came(struct daemon *d, uint32_t place, uint64_t attachment)
 		say(d, place, STDOUT_FILENO, "attachment %llu", (unsigned long long)attachment);
 }
 
+/* The switch's code must not fault: what it did belongs into a report of the fault. */
+static void tell_fault(struct daemon *d, uint32_t place, const struct elisa_event *event)
+{
+	char text[256];
+
+	if (elisa_fault_text(d->export_, event, text, sizeof(text)) >= 0)
+		say(d, place, STDERR_FILENO, "vCPU %u: %s", event->vcpu, text);
+}
+
 void ports_event(struct daemon *d, const struct elisa_event *event)
 {
 	uint32_t place = place_of(d, event->attachment);
@@ -254,13 +263,15 @@ void ports_event(struct daemon *d, const struct elisa_event *event)
 			gone(d, place);
 		break;
 	case ELISA_EVENT_ABORT:
-	case ELISA_EVENT_EVICT:
 		d->rings_owed = true;
 		if (!place || event->vcpu >= VMNET_VCPUS)
 			return;
 		d->port[place].stop[event->vcpu] =
 			(struct stop){.aborts = event->aborts, .error = event->value};
 		tell_stop(d, place, event->vcpu);
+		break;
+	case ELISA_EVENT_FAULT:
+		tell_fault(d, place, event);
 		break;
 	case ELISA_EVENT_LOST:
 		d->rings_owed = true;

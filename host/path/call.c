@@ -210,9 +210,8 @@ bool eh_leaves_vector_state(struct eh_context *c)
 void eh_call_aborted(struct eh_context *c, enum elisa_call_error error)
 {
 	struct eh_attachment *a = c->attachment;
-	bool evicted = error == ELISA_CALL_TIMEOUT || error == ELISA_CALL_REVOKED;
 	struct elisa_event event = {
-		.type = evicted ? ELISA_EVENT_EVICT : ELISA_EVENT_ABORT,
+		.type = ELISA_EVENT_ABORT,
 		.export_id = a->export_id,
 		.attachment = a->number,
 		.value = error,

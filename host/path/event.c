@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The event queue of a manager VM: attach, detach, abort, evict. Called from the exit
- * path with IRQs off, so it never sleeps; a full queue loses events and says how many.
+ * The event queue of a manager VM: attach, detach, abort, fault. Called from the exit path with
+ * IRQs off, so it never sleeps; a full queue loses events and says how many. A fault only explains
+ * the abort that follows it: it takes no room from others, and is left out if the queue is half
+ * full.
  *
  * A VM that does not read its events costs the host one queue. Of lost aborts the last one of each
  * vCPU and attachment is told again (control/untold.c), and so is the end of an attachment with
@@ -44,15 +46,17 @@ void eh_events_put(struct eh_events *events)
 bool eh_event_put(struct eh_events *events, struct elisa_event event)
 {
 	unsigned long flags;
+	const unsigned int most = event.type == ELISA_EVENT_FAULT ? EH_EVENT_RING / 2 :
+								    EH_EVENT_RING;
 	bool room, first;
 
 	event.time_ns = ktime_get_mono_fast_ns();
 	raw_spin_lock_irqsave(&events->lock, flags);
 	first = !events->count;
-	room = events->count < EH_EVENT_RING;
+	room = events->count < most;
 	if (room)
 		events->ring[(events->head + events->count++) % EH_EVENT_RING] = event;
-	else
+	else if (event.type != ELISA_EVENT_FAULT)
 		events->lost++;
 	raw_spin_unlock_irqrestore(&events->lock, flags);
 	if (first)

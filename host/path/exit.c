@@ -316,6 +316,10 @@ static void exit_in_context(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_
 		error = ELISA_CALL_TIMEOUT;
 	else if (caller == c && !c->ended && goes_on(vcpu, c, where, reason, eptp))
 		return;
+	/* before the vCPU is exposed as after the call */
+	if (caller == c && !c->ended && where == EH_IN_SUB &&
+	    (error == ELISA_CALL_FAULT || error == ELISA_CALL_FORBIDDEN))
+		eh_fault_tell(c, reason);
 	eh_drop_events(vcpu->kvm_vcpu);
 	eh_end_call(vcpu, caller, where, error);
 }

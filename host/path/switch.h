@@ -51,6 +51,7 @@ void eh_scrub_registers(struct eh_vcpu *vcpu);
 void eh_forget_saved_state(struct kvm_vcpu *kvm_vcpu);
 bool eh_leaves_vector_state(struct eh_context *c);
 void eh_call_aborted(struct eh_context *c, enum elisa_call_error error);
+void eh_fault_tell(struct eh_context *c, u32 reason);
 void eh_forget_time(struct eh_vcpu *vcpu);
 void eh_end_call(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where,
 		 enum elisa_call_error error);

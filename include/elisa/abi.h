@@ -9,7 +9,7 @@
 
 #include <linux/types.h>
 
-#define ELISA_ABI_VERSION	 1
+#define ELISA_ABI_VERSION	 2
 #define ELISA_ABI_OLDEST	 1 /* which the host's module and the driver serve, too */
 
 /*
@@ -192,7 +192,8 @@ struct elisa_hc_export {
 	FLAG(GENERAL_REGS, 0, "general-regs", "the function uses general registers only") \
 	FLAG(PRIVATE, 1, "private", "reached by its ticket only") \
 	FLAG(POISON, 2, "poison", \
-		"after an aborted call none is let in until it is published again")
+		"after an aborted call none is let in until it is published again") \
+	FLAG(FAULTS, 3, "faults", "the manager gets ELISA_EVENT_FAULT")
 #define ELISA_BIT_OF_LIST(name, bit, word, text) | 1u << (bit)
 /* clang-format on */
 #define ELISA_EXPORT_FLAG_NUMBER(name, bit, word, text) ELISA_EXPORT_##name = 1u << (bit),
@@ -340,11 +341,11 @@ struct elisa_hc_doorbell {
 #define ELISA_EVENT_LIST(EVENT) \
 	EVENT(ATTACH, 1, "attach", "a VM has attached (value: its place, or -1)") \
 	EVENT(DETACH, 2, "detach", "an attachment has ended") \
-	EVENT(ABORT, 3, "abort", "a call ended in the middle (value: enum elisa_call_error)") \
-	EVENT(EVICT, 4, "evict", "the same, by a time limit or a revocation") \
+	EVENT(ABORT, 3, "abort", "a call ended before its return (value: enum elisa_call_error)") \
 	EVENT(LOST, 5, "lost", "the queue was full (value: how many events are missing)") \
 	EVENT(MEMORY, 6, "memory failed", \
-		"hardware lost memory of the export, which has ended (value: offset)")
+		"hardware lost memory of the export, which has ended (value: offset)") \
+	EVENT(FAULT, 7, "fault", "what the function did that ends its call; its ABORT follows")
 /* clang-format on */
 #define ELISA_EVENT_NUMBER(name, number, word, text) ELISA_EVENT_##name = (number),
 
@@ -352,22 +353,54 @@ enum elisa_event_type {
 	ELISA_EVENT_LIST(ELISA_EVENT_NUMBER) /**/
 };
 
+#define ELISA_ELSEWHERE (~0ULL)
+
+/* A function has no handler for exceptions. Most of them end in a triple fault, after which the CPU
+ * does not tell which exception the first one was. */
+enum elisa_fault_about {
+	ELISA_FAULT_NONE,
+	ELISA_FAULT_ADDRESS,   /* an access that the context's tables do not allow */
+	ELISA_FAULT_STACK,     /* a triple fault with the stack pointer beyond the host's stack */
+	ELISA_FAULT_TRIPLE,    /* another triple fault */
+	ELISA_FAULT_EXCEPTION, /* an exception that exits by itself: `vector` */
+	ELISA_FAULT_FORBIDDEN, /* an instruction that exits */
+};
+
+struct elisa_fault {
+	__u8 about;  /* enum elisa_fault_about */
+	__u8 exit;   /* the exit reason, SDM vol. 3 appendix C */
+	__u8 vector; /* ELISA_FAULT_EXCEPTION: of the exception, SDM vol. 3 table 6-1 */
+	__u8 access; /* ELISA_FAULT_ADDRESS: ELISA_PROT_* */
+};
+
 /*
  * `attachment` numbers an export's attachments from 1; it names no VM. The value of ATTACH is the
- * place, or -1. ABORT and EVICT say which call it was: the vCPU, and what the caller's
- * struct elisa_self has as `aborts` since. `aborts` of DETACH is the number of vCPUs of which a
- * call may have ended in the middle with no ABORT or EVICT, or none yet. No call of the attachment
- * goes on, so what they held has to be released. Only a DETACH whose `aborts` is 0 can be lost.
+ * place, or -1. ABORT says which call it was: the vCPU, and what the caller's struct elisa_self has
+ * as `aborts` since. Its reason is a fault, a time limit, a revocation, or another: what the call
+ * held has to be released for each of them. `aborts` of DETACH is the number of vCPUs of which a
+ * call may have ended in the middle with no ABORT, or none yet. No call of the attachment goes on,
+ * so what they held has to be released. Only a DETACH whose `aborts` is 0 can be lost.
+ *
+ * Version 1 has a type 4, EVICT, for an ABORT by a time limit or a revocation.
+ *
+ * FAULT is for exports with ELISA_EXPORT_FAULTS. It is a hint, and is left out if the queue is half
+ * full. Its addresses are offsets in the object area, or ELISA_ELSEWHERE.
  */
 struct elisa_event {
 	__u32 type;
 	__u32 export_id;
 	__u64 attachment;
-	__s64 value;
+	union {
+		__s64 value;
+		__u64 instruction; /* FAULT: its address */
+	};
 	__u64 time_ns; /* host's CLOCK_MONOTONIC */
-	__u64 aborts;
+	union {
+		__u64 aborts;
+		__u64 address; /* FAULT: that it wanted, with ELISA_FAULT_ADDRESS */
+	};
 	__u32 vcpu;
-	__u32 pad;
+	struct elisa_fault fault; /* FAULT; else 0 */
 };
 
 #define ELISA_HC_EVENTS_MAX 64

@@ -88,7 +88,7 @@ uint32_t elisa_error_why(struct elisa *handle, uint64_t *value);
 /*
  * Create an export that VMs can attach to by its name once it is published.
  * name: [A-Za-z0-9._-], 1 to ELISA_NAME_SIZE - 1 characters, granted by the host's administrator.
- * flags: ELISA_EXPORT_GENERAL_REGS, ELISA_EXPORT_POISON. limit_us: run time in microseconds that
+ * flags: ELISA_EXPORT_GENERAL_REGS, _POISON, _FAULTS. limit_us: run time in microseconds that
  * one call may use, 0 for the host's default. *made: out.
  * Errors: -EINVAL (arguments), -EPERM (no grant), -EEXIST (name), -EDQUOT (quota), -ENOMEM.
  */
@@ -99,7 +99,7 @@ int elisa_export_create(struct elisa *handle, const char *name, uint32_t flags, 
  * For exports that are created by this handle from now on: the longest time, in
  * microseconds of wall clock, that a call may stay suspended because its VMM or the host
  * does not run the vCPU. Then the call ends with ELISA_CALL_TIMEOUT, and the manager gets
- * ELISA_EVENT_EVICT at once, so that it can release what the call had locked. 0: the
+ * ELISA_EVENT_ABORT at once, so that it can release what the call had locked. 0: the
  * host's default (module parameter suspend_us, 50 ms). Above the host's maximum
  * (max_suspend_us), creating an export fails with -EDQUOT. Not thread-safe with creating.
  */
@@ -209,6 +209,15 @@ uint32_t elisa_export_flags(const struct elisa_export *export_); /* as it was cr
  * Errors: -EINVAL (no room), -EIO (the driver gave a part of a record), -EINTR.
  */
 int elisa_events_read(struct elisa *handle, struct elisa_event *events, size_t room);
+
+/*
+ * Say in words what the function did, of an event of type ELISA_EVENT_FAULT: what it wanted, and
+ * the instruction, by the symbol of an object that elisa_extra_load() has put there. text: out,
+ * size bytes, cut at its end. Returns the length of the whole text, as snprintf(3). Thread-safe.
+ * Errors: -EINVAL (another event, NULL).
+ */
+int elisa_fault_text(struct elisa_export *export_, const struct elisa_event *event, char *text,
+		     size_t size);
 
 /* ------------------------------------------------------------------------ attachments */
 

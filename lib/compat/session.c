@@ -125,7 +125,7 @@ static void take_events(struct session *session)
 	struct elisa_event event;
 
 	while (elisa_events_read(session->elisa, &event, 1) == 1) {
-		if (event.type != ELISA_EVENT_ABORT && event.type != ELISA_EVENT_EVICT)
+		if (event.type != ELISA_EVENT_ABORT)
 			continue;
 		if (session->aborts++ < REPORTED_ABORTS)
 			compat_report("a call of the client, on its vCPU %u: %s", event.vcpu,

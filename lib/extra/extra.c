@@ -20,6 +20,7 @@ struct elisa_extra_image {
 	struct elisa_export *export_;
 	uint64_t offset;
 	struct elf_image elf;
+	struct elisa_names names;
 };
 
 static size_t run_of_pages(const struct elf_image *elf, size_t first)
@@ -105,6 +106,22 @@ static int check_registers(const struct elisa_extra_image *image, const char *wh
 	return 0;
 }
 
+/* The function that @offset of the object area lies in. */
+static const char *function_at(const struct elisa_names *names, uint64_t offset, uint64_t *from)
+{
+	const struct elisa_extra_image *image =
+		(const void *)((const char *)names - offsetof(struct elisa_extra_image, names));
+
+	for (size_t i = 0; i < image->elf.symbol_count; i++) {
+		const struct elf_symbol *symbol = &image->elf.symbols[i];
+
+		*from = image->offset + symbol->at;
+		if (symbol->type == STT_FUNC && offset - *from < symbol->size)
+			return symbol->name;
+	}
+	return NULL;
+}
+
 static int load(struct elisa_export *export_, const char *what, const void *data, size_t size,
 		uint64_t offset, struct elisa_extra_image **made)
 {
@@ -135,6 +152,8 @@ static int load(struct elisa_export *export_, const char *what, const void *data
 		ret = map_pages(image);
 	if (ret < 0)
 		goto err_destroy;
+	image->names.at = function_at;
+	elisa_names_add(export_, &image->names);
 	*made = image;
 	return 0;
 
@@ -302,6 +321,7 @@ ELISA_PUBLIC void elisa_extra_unload(struct elisa_extra_image *image)
 {
 	if (!image)
 		return;
+	elisa_names_remove(&image->names);
 	elf_image_destroy(&image->elf);
 	free(image);
 }

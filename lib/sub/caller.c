@@ -144,7 +144,6 @@ void elisa_callers_event(struct elisa_callers *callers, const struct elisa_event
 			end_owner(elisa_caller_record(callers, number), event->attachment);
 		return;
 	case ELISA_EVENT_ABORT:
-	case ELISA_EVENT_EVICT:
 		if (event->vcpu >= callers->vcpus)
 			return;
 		for (uint64_t number = event->vcpu + 1; number <= count; number += callers->vcpus)

@@ -27,7 +27,7 @@ void call_aborted(struct elisa_test_attachment *attachment, uint32_t vcpu, long 
 	struct elisa_test *test = attachment->test;
 	struct elisa_self *self = &attachment->self[vcpu];
 	const struct elisa_event event = {
-		.type = error == ELISA_CALL_TIMEOUT ? ELISA_EVENT_EVICT : ELISA_EVENT_ABORT,
+		.type = ELISA_EVENT_ABORT,
 		.attachment = self->attachment,
 		.value = error,
 		.aborts = self->aborts + 1,

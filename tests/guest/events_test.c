@@ -49,6 +49,26 @@ static void test_many_aborts(int fd, int other)
 	set("flood_callers", 1);
 }
 
+/* Faults take no room from aborts, and none of them is missed. */
+static void test_faults(int fd)
+{
+	struct elisa_event e[200];
+	int n, i, faults = 0, aborts = 0;
+
+	set("flood_callers", 100);
+	set("flood_faults", 1);
+	set("flood", 100);
+	n = read(fd, e, sizeof(e)) / (int)sizeof(*e);
+	for (i = 0; i < n; i++) {
+		CHECK(e[i].type != ELISA_EVENT_LOST);
+		faults += e[i].type == ELISA_EVENT_FAULT;
+		aborts += e[i].type == ELISA_EVENT_ABORT;
+	}
+	CHECK(faults == 32 && aborts == 100); /* 64 of 128 records */
+	set("flood_faults", 0);
+	set("flood_callers", 1);
+}
+
 static void test_events(void)
 {
 	struct elisa_event e[200];
@@ -77,6 +97,7 @@ static void test_events(void)
 	fcntl(other, F_SETFL, O_NONBLOCK);
 	CHECK(read(other, e, sizeof(e)) == -1 && errno == EAGAIN); /* not its export */
 	test_many_aborts(fd, other);
+	test_faults(fd);
 	fcntl(fd, F_SETFL, 0);
 	if (!fork()) {
 		usleep(200000);

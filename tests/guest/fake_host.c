@@ -38,6 +38,8 @@ module_param(mode, int, 0644);
 module_param(export_flags, int, 0644);
 module_param(flood, int, 0644);		/* so many aborts of the newest export... */
 module_param(flood_callers, int, 0644); /* ... by so many vCPUs in turn */
+static bool flood_faults;
+module_param(flood_faults, bool, 0644); /* ... each with its fault before it */
 
 /* The doorbell: its edge comes if "rings" is set, and once more for each write to "ring". */
 static u32 gsi = ELISA_NO_DOORBELL;
@@ -102,8 +104,11 @@ static void add_event(u32 type, u32 id)
 
 static int take_events(struct elisa_hc_events *out)
 {
-	for (; flood; flood--)
+	for (; flood; flood--) {
+		if (flood_faults)
+			add_event(ELISA_EVENT_FAULT, next_id - 1);
 		add_event(ELISA_EVENT_ABORT, next_id - 1);
+	}
 	while (event_count && out->count < ELISA_HC_EVENTS_MAX) {
 		out->event[out->count++] = events[event_head];
 		event_head = (event_head + 1) % 256;

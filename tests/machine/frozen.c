@@ -34,7 +34,7 @@ static double until_event(double most)
 {
 	double start = now_us();
 
-	while (!events(manager, ELISA_EVENT_EVICT, ELISA_CALL_TIMEOUT))
+	while (!events(manager, ELISA_EVENT_ABORT, ELISA_CALL_TIMEOUT))
 		CHECK(now_us() - start < most);
 	return now_us() - start;
 }
@@ -58,7 +58,7 @@ static void by_its_vmm(void)
 	CHECK_EQ(out.regs.rsp, USER_STACK);
 	check_no_secret();
 	/* once: not again when the vCPU learnt of it */
-	CHECK_EQ(events(manager, ELISA_EVENT_EVICT, 0), 0);
+	CHECK_EQ(events(manager, ELISA_EVENT_ABORT, 0), 0);
 	CHECK_EQ(events(manager, ELISA_EVENT_ABORT, 0), 0);
 	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
 }
@@ -79,7 +79,7 @@ static void in_pieces(void)
 		r = run_once(guest, 0);
 		timer(0, 0);
 	}
-	CHECK_EQ(events(manager, ELISA_EVENT_EVICT, ELISA_CALL_TIMEOUT), 1);
+	CHECK_EQ(events(manager, ELISA_EVENT_ABORT, ELISA_CALL_TIMEOUT), 1);
 	printf("frozen: ended after %.1f ms in pieces\n", spent / 1e3);
 	CHECK(spent <= 3 * SUSPEND_US);
 	out = outcome_of(guest, 0);
@@ -147,12 +147,12 @@ static void by_the_scheduler(void)
 	SYS(sched_setscheduler(0, SCHED_OTHER, &normal));
 	pthread_join(runner, NULL);
 	if (trusted)
-		CHECK_EQ(events(manager, ELISA_EVENT_EVICT, ELISA_CALL_TIMEOUT), 1);
+		CHECK_EQ(events(manager, ELISA_EVENT_ABORT, ELISA_CALL_TIMEOUT), 1);
 	CHECK_EQ(out.exit, 0);
 	CHECK_EQ(out.error, ELISA_CALL_TIMEOUT);
 	CHECK_EQ(out.value, 0);
 	check_no_secret();
-	CHECK_EQ(events(manager, ELISA_EVENT_EVICT, 0), 0);
+	CHECK_EQ(events(manager, ELISA_EVENT_ABORT, 0), 0);
 	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
 }
 

@@ -146,13 +146,14 @@ user_end:
 
 	/* ---- the exported function, page 0 of the object area; data in page 1 */
 	.balign 4096
-	.globl functions, functions_end
+	.globl functions, functions_table, functions_end
 functions:
 	/* rdi = which, rsi, rdx = arguments */
 	lea table(%rip), %rax
 	movslq (%rax,%rdi,4), %r11
 	add %r11, %rax
 	jmp *%rax
+functions_table:
 table:
 	.long f_add-table, f_count-table, f_read-table, f_write-table, f_jump-table
 	.long f_ud-table, f_vmcall-table, f_vmfunc-table, f_cpuid-table, f_out-table

@@ -178,7 +178,6 @@ static void take_event(struct net *net, const struct elisa_event *event)
 		net->attachment[place] = 0;
 		break;
 	case ELISA_EVENT_ABORT:
-	case ELISA_EVENT_EVICT:
 		if (place)
 			CHECK(net_call(net, VMNET_ABORTED, place, event->vcpu, (long)event->aborts,
 				       (long)event->attachment) >= 0);

@@ -34,7 +34,7 @@ static void test(void)
 	CHECK_EQ(out.error, ELISA_CALL_TIMEOUT);
 	CHECK_EQ(out.value, 0);
 	CHECK_EQ(counter(ELISA_COUNT_TIMEOUTS), timeouts + 1);
-	CHECK_EQ(events(manager, ELISA_EVENT_EVICT, ELISA_CALL_TIMEOUT), 1);
+	CHECK_EQ(events(manager, ELISA_EVENT_ABORT, ELISA_CALL_TIMEOUT), 1);
 	printf("timeout: ended after %.1f ms of a limit of %.1f\n", spent / 1e3, LIMIT_US / 1e3);
 	CHECK(spent >= LIMIT_US - 1000);
 	CHECK(spent <= LIMIT_US + 3 * TICK_US);

@@ -107,7 +107,7 @@ static void the_manager_knows(void **state)
 	event(ELISA_EVENT_ABORT, 1, 9, 1);
 	event(ELISA_EVENT_MEMORY, 1, 0, 1);
 	assert_false(dead(first));
-	event(ELISA_EVENT_EVICT, 1, 0, 5); /* several were lost */
+	event(ELISA_EVENT_ABORT, 1, 0, 5); /* several were lost */
 	assert_true(dead(first));
 	assert_false(dead(other));
 	event(ELISA_EVENT_DETACH, 2, 0, 0);

@@ -112,8 +112,7 @@ static void ends(long op, long a1, long error)
 
 	assert_int_equal(call(op, a1, 0).error, error);
 	assert_int_equal(events, before + 1);
-	assert_int_equal(last_event.type,
-			 error == ELISA_CALL_TIMEOUT ? ELISA_EVENT_EVICT : ELISA_EVENT_ABORT);
+	assert_int_equal(last_event.type, ELISA_EVENT_ABORT);
 	assert_int_equal(last_event.attachment, elisa_test_number(sub_guest[0]));
 	assert_int_equal(last_event.vcpu, 2);
 	assert_int_equal(last_event.aborts, aborts + 1);

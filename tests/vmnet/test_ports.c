@@ -205,7 +205,7 @@ static void test_strangers(void **unused)
 	event(ELISA_EVENT_ATTACH, 8, 0);  /* the manager's own */
 	event(ELISA_EVENT_ATTACH, 9, PORTS + 1);
 	event(ELISA_EVENT_DETACH, 9, 0);
-	event(ELISA_EVENT_EVICT, 9, ELISA_CALL_FAULT);
+	event(ELISA_EVENT_ABORT, 9, ELISA_CALL_FAULT);
 	daemon->rings_owed = false;
 	ports_look(daemon);
 	assert_calls("");
@@ -247,7 +247,7 @@ static void stall(uint64_t attachment, int times)
 {
 	held = 1;
 	for (int i = 0; i < times; i++)
-		event(ELISA_EVENT_EVICT, attachment, ELISA_CALL_TIMEOUT);
+		event(ELISA_EVENT_ABORT, attachment, ELISA_CALL_TIMEOUT);
 	held = 0;
 }
 
@@ -286,7 +286,7 @@ static void test_stalls(void **unused)
 	(void)unused;
 	event(ELISA_EVENT_ATTACH, 7, 1);
 	for (int i = 0; i < 20; i++)
-		event(ELISA_EVENT_EVICT, 7, ELISA_CALL_TIMEOUT); /* held nothing */
+		event(ELISA_EVENT_ABORT, 7, ELISA_CALL_TIMEOUT); /* held nothing */
 	for (int second = 0; second < 10; second++) {
 		stall(7, 1);
 		ports_forgive(daemon);
@@ -545,7 +545,7 @@ static void test_stop_is_told_again(void **unused)
 	event(ELISA_EVENT_ATTACH, 7, 1);
 	call_fails(VMNET_ABORTED, ELISA_CALL_VMM, 2);
 	held = 1;
-	event(ELISA_EVENT_EVICT, 7, ELISA_CALL_TIMEOUT);
+	event(ELISA_EVENT_ABORT, 7, ELISA_CALL_TIMEOUT);
 	daemon->rings_owed = false;
 	ports_look(daemon);
 	assert_int_equal(daemon->port[1].stalls, 0);
