@@ -11,6 +11,7 @@
 #include <linux/hrtimer.h>
 #include <linux/kvm_host.h>
 #include <linux/mm.h>
+#include <linux/userfaultfd_k.h>
 #include <linux/version.h>
 #include <asm/ibt.h>
 #include <asm/msr.h>
@@ -203,10 +204,16 @@ static inline void eh_interrupt_self(void)
 	smp_send_reschedule(raw_smp_processor_id());
 }
 
-/* Pins one page; the caller holds mmap_lock and no fault may drop it. */
-static inline long eh_pin_page(unsigned long address, struct page **page)
+/*
+ * Pins one page of @vma. The caller holds mmap_lock, and no fault may drop it: so what userfaultfd
+ * withholds cannot be waited for, and a kernel with CONFIG_DEBUG_VM reports each such fault. Of
+ * memory with a userfaultfd a page is taken only if it is there.
+ */
+static inline long eh_pin_page(struct vm_area_struct *vma, unsigned long address,
+			       struct page **page)
 {
-	unsigned int flags = FOLL_WRITE | FOLL_LONGTERM;
+	unsigned int flags = FOLL_WRITE | FOLL_LONGTERM |
+			     (userfaultfd_armed(vma) ? FOLL_NOFAULT : 0);
 
 #ifdef ELISA_HAS_PINNED_VMAS
 	return pin_user_pages(address, 1, flags, page, NULL);

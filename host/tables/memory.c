@@ -92,8 +92,7 @@ static int pin_one(struct kvm_vcpu *kvm_vcpu, u64 gpa, struct page **page,
 		r = eh_refuse(refusal, -EINVAL, vma ? ELISA_WHY_FILE_BACKED : ELISA_WHY_NOT_RAM,
 			      gpa);
 	} else {
-		/* No FAULT_FLAG_ALLOW_RETRY here: a userfaultfd page fails, it cannot block us. */
-		n = eh_pin_page(hva, page);
+		n = eh_pin_page(vma, hva, page);
 		if (n != 1)
 			r = eh_refuse(refusal, n < 0 ? n : -EFAULT, ELISA_WHY_PIN, gpa);
 	}

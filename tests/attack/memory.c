@@ -130,11 +130,17 @@ static void not_provided(void)
 {
 	void *memory = anonymous(MAP_PRIVATE);
 	int fd = user_fault(memory);
+	struct uffdio_copy copy = {.dst = (uintptr_t)memory,
+				   .src = (uintptr_t)pair.manager->memory,
+				   .len = PAGE_SIZE};
 
 	add_slot(2, FAULT_GPA, memory);
 	attack_try(map(0x200000, FAULT_GPA, 1) < 0, "pinned a page that is not there");
 	attack_try(pair.manager->page->why == ELISA_WHY_PIN, "why %u", pair.manager->page->why);
 	attack_try(attack_pair_works(&pair), "no call afterwards");
+	CHECK(!ioctl(fd, UFFDIO_COPY, &copy));
+	attack_try(map(0x200000, FAULT_GPA, 1) == 0, "refused a page that is there");
+	CHECK_EQ(unmap(0x200000, 1), 0);
 	close(fd);
 	fd = syscall(SYS_memfd_secret, 0);
 	if (fd < 0) {

@@ -58,7 +58,8 @@ static inline unsigned long __gfn_to_hva_memslot(const struct kvm_memory_slot *s
 #define EH_MEM_GUEST_MEMFD	   4u
 #define eh_is_confidential(kvm)	   ((kvm)->confidential)
 #define eh_has_own_counters(kvm)   ((kvm)->own_counters)
-#define eh_pin_page(address, page) pin_user_pages(address, 1, FOLL_WRITE | FOLL_LONGTERM, page)
+#define eh_pin_page(vma, address, page) \
+	((void)(vma), pin_user_pages(address, 1, FOLL_WRITE | FOLL_LONGTERM, page))
 
 /* ---- in the place of host/kvm/vmx.h: a VMCS that is an array */
 #define ELISA_HOST_VMX_H
