@@ -18,6 +18,7 @@
 #include "output.h"
 #include "port_stats.h"
 #include "strict.h"
+#include "ticket.h"
 #include "utf8.h"
 #include "vlans.h"
 
@@ -460,17 +461,24 @@ int config_read(const char *file, struct config *config)
 	return error;
 }
 
+/* A part of a ticket is worse than none: nothing is left of a file that could not be written. */
 static int write_ticket(const char *file, const uint8_t ticket[ELISA_TICKET_SIZE])
 {
-	int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	const int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	char text[TICKET_TEXT_SIZE];
+	int error;
 
 	if (fd < 0)
 		return wrong("%s", strerror(errno));
-	for (int i = 0; i < ELISA_TICKET_SIZE; i++)
-		dprintf(fd, "%02x", ticket[i]);
-	if (dprintf(fd, "\n") != 1 || close(fd))
-		return wrong("cannot be written");
-	return 0;
+	ticket_text(ticket, text);
+	error = dprintf(fd, "%s\n", text) < 0 ? errno : 0;
+	explicit_bzero(text, sizeof(text));
+	if (close(fd) && !error)
+		error = errno;
+	if (!error)
+		return 0;
+	unlink(file);
+	return wrong("the ticket cannot be written: %s", strerror(error));
 }
 
 int config_ticket(const struct port_config *port, uint8_t ticket[ELISA_TICKET_SIZE])

@@ -13,6 +13,7 @@
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
+#include "clock.h"
 #include "daemon.h"
 #include "options.h"
 #include "output.h"
@@ -37,14 +38,6 @@ static void on_signal(int number)
 		reload = 1;
 	else
 		stop = 1;
-}
-
-static double seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 static int failed(struct daemon *d, const char *what)
@@ -221,7 +214,7 @@ static int refill(struct daemon *d, double since, int sleep_ms)
 static int run(struct daemon *d, const char *config, const char *report, const char *metrics)
 {
 	const int idle_ms = d->bell >= 0 ? IDLE_MS : QUIET_MS;
-	double busy_until = 0, aged = seconds(), refilled = aged, now = aged;
+	double busy_until = 0, aged = monotonic(), refilled = aged, now = aged;
 	long removed;
 
 	while (!stop && !d->over) {
@@ -231,7 +224,7 @@ static int run(struct daemon *d, const char *config, const char *report, const c
 
 		refilled = now;
 		changed = wait_for_work(d, sleep_ms);
-		now = d->now = seconds();
+		now = d->now = monotonic();
 		if (library_events(d) || changed)
 			busy_until = now + BUSY_LONG;
 		if (reload) {
