@@ -5,20 +5,17 @@
  * names the file and the place.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <json-c/json.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 #include "address.h"
 #include "daemon.h"
 #include "output.h"
 #include "port_stats.h"
 #include "strict.h"
-#include "ticket.h"
 #include "utf8.h"
 #include "vlans.h"
 
@@ -459,39 +456,4 @@ int config_read(const char *file, struct config *config)
 	reading_port = 0;
 	json_object_put(root);
 	return error;
-}
-
-/* A part of a ticket is worse than none: nothing is left of a file that could not be written. */
-static int write_ticket(const char *file, const uint8_t ticket[ELISA_TICKET_SIZE])
-{
-	const int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	char text[TICKET_TEXT_SIZE];
-	int error;
-
-	if (fd < 0)
-		return wrong("%s", strerror(errno));
-	ticket_text(ticket, text);
-	error = dprintf(fd, "%s\n", text) < 0 ? errno : 0;
-	explicit_bzero(text, sizeof(text));
-	if (close(fd) && !error)
-		error = errno;
-	if (!error)
-		return 0;
-	unlink(file);
-	return wrong("the ticket cannot be written: %s", strerror(error));
-}
-
-int config_ticket(const struct port_config *port, uint8_t ticket[ELISA_TICKET_SIZE])
-{
-	int error = rvif_read_hex(port->ticket_file, ticket, ELISA_TICKET_SIZE);
-
-	reading = port->ticket_file;
-	if (error == -EINVAL)
-		return wrong("it does not hold %d hexadecimal digits and nothing else",
-			     2 * ELISA_TICKET_SIZE);
-	if (error != -ENOENT)
-		return error ? wrong("%s", strerror(-error)) : 0;
-	if (getrandom(ticket, ELISA_TICKET_SIZE, 0) != ELISA_TICKET_SIZE)
-		return wrong("no random bytes: %s", strerror(errno));
-	return write_ticket(port->ticket_file, ticket);
 }

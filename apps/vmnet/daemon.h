@@ -43,6 +43,25 @@ struct stop {
 	int64_t error;
 };
 
+/* tickets.c: how far a place is on its way from one ticket to another. */
+enum ticket_state {
+	TICKET_IN_FORCE,
+	TICKET_TO_WITHDRAW, /* the old one still is in force */
+	TICKET_WITHDRAWN,   /* neither is */
+};
+
+struct place_ticket {
+	uint8_t bytes[ELISA_TICKET_SIZE]; /* that is in force, or will be; all 0: none */
+	enum ticket_state state;
+	double due;    /* the next step, seconds of the daemon's clock */
+	bool distrust; /* who joins without an event may have come by a ticket before this one */
+};
+
+/* Of all ports of a configuration; all 0: the port has none. */
+struct tickets {
+	uint8_t of[MAX_PORTS][ELISA_TICKET_SIZE];
+};
+
 /* What the daemon knows of a place. */
 struct port {
 	uint64_t attachment; /* 0: none */
@@ -51,6 +70,7 @@ struct port {
 	 * without: this attachment's. */
 	struct account account;
 	bool waits;	   /* its VM is kept out: it may attach, and is not served */
+	bool dismissed;	   /* the attachment is not served any more, whatever it does */
 	bool evict;	   /* the attachment has to go; tried until the host did it */
 	bool broken;	   /* the switch's code failed at it: it is left alone */
 	bool statics_owed; /* its static addresses are to be added */
@@ -60,6 +80,7 @@ struct port {
 	uint64_t stalls;    /* calls that were stopped while they held receive queues of others */
 	uint64_t evictions; /* both since the daemon began */
 	struct limit limit; /* of what is said because of its VM */
+	struct place_ticket ticket;
 };
 
 struct daemon {
@@ -90,12 +111,11 @@ int config_read(const char *file, struct config *config);
 struct json_object *config_parse(const char *file, size_t most_mib);
 /* How many VLANs its ports are in. */
 uint32_t config_vlans(const struct config *config);
-/* The ticket in a port's file; drawn and written if there is none. 0, or -1 after a message. */
-int config_ticket(const struct port_config *port, uint8_t ticket[ELISA_TICKET_SIZE]);
 
 /* library.c */
 enum library_result {
 	LIBRARY_DONE,
+	LIBRARY_NONE,	/* nothing was to be done: there is no such attachment */
 	LIBRARY_LATER,	/* not now, but later; said */
 	LIBRARY_BROKEN, /* never, for this port; said */
 	LIBRARY_OVER,	/* never: the daemon ends */
@@ -104,6 +124,9 @@ enum library_result {
 enum library_result library_call(struct daemon *d, long op, uint32_t place, long a2, long a3,
 				 long a4, long *value);
 enum library_result library_evict(struct daemon *d, uint32_t place, uint64_t attachment);
+/* From now on the place is for attachments by this ticket; all 0: for any. */
+enum library_result library_ticket(struct daemon *d, uint32_t place,
+				   const uint8_t ticket[ELISA_TICKET_SIZE]);
 /* Takes the host's events. How many there were. */
 int library_events(struct daemon *d);
 
@@ -118,7 +141,25 @@ void ports_look(struct daemon *d);
 /* Would the switch drop whatever this port sends? */
 bool ports_is_mute(const struct daemon *d, uint32_t place);
 /* Another configuration of the same ports, without a pause for those that stay the same. */
-void ports_reconfigure(struct daemon *d, const struct config *config);
+void ports_reconfigure(struct daemon *d, const struct config *config,
+		       const struct tickets *tickets);
+/* The attachment that has the place, if any, is served no more, and goes. */
+void ports_dismiss(struct daemon *d, uint32_t place);
+/* The attachment that has the place went, and no event said so. */
+void ports_end_was_lost(struct daemon *d, uint32_t place);
+
+/* tickets.c: which VM may have a port. */
+/* The tickets in the files of a configuration; one is drawn and written where there is no file. 0,
+ * or -1 after a message. */
+int tickets_read(const struct config *config, struct tickets *tickets);
+/* Those of a new export. 0, or -1 after a message. */
+int tickets_begin(struct daemon *d, const struct tickets *tickets);
+/* The place is for another ticket, if it is another one. */
+void tickets_change(struct daemon *d, uint32_t place, const uint8_t ticket[ELISA_TICKET_SIZE]);
+/* Takes the next steps of all changes. */
+void tickets_look(struct daemon *d);
+/* Is a change under way? Whatever attachment has the place then came by the old ticket. */
+bool tickets_is_changing(const struct daemon *d, uint32_t place);
 
 /* say.c: a line about a port, or, of place 0, about none; "elisa-vmnet: " before it in the
  * standard error. Too many are counted instead. */

@@ -85,7 +85,8 @@ static int make_places(struct daemon *d, uint8_t own[ELISA_TICKET_SIZE])
 	const uint32_t places = config->port_count + 1;
 	const uint32_t per_vmm = config->open_ports_per_vm < places ? config->open_ports_per_vm :
 								      places;
-	uint8_t ticket[ELISA_TICKET_SIZE];
+	struct tickets tickets;
+	int error;
 
 	if (elisa_export_places(d->export_, VMNET_PLACES_OFFSET, places,
 				(size_t)config->port_mib << 20, per_vmm))
@@ -94,16 +95,11 @@ static int make_places(struct daemon *d, uint8_t own[ELISA_TICKET_SIZE])
 		return -1;
 	if (elisa_export_place_ticket(d->export_, VMNET_MANAGER, own))
 		return failed(d, "the manager's place");
-	for (uint32_t i = 0; i < config->port_count; i++) {
-		if (!config->port[i].ticket_file[0])
-			continue;
-		if (config_ticket(&config->port[i], ticket))
-			return -1;
-		if (elisa_export_place_ticket(d->export_, i + 1, ticket))
-			return failed(d, config->port[i].ticket_file);
-	}
-	explicit_bzero(ticket, sizeof(ticket));
-	return 0;
+	if (tickets_read(config, &tickets))
+		return -1;
+	error = tickets_begin(d, &tickets);
+	explicit_bzero(&tickets, sizeof(tickets));
+	return error;
 }
 
 /* Without one we look more often. */
@@ -168,13 +164,15 @@ static void tear_down(struct daemon *d)
 
 static void read_again(struct daemon *d, const char *file)
 {
+	struct tickets tickets;
 	struct config config;
 
 	reload = 0;
-	if (config_read(file, &config))
+	if (config_read(file, &config) || !reload_is_possible(d, &config, file) ||
+	    tickets_read(&config, &tickets))
 		return;
-	if (reload_is_possible(d, &config, file))
-		ports_reconfigure(d, &config);
+	ports_reconfigure(d, &config, &tickets);
+	explicit_bzero(&tickets, sizeof(tickets));
 }
 
 /* True: a guest rang. One that rings all the time makes us look no more than so often. */

@@ -50,7 +50,6 @@ static void compare_ports(struct comparison *c, const struct config *is, const s
 	for (uint32_t i = 0; i < is->port_count; i++) {
 		c->port = is->port[i].name;
 		compare_texts(c, "name", is->port[i].name, new->port[i].name);
-		compare_texts(c, "ticket_file", is->port[i].ticket_file, new->port[i].ticket_file);
 	}
 	c->port = NULL;
 }

@@ -24,6 +24,25 @@ int elisa_evict(struct elisa_export *export_, uint64_t attachment)
 	return fake.evict_why ? -EINTR : 0;
 }
 
+/* The host takes a ticket for one place only. */
+int elisa_export_place_ticket(struct elisa_export *export_, uint32_t place,
+			      const uint8_t ticket[ELISA_TICKET_SIZE])
+{
+	(void)export_;
+	if (fake.tickets_fail) {
+		fake.tickets_fail--;
+		return -EINTR;
+	}
+	for (uint32_t other = 0; ticket && other <= FAKE_PORTS; other++)
+		if (!memcmp(fake.tickets[other], ticket, ELISA_TICKET_SIZE))
+			return -EEXIST;
+	if (ticket)
+		memcpy(fake.tickets[place], ticket, ELISA_TICKET_SIZE);
+	else
+		memset(fake.tickets[place], 0, ELISA_TICKET_SIZE);
+	return 0;
+}
+
 uint32_t elisa_error_why(struct elisa *handle, uint64_t *value)
 {
 	(void)handle;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A manager's daemon without a host and a switch: its ports are the daemon's own code, and what they
- * ask of the host and of the switch is noted here and answered as a test wants it.
+ * A manager's daemon without a host and a switch: its ports are the daemon's own code, and what
+ * they ask of the host and of the switch is noted here and answered as a test wants it.
  */
 #ifndef FAKE_MANAGER_H
 #define FAKE_MANAGER_H
@@ -25,12 +25,14 @@ struct fake_manager {
 		long op, error;
 		unsigned int times;
 	} fails;
-	uint64_t evicted;      /* the last attachment that was */
-	uint32_t evict_why;    /* enum elisa_why: why that fails */
-	int events_result;     /* what elisa_events_read() gives */
-	char said[256];	       /* what was printed last */
-	unsigned int lines;    /* that were printed */
-	unsigned int left_out; /* that were said to be */
+	uint8_t tickets[FAKE_PORTS + 1][ELISA_TICKET_SIZE]; /* of the places; all 0: none */
+	unsigned int tickets_fail; /* so many of the next ones are not taken */
+	uint64_t evicted;	   /* the last attachment that was */
+	uint32_t evict_why;	   /* enum elisa_why: why that fails */
+	int events_result;	   /* what elisa_events_read() gives */
+	char said[256];		   /* what was printed last */
+	unsigned int lines;	   /* that were printed */
+	unsigned int left_out;	   /* that were said to be */
 };
 
 extern struct fake_manager fake;

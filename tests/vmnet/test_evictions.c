@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A VM whose calls are stopped while they hold queues of others: when it is evicted, for how long it
- * is kept out, and that no other one pays for it. */
+/* A VM whose calls are stopped while they hold queues of others: when it is evicted, for how long
+ * it is kept out, and that no other one pays for it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -146,7 +146,7 @@ static void test_newcomers_wait(void **unused)
 }
 
 /* Stalls at such a port are those of an attachment: its successor has none, also if the event of
- * its end was lost. One that leaves before it is fake.evicted, again and again, is kept out as well. */
+ * its end was lost. One that leaves before it is evicted, again and again, is kept out as well. */
 static void test_stalls_of_the_one_before(void **unused)
 {
 	(void)unused;

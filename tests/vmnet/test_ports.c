@@ -282,7 +282,7 @@ static void test_new_configuration_is_not_lost(void **unused)
 	config->port[0].policy.max_learned = 77;
 	event(ELISA_EVENT_ATTACH, 7, 1);
 	call_fails(VMNET_LOOK, ELISA_CALL_TIMEOUT, 2);
-	ports_reconfigure(fake.daemon, config);
+	ports_reconfigure(fake.daemon, config, &(struct tickets){0});
 	assert_int_equal(fake.daemon->state->port[1].enabled, 0);
 	assert_int_equal(fake.daemon->state->port[1].policy.max_learned, 0);
 	ports_look(fake.daemon);
