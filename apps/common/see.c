@@ -55,17 +55,24 @@ static json_object *entry_as_json(const struct see *see, const struct rvs_entry 
 	return object;
 }
 
-json_object *see_table(const struct see *see, uint32_t now)
+json_object *see_table_part(const struct see *see, uint32_t now, uint64_t *position, uint32_t most)
 {
 	json_object *list = json_object_new_array();
 	struct rvs_entry entries[ENTRIES];
-	uint64_t position = 0;
 	int count;
 
-	while ((count = rvs_table_dump(see->rvs, &position, entries, ENTRIES)) > 0)
+	while (json_object_array_length(list) < most &&
+	       (count = rvs_table_dump(see->rvs, position, entries, ENTRIES)) > 0)
 		for (int i = 0; i < count; i++)
 			json_object_array_add(list, entry_as_json(see, &entries[i], now));
 	return list;
+}
+
+json_object *see_table(const struct see *see, uint32_t now)
+{
+	uint64_t position = 0;
+
+	return see_table_part(see, now, &position, UINT32_MAX);
 }
 
 /* ------------------------------------------------------------------------------- OpenMetrics */
@@ -145,6 +152,17 @@ static void print_gauges(FILE *to, const struct see *see)
 	}
 }
 
+void see_print(const struct see *see, FILE *to)
+{
+	for (size_t i = 0; i < PORT_COUNTERS; i++)
+		print_counter(to, see, &port_counters[i]);
+	print_drops(to, see);
+	print_gauges(to, see);
+	if (see->more)
+		see->more(to, see);
+	fputs("# EOF\n", to);
+}
+
 int see_metrics(const struct see *see, const char *file)
 {
 	char temporary[PATH_MAX];
@@ -158,13 +176,7 @@ int see_metrics(const struct see *see, const char *file)
 	to = fopen(temporary, "we");
 	if (!to)
 		return -1;
-	for (size_t i = 0; i < PORT_COUNTERS; i++)
-		print_counter(to, see, &port_counters[i]);
-	print_drops(to, see);
-	print_gauges(to, see);
-	if (see->more)
-		see->more(to, see);
-	fputs("# EOF\n", to);
+	see_print(see, to);
 	error = ferror(to);
 	return fclose(to) || error || rename(temporary, file) ? -1 : 0;
 }

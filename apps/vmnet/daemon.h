@@ -6,9 +6,11 @@
 #ifndef VMNET_DAEMON_H
 #define VMNET_DAEMON_H
 
+#include <json-c/json.h>
 #include <stdbool.h>
 #include <elisa/extra.h>
 #include "account.h"
+#include "control.h"
 #include "limit.h"
 #include "vmnet.h"
 
@@ -70,6 +72,7 @@ struct port {
 	 * without: this attachment's. */
 	struct account account;
 	bool waits;	   /* its VM is kept out: it may attach, and is not served */
+	bool closed;	   /* by an operator: whoever has it is not served */
 	bool dismissed;	   /* the attachment is not served any more, whatever it does */
 	bool evict;	   /* the attachment has to go; tried until the host did it */
 	bool broken;	   /* the switch's code failed at it: it is left alone */
@@ -102,13 +105,14 @@ struct daemon {
 	bool owes;	   /* one that is to be tried again soon */
 	bool deaf;	   /* events cannot be read: do not wait for them, look instead */
 	bool rings_owed;   /* calls were aborted, attachments went: sleepers are to be rung */
-	int bell;	   /* an eventfd: a guest wants us to look; -1: this VM has no doorbell */
+	struct control control;
+	int bell; /* an eventfd: a guest wants us to look; -1: this VM has no doorbell */
 };
 
 /* config.c: 0, or -1 after a message that names the file and what is wrong. */
 int config_read(const char *file, struct config *config);
 /* The JSON in a file that is not larger, or NULL after such a message. */
-struct json_object *config_parse(const char *file, size_t most_mib);
+json_object *config_parse(const char *file, size_t most_mib);
 /* How many VLANs its ports are in. */
 uint32_t config_vlans(const struct config *config);
 
@@ -145,6 +149,8 @@ void ports_reconfigure(struct daemon *d, const struct config *config,
 		       const struct tickets *tickets);
 /* The attachment that has the place, if any, is served no more, and goes. */
 void ports_dismiss(struct daemon *d, uint32_t place);
+/* An operator closes or opens it: whatever VM has it is not served while it is closed. */
+void ports_close(struct daemon *d, uint32_t place, bool closed);
 /* The attachment that has the place went, and no event said so. */
 void ports_end_was_lost(struct daemon *d, uint32_t place);
 
@@ -161,6 +167,10 @@ void tickets_look(struct daemon *d);
 /* Is a change under way? Whatever attachment has the place then came by the old ticket. */
 bool tickets_is_changing(const struct daemon *d, uint32_t place);
 
+/* commands.c: the reply to a request on the daemon's socket (control.h). */
+char *commands_answer(void *daemon, const struct control_user *user, const char *line,
+		      size_t length);
+
 /* say.c: a line about a port, or, of place 0, about none; "elisa-vmnet: " before it in the
  * standard error. Too many are counted instead. */
 void say(struct daemon *d, uint32_t place, int fd, const char *format, ...)
@@ -172,7 +182,15 @@ void say_left_out(struct daemon *d);
  * that was named. */
 bool reload_is_possible(const struct daemon *d, const struct config *new, const char *file);
 
-/* report.c: the state of all ports as JSON, into a file that appears whole. */
+/* report.c: the state and counters of a port, or of all, as JSON. */
+json_object *report_port(const struct daemon *d, uint32_t place, bool with_queues);
+json_object *report_ports(const struct daemon *d, bool with_queues);
+/* "table": about so many entries of the forwarding table; "next", if there may be more: where they
+ * begin. */
+json_object *report_table(const struct daemon *d, uint64_t from, uint32_t most);
+/* All counters as OpenMetrics text; NULL: there was no memory for it. */
+json_object *report_metrics_text(const struct daemon *d);
+/* The state of all ports and the whole table, into a file that appears whole. */
 int report_write(const struct daemon *d, const char *file);
 /* All counters as OpenMetrics text, in the same way. */
 int report_metrics(const struct daemon *d, const char *file);

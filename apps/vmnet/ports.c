@@ -232,6 +232,12 @@ void ports_dismiss(struct daemon *d, uint32_t place)
 	evict(d, place);
 }
 
+void ports_close(struct daemon *d, uint32_t place, bool closed)
+{
+	d->port[place].closed = closed;
+	d->owes = true; /* looked at soon */
+}
+
 void ports_end_was_lost(struct daemon *d, uint32_t place)
 {
 	gone(d, place);
@@ -324,7 +330,8 @@ static void open_or_shut(struct daemon *d, uint32_t place)
 		say(d, place, STDOUT_FILENO, "is served again");
 	}
 	__atomic_store_n(&d->state->port[place].enabled,
-			 !port->waits && !port->dismissed && !port->renewed, __ATOMIC_RELEASE);
+			 !port->waits && !port->dismissed && !port->closed && !port->renewed,
+			 __ATOMIC_RELEASE);
 }
 
 /* What the switch has not been told yet, because a call failed. */

@@ -50,6 +50,18 @@ WRONG = {
         "": "--config is missing",
         "--config": "--config needs a file",
         "--config a b": "'b' is too much",
+        "--config a --control-mode 8": "--control-mode: '8' is not an octal mode from 1 to 0777",
+        "--config a --control-group no/group": "--control-group: 'no/group' is not a group",
+    },
+    "elisa-vmnetctl": {
+        "": "a command is missing",
+        "nonsense": "'nonsense' is not a command",
+        "kick": "kick needs a port",
+        "kick a b": "'b' is too much",
+        "ports a": "'a' is too much",
+        "top --interval 0.01": "--interval: less than 0.1 seconds",
+        "top --interval x": "--interval: 'x' is not a number of seconds",
+        "top --count -1": "--count: '-1' is not from 0 to 1000000000",
     },
     "rvif-tap": {
         "": "give one vNIC: a file or elisa:EXPORT",

@@ -78,6 +78,12 @@ void output_print(int fd, const char *format, ...)
 	va_end(arguments);
 }
 
+void output_text(int fd, char *text)
+{
+	output_print(fd, "%s", text);
+	free(text);
+}
+
 /* ----------------------------------------------------------------------------- the switch */
 
 /* No vector registers: elisa_call_general() may keep values in them. */

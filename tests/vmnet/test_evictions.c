@@ -164,7 +164,7 @@ static void test_stalls_of_the_one_before(void **unused)
 	assert_true(is_served(1));
 }
 
-/* The host is asked again until it has fake.evicted; meanwhile the port is not served. */
+/* The host is asked again until it has evicted; meanwhile the port is not served. */
 static void test_evict_fails(void **unused)
 {
 	(void)unused;
