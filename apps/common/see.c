@@ -2,6 +2,7 @@
 /* Counters and the forwarding table for operators; see see.h. */
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
 #include "port_stats.h"
@@ -42,11 +43,12 @@ static json_object *entry_as_json(const struct see *see, const struct rvs_entry 
 {
 	json_object *object = json_object_new_object();
 	const int32_t age = (int32_t)(now - entry->heard);
+	const char *name = see->name(see->owner, entry->port);
 	char mac[MAC_TEXT_SIZE];
 
 	mac_text(entry->mac, mac);
 	json_object_object_add(object, "mac", json_object_new_string(mac));
-	json_object_object_add(object, "port", utf8_json(see->name(see->owner, entry->port)));
+	json_object_object_add(object, "port", utf8_json(name ? name : ""));
 	if (entry->vlan)
 		json_object_object_add(object, "vlan", json_object_new_int(entry->vlan));
 	json_object_object_add(object, "static", json_object_new_boolean(entry->is_static));
@@ -96,12 +98,17 @@ void see_label(FILE *to, const struct see *see, uint32_t port)
 	json_object_put(name);
 }
 
+static bool has(const struct see *see, uint32_t port)
+{
+	return see->name(see->owner, port);
+}
+
 static void print_counter(FILE *to, const struct see *see, const struct port_counter *counter)
 {
 	fprintf(to, "# TYPE %s counter\n# HELP %s %s\n", counter->metric, counter->metric,
 		counter->help);
 	for (uint32_t port = see->first; port < see->first + see->count; port++) {
-		const uint32_t queues = queues_of(see, port);
+		const uint32_t queues = has(see, port) ? queues_of(see, port) : 0;
 
 		for (uint32_t queue = 0; queue < queues; queue++) {
 			struct rvs_stats stats = {0};
@@ -123,6 +130,8 @@ static void print_drops(FILE *to, const struct see *see)
 	for (uint32_t port = see->first; port < see->first + see->count; port++) {
 		struct rvs_stats stats = {0};
 
+		if (!has(see, port))
+			continue;
 		rvs_port_stats(see->rvs, port, &stats);
 		for (uint32_t reason = RVS_GOOD + 1; reason < RVS_DROPS; reason++) {
 			fputs("rvs_dropped_frames_total", to);
@@ -144,6 +153,8 @@ static void print_gauges(FILE *to, const struct see *see)
 	for (int gauge = 0; gauge < 2; gauge++) {
 		fputs(head[gauge], to);
 		for (uint32_t port = see->first; port < see->first + see->count; port++) {
+			if (!has(see, port))
+				continue;
 			rvs_port_info(see->rvs, port, &info);
 			fputs(gauge ? "rvs_learned_addresses" : "rvs_port_up", to);
 			see_label(to, see, port);

@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <rvs.h>
 
-/* Ports from first on, what they are called, and how many queues one may have. */
+/* Ports from first on, and what they are called: NULL, if there is no port of that number. */
 struct see {
 	struct rvs *rvs;
-	uint32_t first, count, queues;
+	uint32_t first, count;
 	const char *(*name)(const void *owner, uint32_t port);
 	void (*more)(FILE *to, const struct see *see); /* metrics of the owner's; or NULL */
 	const void *owner;

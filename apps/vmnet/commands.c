@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "complain.h"
 #include "daemon.h"
 #include "output.h"
 #include "request.h"
@@ -33,14 +34,6 @@ refuse(struct asked *asked, const char *format, ...)
 	vsnprintf(asked->why, sizeof(asked->why), format, arguments);
 	va_end(arguments);
 	return NULL;
-}
-
-static uint32_t place_called(const struct daemon *d, const char *name)
-{
-	for (uint32_t place = 1; place <= d->config.port_count; place++)
-		if (!strcmp(d->config.port[place - 1].name, name))
-			return place;
-	return 0;
 }
 
 /* What VMs cause to be said has a limit; this has none. */
@@ -73,6 +66,50 @@ static json_object *kick(struct asked *asked)
 	return done();
 }
 
+/* The daemon goes on with this configuration, whose ports are in their places. */
+static json_object *reconfigure(struct asked *asked, const struct config *config)
+{
+	struct tickets tickets;
+
+	if (!reload_has_room(asked->d, config) || tickets_read(config, &tickets))
+		return NULL;
+	ports_reconfigure(asked->d, config, &tickets);
+	explicit_bzero(&tickets, sizeof(tickets));
+	return done();
+}
+
+static json_object *add(struct asked *asked, json_object *object)
+{
+	struct config config = asked->d->config;
+	json_object *result;
+
+	complain_to(asked->why, sizeof(asked->why));
+	result = config_add(&config, object) ? NULL : reconfigure(asked, &config);
+	complain_to(NULL, 0);
+	if (!result)
+		return NULL;
+	asked->place = config_place(&asked->d->config,
+				    json_object_get_string(json_object_object_get(object, "name")));
+	note(asked, "added");
+	return result;
+}
+
+static json_object *remove_port(struct asked *asked)
+{
+	struct config config = asked->d->config;
+	json_object *result;
+
+	if (config_ports(&config) == 1)
+		return refuse(asked, "port \"%s\" is the last one; end the daemon instead",
+			      config.port[asked->place - 1].name);
+	memset(&config.port[asked->place - 1], 0, sizeof(config.port[0]));
+	note(asked, "is removed");
+	complain_to(asked->why, sizeof(asked->why));
+	result = reconfigure(asked, &config);
+	complain_to(NULL, 0);
+	return result;
+}
+
 static json_object *perform(struct asked *asked, const struct request *request)
 {
 	struct daemon *d = asked->d;
@@ -92,36 +129,39 @@ static json_object *perform(struct asked *asked, const struct request *request)
 		return close_or_open(asked, true);
 	case REQUEST_KICK:
 		return kick(asked);
+	case REQUEST_ADD:
+		return add(asked, request->config);
+	case REQUEST_REMOVE:
+		return remove_port(asked);
 	default:
 		return NULL;
 	}
 }
 
-static json_object *answer(struct asked *asked, const char *line, size_t length)
+static json_object *answer(struct asked *asked, const struct request *request)
 {
-	struct request request;
-
-	if (request_read(line, length, &request, asked->why, sizeof(asked->why)))
-		return NULL;
-	if (request.changes && !asked->user->may_change)
+	if (request->changes && !asked->user->may_change)
 		return refuse(asked, "user %u may ask, but change nothing", asked->user->uid);
-	if (request.port[0]) {
-		asked->place = place_called(asked->d, request.port);
+	if (request->port[0]) {
+		asked->place = config_place(&asked->d->config, request->port);
 		if (!asked->place)
-			return refuse(asked, "no port is called \"%s\"", request.port);
+			return refuse(asked, "no port is called \"%s\"", request->port);
 	}
-	return perform(asked, &request);
+	return perform(asked, request);
 }
 
 char *commands_answer(void *daemon, const struct control_user *user, const char *line,
 		      size_t length)
 {
 	struct asked asked = {.d = daemon, .user = user};
-	json_object *reply = json_object_new_object(), *result;
+	json_object *reply = json_object_new_object(), *result = NULL;
+	struct request request;
 	const char *text;
 	char *copy;
 
-	result = answer(&asked, line, length);
+	if (!request_read(line, length, &request, asked.why, sizeof(asked.why)))
+		result = answer(&asked, &request);
+	json_object_put(request.config);
 	if (result)
 		json_object_object_add(reply, "result", result);
 	else

@@ -16,6 +16,7 @@
 
 #define MAX_PORTS   127 /* and the manager's own place */
 #define MAX_STATICS 16
+#define SPARE_PORTS 8 /* that can be added, if the configuration does not say how many */
 #define MAX_NAME    32
 
 struct port_config {
@@ -35,9 +36,15 @@ struct config {
 	uint32_t max_age;	    /* seconds */
 	uint32_t limit_us;	    /* run time of a call */
 	uint32_t suspend_us;	    /* wall-clock time for which a call may be suspended */
-	uint32_t port_count;
-	struct port_config port[MAX_PORTS]; /* place n + 1 */
+	uint32_t max_ports;	    /* that there is room for; 0: some more than there are */
+	uint32_t port_count;	    /* of the file; of the daemon: that there is room for */
+	struct port_config port[MAX_PORTS]; /* place n + 1; without a name: there is none */
 };
+
+static inline bool config_has(const struct config *config, uint32_t place)
+{
+	return config->port[place - 1].name[0];
+}
 
 /* A call of a vCPU that did not come to its end. */
 struct stop {
@@ -55,6 +62,7 @@ enum ticket_state {
 struct place_ticket {
 	uint8_t bytes[ELISA_TICKET_SIZE]; /* that is in force, or will be; all 0: none */
 	enum ticket_state state;
+	bool of_no_vm; /* the port is not there: the ticket is one of random bytes, not kept */
 	double due;    /* the next step, seconds of the daemon's clock */
 	bool distrust; /* who joins without an event may have come by a ticket before this one */
 };
@@ -111,6 +119,13 @@ struct daemon {
 
 /* config.c: 0, or -1 after a message that names the file and what is wrong. */
 int config_read(const char *file, struct config *config);
+/* For how many ports a daemon of this configuration makes room; how many it has. */
+uint32_t config_room(const struct config *config);
+uint32_t config_ports(const struct config *config);
+/* The place of the port with this name; 0: none. */
+uint32_t config_place(const struct config *config, const char *name);
+/* One more port, in a place that has none. 0, or -1 after a complaint. */
+int config_add(struct config *config, json_object *object);
 /* The JSON in a file that is not larger, or NULL after such a message. */
 json_object *config_parse(const char *file, size_t most_mib);
 /* How many VLANs its ports are in. */
@@ -144,7 +159,8 @@ uint32_t ports_out(const struct daemon *d, uint32_t place);
 void ports_look(struct daemon *d);
 /* Would the switch drop whatever this port sends? */
 bool ports_is_mute(const struct daemon *d, uint32_t place);
-/* Another configuration of the same ports, without a pause for those that stay the same. */
+/* Another configuration, port by port in the same places, without a pause for those that stay the
+ * same. */
 void ports_reconfigure(struct daemon *d, const struct config *config,
 		       const struct tickets *tickets);
 /* The attachment that has the place, if any, is served no more, and goes. */
@@ -160,8 +176,10 @@ void ports_end_was_lost(struct daemon *d, uint32_t place);
 int tickets_read(const struct config *config, struct tickets *tickets);
 /* Those of a new export. 0, or -1 after a message. */
 int tickets_begin(struct daemon *d, const struct tickets *tickets);
-/* The place is for another ticket, if it is another one. */
-void tickets_change(struct daemon *d, uint32_t place, const uint8_t ticket[ELISA_TICKET_SIZE]);
+/* The place is for another ticket. False: it has this one. */
+bool tickets_change(struct daemon *d, uint32_t place, const uint8_t ticket[ELISA_TICKET_SIZE]);
+/* The place is for no VM. */
+void tickets_close(struct daemon *d, uint32_t place);
 /* Takes the next steps of all changes. */
 void tickets_look(struct daemon *d);
 /* Is a change under way? Whatever attachment has the place then came by the old ticket. */
@@ -181,6 +199,10 @@ void say_left_out(struct daemon *d);
 /* reload.c: can the daemon go on with this configuration? If not, each key that keeps it from
  * that was named. */
 bool reload_is_possible(const struct daemon *d, const struct config *new, const char *file);
+/* Gives each port of the new configuration its place: by its name, or one that is free. */
+void reload_arrange(const struct config *is, struct config *new);
+/* Is there room for all its VLANs? If not, that was complained of. */
+bool reload_has_room(const struct daemon *d, const struct config *new);
 
 /* report.c: the state and counters of a port, or of all, as JSON. */
 json_object *report_port(const struct daemon *d, uint32_t place, bool with_queues);

@@ -82,7 +82,7 @@ static int make_switch(struct daemon *d)
 	d->state->ports = ports;
 	for (uint32_t place = 1; place < ports; place++) {
 		d->state->port[place].policy = config->port[place - 1].policy;
-		d->state->port[place].enabled = 1;
+		d->state->port[place].enabled = config_has(config, place);
 	}
 	return 0;
 }
@@ -128,6 +128,7 @@ static int set_up(struct daemon *d, const char *code)
 	uint8_t own[ELISA_TICKET_SIZE];
 	int error;
 
+	d->config.port_count = config_room(&d->config);
 	d->vlans = config_vlans(&d->config);
 	if (d->vlans)
 		d->vlans = d->vlans + MORE_VLANS < RVS_MAX_VLAN ? d->vlans + MORE_VLANS :
@@ -176,8 +177,10 @@ static void read_again(struct daemon *d, const char *file)
 	struct config config;
 
 	reload = 0;
-	if (config_read(file, &config) || !reload_is_possible(d, &config, file) ||
-	    tickets_read(&config, &tickets))
+	if (config_read(file, &config) || !reload_is_possible(d, &config, file))
+		return;
+	reload_arrange(&d->config, &config);
+	if (tickets_read(&config, &tickets))
 		return;
 	ports_reconfigure(d, &config, &tickets);
 	explicit_bzero(&tickets, sizeof(tickets));
@@ -338,7 +341,7 @@ static int manage(const struct options *options)
 		error = set_up(&d, options->code);
 	if (!error) {
 		output_print(STDOUT_FILENO, "export %s: %u ports\n", d.config.export_name,
-			     d.config.port_count);
+			     config_ports(&d.config));
 		say_ready(options->ready_fd);
 		error = run(&d, options);
 	}

@@ -435,21 +435,60 @@ static bool same_port(const struct port_config *a, const struct port_config *b)
 	       !memcmp(a->statics, b->statics, a->static_count * sizeof(a->statics[0]));
 }
 
+static void change(struct daemon *d, uint32_t place, const struct port_config *new,
+		   const uint8_t ticket[ELISA_TICKET_SIZE])
+{
+	struct port_config *old = &d->config.port[place - 1];
+
+	if (tickets_change(d, place, ticket))
+		say(d, place, STDOUT_FILENO,
+		    "another ticket; the VM that came by the old one has to go");
+	strcpy(old->ticket_file, new->ticket_file);
+	if (same_port(old, new))
+		return;
+	say(d, place, STDOUT_FILENO, "new configuration");
+	d->port[place].renewed = true;
+	old->policy = new->policy;
+	memcpy(old->statics, new->statics, sizeof(old->statics));
+	old->static_count = new->static_count;
+}
+
+/* The VM at the place, if any, goes as if its ticket had been withdrawn. */
+static void remove_port(struct daemon *d, uint32_t place)
+{
+	say(d, place, STDOUT_FILENO, "removed");
+	tickets_close(d, place);
+	memset(&d->config.port[place - 1], 0, sizeof(d->config.port[place - 1]));
+}
+
+/* If the last port of the place has not gone yet, the new one waits for that. */
+static void add_port(struct daemon *d, uint32_t place, const struct port_config *new,
+		     const uint8_t ticket[ELISA_TICKET_SIZE])
+{
+	struct port *port = &d->port[place];
+
+	d->config.port[place - 1] = *new;
+	port->stalls = port->evictions = 0;
+	port->closed = false;
+	port->renewed = true;
+	tickets_change(d, place, ticket);
+	say(d, place, STDOUT_FILENO, "added");
+}
+
 void ports_reconfigure(struct daemon *d, const struct config *config, const struct tickets *tickets)
 {
 	for (uint32_t place = 1; place <= d->config.port_count; place++) {
-		struct port_config *old = &d->config.port[place - 1];
 		const struct port_config *new = &config->port[place - 1];
+		const uint8_t *ticket = tickets->of[place - 1];
+		const char *old_name = d->config.port[place - 1].name;
+		const bool was = *old_name, is = new->name[0];
 
-		tickets_change(d, place, tickets->of[place - 1]);
-		strcpy(old->ticket_file, new->ticket_file);
-		if (same_port(old, new))
-			continue;
-		say(d, place, STDOUT_FILENO, "new configuration");
-		d->port[place].renewed = true;
-		old->policy = new->policy;
-		memcpy(old->statics, new->statics, sizeof(old->statics));
-		old->static_count = new->static_count;
+		if (was && (!is || strcmp(old_name, new->name)))
+			remove_port(d, place);
+		if (is && !config_has(&d->config, place))
+			add_port(d, place, new, ticket);
+		else if (is)
+			change(d, place, new, ticket);
 	}
 	ports_look(d); /* down */
 	ports_look(d); /* and up */

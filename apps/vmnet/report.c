@@ -26,7 +26,9 @@ static const char *name_of(const void *daemon, uint32_t place)
 {
 	const struct daemon *d = daemon;
 
-	return place && place <= d->config.port_count ? d->config.port[place - 1].name : "";
+	return place && place <= d->config.port_count && config_has(&d->config, place) ?
+		       d->config.port[place - 1].name :
+		       NULL;
 }
 
 /* What the daemon counts of each port, beside the switch. */
@@ -51,6 +53,9 @@ static void print_more(FILE *to, const struct see *see)
 			const struct port *port = &d->port[place];
 			const uint64_t values[] = {port->stalls, port->evictions,
 						   ports_out(d, place), port->closed};
+
+			if (!config_has(&d->config, place))
+				continue;
 
 			fprintf(to, "%s%s", metrics[i].name, metrics[i].suffix);
 			see_label(to, see, place);
@@ -120,7 +125,8 @@ json_object *report_ports(const struct daemon *d, bool with_queues)
 	add(root, "lost_events", d->lost_events);
 	add(root, "failures", d->failures);
 	for (uint32_t place = 1; place <= d->config.port_count; place++)
-		json_object_array_add(ports, report_port(d, place, with_queues));
+		if (config_has(&d->config, place))
+			json_object_array_add(ports, report_port(d, place, with_queues));
 	json_object_object_add(root, "ports", ports);
 	return root;
 }

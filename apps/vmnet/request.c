@@ -75,6 +75,15 @@ static int read_from(struct reading *r, json_object *value)
 	return 0;
 }
 
+/* What it says of a port is not looked at here: it is as in the configuration's file. */
+static int read_config(struct reading *r, json_object *value)
+{
+	if (!json_object_is_type(value, json_type_object))
+		return wrong(r, "\"config\": %s is no object", json_object_to_json_string(value));
+	r->request->config = json_object_get(value);
+	return 0;
+}
+
 /* A key that the command does not take is a mistake, too. */
 static int check(struct reading *r)
 {
@@ -91,6 +100,10 @@ static int check(struct reading *r)
 		return wrong(r, "\"%s\" takes no \"port\"", word);
 	if (takes != REQUEST_TAKES_FROM && r->has_from)
 		return wrong(r, "\"%s\" takes no \"from\"", word);
+	if (takes == REQUEST_TAKES_CONFIG && !r->request->config)
+		return wrong(r, "\"%s\" needs \"config\"", word);
+	if (takes != REQUEST_TAKES_CONFIG && r->request->config)
+		return wrong(r, "\"%s\" takes no \"config\"", word);
 	return 0;
 }
 
@@ -110,6 +123,8 @@ static int read_object(struct reading *r, json_object *object)
 			error = read_port(r, value);
 		else if (!strcmp(key, "from"))
 			error = read_from(r, value);
+		else if (!strcmp(key, "config"))
+			error = read_config(r, value);
 		else
 			error = wrong(r, "unknown key \"%s\"", key);
 	}

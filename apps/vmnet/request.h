@@ -6,6 +6,7 @@
 #ifndef VMNET_REQUEST_H
 #define VMNET_REQUEST_H
 
+#include <json-c/json.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,8 +15,9 @@
 
 enum request_takes {
 	REQUEST_TAKES_NOTHING,
-	REQUEST_TAKES_PORT, /* needs "port" */
-	REQUEST_TAKES_FROM, /* may have "from" */
+	REQUEST_TAKES_PORT,   /* needs "port" */
+	REQUEST_TAKES_FROM,   /* may have "from" */
+	REQUEST_TAKES_CONFIG, /* needs "config", an object */
 };
 
 /* A name, what it takes, and whether it changes anything. */
@@ -26,7 +28,9 @@ enum request_takes {
 	REQUEST(METRICS, metrics, NOTHING, false) \
 	REQUEST(UP, up, PORT, true)               \
 	REQUEST(DOWN, down, PORT, true)           \
-	REQUEST(KICK, kick, PORT, true)
+	REQUEST(KICK, kick, PORT, true)           \
+	REQUEST(ADD, add, CONFIG, true)           \
+	REQUEST(REMOVE, remove, PORT, true)
 
 #define REQUEST_NUMBER(name, word, takes, changes) REQUEST_##name,
 enum request_command {
@@ -37,10 +41,12 @@ struct request {
 	enum request_command command;
 	bool changes;
 	char port[REQUEST_NAME];
-	uint64_t from; /* of the forwarding table */
+	uint64_t from;	     /* of the forwarding table */
+	json_object *config; /* of a port; NULL: none */
 };
 
-/* text ends with a 0 after length bytes. 0, or -1 and what is wrong. */
+/* text ends with a 0 after length bytes. 0, or -1 and what is wrong. request->config is the
+ * caller's to give back, also then. */
 int request_read(const char *text, size_t length, struct request *request, char *why, size_t size);
 
 #endif

@@ -15,6 +15,9 @@
  *      forgotten, and only now the place gets the new ticket. So an attachment of the new owner is
  *      never taken for one of the old, and pays for none of the old one's calls.
  *
+ * A port that is removed goes through steps 1 to 3 as well; its place keeps a ticket that no VM
+ * has.
+ *
  * If the host has lost events, an attachment by the old ticket may not have been heard of at all.
  * It is not served before it joins. The first one that joins without an event after step 4 is
  * evicted for that reason; at worst that is the new owner, once, and it comes again.
@@ -26,8 +29,8 @@
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
+#include "complain.h"
 #include "daemon.h"
-#include "output.h"
 #include "ticket.h"
 
 #define SETTLE 1.0 /* seconds; an event takes milliseconds */
@@ -38,7 +41,7 @@ static const uint8_t no_ticket[ELISA_TICKET_SIZE];
 
 static int wrong(const char *file, const char *what)
 {
-	output_print(STDERR_FILENO, "elisa-vmnet: %s: %s\n", file, what);
+	complain("%s: %s", file, what);
 	return -1;
 }
 
@@ -90,9 +93,8 @@ int tickets_read(const struct config *config, struct tickets *tickets)
 		for (uint32_t k = 0; k < i; k++) {
 			if (memcmp(tickets->of[i], tickets->of[k], ELISA_TICKET_SIZE))
 				continue;
-			output_print(STDERR_FILENO,
-				     "elisa-vmnet: %s: it holds the same ticket as %s\n",
-				     port->ticket_file, config->port[k].ticket_file);
+			complain("%s: it holds the same ticket as %s", port->ticket_file,
+				 config->port[k].ticket_file);
 			return -1;
 		}
 	}
@@ -101,17 +103,37 @@ int tickets_read(const struct config *config, struct tickets *tickets)
 
 /* ------------------------------------------------------------------------------------ places */
 
+/* A ticket that no VM has, so that the place is closed. */
+static int draw(uint8_t ticket[ELISA_TICKET_SIZE])
+{
+	return getrandom(ticket, ELISA_TICKET_SIZE, 0) == ELISA_TICKET_SIZE ? 0 : -1;
+}
+
+/* A place without a ticket is for any VM, so that one without a port has to have a ticket. */
+static int begin_place(struct daemon *d, uint32_t place, const uint8_t of_port[ELISA_TICKET_SIZE])
+{
+	struct place_ticket *ticket = &d->port[place].ticket;
+	uint8_t of_no_vm[ELISA_TICKET_SIZE];
+
+	ticket->of_no_vm = !config_has(&d->config, place);
+	if (ticket->of_no_vm) {
+		if (draw(of_no_vm) || elisa_export_place_ticket(d->export_, place, of_no_vm))
+			return wrong("a place for later", elisa_error(d->elisa));
+		return 0;
+	}
+	if (!memcmp(of_port, no_ticket, ELISA_TICKET_SIZE))
+		return 0;
+	if (elisa_export_place_ticket(d->export_, place, of_port))
+		return wrong(d->config.port[place - 1].ticket_file, elisa_error(d->elisa));
+	memcpy(ticket->bytes, of_port, ELISA_TICKET_SIZE);
+	return 0;
+}
+
 int tickets_begin(struct daemon *d, const struct tickets *tickets)
 {
-	for (uint32_t place = 1; place <= d->config.port_count; place++) {
-		const uint8_t *ticket = tickets->of[place - 1];
-
-		if (!memcmp(ticket, no_ticket, ELISA_TICKET_SIZE))
-			continue;
-		if (elisa_export_place_ticket(d->export_, place, ticket))
-			return wrong(d->config.port[place - 1].ticket_file, elisa_error(d->elisa));
-		memcpy(d->port[place].ticket.bytes, ticket, ELISA_TICKET_SIZE);
-	}
+	for (uint32_t place = 1; place <= d->config.port_count; place++)
+		if (begin_place(d, place, tickets->of[place - 1]))
+			return -1;
 	return 0;
 }
 
@@ -120,17 +142,34 @@ bool tickets_is_changing(const struct daemon *d, uint32_t place)
 	return d->port[place].ticket.state != TICKET_IN_FORCE;
 }
 
-/* A change that is under way starts over: the ticket that it was to bring may have leaked, too. */
-void tickets_change(struct daemon *d, uint32_t place, const uint8_t bytes[ELISA_TICKET_SIZE])
+/*
+ * A change that is under way starts over: the ticket that it was to bring may have leaked, too. A
+ * place whose ticket is no VM's is closed already, and free.
+ */
+bool tickets_change(struct daemon *d, uint32_t place, const uint8_t bytes[ELISA_TICKET_SIZE])
 {
 	struct place_ticket *ticket = &d->port[place].ticket;
 
-	if (!memcmp(ticket->bytes, bytes, ELISA_TICKET_SIZE))
-		return;
+	if (!ticket->of_no_vm && !memcmp(ticket->bytes, bytes, ELISA_TICKET_SIZE))
+		return false;
+	if (ticket->of_no_vm && ticket->state == TICKET_IN_FORCE)
+		ticket->state = TICKET_WITHDRAWN;
+	else
+		ticket->state = TICKET_TO_WITHDRAW;
+	ticket->of_no_vm = false;
 	memcpy(ticket->bytes, bytes, ELISA_TICKET_SIZE);
+	ticket->due = d->now;
+	return true;
+}
+
+void tickets_close(struct daemon *d, uint32_t place)
+{
+	struct place_ticket *ticket = &d->port[place].ticket;
+
+	explicit_bzero(ticket->bytes, sizeof(ticket->bytes));
+	ticket->of_no_vm = true;
 	ticket->state = TICKET_TO_WITHDRAW;
 	ticket->due = d->now;
-	say(d, place, STDOUT_FILENO, "another ticket; who came by the old one has to go");
 }
 
 /* Steps 1 and 2. */
@@ -140,8 +179,7 @@ static void withdraw(struct daemon *d, uint32_t place)
 	uint8_t of_no_vm[ELISA_TICKET_SIZE];
 
 	ticket->due = d->now + SETTLE;
-	if (getrandom(of_no_vm, sizeof(of_no_vm), 0) != sizeof(of_no_vm) ||
-	    library_ticket(d, place, of_no_vm) != LIBRARY_DONE)
+	if (draw(of_no_vm) || library_ticket(d, place, of_no_vm) != LIBRARY_DONE)
 		return;
 	ticket->state = TICKET_WITHDRAWN;
 	ports_dismiss(d, place);
@@ -158,12 +196,13 @@ static void bring(struct daemon *d, uint32_t place)
 	if (port->attachment || port->ended)
 		return;
 	port->ticket.due = d->now + SETTLE;
-	if (library_ticket(d, place, port->ticket.bytes) != LIBRARY_DONE)
+	if (!port->ticket.of_no_vm && library_ticket(d, place, port->ticket.bytes) != LIBRARY_DONE)
 		return;
 	port->account = (struct account){.owed = 0};
 	port->ticket.distrust = d->lost_events;
 	port->ticket.state = TICKET_IN_FORCE;
-	say(d, place, STDOUT_FILENO, "the new ticket is in force");
+	say(d, place, STDOUT_FILENO,
+	    port->ticket.of_no_vm ? "closed, and free" : "the new ticket is in force");
 }
 
 static void step(struct daemon *d, enum ticket_state state, void (*take)(struct daemon *, uint32_t))

@@ -116,16 +116,18 @@ static json_object *result_of(const char *text)
 	return result;
 }
 
-json_object *ask(int fd, const char *command, const char *port, uint64_t from)
+json_object *ask(int fd, const struct question *question)
 {
 	json_object *request = json_object_new_object(), *result = NULL;
 	char *text = NULL, *reply = NULL;
 
-	json_object_object_add(request, "command", json_object_new_string(command));
-	if (port)
-		json_object_object_add(request, "port", json_object_new_string(port));
-	if (from)
-		json_object_object_add(request, "from", json_object_new_uint64(from));
+	json_object_object_add(request, "command", json_object_new_string(question->command));
+	if (question->port)
+		json_object_object_add(request, "port", json_object_new_string(question->port));
+	if (question->from)
+		json_object_object_add(request, "from", json_object_new_uint64(question->from));
+	if (question->config)
+		json_object_object_add(request, "config", json_object_get(question->config));
 	if (asprintf(&text, "%s\n",
 		     json_object_to_json_string_ext(request, JSON_C_TO_STRING_PLAIN)) < 0)
 		text = NULL;

@@ -7,7 +7,14 @@
 
 /* A connection, or -1 after a message. */
 int ask_open(const char *path);
-/* The result of a request, or NULL after a message. port and from: NULL and 0 if it has none. */
-json_object *ask(int fd, const char *command, const char *port, uint64_t from);
+/* What a request has beside its command; NULL and 0: nothing. */
+struct question {
+	const char *command, *port;
+	uint64_t from;
+	json_object *config;
+};
+
+/* The result of a request, or NULL after a message. */
+json_object *ask(int fd, const struct question *question);
 
 #endif

@@ -8,8 +8,8 @@ _elisa_vmnetctl()
 		[ "${COMP_WORDS[i]}" != --socket ] || socket=(--socket "${COMP_WORDS[i + 1]}")
 	done
 	case $before in
-	--socket) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
-	counters | up | down | kick)
+	--socket | add) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
+	counters | up | down | kick | remove)
 		words=$(elisa-vmnetctl "${socket[@]}" ports 2>/dev/null | sed 1d | cut -d ' ' -f 1)
 		;;
 	*) words=$(elisa-vmnetctl --help | sed -n 's/^ \{2,\}\(--[a-z-]\+\|[a-z]\+\) .*/\1/p') ;;

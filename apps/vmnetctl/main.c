@@ -28,7 +28,7 @@ static const struct program_option known[] = {
 static const struct program program = {
 	.name = "elisa-vmnetctl",
 	.before =
-		"Usage: elisa-vmnetctl [OPTION]... COMMAND [PORT]\n"
+		"Usage: elisa-vmnetctl [OPTION]... COMMAND [PORT|FILE]\n"
 		"\n"
 		"Asks elisa-vmnet about the ports of its network, and changes them while it runs.\n"
 		"\n"
@@ -73,22 +73,30 @@ static void print_text(FILE *to, json_object *result)
 	fputs(json_object_get_string(result), to);
 }
 
+enum operand {
+	OPERAND_NONE,
+	OPERAND_PORT,
+	OPERAND_FILE,
+};
+
 static const struct command {
 	const char *name, *request;
-	bool takes_port;
+	enum operand operand;
 	printer *print;	 /* NULL: there is nothing to print */
 	json_type type;	 /* that it prints */
 	bool is_no_json; /* also with --json */
 } commands[] = {
-	{"ports", "ports", false, print_ports, json_type_object, false},
-	{"counters", "counters", true, print_counters, json_type_object, false},
-	{"drops", "ports", false, print_all_drops, json_type_object, false},
+	{"ports", "ports", OPERAND_NONE, print_ports, json_type_object, false},
+	{"counters", "counters", OPERAND_PORT, print_counters, json_type_object, false},
+	{"drops", "ports", OPERAND_NONE, print_all_drops, json_type_object, false},
 	{"table", "table", false, show_table, json_type_array, false},
-	{"metrics", "metrics", false, print_text, json_type_string, true},
-	{"top", NULL, false, NULL, json_type_null, false},
-	{"down", "down", true, NULL, json_type_null, false},
-	{"up", "up", true, NULL, json_type_null, false},
-	{"kick", "kick", true, NULL, json_type_null, false},
+	{"metrics", "metrics", OPERAND_NONE, print_text, json_type_string, true},
+	{"top", NULL, OPERAND_NONE, NULL, json_type_null, false},
+	{"down", "down", OPERAND_PORT, NULL, json_type_null, false},
+	{"up", "up", OPERAND_PORT, NULL, json_type_null, false},
+	{"kick", "kick", OPERAND_PORT, NULL, json_type_null, false},
+	{"add", "add", OPERAND_FILE, NULL, json_type_null, false},
+	{"remove", "remove", OPERAND_PORT, NULL, json_type_null, false},
 };
 
 /* The table comes in parts. A switch that learns meanwhile may give an address twice or not. */
@@ -98,7 +106,7 @@ static json_object *whole_table(int fd)
 	uint64_t from = 0;
 
 	do {
-		part = ask(fd, "table", NULL, from);
+		part = ask(fd, &(struct question){.command = "table", .from = from});
 		list = json_object_object_get(part, "table");
 		next = json_object_object_get(part, "next");
 		if (!json_object_is_type(list, json_type_array)) {
@@ -164,7 +172,30 @@ static int print_result(const struct options *options, const struct command *com
 	return error;
 }
 
-static int perform(const struct options *options, const struct command *command, const char *port)
+/* The result of a command but top, or NULL after a message. */
+static json_object *result_of(int fd, const struct command *command, const char *operand)
+{
+	struct question question = {.command = command->request};
+	json_object *result;
+
+	if (command->print == show_table)
+		return whole_table(fd);
+	if (command->operand == OPERAND_PORT)
+		question.port = operand;
+	if (command->operand == OPERAND_FILE) {
+		question.config = json_object_from_file(operand);
+		if (!question.config) {
+			fprintf(stderr, "elisa-vmnetctl: %s\n", json_util_get_last_err());
+			return NULL;
+		}
+	}
+	result = ask(fd, &question);
+	json_object_put(question.config);
+	return result;
+}
+
+static int perform(const struct options *options, const struct command *command,
+		   const char *operand)
 {
 	const int fd = ask_open(options->socket);
 	json_object *result;
@@ -175,8 +206,7 @@ static int perform(const struct options *options, const struct command *command,
 	if (!command->request) {
 		error = top(fd, options);
 	} else {
-		result = command->print == show_table ? whole_table(fd) :
-							ask(fd, command->request, port, 0);
+		result = result_of(fd, command, operand);
 		if (result)
 			error = command->print ? print_result(options, command, result) : 0;
 		json_object_put(result);
@@ -208,12 +238,13 @@ int main(int argc, char **argv)
 	command = find(argv[first]);
 	if (!command)
 		return options_wrong(&program, "'%s' is not a command", argv[first]);
-	if (command->takes_port && first + 1 >= argc)
-		return options_wrong(&program, "%s needs a port", command->name);
-	if (first + 1 + command->takes_port < argc)
+	if (command->operand && first + 1 >= argc)
+		return options_wrong(&program, "%s needs a %s", command->name,
+				     command->operand == OPERAND_PORT ? "port" : "file");
+	if (first + 1 + !!command->operand < argc)
 		return options_wrong(&program, "'%s' is too much",
-				     argv[first + 1 + command->takes_port]);
+				     argv[first + 1 + !!command->operand]);
 	if (options.interval < 0.1)
 		return options_wrong(&program, "--interval: less than 0.1 seconds");
-	return perform(&options, command, command->takes_port ? argv[first + 1] : NULL) ? 1 : 0;
+	return perform(&options, command, command->operand ? argv[first + 1] : NULL) ? 1 : 0;
 }

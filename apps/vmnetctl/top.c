@@ -142,7 +142,7 @@ static void rest(double seconds)
 
 int top(int fd, const struct options *options)
 {
-	json_object *last = ask(fd, "ports", NULL, 0);
+	json_object *last = ask(fd, &(struct question){.command = "ports"});
 	double then = monotonic();
 	int error = show_ports_of(last) ? 0 : -1;
 
@@ -151,7 +151,7 @@ int top(int fd, const struct options *options)
 		double now;
 
 		rest(options->interval);
-		next = ask(fd, "ports", NULL, 0);
+		next = ask(fd, &(struct question){.command = "ports"});
 		now = monotonic();
 		error = show_ports_of(next) ? 0 : -1;
 		if (!error) {

@@ -58,6 +58,7 @@ WRONG = {
         "nonsense": "'nonsense' is not a command",
         "kick": "kick needs a port",
         "kick a b": "'b' is too much",
+        "add": "add needs a file",
         "ports a": "'a' is too much",
         "top --interval 0.01": "--interval: less than 0.1 seconds",
         "top --interval x": "--interval: 'x' is not a number of seconds",

@@ -29,9 +29,9 @@ static void begin(struct net *net)
 {
 	fake_start(NULL);
 	fake.daemon->rvs = net->rvs;
+	tickets_begin(fake.daemon, &(struct tickets){0});
 	fake.link = VMNET_UP;
 	strcpy(fake.daemon->config.export_name, "fake");
-	strcpy(fake.daemon->config.port[2].name, "third");
 	for (uint32_t place = 1; place <= 2; place++) {
 		net_add(net, place);
 		event(ELISA_EVENT_ATTACH, 10 + place, place);

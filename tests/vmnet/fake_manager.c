@@ -136,6 +136,7 @@ int fake_start(void **unused)
 	daemon->config.port_count = FAKE_PORTS;
 	strcpy(daemon->config.port[0].name, "first");
 	strcpy(daemon->config.port[1].name, "second");
+	strcpy(daemon->config.port[2].name, "third");
 	daemon->now = 1000;
 	memset(&fake, 0, sizeof(fake));
 	fake.daemon = daemon;

@@ -8,7 +8,7 @@
 
 #include "daemon.h"
 
-#define FAKE_PORTS 3
+#define FAKE_PORTS 4 /* that there is room for */
 #define FAKE_CALLS 64
 
 struct fake_manager {
@@ -37,7 +37,7 @@ struct fake_manager {
 
 extern struct fake_manager fake;
 
-/* For cmocka: a manager of FAKE_PORTS ports, two of which are called "first" and "second". */
+/* For cmocka: a manager of three ports, "first", "second" and "third". */
 int fake_start(void **unused);
 int fake_end(void **unused);
 

@@ -20,7 +20,7 @@ static int start(void **unused)
 	fake_start(unused);
 	net = net_new();
 	fake.daemon->rvs = net->rvs;
-	strcpy(fake.daemon->config.port[2].name, "third");
+	assert_int_equal(tickets_begin(fake.daemon, &(struct tickets){0}), 0);
 	for (uint32_t place = 1; place <= 2; place++) {
 		net_add(net, place);
 		event(ELISA_EVENT_ATTACH, 10 + place, place);
@@ -200,6 +200,128 @@ static void test_kick(void **unused)
 	assert_int_equal(fake.evicted, 20);
 }
 
+static void after(double seconds)
+{
+	fake.daemon->now += seconds;
+	ports_look(fake.daemon);
+}
+
+static void leaves(uint64_t attachment, uint32_t place)
+{
+	joins(place, 0);
+	event(ELISA_EVENT_DETACH, attachment, 0);
+}
+
+static bool is_open(uint32_t place)
+{
+	static const uint8_t none[ELISA_TICKET_SIZE];
+
+	return !memcmp(fake.tickets[place], none, sizeof(none));
+}
+
+/* One more port: the others notice nothing, and its place is opened at once. */
+static void test_add(void **unused)
+{
+	json_object *all;
+
+	(void)unused;
+	assert_false(is_open(4));
+	told("{\"command\": \"add\", \"config\": {\"name\": \"new\", \"open\": true, "
+	     "\"max_learned\": 77}}");
+	assert_string_equal(fake.said, "port new: added, by process 5 of user 1000\n");
+	assert_true(is_open(4));
+	assert_int_equal(fake.daemon->state->port[4].policy.max_learned, 77);
+	assert_int_equal(fake.evicted, 0);
+	assert_true(is_served(1));
+	event(ELISA_EVENT_ATTACH, 20, 4);
+	assert_true(is_served(4));
+	all = asked("{\"command\": \"ports\"}");
+	assert_int_equal(json_object_array_length(json_object_object_get(all, "ports")), 4);
+	json_object_put(all);
+	refused("{\"command\": \"add\", \"config\": {\"name\": \"more\", \"open\": true}}",
+		"there is room for 4 ports only; see \"max_ports\"");
+}
+
+/* What is wrong with it is said as of the file, to whom it is from, and nothing is changed. */
+static void test_add_wrong(void **unused)
+{
+	json_object *all;
+
+	(void)unused;
+	refused("{\"command\": \"add\", \"config\": {\"name\": \"first\", \"open\": true}}",
+		"two ports are called \"first\"");
+	refused("{\"command\": \"add\", \"config\": {\"name\": \"new\"}}",
+		"it has no \"ticket_file\": any guest could take it; say \"open\": true if it may");
+	refused("{\"command\": \"add\", \"config\": {\"open\": true}}", "the port has no \"name\"");
+	refused("{\"command\": \"add\", \"config\": {\"name\": \"new\", \"adress\": 1}}",
+		"unknown key \"adress\" of a port");
+	refused("{\"command\": \"add\", \"config\": {\"name\": \"new\", \"open\": true, "
+		"\"vlan\": 5}}",
+		"1 VLANs, more than the 0 that there is room for; restart it for more");
+	refused("{\"command\": \"add\", \"config\": {\"name\": \"new\", \"mac\": "
+		"\"02:00:00:00:00:05\", \"ticket_file\": \"/none/ticket\"}}",
+		"/none/ticket: No such file or directory");
+	refused("{\"command\": \"add\"}", "\"add\" needs \"config\"");
+	refused("{\"command\": \"add\", \"config\": []}", "\"config\": [ ] is no object");
+	refused("{\"command\": \"remove\", \"port\": \"first\", \"config\": {}}",
+		"\"remove\" takes no \"config\"");
+	user.may_change = false;
+	refused("{\"command\": \"add\", \"config\": {\"name\": \"new\", \"open\": true}}",
+		"user 1000 may ask, but change nothing");
+	all = asked("{\"command\": \"ports\"}");
+	assert_int_equal(json_object_array_length(json_object_object_get(all, "ports")), 3);
+	json_object_put(all);
+	assert_false(is_open(4));
+}
+
+/* Its VM goes and no other one can come; another port may have the place when the VM has gone. */
+static void test_remove(void **unused)
+{
+	(void)unused;
+	assert_true(is_open(1));
+	told("{\"command\": \"remove\", \"port\": \"first\"}");
+	assert_int_equal(fake.evicted, 11);
+	assert_false(is_open(1));
+	assert_int_equal(fake.daemon->state->port[1].enabled, 0);
+	assert_true(is_served(2));
+	refused("{\"command\": \"kick\", \"port\": \"first\"}", "no port is called \"first\"");
+	told("{\"command\": \"add\", \"config\": {\"name\": \"first\", \"open\": true}}");
+	told("{\"command\": \"add\", \"config\": {\"name\": \"new\", \"open\": true}}");
+	after(1);
+	assert_false(is_open(1)); /* the VM is still there */
+	leaves(11, 1);
+	after(1);
+	assert_true(is_open(1));
+	assert_true(is_open(4));
+	event(ELISA_EVENT_ATTACH, 20, 1);
+	assert_true(is_served(1));
+	told("{\"command\": \"remove\", \"port\": \"second\"}");
+	told("{\"command\": \"remove\", \"port\": \"third\"}");
+	told("{\"command\": \"remove\", \"port\": \"new\"}");
+	refused("{\"command\": \"remove\", \"port\": \"first\"}",
+		"port \"first\" is the last one; end the daemon instead");
+	leaves(12, 2);
+	after(2);
+	assert_false(is_open(2));
+	assert_false(is_open(3));
+	assert_true(is_open(1));
+}
+
+/* A port that is removed is in no report and no metrics. */
+static void test_removed_is_not_seen(void **unused)
+{
+	json_object *metrics;
+
+	(void)unused;
+	told("{\"command\": \"remove\", \"port\": \"first\"}");
+	metrics = asked("{\"command\": \"metrics\"}");
+	assert_null(strstr(json_object_get_string(metrics), "\"first\""));
+	assert_null(strstr(json_object_get_string(metrics), "\"\""));
+	json_object_put(metrics);
+	leaves(11, 1);
+	assert_string_equal(fake.said, "place 1: attachment 11 is gone\n");
+}
+
 /* Who may only ask changes nothing. */
 static void test_rights(void **unused)
 {
@@ -259,6 +381,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_metrics, start, end),
 		cmocka_unit_test_setup_teardown(test_down_and_up, start, end),
 		cmocka_unit_test_setup_teardown(test_kick, start, end),
+		cmocka_unit_test_setup_teardown(test_add, start, end),
+		cmocka_unit_test_setup_teardown(test_add_wrong, start, end),
+		cmocka_unit_test_setup_teardown(test_remove, start, end),
+		cmocka_unit_test_setup_teardown(test_removed_is_not_seen, start, end),
 		cmocka_unit_test_setup_teardown(test_rights, start, end),
 		cmocka_unit_test_setup_teardown(test_wrong_requests, start, end),
 	};

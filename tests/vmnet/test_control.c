@@ -224,6 +224,7 @@ static void test_no_read(void **unused)
 
 	(void)unused;
 	reply_size = 1 << 20;
+	send_text(fd, "more\nmore\nmore\n");
 	for (int i = 0; i < 1000; i++) {
 		sent += send(fd, "more\n", 5, MSG_NOSIGNAL) == 5;
 		rounds(1);

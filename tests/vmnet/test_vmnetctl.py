@@ -88,6 +88,35 @@ def test_changes(directory):
         bad(path, 'no port is called "fourth"', "down", "fourth")
 
 
+def test_add_and_remove(directory):
+    config = directory + "/port.json"
+
+    def fill(text):
+        with open(config, "w", encoding="ascii") as file:
+            file.write(text)
+    with server(directory) as path:
+        def names():
+            return [port["name"] for port in json.loads(good(path, "ports", "--json"))["ports"]]
+        fill('{"name": "new", "open": true}')
+        assert good(path, "add", config) == ""
+        assert names() == ["first", "second", "third", "new"]
+        bad(path, 'two ports are called "new"', "add", config)
+        good(path, "remove", "second")
+        assert names() == ["first", "third", "new"]
+        bad(path, 'no port is called "second"', "remove", "second")
+        ticket = directory + "/ticket"
+        fill(json.dumps({"name": "second", "mac": "02:00:00:00:00:09", "ticket_file": ticket}))
+        good(path, "add", config)
+        assert names() == ["first", "second", "third", "new"]
+        with open(ticket, encoding="ascii") as file:
+            assert re.fullmatch("[0-9a-f]{64}\n", file.read())
+        fill('{"name": ')
+        done = ctl(path, "add", config)
+        assert done.returncode == 1 and done.stderr.startswith("elisa-vmnetctl: "), done
+        done = ctl(path, "add", directory + "/none")
+        assert done.returncode == 1 and "/none" in done.stderr, done
+
+
 METRIC = re.compile(r'[a-z_]+\{port="[^"]+"(,[a-z]+="[^"]+")?\} \d+')
 
 
