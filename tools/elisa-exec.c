@@ -21,6 +21,7 @@
 #include "elisa-exec.h"
 #include "options.h"
 #include "ready.h"
+#include "ticket.h"
 
 struct ticket {
 	bool given;
@@ -164,9 +165,10 @@ static int read_command_line(struct options *options, int argc, char **argv, int
 
 static void print_ticket(const uint8_t ticket[ELISA_TICKET_SIZE])
 {
-	for (int i = 0; i < ELISA_TICKET_SIZE; i++)
-		printf("%02x", ticket[i]);
-	printf("\n");
+	char text[TICKET_TEXT_SIZE];
+
+	ticket_text(ticket, text);
+	printf("%s\n", text);
 	fflush(stdout);
 }
 

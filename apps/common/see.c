@@ -2,6 +2,7 @@
 /* Counters and the forwarding table for operators; see see.h. */
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
 #include "port_stats.h"
@@ -42,11 +43,12 @@ static json_object *entry_as_json(const struct see *see, const struct rvs_entry 
 {
 	json_object *object = json_object_new_object();
 	const int32_t age = (int32_t)(now - entry->heard);
+	const char *name = see->name(see->owner, entry->port);
 	char mac[MAC_TEXT_SIZE];
 
 	mac_text(entry->mac, mac);
 	json_object_object_add(object, "mac", json_object_new_string(mac));
-	json_object_object_add(object, "port", utf8_json(see->name(see->owner, entry->port)));
+	json_object_object_add(object, "port", utf8_json(name ? name : ""));
 	if (entry->vlan)
 		json_object_object_add(object, "vlan", json_object_new_int(entry->vlan));
 	json_object_object_add(object, "static", json_object_new_boolean(entry->is_static));
@@ -55,17 +57,24 @@ static json_object *entry_as_json(const struct see *see, const struct rvs_entry 
 	return object;
 }
 
-json_object *see_table(const struct see *see, uint32_t now)
+json_object *see_table_part(const struct see *see, uint32_t now, uint64_t *position, uint32_t most)
 {
 	json_object *list = json_object_new_array();
 	struct rvs_entry entries[ENTRIES];
-	uint64_t position = 0;
 	int count;
 
-	while ((count = rvs_table_dump(see->rvs, &position, entries, ENTRIES)) > 0)
+	while (json_object_array_length(list) < most &&
+	       (count = rvs_table_dump(see->rvs, position, entries, ENTRIES)) > 0)
 		for (int i = 0; i < count; i++)
 			json_object_array_add(list, entry_as_json(see, &entries[i], now));
 	return list;
+}
+
+json_object *see_table(const struct see *see, uint32_t now)
+{
+	uint64_t position = 0;
+
+	return see_table_part(see, now, &position, UINT32_MAX);
 }
 
 /* ------------------------------------------------------------------------------- OpenMetrics */
@@ -89,12 +98,17 @@ void see_label(FILE *to, const struct see *see, uint32_t port)
 	json_object_put(name);
 }
 
+static bool has(const struct see *see, uint32_t port)
+{
+	return see->name(see->owner, port);
+}
+
 static void print_counter(FILE *to, const struct see *see, const struct port_counter *counter)
 {
 	fprintf(to, "# TYPE %s counter\n# HELP %s %s\n", counter->metric, counter->metric,
 		counter->help);
 	for (uint32_t port = see->first; port < see->first + see->count; port++) {
-		const uint32_t queues = queues_of(see, port);
+		const uint32_t queues = has(see, port) ? queues_of(see, port) : 0;
 
 		for (uint32_t queue = 0; queue < queues; queue++) {
 			struct rvs_stats stats = {0};
@@ -116,6 +130,8 @@ static void print_drops(FILE *to, const struct see *see)
 	for (uint32_t port = see->first; port < see->first + see->count; port++) {
 		struct rvs_stats stats = {0};
 
+		if (!has(see, port))
+			continue;
 		rvs_port_stats(see->rvs, port, &stats);
 		for (uint32_t reason = RVS_GOOD + 1; reason < RVS_DROPS; reason++) {
 			fputs("rvs_dropped_frames_total", to);
@@ -137,12 +153,25 @@ static void print_gauges(FILE *to, const struct see *see)
 	for (int gauge = 0; gauge < 2; gauge++) {
 		fputs(head[gauge], to);
 		for (uint32_t port = see->first; port < see->first + see->count; port++) {
+			if (!has(see, port))
+				continue;
 			rvs_port_info(see->rvs, port, &info);
 			fputs(gauge ? "rvs_learned_addresses" : "rvs_port_up", to);
 			see_label(to, see, port);
 			fprintf(to, "} %u\n", gauge ? info.learned : !!info.attached);
 		}
 	}
+}
+
+void see_print(const struct see *see, FILE *to)
+{
+	for (size_t i = 0; i < PORT_COUNTERS; i++)
+		print_counter(to, see, &port_counters[i]);
+	print_drops(to, see);
+	print_gauges(to, see);
+	if (see->more)
+		see->more(to, see);
+	fputs("# EOF\n", to);
 }
 
 int see_metrics(const struct see *see, const char *file)
@@ -158,13 +187,7 @@ int see_metrics(const struct see *see, const char *file)
 	to = fopen(temporary, "we");
 	if (!to)
 		return -1;
-	for (size_t i = 0; i < PORT_COUNTERS; i++)
-		print_counter(to, see, &port_counters[i]);
-	print_drops(to, see);
-	print_gauges(to, see);
-	if (see->more)
-		see->more(to, see);
-	fputs("# EOF\n", to);
+	see_print(see, to);
 	error = ferror(to);
 	return fclose(to) || error || rename(temporary, file) ? -1 : 0;
 }

@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <rvs.h>
 
-/* Ports from first on, what they are called, and how many queues one may have. */
+/* Ports from first on, and what they are called: NULL, if there is no port of that number. */
 struct see {
 	struct rvs *rvs;
-	uint32_t first, count, queues;
+	uint32_t first, count;
 	const char *(*name)(const void *owner, uint32_t port);
 	void (*more)(FILE *to, const struct see *see); /* metrics of the owner's; or NULL */
 	const void *owner;
@@ -22,9 +22,13 @@ struct see {
 json_object *see_queues(const struct see *see, uint32_t port);
 /* The forwarding table: addresses, their ports and VLANs, and how long ago each was heard. */
 json_object *see_table(const struct see *see, uint32_t now);
+/* A part of it, of most entries or a few more, from *position on, 0 at first; what is at *position
+ * then is the next part's. Empty behind the end. */
+json_object *see_table_part(const struct see *see, uint32_t now, uint64_t *position, uint32_t most);
 
-/* All counters as OpenMetrics text (Prometheus), into a file that appears whole. 0, or -1 with
- * errno. */
+/* All counters as OpenMetrics text (Prometheus). */
+void see_print(const struct see *see, FILE *to);
+/* The same into a file that appears whole. 0, or -1 with errno. */
 int see_metrics(const struct see *see, const char *file);
 /* For more(): the label with the port's name, up to where other labels or a brace can follow. */
 void see_label(FILE *to, const struct see *see, uint32_t port);

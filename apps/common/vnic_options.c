@@ -23,23 +23,6 @@ int option_station(const struct program_option *option, const char *text, void *
 	return 0;
 }
 
-int option_mode(const struct program_option *option, const char *text, void *to)
-{
-	struct rvif_access *access = to;
-
-	(void)option;
-	return rvif_parse_mode(text, &access->mode);
-}
-
-int option_group(const struct program_option *option, const char *text, void *to)
-{
-	struct rvif_access *access = to;
-
-	(void)option;
-	access->has_group = 1;
-	return rvif_parse_group(text, &access->group);
-}
-
 static const char over_elisa[] = "elisa:";
 
 /* What names the export or its ticket; NULL: it is a file. */

@@ -5,14 +5,13 @@
 #define COMMON_VNIC_OPTIONS_H
 
 #include <rvif/driver.h>
+#include "access_options.h"
 #include "options.h"
 
 #define STATION_MUST "the MAC address of a station, as 02:00:00:00:00:01"
 
 option_reader option_address; /* uint8_t[6] */
 option_reader option_station; /* the same, neither a group's nor 0 */
-option_reader option_mode;    /* struct rvif_access */
-option_reader option_group;   /* struct rvif_access */
 
 /* The vNIC is a file, or with the prefix "elisa:" the port of an export. As rvif_open_for(). */
 int vnic_open_for(struct rvif_vnic *vnic, const char *where, const struct rvif_config *config,

@@ -24,7 +24,7 @@ static const struct program_option known[] = {
 		      "68 to 65513 (default 1500)"),
 	OPTION_READ("mac", "MAC", STATION_MUST, option_station, mac,
 		    "address to insist on (default: what the switch says, else random)"),
-	OPTION_READ("mode", "MODE", "an octal mode from 1 to 0777", option_mode, access,
+	OPTION_READ("mode", "MODE", ACCESS_MODE_MUST, option_mode, access,
 		    "permissions of the file VNIC, octal (default 0600)"),
 	OPTION_READ("group", "GROUP", "a group", option_group, access, "its group"),
 	OPTION_FLAG("no-csum", no_csum, "no checksum offload, nor TSO"),

@@ -5,23 +5,21 @@
  * names the file and the place.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <json-c/json.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 #include "address.h"
+#include "complain.h"
 #include "daemon.h"
-#include "output.h"
 #include "port_stats.h"
 #include "strict.h"
 #include "utf8.h"
 #include "vlans.h"
 
-static const char *reading;
+static const char *reading; /* the file; NULL: none */
 static size_t reading_port; /* from 1; 0: none */
 
 static int __attribute__((format(printf, 1, 2))) wrong(const char *format, ...)
@@ -32,11 +30,12 @@ static int __attribute__((format(printf, 1, 2))) wrong(const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(what, sizeof(what), format, arguments);
 	va_end(arguments);
-	if (reading_port)
-		output_print(STDERR_FILENO, "elisa-vmnet: %s: port %zu: %s\n", reading,
-			     reading_port, what);
+	if (!reading)
+		complain("%s", what);
+	else if (reading_port)
+		complain("%s: port %zu: %s", reading, reading_port, what);
 	else
-		output_print(STDERR_FILENO, "elisa-vmnet: %s: %s\n", reading, what);
+		complain("%s: %s", reading, what);
 	return -1;
 }
 
@@ -368,6 +367,8 @@ static int read_all(json_object *root, struct config *config)
 			error = get_number(key, value, 1, RVIF_MAX_QUEUES, &config->queues);
 		else if (!strcmp(key, "port_mib"))
 			error = get_number(key, value, 1, 256, &config->port_mib);
+		else if (!strcmp(key, "max_ports"))
+			error = get_number(key, value, 1, MAX_PORTS, &config->max_ports);
 		else if (!strcmp(key, "open_ports_per_vm"))
 			error = get_number(key, value, 1, MAX_PORTS, &config->open_ports_per_vm);
 		else if (!strcmp(key, "max_age"))
@@ -383,6 +384,9 @@ static int read_all(json_object *root, struct config *config)
 	}
 	if (!error && !config->port_count)
 		error = wrong("there are no \"ports\"");
+	if (!error && config->max_ports && config->max_ports < config->port_count)
+		error = wrong("\"max_ports\": %u are less than the %u that there are",
+			      config->max_ports, config->port_count);
 	return error;
 }
 
@@ -460,30 +464,49 @@ int config_read(const char *file, struct config *config)
 	return error;
 }
 
-static int write_ticket(const char *file, const uint8_t ticket[ELISA_TICKET_SIZE])
+uint32_t config_room(const struct config *config)
 {
-	int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	const uint32_t more = config->port_count + SPARE_PORTS;
 
-	if (fd < 0)
-		return wrong("%s", strerror(errno));
-	for (int i = 0; i < ELISA_TICKET_SIZE; i++)
-		dprintf(fd, "%02x", ticket[i]);
-	if (dprintf(fd, "\n") != 1 || close(fd))
-		return wrong("cannot be written");
+	if (config->max_ports)
+		return config->max_ports;
+	return more < MAX_PORTS ? more : MAX_PORTS;
+}
+
+uint32_t config_ports(const struct config *config)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < config->port_count; i++)
+		count += config_has(config, i + 1);
+	return count;
+}
+
+uint32_t config_place(const struct config *config, const char *name)
+{
+	for (uint32_t place = 1; place <= config->port_count; place++)
+		if (!strcmp(config->port[place - 1].name, name))
+			return place;
 	return 0;
 }
 
-int config_ticket(const struct port_config *port, uint8_t ticket[ELISA_TICKET_SIZE])
+int config_add(struct config *config, json_object *object)
 {
-	int error = rvif_read_hex(port->ticket_file, ticket, ELISA_TICKET_SIZE);
+	const uint32_t place = config_place(config, "");
+	struct port_config port = {.is_open = false};
 
-	reading = port->ticket_file;
-	if (error == -EINVAL)
-		return wrong("it does not hold %d hexadecimal digits and nothing else",
-			     2 * ELISA_TICKET_SIZE);
-	if (error != -ENOENT)
-		return error ? wrong("%s", strerror(-error)) : 0;
-	if (getrandom(ticket, ELISA_TICKET_SIZE, 0) != ELISA_TICKET_SIZE)
-		return wrong("no random bytes: %s", strerror(errno));
-	return write_ticket(port->ticket_file, ticket);
+	reading = NULL;
+	reading_port = 0;
+	if (read_port(object, &port))
+		return -1;
+	if (!port.name[0])
+		return wrong("the port has no \"name\"");
+	for (uint32_t i = 0; i < config->port_count; i++)
+		if (check_pair(&port, &config->port[i]))
+			return -1;
+	if (!place)
+		return wrong("there is room for %u ports only; see \"max_ports\"",
+			     config->port_count);
+	config->port[place - 1] = port;
+	return 0;
 }

@@ -6,14 +6,17 @@
 #ifndef VMNET_DAEMON_H
 #define VMNET_DAEMON_H
 
+#include <json-c/json.h>
 #include <stdbool.h>
 #include <elisa/extra.h>
 #include "account.h"
+#include "control.h"
 #include "limit.h"
 #include "vmnet.h"
 
 #define MAX_PORTS   127 /* and the manager's own place */
 #define MAX_STATICS 16
+#define SPARE_PORTS 8 /* that can be added, if the configuration does not say how many */
 #define MAX_NAME    32
 
 struct port_config {
@@ -33,14 +36,40 @@ struct config {
 	uint32_t max_age;	    /* seconds */
 	uint32_t limit_us;	    /* run time of a call */
 	uint32_t suspend_us;	    /* wall-clock time for which a call may be suspended */
-	uint32_t port_count;
-	struct port_config port[MAX_PORTS]; /* place n + 1 */
+	uint32_t max_ports;	    /* that there is room for; 0: some more than there are */
+	uint32_t port_count;	    /* of the file; of the daemon: that there is room for */
+	struct port_config port[MAX_PORTS]; /* place n + 1; without a name: there is none */
 };
+
+static inline bool config_has(const struct config *config, uint32_t place)
+{
+	return config->port[place - 1].name[0];
+}
 
 /* A call of a vCPU that did not come to its end. */
 struct stop {
 	uint64_t aborts; /* 0: none */
 	int64_t error;
+};
+
+/* tickets.c: how far a place is on its way from one ticket to another. */
+enum ticket_state {
+	TICKET_IN_FORCE,
+	TICKET_TO_WITHDRAW, /* the old one still is in force */
+	TICKET_WITHDRAWN,   /* neither is */
+};
+
+struct place_ticket {
+	uint8_t bytes[ELISA_TICKET_SIZE]; /* that is in force, or will be; all 0: none */
+	enum ticket_state state;
+	bool of_no_vm; /* the port is not there: the ticket is one of random bytes, not kept */
+	double due;    /* the next step, seconds of the daemon's clock */
+	bool distrust; /* who joins without an event may have come by a ticket before this one */
+};
+
+/* Of all ports of a configuration; all 0: the port has none. */
+struct tickets {
+	uint8_t of[MAX_PORTS][ELISA_TICKET_SIZE];
 };
 
 /* What the daemon knows of a place. */
@@ -51,6 +80,8 @@ struct port {
 	 * without: this attachment's. */
 	struct account account;
 	bool waits;	   /* its VM is kept out: it may attach, and is not served */
+	bool closed;	   /* by an operator: whoever has it is not served */
+	bool dismissed;	   /* the attachment is not served any more, whatever it does */
 	bool evict;	   /* the attachment has to go; tried until the host did it */
 	bool broken;	   /* the switch's code failed at it: it is left alone */
 	bool statics_owed; /* its static addresses are to be added */
@@ -60,6 +91,7 @@ struct port {
 	uint64_t stalls;    /* calls that were stopped while they held receive queues of others */
 	uint64_t evictions; /* both since the daemon began */
 	struct limit limit; /* of what is said because of its VM */
+	struct place_ticket ticket;
 };
 
 struct daemon {
@@ -81,21 +113,28 @@ struct daemon {
 	bool owes;	   /* one that is to be tried again soon */
 	bool deaf;	   /* events cannot be read: do not wait for them, look instead */
 	bool rings_owed;   /* calls were aborted, attachments went: sleepers are to be rung */
-	int bell;	   /* an eventfd: a guest wants us to look; -1: this VM has no doorbell */
+	struct control control;
+	int bell; /* an eventfd: a guest wants us to look; -1: this VM has no doorbell */
 };
 
 /* config.c: 0, or -1 after a message that names the file and what is wrong. */
 int config_read(const char *file, struct config *config);
+/* For how many ports a daemon of this configuration makes room; how many it has. */
+uint32_t config_room(const struct config *config);
+uint32_t config_ports(const struct config *config);
+/* The place of the port with this name; 0: none. */
+uint32_t config_place(const struct config *config, const char *name);
+/* One more port, in a place that has none. 0, or -1 after a complaint. */
+int config_add(struct config *config, json_object *object);
 /* The JSON in a file that is not larger, or NULL after such a message. */
-struct json_object *config_parse(const char *file, size_t most_mib);
+json_object *config_parse(const char *file, size_t most_mib);
 /* How many VLANs its ports are in. */
 uint32_t config_vlans(const struct config *config);
-/* The ticket in a port's file; drawn and written if there is none. 0, or -1 after a message. */
-int config_ticket(const struct port_config *port, uint8_t ticket[ELISA_TICKET_SIZE]);
 
 /* library.c */
 enum library_result {
 	LIBRARY_DONE,
+	LIBRARY_NONE,	/* nothing was to be done: there is no such attachment */
 	LIBRARY_LATER,	/* not now, but later; said */
 	LIBRARY_BROKEN, /* never, for this port; said */
 	LIBRARY_OVER,	/* never: the daemon ends */
@@ -104,6 +143,9 @@ enum library_result {
 enum library_result library_call(struct daemon *d, long op, uint32_t place, long a2, long a3,
 				 long a4, long *value);
 enum library_result library_evict(struct daemon *d, uint32_t place, uint64_t attachment);
+/* From now on the place is for attachments by this ticket; all 0: for any. */
+enum library_result library_ticket(struct daemon *d, uint32_t place,
+				   const uint8_t ticket[ELISA_TICKET_SIZE]);
 /* Takes the host's events. How many there were. */
 int library_events(struct daemon *d);
 
@@ -117,8 +159,35 @@ uint32_t ports_out(const struct daemon *d, uint32_t place);
 void ports_look(struct daemon *d);
 /* Would the switch drop whatever this port sends? */
 bool ports_is_mute(const struct daemon *d, uint32_t place);
-/* Another configuration of the same ports, without a pause for those that stay the same. */
-void ports_reconfigure(struct daemon *d, const struct config *config);
+/* Another configuration, port by port in the same places, without a pause for those that stay the
+ * same. */
+void ports_reconfigure(struct daemon *d, const struct config *config,
+		       const struct tickets *tickets);
+/* The attachment that has the place, if any, is served no more, and goes. */
+void ports_dismiss(struct daemon *d, uint32_t place);
+/* An operator closes or opens it: whatever VM has it is not served while it is closed. */
+void ports_close(struct daemon *d, uint32_t place, bool closed);
+/* The attachment that has the place went, and no event said so. */
+void ports_end_was_lost(struct daemon *d, uint32_t place);
+
+/* tickets.c: which VM may have a port. */
+/* The tickets in the files of a configuration; one is drawn and written where there is no file. 0,
+ * or -1 after a message. */
+int tickets_read(const struct config *config, struct tickets *tickets);
+/* Those of a new export. 0, or -1 after a message. */
+int tickets_begin(struct daemon *d, const struct tickets *tickets);
+/* The place is for another ticket. False: it has this one. */
+bool tickets_change(struct daemon *d, uint32_t place, const uint8_t ticket[ELISA_TICKET_SIZE]);
+/* The place is for no VM. */
+void tickets_close(struct daemon *d, uint32_t place);
+/* Takes the next steps of all changes. */
+void tickets_look(struct daemon *d);
+/* Is a change under way? Whatever attachment has the place then came by the old ticket. */
+bool tickets_is_changing(const struct daemon *d, uint32_t place);
+
+/* commands.c: the reply to a request on the daemon's socket (control.h). */
+char *commands_answer(void *daemon, const struct control_user *user, const char *line,
+		      size_t length);
 
 /* say.c: a line about a port, or, of place 0, about none; "elisa-vmnet: " before it in the
  * standard error. Too many are counted instead. */
@@ -130,8 +199,20 @@ void say_left_out(struct daemon *d);
 /* reload.c: can the daemon go on with this configuration? If not, each key that keeps it from
  * that was named. */
 bool reload_is_possible(const struct daemon *d, const struct config *new, const char *file);
+/* Gives each port of the new configuration its place: by its name, or one that is free. */
+void reload_arrange(const struct config *is, struct config *new);
+/* Is there room for all its VLANs? If not, that was complained of. */
+bool reload_has_room(const struct daemon *d, const struct config *new);
 
-/* report.c: the state of all ports as JSON, into a file that appears whole. */
+/* report.c: the state and counters of a port, or of all, as JSON. */
+json_object *report_port(const struct daemon *d, uint32_t place, bool with_queues);
+json_object *report_ports(const struct daemon *d, bool with_queues);
+/* "table": about so many entries of the forwarding table; "next", if there may be more: where they
+ * begin. */
+json_object *report_table(const struct daemon *d, uint64_t from, uint32_t most);
+/* All counters as OpenMetrics text; NULL: there was no memory for it. */
+json_object *report_metrics_text(const struct daemon *d);
+/* The state of all ports and the whole table, into a file that appears whole. */
 int report_write(const struct daemon *d, const char *file);
 /* All counters as OpenMetrics text, in the same way. */
 int report_metrics(const struct daemon *d, const char *file);

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 #include "daemon.h"
 #include "output.h"
@@ -62,22 +63,37 @@ enum library_result library_call(struct daemon *d, long op, uint32_t place, long
 	return result.error ? call_failed(d, op, place, result.error) : LIBRARY_DONE;
 }
 
+/* A request to the host about the export, and not to the switch. */
+static enum library_result request_failed(struct daemon *d, uint32_t place)
+{
+	if (elisa_error_why(d->elisa, NULL) == ELISA_WHY_NO_EXPORT) {
+		end(d, "its own export", elisa_error(d->elisa));
+		return LIBRARY_OVER;
+	}
+	d->failures++;
+	d->owes = true;
+	say(d, place, STDERR_FILENO, "%s; tried again", elisa_error(d->elisa));
+	return LIBRARY_LATER;
+}
+
 enum library_result library_evict(struct daemon *d, uint32_t place, uint64_t attachment)
 {
 	if (!elisa_evict(d->export_, attachment))
 		return LIBRARY_DONE;
-	switch (elisa_error_why(d->elisa, NULL)) {
-	case ELISA_WHY_NO_ATTACHMENT: /* it left by itself, and its event comes */
+	if (elisa_error_why(d->elisa, NULL) == ELISA_WHY_NO_ATTACHMENT)
+		return LIBRARY_NONE;
+	return request_failed(d, place);
+}
+
+enum library_result library_ticket(struct daemon *d, uint32_t place,
+				   const uint8_t ticket[ELISA_TICKET_SIZE])
+{
+	static const uint8_t none[ELISA_TICKET_SIZE];
+	const bool is_one = memcmp(ticket, none, sizeof(none));
+
+	if (!elisa_export_place_ticket(d->export_, place, is_one ? ticket : NULL))
 		return LIBRARY_DONE;
-	case ELISA_WHY_NO_EXPORT:
-		end(d, "its own export", elisa_error(d->elisa));
-		return LIBRARY_OVER;
-	default:
-		d->failures++;
-		d->owes = true;
-		say(d, place, STDERR_FILENO, "%s; tried again", elisa_error(d->elisa));
-		return LIBRARY_LATER;
-	}
+	return request_failed(d, place);
 }
 
 int library_events(struct daemon *d)

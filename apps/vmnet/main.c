@@ -3,6 +3,7 @@
  * elisa-vmnet: exports the switch and manages it. It moves no packets: guests do, by their calls.
  * When it ends, the export ends.
  */
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +14,8 @@
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
+#include "access_options.h"
+#include "clock.h"
 #include "daemon.h"
 #include "options.h"
 #include "output.h"
@@ -29,6 +32,13 @@
 #define REFILL_MS  10	/* between refills of ports that have sent */
 #define FULL_MS	   50	/* and of those that have not: less than what a burst is worth */
 
+struct options {
+	const char *config, *code, *report, *metrics, *show, *control;
+	struct rvif_access control_access;
+	bool only_check;
+	int ready_fd;
+};
+
 static volatile sig_atomic_t stop, reload;
 
 static void on_signal(int number)
@@ -37,14 +47,6 @@ static void on_signal(int number)
 		reload = 1;
 	else
 		stop = 1;
-}
-
-static double seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 static int failed(struct daemon *d, const char *what)
@@ -80,7 +82,7 @@ static int make_switch(struct daemon *d)
 	d->state->ports = ports;
 	for (uint32_t place = 1; place < ports; place++) {
 		d->state->port[place].policy = config->port[place - 1].policy;
-		d->state->port[place].enabled = 1;
+		d->state->port[place].enabled = config_has(config, place);
 	}
 	return 0;
 }
@@ -92,7 +94,8 @@ static int make_places(struct daemon *d, uint8_t own[ELISA_TICKET_SIZE])
 	const uint32_t places = config->port_count + 1;
 	const uint32_t per_vmm = config->open_ports_per_vm < places ? config->open_ports_per_vm :
 								      places;
-	uint8_t ticket[ELISA_TICKET_SIZE];
+	struct tickets tickets;
+	int error;
 
 	if (elisa_export_places(d->export_, VMNET_PLACES_OFFSET, places,
 				(size_t)config->port_mib << 20, per_vmm))
@@ -101,16 +104,11 @@ static int make_places(struct daemon *d, uint8_t own[ELISA_TICKET_SIZE])
 		return -1;
 	if (elisa_export_place_ticket(d->export_, VMNET_MANAGER, own))
 		return failed(d, "the manager's place");
-	for (uint32_t i = 0; i < config->port_count; i++) {
-		if (!config->port[i].ticket_file[0])
-			continue;
-		if (config_ticket(&config->port[i], ticket))
-			return -1;
-		if (elisa_export_place_ticket(d->export_, i + 1, ticket))
-			return failed(d, config->port[i].ticket_file);
-	}
-	explicit_bzero(ticket, sizeof(ticket));
-	return 0;
+	if (tickets_read(config, &tickets))
+		return -1;
+	error = tickets_begin(d, &tickets);
+	explicit_bzero(&tickets, sizeof(tickets));
+	return error;
 }
 
 /* Without one we look more often. */
@@ -130,7 +128,7 @@ static int set_up(struct daemon *d, const char *code)
 	uint8_t own[ELISA_TICKET_SIZE];
 	int error;
 
-	d->bell = -1;
+	d->config.port_count = config_room(&d->config);
 	d->vlans = config_vlans(&d->config);
 	if (d->vlans)
 		d->vlans = d->vlans + MORE_VLANS < RVS_MAX_VLAN ? d->vlans + MORE_VLANS :
@@ -175,26 +173,32 @@ static void tear_down(struct daemon *d)
 
 static void read_again(struct daemon *d, const char *file)
 {
+	struct tickets tickets;
 	struct config config;
 
 	reload = 0;
-	if (config_read(file, &config))
+	if (config_read(file, &config) || !reload_is_possible(d, &config, file))
 		return;
-	if (reload_is_possible(d, &config, file))
-		ports_reconfigure(d, &config);
+	reload_arrange(&d->config, &config);
+	if (tickets_read(&config, &tickets))
+		return;
+	ports_reconfigure(d, &config, &tickets);
+	explicit_bzero(&tickets, sizeof(tickets));
 }
 
-/* True: a guest rang. One that rings all the time makes us look no more than so often. */
+/* True: a guest rang. Guests that ring all the time, and peers of the socket, make us look no more
+ * than so often. */
 static bool wait_for_work(struct daemon *d, int timeout_ms)
 {
-	struct pollfd wait[] = {
+	struct pollfd wait[2 + CONTROL_POLLS] = {
 		{.fd = d->deaf ? -1 : elisa_fd(d->elisa), .events = POLLIN},
 		{.fd = d->bell, .events = POLLIN},
 	};
+	const unsigned int polls = control_polls(&d->control, &wait[2]);
 	const struct timespec rest = {.tv_nsec = REST_MS * 1000000l};
 	uint64_t times;
 
-	if (poll(wait, 2, timeout_ms) > 0)
+	if (poll(wait, 2 + polls, timeout_ms) > 0)
 		nanosleep(&rest, NULL);
 	return d->bell >= 0 && read(d->bell, &times, sizeof(times)) == sizeof(times);
 }
@@ -218,10 +222,11 @@ static int refill(struct daemon *d, double since, int sleep_ms)
 	return most < sleep_ms ? most : sleep_ms;
 }
 
-static int run(struct daemon *d, const char *config, const char *report, const char *metrics)
+/* Looks now, and at what else is due, until a signal comes. */
+static int run(struct daemon *d, const struct options *options)
 {
 	const int idle_ms = d->bell >= 0 ? IDLE_MS : QUIET_MS;
-	double busy_until = 0, aged = seconds(), refilled = aged, now = aged;
+	double busy_until = 0, aged = monotonic(), refilled = aged, now = aged;
 	long removed;
 
 	while (!stop && !d->over) {
@@ -231,36 +236,30 @@ static int run(struct daemon *d, const char *config, const char *report, const c
 
 		refilled = now;
 		changed = wait_for_work(d, sleep_ms);
-		now = d->now = seconds();
+		now = d->now = monotonic();
 		if (library_events(d) || changed)
 			busy_until = now + BUSY_LONG;
 		if (reload) {
-			read_again(d, config);
+			read_again(d, options->config);
 			busy_until = now + BUSY_LONG;
 		}
 		__atomic_store_n(&d->state->now, (uint32_t)now, __ATOMIC_RELAXED);
 		ports_look(d);
-		if (d->owes)
+		if (control_serve(&d->control, now) || d->owes)
 			busy_until = now + BUSY_LONG;
 		if (now - aged >= 1) {
 			aged = now;
 			ports_forgive(d);
 			say_left_out(d);
 			library_call(d, VMNET_AGE, 0, 0, 0, 0, &removed);
-			if (report)
-				report_write(d, report);
-			if (metrics)
-				report_metrics(d, metrics);
+			if (options->report)
+				report_write(d, options->report);
+			if (options->metrics)
+				report_metrics(d, options->metrics);
 		}
 	}
 	return d->over ? -1 : 0;
 }
-
-struct options {
-	const char *config, *code, *report, *metrics, *show;
-	bool only_check;
-	int ready_fd;
-};
 
 static const struct program_option known[] = {
 	OPTION_TEXT("config", "FILE", "a file", config,
@@ -273,6 +272,11 @@ static const struct program_option known[] = {
 		    "write the state of all ports there every second, as JSON"),
 	OPTION_TEXT("metrics", "FILE", "a file", metrics,
 		    "write the counters there as OpenMetrics text, for Prometheus"),
+	OPTION_TEXT("control", "FILE", "a file", control,
+		    "answer requests of elisa-vmnetctl at this socket"),
+	OPTION_READ("control-mode", "MODE", ACCESS_MODE_MUST, option_mode, control_access,
+		    "its permissions: who may ask (default 0600)"),
+	OPTION_READ("control-group", "GROUP", "a group", option_group, control_access, "its group"),
 	OPTION_READY_FD(ready_fd),
 	OPTION_TEXT("show", "FILE", "a file", show, "print such a report as a table"),
 };
@@ -302,11 +306,28 @@ static void say_ready(int fd)
 			     strerrordesc_np(-error));
 }
 
+/* Without the option there is no socket. */
+static int make_control(struct daemon *d, const struct options *options)
+{
+	const char *file = options->control;
+	int error;
+
+	if (!file)
+		return 0;
+	error = control_open(&d->control, file, &options->control_access, commands_answer, d);
+	if (error)
+		output_print(STDERR_FILENO, "elisa-vmnet: --control: %s: %s\n", file,
+			     error == -EADDRINUSE ? "another process serves it" :
+			     error == -ENOTSOCK	  ? "it is there, and no socket" :
+						    strerrordesc_np(-error));
+	return error;
+}
+
 /* Until a signal comes. The exit status. */
 static int manage(const struct options *options)
 {
 	const struct sigaction action = {.sa_handler = on_signal};
-	static struct daemon d;
+	static struct daemon d = {.bell = -1, .control.fd = -1};
 	int error;
 
 	if (config_read(options->config, &d.config))
@@ -315,14 +336,17 @@ static int manage(const struct options *options)
 		return output_end(0);
 	signals_catch(on_signal);
 	sigaction(SIGHUP, &action, NULL);
-	error = set_up(&d, options->code);
+	error = make_control(&d, options);
+	if (!error)
+		error = set_up(&d, options->code);
 	if (!error) {
 		output_print(STDOUT_FILENO, "export %s: %u ports\n", d.config.export_name,
-			     d.config.port_count);
+			     config_ports(&d.config));
 		say_ready(options->ready_fd);
-		error = run(&d, options->config, options->report, options->metrics);
+		error = run(&d, options);
 	}
 	tear_down(&d);
+	control_close(&d.control);
 	return output_end(error);
 }
 

@@ -76,9 +76,10 @@ static void add_statics(struct daemon *d, uint32_t place)
  * A place is no measure there: one VM could close place after place to the others.
  */
 
+/* While its ticket changes, what is owed is of the old one's owner, and is forgotten with it. */
 static bool has_owner(const struct daemon *d, uint32_t place)
 {
-	return d->config.port[place - 1].ticket_file[0];
+	return d->config.port[place - 1].ticket_file[0] || tickets_is_changing(d, place);
 }
 
 /* Whose evictions decide how long a VM that comes to this place is kept out. */
@@ -193,7 +194,7 @@ static void gone(struct daemon *d, uint32_t place)
 	port->ended = port->attachment;
 	port->attachment = 0;
 	port->link = VMNET_DOWN;
-	port->waits = port->evict = port->broken = port->statics_owed = false;
+	port->waits = port->dismissed = port->evict = port->broken = port->statics_owed = false;
 	memset(port->stop, 0, sizeof(port->stop));
 	d->rings_owed = true;
 	settle(d, place);
@@ -220,6 +221,28 @@ static void tell_stop(struct daemon *d, uint32_t place, uint32_t vcpu)
 	stopped(d, place, stop.error, held);
 }
 
+void ports_dismiss(struct daemon *d, uint32_t place)
+{
+	struct port *port = &d->port[place];
+
+	if (!port->attachment)
+		return;
+	port->dismissed = port->evict = true;
+	__atomic_store_n(&d->state->port[place].enabled, 0, __ATOMIC_RELEASE);
+	evict(d, place);
+}
+
+void ports_close(struct daemon *d, uint32_t place, bool closed)
+{
+	d->port[place].closed = closed;
+	d->owes = true; /* looked at soon */
+}
+
+void ports_end_was_lost(struct daemon *d, uint32_t place)
+{
+	gone(d, place);
+}
+
 static void came(struct daemon *d, uint32_t place, uint64_t attachment)
 {
 	struct port *port = &d->port[place];
@@ -230,6 +253,13 @@ static void came(struct daemon *d, uint32_t place, uint64_t attachment)
 	if (port->attachment)
 		gone(d, place); /* its event was lost */
 	port->attachment = attachment;
+	if (tickets_is_changing(d, place)) {
+		say(d, place, STDOUT_FILENO,
+		    "attachment %llu came by a ticket that was withdrawn, and has to go",
+		    (unsigned long long)attachment);
+		ports_dismiss(d, place);
+		return;
+	}
 	out = account_out(door(d, place), d->now);
 	port->waits = out;
 	if (out)
@@ -256,6 +286,7 @@ void ports_event(struct daemon *d, const struct elisa_event *event)
 	case ELISA_EVENT_ATTACH:
 		if (event->value < 1 || event->value > d->config.port_count)
 			return;
+		d->port[event->value].ticket.distrust = false;
 		came(d, (uint32_t)event->value, event->attachment);
 		break;
 	case ELISA_EVENT_DETACH:
@@ -294,13 +325,12 @@ static void open_or_shut(struct daemon *d, uint32_t place)
 {
 	struct port *port = &d->port[place];
 
-	if (port->evict)
-		evict(d, place);
 	if (port->waits && !port->evict && !account_out(door(d, place), d->now)) {
 		port->waits = false;
 		say(d, place, STDOUT_FILENO, "is served again");
 	}
-	__atomic_store_n(&d->state->port[place].enabled, !port->waits && !port->renewed,
+	__atomic_store_n(&d->state->port[place].enabled,
+			 !port->waits && !port->dismissed && !port->closed && !port->renewed,
 			 __ATOMIC_RELEASE);
 }
 
@@ -341,6 +371,21 @@ static void renew(struct daemon *d, uint32_t place)
 	d->port[place].renewed = false;
 }
 
+/*
+ * The event that said so may have been lost. Then it may have come long ago, by a ticket that was
+ * withdrawn since: it has to come again, which takes the ticket that is in force.
+ */
+static void joined_unheard(struct daemon *d, uint32_t place, uint64_t attachment)
+{
+	struct port *port = &d->port[place];
+
+	came(d, place, attachment);
+	if (!port->ticket.distrust)
+		return;
+	port->ticket.distrust = false;
+	ports_dismiss(d, place);
+}
+
 static void look(struct daemon *d, uint32_t place)
 {
 	struct port *port = &d->port[place];
@@ -348,7 +393,9 @@ static void look(struct daemon *d, uint32_t place)
 	long link;
 
 	if (joined > port->attachment && joined > port->ended)
-		came(d, place, joined); /* the event that said so may have been lost */
+		joined_unheard(d, place, joined);
+	if (port->evict)
+		evict(d, place);
 	if (!port->broken)
 		tell_rest(d, place);
 	if (!port->attachment || port->broken)
@@ -371,6 +418,7 @@ void ports_look(struct daemon *d)
 		d->rings_owed = library_call(d, VMNET_WAKE, 0, 0, 0, 0, &value) == LIBRARY_LATER;
 	for (uint32_t place = 1; place <= d->config.port_count && !d->over; place++)
 		look(d, place);
+	tickets_look(d);
 }
 
 static bool same_policy(const struct rvs_policy *a, const struct rvs_policy *b)
@@ -387,19 +435,60 @@ static bool same_port(const struct port_config *a, const struct port_config *b)
 	       !memcmp(a->statics, b->statics, a->static_count * sizeof(a->statics[0]));
 }
 
-void ports_reconfigure(struct daemon *d, const struct config *config)
+static void change(struct daemon *d, uint32_t place, const struct port_config *new,
+		   const uint8_t ticket[ELISA_TICKET_SIZE])
+{
+	struct port_config *old = &d->config.port[place - 1];
+
+	if (tickets_change(d, place, ticket))
+		say(d, place, STDOUT_FILENO,
+		    "another ticket; the VM that came by the old one has to go");
+	strcpy(old->ticket_file, new->ticket_file);
+	if (same_port(old, new))
+		return;
+	say(d, place, STDOUT_FILENO, "new configuration");
+	d->port[place].renewed = true;
+	old->policy = new->policy;
+	memcpy(old->statics, new->statics, sizeof(old->statics));
+	old->static_count = new->static_count;
+}
+
+/* The VM at the place, if any, goes as if its ticket had been withdrawn. */
+static void remove_port(struct daemon *d, uint32_t place)
+{
+	say(d, place, STDOUT_FILENO, "removed");
+	tickets_close(d, place);
+	memset(&d->config.port[place - 1], 0, sizeof(d->config.port[place - 1]));
+}
+
+/* If the last port of the place has not gone yet, the new one waits for that. */
+static void add_port(struct daemon *d, uint32_t place, const struct port_config *new,
+		     const uint8_t ticket[ELISA_TICKET_SIZE])
+{
+	struct port *port = &d->port[place];
+
+	d->config.port[place - 1] = *new;
+	port->stalls = port->evictions = 0;
+	port->closed = false;
+	port->renewed = true;
+	tickets_change(d, place, ticket);
+	say(d, place, STDOUT_FILENO, "added");
+}
+
+void ports_reconfigure(struct daemon *d, const struct config *config, const struct tickets *tickets)
 {
 	for (uint32_t place = 1; place <= d->config.port_count; place++) {
-		struct port_config *old = &d->config.port[place - 1];
 		const struct port_config *new = &config->port[place - 1];
+		const uint8_t *ticket = tickets->of[place - 1];
+		const char *old_name = d->config.port[place - 1].name;
+		const bool was = *old_name, is = new->name[0];
 
-		if (same_port(old, new))
-			continue;
-		say(d, place, STDOUT_FILENO, "new configuration");
-		d->port[place].renewed = true;
-		old->policy = new->policy;
-		memcpy(old->statics, new->statics, sizeof(old->statics));
-		old->static_count = new->static_count;
+		if (was && (!is || strcmp(old_name, new->name)))
+			remove_port(d, place);
+		if (is && !config_has(&d->config, place))
+			add_port(d, place, new, ticket);
+		else if (is)
+			change(d, place, new, ticket);
 	}
 	ports_look(d); /* down */
 	ports_look(d); /* and up */

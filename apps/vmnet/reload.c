@@ -1,27 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What of a configuration cannot change while the daemon runs. Each such key is named with both
- * values, and then nothing of the file is taken: half of a configuration is none.
+ * values, and then nothing of the file is taken: half of a configuration is none. Ports come and go
+ * by their names.
  */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
+#include "complain.h"
 #include "daemon.h"
-#include "output.h"
 
 struct comparison {
 	const char *file;
-	const char *port; /* NULL: of none */
 	uint32_t differ;
 };
 
 static void differs(struct comparison *c, const char *key, const char *is, const char *new)
 {
 	c->differ++;
-	output_print(STDERR_FILENO,
-		     "elisa-vmnet: %s: %s%s%s\"%s\" needs a restart to become %s; it is %s\n",
-		     c->file, c->port ? "port " : "", c->port ? c->port : "", c->port ? ": " : "",
-		     key, *new ? new : "none", *is ? is : "none");
+	complain("%s: \"%s\" needs a restart to become %s; it is %s", c->file, key, new, is);
 }
 
 static void compare_numbers(struct comparison *c, const char *key, uint32_t is, uint32_t new)
@@ -41,42 +37,73 @@ static void compare_texts(struct comparison *c, const char *key, const char *is,
 		differs(c, key, is, new);
 }
 
-static void compare_ports(struct comparison *c, const struct config *is, const struct config *new)
+bool reload_has_room(const struct daemon *d, const struct config *new)
 {
-	if (is->port_count != new->port_count) {
-		compare_numbers(c, "ports", is->port_count, new->port_count);
-		return;
-	}
-	for (uint32_t i = 0; i < is->port_count; i++) {
-		c->port = is->port[i].name;
-		compare_texts(c, "name", is->port[i].name, new->port[i].name);
-		compare_texts(c, "ticket_file", is->port[i].ticket_file, new->port[i].ticket_file);
-	}
-	c->port = NULL;
+	const uint32_t vlans = config_vlans(new);
+
+	if (vlans <= d->vlans)
+		return true;
+	complain("%u VLANs, more than the %u that there is room for; restart it for more", vlans,
+		 d->vlans);
+	return false;
 }
 
 bool reload_is_possible(const struct daemon *d, const struct config *new, const char *file)
 {
 	const struct config *is = &d->config;
-	const uint32_t vlans = config_vlans(new);
 	struct comparison c = {.file = file};
 
 	compare_texts(&c, "export", is->export_name, new->export_name);
 	compare_numbers(&c, "queues", is->queues, new->queues);
 	compare_numbers(&c, "port_mib", is->port_mib, new->port_mib);
+	compare_numbers(&c, "max_ports", is->max_ports, new->max_ports);
 	compare_numbers(&c, "open_ports_per_vm", is->open_ports_per_vm, new->open_ports_per_vm);
 	compare_numbers(&c, "max_age", is->max_age, new->max_age);
 	compare_numbers(&c, "limit_us", is->limit_us, new->limit_us);
 	compare_numbers(&c, "suspend_us", is->suspend_us, new->suspend_us);
-	compare_ports(&c, is, new);
-	if (vlans > d->vlans) {
+	if (new->port_count > is->port_count) {
+		complain(
+			"%s: %u ports, more than the %u that there is room for; restart it for more",
+			file, new->port_count, is->port_count);
 		c.differ++;
-		output_print(STDERR_FILENO,
-			     "elisa-vmnet: %s: %u VLANs, more than the %u that there is room for; "
-			     "restart it for more\n",
-			     file, vlans, d->vlans);
 	}
+	c.differ += !reload_has_room(d, new);
 	if (c.differ)
-		output_print(STDERR_FILENO, "elisa-vmnet: %s: nothing of it was taken\n", file);
+		complain("%s: nothing of it was taken", file);
 	return !c.differ;
+}
+
+/* A place that has had no port is free at once; another one only when its VM has gone. */
+static uint32_t free_place(const struct config *is, const struct port_config *taken)
+{
+	uint32_t later = 0;
+
+	for (uint32_t i = 0; i < is->port_count; i++) {
+		if (taken[i].name[0])
+			continue;
+		if (!is->port[i].name[0])
+			return i;
+		later = i;
+	}
+	return later;
+}
+
+void reload_arrange(const struct config *is, struct config *new)
+{
+	struct port_config port[MAX_PORTS];
+	uint32_t place;
+
+	memset(port, 0, sizeof(port));
+	for (uint32_t i = 0; i < new->port_count; i++) {
+		place = config_place(is, new->port[i].name);
+		if (!place)
+			continue;
+		port[place - 1] = new->port[i];
+		new->port[i].name[0] = 0;
+	}
+	for (uint32_t i = 0; i < new->port_count; i++)
+		if (new->port[i].name[0])
+			port[free_place(is, port)] = new->port[i];
+	memcpy(new->port, port, sizeof(port));
+	new->port_count = is->port_count;
 }

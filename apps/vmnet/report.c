@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the switch has counted: as JSON in a file, and such a file as a table. The counters are in
- * the manager's own memory, so that reading them costs no call and disturbs no guest.
+ * What the switch has counted: as JSON, for a file and for replies, and such a file as a table.
+ * The counters are in the manager's own memory: reading them costs no call and disturbs no guest.
  */
 #include <errno.h>
 #include <json-c/json.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "daemon.h"
 #include "output.h"
 #include "port_stats.h"
 #include "see.h"
+#include "show.h"
 
 #define MOST_MIB 64 /* of a report */
 
@@ -24,7 +26,9 @@ static const char *name_of(const void *daemon, uint32_t place)
 {
 	const struct daemon *d = daemon;
 
-	return place && place <= d->config.port_count ? d->config.port[place - 1].name : "";
+	return place && place <= d->config.port_count && config_has(&d->config, place) ?
+		       d->config.port[place - 1].name :
+		       NULL;
 }
 
 /* What the daemon counts of each port, beside the switch. */
@@ -38,16 +42,20 @@ static void print_more(FILE *to, const struct see *see)
 		{"vmnet_evictions", "counter", "_total", "VMs that were evicted from the port."},
 		{"vmnet_kept_out_seconds", "gauge", "",
 		 "For how long its VM, which was evicted, is not served yet."},
+		{"vmnet_port_closed", "gauge", "", "Was the port closed by an operator?"},
 	};
 	const struct daemon *d = see->owner;
 
-	for (int i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof(metrics) / sizeof(*metrics); i++) {
 		fprintf(to, "# TYPE %s %s\n# HELP %s %s\n", metrics[i].name, metrics[i].type,
 			metrics[i].name, metrics[i].help);
 		for (uint32_t place = 1; place <= d->config.port_count; place++) {
 			const struct port *port = &d->port[place];
 			const uint64_t values[] = {port->stalls, port->evictions,
-						   ports_out(d, place)};
+						   ports_out(d, place), port->closed};
+
+			if (!config_has(&d->config, place))
+				continue;
 
 			fprintf(to, "%s%s", metrics[i].name, metrics[i].suffix);
 			see_label(to, see, place);
@@ -66,7 +74,22 @@ static struct see see_of(const struct daemon *d)
 			    .owner = d};
 }
 
-static json_object *port_report(const struct daemon *d, uint32_t place)
+/* Its own, or, until its driver is served, the one that is configured, if any. */
+static void add_mac(json_object *port, const struct daemon *d, uint32_t place)
+{
+	const uint8_t *mac = d->config.port[place - 1].policy.mac;
+	struct rvs_port_info info;
+	char text[MAC_TEXT_SIZE];
+
+	if (!rvs_port_info(d->rvs, place, &info) && info.attached)
+		mac = info.mac;
+	if (!rvif_mac_is_station(mac))
+		return;
+	mac_text(mac, text);
+	json_object_object_add(port, "mac", json_object_new_string(text));
+}
+
+json_object *report_port(const struct daemon *d, uint32_t place, bool with_queues)
 {
 	json_object *port = json_object_new_object();
 	const struct see see = see_of(d);
@@ -78,33 +101,56 @@ static json_object *port_report(const struct daemon *d, uint32_t place)
 		rvs_port_stats(d->rvs, place, &stats);
 	json_object_object_add(port, "name",
 			       json_object_new_string(d->config.port[place - 1].name));
+	add_mac(port, d, place);
 	port_stats_add_vlans(port, &d->config.port[place - 1].policy);
 	add(port, "attachment", d->port[place].attachment);
 	json_object_object_add(port, "link",
 			       json_object_new_boolean(d->port[place].link == VMNET_UP));
+	json_object_object_add(port, "closed", json_object_new_boolean(d->port[place].closed));
 	json_object_object_add(port, "broken", json_object_new_boolean(d->port[place].broken));
 	add(port, "stalls", d->port[place].stalls);
 	add(port, "evictions", d->port[place].evictions);
 	add(port, "kept_out", ports_out(d, place));
 	port_stats_add(port, &stats);
-	json_object_object_add(port, "queues", see_queues(&see, place));
+	if (with_queues)
+		json_object_object_add(port, "queues", see_queues(&see, place));
 	return port;
+}
+
+json_object *report_ports(const struct daemon *d, bool with_queues)
+{
+	json_object *root = json_object_new_object(), *ports = json_object_new_array();
+
+	json_object_object_add(root, "export", json_object_new_string(d->config.export_name));
+	add(root, "lost_events", d->lost_events);
+	add(root, "failures", d->failures);
+	for (uint32_t place = 1; place <= d->config.port_count; place++)
+		if (config_has(&d->config, place))
+			json_object_array_add(ports, report_port(d, place, with_queues));
+	json_object_object_add(root, "ports", ports);
+	return root;
+}
+
+json_object *report_table(const struct daemon *d, uint64_t from, uint32_t most)
+{
+	const struct see see = see_of(d);
+	json_object *root = json_object_new_object();
+	json_object *table = see_table_part(&see, d->state->now, &from, most);
+
+	json_object_object_add(root, "table", table);
+	if (json_object_array_length(table))
+		add(root, "next", from);
+	return root;
 }
 
 int report_write(const struct daemon *d, const char *file)
 {
 	const struct see see = see_of(d);
-	json_object *root = json_object_new_object(), *ports = json_object_new_array();
+	json_object *root = report_ports(d, true);
 	char temporary[300];
 	int error;
 
 	snprintf(temporary, sizeof(temporary), "%s.new", file);
-	json_object_object_add(root, "export", json_object_new_string(d->config.export_name));
-	add(root, "lost_events", d->lost_events);
-	add(root, "failures", d->failures);
-	for (uint32_t place = 1; place <= d->config.port_count; place++)
-		json_object_array_add(ports, port_report(d, place));
-	json_object_object_add(root, "ports", ports);
 	json_object_object_add(root, "table", see_table(&see, d->state->now));
 	error = json_object_to_file(temporary, root) || rename(temporary, file);
 	json_object_put(root);
@@ -112,6 +158,23 @@ int report_write(const struct daemon *d, const char *file)
 		return 0;
 	output_print(STDERR_FILENO, "elisa-vmnet: %s: %s\n", file, strerror(errno));
 	return -1;
+}
+
+json_object *report_metrics_text(const struct daemon *d)
+{
+	const struct see see = see_of(d);
+	json_object *result = NULL;
+	char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+
+	if (!to)
+		return NULL;
+	see_print(&see, to);
+	if (!fclose(to))
+		result = json_object_new_string_len(text, (int)size);
+	free(text);
+	return result;
 }
 
 int report_metrics(const struct daemon *d, const char *file)
@@ -124,73 +187,10 @@ int report_metrics(const struct daemon *d, const char *file)
 	return -1;
 }
 
-static uint64_t number(json_object *port, const char *key)
-{
-	return json_object_get_uint64(json_object_object_get(port, key));
-}
-
-static void show_port(FILE *to, json_object *port)
-{
-	json_object *drops = json_object_object_get(port, "drops");
-
-	fprintf(to, "%-16s %-4s %12llu %12llu %12llu ",
-		json_object_get_string(json_object_object_get(port, "name")),
-		number(port, "kept_out")				      ? "out" :
-		json_object_get_boolean(json_object_object_get(port, "link")) ? "up" :
-										"down",
-		(unsigned long long)number(port, "sent"),
-		(unsigned long long)number(port, "received"),
-		(unsigned long long)number(port, "missed"));
-	json_object_object_foreach(drops, reason, count)
-		fprintf(to, " %s=%s", reason, json_object_get_string(count));
-	fputc('\n', to);
-}
-
-/* Addresses and where they are, if the report has them. */
-static void show_table(FILE *to, json_object *table)
-{
-	if (!json_object_is_type(table, json_type_array) || !json_object_array_length(table))
-		return;
-	fprintf(to, "\n%-18s %5s %-16s %s\n", "address", "vlan", "port", "heard");
-	for (size_t i = 0; i < json_object_array_length(table); i++) {
-		json_object *entry = json_object_array_get_idx(table, i), *age;
-
-		if (!json_object_is_type(entry, json_type_object))
-			continue;
-		age = json_object_object_get(entry, "age");
-		fprintf(to, "%-18s %5llu %-16s %s%s\n",
-			json_object_get_string(json_object_object_get(entry, "mac")),
-			(unsigned long long)number(entry, "vlan"),
-			json_object_get_string(json_object_object_get(entry, "port")),
-			age ? json_object_get_string(age) : "static", age ? " s ago" : "");
-	}
-}
-
-static bool is_port(json_object *port)
-{
-	return json_object_is_type(port, json_type_object) &&
-	       json_object_is_type(json_object_object_get(port, "name"), json_type_string) &&
-	       json_object_is_type(json_object_object_get(port, "drops"), json_type_object);
-}
-
-/* NULL, or its list of ports is none. */
-static json_object *ports_of(json_object *root)
-{
-	json_object *ports = json_object_is_type(root, json_type_object) ?
-				     json_object_object_get(root, "ports") :
-				     NULL;
-
-	if (!json_object_is_type(ports, json_type_array))
-		return NULL;
-	for (size_t i = 0; i < json_object_array_length(ports); i++)
-		if (!is_port(json_object_array_get_idx(ports, i)))
-			return NULL;
-	return ports;
-}
-
 int report_show(const char *file)
 {
-	json_object *root = config_parse(file, MOST_MIB), *ports = ports_of(root);
+	json_object *root = config_parse(file, MOST_MIB), *ports = show_ports_of(root);
+	json_object *table = root ? json_object_object_get(root, "table") : NULL;
 	char *text = NULL;
 	size_t size;
 	FILE *to;
@@ -206,11 +206,11 @@ int report_show(const char *file)
 	to = open_memstream(&text, &size);
 	if (!to)
 		return -1;
-	fprintf(to, "%-16s %-4s %12s %12s %12s  %s\n", "port", "link", "sent", "received", "missed",
-		"drops");
-	for (size_t i = 0; i < json_object_array_length(ports); i++)
-		show_port(to, json_object_array_get_idx(ports, i));
-	show_table(to, json_object_object_get(root, "table"));
+	show_ports(to, ports);
+	if (json_object_is_type(table, json_type_array) && json_object_array_length(table)) {
+		fputc('\n', to);
+		show_table(to, table);
+	}
 	fclose(to);
 	output_text(STDOUT_FILENO, text);
 	json_object_put(root);

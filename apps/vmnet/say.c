@@ -19,9 +19,12 @@ void say(struct daemon *d, uint32_t place, int fd, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(what, sizeof(what), format, arguments);
 	va_end(arguments);
-	if (place)
+	if (place && config_has(&d->config, place))
 		output_print(fd, "%sport %s: %s\n", fd == STDERR_FILENO ? "elisa-vmnet: " : "",
 			     d->config.port[place - 1].name, what);
+	else if (place) /* its port was removed */
+		output_print(fd, "%splace %u: %s\n", fd == STDERR_FILENO ? "elisa-vmnet: " : "",
+			     place, what);
 	else
 		output_print(fd, "elisa-vmnet: %s\n", what);
 }

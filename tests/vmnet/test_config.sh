@@ -32,6 +32,7 @@ good '{"export": "net.1", "queues": 128, "port_mib": 256, "open_ports_per_vm": 2
   {"name": "a", "ticket_file": "/x", "mac": "02:00:00:00:00:01", "check_source": false, "learning": false,
    "offloads": false, "link_local": true, "max_learned": 0, "mbps": 100, "static": ["02:00:00:00:00:02", "02:00:00:00:00:03"]},
   {"name": "b", "open": true}]}'
+good '{"max_ports": 127, "ports": [{"open": true}]}'
 # good_but TEXT-OF-THE-MESSAGE CONFIGURATION: taken, and something is said of it; of nothing else
 good_but()
 {
@@ -57,6 +58,8 @@ bad 'no list of 1 to 127 ports' "{\"ports\": [{}$(printf ",{}%.0s" $(seq 127))]}
 bad 'unknown key "adress" of a port' '{"ports": [{"adress": 1}]}'
 bad '"queues": 129 is no number from 1 to 128' '{"queues": 129, "ports": [{}]}'
 bad '"queues": "8" is no number' '{"queues": "8", "ports": [{}]}'
+bad '"max_ports": 128 is no number from 1 to 127' '{"max_ports": 128, "ports": [{"open": true}]}'
+bad '"max_ports": 1 are less than the 2' '{"max_ports": 1, "ports": [{"name": "a", "open": true}, {"name": "b", "open": true}]}'
 bad '"open_ports_per_vm": 0 is no number from 1 to 127' '{"open_ports_per_vm": 0, "ports": [{}]}'
 bad '"max_age": -1 is no number' '{"max_age": -1, "ports": [{}]}'
 bad '"mac": "03:00:00:00:00:01" is no address of a station' '{"ports": [{"mac": "03:00:00:00:00:01"}]}'

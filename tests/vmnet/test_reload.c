@@ -24,11 +24,6 @@ void output_print(int fd, const char *format, ...)
 	va_end(arguments);
 }
 
-uint32_t config_vlans(const struct config *config)
-{
-	return config->port[0].policy.vlan != 0;
-}
-
 static int start(void **unused)
 {
 	(void)unused;
@@ -40,24 +35,31 @@ static int start(void **unused)
 				    .max_age = 300,
 				    .limit_us = 20000,
 				    .suspend_us = 100000,
-				    .port_count = 2};
+				    .port_count = 3};
 	strcpy(is.config.port[0].name, "a");
 	strcpy(is.config.port[1].name, "b");
 	strcpy(is.config.port[1].ticket_file, "/b");
 	new = is.config;
+	new.port_count = 2;
 	said[0] = 0;
 	return 0;
 }
 
-static void refused(const char *why)
+/* After this line, and what stands in front of it. */
+static void refused_with(const char *before, const char *why)
 {
 	char all[512];
 
 	assert_false(reload_is_possible(&is, &new, "/file"));
 	snprintf(all, sizeof(all),
-		 "elisa-vmnet: /file: %s\nelisa-vmnet: /file: nothing of it was taken\n", why);
+		 "elisa-vmnet: %s%s\nelisa-vmnet: /file: nothing of it was taken\n", before, why);
 	assert_string_equal(said, all);
 	start(NULL);
+}
+
+static void refused(const char *why)
+{
+	refused_with("/file: ", why);
 }
 
 static void what_is_said_of_a_port_may_change(void **unused)
@@ -66,6 +68,8 @@ static void what_is_said_of_a_port_may_change(void **unused)
 	new.port[0].policy.max_learned = 7;
 	new.port[1].static_count = 1;
 	new.port[1].is_open = true;
+	strcpy(new.port[0].ticket_file, "/a");
+	new.port[1].ticket_file[0] = 0;
 	assert_true(reload_is_possible(&is, &new, "/file"));
 	assert_string_equal(said, "");
 }
@@ -75,12 +79,6 @@ static void each_key_is_named(void **unused)
 	(void)unused;
 	new.max_age = 10;
 	refused("\"max_age\" needs a restart to become 10; it is 300");
-	strcpy(new.port[0].name, "c");
-	refused("port a: \"name\" needs a restart to become c; it is a");
-	strcpy(new.port[0].ticket_file, "/a");
-	refused("port a: \"ticket_file\" needs a restart to become /a; it is none");
-	new.port[1].ticket_file[0] = 0;
-	refused("port b: \"ticket_file\" needs a restart to become none; it is /b");
 	strcpy(new.export_name, "other");
 	refused("\"export\" needs a restart to become other; it is vmnet");
 	new.queues = 1;
@@ -93,20 +91,55 @@ static void each_key_is_named(void **unused)
 	refused("\"limit_us\" needs a restart to become 100; it is 20000");
 	new.suspend_us = 1000;
 	refused("\"suspend_us\" needs a restart to become 1000; it is 100000");
-	new.port_count = 3;
-	refused("\"ports\" needs a restart to become 3; it is 2");
+	new.max_ports = 5;
+	refused("\"max_ports\" needs a restart to become 5; it is 0");
+	new.port_count = 4;
+	refused("4 ports, more than the 3 that there is room for; restart it for more");
 	new.port[0].policy.vlan = 5;
-	refused("1 VLANs, more than the 0 that there is room for; restart it for more");
+	refused_with("", "1 VLANs, more than the 0 that there is room for; restart it for more");
 }
 
 static void all_are_named(void **unused)
 {
 	(void)unused;
 	new.max_age = 10;
-	strcpy(new.port[1].name, "c");
+	new.queues = 1;
 	assert_false(reload_is_possible(&is, &new, "/file"));
 	assert_non_null(strstr(said, "\"max_age\""));
-	assert_non_null(strstr(said, "port b: \"name\""));
+	assert_non_null(strstr(said, "\"queues\""));
+}
+
+/* The new ports in their places, as "a.c". */
+static void assert_arranged(const char *expected)
+{
+	char places[64] = "";
+
+	assert_true(reload_is_possible(&is, &new, "/file"));
+	reload_arrange(&is.config, &new);
+	assert_int_equal(new.port_count, is.config.port_count);
+	for (uint32_t place = 1; place <= new.port_count; place++)
+		strcat(places, config_has(&new, place) ? new.port[place - 1].name : ".");
+	assert_string_equal(places, expected);
+	start(NULL);
+}
+
+/* Ports a and b, and a free place. */
+static void names_have_their_places(void **unused)
+{
+	(void)unused;
+	assert_arranged("ab.");
+	strcpy(new.port[0].name, "b");
+	strcpy(new.port[1].name, "a");
+	assert_arranged("ab.");
+	strcpy(new.port[0].name, "c"); /* it takes the place that is free at once */
+	assert_arranged(".bc");
+	new.port_count = 1;
+	assert_arranged("a..");
+	new.port_count = 3;
+	strcpy(new.port[0].name, "c");
+	strcpy(new.port[1].name, "d");
+	strcpy(new.port[2].name, "a");
+	assert_arranged("adc");
 }
 
 int main(void)
@@ -115,6 +148,7 @@ int main(void)
 		cmocka_unit_test_setup(what_is_said_of_a_port_may_change, start),
 		cmocka_unit_test_setup(each_key_is_named, start),
 		cmocka_unit_test_setup(all_are_named, start),
+		cmocka_unit_test_setup(names_have_their_places, start),
 	};
 
 	return cmocka_run_group_tests_name("vmnet: reload", tests, NULL, NULL);

@@ -42,7 +42,7 @@ static const struct program_option known[] = {
 		    "frames per second to send at most"),
 	OPTION_REAL("interval", "SECONDS", "a number of seconds", interval, 1e6,
 		    "print rates this often (default 1; 0: only at the end)"),
-	OPTION_READ("mode", "MODE", "an octal mode from 1 to 0777", option_mode, access,
+	OPTION_READ("mode", "MODE", ACCESS_MODE_MUST, option_mode, access,
 		    "permissions of the file VNIC, octal (default 0600)"),
 	OPTION_READ("group", "GROUP", "a group", option_group, access, "its group"),
 	OPTION_FLAG("json", json, "print JSON, an object a line"),

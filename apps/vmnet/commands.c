@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What operators ask and tell the daemon, by its socket. Any user that may connect may ask; changes
+ * are for root and the daemon's own user, and each is said with the process that wanted it. A reply
+ * is an object with "result", or with "error" and what is wrong.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "complain.h"
+#include "daemon.h"
+#include "output.h"
+#include "request.h"
+#include "utf8.h"
+
+#define TABLE_PART 1024 /* entries in a reply */
+
+_Static_assert(REQUEST_NAME == MAX_NAME, "a request can name any port");
+
+struct asked {
+	struct daemon *d;
+	const struct control_user *user;
+	uint32_t place; /* 0: of no port */
+	char why[512];	/* it was refused */
+};
+
+static json_object *__attribute__((format(printf, 2, 3)))
+refuse(struct asked *asked, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(asked->why, sizeof(asked->why), format, arguments);
+	va_end(arguments);
+	return NULL;
+}
+
+/* What VMs cause to be said has a limit; this has none. */
+static void note(const struct asked *asked, const char *what)
+{
+	output_print(STDOUT_FILENO, "port %s: %s, by process %d of user %u\n",
+		     asked->d->config.port[asked->place - 1].name, what, asked->user->pid,
+		     asked->user->uid);
+}
+
+static json_object *done(void)
+{
+	return json_object_new_boolean(true);
+}
+
+static json_object *close_or_open(struct asked *asked, bool closed)
+{
+	ports_close(asked->d, asked->place, closed);
+	note(asked, closed ? "closed" : "opened");
+	return done();
+}
+
+static json_object *kick(struct asked *asked)
+{
+	if (!asked->d->port[asked->place].attachment)
+		return refuse(asked, "port \"%s\": no VM has it",
+			      asked->d->config.port[asked->place - 1].name);
+	ports_dismiss(asked->d, asked->place);
+	note(asked, "its VM is evicted");
+	return done();
+}
+
+/* The daemon goes on with this configuration, whose ports are in their places. */
+static json_object *reconfigure(struct asked *asked, const struct config *config)
+{
+	struct tickets tickets;
+
+	if (!reload_has_room(asked->d, config) || tickets_read(config, &tickets))
+		return NULL;
+	ports_reconfigure(asked->d, config, &tickets);
+	explicit_bzero(&tickets, sizeof(tickets));
+	return done();
+}
+
+static json_object *add(struct asked *asked, json_object *object)
+{
+	struct config config = asked->d->config;
+	json_object *result;
+
+	complain_to(asked->why, sizeof(asked->why));
+	result = config_add(&config, object) ? NULL : reconfigure(asked, &config);
+	complain_to(NULL, 0);
+	if (!result)
+		return NULL;
+	asked->place = config_place(&asked->d->config,
+				    json_object_get_string(json_object_object_get(object, "name")));
+	note(asked, "added");
+	return result;
+}
+
+static json_object *remove_port(struct asked *asked)
+{
+	struct config config = asked->d->config;
+	json_object *result;
+
+	if (config_ports(&config) == 1)
+		return refuse(asked, "port \"%s\" is the last one; end the daemon instead",
+			      config.port[asked->place - 1].name);
+	memset(&config.port[asked->place - 1], 0, sizeof(config.port[0]));
+	note(asked, "is removed");
+	complain_to(asked->why, sizeof(asked->why));
+	result = reconfigure(asked, &config);
+	complain_to(NULL, 0);
+	return result;
+}
+
+static json_object *perform(struct asked *asked, const struct request *request)
+{
+	struct daemon *d = asked->d;
+
+	switch (request->command) {
+	case REQUEST_PORTS:
+		return report_ports(d, false);
+	case REQUEST_COUNTERS:
+		return report_port(d, asked->place, true);
+	case REQUEST_TABLE:
+		return report_table(d, request->from, TABLE_PART);
+	case REQUEST_METRICS:
+		return report_metrics_text(d);
+	case REQUEST_UP:
+		return close_or_open(asked, false);
+	case REQUEST_DOWN:
+		return close_or_open(asked, true);
+	case REQUEST_KICK:
+		return kick(asked);
+	case REQUEST_ADD:
+		return add(asked, request->config);
+	case REQUEST_REMOVE:
+		return remove_port(asked);
+	default:
+		return NULL;
+	}
+}
+
+static json_object *answer(struct asked *asked, const struct request *request)
+{
+	if (request->changes && !asked->user->may_change)
+		return refuse(asked, "user %u may ask, but change nothing", asked->user->uid);
+	if (request->port[0]) {
+		asked->place = config_place(&asked->d->config, request->port);
+		if (!asked->place)
+			return refuse(asked, "no port is called \"%s\"", request->port);
+	}
+	return perform(asked, request);
+}
+
+char *commands_answer(void *daemon, const struct control_user *user, const char *line,
+		      size_t length)
+{
+	struct asked asked = {.d = daemon, .user = user};
+	json_object *reply = json_object_new_object(), *result = NULL;
+	struct request request;
+	const char *text;
+	char *copy;
+
+	if (!request_read(line, length, &request, asked.why, sizeof(asked.why)))
+		result = answer(&asked, &request);
+	json_object_put(request.config);
+	if (result)
+		json_object_object_add(reply, "result", result);
+	else
+		json_object_object_add(reply, "error",
+				       utf8_json(asked.why[0] ? asked.why : "no memory"));
+	text = json_object_to_json_string_ext(reply, JSON_C_TO_STRING_PLAIN);
+	copy = text ? strdup(text) : NULL;
+	json_object_put(reply);
+	return copy;
+}

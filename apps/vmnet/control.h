@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A local socket on which operators ask the daemon and tell it what to do: a line for each request,
+ * a line for each reply. Which requests there are is none of its business. All is done by the
+ * daemon's one thread, so no peer may make it wait, whatever it sends or does not read:
+ *
+ *   - no call blocks, and a round serves one request only, of whichever peer has waited longest;
+ *   - a peer's next request is not read before it has taken the reply to the last one, so that at
+ *     most one reply for each peer is kept;
+ *   - a request has a longest length, peers have a greatest number, and some of their places are
+ *     for root and the daemon's own user; a peer that has not moved for long is dropped.
+ *
+ * Which users may connect is for the file system to say: by the socket's mode and group.
+ */
+#ifndef VMNET_CONTROL_H
+#define VMNET_CONTROL_H
+
+#include <poll.h>
+#include <rvif/driver.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#define CONTROL_PEERS	 16
+#define CONTROL_RESERVED 4     /* of these */
+#define CONTROL_LINE	 16384 /* bytes of a request, with its end */
+#define CONTROL_STILL	 30    /* seconds without a byte in either direction */
+#define CONTROL_POLLS	 (CONTROL_PEERS + 1)
+
+/* By the kernel's word, of when it connected. */
+struct control_user {
+	pid_t pid;
+	uid_t uid;
+	bool may_change; /* root, or the daemon's own user */
+};
+
+/* The reply to a request, from malloc(), without its end of line; NULL: there was no memory. line
+ * ends with a 0 after length bytes. */
+typedef char *control_answer(void *owner, const struct control_user *user, const char *line,
+			     size_t length);
+
+struct control_peer {
+	int fd; /* -1: none */
+	struct control_user user;
+	double moved;  /* when it last sent or took something */
+	bool last;     /* it is dropped when it has taken the reply */
+	size_t length; /* of what it has sent and what is not answered */
+	char *reply;   /* that it has not taken yet; NULL: none */
+	size_t size, taken;
+	char line[CONTROL_LINE];
+};
+
+struct control {
+	int fd; /* -1: there is no socket */
+	const char *path;
+	control_answer *answer;
+	void *owner;
+	unsigned int turn; /* whose request is looked for first */
+	struct control_peer peer[CONTROL_PEERS];
+};
+
+/* 0, or -errno: -EADDRINUSE: another process serves it; -ENOTSOCK: it is another kind of file. */
+int control_open(struct control *control, const char *path, const struct rvif_access *access,
+		 control_answer *answer, void *owner);
+/* What to wait for, CONTROL_POLLS at most. How many. */
+unsigned int control_polls(const struct control *control, struct pollfd *polls);
+/* Does what can be done at once. True: more requests have come, and the next call serves one. */
+bool control_serve(struct control *control, double now);
+/* Also removes the file. Nothing is done to one that was not opened but has fd -1. */
+void control_close(struct control *control);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A request to the daemon: one line, an object of JSON such as {"command": "kick", "port": "web"}.
+ * It is read whole and checked before anything is done. It comes from whatever program a user runs.
+ */
+#ifndef VMNET_REQUEST_H
+#define VMNET_REQUEST_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define REQUEST_NAME 32 /* bytes of a port's name, with the 0 */
+
+enum request_takes {
+	REQUEST_TAKES_NOTHING,
+	REQUEST_TAKES_PORT,   /* needs "port" */
+	REQUEST_TAKES_FROM,   /* may have "from" */
+	REQUEST_TAKES_CONFIG, /* needs "config", an object */
+};
+
+/* A name, what it takes, and whether it changes anything. */
+#define REQUEST_LIST(REQUEST)                     \
+	REQUEST(PORTS, ports, NOTHING, false)     \
+	REQUEST(COUNTERS, counters, PORT, false)  \
+	REQUEST(TABLE, table, FROM, false)        \
+	REQUEST(METRICS, metrics, NOTHING, false) \
+	REQUEST(UP, up, PORT, true)               \
+	REQUEST(DOWN, down, PORT, true)           \
+	REQUEST(KICK, kick, PORT, true)           \
+	REQUEST(ADD, add, CONFIG, true)           \
+	REQUEST(REMOVE, remove, PORT, true)
+
+#define REQUEST_NUMBER(name, word, takes, changes) REQUEST_##name,
+enum request_command {
+	REQUEST_LIST(REQUEST_NUMBER) REQUEST_COMMANDS
+};
+
+struct request {
+	enum request_command command;
+	bool changes;
+	char port[REQUEST_NAME];
+	uint64_t from;	     /* of the forwarding table */
+	json_object *config; /* of a port; NULL: none */
+};
+
+/* text ends with a 0 after length bytes. 0, or -1 and what is wrong. request->config is the
+ * caller's to give back, also then. */
+int request_read(const char *text, size_t length, struct request *request, char *why, size_t size);
+
+#endif

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which VM may have a port: the one that has the ticket in the port's file. The host asks for the
+ * ticket when a VM attaches, and not again: a VM that has the place keeps it. So a ticket that has
+ * leaked is withdrawn in this order, each step tried again until the host has done it:
+ *
+ *   1. The place gets a ticket of random bytes that no VM has. From now on the old ticket opens
+ *      nothing. All places that change do this first: their new ticket may be another one's old
+ *      one, and the host takes a ticket for one place only.
+ *   2. The attachment that has the place is evicted; it cannot come back. Were it evicted before
+ *      step 1, it would be back before the ticket had changed.
+ *   3. For SETTLE seconds any attachment that is heard of at the place is evicted as well: the host
+ *      let it in before step 1, and its event was on its way. No other one can come meanwhile.
+ *   4. The place is free, and the switch has heard of the end. What the old owner owed is
+ *      forgotten, and only now the place gets the new ticket. So an attachment of the new owner is
+ *      never taken for one of the old, and pays for none of the old one's calls.
+ *
+ * A port that is removed goes through steps 1 to 3 as well; its place keeps a ticket that no VM
+ * has.
+ *
+ * If the host has lost events, an attachment by the old ticket may not have been heard of at all.
+ * It is not served before it joins. The first one that joins without an event after step 4 is
+ * evicted for that reason; at worst that is the new owner, once, and it comes again.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <rvif/driver.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+#include "complain.h"
+#include "daemon.h"
+#include "ticket.h"
+
+#define SETTLE 1.0 /* seconds; an event takes milliseconds */
+
+static const uint8_t no_ticket[ELISA_TICKET_SIZE];
+
+/* ------------------------------------------------------------------------------------- files */
+
+static int wrong(const char *file, const char *what)
+{
+	complain("%s: %s", file, what);
+	return -1;
+}
+
+/* A part of a ticket is worse than none: nothing is left of a file that could not be written. */
+static int write_ticket(const char *file, const uint8_t ticket[ELISA_TICKET_SIZE])
+{
+	const int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	char text[TICKET_TEXT_SIZE];
+	int error;
+
+	if (fd < 0)
+		return wrong(file, strerror(errno));
+	ticket_text(ticket, text);
+	error = dprintf(fd, "%s\n", text) < 0 ? errno : 0;
+	explicit_bzero(text, sizeof(text));
+	if (close(fd) && !error)
+		error = errno;
+	if (!error)
+		return 0;
+	unlink(file);
+	return wrong(file, strerror(error));
+}
+
+static int read_ticket(const char *file, uint8_t ticket[ELISA_TICKET_SIZE])
+{
+	const int error = rvif_read_hex(file, ticket, ELISA_TICKET_SIZE);
+
+	if (error == -EINVAL)
+		return wrong(file, "it does not hold 64 hexadecimal digits and nothing else");
+	if (!error && !memcmp(ticket, no_ticket, ELISA_TICKET_SIZE))
+		return wrong(file, "64 times 0 is no ticket; remove the file to have one drawn");
+	if (error != -ENOENT)
+		return error ? wrong(file, strerror(-error)) : 0;
+	if (getrandom(ticket, ELISA_TICKET_SIZE, 0) != ELISA_TICKET_SIZE)
+		return wrong(file, "no random bytes for a ticket");
+	return write_ticket(file, ticket);
+}
+
+int tickets_read(const struct config *config, struct tickets *tickets)
+{
+	memset(tickets, 0, sizeof(*tickets));
+	for (uint32_t i = 0; i < config->port_count; i++) {
+		const struct port_config *port = &config->port[i];
+
+		if (!port->ticket_file[0])
+			continue;
+		if (read_ticket(port->ticket_file, tickets->of[i]))
+			return -1;
+		for (uint32_t k = 0; k < i; k++) {
+			if (memcmp(tickets->of[i], tickets->of[k], ELISA_TICKET_SIZE))
+				continue;
+			complain("%s: it holds the same ticket as %s", port->ticket_file,
+				 config->port[k].ticket_file);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------------ places */
+
+/* A ticket that no VM has, so that the place is closed. */
+static int draw(uint8_t ticket[ELISA_TICKET_SIZE])
+{
+	return getrandom(ticket, ELISA_TICKET_SIZE, 0) == ELISA_TICKET_SIZE ? 0 : -1;
+}
+
+/* A place without a ticket is for any VM, so that one without a port has to have a ticket. */
+static int begin_place(struct daemon *d, uint32_t place, const uint8_t of_port[ELISA_TICKET_SIZE])
+{
+	struct place_ticket *ticket = &d->port[place].ticket;
+	uint8_t of_no_vm[ELISA_TICKET_SIZE];
+
+	ticket->of_no_vm = !config_has(&d->config, place);
+	if (ticket->of_no_vm) {
+		if (draw(of_no_vm) || elisa_export_place_ticket(d->export_, place, of_no_vm))
+			return wrong("a place for later", elisa_error(d->elisa));
+		return 0;
+	}
+	if (!memcmp(of_port, no_ticket, ELISA_TICKET_SIZE))
+		return 0;
+	if (elisa_export_place_ticket(d->export_, place, of_port))
+		return wrong(d->config.port[place - 1].ticket_file, elisa_error(d->elisa));
+	memcpy(ticket->bytes, of_port, ELISA_TICKET_SIZE);
+	return 0;
+}
+
+int tickets_begin(struct daemon *d, const struct tickets *tickets)
+{
+	for (uint32_t place = 1; place <= d->config.port_count; place++)
+		if (begin_place(d, place, tickets->of[place - 1]))
+			return -1;
+	return 0;
+}
+
+bool tickets_is_changing(const struct daemon *d, uint32_t place)
+{
+	return d->port[place].ticket.state != TICKET_IN_FORCE;
+}
+
+/*
+ * A change that is under way starts over: the ticket that it was to bring may have leaked, too. A
+ * place whose ticket is no VM's is closed already, and free.
+ */
+bool tickets_change(struct daemon *d, uint32_t place, const uint8_t bytes[ELISA_TICKET_SIZE])
+{
+	struct place_ticket *ticket = &d->port[place].ticket;
+
+	if (!ticket->of_no_vm && !memcmp(ticket->bytes, bytes, ELISA_TICKET_SIZE))
+		return false;
+	if (ticket->of_no_vm && ticket->state == TICKET_IN_FORCE)
+		ticket->state = TICKET_WITHDRAWN;
+	else
+		ticket->state = TICKET_TO_WITHDRAW;
+	ticket->of_no_vm = false;
+	memcpy(ticket->bytes, bytes, ELISA_TICKET_SIZE);
+	ticket->due = d->now;
+	return true;
+}
+
+void tickets_close(struct daemon *d, uint32_t place)
+{
+	struct place_ticket *ticket = &d->port[place].ticket;
+
+	explicit_bzero(ticket->bytes, sizeof(ticket->bytes));
+	ticket->of_no_vm = true;
+	ticket->state = TICKET_TO_WITHDRAW;
+	ticket->due = d->now;
+}
+
+/* Steps 1 and 2. */
+static void withdraw(struct daemon *d, uint32_t place)
+{
+	struct place_ticket *ticket = &d->port[place].ticket;
+	uint8_t of_no_vm[ELISA_TICKET_SIZE];
+
+	ticket->due = d->now + SETTLE;
+	if (draw(of_no_vm) || library_ticket(d, place, of_no_vm) != LIBRARY_DONE)
+		return;
+	ticket->state = TICKET_WITHDRAWN;
+	ports_dismiss(d, place);
+}
+
+/* Step 4, once the place is free. An attachment that the host does not know has ended, and the
+ * event that said so was lost. */
+static void bring(struct daemon *d, uint32_t place)
+{
+	struct port *port = &d->port[place];
+
+	if (port->attachment && library_evict(d, place, port->attachment) == LIBRARY_NONE)
+		ports_end_was_lost(d, place);
+	if (port->attachment || port->ended)
+		return;
+	port->ticket.due = d->now + SETTLE;
+	if (!port->ticket.of_no_vm && library_ticket(d, place, port->ticket.bytes) != LIBRARY_DONE)
+		return;
+	port->account = (struct account){.owed = 0};
+	port->ticket.distrust = d->lost_events;
+	port->ticket.state = TICKET_IN_FORCE;
+	say(d, place, STDOUT_FILENO,
+	    port->ticket.of_no_vm ? "closed, and free" : "the new ticket is in force");
+}
+
+static void step(struct daemon *d, enum ticket_state state, void (*take)(struct daemon *, uint32_t))
+{
+	for (uint32_t place = 1; place <= d->config.port_count && !d->over; place++) {
+		struct place_ticket *ticket = &d->port[place].ticket;
+
+		if (ticket->state == state && d->now >= ticket->due)
+			take(d, place);
+	}
+}
+
+void tickets_look(struct daemon *d)
+{
+	step(d, TICKET_TO_WITHDRAW, withdraw);
+	step(d, TICKET_WITHDRAWN, bring);
+}

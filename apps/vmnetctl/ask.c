@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ask.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define WAIT_MS	   10000       /* for the next bytes of a reply */
+#define MOST_BYTES (64u << 20) /* of a reply */
+
+static void say(const char *what)
+{
+	fprintf(stderr, "elisa-vmnetctl: %s\n", what);
+}
+
+static void say_of(const char *path, const char *what, const char *hint)
+{
+	fprintf(stderr, "elisa-vmnetctl: %s: %s%s\n", path, what, hint);
+}
+
+int ask_open(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd;
+
+	if (strlen(path) >= sizeof(address.sun_path)) {
+		say_of(path, strerrordesc_np(ENAMETOOLONG), "");
+		return -1;
+	}
+	strcpy(address.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && !connect(fd, (const struct sockaddr *)&address, sizeof(address)))
+		return fd;
+	say_of(path, strerrordesc_np(errno),
+	       errno == ENOENT || errno == ECONNREFUSED ?
+		       "; is elisa-vmnet running, with --control?" :
+		       "");
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static int send_all(int fd, const char *text, size_t length)
+{
+	while (length) {
+		const ssize_t n = send(fd, text, length, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			say_of("request", strerrordesc_np(errno), "");
+			return -1;
+		}
+		text += n;
+		length -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Up to the end of its line, which becomes a 0. */
+static char *receive(int fd)
+{
+	struct pollfd wait = {.fd = fd, .events = POLLIN};
+	size_t room = 65536, length = 0;
+	char *text = malloc(room), *more;
+
+	while (text) {
+		const ssize_t n = poll(&wait, 1, WAIT_MS) == 1 ?
+					  recv(fd, text + length, room - length, 0) :
+					  -1;
+
+		if (n <= 0) {
+			say(n ? "no reply within 10 seconds" : "the daemon closed the connection");
+			break;
+		}
+		length += (size_t)n;
+		if (text[length - 1] == '\n') {
+			text[length - 1] = 0;
+			return text;
+		}
+		if (length < room)
+			continue;
+		more = room < MOST_BYTES ? realloc(text, room *= 2) : NULL;
+		if (!more) {
+			say("the reply is too long");
+			break;
+		}
+		text = more;
+	}
+	free(text);
+	return NULL;
+}
+
+/* What is in a reply. */
+static json_object *result_of(const char *text)
+{
+	json_object *reply = json_tokener_parse(text), *result, *error;
+
+	if (json_object_is_type(reply, json_type_object)) {
+		result = json_object_object_get(reply, "result");
+		error = json_object_object_get(reply, "error");
+	} else {
+		result = error = NULL;
+	}
+	if (result)
+		json_object_get(result);
+	else
+		say(json_object_is_type(error, json_type_string) ? json_object_get_string(error) :
+								   "the reply makes no sense");
+	json_object_put(reply);
+	return result;
+}
+
+json_object *ask(int fd, const struct question *question)
+{
+	json_object *request = json_object_new_object(), *result = NULL;
+	char *text = NULL, *reply = NULL;
+
+	json_object_object_add(request, "command", json_object_new_string(question->command));
+	if (question->port)
+		json_object_object_add(request, "port", json_object_new_string(question->port));
+	if (question->from)
+		json_object_object_add(request, "from", json_object_new_uint64(question->from));
+	if (question->config)
+		json_object_object_add(request, "config", json_object_get(question->config));
+	if (asprintf(&text, "%s\n",
+		     json_object_to_json_string_ext(request, JSON_C_TO_STRING_PLAIN)) < 0)
+		text = NULL;
+	if (text && !send_all(fd, text, strlen(text)))
+		reply = receive(fd);
+	if (reply)
+		result = result_of(reply);
+	free(reply);
+	free(text);
+	json_object_put(request);
+	return result;
+}

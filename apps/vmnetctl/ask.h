@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests to elisa-vmnet by its socket, one after the other. */
+#ifndef VMNETCTL_ASK_H
+#define VMNETCTL_ASK_H
+
+#include <json-c/json.h>
+
+/* A connection, or -1 after a message. */
+int ask_open(const char *path);
+/* What a request has beside its command; NULL and 0: nothing. */
+struct question {
+	const char *command, *port;
+	uint64_t from;
+	json_object *config;
+};
+
+/* The result of a request, or NULL after a message. */
+json_object *ask(int fd, const struct question *question);
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rates of all ports, from what the counters were at the last view. A terminal is cleared for each
+ * view; into a file or a pipe they follow one another. Only this program waits for a slow terminal.
+ */
+#include "ctl.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "ask.h"
+#include "clock.h"
+#include "show.h"
+
+static uint64_t number(json_object *port, const char *key)
+{
+	return json_object_get_uint64(json_object_object_get(port, key));
+}
+
+static uint64_t drops(json_object *port)
+{
+	uint64_t sum = 0;
+
+	json_object_object_foreach(json_object_object_get(port, "drops"), reason, count)
+	{
+		(void)reason;
+		sum += json_object_get_uint64(count);
+	}
+	return sum;
+}
+
+/* The same port in the last view, if the same VM had it: its counters begin anew with the next. */
+static json_object *before(json_object *ports, json_object *port)
+{
+	const char *name = json_object_get_string(json_object_object_get(port, "name"));
+
+	for (size_t i = 0; ports && i < json_object_array_length(ports); i++) {
+		json_object *old = json_object_array_get_idx(ports, i);
+
+		if (!strcmp(json_object_get_string(json_object_object_get(old, "name")), name))
+			return number(old, "attachment") == number(port, "attachment") ? old : NULL;
+	}
+	return NULL;
+}
+
+/* A counter that began anew has grown from 0. */
+static double per_second(uint64_t is, uint64_t was, double seconds)
+{
+	return (double)(is >= was ? is - was : is) / seconds;
+}
+
+static void add_rate(json_object *rates, const char *name, double value)
+{
+	json_object_object_add(rates, name, json_object_new_uint64((uint64_t)(value + 0.5)));
+}
+
+static json_object *rates_of(json_object *port, json_object *old, double seconds)
+{
+	static const struct {
+		const char *counter, *rate;
+		double factor;
+	} known[] = {
+		{"sent", "sent_per_second", 1},
+		{"received", "received_per_second", 1},
+		{"sent_bytes", "sent_bits_per_second", 8},
+		{"received_bytes", "received_bits_per_second", 8},
+		{"missed", "missed_per_second", 1},
+	};
+	json_object *rates = json_object_new_object();
+
+	json_object_object_add(rates, "name",
+			       json_object_get(json_object_object_get(port, "name")));
+	json_object_object_add(rates, "link", json_object_new_string(show_link(port)));
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		add_rate(rates, known[i].rate,
+			 known[i].factor * per_second(number(port, known[i].counter),
+						      old ? number(old, known[i].counter) : 0,
+						      seconds));
+	add_rate(rates, "drops_per_second", per_second(drops(port), old ? drops(old) : 0, seconds));
+	return rates;
+}
+
+static json_object *all_rates(json_object *ports, json_object *old, double seconds)
+{
+	json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < json_object_array_length(ports); i++) {
+		json_object *port = json_object_array_get_idx(ports, i);
+
+		json_object_array_add(list, rates_of(port, before(old, port), seconds));
+	}
+	return list;
+}
+
+static void print_rates(FILE *to, json_object *list)
+{
+	if (isatty(STDOUT_FILENO))
+		fputs("\033[H\033[2J", to);
+	fprintf(to, "%-16s %-6s %11s %11s %11s %11s %9s %9s\n", "port", "link", "sent/s",
+		"received/s", "out Mbit/s", "in Mbit/s", "missed/s", "drops/s");
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		json_object *port = json_object_array_get_idx(list, i);
+
+		fprintf(to, "%-16s %-6s %11llu %11llu %11.1f %11.1f %9llu %9llu\n",
+			json_object_get_string(json_object_object_get(port, "name")),
+			json_object_get_string(json_object_object_get(port, "link")),
+			(unsigned long long)number(port, "sent_per_second"),
+			(unsigned long long)number(port, "received_per_second"),
+			1e-6 * (double)number(port, "sent_bits_per_second"),
+			1e-6 * (double)number(port, "received_bits_per_second"),
+			(unsigned long long)number(port, "missed_per_second"),
+			(unsigned long long)number(port, "drops_per_second"));
+	}
+}
+
+static int view(json_object *rates, bool json)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+	int error;
+
+	if (!to)
+		return -1;
+	if (json)
+		fprintf(to, "%s\n", json_object_to_json_string_ext(rates, JSON_C_TO_STRING_PLAIN));
+	else
+		print_rates(to, rates);
+	error = fclose(to) ? -1 : put(text);
+	free(text);
+	return error;
+}
+
+static void rest(double seconds)
+{
+	const struct timespec time = {.tv_sec = (time_t)seconds,
+				      .tv_nsec = (long)(1e9 * (seconds - (double)(time_t)seconds))};
+
+	nanosleep(&time, NULL);
+}
+
+int top(int fd, const struct options *options)
+{
+	json_object *last = ask(fd, &(struct question){.command = "ports"});
+	double then = monotonic();
+	int error = show_ports_of(last) ? 0 : -1;
+
+	for (uint64_t i = 0; !error && (!options->count || i < options->count); i++) {
+		json_object *next, *rates;
+		double now;
+
+		rest(options->interval);
+		next = ask(fd, &(struct question){.command = "ports"});
+		now = monotonic();
+		error = show_ports_of(next) ? 0 : -1;
+		if (!error) {
+			rates = all_rates(show_ports_of(next), show_ports_of(last), now - then);
+			error = view(rates, options->json);
+			json_object_put(rates);
+		}
+		json_object_put(last);
+		last = next;
+		then = now;
+	}
+	json_object_put(last);
+	return error;
+}

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What operators can ask and tell the daemon, and what it says of requests that are none. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "fake_manager.h"
+#include "net.h"
+
+static struct net *net;
+static struct control_user user = {.pid = 5, .uid = 1000, .may_change = true};
+
+/* Two VMs that are up. The first one sent a frame to the second. */
+static int start(void **unused)
+{
+	fake_start(unused);
+	net = net_new();
+	fake.daemon->rvs = net->rvs;
+	assert_int_equal(tickets_begin(fake.daemon, &(struct tickets){0}), 0);
+	for (uint32_t place = 1; place <= 2; place++) {
+		net_add(net, place);
+		event(ELISA_EVENT_ATTACH, 10 + place, place);
+		joins(place, 10 + place);
+		fake.daemon->state->port[place].serving = 10 + place;
+	}
+	net_send(net, 2, 1, 64, 1);
+	net_send(net, 1, 2, 64, 1);
+	fake.link = VMNET_UP;
+	ports_look(fake.daemon);
+	user.may_change = true;
+	return 0;
+}
+
+static int end(void **unused)
+{
+	net_free(net);
+	return fake_end(unused);
+}
+
+static json_object *reply_to(const char *line)
+{
+	char *text = commands_answer(fake.daemon, &user, line, strlen(line));
+	json_object *reply;
+
+	assert_non_null(text);
+	assert_null(strchr(text, '\n'));
+	reply = json_tokener_parse(text);
+	assert_true(json_object_is_type(reply, json_type_object));
+	assert_int_equal(json_object_object_length(reply), 1);
+	free(text);
+	return reply;
+}
+
+static json_object *asked(const char *line)
+{
+	json_object *reply = reply_to(line), *result = json_object_object_get(reply, "result");
+
+	if (!result)
+		fail_msg("%s: %s", line, json_object_to_json_string(reply));
+	json_object_get(result);
+	json_object_put(reply);
+	return result;
+}
+
+static void refused(const char *line, const char *why)
+{
+	json_object *reply = reply_to(line), *error = json_object_object_get(reply, "error");
+
+	if (!error)
+		fail_msg("not refused: %s", line);
+	assert_string_equal(json_object_get_string(error), why);
+	json_object_put(reply);
+}
+
+static void told(const char *line)
+{
+	json_object_put(asked(line));
+}
+
+static uint64_t number(json_object *object, const char *key)
+{
+	assert_non_null(json_object_object_get(object, key));
+	return json_object_get_uint64(json_object_object_get(object, key));
+}
+
+static void test_ports(void **unused)
+{
+	json_object *all = asked("{\"command\": \"ports\"}");
+	json_object *ports = json_object_object_get(all, "ports"), *port;
+
+	(void)unused;
+	assert_int_equal(json_object_array_length(ports), 3);
+	port = json_object_array_get_idx(ports, 0);
+	assert_string_equal(json_object_get_string(json_object_object_get(port, "name")), "first");
+	assert_int_equal(number(port, "attachment"), 11);
+	assert_int_equal(number(port, "sent"), 1);
+	assert_int_equal(number(port, "received"), 1);
+	assert_string_equal(json_object_get_string(json_object_object_get(port, "mac")),
+			    "02:00:00:00:00:01");
+	assert_true(json_object_get_boolean(json_object_object_get(port, "link")));
+	assert_null(json_object_object_get(port, "queues"));
+	port = json_object_array_get_idx(ports, 2);
+	assert_int_equal(number(port, "attachment"), 0);
+	assert_false(json_object_get_boolean(json_object_object_get(port, "link")));
+	json_object_put(all);
+}
+
+static void test_counters(void **unused)
+{
+	json_object *port = asked("{\"command\": \"counters\", \"port\": \"second\"}");
+	json_object *queues = json_object_object_get(port, "queues");
+
+	(void)unused;
+	assert_int_equal(number(port, "sent_bytes"), 64);
+	assert_int_equal(json_object_array_length(queues), 1);
+	assert_int_equal(number(json_object_array_get_idx(queues, 0), "sent"), 1);
+	json_object_put(port);
+}
+
+static void test_table(void **unused)
+{
+	json_object *part = asked("{\"command\": \"table\"}"), *more;
+	char line[64];
+
+	(void)unused;
+	assert_int_equal(json_object_array_length(json_object_object_get(part, "table")), 2);
+	snprintf(line, sizeof(line), "{\"command\": \"table\", \"from\": %llu}",
+		 (unsigned long long)number(part, "next"));
+	more = asked(line);
+	assert_int_equal(json_object_array_length(json_object_object_get(more, "table")), 0);
+	assert_null(json_object_object_get(more, "next"));
+	json_object_put(more);
+	json_object_put(part);
+	more = asked("{\"command\": \"table\", \"from\": 9223372036854775807}");
+	assert_int_equal(json_object_array_length(json_object_object_get(more, "table")), 0);
+	json_object_put(more);
+}
+
+static void test_metrics(void **unused)
+{
+	json_object *result = asked("{\"command\": \"metrics\"}");
+	const char *text = json_object_get_string(result);
+
+	(void)unused;
+	assert_non_null(strstr(text, "\nrvs_sent_frames_total{port=\"first\",queue=\"0\"} 1\n"));
+	assert_non_null(
+		strstr(text, "\nrvs_dropped_frames_total{port=\"first\",reason=\"full\"} 0\n"));
+	assert_non_null(strstr(text, "\nvmnet_port_closed{port=\"first\"} 0\n"));
+	assert_string_equal(text + strlen(text) - 6, "# EOF\n");
+	json_object_put(result);
+}
+
+static bool is_served(uint32_t place)
+{
+	ports_look(fake.daemon);
+	return fake.daemon->state->port[place].enabled;
+}
+
+static void test_down_and_up(void **unused)
+{
+	json_object *port;
+
+	(void)unused;
+	told("{\"command\": \"down\", \"port\": \"first\"}");
+	assert_string_equal(fake.said, "port first: closed, by process 5 of user 1000\n");
+	assert_false(is_served(1));
+	assert_true(is_served(2));
+	port = asked("{\"command\": \"counters\", \"port\": \"first\"}");
+	assert_true(json_object_get_boolean(json_object_object_get(port, "closed")));
+	json_object_put(port);
+	/* also for the next VM, and again */
+	event(ELISA_EVENT_DETACH, 11, 0);
+	event(ELISA_EVENT_ATTACH, 20, 1);
+	told("{\"command\": \"down\", \"port\": \"first\"}");
+	assert_false(is_served(1));
+	told("{\"command\": \"up\", \"port\": \"first\"}");
+	assert_true(is_served(1));
+}
+
+static void test_kick(void **unused)
+{
+	(void)unused;
+	told("{\"command\": \"kick\", \"port\": \"first\"}");
+	assert_int_equal(fake.evicted, 11);
+	assert_false(is_served(1));
+	assert_true(is_served(2));
+	event(ELISA_EVENT_DETACH, 11, 0);
+	refused("{\"command\": \"kick\", \"port\": \"first\"}", "port \"first\": no VM has it");
+	event(ELISA_EVENT_ATTACH, 20, 1);
+	assert_true(is_served(1)); /* it may come back */
+	/* a host that cannot now is asked again */
+	fake.evict_why = ELISA_WHY_NO_MEMORY;
+	told("{\"command\": \"kick\", \"port\": \"first\"}");
+	fake.evict_why = fake.evicted = 0;
+	assert_false(is_served(1));
+	assert_int_equal(fake.evicted, 20);
+}
+
+static void after(double seconds)
+{
+	fake.daemon->now += seconds;
+	ports_look(fake.daemon);
+}
+
+static void leaves(uint64_t attachment, uint32_t place)
+{
+	joins(place, 0);
+	event(ELISA_EVENT_DETACH, attachment, 0);
+}
+
+static bool is_open(uint32_t place)
+{
+	static const uint8_t none[ELISA_TICKET_SIZE];
+
+	return !memcmp(fake.tickets[place], none, sizeof(none));
+}
+
+/* One more port: the others notice nothing, and its place is opened at once. */
+static void test_add(void **unused)
+{
+	json_object *all;
+
+	(void)unused;
+	assert_false(is_open(4));
+	told("{\"command\": \"add\", \"config\": {\"name\": \"new\", \"open\": true, "
+	     "\"max_learned\": 77}}");
+	assert_string_equal(fake.said, "port new: added, by process 5 of user 1000\n");
+	assert_true(is_open(4));
+	assert_int_equal(fake.daemon->state->port[4].policy.max_learned, 77);
+	assert_int_equal(fake.evicted, 0);
+	assert_true(is_served(1));
+	event(ELISA_EVENT_ATTACH, 20, 4);
+	assert_true(is_served(4));
+	all = asked("{\"command\": \"ports\"}");
+	assert_int_equal(json_object_array_length(json_object_object_get(all, "ports")), 4);
+	json_object_put(all);
+	refused("{\"command\": \"add\", \"config\": {\"name\": \"more\", \"open\": true}}",
+		"there is room for 4 ports only; see \"max_ports\"");
+}
+
+/* What is wrong with it is said as of the file, to whom it is from, and nothing is changed. */
+static void test_add_wrong(void **unused)
+{
+	json_object *all;
+
+	(void)unused;
+	refused("{\"command\": \"add\", \"config\": {\"name\": \"first\", \"open\": true}}",
+		"two ports are called \"first\"");
+	refused("{\"command\": \"add\", \"config\": {\"name\": \"new\"}}",
+		"it has no \"ticket_file\": any guest could take it; say \"open\": true if it may");
+	refused("{\"command\": \"add\", \"config\": {\"open\": true}}", "the port has no \"name\"");
+	refused("{\"command\": \"add\", \"config\": {\"name\": \"new\", \"adress\": 1}}",
+		"unknown key \"adress\" of a port");
+	refused("{\"command\": \"add\", \"config\": {\"name\": \"new\", \"open\": true, "
+		"\"vlan\": 5}}",
+		"1 VLANs, more than the 0 that there is room for; restart it for more");
+	refused("{\"command\": \"add\", \"config\": {\"name\": \"new\", \"mac\": "
+		"\"02:00:00:00:00:05\", \"ticket_file\": \"/none/ticket\"}}",
+		"/none/ticket: No such file or directory");
+	refused("{\"command\": \"add\"}", "\"add\" needs \"config\"");
+	refused("{\"command\": \"add\", \"config\": []}", "\"config\": [ ] is no object");
+	refused("{\"command\": \"remove\", \"port\": \"first\", \"config\": {}}",
+		"\"remove\" takes no \"config\"");
+	user.may_change = false;
+	refused("{\"command\": \"add\", \"config\": {\"name\": \"new\", \"open\": true}}",
+		"user 1000 may ask, but change nothing");
+	all = asked("{\"command\": \"ports\"}");
+	assert_int_equal(json_object_array_length(json_object_object_get(all, "ports")), 3);
+	json_object_put(all);
+	assert_false(is_open(4));
+}
+
+/* Its VM goes and no other one can come; another port may have the place when the VM has gone. */
+static void test_remove(void **unused)
+{
+	(void)unused;
+	assert_true(is_open(1));
+	told("{\"command\": \"remove\", \"port\": \"first\"}");
+	assert_int_equal(fake.evicted, 11);
+	assert_false(is_open(1));
+	assert_int_equal(fake.daemon->state->port[1].enabled, 0);
+	assert_true(is_served(2));
+	refused("{\"command\": \"kick\", \"port\": \"first\"}", "no port is called \"first\"");
+	told("{\"command\": \"add\", \"config\": {\"name\": \"first\", \"open\": true}}");
+	told("{\"command\": \"add\", \"config\": {\"name\": \"new\", \"open\": true}}");
+	after(1);
+	assert_false(is_open(1)); /* the VM is still there */
+	leaves(11, 1);
+	after(1);
+	assert_true(is_open(1));
+	assert_true(is_open(4));
+	event(ELISA_EVENT_ATTACH, 20, 1);
+	assert_true(is_served(1));
+	told("{\"command\": \"remove\", \"port\": \"second\"}");
+	told("{\"command\": \"remove\", \"port\": \"third\"}");
+	told("{\"command\": \"remove\", \"port\": \"new\"}");
+	refused("{\"command\": \"remove\", \"port\": \"first\"}",
+		"port \"first\" is the last one; end the daemon instead");
+	leaves(12, 2);
+	after(2);
+	assert_false(is_open(2));
+	assert_false(is_open(3));
+	assert_true(is_open(1));
+}
+
+/* A port that is removed is in no report and no metrics. */
+static void test_removed_is_not_seen(void **unused)
+{
+	json_object *metrics;
+
+	(void)unused;
+	told("{\"command\": \"remove\", \"port\": \"first\"}");
+	metrics = asked("{\"command\": \"metrics\"}");
+	assert_null(strstr(json_object_get_string(metrics), "\"first\""));
+	assert_null(strstr(json_object_get_string(metrics), "\"\""));
+	json_object_put(metrics);
+	leaves(11, 1);
+	assert_string_equal(fake.said, "place 1: attachment 11 is gone\n");
+}
+
+/* Who may only ask changes nothing. */
+static void test_rights(void **unused)
+{
+	(void)unused;
+	user.may_change = false;
+	refused("{\"command\": \"kick\", \"port\": \"first\"}",
+		"user 1000 may ask, but change nothing");
+	refused("{\"command\": \"down\", \"port\": \"first\"}",
+		"user 1000 may ask, but change nothing");
+	refused("{\"command\": \"up\", \"port\": \"none\"}",
+		"user 1000 may ask, but change nothing");
+	assert_int_equal(fake.evicted, 0);
+	assert_true(is_served(1));
+	told("{\"command\": \"ports\"}");
+	told("{\"command\": \"table\"}");
+	told("{\"command\": \"metrics\"}");
+	told("{\"command\": \"counters\", \"port\": \"first\"}");
+}
+
+static void test_wrong_requests(void **unused)
+{
+	static char deep[9000];
+
+	(void)unused;
+	refused("", "column 1: the end comes too early");
+	refused("[]", "a request is an object, as {\"command\": \"ports\"}");
+	refused("null", "a request is an object, as {\"command\": \"ports\"}");
+	refused("{}", "\"command\" is missing");
+	refused("{\"command\": 5}", "unknown command 5");
+	refused("{\"command\": \"port\"}", "unknown command \"port\"");
+	refused("{\"command\": \"ports\", \"prot\": \"a\"}", "unknown key \"prot\"");
+	refused("{\"command\": \"kick\"}", "\"kick\" needs \"port\"");
+	refused("{\"command\": \"ports\", \"port\": \"first\"}", "\"ports\" takes no \"port\"");
+	refused("{\"command\": \"kick\", \"port\": \"first\", \"from\": 1}",
+		"\"kick\" takes no \"from\"");
+	refused("{\"command\": \"kick\", \"port\": \"fourth\"}", "no port is called \"fourth\"");
+	refused("{\"command\": \"kick\", \"port\": 1}",
+		"\"port\": 1 is no name of a port, 1 to 31 bytes");
+	refused("{\"command\": \"kick\", \"port\": \"12345678901234567890123456789012\"}",
+		"\"port\": \"12345678901234567890123456789012\" is no name of a port, 1 to 31 bytes");
+	refused("{\"command\": \"kick\", \"port\": \"a\\u0000b\"}", "column 31: a NUL in a text");
+	refused("{\"command\": \"table\", \"from\": -1}",
+		"\"from\": -1 is no position in the table");
+	refused("{\"command\": \"table\", \"from\": 1.5}",
+		"\"from\": 1.5 is no position in the table");
+	memset(deep, '[', sizeof(deep) - 1);
+	json_object_put(reply_to(deep));
+	json_object_put(reply_to("{\"command\": \"\xff\"}"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_ports, start, end),
+		cmocka_unit_test_setup_teardown(test_counters, start, end),
+		cmocka_unit_test_setup_teardown(test_table, start, end),
+		cmocka_unit_test_setup_teardown(test_metrics, start, end),
+		cmocka_unit_test_setup_teardown(test_down_and_up, start, end),
+		cmocka_unit_test_setup_teardown(test_kick, start, end),
+		cmocka_unit_test_setup_teardown(test_add, start, end),
+		cmocka_unit_test_setup_teardown(test_add_wrong, start, end),
+		cmocka_unit_test_setup_teardown(test_remove, start, end),
+		cmocka_unit_test_setup_teardown(test_removed_is_not_seen, start, end),
+		cmocka_unit_test_setup_teardown(test_rights, start, end),
+		cmocka_unit_test_setup_teardown(test_wrong_requests, start, end),
+	};
+
+	return cmocka_run_group_tests_name("vmnet: commands", tests, NULL, NULL);
+}

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The daemon's socket and peers that do everything but what they should: the others are answered,
+ * the daemon never waits, and what it keeps has a bound. One process is all of them, in turns. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "control.h"
+
+static struct control control;
+static char folder[32], path[64];
+static unsigned int answers;
+static size_t reply_size; /* of the next replies; 0: what was asked */
+static double now;
+
+static char *answer(void *owner, const struct control_user *user, const char *line, size_t length)
+{
+	char *text = malloc(length + 3 + reply_size);
+
+	(void)user;
+	assert_ptr_equal(owner, &answers);
+	assert_int_equal(line[length], 0);
+	answers++;
+	if (reply_size) {
+		memset(text, 'x', reply_size);
+		text[reply_size] = 0;
+	} else {
+		sprintf(text, "<%s>", line);
+	}
+	return text;
+}
+
+static int start(void **unused)
+{
+	(void)unused;
+	strcpy(folder, "/tmp/controlXXXXXX");
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/socket", folder);
+	assert_int_equal(control_open(&control, path, &(struct rvif_access){.mode = 0666}, answer,
+				      &answers),
+			 0);
+	chmod(folder, 0755);
+	answers = 0;
+	reply_size = 0;
+	now = 1000;
+	return 0;
+}
+
+static int end(void **unused)
+{
+	(void)unused;
+	control_close(&control);
+	assert_int_equal(access(path, F_OK), -1);
+	return rmdir(folder);
+}
+
+static int try_connect(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	strcpy(address.sun_path, path);
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static void rounds(int count)
+{
+	for (int i = 0; i < count; i++)
+		control_serve(&control, now);
+}
+
+/* A peer that the daemon knows. */
+static int peer(void)
+{
+	const int fd = try_connect();
+
+	assert_true(fd >= 0);
+	rounds(1);
+	return fd;
+}
+
+static void send_text(int fd, const char *text)
+{
+	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+/* What has come. */
+static const char *taken(int fd)
+{
+	static char text[4096];
+	const ssize_t n = recv(fd, text, sizeof(text) - 1, 0);
+
+	text[n < 0 ? 0 : n] = 0;
+	return text;
+}
+
+static bool is_closed(int fd)
+{
+	char byte;
+
+	return !recv(fd, &byte, 1, MSG_PEEK);
+}
+
+/* A peer that behaves is answered within so many rounds, whatever the others do. */
+static void assert_answered(int within)
+{
+	const int fd = peer();
+
+	send_text(fd, "honest\n");
+	rounds(within);
+	assert_string_equal(taken(fd), "<honest>\n");
+	close(fd);
+	rounds(1);
+}
+
+static void test_one_after_the_other(void **unused)
+{
+	const int a = peer(), b = peer();
+
+	(void)unused;
+	send_text(a, "1\n2\n3\n");
+	send_text(b, "4\n");
+	rounds(1);
+	assert_int_equal(answers, 1); /* one in a round, so that a round has an end */
+	rounds(4);
+	assert_string_equal(taken(a), "<1>\n<2>\n<3>\n");
+	assert_string_equal(taken(b), "<4>\n");
+	close(a);
+	close(b);
+}
+
+/* Of many with many requests each has its turn. */
+static void test_turns(void **unused)
+{
+	int fd[4];
+
+	(void)unused;
+	for (int i = 0; i < 4; i++)
+		fd[i] = peer();
+	for (int i = 0; i < 4; i++)
+		send_text(fd[i], "a\nb\nc\nd\n");
+	rounds(4);
+	for (int i = 0; i < 4; i++) {
+		assert_string_equal(taken(fd[i]), "<a>\n");
+		close(fd[i]);
+	}
+}
+
+static void test_half_a_request(void **unused)
+{
+	const int fd = peer();
+
+	(void)unused;
+	send_text(fd, "half");
+	rounds(10);
+	assert_int_equal(answers, 0);
+	assert_answered(2);
+	send_text(fd, " and half\n");
+	rounds(2);
+	assert_string_equal(taken(fd), "<half and half>\n");
+	send_text(fd, "cut o");
+	close(fd);
+	rounds(2);
+	assert_int_equal(answers, 2);
+}
+
+static void test_byte_by_byte(void **unused)
+{
+	const int fd = peer();
+
+	(void)unused;
+	for (const char *at = "slow\n"; *at; at++) {
+		assert_int_equal(send(fd, at, 1, 0), 1);
+		rounds(1);
+	}
+	assert_string_equal(taken(fd), "<slow>\n");
+	close(fd);
+}
+
+static void test_huge_request(void **unused)
+{
+	static char huge[1 << 16];
+	const int fd = peer();
+	int most = 0;
+
+	(void)unused;
+	memset(huge, 'x', sizeof(huge));
+	huge[CONTROL_LINE - 1] = '\n';
+	assert_int_equal(send(fd, huge, CONTROL_LINE, 0), CONTROL_LINE);
+	rounds(2);
+	assert_int_equal(answers, 1); /* the longest there is */
+	while (recv(fd, huge, sizeof(huge), 0) > 0)
+		;
+	memset(huge, 'x', sizeof(huge));
+	while (send(fd, huge, sizeof(huge), MSG_NOSIGNAL) > 0 && most++ < 1000)
+		rounds(2);
+	assert_in_range(most, 0, 5);
+	assert_int_equal(answers, 1);
+	assert_string_equal(taken(fd), "{\"error\": \"the request is longer than 16384 bytes\"}\n");
+	assert_int_equal(send(fd, "x\n", 2, MSG_NOSIGNAL), -1);
+	close(fd);
+	assert_answered(2);
+}
+
+/* It asks again and again and takes nothing. */
+static void test_no_read(void **unused)
+{
+	const int fd = peer();
+	int sent = 0;
+
+	(void)unused;
+	reply_size = 1 << 20;
+	send_text(fd, "more\nmore\nmore\n");
+	for (int i = 0; i < 1000; i++) {
+		sent += send(fd, "more\n", 5, MSG_NOSIGNAL) == 5;
+		rounds(1);
+	}
+	assert_int_equal(answers, 1); /* one reply is kept, and no more */
+	reply_size = 0;
+	assert_answered(2);
+	assert_true(sent > 1);
+	now += CONTROL_STILL + 1;
+	rounds(1);
+	assert_int_equal(control_polls(&control, (struct pollfd[CONTROL_POLLS]){{0}}), 1);
+	close(fd);
+}
+
+/* It takes a reply bit by bit, and is not dropped. */
+static void test_slow_read(void **unused)
+{
+	static char text[1 << 16];
+	const int fd = peer();
+	size_t got = 0;
+
+	(void)unused;
+	reply_size = 1 << 22;
+	send_text(fd, "much\n");
+	while (got < (1 << 22) + 1) {
+		ssize_t n;
+
+		now += CONTROL_STILL - 1;
+		rounds(1);
+		n = recv(fd, text, sizeof(text), 0);
+		assert_true(n > 0);
+		got += (size_t)n;
+	}
+	assert_int_equal(text[(got - 1) % sizeof(text)], '\n');
+	close(fd);
+}
+
+static void test_still_peer(void **unused)
+{
+	const int fd = peer();
+
+	(void)unused;
+	now += CONTROL_STILL - 1;
+	rounds(1);
+	assert_false(is_closed(fd));
+	now += 2;
+	rounds(1);
+	assert_true(is_closed(fd));
+	close(fd);
+}
+
+static void test_many_connections(void **unused)
+{
+	int fd[100];
+
+	(void)unused;
+	for (int i = 0; i < 100; i++) {
+		fd[i] = peer();
+		if (i < CONTROL_PEERS)
+			continue;
+		assert_string_equal(taken(fd[i]),
+				    "{\"error\": \"too many connections; close one of them\"}\n");
+		assert_true(is_closed(fd[i]));
+	}
+	close(fd[3]);
+	rounds(1);
+	assert_answered(2);
+	for (int i = 0; i < 100; i++)
+		close(fd[i]);
+	rounds(1);
+	for (int i = 0; i < 1000; i++)
+		close(peer());
+	rounds(2);
+	assert_int_equal(control_polls(&control, (struct pollfd[CONTROL_POLLS]){{0}}), 1);
+	assert_answered(2);
+}
+
+/* Users that may change nothing cannot take all places. */
+static void test_reserved(void **unused)
+{
+	int fd[CONTROL_PEERS];
+
+	(void)unused;
+	if (geteuid())
+		skip();
+	assert_int_equal(seteuid(65534), 0);
+	for (int i = 0; i < CONTROL_PEERS / 2; i++)
+		fd[i] = try_connect();
+	assert_int_equal(seteuid(0), 0);
+	rounds(4);
+	assert_int_equal(seteuid(65534), 0);
+	for (int i = CONTROL_PEERS / 2; i < CONTROL_PEERS; i++)
+		fd[i] = try_connect();
+	assert_int_equal(seteuid(0), 0);
+	rounds(4);
+	for (int i = 0; i < CONTROL_PEERS; i++) {
+		assert_true(fd[i] >= 0);
+		assert_int_equal(is_closed(fd[i]) || *taken(fd[i]) == '{',
+				 i >= CONTROL_PEERS - CONTROL_RESERVED);
+	}
+	assert_answered(2);
+	for (int i = 0; i < CONTROL_PEERS; i++)
+		close(fd[i]);
+}
+
+static void test_who_asks(void **unused)
+{
+	int fd;
+
+	(void)unused;
+	fd = peer();
+	assert_true(control.peer[CONTROL_PEERS - 1].user.may_change);
+	assert_int_equal(control.peer[CONTROL_PEERS - 1].user.uid, geteuid());
+	assert_int_equal(control.peer[CONTROL_PEERS - 1].user.pid, getpid());
+	close(fd);
+	rounds(1);
+	if (geteuid())
+		return;
+	assert_int_equal(seteuid(65534), 0);
+	fd = try_connect();
+	assert_int_equal(seteuid(0), 0);
+	rounds(1);
+	assert_false(control.peer[CONTROL_PEERS - 1].user.may_change);
+	assert_int_equal(control.peer[CONTROL_PEERS - 1].user.uid, 65534);
+	close(fd);
+}
+
+/* A daemon that was killed leaves its socket; one that runs keeps it; nothing else is removed. */
+static void test_file(void **unused)
+{
+	static struct control other;
+	const struct rvif_access none = {0};
+	struct stat is;
+
+	(void)unused;
+	assert_int_equal(stat(path, &is), 0);
+	assert_int_equal(is.st_mode & 0777, 0666);
+	assert_int_equal(control_open(&other, path, &none, answer, NULL), -EADDRINUSE);
+	control_close(&other);
+	rounds(1);
+	assert_answered(2);
+	close(control.fd); /* killed */
+	assert_int_equal(control_open(&control, path, &none, answer, &answers), 0);
+	assert_int_equal(stat(path, &is), 0);
+	assert_int_equal(is.st_mode & 0777, 0600);
+	assert_answered(2);
+	control_close(&control);
+	close(open(path, O_CREAT | O_WRONLY, 0600));
+	assert_int_equal(control_open(&control, path, &none, answer, &answers), -ENOTSOCK);
+	assert_int_equal(access(path, F_OK), 0);
+	unlink(path);
+	assert_int_equal(control_open(&control, path, &none, answer, &answers), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_one_after_the_other, start, end),
+		cmocka_unit_test_setup_teardown(test_turns, start, end),
+		cmocka_unit_test_setup_teardown(test_half_a_request, start, end),
+		cmocka_unit_test_setup_teardown(test_byte_by_byte, start, end),
+		cmocka_unit_test_setup_teardown(test_huge_request, start, end),
+		cmocka_unit_test_setup_teardown(test_no_read, start, end),
+		cmocka_unit_test_setup_teardown(test_slow_read, start, end),
+		cmocka_unit_test_setup_teardown(test_still_peer, start, end),
+		cmocka_unit_test_setup_teardown(test_many_connections, start, end),
+		cmocka_unit_test_setup_teardown(test_reserved, start, end),
+		cmocka_unit_test_setup_teardown(test_who_asks, start, end),
+		cmocka_unit_test_setup_teardown(test_file, start, end),
+	};
+
+	return cmocka_run_group_tests_name("vmnet: control", tests, NULL, NULL);
+}
