@@ -111,7 +111,8 @@ enum kv_op {
 	 * A value in pieces, for exchange buffers that are smaller. KV_UPLOAD has the key, flags
 	 * and TTL, and the whole length; the result is a handle. Nothing is to be seen of the item
 	 * until KV_UPLOAD_END, which is as KV_SET, KV_ADD or KV_REPLACE: that operation is its
-	 * `length`, a CAS number or 0 its `value`. Each place may have KV_UPLOADS at a time in a
+	 * `length`, a CAS number or 0 its `value`. Any error of it but -EBUSY ends the upload. A
+	 * byte that was never sent may have any value. Each place may have KV_UPLOADS at a time in a
 	 * space; one more ends the oldest one. The attachment's end gives them back.
 	 */
 	KV_UPLOAD,
