@@ -3,14 +3,14 @@
 #include "kv.h"
 
 struct elisa_test *test;
-struct kv_store *store;
+struct kv_store *tested;
 struct elisa_test_attachment *guest[PLACES];
 static uint64_t size;
 
 static void on_event(void *unused, const struct elisa_event *event)
 {
 	(void)unused;
-	kv_manager_event(store, event);
+	kv_manager_event(tested, event);
 }
 
 void kv_start(struct sizes sizes)
@@ -27,21 +27,21 @@ void kv_start(struct sizes sizes)
 
 	size = kv_store_size(&config);
 	assert_true(size);
-	store = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	assert_ptr_not_equal(store, MAP_FAILED);
-	assert_int_equal(kv_store_init(store, &config), 0);
-	kv_store_time(store, 100);
-	kv_store_distance = (intptr_t)store - (intptr_t)&kv_store_distance;
+	tested = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(tested, MAP_FAILED);
+	assert_int_equal(kv_store_init(tested, &config), 0);
+	kv_store_time(tested, 100);
+	kv_store_distance = (intptr_t)tested - (intptr_t)&kv_store_distance;
 	assert_int_equal(elisa_test_new(entry_function, &test), 0);
-	assert_int_equal(elisa_test_memory(test, store, size), 0);
+	assert_int_equal(elisa_test_memory(test, tested, size), 0);
 	elisa_test_manager(test, on_event, NULL);
 	for (uint32_t i = 0; i < PLACES; i++) {
-		kv_store_rights(store, i, SHARED, KV_MAY_READ | KV_MAY_WRITE | KV_MAY_FLUSH);
-		kv_store_quota(store, i, SHARED, UINT64_MAX, UINT64_MAX);
+		kv_store_rights(tested, i, SHARED, KV_MAY_READ | KV_MAY_WRITE | KV_MAY_FLUSH);
+		kv_store_quota(tested, i, SHARED, UINT64_MAX, UINT64_MAX);
 		assert_int_equal(elisa_test_attach(test, i, EXCHANGE, &guest[i]), 0);
 	}
-	kv_store_rights(store, 1, PRIVATE, KV_MAY_READ | KV_MAY_WRITE);
-	kv_store_quota(store, 1, PRIVATE, UINT64_MAX, UINT64_MAX);
+	kv_store_rights(tested, 1, PRIVATE, KV_MAY_READ | KV_MAY_WRITE);
+	kv_store_quota(tested, 1, PRIVATE, UINT64_MAX, UINT64_MAX);
 }
 
 int kv_usual(void **state)
@@ -55,7 +55,7 @@ int kv_end(void **state)
 {
 	(void)state;
 	elisa_test_free(test);
-	munmap(store, size);
+	munmap(tested, size);
 	return 0;
 }
 
@@ -111,7 +111,7 @@ void kv_must_be(int who, const char *key, const char *text)
 
 void kv_must_be_sound(void)
 {
-	const char *wrong = kv_check(store);
+	const char *wrong = kv_check(tested);
 
 	if (wrong)
 		fail_msg("%s", wrong);

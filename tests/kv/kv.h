@@ -27,7 +27,7 @@ enum {
 };
 
 extern struct elisa_test *test;
-extern struct kv_store *store;
+extern struct kv_store *tested;
 extern struct elisa_test_attachment *guest[PLACES];
 
 /* Of the next start(). */

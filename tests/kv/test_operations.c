@@ -182,9 +182,9 @@ static void time_to_live(void **state)
 	kv_do(0, KV_SET, SHARED, "b", "2", 1, 0, KV_META(3, 0));
 	kv_do(0, KV_SET, SHARED, "c", "3", 1, 0, KV_META(0, KV_TTL_PAST));
 	assert_int_equal(kv_see(0, SHARED, "c", &item, value, 64), -ENOENT);
-	kv_store_time(store, 110);
+	kv_store_time(tested, 110);
 	assert_int_equal(kv_see(0, SHARED, "a", &item, value, 64), 1);
-	kv_store_time(store, 111);
+	kv_store_time(tested, 111);
 	assert_int_equal(kv_see(0, SHARED, "a", &item, value, 64), -ENOENT);
 	assert_int_equal(kv_text(0, KV_REPLACE, "a", "1"), -ENOENT);
 	assert_int_equal(kv_do(0, KV_TOUCH, SHARED, "a", NULL, 0, 0, KV_META(0, 5)), -ENOENT);
@@ -193,9 +193,9 @@ static void time_to_live(void **state)
 	assert_int_equal(item.ttl, 5);
 	assert_int_equal(item.flags, 3);
 	assert_int_equal(kv_do(0, KV_GET_TOUCH, SHARED, "b", NULL, 64, 0, KV_META(0, 50)), 1);
-	kv_store_time(store, 160);
+	kv_store_time(tested, 160);
 	assert_int_equal(kv_see(0, SHARED, "b", &item, value, 64), 1);
-	kv_store_time(store, 170);
+	kv_store_time(tested, 170);
 	assert_int_equal(kv_do(0, KV_GET_TOUCH, SHARED, "b", NULL, 64, 0, KV_META(0, 50)), -ENOENT);
 	assert_true(kv_text(1, KV_ADD, "a", "new") > 0);
 	kv_must_be(0, "a", "new");
@@ -218,7 +218,7 @@ static void flush(void **state)
 	kv_must_be(0, "a", "3");
 	kv_must_be_sound();
 	assert_int_equal(kv_stat_of(0, SHARED, KV_STAT_CURR_ITEMS), 2);
-	assert_int_equal(kv_manager_sweep(store, SHARED, &cursor, 1 << 20), 1);
+	assert_int_equal(kv_manager_sweep(tested, SHARED, &cursor, 1 << 20), 1);
 	assert_int_equal(cursor, 0);
 	assert_int_equal(kv_stat_of(0, SHARED, KV_STAT_CURR_ITEMS), 1);
 	assert_int_equal(kv_stat_of(0, SHARED, KV_STAT_CMD_FLUSH), 1);

@@ -45,13 +45,13 @@ static void rights(void **state)
 	/* a private space's key is not the shared one's */
 	assert_int_equal(kv_see(0, SHARED, "secret", &item, value, 64), -ENOENT);
 	assert_int_equal(kv_do(1, KV_FLUSH, PRIVATE, NULL, NULL, 0, 0, 0), -EACCES);
-	kv_store_rights(store, 0, SHARED, KV_MAY_READ);
+	kv_store_rights(tested, 0, SHARED, KV_MAY_READ);
 	kv_set(1, "n", "1");
 	assert_int_equal(kv_see(0, SHARED, "n", &item, value, 64), 1);
 	assert_int_equal(kv_set(0, "n", "2"), -EACCES);
 	assert_int_equal(kv_do(0, KV_INCREMENT, SHARED, "n", NULL, 64, 1, 0), -EACCES);
 	assert_int_equal(kv_do(0, KV_GET_TOUCH, SHARED, "n", NULL, 64, 0, 0), -EACCES);
-	kv_store_rights(store, 0, SHARED, KV_MAY_WRITE);
+	kv_store_rights(tested, 0, SHARED, KV_MAY_WRITE);
 	assert_true(kv_set(0, "n", "2") > 0);
 	assert_int_equal(kv_see(0, SHARED, "n", &item, value, 64), -EACCES);
 	assert_int_equal(kv_do(0, KV_INCREMENT, SHARED, "n", NULL, 64, 1, 0), -EACCES);
@@ -62,7 +62,7 @@ static void rights(void **state)
 static void own_items_only(void **state)
 {
 	(void)state;
-	kv_store_rights(store, 0, SHARED, KV_MAY_READ | KV_MAY_OWN);
+	kv_store_rights(tested, 0, SHARED, KV_MAY_READ | KV_MAY_OWN);
 	kv_set(1, "theirs", "1");
 	assert_true(kv_text(0, KV_ADD, "mine", "1") > 0);
 	assert_true(kv_set(0, "mine", "2") > 0);
@@ -79,7 +79,7 @@ static void own_items_only(void **state)
 static void a_quota_of_bytes(void **state)
 {
 	(void)state;
-	kv_store_quota(store, 0, SHARED, 100 * CELL + 5, 1000);
+	kv_store_quota(tested, 0, SHARED, 100 * CELL + 5, 1000);
 	fill(1, 0, 100);
 	fill(0, 0, 1000);
 	assert_int_equal(there(0, 900, 100), 100);
@@ -89,11 +89,11 @@ static void a_quota_of_bytes(void **state)
 	assert_int_equal(kv_stat_of(0, SHARED, KV_STAT_OWN_BYTES_LIMIT), 100 * CELL);
 	assert_int_equal(kv_stat_of(0, SHARED, KV_STAT_EVICTIONS), 900);
 	/* lowered: what is too much goes with the next one */
-	kv_store_quota(store, 0, SHARED, 10 * CELL, 1000);
+	kv_store_quota(tested, 0, SHARED, 10 * CELL, 1000);
 	fill(0, 2000, 1);
 	assert_int_equal(kv_stat_of(0, SHARED, KV_STAT_OWN_ITEMS), 10);
 	assert_int_equal(kv_do(0, KV_SET, SHARED, "x", NULL, 2000, 0, 0), -EDQUOT);
-	kv_store_quota(store, 0, SHARED, 0, 1000);
+	kv_store_quota(tested, 0, SHARED, 0, 1000);
 	assert_int_equal(kv_set(0, "y", ""), -EDQUOT);
 	assert_int_equal(there(0, 2000, 1), 1);
 	kv_must_be_sound();
@@ -102,7 +102,7 @@ static void a_quota_of_bytes(void **state)
 static void a_quota_of_items(void **state)
 {
 	(void)state;
-	kv_store_quota(store, 0, SHARED, UINT64_MAX, 7);
+	kv_store_quota(tested, 0, SHARED, UINT64_MAX, 7);
 	fill(0, 0, 50);
 	assert_int_equal(there(0, 43, 7), 7);
 	assert_int_equal(there(0, 0, 43), 0);
@@ -126,7 +126,7 @@ static void who_pays(void **state)
 static void overcommitted(void **state)
 {
 	(void)state;
-	kv_store_quota(store, 1, SHARED, 50 * CELL, 1000);
+	kv_store_quota(tested, 1, SHARED, 50 * CELL, 1000);
 	fill(0, 0, 512);
 	assert_int_equal(there(0, 0, 512), 512);
 	fill(1, 0, 2000);
@@ -140,7 +140,7 @@ static void overcommitted(void **state)
 static void a_scan(void **state)
 {
 	(void)state;
-	kv_store_quota(store, 0, SHARED, 100 * CELL, 1000);
+	kv_store_quota(tested, 0, SHARED, 100 * CELL, 1000);
 	fill(0, 0, 20);
 	for (int i = 0; i < 100; i++) {
 		assert_int_equal(there(0, 0, 20), 20);
@@ -154,7 +154,7 @@ static void a_scan(void **state)
 static void nothing_is_spared_for_ever(void **state)
 {
 	(void)state;
-	kv_store_quota(store, 0, SHARED, 60 * CELL, 1000);
+	kv_store_quota(tested, 0, SHARED, 60 * CELL, 1000);
 	for (int i = 0; i < 300; i++) {
 		fill(0, i, 1);
 		there(0, 0, i + 1);
@@ -168,13 +168,13 @@ static void expired_ones_go_first(void **state)
 	char key[32];
 
 	(void)state;
-	kv_store_quota(store, 0, SHARED, 40 * CELL, 1000);
+	kv_store_quota(tested, 0, SHARED, 40 * CELL, 1000);
 	for (int i = 0; i < 20; i++) {
 		snprintf(key, sizeof(key), "short-%d", i);
 		kv_do(0, KV_SET, SHARED, key, "x", 1, 0, KV_META(0, 1));
 	}
 	fill(0, 0, 20);
-	kv_store_time(store, 1000);
+	kv_store_time(tested, 1000);
 	fill(0, 20, 20);
 	assert_int_equal(there(0, 0, 40), 40);
 	assert_int_equal(kv_stat_of(0, SHARED, KV_STAT_RECLAIMED), 20);
@@ -187,7 +187,7 @@ static void cleared(void **state)
 	(void)state;
 	fill(0, 0, 100);
 	fill(1, 0, 100);
-	assert_int_equal(kv_manager_clear(store, SHARED, 0), 0);
+	assert_int_equal(kv_manager_clear(tested, SHARED, 0), 0);
 	assert_int_equal(there(0, 0, 100), 0);
 	assert_int_equal(there(1, 0, 100), 100);
 	assert_int_equal(kv_stat_of(0, SHARED, KV_STAT_OWN_BYTES), 0);
@@ -207,7 +207,7 @@ static void a_snapshot(void **state)
 	fill(1, 0, 29);
 	kv_do(2, KV_SET, SHARED, "timed", "12345", 5, 0, KV_META(77, 100));
 	kv_do(2, KV_SET, SHARED, "dead", "12345", 5, 0, KV_META(77, KV_TTL_PAST));
-	while (kv_manager_next(store, SHARED, &cursor, buffer, &record)) {
+	while (kv_manager_next(tested, SHARED, &cursor, buffer, &record)) {
 		assert_true(count < 100);
 		all[count] = record;
 		all[count].key = kept + count * 64;
@@ -220,7 +220,7 @@ static void a_snapshot(void **state)
 	kv_end(NULL);
 	kv_usual(NULL);
 	for (int i = 0; i < count; i++)
-		assert_int_equal(kv_manager_put(store, SHARED, &all[i]), 0);
+		assert_int_equal(kv_manager_put(tested, SHARED, &all[i]), 0);
 	assert_int_equal(there(0, 0, 40), 30);
 	assert_int_equal(there(1, 0, 40), 29);
 	kv_must_be(0, "timed", "12345");
