@@ -32,6 +32,7 @@
  *     -EACCES    the place has no right to this in the space
  *     -EPERM     the place may change its own items only, and this is another's
  *     -EBADF     the handle is not, or no longer, of an upload of this attachment
+ *     -ENODATA   not all of an upload was sent
  *     -EFAULT    an offset or a length is outside of the exchange buffer
  *     -EINVAL    the length of the key, the space, the operation, or a count is none
  *     -ENODEV    the caller's place or vCPU is none that the store knows
@@ -111,9 +112,10 @@ enum kv_op {
 	 * A value in pieces, for exchange buffers that are smaller. KV_UPLOAD has the key, flags
 	 * and TTL, and the whole length; the result is a handle. Nothing is to be seen of the item
 	 * until KV_UPLOAD_END, which is as KV_SET, KV_ADD or KV_REPLACE: that operation is its
-	 * `length`, a CAS number or 0 its `value`. Any error of it but -EBUSY ends the upload. A
-	 * byte that was never sent may have any value. Each place may have KV_UPLOADS at a time in a
-	 * space; one more ends the oldest one. The attachment's end gives them back.
+	 * `length`, a CAS number or 0 its `value`. Pieces come without a gap; what was sent may be
+	 * sent again. Any error of KV_UPLOAD_END but -EBUSY and -ENODATA ends the upload. Each
+	 * place may have KV_UPLOADS at a time in a space; one more ends the oldest one. The
+	 * attachment's end gives them back.
 	 */
 	KV_UPLOAD,
 	KV_UPLOAD_PIECE,  /* number: handle; key: offset in the value; the result is 0 */

@@ -1,298 +1,106 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * elisa-kv's code in the sub context: what a guest gave becomes a call of the store, or an error.
- * The six numbers cannot change any more; offsets become addresses here, and only if all of what
- * they mean lies in the caller's exchange buffer. Which VM calls is the host's word.
+ * Where guests' calls of elisa-kv come in. The six numbers cannot change any more; which VM calls is
+ * the host's word.
  *
- * KV_GET has a way of its own through this file: it takes no lock, and so needs no name.
+ * A get has a way of its own: it takes no lock, so it needs no name, and all of the usual case is in
+ * one function. What is out of the ordinary goes the long way, from the beginning.
  */
 #include "kv_function.h"
 #include "store/count.h"
+#include "store/read.h"
 
 int64_t kv_store_distance;
 
-struct request {
-	uint32_t op;
-	uint32_t key_length; /* or a count */
-	uint64_t key, value, length, number, meta;
-};
+#define WORD_OP(word)	      ((uint8_t)(word))
+#define WORD_SPACE(word)      ((uint8_t)((word) >> 8))
+#define WORD_KEY_LENGTH(word) ((uint64_t)(word) >> 16)
 
-static struct kv_store *the_store(void)
+/* Who calls, and what of: all of *call but attachment and me. */
+static inline __attribute__((always_inline)) int
+caller(struct kv_call *call, const struct elisa_self *self, uint32_t space)
 {
-	return (struct kv_store *)kv_at(&kv_store_distance, kv_store_distance);
-}
+	struct kv_store *store = (struct kv_store *)kv_at(&kv_store_distance, kv_store_distance);
+	const uint32_t place = self->place, vcpu = self->vcpu, vcpus = store->callers.vcpus;
+	const struct kv_grant *grant;
 
-static int may(uint32_t op, uint32_t rights)
-{
-	const int writes = rights & (KV_MAY_WRITE | KV_MAY_OWN);
-
-	switch (op) {
-	case KV_GET:
-	case KV_GET_PIECE:
-	case KV_GET_MANY:
-		return rights & KV_MAY_READ;
-	case KV_GET_TOUCH:
-	case KV_INCREMENT:
-	case KV_DECREMENT:
-		return rights & KV_MAY_READ && writes;
-	case KV_FLUSH:
-		return rights & KV_MAY_FLUSH;
-	case KV_STATISTICS:
-		return rights != 0;
-	}
-	return writes;
-}
-
-/* ------------------------------------------------------------------------------ reading */
-
-static inline int reply_at(struct kv_reply *reply, uint64_t offset, uint64_t room)
-{
-	reply->at = elisa_exchange(offset, room);
-	reply->room = room;
-	if (!reply->at)
-		return -EFAULT;
-	return room < sizeof(struct kv_item) ? -EMSGSIZE : 0;
-}
-
-static inline int key_at(struct kv_key *key, const struct kv_space *space, uint64_t offset,
-			 uint64_t length)
-{
-	const void *bytes = elisa_exchange(offset, length);
-
-	if (!length || length > KV_KEY_MAX)
-		return -EINVAL;
-	if (!bytes)
-		return -EFAULT;
-	kv_key(key, space, bytes, (uint32_t)length);
-	return 0;
-}
-
-static long get(const struct kv_call *call, const struct request *request)
-{
-	struct kv_reply reply;
-	struct kv_key key;
-	int error = reply_at(&reply, request->value, request->length);
-
-	if (!error)
-		error = key_at(&key, call->space, request->key, request->key_length);
-	return error ? error : kv_count_get(call, kv_get(call, &key, reply));
-}
-
-static long get_piece(const struct kv_call *call, const struct request *request)
-{
-	struct kv_reply reply;
-	struct kv_key key;
-	int error = reply_at(&reply, request->value, request->length);
-
-	if (!error)
-		error = key_at(&key, call->space, request->key, request->key_length);
-	if (!error && request->meta > KV_VALUE_MAX)
-		error = -EINVAL;
-	return error ? error :
-		       kv_get_piece(call, &key, reply, request->number, (uint32_t)request->meta);
-}
-
-/* The next of many: its bytes of the reply, or an error. */
-static long get_one(const struct kv_call *call, uint64_t at, uint64_t offset, uint64_t room)
-{
-	static const struct kv_item none;
-	struct kv_reply reply;
-	struct kv_key_at where;
-	struct kv_key key;
-	long length;
-	int error = elisa_copy_in(&where, at, sizeof(where));
-
-	if (!error)
-		error = reply_at(&reply, offset, room);
-	if (!error)
-		error = key_at(&key, call->space, where.at, where.length);
-	if (error)
-		return error;
-	length = kv_get(call, &key, reply);
-	if (length > 0 && (uint64_t)length > room - sizeof(struct kv_item))
-		return -EMSGSIZE;
-	if (length == -ENOENT)
-		elisa_copy(reply.at, &none, sizeof(none));
-	else if (length < 0)
-		return length;
-	kv_count_get(call, length);
-	length = length < 0 ? 0 : length;
-	return (long)((sizeof(struct kv_item) + (uint64_t)length + KV_ALIGN - 1) &
-		      ~(KV_ALIGN - 1ull));
-}
-
-static long get_many(const struct kv_call *call, const struct request *request)
-{
-	uint64_t used = 0;
-	uint32_t done;
-
-	if (request->key_length > KV_MANY_MAX)
-		return -EINVAL;
-	if (!elisa_exchange(request->value, request->length))
-		return -EFAULT;
-	for (done = 0; done < request->key_length && used < request->length; done++) {
-		const long more = get_one(call, request->key + done * sizeof(struct kv_key_at),
-					  request->value + used, request->length - used);
-
-		if (more < 0)
-			return done ? (long)done : more;
-		used += (uint64_t)more;
-	}
-	return done || !request->key_length ? (long)done : -EMSGSIZE;
-}
-
-static long statistics(const struct kv_call *call, const struct request *request)
-{
-	uint64_t stat[KV_STATS];
-
-	if (request->length < sizeof(stat))
-		return -EMSGSIZE;
-	kv_statistics(call->store, call->space, call->place, stat);
-	return elisa_copy_out(request->value, stat, sizeof(stat)) ? -EFAULT : (long)KV_STATS;
-}
-
-/* ------------------------------------------------------------------------------ writing */
-
-static long put(const struct kv_call *call, const struct request *request)
-{
-	struct kv_put put = {.op = request->op, .cas = request->number};
-	struct kv_key key;
-	const int error = key_at(&key, call->space, request->key, request->key_length);
-
-	if (error)
-		return error;
-	put.key = &key;
-	put.length = request->length > KV_VALUE_MAX ? KV_VALUE_MAX + 1 : (uint32_t)request->length;
-	put.meta = KV_PAIR(KV_LOW(request->meta), kv_expiry(call->now, KV_HIGH(request->meta)));
-	if (request->op == KV_UPLOAD)
-		return kv_upload(call, &put);
-	put.value = elisa_exchange(request->value, request->length);
-	return put.value ? kv_put(call, &put) : -EFAULT;
-}
-
-static long number(const struct kv_call *call, const struct request *request)
-{
-	struct kv_reply reply;
-	struct kv_key key;
-	int error = reply_at(&reply, request->value, request->length);
-
-	if (!error)
-		error = key_at(&key, call->space, request->key, request->key_length);
-	return error ? error : kv_add_number(call, request->op, &key, request->number, reply);
-}
-
-static long touch_or_delete(const struct kv_call *call, const struct request *request)
-{
-	struct kv_key key;
-	const int error = key_at(&key, call->space, request->key, request->key_length);
-
-	if (error)
-		return error;
-	if (request->op == KV_DELETE)
-		return kv_delete(call, &key, request->number);
-	return kv_touch(call, &key, kv_expiry(call->now, KV_HIGH(request->meta)));
-}
-
-static long get_touch(const struct kv_call *call, const struct request *request)
-{
-	const long error = touch_or_delete(call, request);
-
-	return error && error != -ENOENT ? error : get(call, request);
-}
-
-static long piece(const struct kv_call *call, const struct request *request)
-{
-	const void *value = elisa_exchange(request->value, request->length);
-
-	if (!value)
-		return -EFAULT;
-	return kv_upload_piece(call, request->number, request->key, value, request->length);
-}
-
-static long do_other(const struct kv_call *call, const struct request *request)
-{
-	switch (request->op) {
-	case KV_GET_TOUCH:
-		return get_touch(call, request);
-	case KV_GET_PIECE:
-		return get_piece(call, request);
-	case KV_GET_MANY:
-		return get_many(call, request);
-	case KV_SET:
-	case KV_ADD:
-	case KV_REPLACE:
-	case KV_APPEND:
-	case KV_PREPEND:
-	case KV_UPLOAD:
-		return put(call, request);
-	case KV_INCREMENT:
-	case KV_DECREMENT:
-		return number(call, request);
-	case KV_TOUCH:
-	case KV_DELETE:
-		return touch_or_delete(call, request);
-	case KV_FLUSH:
-		return kv_flush(call);
-	case KV_STATISTICS:
-		return statistics(call, request);
-	case KV_UPLOAD_PIECE:
-		return piece(call, request);
-	case KV_UPLOAD_END:
-		return kv_upload_end(call, request->number, (enum kv_op)request->length,
-				     request->value);
-	case KV_UPLOAD_CANCEL:
-		return kv_upload_cancel(call, request->number);
-	}
-	return -EINVAL;
-}
-
-/* ------------------------------------------------------------------------------ the entry */
-
-static int caller(struct kv_call *call, const struct elisa_self *self, uint64_t space)
-{
-	struct kv_store *store = the_store();
-
-	if (self->place >= store->places || self->vcpu >= store->callers.vcpus)
+	if (place >= store->places || vcpu >= vcpus)
 		return -ENODEV;
 	if (space >= store->spaces)
 		return -EINVAL;
+	grant = kv_grant(store, place, space);
 	call->store = store;
-	call->space = kv_space(store, (uint32_t)space);
-	call->counters = kv_counters(store, self->place * store->callers.vcpus + self->vcpu);
-	call->place = self->place;
+	call->space = (struct kv_space *)kv_at(store, grant->space);
+	call->counters = (uint64_t *)kv_at(
+		store, grant->counters + (int64_t)(vcpu * sizeof(struct kv_counters)));
+	call->place = place;
 	call->now = (uint32_t)kv_load(&store->now);
-	call->rights =
-		__atomic_load_n(kv_rights(store, self->place, (uint32_t)space), __ATOMIC_RELAXED);
+	call->rights = (uint32_t)kv_load(&grant->rights);
 	return 0;
 }
 
-long entry_function(long what, long key, long value, long length, long number_, long meta)
+static __attribute__((noinline)) long any(uint64_t what, uint64_t key, uint64_t value,
+					  uint64_t length, uint64_t number, uint64_t meta)
 {
 	const struct elisa_self *self = elisa_self();
-	const uint64_t word = (uint64_t)what;
-	const struct request request = {
-		.op = (uint8_t)word,
-		.key_length = word >> 16 > UINT32_MAX ? UINT32_MAX : (uint32_t)(word >> 16),
-		.key = (uint64_t)key,
-		.value = (uint64_t)value,
-		.length = (uint64_t)length,
-		.number = (uint64_t)number_,
-		.meta = (uint64_t)meta,
+	const struct kv_request request = {
+		.op = WORD_OP(what),
+		.key_length = WORD_KEY_LENGTH(what) > UINT32_MAX ? UINT32_MAX :
+								   (uint32_t)WORD_KEY_LENGTH(what),
+		.key = key,
+		.value = value,
+		.length = length,
+		.number = number,
+		.meta = meta,
 	};
 	struct kv_call call;
-	long result = caller(&call, self, word >> 8 & 0xff);
+	long result = caller(&call, self, WORD_SPACE(what));
 
 	if (result)
 		return result;
-	if (!may(request.op, call.rights))
+	if (!kv_may(request.op, call.rights))
 		return -EACCES;
-	if (__builtin_expect(request.op == KV_GET, 1))
-		return get(&call, &request);
-	result = elisa_enter_as(&call.store->callers, self, &call.me);
-	if (result)
+	if (elisa_enter_as(&call.store->callers, self, &call.me))
 		return -ENODEV;
 	call.attachment = self->attachment;
-	result = do_other(&call, &request);
+	result = kv_perform(&call, &request);
 	kv_count_result(&call, request.op, result);
 	return result;
+}
+
+/* KV_AGAIN: not done, for whatever reason. */
+static inline __attribute__((always_inline)) long simple_get(uint64_t what, uint64_t key_offset,
+							     uint64_t value, uint64_t room)
+{
+	const struct elisa_self *self = elisa_self();
+	const uint64_t size = self->exchange_size, key_length = WORD_KEY_LENGTH(what);
+	const struct kv_part all = {0, 0};
+	struct kv_reply reply;
+	struct kv_call call;
+	struct kv_key key;
+	long result;
+
+	if (caller(&call, self, WORD_SPACE(what)) || !(call.rights & KV_MAY_READ) || value > size ||
+	    room > size - value || room < sizeof(struct kv_item) || key_offset > size ||
+	    key_length > size - key_offset || key_length - 1 >= KV_KEY_MAX)
+		return KV_AGAIN;
+	reply.at = (void *)(self->exchange + value);
+	reply.room = room;
+	kv_key(&key, call.space->secret, (const void *)(self->exchange + key_offset),
+	       (uint32_t)key_length);
+	result = kv_read_once(&call, &key, reply, all, 1);
+	return result == KV_AGAIN ? result : kv_count_get(&call, result);
+}
+
+long entry_function(long what, long key, long value, long length, long number, long meta)
+{
+	if (__builtin_expect(WORD_OP(what) == KV_GET, 1)) {
+		const long result = simple_get((uint64_t)what, (uint64_t)key, (uint64_t)value,
+					       (uint64_t)length);
+
+		if (__builtin_expect(result != KV_AGAIN, 1))
+			return result;
+	}
+	return any((uint64_t)what, (uint64_t)key, (uint64_t)value, (uint64_t)length,
+		   (uint64_t)number, (uint64_t)meta);
 }

@@ -131,10 +131,51 @@ static void in_pieces(void **state)
 	assert_true(end(1, handle, KV_REPLACE, (uint64_t)cas) > cas);
 	kv_must_be(0, "large", "01234567890123456789");
 	handle = begin(1, "large", 20);
+	assert_int_equal(piece(1, handle, 0, "01234567890123456789", 20), 0);
 	assert_int_equal(end(1, handle, KV_ADD, 0), -EEXIST);
 	assert_int_equal(cancel(1, handle), -EBADF);
 	handle = begin(1, "large", 20000);
 	assert_int_equal(cancel(1, handle), 0);
+	kv_must_be_sound();
+}
+
+/* What cells have in them is another's: nothing of it is ever told. */
+static void old_bytes(void **state)
+{
+	static char secret[3000], seen[16000];
+	struct kv_item item;
+	long handle;
+
+	(void)state;
+	memset(secret, 'S', sizeof(secret));
+	for (int i = 0; i < 40; i++)
+		assert_true(kv_do(1, KV_SET, SHARED, "secret", secret, sizeof(secret), 0, 0) > 0);
+	for (int i = 0; i < 100; i++) {
+		char key[16];
+
+		snprintf(key, sizeof(key), "secret-%d", i);
+		kv_do(1, KV_SET, SHARED, key, secret, 500, 0, 0);
+		kv_do(1, KV_DELETE, SHARED, key, NULL, 0, 0, 0);
+	}
+	assert_int_equal(kv_do(1, KV_DELETE, SHARED, "secret", NULL, 0, 0, 0), 0);
+	memset(elisa_test_exchange(guest[0]), 0, EXCHANGE);
+	handle = begin(0, "x", 10000);
+	assert_int_equal(end(0, handle, KV_SET, 0), -ENODATA);
+	assert_int_equal(piece(0, handle, 1, "x", 1), -EINVAL);
+	assert_int_equal(piece(0, handle, 0, "0123456789", 10), 0);
+	assert_int_equal(piece(0, handle, 11, "x", 1), -EINVAL);
+	assert_int_equal(end(0, handle, KV_SET, 0), -ENODATA);
+	assert_int_equal(piece(0, handle, 9, "9", 1), 0);
+	assert_int_equal(end(0, handle, KV_SET, 0), -ENODATA);
+	assert_int_equal(kv_do(0, KV_GET, SHARED, "x", NULL, 4000, 0, 0), -ENOENT);
+	assert_int_equal(cancel(0, handle), 0);
+	/* replies have nothing behind what they say */
+	kv_set(0, "y", "1");
+	assert_int_equal(kv_see(0, SHARED, "y", &item, seen, sizeof(seen)), 1);
+	assert_int_equal(item.unused, 0);
+	assert_true(kv_text(0, KV_APPEND, "y", "2") > 0);
+	assert_int_equal(kv_do(0, KV_INCREMENT, SHARED, "y", NULL, 4000, 1, 0), 2);
+	assert_null(memchr(elisa_test_exchange(guest[0]), 'S', EXCHANGE));
 	kv_must_be_sound();
 }
 
@@ -180,6 +221,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(in_one_call, kv_usual, kv_end),
 		cmocka_unit_test_setup_teardown(joining, kv_usual, kv_end),
 		cmocka_unit_test_setup_teardown(in_pieces, kv_usual, kv_end),
+		cmocka_unit_test_setup_teardown(old_bytes, kv_usual, kv_end),
 		cmocka_unit_test_setup_teardown(forgotten, kv_usual, kv_end),
 		cmocka_unit_test_setup_teardown(too_large, kv_usual, kv_end),
 	};

@@ -7,13 +7,8 @@
 #ifndef KV_CALL_H
 #define KV_CALL_H
 
+#include "key.h"
 #include "store.h"
-
-struct kv_key {
-	uint64_t hash;
-	uint32_t length;
-	uint8_t bytes[KV_KEY_MAX + 6]; /* whole words */
-};
 
 #define KV_MANAGER (~0ull)
 
@@ -28,18 +23,9 @@ struct kv_call {
 	struct elisa_caller me; /* of operations that change something */
 };
 
-/* length: 1 to KV_KEY_MAX. The key's bytes are read once. */
-static inline void kv_key(struct kv_key *key, const struct kv_space *space, const void *bytes,
-			  uint32_t length)
-{
-	elisa_copy(key->bytes, bytes, length);
-	key->length = length;
-	key->hash = elisa_hash(key->bytes, length, space->secret);
-}
-
 static inline void kv_count(const struct kv_call *call, enum kv_stat stat)
 {
-	kv_store_word(&call->counters[stat], call->counters[stat] + 1);
+	call->counters[stat]++; /* of this caller alone */
 }
 
 /* ------------------------------------------------------------------------------ reading */

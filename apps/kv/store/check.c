@@ -37,7 +37,7 @@ static const char *check_item(struct check *check, uint64_t slot, uint64_t bucke
 {
 	struct kv_space *space = check->space;
 	struct kv_head *head = kv_head(space, (kv_ref)slot);
-	struct kv_key key;
+	struct kv_own_key own;
 
 	if (!(kv_ref)slot || (kv_ref)slot > space->cell_count)
 		return "a slot leads nowhere";
@@ -47,11 +47,12 @@ static const char *check_item(struct check *check, uint64_t slot, uint64_t bucke
 	    head->length > KV_VALUE_MAX ||
 	    head->cells != kv_cells_for(space, head->key_length, head->length))
 		return "the head of an item is wrong";
-	kv_item_key(space, head, &key);
-	if (key.hash >> 32 != slot >> 32 || (elisa_index_bucket(&space->index, key.hash) !=
-						     elisa_index_bucket(&space->index, bucket) &&
-					     elisa_index_other(&space->index, key.hash) !=
-						     elisa_index_bucket(&space->index, bucket)))
+	kv_item_key(space, head, &own);
+	if (own.key.hash >> 32 != slot >> 32 ||
+	    (elisa_index_bucket(&space->index, own.key.hash) !=
+		     elisa_index_bucket(&space->index, bucket) &&
+	     elisa_index_other(&space->index, own.key.hash) !=
+		     elisa_index_bucket(&space->index, bucket)))
 		return "an item is not where its key leads";
 	check->cells[head->place] += head->cells;
 	check->items[head->place]++;

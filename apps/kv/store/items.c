@@ -55,23 +55,22 @@ void kv_find(const struct kv_call *call, const struct kv_key *key, struct kv_fou
 	found_here(call, ref, found);
 }
 
-void kv_item_key(const struct kv_space *space, struct kv_head *head, struct kv_key *key)
+void kv_item_key(const struct kv_space *space, struct kv_head *head, struct kv_own_key *own)
 {
 	struct kv_walk walk;
 
-	key->length = head->key_length;
 	kv_walk_from(&walk, space, head);
-	kv_walk_out(&walk, key->bytes, key->length);
-	key->hash = elisa_hash(key->bytes, key->length, space->secret);
+	kv_walk_out(&walk, own->bytes, head->key_length);
+	kv_key(&own->key, space->secret, own->bytes, head->key_length);
 }
 
 void kv_find_item(const struct kv_call *call, kv_ref ref, struct kv_found *found)
 {
-	struct kv_key key;
+	struct kv_own_key own;
 	kv_ref at;
 
-	kv_item_key(call->space, kv_head(call->space, ref), &key);
-	at = elisa_find(&found->find, &call->space->index, key.hash);
+	kv_item_key(call->space, kv_head(call->space, ref), &own);
+	at = elisa_find(&found->find, &call->space->index, own.key.hash);
 	while (at && at != ref)
 		at = elisa_find_next(&found->find);
 	found_here(call, at, found);

@@ -26,7 +26,7 @@ static inline int kv_item_lives(const struct kv_call *call, const struct kv_head
 void kv_find(const struct kv_call *call, const struct kv_key *key, struct kv_found *found);
 
 /* Begun, or its upload's holder: the key of an item, and its hash. */
-void kv_item_key(const struct kv_space *space, struct kv_head *head, struct kv_key *key);
+void kv_item_key(const struct kv_space *space, struct kv_head *head, struct kv_own_key *own);
 
 /* Begun: the item at a cell, which is in the index, also if it is dead. */
 void kv_find_item(const struct kv_call *call, kv_ref ref, struct kv_found *found);

@@ -115,15 +115,15 @@ int kv_manager_put(struct kv_store *store, uint32_t space, const struct kv_recor
 {
 	struct kv_put put = {.op = KV_SET, .value = record->value, .length = record->length};
 	struct kv_call call;
-	struct kv_key key;
+	struct kv_own_key own;
 	long result;
 
 	if (space >= store->spaces || record->place >= store->places || !record->key_length ||
 	    record->key_length > KV_KEY_MAX)
 		return -EINVAL;
 	call = manager_call(store, space, record->place);
-	kv_key(&key, call.space, record->key, record->key_length);
-	put.key = &key;
+	kv_key_copy(&own, call.space->secret, record->key, record->key_length);
+	put.key = &own.key;
 	put.meta = KV_PAIR(record->flags, kv_expiry(call.now, record->ttl));
 	result = kv_put(&call, &put);
 	return result < 0 ? (int)result : 0;

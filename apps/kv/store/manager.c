@@ -66,14 +66,14 @@ static int is_valid(const struct kv_config *config)
 
 /* What is in front of the spaces. */
 static uint64_t head_size(const struct kv_config *config, uint64_t *records, uint64_t *counters,
-			  uint64_t *rights)
+			  uint64_t *grants)
 {
 	const uint64_t callers = ELISA_CALLER_RECORDS((uint64_t)config->places, config->vcpus);
 	uint64_t at = sizeof(struct kv_store);
 
 	*records = add(&at, callers * sizeof(struct elisa_caller_record));
 	*counters = add(&at, callers * sizeof(struct kv_counters));
-	*rights = add(&at, (uint64_t)config->places * config->spaces * sizeof(uint32_t));
+	*grants = add(&at, (uint64_t)config->places * config->spaces * sizeof(struct kv_grant));
 	return align(at, PAGE);
 }
 
@@ -115,27 +115,39 @@ static int init_space(const struct kv_config *config, uint32_t number, struct kv
 	space->uploads = (int64_t)layout->uploads;
 	space->cell_shift = 31u - (uint32_t)__builtin_clz(cell_size);
 	space->cell_count = (uint32_t)(config->space[number].memory / cell_size);
+	space->first_bytes = cell_size - KV_ITEM_HEAD;
 	space->versions = 2 * config->first_cas;
 	init_cells(space);
 	return elisa_index_init(&space->index, kv_at(space, (int64_t)layout->index),
 				layout->buckets);
 }
 
+static void init_grants(struct kv_store *store, uint32_t space)
+{
+	for (uint32_t place = 0; place < store->places; place++) {
+		struct kv_grant *grant = kv_grant(store, place, space);
+
+		grant->space = store->space[space];
+		grant->counters = store->counters + (int64_t)(place * store->callers.vcpus *
+							      sizeof(struct kv_counters));
+	}
+}
+
 int kv_store_init(struct kv_store *store, const struct kv_config *config)
 {
 	const uint64_t size = kv_store_size(config);
-	uint64_t records, counters, rights, at;
+	uint64_t records, counters, grants, at;
 	int error;
 
 	if (!size || (uintptr_t)store % PAGE)
 		return -EINVAL;
 	__builtin_memset(store, 0, size);
-	at = head_size(config, &records, &counters, &rights);
+	at = head_size(config, &records, &counters, &grants);
 	store->size = size;
 	store->places = config->places;
 	store->spaces = config->spaces;
 	store->counters = (int64_t)counters;
-	store->rights = (int64_t)rights;
+	store->grants = (int64_t)grants;
 	store->now = 1;
 	error = elisa_callers_init(&store->callers, kv_at(store, (int64_t)records), config->places,
 				   config->vcpus);
@@ -144,6 +156,7 @@ int kv_store_init(struct kv_store *store, const struct kv_config *config)
 
 		lay_out(config, &config->space[i], &layout);
 		store->space[i] = (int64_t)at;
+		init_grants(store, i);
 		error = init_space(config, i, kv_space(store, i), &layout);
 		at += layout.size;
 	}
@@ -161,7 +174,7 @@ int kv_store_rights(struct kv_store *store, uint32_t place, uint32_t space, uint
 {
 	if (place >= store->places || space >= store->spaces)
 		return -EINVAL;
-	__atomic_store_n(kv_rights(store, place, space), rights, __ATOMIC_RELAXED);
+	kv_store_word(&kv_grant(store, place, space)->rights, rights);
 	return 0;
 }
 

@@ -2,6 +2,9 @@
 /*
  * Uploads that a guest sends in pieces, by a handle. upload.c has the story. Each call takes the
  * upload's lock, so that two threads of a guest may send pieces of one value.
+ *
+ * The cells of an upload have old bytes in them, of other items. Pieces come without a gap, and an
+ * upload ends as an item when all bytes were sent. So nothing of the old ones is ever read.
  */
 #include "upload.h"
 
@@ -95,6 +98,7 @@ long kv_upload(const struct kv_call *call, const struct kv_put *put)
 	made.last = KV_HIGH(upload->chain);
 	kv_item_make(call, put->key, &made);
 	kv_store_word(&upload->cursor, KV_PAIR(made.first, 0));
+	kv_store_word(&upload->sent, 0);
 	/* from here on the upload stays if this call dies */
 	__atomic_store_n(&upload->handle, handle, __ATOMIC_RELEASE);
 	elisa_lock_release(&upload->lock);
@@ -142,14 +146,18 @@ static int walk_to(const struct kv_call *call, const struct kv_upload *upload, u
 	return kv_walk_skip(walk, byte - skipped);
 }
 
-static void set_cursor(const struct kv_call *call, struct kv_upload *upload, uint64_t byte,
-		       const struct kv_walk *walk)
+/* Up to this byte, where the walk has ended. */
+static void set_sent(const struct kv_call *call, struct kv_upload *upload, uint64_t byte,
+		     const struct kv_walk *walk)
 {
 	const uintptr_t distance = (uintptr_t)walk->cell - (uintptr_t)kv_cell(call->space, 0);
+	const uint64_t sent = byte + 1 - kv_head(call->space, KV_LOW(upload->chain))->key_length;
 	uint64_t begin;
 
 	kv_store_word(&upload->cursor, KV_PAIR(distance >> call->space->cell_shift,
 					       cell_of(call->space, byte, &begin)));
+	if (sent > upload->sent)
+		kv_store_word(&upload->sent, sent);
 }
 
 long kv_upload_piece(const struct kv_call *call, uint64_t handle, uint64_t offset,
@@ -165,14 +173,14 @@ long kv_upload_piece(const struct kv_call *call, uint64_t handle, uint64_t offse
 		return error;
 	head = kv_head(call->space, KV_LOW(upload->chain));
 	byte = head->key_length + offset;
-	if (offset > head->length || length > head->length - offset)
+	if (offset > upload->sent || length > head->length - offset)
 		error = -EINVAL;
 	if (!error && length) {
 		error = walk_to(call, upload, byte, &walk);
 		if (!error)
 			error = kv_walk_in(&walk, value, length);
 		if (!error)
-			set_cursor(call, upload, byte + length - 1, &walk);
+			set_sent(call, upload, byte + length - 1, &walk);
 	}
 	elisa_lock_release(&upload->lock);
 	return error;
@@ -183,7 +191,7 @@ long kv_upload_piece(const struct kv_call *call, uint64_t handle, uint64_t offse
 long kv_upload_end(const struct kv_call *call, uint64_t handle, enum kv_op op, uint64_t cas)
 {
 	struct kv_upload *upload;
-	struct kv_key key;
+	struct kv_own_key own;
 	long error;
 
 	if (op != KV_SET && op != KV_ADD && op != KV_REPLACE)
@@ -191,8 +199,12 @@ long kv_upload_end(const struct kv_call *call, uint64_t handle, enum kv_op op, u
 	error = find(call, handle, &upload);
 	if (error)
 		return error;
-	kv_item_key(call->space, kv_head(call->space, KV_LOW(upload->chain)), &key);
-	return kv_upload_link(call, upload, op, &key, cas);
+	if (upload->sent != kv_head(call->space, KV_LOW(upload->chain))->length) {
+		elisa_lock_release(&upload->lock);
+		return -ENODATA;
+	}
+	kv_item_key(call->space, kv_head(call->space, KV_LOW(upload->chain)), &own);
+	return kv_upload_link(call, upload, op, &own.key, cas);
 }
 
 long kv_upload_cancel(const struct kv_call *call, uint64_t handle)

@@ -81,6 +81,7 @@ struct kv_upload {
 	uint64_t cells; /* how many are taken, and for which place */
 	uint64_t handle;
 	uint64_t cursor; /* a cell, and which one of the chain it is */
+	uint64_t sent;	 /* bytes of the value that are there, from its beginning */
 };
 
 struct kv_space {
@@ -91,8 +92,10 @@ struct kv_space {
 	int64_t accounts;
 	int64_t uploads;
 	uint32_t cell_shift;
-	uint32_t cell_count; /* and cell 0, which is none */
-	uint64_t flushed;    /* items up to this version are no more */
+	uint32_t cell_count;  /* and cell 0, which is none */
+	uint32_t first_bytes; /* of an item that its first cell has */
+	uint32_t unused;
+	uint64_t flushed; /* items up to this version are no more */
 
 	/* the lock, and what is under it */
 	struct elisa_change change __attribute__((aligned(64)));
@@ -106,13 +109,21 @@ struct kv_counters {
 	uint64_t count[KV_STATS];
 } __attribute__((aligned(64)));
 
+/* What a place has of a space. */
+struct kv_grant {
+	int64_t space;	  /* distances from the store */
+	int64_t counters; /* of the place's first vCPU */
+	uint64_t rights;  /* enum kv_right */
+	uint64_t unused;
+};
+
 #define KV_SPACES_MAX 256u
 #define KV_PLACES_MAX 256u
 
 struct kv_store {
 	struct elisa_callers callers;
 	uint64_t now;	/* seconds; by the manager */
-	int64_t rights; /* distances from here to arrays; of places, of spaces */
+	int64_t grants; /* distances from here to arrays; of places, of spaces */
 	int64_t counters;
 	uint32_t places;
 	uint32_t spaces;
@@ -130,9 +141,10 @@ static inline struct kv_space *kv_space(const struct kv_store *store, uint32_t n
 	return (struct kv_space *)kv_at(store, store->space[number]);
 }
 
-static inline uint32_t *kv_rights(const struct kv_store *store, uint32_t place, uint32_t space)
+static inline struct kv_grant *kv_grant(const struct kv_store *store, uint32_t place,
+					uint32_t space)
 {
-	return (uint32_t *)kv_at(store, store->rights) + (place * store->spaces + space);
+	return (struct kv_grant *)kv_at(store, store->grants) + (place * store->spaces + space);
 }
 
 /* number: elisa_caller_index(). */
