@@ -21,6 +21,7 @@ static void any_numbers(void **state)
 
 	(void)state;
 	kv_set(1, "theirs", "unharmed");
+	memset(elisa_test_exchange(guest[0]), 'k', EXCHANGE);
 	for (size_t i = 0; i < count * count * count * count; i++) {
 		const long a = numbers[i % count], b = numbers[i / count % count];
 		const long c = numbers[i / count / count % count];
@@ -30,6 +31,8 @@ static void any_numbers(void **state)
 
 		if (op == KV_FLUSH)
 			kv_set(1, "theirs", "unharmed");
+		if (op == KV_FLUSH || op == KV_DELETE)
+			kv_set(1, "k", "what keys of one byte lead to");
 		assert_int_equal(result.error, 0);
 		if (!op || op >= KV_OPS)
 			assert_int_equal(result.value, -EINVAL);

@@ -127,10 +127,11 @@ static void overcommitted(void **state)
 {
 	(void)state;
 	kv_store_quota(tested, 1, SHARED, 50 * CELL, 1000);
-	fill(0, 0, 512);
-	assert_int_equal(there(0, 0, 512), 512);
+	fill(0, 0, 12);
+	fill(2, 0, 500);
 	fill(1, 0, 2000);
-	assert_int_equal(kv_stat_of(0, SHARED, KV_STAT_OWN_ITEMS), 512 - 50);
+	assert_int_equal(there(0, 0, 12), 12);
+	assert_int_equal(kv_stat_of(2, SHARED, KV_STAT_OWN_ITEMS), 500 - 50);
 	assert_int_equal(kv_stat_of(1, SHARED, KV_STAT_OWN_ITEMS), 50);
 	assert_int_equal(kv_stat_of(0, SHARED, KV_STAT_BYTES), 512 * CELL);
 	kv_must_be_sound();

@@ -60,6 +60,8 @@ int kv_manager_event(struct kv_store *store, const struct elisa_event *event)
 
 /* ------------------------------------------------------------------------------ a snapshot */
 
+#define TRIES 16 /* to copy an item without the lock */
+
 /* 1: copied, 0: no item is there, or it went meanwhile. */
 static int copy_item(const struct kv_call *call, kv_ref ref, uint8_t *buffer,
 		     struct kv_record *record)
@@ -94,19 +96,27 @@ int kv_manager_next(struct kv_store *store, uint32_t space, uint64_t *cursor, ui
 {
 	const struct kv_call call = manager_call(store, space, 0);
 	struct elisa_index *index = &call.space->index;
+	uint32_t tries = 0;
 
 	while (*cursor < (index->mask + 1) * ELISA_INDEX_WAYS) {
 		const uint64_t *slot = &elisa_index_bucket(index, *cursor / ELISA_INDEX_WAYS)
 						->slot[*cursor % ELISA_INDEX_WAYS];
 		const uint64_t seen = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
 
-		if (!seen || copy_item(&call, (kv_ref)seen, buffer, record)) {
-			++*cursor;
-			if (seen)
-				return 1;
-		} else if (kv_load(slot) == seen) {
-			++*cursor; /* an item that is dead */
-		}
+		/* a guest that changes it all the time has to wait for once */
+		const int begun = tries++ >= TRIES &&
+				  !elisa_change_begin(&call.space->change, &call.me);
+		const int copied = seen && copy_item(&call, (kv_ref)seen, buffer, record);
+		const int same = __atomic_load_n(slot, __ATOMIC_ACQUIRE) == seen;
+
+		if (begun)
+			elisa_change_cancel(&call.space->change);
+		if (!same) /* the cell may be another slot's by now: once more */
+			continue;
+		tries = 0;
+		++*cursor;
+		if (copied)
+			return 1;
 	}
 	return 0;
 }

@@ -4,9 +4,14 @@
  *
  * A slot of the index led to a cell. If the cell's version was even and is the same after the copy,
  * then all that was read in between is one item's. Versions are unique, and a writer makes the
- * version odd before it writes anything into the item's cells (cells.h). The item was in the index
- * when the slot was read, which was during this call: so it may be told, though it may be replaced by
- * now.
+ * version odd before it writes anything into the item's cells (cells.h). If the item is the key's,
+ * it was in the index during this call: the slot led to its cell, or to one that has become it since.
+ * So it may be told, though it may be replaced by now.
+ *
+ * If the item is another key's, that alone does not mean that the slot was: the cell may have become
+ * the other's after the slot was read, and the key's item be in a new cell. The slot must still lead
+ * to the cell, and after that the version must still be the same. A key's item never changes its slot
+ * while it is there, so one look at each slot is enough.
  *
  * Until the second look everything may be torn: a length is bounded by the room for the reply, and a
  * link by the number of cells. If the version has changed then the walk begins again: the item that
@@ -89,7 +94,11 @@ static inline long kv_is_it(const struct kv_space *space, const uint64_t *slot,
 		else
 			same = kv_is_long_key(space, *head, key);
 	}
-	return same || kv_still(*head, *version) ? same : KV_AGAIN;
+	if (same)
+		return 1;
+	/* the cell may have been another's since before its version was read */
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return kv_load(slot) == seen && kv_still(*head, *version) ? 0 : KV_AGAIN;
 }
 
 /* 1: *head and *version are of the key's item, 0: there is none, or KV_AGAIN. */
