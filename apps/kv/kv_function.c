@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where guests' calls of elisa-kv come in. The six numbers cannot change any more; which VM calls is
- * the host's word.
+ * Where guests' calls of elisa-kv come in. The six numbers cannot change any more; which VM calls
+ * is the host's word.
  *
- * A get has a way of its own: it takes no lock, so it needs no name, and all of the usual case is in
- * one function. What is out of the ordinary goes the long way, from the beginning.
+ * A get has a way of its own: it takes no lock, so it needs no name, and all of the usual case is
+ * in one function. What is out of the ordinary goes the long way, from the beginning.
  */
 #include "kv_function.h"
 #include "store/count.h"

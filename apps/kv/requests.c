@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a guest gave becomes a call of the store, or an error. Offsets become addresses here, and only
- * if all of what they mean lies in the caller's exchange buffer.
+ * What a guest gave becomes a call of the store, or an error. Offsets become addresses here, and
+ * only if all of what they mean lies in the caller's exchange buffer.
  */
 #include "kv_function.h"
 #include "store/count.h"

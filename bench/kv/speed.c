@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Operations a second of elisa-kv, of a plain table with one lock, and of memcached: 95 gets to 5
- * sets, keys of 16 bytes, values of 64, all in turn on the same machine, medians. Lines:
- *   result bench=kv_speed store=... clients=... keys=uniform|zipf ops=... cpu_ns=... ratio=...
- * cpu_ns: what an operation takes of CPUs' time, with the server's; it holds on a busy machine, too.
- * ratio: of cpu_ns to elisa's in the same run. A client is a process.
+ * sets, keys of 16 bytes, values of 64, all in turn on the same machine, medians. Lines: result
+ * bench=kv_speed store=... clients=... keys=uniform|zipf ops=... cpu_ns=... ratio=... cpu_ns: what
+ * an operation takes of CPUs' time, with the server's; it holds on a busy machine, too. ratio: of
+ * cpu_ns to elisa's in the same run. A client is a process.
  */
 #include <err.h>
 #include <math.h>

@@ -2,10 +2,10 @@
 /*
  * Cells: taking and giving back, and a walk along an item's bytes.
  *
- * Free cells are one chain, in the same words as an item's. So taking any number of them is one word
- * of a change: the chain of free cells begins behind them. Giving back an item's chain is two: its
- * last cell leads to the free ones, which begin with its first. How long a chain is says the item's
- * head; the last cell's link means nothing.
+ * Free cells are one chain, in the same words as an item's. So taking any number of them is one
+ * word of a change: the chain of free cells begins behind them. Giving back an item's chain is two:
+ * its last cell leads to the free ones, which begin with its first. How long a chain is says the
+ * item's head; the last cell's link means nothing.
  *
  * The order of the free cells is why a reader needs to look at the version of the first cell only.
  * An item's cells go back together, its first cell in front of the others, and are taken from the
@@ -25,8 +25,8 @@ static inline uint32_t kv_cells_free(struct kv_space *space)
 }
 
 /*
- * Begun: takes count cells (at least 1, no more than are free), which may be written at once. Before
- * all that the same change gives back. *last: out. Returns the first one.
+ * Begun: takes count cells (at least 1, no more than are free), which may be written at once.
+ * Before all that the same change gives back. *last: out. Returns the first one.
  */
 kv_ref kv_cells_take(struct kv_space *space, uint32_t count, kv_ref *last);
 

@@ -6,8 +6,8 @@
 #include "store.h"
 
 /*
- * Each cell is free, an item's or an upload's, and each count is right. Nothing else may run, and no
- * change may be half made. What is wrong, or NULL.
+ * Each cell is free, an item's or an upload's, and each count is right. Nothing else may run, and
+ * no change may be half made. What is wrong, or NULL.
  */
 const char *kv_check(const struct kv_store *store);
 

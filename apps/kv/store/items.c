@@ -3,8 +3,8 @@
  * Items; items.h says what is what.
  *
  * The words of a new item's head are written before the commit, into cells that are still free or
- * held: nothing leads there. The exception is its version, which must not be even before the item is
- * one. So it changes with the commit, and before the slot that leads to it.
+ * held: nothing leads there. The exception is its version, which must not be even before the item
+ * is one. So it changes with the commit, and before the slot that leads to it.
  *
  * All that is linked is read by elisa_change_get(): one change may put an item into the order and
  * take its neighbour out.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the manager does with the store while guests use it: hearing of deaths, reading all items for
- * a snapshot, storing those of one, and removing what is no more. It takes a space's lock as guests
- * do, for one change at a time.
+ * What the manager does with the store while guests use it: hearing of deaths, reading all items
+ * for a snapshot, storing those of one, and removing what is no more. It takes a space's lock as
+ * guests do, for one change at a time.
  */
 #include "manager.h"
 #include "items.h"

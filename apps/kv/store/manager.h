@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The store from the manager's process: preparing it, saying who may do what, and what the manager
- * does with items itself. Results are 0 or -errno. The functions kv_manager_... are for one thread at
- * a time.
+ * does with items itself. Results are 0 or -errno. The functions kv_manager_... are for one thread
+ * at a time.
  */
 #ifndef KV_MANAGER_H
 #define KV_MANAGER_H
@@ -70,8 +70,8 @@ int kv_manager_next(struct kv_store *store, uint32_t space, uint64_t *cursor, ui
 int kv_manager_put(struct kv_store *store, uint32_t space, const struct kv_record *record);
 
 /*
- * Removes what has expired or was flushed among the next so many buckets of the index. *cursor: 0 at
- * first, and 0 again at the end. Returns how many items went, or -EBUSY.
+ * Removes what has expired or was flushed among the next so many buckets of the index. *cursor: 0
+ * at first, and 0 again at the end. Returns how many items went, or -EBUSY.
  */
 int kv_manager_sweep(struct kv_store *store, uint32_t space, uint64_t *cursor, uint32_t buckets);
 

@@ -4,8 +4,8 @@
  *
  * A small item is one change: it takes cells, fills them in, and puts them in the place of the old
  * item. If there is no room then the change is that something goes, and the caller begins again. A
- * large item is an upload (upload.c). What is appended to is read without the lock then, and the new
- * item is stored on condition that the old one is still that one.
+ * large item is an upload (upload.c). What is appended to is read without the lock then, and the
+ * new item is stored on condition that the old one is still that one.
  *
  * No item is changed where it lies, so readers see the old or the new value, whole.
  */

@@ -5,18 +5,18 @@
  * A slot of the index led to a cell. If the cell's version was even and is the same after the copy,
  * then all that was read in between is one item's. Versions are unique, and a writer makes the
  * version odd before it writes anything into the item's cells (cells.h). If the item is the key's,
- * it was in the index during this call: the slot led to its cell, or to one that has become it since.
- * So it may be told, though it may be replaced by now.
+ * it was in the index during this call: the slot led to its cell, or to one that has become it
+ * since. So it may be told, though it may be replaced by now.
  *
- * If the item is another key's, that alone does not mean that the slot was: the cell may have become
- * the other's after the slot was read, and the key's item be in a new cell. The slot must still lead
- * to the cell, and after that the version must still be the same. A key's item never changes its slot
- * while it is there, so one look at each slot is enough.
+ * If the item is another key's, that alone does not mean that the slot was: the cell may have
+ * become the other's after the slot was read, and the key's item be in a new cell. The slot must
+ * still lead to the cell, and after that the version must still be the same. A key's item never
+ * changes its slot while it is there, so one look at each slot is enough.
  *
- * Until the second look everything may be torn: a length is bounded by the room for the reply, and a
- * link by the number of cells. If the version has changed then the walk begins again: the item that
- * is looked for may have got another slot's cell meanwhile. Writers that die change nothing of this:
- * readers never wait.
+ * Until the second look everything may be torn: a length is bounded by the room for the reply, and
+ * a link by the number of cells. If the version has changed then the walk begins again: the item
+ * that is looked for may have got another slot's cell meanwhile. Writers that die change nothing of
+ * this: readers never wait.
  *
  * The only thing that readers write is one byte, if it is not written yet: eviction's sign that the
  * item is in use. By an old reference it may go to any cell, where it means the same.
@@ -30,7 +30,9 @@
 /* Not done: something has changed, or is out of the ordinary where that is not wanted. */
 #define KV_AGAIN (-(long)EAGAIN)
 
-/* What is to be read: 0 and 0, or a CAS number that the item must have and an offset in the value. */
+/*
+ * What is to be read: 0 and 0, or a CAS number that the item must have and an offset in the value.
+ */
 struct kv_part {
 	uint64_t cas;
 	uint32_t offset;
@@ -150,8 +152,8 @@ static inline void kv_mark_recent(struct kv_head *head)
 
 /*
  * One try. The result as of KV_GET and KV_GET_PIECE, or KV_AGAIN. simple: an item in several cells
- * and one that is dead are out of the ordinary; then call counts nothing, and may be what a compiler
- * keeps in registers.
+ * and one that is dead are out of the ordinary; then call counts nothing, and may be what a
+ * compiler keeps in registers.
  */
 static inline __attribute__((always_inline)) long kv_read_once(const struct kv_call *call,
 							       const struct kv_key *key,

@@ -5,23 +5,23 @@
  *
  *     store           who may call, what each place may do, its counters, the clock
  *       space         a name space: its lock, its index, its memory; nothing is shared between two
- *         account     of a place: what it uses, what it may use, its items in the order of their age
+ *         account     of a place: what it uses, what it may use, its items by their age
  *         upload      of a place: memory that is taken and not yet an item
  *         cell        all memory of a space, in pieces of one size
  *
  * An item is a chain of cells. Its first cell has the head, then the key's and the value's bytes go
- * on from cell to cell. One size for all memory has a reason. With slabs of many sizes a guest could
- * leave one small item in each slab, and others would find no memory though the guest is below its
- * quota. Of cells each free one is as good as another. The price is half a cell for each item, and
- * copies in as many parts as the item has cells.
+ * on from cell to cell. One size for all memory has a reason. With slabs of many sizes a guest
+ * could leave one small item in each slab, and others would find no memory though the guest is
+ * below its quota. Of cells each free one is as good as another. The price is half a cell for each
+ * item, and copies in as many parts as the item has cells.
  *
- * A space is what a guest can be kept out of. A reader copies from memory that may be recycled under
- * its hands. What it then throws away may be bytes of another item, and they are already in the
- * guest's exchange buffer. So these must be bytes that the guest may read: memory never goes from
- * one space to another.
+ * A space is what a guest can be kept out of. A reader copies from memory that may be recycled
+ * under its hands. What it then throws away may be bytes of another item, and they are already in
+ * the guest's exchange buffer. So these must be bytes that the guest may read: memory never goes
+ * from one space to another.
  *
- * Writers change words by the space's change (<elisa/sub/change.h>): all or nothing. Readers take no
- * lock (read.c).
+ * Writers change words by the space's change (<elisa/sub/change.h>): all or nothing. Readers take
+ * no lock (read.h).
  */
 #ifndef KV_STORE_H
 #define KV_STORE_H

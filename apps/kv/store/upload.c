@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Large items. Their cells are taken in several short changes, filled in with no lock of the space,
- * and become an item in one more change. Others wait for a few microseconds at a time, however large
- * a value is; and nothing is to be seen of it before it is whole.
+ * and become an item in one more change. Others wait for a few microseconds at a time, however
+ * large a value is; and nothing is to be seen of it before it is whole.
  *
- * Between the changes the cells belong to an upload. All that says so changes by the space's change:
- * no cell is ever lost, and an upload counts for its account. What is written into the cells is
- * protected by the upload's own lock. No caller waits for that one while it has begun a change.
+ * Between the changes the cells belong to an upload. All that says so changes by the space's
+ * change: no cell is ever lost, and an upload counts for its account. What is written into the
+ * cells is protected by the upload's own lock. No caller waits for that one while it has begun a
+ * change.
  *
  * How uploads end, other than as they should:
  *
  * - The call of a large put dies, or the one that begins an upload in pieces. Its upload has a dead
- *   holder and no handle. The next caller of the place that needs room gives it back, and so does the
- *   manager when it hears of the abort.
+ *   holder and no handle. The next caller of the place that needs room gives it back, and so does
+ *   the manager when it hears of the abort.
  * - A call that copies a piece dies. The upload stays: the guest may send the piece again.
  * - The guest forgets its handle. Its KV_UPLOADS next uploads end this one.
- * - The attachment ends. The owner of the upload is no more; the manager gives it back when it hears
- *   of it, or the place's next attachment does.
+ * - The attachment ends. The owner of the upload is no more; the manager gives it back when it
+ *   hears of it, or the place's next attachment does.
  *
  * Why none of these takes memory from under a caller that writes into it: a live call holds the
  * lock, so the upload is not given up. The lock of an upload that is to be reclaimed is free or a
