@@ -16,6 +16,7 @@
 #   make bench-tenants  what a hostile tenant costs another one, in ten storms
 #   make bench-switch  what the switch costs, beside a bare copy; makes docs/bench-switch.png
 #   make bench-sub    what copies of the tool kit for functions cost, beside the switch's
+#   make bench-kv     instructions of elisa-kv's operations; operations a second, beside a table with one lock and memcached
 #   make bench-net    what a packet from guest to guest costs the host, beside virtio-net and vhost-net
 #   make packages     Debian packages, in build/packages/; RELEASE=12, 13 or all: for which Debian
 #   make test-packages  they are installed, upgraded and purged in fresh roots; their modules are loaded
@@ -89,6 +90,9 @@ bench-switch: user
 bench-sub: user
 	bench/sub/run
 
+bench-kv: user
+	bench/kv/run
+
 bench-net: all
 	bench/net/run $(HAVE)
 
@@ -116,4 +120,4 @@ clean:
 	rm -rf build/packages build/roots/*-* build/user* build/host-* build/guest-* build/gate build/machine-tests build/switch-image build/attacks build/livepatch-* build/mutations build/debug-tests build/logs
 
 .PHONY: all deps dpdk-headers kernels emulator gate modules user demo demo-net test attack mutations soak test-debug bench bench-tenants bench-switch \
-	bench-sub bench-net packages test-packages check format clean
+	bench-sub bench-kv bench-net packages test-packages check format clean

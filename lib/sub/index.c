@@ -3,6 +3,12 @@
 #include <stddef.h>
 #include <elisa/sub/index.h>
 
+/*
+ * While the first bucket has more free slots an entry goes there, so that readers find it in one
+ * cache line. Below that the emptier one gets it, so that seldom both are full.
+ */
+#define KEEP_FREE 3
+
 int elisa_index_init(struct elisa_index *index, struct elisa_bucket *buckets, uint64_t count)
 {
 	const struct elisa_bucket nothing = {0};
@@ -43,7 +49,8 @@ int elisa_index_add(struct elisa_index *index, struct elisa_change *change, uint
 		slot[i] = free_slot(two[i], change, &count[i]);
 	if (!count[0] && !count[1])
 		return -ENOSPC;
-	elisa_change_set(change, slot[count[1] > count[0]], (hash >> 32) << 32 | block);
+	elisa_change_set(change, slot[count[0] < KEEP_FREE && count[1] > count[0]],
+			 (hash >> 32) << 32 | block);
 	return 0;
 }
 

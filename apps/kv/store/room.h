@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Room for an item: quotas, and what has to go.
+ *
+ * A place that has reached its quota in the space gives up items of its own. A place that has not
+ * may find the space full, if the quotas together are more than the space. Then the place with the
+ * most memory in items gives up one, whichever it is. So a guest that stores without end costs
+ * others what is in its own quota, once.
+ *
+ * Which item goes: a hand walks along the account's items, from the oldest to the newest. An item
+ * that was read since the hand came by is spared, and its sign taken away; the first other one
+ * goes, and so does an expired one. Items stay where they are in the order. This is CLOCK whose new
+ * items come in at the newest end, not at the hand (published as SIEVE). Against a segmented LRU: a
+ * hit writes one byte, and that once, where an LRU moves an item under the lock. A scan of new keys
+ * is gone after one turn of the hand, while what was read before stays.
+ */
+#ifndef KV_ROOM_H
+#define KV_ROOM_H
+
+#include "items.h"
+
+struct kv_want {
+	uint32_t whole; /* cells of the item */
+	uint32_t take;	/* cells that must be free for the next step */
+	uint32_t cells; /* by so much the account grows */
+	uint32_t items;
+};
+
+/*
+ * Begun: 0: there is room. 1: there was none, and something goes with the commit; commit, begin and
+ * ask again. Errors: -EDQUOT (the quota is too small, or nothing is left to go), -ENOSPC (the space
+ * is).
+ */
+int kv_room(const struct kv_call *call, const struct kv_want *want);
+
+/* How often a call asks for room, at most; then it gives -EBUSY. Items that have gone stay so. */
+#define KV_ROOM_TRIES 1024u
+
+#endif

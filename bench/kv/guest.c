@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A store and its guests in processes; guest.h says what for. */
+#include <dlfcn.h>
+#include <err.h>
+#include <sys/mman.h>
+#include "guest.h"
+
+bench_function *bench_call;
+uint8_t *bench_exchange;
+
+static void *map(void *at, size_t size, int how)
+{
+	void *memory = mmap(at, size, PROT_READ | PROT_WRITE, how | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		err(1, "mmap");
+	return memory;
+}
+
+struct kv_store *bench_store(const char *function_file, uint32_t guests, uint64_t memory)
+{
+	const struct kv_space_config space = {.memory = memory, .cell_size = 128};
+	const struct kv_config config = {.places = guests,
+					 .vcpus = 1,
+					 .spaces = 1,
+					 .space = &space,
+					 .secret = 0x243f6a8885a308d3,
+					 .first_cas = 1};
+	const uint64_t size = kv_store_size(&config);
+	struct kv_store *store = map(NULL, size, MAP_SHARED);
+	void *function = dlopen(function_file, RTLD_NOW);
+	int64_t *distance;
+
+	if (!function)
+		errx(1, "%s", dlerror());
+	*(void **)&bench_call = dlsym(function, "entry_function");
+	distance = dlsym(function, "kv_store_distance");
+	if (!bench_call || !distance)
+		errx(1, "%s: not the function of elisa-kv", function_file);
+	if (kv_store_init(store, &config))
+		errx(1, "the store cannot be made");
+	*distance = (intptr_t)store - (intptr_t)distance;
+	for (uint32_t place = 0; place < guests; place++) {
+		kv_store_rights(store, place, 0, KV_MAY_READ | KV_MAY_WRITE);
+		kv_store_quota(store, place, 0, UINT64_MAX, UINT64_MAX);
+	}
+	return store;
+}
+
+void bench_become(uint32_t place)
+{
+	struct elisa_self *self =
+		map((void *)ELISA_SELF_ADDRESS, ELISA_PAGE_SIZE, MAP_PRIVATE | MAP_FIXED);
+
+	bench_exchange = map(NULL, BENCH_EXCHANGE, MAP_PRIVATE);
+	self->attachment = place + 1;
+	self->place = place;
+	self->exchange = (uintptr_t)bench_exchange;
+	self->exchange_size = BENCH_EXCHANGE;
+}

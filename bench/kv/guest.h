@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The function's own object as guests run it, without VMs: the host's word of the caller lies where
+ * it does in a sub context, and each process is a guest of one vCPU.
+ */
+#ifndef BENCH_KV_GUEST_H
+#define BENCH_KV_GUEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "manager.h"
+
+enum {
+	BENCH_KEY = 0, /* offsets in the exchange buffer */
+	BENCH_VALUE = 256,
+	BENCH_EXCHANGE = 1 << 20
+};
+
+typedef long bench_function(long what, long key, long value, long length, long number, long meta);
+
+/* Of the guest that this process is. */
+extern bench_function *bench_call;
+extern uint8_t *bench_exchange;
+
+/*
+ * A store for so many guests with one space that all may use, of so many bytes, in memory that
+ * children share; and the function of that file. Ends the process with a message if it cannot.
+ */
+struct kv_store *bench_store(const char *function_file, uint32_t guests, uint64_t memory);
+
+/* This process becomes the guest of that place. */
+void bench_become(uint32_t place);
+
+#endif
