@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the proxy answers is what memcached answers, byte for byte: same_as_memcached.py CONVERSE
    Each conversation is held with Debian's memcached and with CONVERSE. Without memcached the test is skipped."""
+import contextlib
 import os
 import shutil
 import socket
@@ -28,7 +29,7 @@ SAME = [
     "set a 0 0 1\r\nx\r\ntouch a 10\r\ntouch b 10\r\ntouch a x\r\ntouch a\r\nmg a t\r\n",
     "set a 0 0 1\r\nx\r\ngat 100 a\r\ngats 0 a b\r\nmg a t\r\ngat x a\r\ngat\r\ngat 1\r\n",
     "set a 0 0 1\r\nx\r\nflush_all noreply\r\nflush_all x\r\nflush_all 0\r\n",
-    "verbosity 1\r\nverbosity 1 noreply\r\nverbosity\r\nnonsense\r\n\r\nGET a\r\nget\r\n",
+    "verbosity 1\r\nverbosity 1 noreply\r\nverbosity\r\nverbosity noreply\r\nverbosity a b c\r\nnonsense\r\n\r\nGET a\r\nget\r\n",
     "set a\r\nset a 0 0\r\nset a 0 0 -1\r\nset a 0 0 1 2 3\r\n",
     "set a 0 -1 1\r\nx\r\nget a\r\nset a 0 1 1\r\nx\r\nmg a t\r\n",
     f"set {LONG} 0 0 1\r\nx\r\nget {LONG}\r\nget {LONG}x\r\ndelete {LONG}x\r\nincr {LONG}x 1\r\ntouch {LONG}x 1\r\n",
@@ -63,13 +64,13 @@ def converse_with_memcached(text, folder):
     path = os.path.join(folder, "socket")
     server = subprocess.Popen(["memcached", "-u", "nobody", "-s", path, "-a", "0666", "-m", "64"])
     try:
-        for _ in range(200):
-            if os.path.exists(path):
+        client = socket.socket(socket.AF_UNIX)
+        client.settimeout(30)
+        for _ in range(3000):
+            with contextlib.suppress(OSError):
+                client.connect(path)
                 break
             time.sleep(0.01)
-        client = socket.socket(socket.AF_UNIX)
-        client.settimeout(10)
-        client.connect(path)
         client.sendall(text)
         client.shutdown(socket.SHUT_WR)
         heard = b""

@@ -28,6 +28,14 @@ void session_free(struct session *session)
 	reply_free(&session->reply);
 }
 
+void session_end(struct session *session)
+{
+	if (session->state == SESSION_KEYS && session->retrieval.has_ended)
+		session->is_last = true;
+	else
+		session->state = SESSION_CLOSED;
+}
+
 int64_t session_ttl(int64_t given)
 {
 	int64_t now;
@@ -125,7 +133,9 @@ static bool step_skip_line(struct session *session, const char *bytes, size_t le
 void session_skip_keys(struct session *session)
 {
 	session->line_length = 0;
-	session->state = session->retrieval.has_ended ? SESSION_LINE : SESSION_SKIP_LINE;
+	session->state = session->is_last	      ? SESSION_CLOSED :
+			 session->retrieval.has_ended ? SESSION_LINE :
+							SESSION_SKIP_LINE;
 }
 
 /* More keys behind those that are not served yet. */

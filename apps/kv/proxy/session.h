@@ -63,6 +63,7 @@ struct storage {
 struct session {
 	struct proxy *proxy;
 	enum session_state state;
+	bool is_last; /* the command that is served: then the session ends */
 	struct reply reply;
 	struct retrieval retrieval;
 	struct storage storage;
@@ -73,6 +74,9 @@ struct session {
 
 void session_init(struct session *session, struct proxy *proxy);
 void session_free(struct session *session);
+
+/* No other command is served; one whose replies are under way comes to its end. */
+void session_end(struct session *session);
 
 /*
  * Serves what it can of these bytes, which follow those it took before. Returns how many it took:

@@ -367,11 +367,14 @@ static void version(struct session *session, const struct command *command,
 static void verbosity(struct session *session, const struct command *command,
 		      const struct token *token, size_t count)
 {
+	const bool quiet = is_quiet(token, count);
 	uint64_t level;
 
 	(void)command;
+	if (quiet && count == 2)
+		return;
 	if (token_number(&token[1], UINT32_MAX, &level))
-		answer(session, is_quiet(token, count), "OK\r\n");
+		answer(session, quiet, "OK\r\n");
 	else
 		reply_text(&session->reply, bad_format);
 }
@@ -403,7 +406,7 @@ static const struct command commands[] = {
 	{"flush_all", flush, 1, 3, 0},
 	{"stats", statistics, 1, SESSION_TOKENS, 0},
 	{"version", version, 1, SESSION_TOKENS, 0},
-	{"verbosity", verbosity, 2, SESSION_TOKENS, 0},
+	{"verbosity", verbosity, 2, 3, 0},
 	{"quit", quit, 1, SESSION_TOKENS, 0},
 };
 
