@@ -46,6 +46,10 @@ WRONG = {
         "grant export a": "grant needs --pid or --pidfile",
         "revoke x": "revoke: 'x' is not the id of a grant",
     },
+    "elisa-kv": {
+        "": "--config is missing",
+        "--config a b": "'b' is too much",
+    },
     "elisa-kv-proxy": {
         "": "neither --socket nor --port is given",
         "--port 0": "--port: '0' is not from 1 to 65535",
