@@ -50,6 +50,11 @@ WRONG = {
         "": "--config is missing",
         "--config a b": "'b' is too much",
     },
+    "elisa-kv-cli": {
+        "": "a command is missing",
+        "put a": "'put' is not a command",
+        "get": "get: a key is missing",
+    },
     "elisa-kv-proxy": {
         "": "neither --socket nor --port is given",
         "--port 0": "--port: '0' is not from 1 to 65535",
