@@ -98,7 +98,7 @@ enum elisa_kv_mode {
 };
 
 /* The last two modes leave flags and time to live of the item as they are. */
-struct elisa_kv_put {
+struct elisa_kv_change {
 	const void *key, *value;
 	size_t key_length, length;
 	enum elisa_kv_mode mode;
@@ -109,10 +109,10 @@ struct elisa_kv_put {
 
 /*
  * cas: out, the item's new number; may be NULL. Errors: -ENOENT, -EEXIST; -ESTALE (the item has
- * another CAS number); -EFBIG (the value would be longer than ELISA_KV_VALUE_MAX); -EDQUOT (this VM's
- * quota has no room for it); -ENOSPC (the name space has none).
+ * another CAS number); -EFBIG (the value would be longer than ELISA_KV_VALUE_MAX); -EDQUOT (this
+ * VM's quota has no room for it); -ENOSPC (the name space has none).
  */
-int elisa_kv_put(struct elisa_kv *kv, const struct elisa_kv_put *put, uint64_t *cas);
+int elisa_kv_put(struct elisa_kv *kv, const struct elisa_kv_change *put, uint64_t *cas);
 
 /* cas: 0, or only if the item has this number. Errors: -ENOENT, -ESTALE. */
 int elisa_kv_delete(struct elisa_kv *kv, const void *key, size_t key_length, uint64_t cas);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Items into the store. A value that does not fit into a slot travels as an upload: nothing is to be
- * seen of it before it is whole. The store has few uploads for a VM, so one thread at a time has one.
+ * Items into the store. A value that does not fit into a slot travels as an upload: nothing is to
+ * be seen of it before it is whole. The store has few uploads for a VM, so one thread at a time has
+ * one.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +48,7 @@ static int send_pieces(const struct kv_use *use, uint64_t handle, const uint8_t 
 }
 
 /* The CAS number, or an error; -EBADF: the store has ended the upload. */
-static long upload_once(const struct kv_use *use, const struct elisa_kv_put *put, enum kv_op op)
+static long upload_once(const struct kv_use *use, const struct elisa_kv_change *put, enum kv_op op)
 {
 	const long handle = kv_call(
 		use, &(struct kv_request){.op = KV_UPLOAD,
@@ -67,7 +68,7 @@ static long upload_once(const struct kv_use *use, const struct elisa_kv_put *put
 	return result;
 }
 
-static long upload(const struct kv_use *use, const struct elisa_kv_put *put, enum kv_op op)
+static long upload(const struct kv_use *use, const struct elisa_kv_change *put, enum kv_op op)
 {
 	long result = -EBADF;
 
@@ -79,10 +80,11 @@ static long upload(const struct kv_use *use, const struct elisa_kv_put *put, enu
 }
 
 /* Append and prepend of what is no upload: read, joined, and stored if nothing has changed it. */
-static int join(struct elisa_kv *kv, const struct elisa_kv_put *put, uint8_t *joined, uint64_t *cas)
+static int join(struct elisa_kv *kv, const struct elisa_kv_change *put, uint8_t *joined,
+		uint64_t *cas)
 {
 	const bool behind = put->mode == ELISA_KV_APPEND;
-	struct elisa_kv_put whole = *put;
+	struct elisa_kv_change whole = *put;
 	struct elisa_kv_item item;
 	int error = elisa_kv_get(kv, put->key, put->key_length, joined, ELISA_KV_VALUE_MAX, &item);
 
@@ -105,7 +107,7 @@ static int join(struct elisa_kv *kv, const struct elisa_kv_put *put, uint8_t *jo
 	return error == -ESTALE && !put->cas ? -EAGAIN : error;
 }
 
-static int put_joined(struct elisa_kv *kv, const struct elisa_kv_put *put, uint64_t *cas)
+static int put_joined(struct elisa_kv *kv, const struct elisa_kv_change *put, uint64_t *cas)
 {
 	uint8_t *joined = malloc(ELISA_KV_VALUE_MAX);
 	int error = -EAGAIN;
@@ -120,7 +122,7 @@ static int put_joined(struct elisa_kv *kv, const struct elisa_kv_put *put, uint6
 
 /* ------------------------------------------------------------------------------- functions */
 
-static long put_value(const struct kv_use *use, const struct elisa_kv_put *put, enum kv_op op)
+static long put_value(const struct kv_use *use, const struct elisa_kv_change *put, enum kv_op op)
 {
 	if (put->length > KV_SLOT_ROOM)
 		return upload(use, put, op);
@@ -134,7 +136,7 @@ static long put_value(const struct kv_use *use, const struct elisa_kv_put *put, 
 					  .meta = (uint64_t)KV_META(put->flags, kv_ttl(put->ttl))});
 }
 
-int elisa_kv_put(struct elisa_kv *kv, const struct elisa_kv_put *put, uint64_t *cas)
+int elisa_kv_put(struct elisa_kv *kv, const struct elisa_kv_change *put, uint64_t *cas)
 {
 	const enum kv_op op = op_of(put->mode);
 	struct kv_use use;

@@ -39,7 +39,7 @@ struct elisa_kv {
 	struct elisa_attachment *attachment; /* NULL: none */
 	uint64_t next_try;		     /* milliseconds; not earlier */
 
-	pthread_mutex_t upload; /* held while a value travels in pieces: the store has few uploads */
+	pthread_mutex_t upload; /* while a value travels in pieces: uploads are few */
 	struct kv_slot slot[];
 };
 

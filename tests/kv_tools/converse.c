@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One client's conversation with the proxy's protocol, from file 0 to file 1, on a store of its own. */
+/* One client's conversation with the proxy's protocol, from file 0 to file 1, on a store of its
+ * own. */
 #include <stdlib.h>
 #include <unistd.h>
 #include "fake_kv.h"

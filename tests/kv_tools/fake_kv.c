@@ -100,7 +100,7 @@ int elisa_kv_get_and_touch(struct elisa_kv *kv, const void *key, size_t key_leng
 	return elisa_kv_touch(kv, key, key_length, ttl);
 }
 
-static int check_put(const struct elisa_kv_put *put, const struct item *old)
+static int check_put(const struct elisa_kv_change *put, const struct item *old)
 {
 	if (put->length > ELISA_KV_VALUE_MAX)
 		return -EFBIG;
@@ -113,7 +113,7 @@ static int check_put(const struct elisa_kv_put *put, const struct item *old)
 	return put->mode == ELISA_KV_SET || old ? 0 : -ENOENT;
 }
 
-static int put_in(struct item *item, const struct elisa_kv_put *put)
+static int put_in(struct item *item, const struct elisa_kv_change *put)
 {
 	const bool joins = put->mode == ELISA_KV_APPEND || put->mode == ELISA_KV_PREPEND;
 	const size_t old = joins ? item->is.length : 0;
@@ -141,7 +141,7 @@ static int put_in(struct item *item, const struct elisa_kv_put *put)
 	return 0;
 }
 
-int elisa_kv_put(struct elisa_kv *kv, const struct elisa_kv_put *put, uint64_t *cas)
+int elisa_kv_put(struct elisa_kv *kv, const struct elisa_kv_change *put, uint64_t *cas)
 {
 	struct item *item;
 	int error;

@@ -5,6 +5,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -88,7 +89,7 @@ def test_snapshot():
         pass
     with daemon() as process:
         pass
-    assert "2 items, 2 of them stored" in process.out, process.out
+    assert re.search("snapshot: [12] items, [12] of them stored", process.out), process.out
     configure(snapshot_s=1)
     os.unlink(path("snapshot"))
     with daemon():

@@ -40,13 +40,13 @@ static int end(void **state)
 static int put(enum elisa_kv_mode mode, const char *key, const char *value, uint64_t cas,
 	       uint64_t *new_cas)
 {
-	const struct elisa_kv_put it = {.key = key,
-					.key_length = strlen(key),
-					.value = value,
-					.length = strlen(value),
-					.mode = mode,
-					.flags = 7,
-					.cas = cas};
+	const struct elisa_kv_change it = {.key = key,
+					   .key_length = strlen(key),
+					   .value = value,
+					   .length = strlen(value),
+					   .mode = mode,
+					   .flags = 7,
+					   .cas = cas};
 
 	return elisa_kv_put(kv, &it, new_cas);
 }
@@ -157,7 +157,7 @@ static void wrong_arguments(void **state)
 {
 	const struct elisa_kv_options spaces = {.space = 256}, flags = {.flags = 6};
 	const struct elisa_kv_options threads = {.threads = 65};
-	struct elisa_kv_put it = {.key = "a", .key_length = 1, .mode = (enum elisa_kv_mode)9};
+	struct elisa_kv_change it = {.key = "a", .key_length = 1, .mode = (enum elisa_kv_mode)9};
 	struct elisa_kv *none = kv;
 	char key[251] = {0};
 
@@ -227,14 +227,14 @@ static void name_spaces(void **state)
 
 static int put_large(enum elisa_kv_mode mode, size_t length, uint64_t cas)
 {
-	const struct elisa_kv_put it = {.key = "large",
-					.key_length = 5,
-					.value = large,
-					.length = length,
-					.mode = mode,
-					.flags = 3,
-					.ttl = 1000,
-					.cas = cas};
+	const struct elisa_kv_change it = {.key = "large",
+					   .key_length = 5,
+					   .value = large,
+					   .length = length,
+					   .mode = mode,
+					   .flags = 3,
+					   .ttl = 1000,
+					   .cas = cas};
 
 	return elisa_kv_put(kv, &it, NULL);
 }
@@ -304,10 +304,10 @@ static void *count_up(void *unused)
 	snprintf(key, sizeof(key), "key %u", me);
 	for (int i = 0; i < ROUNDS; i++) {
 		const int length = snprintf(value, sizeof(value), "value %d of %u", i, me);
-		const struct elisa_kv_put it = {.key = key,
-						.key_length = strlen(key),
-						.value = value,
-						.length = (size_t)length};
+		const struct elisa_kv_change it = {.key = key,
+						   .key_length = strlen(key),
+						   .value = value,
+						   .length = (size_t)length};
 
 		if (elisa_kv_put(kv, &it, NULL) ||
 		    elisa_kv_get(kv, key, strlen(key), is, sizeof(is), &item) ||

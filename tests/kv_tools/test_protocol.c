@@ -188,6 +188,7 @@ static void a_value_of_a_wrong_command(void **state)
 		    "CLIENT_ERROR bad command line format\r\n");
 	key[250] = 0;
 	snprintf(text, sizeof(text), "set %s 0 0 1\r\nx\r\nget %s\r\n", key, key);
+	end(NULL);
 	start(NULL);
 	say(text, strlen(text), 1, text, sizeof(text));
 	assert_non_null(strstr(text, "x\r\nEND\r\n"));

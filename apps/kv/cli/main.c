@@ -152,12 +152,12 @@ static int put(const struct options *options, char **operand)
 					    [ELISA_KV_REPLACE] = "replace",
 					    [ELISA_KV_APPEND] = "append",
 					    [ELISA_KV_PREPEND] = "prepend"};
-	struct elisa_kv_put put = {.key = operand[1],
-				   .key_length = strlen(operand[1]),
-				   .value = operand[2],
-				   .flags = options->flags,
-				   .ttl = options->ttl,
-				   .cas = options->cas};
+	struct elisa_kv_change put = {.key = operand[1],
+				      .key_length = strlen(operand[1]),
+				      .value = operand[2],
+				      .flags = options->flags,
+				      .ttl = options->ttl,
+				      .cas = options->cas};
 	int error;
 
 	while (strcmp(modes[put.mode], operand[0]))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The configuration file: see elisa-kv(8). An unknown key, and what cannot be, are errors, so that a
- * mistake is not taken for a setting.
+ * The configuration file: see elisa-kv(8). An unknown key, and what cannot be, are errors, so that
+ * a mistake is not taken for a setting.
  */
 #include <string.h>
 #include "daemon.h"

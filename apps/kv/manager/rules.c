@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What guests may do, and how much of each space their items may take, as the configuration says.
- * Both can change while guests use the store. All else of a configuration is built into the store or
- * into places that guests have: each such key is named with both values, and then nothing of the
+ * Both can change while guests use the store. All else of a configuration is built into the store
+ * or into places that guests have: each such key is named with both values, and then nothing of the
  * file is taken.
  */
 #include <stdio.h>

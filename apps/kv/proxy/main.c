@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * elisa-kv-proxy: clients of memcached in this VM use a store that VMs share. Each command is a call
- * into the store, which causes no exit; only the socket is left of what memcached cost.
+ * elisa-kv-proxy: clients of memcached in this VM use a store that VMs share. Each command is a
+ * call into the store, which causes no exit; only the socket is left of what memcached cost.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The meta commands of memcached 1.6. An answer names the flags that ask for something in the order
- * of the command. The store knows neither stale items nor who was promised to renew one, nor when an
- * item was last read: flags that need this (I, N and R of "mg", h, l, u) are refused by name.
+ * of the command. The store knows neither stale items nor who was promised to renew one, nor when
+ * an item was last read: flags that need this (I, N and R of "mg", h, l, u) are refused by name.
  */
 #include "meta.h"
 
@@ -100,7 +100,8 @@ static const char *read_key(struct meta *meta)
 	return NULL;
 }
 
-/* Key and flags of a command, of which these are allowed. False: something is wrong, and was said. */
+/* Key and flags of a command, of which these are allowed. False: something is wrong, and was said.
+ * */
 static bool read_meta(struct session *session, const struct token *tokens, size_t count,
 		      size_t first_flag, const char *allowed, struct meta *meta)
 {
@@ -265,13 +266,13 @@ static void set(struct session *session, const struct token *tokens, size_t coun
 		return;
 	}
 	storage->is_meta = true;
-	storage->put = (struct elisa_kv_put){.key = meta->key_bytes,
-					     .key_length = meta->key_length,
-					     .length = length,
-					     .mode = mode,
-					     .flags = meta->flags,
-					     .ttl = meta->ttl,
-					     .cas = meta->cas};
+	storage->put = (struct elisa_kv_change){.key = meta->key_bytes,
+						.key_length = meta->key_length,
+						.length = length,
+						.mode = mode,
+						.flags = meta->flags,
+						.ttl = meta->ttl,
+						.cas = meta->cas};
 	if (length > ELISA_KV_VALUE_MAX) {
 		session_too_large(session);
 		session_skip(session, length);
@@ -327,7 +328,7 @@ static int put_number(struct session *session, const struct meta *meta, enum eli
 		      uint64_t cas, uint64_t number, struct elisa_kv_item *item)
 {
 	char text[24];
-	const struct elisa_kv_put put = {
+	const struct elisa_kv_change put = {
 		.key = meta->key_bytes,
 		.key_length = meta->key_length,
 		.value = text,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The order of things in a session: a line, and if it announces one, a value. Each step takes some
- * of the bytes that came, or works off what it has; a step that can do neither ends the round. Before
- * each step stands the question whether the client reads its replies: a client that does not is not
- * served, and takes no more memory.
+ * of the bytes that came, or works off what it has; a step that can do neither ends the round.
+ * Before each step stands the question whether the client reads its replies: a client that does not
+ * is not served, and takes no more memory.
  */
 #include "session.h"
 
@@ -200,7 +200,7 @@ static bool step_skip(struct session *session, size_t length, size_t *taken)
 /* What the key had is older than what the client wanted there, so it goes. */
 void session_too_large(struct session *session)
 {
-	const struct elisa_kv_put *put = &session->storage.put;
+	const struct elisa_kv_change *put = &session->storage.put;
 
 	session_failure(session, -EFBIG);
 	if (put->mode == ELISA_KV_SET && !put->cas)

@@ -52,8 +52,8 @@ struct retrieval {
 
 /* A value that is on its way to the store. The line stays as it is meanwhile. */
 struct storage {
-	struct elisa_kv_put put; /* without the value */
-	struct meta meta;	 /* of "ms" */
+	struct elisa_kv_change put; /* without the value */
+	struct meta meta;	    /* of "ms" */
 	bool is_meta, is_quiet;
 	bool needs_cas; /* the client gave a CAS number, perhaps 0 */
 	uint8_t *bytes;

@@ -109,7 +109,7 @@ void text_get(struct session *session, const struct token *key)
 
 /* The words before the value. False: one of them is wrong, and it was said. */
 static bool read_put(struct session *session, const struct token *token, bool with_cas,
-		     struct elisa_kv_put *put)
+		     struct elisa_kv_change *put)
 {
 	uint64_t flags;
 	int64_t ttl;
@@ -139,8 +139,8 @@ static void store(struct session *session, const struct command *command, const 
 		reply_text(&session->reply, bad_format);
 		return;
 	}
-	storage->put = (struct elisa_kv_put){.mode = with_cas ? ELISA_KV_SET :
-								(enum elisa_kv_mode)command->what};
+	storage->put = (struct elisa_kv_change){
+		.mode = with_cas ? ELISA_KV_SET : (enum elisa_kv_mode)command->what};
 	storage->is_meta = false;
 	storage->is_quiet = count == command->most && is_quiet(token, count);
 	storage->needs_cas = with_cas;
@@ -160,7 +160,7 @@ static void store(struct session *session, const struct command *command, const 
 /* "cas" with 0, which is no item's number. */
 static int never_the_same(struct session *session)
 {
-	const struct elisa_kv_put *put = &session->storage.put;
+	const struct elisa_kv_change *put = &session->storage.put;
 	const int error =
 		elisa_kv_get(session->proxy->kv, put->key, put->key_length, NULL, 0, NULL);
 
