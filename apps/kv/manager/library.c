@@ -41,7 +41,6 @@ static void heard(struct daemon *d, const struct elisa_event *event)
 			d->attachment[place] = 0;
 		break;
 	case ELISA_EVENT_ABORT:
-	case ELISA_EVENT_EVICT:
 		if (place < d->config.place_count)
 			d->aborts[place]++;
 		break;
