@@ -36,6 +36,7 @@ symbols()
 
 symbols libelisa.so lib/libelisa.map
 symbols libelisa-extra.so lib/extra/libelisa-extra.map
+symbols libelisa-kv.so lib/kv/libelisa-kv.map
 symbols librvif-elisa.so lib/rvif/librvif-elisa.map
 # the server's process for a client ends with it
 symbols libelisa-compat.so lib/compat/libelisa-compat.map '_exit'

@@ -46,6 +46,22 @@ WRONG = {
         "grant export a": "grant needs --pid or --pidfile",
         "revoke x": "revoke: 'x' is not the id of a grant",
     },
+    "elisa-kv": {
+        "": "--config is missing",
+        "--config a b": "'b' is too much",
+    },
+    "elisa-kv-cli": {
+        "": "a command is missing",
+        "put a": "'put' is not a command",
+        "get": "get: a key is missing",
+    },
+    "elisa-kv-proxy": {
+        "": "neither --socket nor --port is given",
+        "--port 0": "--port: '0' is not from 1 to 65535",
+        "--socket a --mode 8": "--mode: '8' is not an octal number from 1 to 777",
+        "--socket a --space 256": "--space: '256' is not from 0 to 255",
+        "--socket a b": "'b' is too much",
+    },
     "elisa-vmnet": {
         "": "--config is missing",
         "--config": "--config needs a file",

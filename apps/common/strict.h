@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* JSON as RFC 8259 has it, and no key twice: more than the library that reads it asks for. */
-#ifndef VMNET_STRICT_H
-#define VMNET_STRICT_H
+#ifndef COMMON_STRICT_H
+#define COMMON_STRICT_H
 
 #include <stddef.h>
 

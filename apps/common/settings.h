@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A configuration file of a daemon, JSON: what must be right of it whatever it says. Each message
+ * names the program, the file, and the part and the key that are wrong. Results are 0, or -1 after
+ * a message.
+ */
+#ifndef COMMON_SETTINGS_H
+#define COMMON_SETTINGS_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct settings {
+	const char *program, *file;
+	const char *part; /* "place", "space"; NULL: none */
+	size_t number;	  /* of the part, from 1 */
+};
+
+int settings_wrong(const struct settings *settings, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* All of a file that is not larger; NULL after a message. */
+json_object *settings_read(const struct settings *settings, size_t most_mib);
+
+/* A value, by its key. */
+int settings_number(const struct settings *settings, const char *key, json_object *value,
+		    uint64_t least, uint64_t most, uint64_t *to);
+int settings_bool(const struct settings *settings, const char *key, json_object *value, bool *to);
+int settings_text(const struct settings *settings, const char *key, json_object *value, char *to,
+		  size_t size);
+
+/* The bytes that a file has as hexadecimal digits; drawn at random and written, mode 0600, if there
+ * is no such file. */
+int settings_secret(const char *program, const char *file, uint8_t *bytes, size_t count);
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writing all items to a file, while guests go on. It is done in steps, so that the store's clock
+ * and the host's events do not wait for it. The file gets its name when it is whole; a failure
+ * leaves the last one as it was.
+ *
+ * A snapshot that is written in steps is not forced to the disk: after a crash of this VM it may be
+ * damaged, which its sum shows.
+ */
+#include "snapshot.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include "output.h"
+
+#define STEP_BYTES (4u << 20)
+
+static void new_name(const struct daemon *d, char name[MAX_PATH + 4])
+{
+	snprintf(name, MAX_PATH + 4, "%s.new", d->config.snapshot);
+}
+
+static int failed(struct daemon *d)
+{
+	char name[MAX_PATH + 4];
+
+	output_print(STDERR_FILENO, "elisa-kv: snapshot %s: %s\n", d->config.snapshot,
+		     strerror(errno));
+	new_name(d, name);
+	if (d->snapshot.to)
+		fclose(d->snapshot.to);
+	d->snapshot.to = NULL;
+	unlink(name);
+	return -1;
+}
+
+/* A failure is seen by ferror() at the end of a step. */
+static void put(struct snapshot *snapshot, const void *bytes, size_t length)
+{
+	if (!length)
+		return;
+	snapshot->sum = elisa_hash(bytes, length, snapshot->sum);
+	fwrite(bytes, 1, length, snapshot->to);
+}
+
+static void put_head(struct daemon *d)
+{
+	const struct config *config = &d->config;
+	const struct snapshot_head head = {.magic = SNAPSHOT_MAGIC,
+					   .time = (uint64_t)time(NULL),
+					   .spaces = config->space_count,
+					   .places = config->place_count};
+
+	put(&d->snapshot, &head, sizeof(head));
+	for (uint32_t i = 0; i < config->space_count; i++)
+		put(&d->snapshot, config->space[i].name, MAX_NAME);
+	for (uint32_t i = 0; i < config->place_count; i++)
+		put(&d->snapshot, config->place[i].name, MAX_NAME);
+}
+
+int snapshot_begin(struct daemon *d)
+{
+	char name[MAX_PATH + 4];
+	mode_t mask;
+
+	new_name(d, name);
+	mask = umask(0077);
+	d->snapshot = (struct snapshot){.to = fopen(name, "we")};
+	umask(mask);
+	if (!d->snapshot.to)
+		return failed(d);
+	put_head(d);
+	return 0;
+}
+
+static size_t put_item(struct daemon *d, const struct kv_record *record)
+{
+	const struct snapshot_item item = {.space = d->snapshot.space,
+					   .place = record->place,
+					   .flags = record->flags,
+					   .ttl = record->ttl,
+					   .key_length = record->key_length,
+					   .length = record->length};
+
+	d->snapshot.items++;
+	put(&d->snapshot, &item, sizeof(item));
+	put(&d->snapshot, record->key, record->key_length);
+	put(&d->snapshot, record->value, record->length);
+	return sizeof(item) + record->key_length + record->length;
+}
+
+/* It has all items. sync: and reaches the disk before it has its name. */
+static int finish(struct daemon *d, bool sync)
+{
+	const struct snapshot_item last = {.space = SNAPSHOT_END};
+	struct snapshot *snapshot = &d->snapshot;
+	struct snapshot_end end = {.items = snapshot->items};
+	char name[MAX_PATH + 4];
+	FILE *to = snapshot->to;
+
+	new_name(d, name);
+	put(snapshot, &last, sizeof(last));
+	put(snapshot, &end.items, sizeof(end.items));
+	end.sum = snapshot->sum;
+	fwrite(&end.sum, 1, sizeof(end.sum), to);
+	if (fflush(to) || ferror(to) || (sync && fsync(fileno(to))))
+		return failed(d);
+	snapshot->to = NULL;
+	if (fclose(to) || rename(name, d->config.snapshot))
+		return failed(d);
+	d->snapshots++;
+	return 0;
+}
+
+/* Items of so many bytes. 1: there are no more. */
+static int step(struct daemon *d, size_t most)
+{
+	struct snapshot *snapshot = &d->snapshot;
+	struct kv_record record;
+	size_t bytes = 0;
+
+	while (bytes < most && snapshot->space < d->config.space_count) {
+		if (kv_manager_next(d->store, snapshot->space, &snapshot->cursor, d->buffer,
+				    &record)) {
+			bytes += put_item(d, &record);
+		} else {
+			snapshot->space++;
+			snapshot->cursor = 0;
+		}
+	}
+	return snapshot->space == d->config.space_count;
+}
+
+int snapshot_step(struct daemon *d)
+{
+	if (step(d, STEP_BYTES))
+		return finish(d, false);
+	return ferror(d->snapshot.to) ? failed(d) : 0;
+}
+
+int snapshot_whole(struct daemon *d)
+{
+	if (d->snapshot.to)
+		fclose(d->snapshot.to);
+	if (snapshot_begin(d))
+		return -1;
+	step(d, SIZE_MAX);
+	return finish(d, true);
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * elisa-kv-proxy: clients of memcached in this VM use a store that VMs share. Each command is a
+ * call into the store, which causes no exit; only the socket is left of what memcached cost.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+#include <elisa/release.h>
+#include "options.h"
+#include "output.h"
+#include "ready.h"
+#include "server.h"
+#include "signals.h"
+
+#define OTHER_FILES 32 /* beside clients' */
+/* Clients take what they may send from the number: it is memcached's. */
+#define VERSION	    "1.6.18 (elisa-kv-proxy " ELISA_RELEASE ")"
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int number)
+{
+	(void)number;
+	stop = 1;
+}
+
+struct options {
+	struct elisa_kv_options store;
+	const char *socket;
+	uint32_t mode, port, connections, idle_s;
+	bool trust;
+	int ready_fd;
+};
+
+static int option_mode(const struct program_option *option, const char *text, void *to)
+{
+	char *end;
+	const unsigned long mode = strtoul(text, &end, 8);
+
+	(void)option;
+	if (*text < '0' || *text > '7' || *end || !mode || mode > 0777)
+		return -EINVAL;
+	*(uint32_t *)to = (uint32_t)mode;
+	return 0;
+}
+
+static const struct program_option known[] = {
+	OPTION_TEXT("store", "NAME", "an export's name, or a path", store.store,
+		    "the store: an export's name, or the path of a file with a ticket\n"
+		    "(default kv)"),
+	OPTION_NUMBER("space", "N", "a number from 0 to 255", store.space, 0, 255,
+		      "its name space (default 0)"),
+	OPTION_FLAG("trust-manager", trust,
+		    "let the store's code change this process's vector registers:\n"
+		    "calls are shorter"),
+	OPTION_TEXT("socket", "PATH", "a path", socket, "listen at this path"),
+	OPTION_READ("mode", "MODE", "an octal number from 1 to 777", option_mode, mode,
+		    "permissions of the path (default 0600)"),
+	OPTION_NUMBER("port", "N", "a number from 1 to 65535", port, 1, 65535,
+		      "listen on this port of 127.0.0.1 and ::1;\nmemcached's is 11211"),
+	OPTION_NUMBER("connections", "N", "a number from 1 to 65536", connections, 1, 65536,
+		      "clients at a time (default 1024)"),
+	OPTION_NUMBER("idle", "SECONDS", "a number from 0 to 1000000", idle_s, 0, 1000000,
+		      "send a client away that is quiet for so long (default 0: never)"),
+	OPTION_READY_FD(ready_fd),
+};
+
+static const struct program program = {
+	.name = "elisa-kv-proxy",
+	.before = "Usage: elisa-kv-proxy --socket PATH [OPTION]...\n"
+		  "       elisa-kv-proxy --port N [OPTION]...\n"
+		  "\n"
+		  "Speaks memcached's text and meta protocol in front of a store that VMs share.\n"
+		  "\n",
+	.after = "Exit status: 0 ended by a signal; 1 failed; 2 wrong usage.\n",
+	.options = known,
+	.option_count = sizeof(known) / sizeof(*known),
+};
+
+/* So many clients need as many descriptors. */
+static int allow_files(uint32_t connections)
+{
+	const rlim_t wanted = connections + OTHER_FILES;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= wanted)
+		return 0;
+	if (limit.rlim_max >= wanted) {
+		limit.rlim_cur = wanted;
+		if (!setrlimit(RLIMIT_NOFILE, &limit))
+			return 0;
+	}
+	output_print(STDERR_FILENO,
+		     "elisa-kv-proxy: %u connections need %u open files, but at most %llu are "
+		     "allowed (ulimit -n)\n",
+		     connections, connections + OTHER_FILES, (unsigned long long)limit.rlim_max);
+	return -1;
+}
+
+static int add_listener(struct server *server, int fd)
+{
+	return fd < 0 ? -1 : server_add(server, fd);
+}
+
+static int add_listeners(struct server *server, const struct options *options)
+{
+	if (options->socket && add_listener(server, listen_at(options->socket, options->mode)))
+		return -1;
+	if (!options->port)
+		return 0;
+	if (add_listener(server, listen_on(AF_INET, options->port)))
+		return -1;
+	/* a machine may have no IPv6 */
+	if (access("/proc/net/if_inet6", F_OK))
+		return 0;
+	return add_listener(server, listen_on(AF_INET6, options->port));
+}
+
+static void say_ready(const struct options *options)
+{
+	int error;
+
+	output_print(STDOUT_FILENO, "serving store %s, name space %u\n",
+		     options->store.store ? options->store.store : "kv", options->store.space);
+	error = ready_tell(options->ready_fd);
+	if (error)
+		output_print(STDERR_FILENO, "elisa-kv-proxy: cannot say that it is ready: %s\n",
+			     strerrordesc_np(-error));
+}
+
+static int open_store(const struct options *options, struct elisa_kv **kv)
+{
+	struct elisa_kv_options store = options->store;
+
+	store.threads = 1;
+	store.flags = options->trust ? ELISA_KV_TRUST_MANAGER : 0;
+	if (!elisa_kv_open(&store, kv))
+		return 0;
+	output_print(STDERR_FILENO, "elisa-kv-proxy: %s\n", elisa_kv_error());
+	return -1;
+}
+
+static int serve(const struct options *options)
+{
+	struct proxy proxy = {.value = malloc(ELISA_KV_VALUE_MAX),
+			      .version = VERSION,
+			      .started = time(NULL),
+			      .most_connections = options->connections};
+	struct server server = {.idle_s = options->idle_s, .epoll = -1};
+	sigset_t signals;
+	int error = -1;
+
+	signals_catch(on_signal);
+	signals_that_end(&signals);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	if (proxy.value && !allow_files(options->connections) && !open_store(options, &proxy.kv) &&
+	    !server_open(&server, &proxy) && !add_listeners(&server, options)) {
+		say_ready(options);
+		error = server_run(&server, &signals, &stop);
+		if (options->socket)
+			unlink(options->socket);
+	}
+	server_close(&server);
+	elisa_kv_close(proxy.kv);
+	free(proxy.value);
+	return output_end(error);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {.mode = 0600, .connections = 1024};
+	int first, status;
+
+	if (output_open(program.name))
+		return 1;
+	first = options_read(&program, 0, &options, argc, argv, &status);
+	if (first == OPTIONS_DONE)
+		return status;
+	if (first < argc)
+		return options_wrong(&program, "'%s' is too much", argv[first]);
+	if (!options.socket && !options.port)
+		return options_wrong(&program, "neither --socket nor --port is given");
+	return serve(&options);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One call into the store, and what its ends mean. */
+#include <sched.h>
+#include <string.h>
+#include "internal.h"
+
+#define TRIES	    1000 /* of a store that is busy */
+#define EAGER_TRIES 16	 /* before another thread gets the processor */
+
+static struct elisa_result call_once(const struct kv_use *use, const struct kv_request *request)
+{
+	const struct elisa_kv *kv = use->kv;
+	const uint64_t at = (uint64_t)use->slot * KV_SLOT_SIZE;
+	const long what = KV_CALL(request->op, kv->space, request->key_length);
+	const long key = (long)(request->op == KV_UPLOAD_PIECE ? request->key_number : at);
+	const long value =
+		(long)(request->op == KV_UPLOAD_END ? request->value : at + KV_SLOT_VALUE);
+
+	if (kv->general)
+		return elisa_call_general(&kv->stub, what, key, value, (long)request->length,
+					  (long)request->number, (long)request->meta);
+	return elisa_call(&kv->stub, what, key, value, (long)request->length, (long)request->number,
+			  (long)request->meta);
+}
+
+/* A call that did not come to its end. */
+static int ended(struct elisa_kv *kv, long error)
+{
+	switch (error) {
+	case ELISA_CALL_NOT_ATTACHED:
+		kv_lost(kv);
+		return kv_fail_text(-ENOTCONN, "store \"%s\": it is gone", kv->store);
+	case ELISA_CALL_REVOKED:
+		kv_lost(kv);
+		break;
+	}
+	return kv_fail_text(-EIO, "store \"%s\": the call was ended, half-way perhaps: %s",
+			    kv->store, elisa_call_strerror(error));
+}
+
+/* What the store says of numbers that this library chose is not a fault of the caller's. */
+static long refused(const struct elisa_kv *kv, long error)
+{
+	if (error == -EINVAL)
+		return kv_fail_text(-EINVAL, "name space %u: the store has none of this number",
+				    kv->space);
+	if (error == -EFAULT)
+		return kv_fail_text(-EIO, "store \"%s\": what it exports is not elisa-kv",
+				    kv->store);
+	return kv_fail((int)error);
+}
+
+long kv_call(const struct kv_use *use, const struct kv_request *request)
+{
+	struct elisa_result result;
+
+	for (uint32_t tries = 0; tries < TRIES; tries++) {
+		result = call_once(use, request);
+		if (__builtin_expect(result.error != 0, 0))
+			return ended(use->kv, result.error);
+		if (__builtin_expect(result.value >= 0, 1))
+			return result.value;
+		if (result.value != -EBUSY)
+			return refused(use->kv, result.value);
+		if (tries >= EAGER_TRIES)
+			sched_yield();
+	}
+	return kv_fail(-EBUSY);
+}
+
+int kv_put_key(const struct kv_use *use, const void *key, size_t key_length)
+{
+	if (!key_length || key_length > ELISA_KV_KEY_MAX)
+		return kv_fail_text(-EINVAL, "a key of %zu bytes: it must have 1 to %u", key_length,
+				    ELISA_KV_KEY_MAX);
+	memcpy(use->key, key, key_length);
+	return 0;
+}

@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""elisa-kv as a process, with a host that is none: test_daemon.py DAEMON
+   Its report, a reload, snapshots, and what it says of failures."""
+import contextlib
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+
+DAEMON = sys.argv[1]
+FOLDER = tempfile.TemporaryDirectory()
+
+
+def path(name):
+    return os.path.join(FOLDER.name, name)
+
+
+def configure(**changes):
+    config = {"export": "kv", "snapshot": path("snapshot"), "spaces": [{"name": "main", "mib": 1}],
+              "places": [{"name": "a", "ticket_file": path("ticket"),
+                          "spaces": {"main": {"rights": ["read", "write"], "mib": 1}}}], **changes}
+    with open(path("config"), "w", encoding="utf-8") as file:
+        json.dump({key: value for key, value in config.items() if value is not None}, file)
+
+
+@contextlib.contextmanager
+def daemon(*arguments, status=0):
+    read, write = os.pipe()
+    os.set_inheritable(write, True)
+    process = subprocess.Popen([DAEMON, "--config", path("config"), "--ready-fd", str(write), *arguments], close_fds=False,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    try:
+        with os.fdopen(read) as ready:
+            process.is_ready = ready.readline() == "READY=1\n"
+        yield process
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        process.out, process.err = process.communicate(timeout=30)
+        assert process.returncode == status, (process.returncode, process.err)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+def wait_until(what, look):
+    for _ in range(300):
+        with contextlib.suppress(OSError, ValueError):
+            if look():
+                return
+        time.sleep(0.1)
+    raise AssertionError(what)
+
+
+def report():
+    with open(path("report"), encoding="utf-8") as file:
+        return json.load(file)
+
+
+def test_report():
+    configure()
+    with daemon("--report", path("report"), "--metrics", path("metrics")):
+        wait_until("report", report)
+        wait_until("an item expired", lambda: report()["spaces"][0]["curr_items"] == 1)
+        wait_until("attached", lambda: report()["places"][0]["attachment"] == 7)
+        shown = subprocess.run([DAEMON, "--show", path("report")], capture_output=True, text=True, check=True).stdout
+        assert "main " in shown and " up " in shown, shown
+        with open(path("metrics"), encoding="utf-8") as file:
+            text = file.read()
+        assert text.endswith("# EOF\n") and 'kv_curr_items{space="main"} 1\n' in text, text
+        assert 'kv_cmd_get_total{place="a"} 0\n' in text and 'kv_own_items{place="a",space="main"} 1\n' in text, text
+    assert stat.S_IMODE(os.stat(path("ticket")).st_mode) == 0o600
+    with open(path("ticket"), encoding="ascii") as file:
+        assert len(file.read()) == 65
+    with open(path("report"), encoding="utf-8") as file:
+        assert not os.path.exists(file.name + ".new")
+
+
+def test_snapshot():
+    configure()
+    with daemon():
+        pass
+    with daemon() as process:
+        pass
+    assert re.search("snapshot: [12] items, [12] of them stored", process.out), process.out
+    configure(snapshot_s=1)
+    os.unlink(path("snapshot"))
+    with daemon():
+        wait_until("snapshot", lambda: os.path.exists(path("snapshot")))
+    with open(path("snapshot"), "r+b") as file:
+        file.write(b"x")
+    with daemon() as process:
+        pass
+    assert "it is no whole snapshot of elisa-kv; the store begins empty" in process.err, process.err
+    configure(snapshot="/no/folder/snapshot")
+    with daemon(status=1) as process:
+        assert process.is_ready
+    assert "/no/folder/snapshot: No such file" in process.err, process.err
+
+
+def test_reload():
+    configure()
+    with daemon("--report", path("report")) as process:
+        wait_until("report", lambda: report()["places"][0]["spaces"]["main"]["own_items_limit"] == 4096)
+        configure(places=[{"name": "a", "ticket_file": path("ticket"),
+                           "spaces": {"main": {"rights": ["read", "write"], "items": 10}}}])
+        process.send_signal(signal.SIGHUP)
+        wait_until("new quota", lambda: report()["places"][0]["spaces"]["main"]["own_items_limit"] == 10)
+        configure(export="other", vcpus=9, spaces=[{"name": "main", "mib": 2}])
+        process.send_signal(signal.SIGHUP)
+        time.sleep(1.5)
+        with open(path("config"), "w", encoding="ascii") as file:
+            file.write("{")
+        process.send_signal(signal.SIGHUP)
+        time.sleep(1.5)
+        assert report()["places"][0]["spaces"]["main"]["own_items_limit"] == 10
+    for text in ('"export" needs a restart to become other; it is kv', '"vcpus" needs a restart to become 9; it is 8',
+                 'space main: "mib" needs a restart to become 2; it is 1', "nothing of it was taken",
+                 "the end comes too early"):
+        assert text in process.err, (text, process.err)
+
+
+def test_failures():
+    configure(export="refused")
+    with daemon(status=1) as process:
+        assert not process.is_ready
+    assert "elisa-kv: refused: refused" in process.err, process.err
+    configure()
+    with daemon("--code", "refused", status=1) as process:
+        pass
+    assert "refused" in process.err, process.err
+    with open(path("ticket"), "w", encoding="ascii") as file:
+        file.write("12")
+    with daemon(status=1) as process:
+        pass
+    assert "does not hold 64 hexadecimal digits" in process.err, process.err
+
+
+def main():
+    failed = 0
+    tests = [(name, test) for name, test in globals().items() if name.startswith("test_")]
+    for name, test in tests:
+        for left in os.listdir(FOLDER.name):
+            os.unlink(path(left))
+        try:
+            test()
+            print(f"ok {name}", flush=True)
+        except Exception as error:  # pylint: disable=broad-except
+            failed += 1
+            print(f"FAILED {name}: {type(error).__name__} {error}", flush=True)
+    print(f"{len(tests) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+sys.exit(main())
