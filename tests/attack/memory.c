@@ -130,9 +130,8 @@ static void not_provided(void)
 {
 	void *memory = anonymous(MAP_PRIVATE);
 	int fd = user_fault(memory);
-	struct uffdio_copy copy = {.dst = (uintptr_t)memory,
-				   .src = (uintptr_t)pair.manager->memory,
-				   .len = PAGE_SIZE};
+	struct uffdio_copy copy = {
+		.dst = (uintptr_t)memory, .src = (uintptr_t)pair.manager->memory, .len = PAGE_SIZE};
 
 	add_slot(2, FAULT_GPA, memory);
 	attack_try(map(0x200000, FAULT_GPA, 1) < 0, "pinned a page that is not there");

@@ -39,7 +39,7 @@ static void calls_refused(void **state)
 	expect(MANAGER, 0, -ENOSYS, ELISA_WHY_CALL, 0);
 	expect(MANAGER, ELISA_HC_COUNT, -ENOSYS, ELISA_WHY_CALL, ELISA_HC_COUNT);
 	expect(MANAGER, ~0u, -ENOSYS, ELISA_WHY_CALL, ~0u);
-	page.hello.abi = 2;
+	page.hello.abi = ELISA_ABI_VERSION + 1;
 	expect(MANAGER, ELISA_HC_HELLO, -EPROTO, ELISA_WHY_ABI, ELISA_ABI_VERSION);
 	page.hello.abi = ELISA_ABI_VERSION;
 	expect(MANAGER, ELISA_HC_HELLO, 0, ELISA_OK, 0);

@@ -54,10 +54,10 @@ static inline unsigned long __gfn_to_hva_memslot(const struct kvm_memory_slot *s
 
 /* ---- in the place of host/kvm/compat.h, which is about ftrace and kernel versions */
 #define ELISA_HOST_COMPAT_H
-#define EH_MEMORY_FAILURE_EVENT	   "memory_failure_event"
-#define EH_MEM_GUEST_MEMFD	   4u
-#define eh_is_confidential(kvm)	   ((kvm)->confidential)
-#define eh_has_own_counters(kvm)   ((kvm)->own_counters)
+#define EH_MEMORY_FAILURE_EVENT	 "memory_failure_event"
+#define EH_MEM_GUEST_MEMFD	 4u
+#define eh_is_confidential(kvm)	 ((kvm)->confidential)
+#define eh_has_own_counters(kvm) ((kvm)->own_counters)
 #define eh_pin_page(vma, address, page) \
 	((void)(vma), pin_user_pages(address, 1, FOLL_WRITE | FOLL_LONGTERM, page))
 
