@@ -48,8 +48,8 @@ elisactl_commands()
 	_pid=$(guest_pid survivor)
 	shows "^[0-9]* *$_pid  *1  *0  *1 " elisactl vms
 	shows "\"pid\":$_pid" elisactl --json vms
-	shows "^module  *[0-9][^ ]*  *1  *1 *$" elisactl version
-	shows "process $_pid)  *-  *1  *1 *$" elisactl version
+	shows "^module  *[0-9][^ ]*  *1  *2 *$" elisactl version
+	shows "process $_pid)  *-  *2  *2 *$" elisactl version
 	shows '"side":"module"' elisactl --json version
 	shows "$_pid  *attach  .* e2e\.\*" elisactl grants
 	shows '"rights":\[' elisactl --json grants

@@ -21,7 +21,7 @@ if modload elisa-guest abi=4711 2>/dev/null; then
 	say "FAILED: it loads with a host of another ABI"
 	exit 1
 fi
-dmesg | grep "elisa-guest: the host speaks ABI version 4711, this driver 1: use the same release"
+dmesg | grep "elisa-guest: the host speaks ABI version 4711, this driver 2: use the same release"
 loads
 export_test
 attach_test
