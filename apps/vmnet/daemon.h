@@ -80,7 +80,7 @@ struct port {
 	 * without: this attachment's. */
 	struct account account;
 	bool waits;	   /* its VM is kept out: it may attach, and is not served */
-	bool closed;	   /* by an operator: whoever has it is not served */
+	bool closed;	   /* by an operator: an attachment that has it is not served */
 	bool dismissed;	   /* the attachment is not served any more, whatever it does */
 	bool evict;	   /* the attachment has to go; tried until the host did it */
 	bool broken;	   /* the switch's code failed at it: it is left alone */

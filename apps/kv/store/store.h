@@ -32,7 +32,7 @@
 
 typedef uint32_t kv_ref; /* of a cell; 0: none */
 
-/* Never an item's bytes, so that whoever comes by an old reference reads no guest's bytes here. */
+/* Never an item's bytes, so that a call which has an old reference reads no guest's bytes here. */
 struct kv_cell {
 	uint64_t version; /* of a first cell of an item: its CAS number, doubled; else odd */
 	uint64_t link;	  /* the next cell, KV_RECENT */
