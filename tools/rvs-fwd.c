@@ -29,6 +29,7 @@
 #include "ready.h"
 #include "rvs-fwd-port.h"
 #include "see.h"
+#include "service.h"
 #include "signals.h"
 #include "utf8.h"
 #include "vlans.h"
@@ -544,15 +545,6 @@ static int make_switch(uint32_t max_age)
 	return rvs_init(rvs, size, &config);
 }
 
-static void say_ready(void)
-{
-	const int error = ready_tell(options.ready_fd);
-
-	if (error)
-		output_print(STDERR_FILENO, "rvs-fwd: cannot say that it is ready: %s\n",
-			     strerrordesc_np(-error));
-}
-
 static void catch_signals(void)
 {
 	struct sigaction bus = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
@@ -641,7 +633,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	catch_signals();
-	say_ready();
+	service_ready("rvs-fwd", options.ready_fd);
 	run();
 	free(rvs);
 	return output_end(0);

@@ -297,3 +297,14 @@ int options_read(const struct program *program, unsigned mode, void *to, int arg
 	}
 	return optind;
 }
+
+bool options_only(const struct program *program, void *to, int argc, char **argv, int *status)
+{
+	const int first = options_read(program, 0, to, argc, argv, status);
+
+	if (first == OPTIONS_DONE)
+		return false;
+	if (first < argc)
+		*status = options_wrong(program, "'%s' is too much", argv[first]);
+	return first >= argc;
+}

@@ -89,6 +89,9 @@ enum {
 int options_read(const struct program *program, unsigned mode, void *to, int argc, char **argv,
 		 int *status);
 
+/* The same for a program without operands. False: it ends with *status. */
+bool options_only(const struct program *program, void *to, int argc, char **argv, int *status);
+
 /*
  * The value of what is no option but has the same form, as a setting in an operand: reads text into
  * the struct at to. 0, or the exit status after a message, which says as what it was called.

@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include "output.h"
 #include "ready.h"
+#include "service.h"
 #include "signals.h"
 #include "tap.h"
 #include "vnic_options.h"
@@ -298,16 +299,6 @@ static int set_up(struct daemon *d)
 	return open_vnic(d);
 }
 
-/* The interface is there, and addresses can be given to it. */
-static void say_ready(int fd)
-{
-	const int error = ready_tell(fd);
-
-	if (error)
-		output_print(STDERR_FILENO, "rvif-tap: cannot say that it is ready: %s\n",
-			     strerrordesc_np(-error));
-}
-
 static void tear_down(struct daemon *d)
 {
 	if (d->queues) {
@@ -338,7 +329,7 @@ int main(int argc, char **argv)
 	}
 	error = set_up(&d);
 	if (!error) {
-		say_ready(d.options.ready_fd);
+		service_ready("rvif-tap", d.options.ready_fd);
 		error = run(&d, signals);
 	}
 	tear_down(&d);

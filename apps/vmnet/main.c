@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +19,7 @@
 #include "options.h"
 #include "output.h"
 #include "ready.h"
-#include "signals.h"
+#include "service.h"
 
 #define BUCKETS	   4096
 #define MORE_VLANS 16	/* than the first configuration has, if it has any */
@@ -38,16 +37,6 @@ struct options {
 	bool only_check;
 	int ready_fd;
 };
-
-static volatile sig_atomic_t stop, reload;
-
-static void on_signal(int number)
-{
-	if (number == SIGHUP)
-		reload = 1;
-	else
-		stop = 1;
-}
 
 static int failed(struct daemon *d, const char *what)
 {
@@ -176,7 +165,7 @@ static void read_again(struct daemon *d, const char *file)
 	struct tickets tickets;
 	struct config config;
 
-	reload = 0;
+	service_reload = 0;
 	if (config_read(file, &config) || !reload_is_possible(d, &config, file))
 		return;
 	reload_arrange(&d->config, &config);
@@ -229,7 +218,7 @@ static int run(struct daemon *d, const struct options *options)
 	double busy_until = 0, aged = monotonic(), refilled = aged, now = aged;
 	long removed;
 
-	while (!stop && !d->over) {
+	while (!service_stop && !d->over) {
 		const int sleep_ms =
 			refill(d, now - refilled, now < busy_until ? BUSY_MS : idle_ms);
 		bool changed;
@@ -239,7 +228,7 @@ static int run(struct daemon *d, const struct options *options)
 		now = d->now = monotonic();
 		if (library_events(d) || changed)
 			busy_until = now + BUSY_LONG;
-		if (reload) {
+		if (service_reload) {
 			read_again(d, options->config);
 			busy_until = now + BUSY_LONG;
 		}
@@ -297,15 +286,6 @@ static const struct program program = {
 	.option_count = sizeof(known) / sizeof(*known),
 };
 
-static void say_ready(int fd)
-{
-	const int error = ready_tell(fd);
-
-	if (error)
-		output_print(STDERR_FILENO, "elisa-vmnet: cannot say that it is ready: %s\n",
-			     strerrordesc_np(-error));
-}
-
 /* Without the option there is no socket. */
 static int make_control(struct daemon *d, const struct options *options)
 {
@@ -326,7 +306,6 @@ static int make_control(struct daemon *d, const struct options *options)
 /* Until a signal comes. The exit status. */
 static int manage(const struct options *options)
 {
-	const struct sigaction action = {.sa_handler = on_signal};
 	static struct daemon d = {.bell = -1, .control.fd = -1};
 	int error;
 
@@ -334,15 +313,14 @@ static int manage(const struct options *options)
 		return output_end(-1);
 	if (options->only_check)
 		return output_end(0);
-	signals_catch(on_signal);
-	sigaction(SIGHUP, &action, NULL);
+	service_begin();
 	error = make_control(&d, options);
 	if (!error)
 		error = set_up(&d, options->code);
 	if (!error) {
 		output_print(STDOUT_FILENO, "export %s: %u ports\n", d.config.export_name,
 			     config_ports(&d.config));
-		say_ready(options->ready_fd);
+		service_ready(program.name, options->ready_fd);
 		error = run(&d, options);
 	}
 	tear_down(&d);
@@ -353,15 +331,12 @@ static int manage(const struct options *options)
 int main(int argc, char **argv)
 {
 	struct options options = {.code = SWITCH_FILE};
-	int first, status;
+	int status;
 
 	if (output_open(program.name))
 		return 1;
-	first = options_read(&program, 0, &options, argc, argv, &status);
-	if (first == OPTIONS_DONE)
+	if (!options_only(&program, &options, argc, argv, &status))
 		return status;
-	if (first < argc)
-		return options_wrong(&program, "'%s' is too much", argv[first]);
 	if (options.show)
 		return output_end(report_show(options.show));
 	if (!options.config)

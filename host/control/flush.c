@@ -68,8 +68,8 @@ void eh_kick_end(struct eh_kick *kick)
 
 /*
  * Marks every vCPU that has a context of @export, and has it pass its entry hook, which acts on the
- * mark. The caller has no spinlock, and none is held here for longer than one attachment takes, for
- * other tenants wait for it.
+ * mark. @mark runs under vcpu->lock. The caller has no spinlock, and none is held here for longer
+ * than one attachment takes, for other tenants wait for it.
  */
 void eh_mark_vcpus(struct eh_export *export, void (*mark)(struct eh_vcpu *vcpu, unsigned int slot))
 {

@@ -58,7 +58,7 @@ int elisa_extra_publish(struct elisa_extra_image *image, const char *function);
 
 /*
  * Forget the manager's view. The export keeps its pages until they are unmapped or it is destroyed.
- * NULL is allowed.
+ * NULL is allowed. Before or after elisa_export_destroy() of its export, not at the same time.
  */
 void elisa_extra_unload(struct elisa_extra_image *image);
 

@@ -1,30 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2154 # config.sh sets them
 # The configuration of elisa-kv: what it takes, and what it says of mistakes. test_config.sh ELISA-KV
-kv=$1
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-failures=0
-
-fail()
-{
-	echo "FAILED: $*"
-	failures=$((failures + 1))
-}
-
-good()
-{
-	printf '%s\n' "$1" >"$folder/config"
-	"$kv" --config "$folder/config" --check || fail "refused: $1"
-}
-
-# bad TEXT-OF-THE-MESSAGE CONFIGURATION
-bad()
-{
-	printf '%s\n' "$2" >"$folder/config"
-	"$kv" --config "$folder/config" --check 2>"$folder/error" && fail "accepted: $2"
-	grep -qF -- "$1" "$folder/error" || fail "$2: no '$1' in: $(cat "$folder/error")"
-}
+daemon=$1
+. "$(dirname "$0")/../config.sh"
 
 # place REST: a configuration with one place more than this
 spaces='"spaces": [{"name": "main"}, {"name": "b", "mib": 1, "cell": 128}]'
@@ -76,22 +55,22 @@ bad 'places "a" and "b" have the same ticket_file /x' \
 	"$(place "{\"name\": \"a\", \"ticket_file\": \"/x\", $all}, {\"name\": \"b\", \"ticket_file\": \"/x\", $all}")"
 bad 'more than 128 places' "$(place '{"name": "x", "open": true, "count": 128, "spaces": {"b": {"rights": ["read"]}}}')"
 bad 'line 1, column 3: ' '{ x'
-"$kv" --config "$folder/none" --check 2>"$folder/error" && fail "no file"
+"$daemon" --config "$folder/none" --check 2>"$folder/error" && fail "no file"
 grep -q "$folder/none: No such file" "$folder/error" || fail "no file: $(cat "$folder/error")"
 
 for report in '{}' '[]' '{"spaces": 7}' '{"spaces": [], "places": [7]}' '{"spaces": [{}], "places": []}' '{"spaces": '; do
 	echo "$report" >"$folder/report"
-	"$kv" --show "$folder/report" >"$folder/out" 2>"$folder/error"
+	"$daemon" --show "$folder/report" >"$folder/out" 2>"$folder/error"
 	[ $? = 1 ] && grep -q "$folder/report" "$folder/error" || fail "--show $report: $(cat "$folder/error")"
 done
 echo '{"spaces": [{"name": "main", "curr_items": 3}], "places": [{"name": "a", "attachment": 1, "cmd_get": 9}]}' >"$folder/report"
-"$kv" --show "$folder/report" >"$folder/out" || fail "--show"
+"$daemon" --show "$folder/report" >"$folder/out" || fail "--show"
 grep -q '^main .* 3 ' "$folder/out" && grep -q '^a .*up .* 9 ' "$folder/out" || fail "--show: $(cat "$folder/out")"
 
 # without /dev/elisa it says so, and what to do
 good "{$spaces, \"places\": [$any]}"
 [ -e /dev/elisa ] || {
-	"$kv" --config "$folder/config" 2>"$folder/error" && fail "runs without /dev/elisa"
+	"$daemon" --config "$folder/config" 2>"$folder/error" && fail "runs without /dev/elisa"
 	grep -q "/dev/elisa: .*modprobe elisa" "$folder/error" || fail "no device: $(cat "$folder/error")"
 }
 [ $failures = 0 ]

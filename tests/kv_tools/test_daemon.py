@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from program import running
 
 DAEMON = sys.argv[1]
 FOLDER = tempfile.TemporaryDirectory()
@@ -29,25 +30,8 @@ def configure(**changes):
         json.dump({key: value for key, value in config.items() if value is not None}, file)
 
 
-@contextlib.contextmanager
 def daemon(*arguments, status=0):
-    read, write = os.pipe()
-    os.set_inheritable(write, True)
-    process = subprocess.Popen([DAEMON, "--config", path("config"), "--ready-fd", str(write), *arguments], close_fds=False,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    os.close(write)
-    try:
-        with os.fdopen(read) as ready:
-            process.is_ready = ready.readline() == "READY=1\n"
-        yield process
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        process.out, process.err = process.communicate(timeout=30)
-        assert process.returncode == status, (process.returncode, process.err)
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.communicate()
+    return running([DAEMON, "--config", path("config"), *arguments], status)
 
 
 def wait_until(what, look):

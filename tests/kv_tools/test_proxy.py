@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from program import running
 
 PROXY = sys.argv[1]
 FOLDER = tempfile.TemporaryDirectory()
@@ -23,28 +24,8 @@ def free_port():
         return probe.getsockname()[1]
 
 
-@contextlib.contextmanager
 def proxy(*arguments, status=0, limit=None):
-    """Runs one until the block ends; it must end with this status after SIGTERM."""
-    read, write = os.pipe()
-    os.set_inheritable(write, True)
-    command = [PROXY, "--socket", PATH, "--ready-fd", str(write), *arguments]
-    if limit:
-        command = ["sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh", *command]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, close_fds=False)
-    os.close(write)
-    try:
-        with os.fdopen(read) as ready:
-            process.is_ready = ready.readline() == "READY=1\n"
-        yield process
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        process.out, process.err = process.communicate(timeout=20)
-        assert process.returncode == status, (process.returncode, process.err)
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.communicate()
+    return running([PROXY, "--socket", PATH, *arguments], status, limit)
 
 
 def client(address=None):

@@ -10,15 +10,31 @@
 
 failed=0 passed=0 again=/tmp/failed
 : >$again
+
+# End the tee of a test that is over: a process that the test has left behind may hold its pipe.
+end_tee()
+{
+	_tries=0
+	while kill -0 "$1" 2>/dev/null && [ $_tries -lt 20 ]; do
+		usleep 50000
+		_tries=$((_tries + 1))
+	done
+	kill "$1" 2>/dev/null
+	wait "$1"
+}
+
 for test in $(echo "${ELISA_TESTS:-$(ls /tests)}" | tr , ' '); do
 	tsc "$test"
 	# the first test, or the one before failed without it
 	[ -e /dev/elisa ] || modload elisa allow_leaky_cpu=1 max_limit_us=60000000 max_suspend_us=60000000 || exit 1
-	{
-		timeout "${ELISA_TEST_TIMEOUT:-60}" "/tests/$test" 2>&1
-		echo $? >/tmp/status
-	} | tee /tmp/said
-	if [ "$(cat /tmp/status)" = 0 ]; then
+	mkfifo "/tmp/says.$test"
+	tee /tmp/said <"/tmp/says.$test" &
+	tee=$!
+	timeout "${ELISA_TEST_TIMEOUT:-60}" "/tests/$test" >"/tmp/says.$test" 2>&1
+	status=$?
+	end_tee $tee
+	rm "/tmp/says.$test"
+	if [ $status = 0 ]; then
 		passed=$((passed + 1))
 		say "ok $test"
 	else

@@ -1,31 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2154 # config.sh sets them
 # The configuration of elisa-vmnet: what it takes, and what it says of
 # mistakes. test_config.sh ELISA-VMNET
-vmnet=$1
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-failures=0
-
-fail()
-{
-	echo "FAILED: $*"
-	failures=$((failures + 1))
-}
-
-good()
-{
-	printf '%s\n' "$1" >"$folder/config"
-	"$vmnet" --config "$folder/config" --check || fail "refused: $1"
-}
-
-# bad TEXT-OF-THE-MESSAGE CONFIGURATION
-bad()
-{
-	printf '%s\n' "$2" >"$folder/config"
-	"$vmnet" --config "$folder/config" --check 2>"$folder/error" && fail "accepted: $2"
-	grep -qF -- "$1" "$folder/error" || fail "$2: no '$1' in: $(cat "$folder/error")"
-}
+daemon=$1
+. "$(dirname "$0")/../config.sh"
 
 good '{"ports": [{"open": true}]}'
 good '{"export": "net.1", "queues": 128, "port_mib": 256, "open_ports_per_vm": 2, "max_age": 1, "limit_us": 100, "ports": [
@@ -37,7 +16,7 @@ good '{"max_ports": 127, "ports": [{"open": true}]}'
 good_but()
 {
 	printf '%s\n' "$2" >"$folder/config"
-	"$vmnet" --config "$folder/config" --check 2>"$folder/error" || fail "refused: $2"
+	"$daemon" --config "$folder/config" --check 2>"$folder/error" || fail "refused: $2"
 	[ "$(wc -l <"$folder/error")" = 1 ] && grep -qF -- "$1" "$folder/error" || fail "$2: no '$1' in: $(cat "$folder/error")"
 }
 
@@ -48,7 +27,7 @@ good_but 'port "c" reaches no other one' \
 good_but 'port "b" reaches no other one' "{\"ports\": [{\"name\": \"a\", $open, \"isolated\": true, \"vlan\": 2},
   {\"name\": \"b\", $open, \"isolated\": true}, {\"name\": \"c\", $open, \"vlan\": 2}]}"
 printf '%s' "{\"ports\": [{\"name\": \"a\", $open, \"vlan\": 5}, {\"name\": \"b\", $open, \"trunk\": \"5\"}]}" >"$folder/config"
-[ -z "$("$vmnet" --config "$folder/config" --check 2>&1)" ] || fail "a trunk reaches its ports"
+[ -z "$("$daemon" --config "$folder/config" --check 2>&1)" ] || fail "a trunk reaches its ports"
 
 bad 'there are no "ports"' '{}'
 bad 'holds no object' '[]'
@@ -71,11 +50,11 @@ bad 'two ports are called "a"' '{"ports": [{"open": true, "name": "a"}, {"open":
 bad '"name": "" is no text' '{"ports": [{"name": ""}]}'
 bad 'a port is no object: 7' '{"ports": [7]}'
 bad "$folder/config" '{"ports": '
-"$vmnet" --config "$folder/none" --check 2>"$folder/error" && fail "a file that is not there"
+"$daemon" --config "$folder/none" --check 2>"$folder/error" && fail "a file that is not there"
 grep -q "$folder/none" "$folder/error" || fail "the file's name: $(cat "$folder/error")"
-"$vmnet" >"$folder/out" 2>&1
+"$daemon" >"$folder/out" 2>&1
 [ $? = 2 ] || fail "no configuration: not 2"
-"$vmnet" --help | grep -q SIGHUP || fail "--help"
+"$daemon" --help | grep -q SIGHUP || fail "--help"
 
 # what JSON is not, with line and column
 bad 'line 1, column 17: something behind the end' '{"ports": [{}]} x'
@@ -110,12 +89,12 @@ done
 bad 'too many levels' "$(printf '[%.0s' $(seq 100))"
 good "$(printf '\t{"ports"\r\n:[{"open":true,"name":"\303\274\\"\\\\\\/"}] } \n\n')"
 head -c 1100000 /dev/zero | tr '\0' ' ' >"$folder/config"
-"$vmnet" --config "$folder/config" --check 2>"$folder/error" && fail "more than 1 MiB"
+"$daemon" --config "$folder/config" --check 2>"$folder/error" && fail "more than 1 MiB"
 grep -q 'longer than 1 MiB' "$folder/error" || fail "$(cat "$folder/error")"
 printf '{"ports": [{}]}\0 {' >"$folder/config"
-"$vmnet" --config "$folder/config" --check 2>"$folder/error" && fail "accepted: a NUL behind the end"
+"$daemon" --config "$folder/config" --check 2>"$folder/error" && fail "accepted: a NUL behind the end"
 grep -q 'something behind the end' "$folder/error" || fail "$(cat "$folder/error")"
-"$vmnet" --config "$folder" --check 2>"$folder/error" && fail "accepted: a folder"
+"$daemon" --config "$folder" --check 2>"$folder/error" && fail "accepted: a folder"
 grep -q 'Is a directory' "$folder/error" || fail "$(cat "$folder/error")"
 
 # two ports that cannot both be
@@ -169,20 +148,20 @@ good '{"ports": [{"ticket_file": "/x", "mac": "02:00:00:00:00:01"}]}'
 for report in '{}' '[]' 'null' '7' '{"ports": 7}' '{"ports": [7]}' '{"ports": [{}]}' '{"ports": [{"name": "a"}]}' \
 	'{"ports": [{"name": 7, "drops": {}}]}' '{"ports": [{"name": "a", "drops": []}]}' '{"ports": '; do
 	echo "$report" >"$folder/report"
-	"$vmnet" --show "$folder/report" >"$folder/out" 2>"$folder/error"
+	"$daemon" --show "$folder/report" >"$folder/out" 2>"$folder/error"
 	[ $? = 1 ] && grep -q "$folder/report" "$folder/error" || fail "--show $report: $(cat "$folder/error")"
 done
 grep -q 'line 2, column 1: the end comes too early' "$folder/error" || fail "--show: where the JSON ends: $(cat "$folder/error")"
 echo '{"ports": [{"name": "a", "link": true, "sent": 3, "drops": {"full": 2}}]}' >"$folder/report"
-"$vmnet" --show "$folder/report" | grep -q '^a .*up .*3.* full=2$' || fail "--show"
+"$daemon" --show "$folder/report" | grep -q '^a .*up .*3.* full=2$' || fail "--show"
 
 echo '{"ports": [], "table": [{"mac": "02:00:00:00:00:01", "vlan": 7, "port": "a", "age": 3}, 7, {}]}' >"$folder/report"
-"$vmnet" --show "$folder/report" | grep -q '^02:00:00:00:00:01 *7 a *3 s ago$' || fail "--show with a table"
+"$daemon" --show "$folder/report" | grep -q '^02:00:00:00:00:01 *7 a *3 s ago$' || fail "--show with a table"
 
 # without /dev/elisa it says so, and what to do
 good '{"ports": [{"open": true}]}'
 [ -e /dev/elisa ] || {
-	"$vmnet" --config "$folder/config" 2>"$folder/error" && fail "runs without /dev/elisa"
+	"$daemon" --config "$folder/config" 2>"$folder/error" && fail "runs without /dev/elisa"
 	grep -q "/dev/elisa: .*modprobe elisa" "$folder/error" || fail "no device: $(cat "$folder/error")"
 }
 [ $failures = 0 ]

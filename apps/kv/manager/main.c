@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -17,8 +16,8 @@
 #include "options.h"
 #include "output.h"
 #include "ready.h"
+#include "service.h"
 #include "settings.h"
-#include "signals.h"
 
 #define CODE_OFFSET   0ull /* in the object area */
 #define PLACES_OFFSET (1ull << 29)
@@ -26,16 +25,6 @@
 #define TICK_MS	      1000
 #define OWED_MS	      10   /* to the next try at a store that is busy */
 #define SWEEP_BUCKETS 4096 /* of each space in a second */
-
-static volatile sig_atomic_t stop, reload;
-
-static void on_signal(int number)
-{
-	if (number == SIGHUP)
-		reload = 1;
-	else
-		stop = 1;
-}
 
 static int failed(struct daemon *d, const char *what)
 {
@@ -163,7 +152,7 @@ static void read_again(struct daemon *d, const char *file)
 {
 	static struct config config;
 
-	reload = 0;
+	service_reload = 0;
 	if (config_read(file, &config) || !reload_is_possible(&d->config, &config, file))
 		return;
 	/* a snapshot that is under way has the file's name */
@@ -196,11 +185,11 @@ static int run(struct daemon *d, const char *config, const char *report, const c
 {
 	double ticked = d->now, kept = d->now;
 
-	while (!stop && !d->over) {
+	while (!service_stop && !d->over) {
 		wait_for_work(d);
 		kv_store_time(d->store, (uint64_t)(d->now - d->started));
 		library_events(d);
-		if (reload)
+		if (service_reload)
 			read_again(d, config);
 		if (d->snapshot.to) {
 			snapshot_step(d);
@@ -252,21 +241,8 @@ static const struct program program = {
 	.option_count = sizeof(known) / sizeof(*known),
 };
 
-static void say_ready(const struct daemon *d, int fd)
-{
-	int error;
-
-	output_print(STDOUT_FILENO, "export %s: %u spaces, %u places\n", d->config.export_name,
-		     d->config.space_count, d->config.place_count);
-	error = ready_tell(fd);
-	if (error)
-		output_print(STDERR_FILENO, "elisa-kv: cannot say that it is ready: %s\n",
-			     strerrordesc_np(-error));
-}
-
 static int manage(const struct options *options)
 {
-	const struct sigaction action = {.sa_handler = on_signal};
 	static struct daemon d;
 	int error;
 
@@ -274,14 +250,15 @@ static int manage(const struct options *options)
 		return output_end(-1);
 	if (options->only_check)
 		return output_end(0);
-	signals_catch(on_signal);
-	sigaction(SIGHUP, &action, NULL);
+	service_begin();
 	error = set_up(&d, options->code);
 	if (error) {
 		tear_down(&d, false);
 		return output_end(error);
 	}
-	say_ready(&d, options->ready_fd);
+	output_print(STDOUT_FILENO, "export %s: %u spaces, %u places\n", d.config.export_name,
+		     d.config.space_count, d.config.place_count);
+	service_ready(program.name, options->ready_fd);
 	error = run(&d, options->config, options->report, options->metrics);
 	if (tear_down(&d, true))
 		error = -1;
@@ -291,15 +268,12 @@ static int manage(const struct options *options)
 int main(int argc, char **argv)
 {
 	struct options options = {.code = CODE_FILE};
-	int first, status;
+	int status;
 
 	if (output_open(program.name))
 		return 1;
-	first = options_read(&program, 0, &options, argc, argv, &status);
-	if (first == OPTIONS_DONE)
+	if (!options_only(&program, &options, argc, argv, &status))
 		return status;
-	if (first < argc)
-		return options_wrong(&program, "'%s' is too much", argv[first]);
 	if (options.show)
 		return output_end(report_show(options.show));
 	if (!options.config)

@@ -16,6 +16,7 @@
 #include "output.h"
 #include "ready.h"
 #include "server.h"
+#include "service.h"
 #include "signals.h"
 
 #define OTHER_FILES 32 /* beside clients' */
@@ -124,14 +125,9 @@ static int add_listeners(struct server *server, const struct options *options)
 
 static void say_ready(const struct options *options)
 {
-	int error;
-
 	output_print(STDOUT_FILENO, "serving store %s, name space %u\n",
 		     options->store.store ? options->store.store : "kv", options->store.space);
-	error = ready_tell(options->ready_fd);
-	if (error)
-		output_print(STDERR_FILENO, "elisa-kv-proxy: cannot say that it is ready: %s\n",
-			     strerrordesc_np(-error));
+	service_ready(program.name, options->ready_fd);
 }
 
 static int open_store(const struct options *options, struct elisa_kv **kv)
@@ -175,15 +171,12 @@ static int serve(const struct options *options)
 int main(int argc, char **argv)
 {
 	struct options options = {.mode = 0600, .connections = 1024};
-	int first, status;
+	int status;
 
 	if (output_open(program.name))
 		return 1;
-	first = options_read(&program, 0, &options, argc, argv, &status);
-	if (first == OPTIONS_DONE)
+	if (!options_only(&program, &options, argc, argv, &status))
 		return status;
-	if (first < argc)
-		return options_wrong(&program, "'%s' is too much", argv[first]);
 	if (!options.socket && !options.port)
 		return options_wrong(&program, "neither --socket nor --port is given");
 	return serve(&options);
