@@ -224,7 +224,7 @@ static long ioctl_stats(void __user *arg)
 	struct elisa_host_stats stats = {.abi = ELISA_ABI_VERSION,
 					 .abi_oldest = ELISA_ABI_OLDEST,
 					 .count = ELISA_COUNT_COUNT};
-	int i;
+	int i, cpu;
 
 	BUILD_BUG_ON(ELISA_COUNT_COUNT > ARRAY_SIZE(stats.counter));
 	if (eh_cpu_leaks())
@@ -234,7 +234,8 @@ static long ioctl_stats(void __user *arg)
 	if (eh_hooks_armed())
 		stats.flags |= ELISA_HOST_ARMED;
 	for (i = 0; i < ELISA_COUNT_COUNT; i++)
-		stats.counter[i] = atomic64_read(&eh_counters[i]);
+		for_each_possible_cpu(cpu)
+			stats.counter[i] += READ_ONCE(per_cpu(eh_counts, cpu).of[i]);
 	return copy_to_user(arg, &stats, sizeof(stats)) ? -EFAULT : 0;
 }
 

@@ -248,6 +248,7 @@ static u64 price(u32 call, int r, u64 all)
 	case ELISA_HC_EXPORT_CREATE:
 	case ELISA_HC_EXPORT_MAP:
 	case ELISA_HC_EXPORT_PLACES:
+	case ELISA_HC_EXPORT_TICKET:
 		return all / 10;
 	}
 	return all / 50;

@@ -6,6 +6,8 @@
 #ifndef ELISA_HOST_BASE_H
 #define ELISA_HOST_BASE_H
 
+#include <linux/percpu.h>
+
 #include "base/objects.h"
 
 /* ---- registry.c */
@@ -13,11 +15,15 @@ extern spinlock_t eh_registry;
 extern struct list_head eh_vms, eh_exports, eh_grants; /* eh_registry */
 
 extern struct workqueue_struct *eh_works; /* a work belongs to one tenant, and may sleep */
-extern atomic64_t eh_counters[ELISA_COUNT_COUNT];
+/* By CPU: a VM that makes its CPU count without end takes no cache line from others. */
+struct eh_counts {
+	u64 of[ELISA_COUNT_COUNT];
+};
+DECLARE_PER_CPU(struct eh_counts, eh_counts);
 
 static inline void eh_count(enum elisa_counter counter)
 {
-	atomic64_inc(&eh_counters[counter]);
+	this_cpu_inc(eh_counts.of[counter]);
 }
 
 /* Refuses a request: what was wrong, and with which value. Returns @error. */
@@ -28,7 +34,7 @@ static inline int eh_refuse(struct eh_refusal *refusal, int error, u32 why, u64 
 }
 
 extern u8 eh_vcpu_filter[EH_FILTER_SIZE];
-extern DECLARE_HASHTABLE(eh_vcpus, 12); /* RCU; written under eh_registry */
+extern DECLARE_HASHTABLE(eh_vcpus, 16); /* RCU; written under eh_registry */
 
 /* The vCPU's state or NULL. The caller is the vCPU's thread, and cannot be preempted. */
 static __always_inline struct eh_vcpu *eh_vcpu_lookup(struct kvm_vcpu *kvm_vcpu)

@@ -55,6 +55,8 @@
 #define EH_EVENT_RING		  256
 #define EH_UNTOLD_MAX		  16
 #define EH_EXPORTS_PER_VMM	  256
+#define EH_TICKETS_PER_VMM	  4096 /* of places of its exports */
+#define EH_VCPUS_PER_VMM	  4096
 #define EH_VMS_PER_VMM		  128
 #define EH_VCPUS_PER_VM		  512
 #define EH_ATTACHMENTS_PER_EXPORT 1024
@@ -113,10 +115,11 @@ struct eh_vmm {
 	struct hlist_node hash; /* eh_registry, as all down to `gone` */
 	struct list_head grants, vms;
 	u32 refs;
-	u32 vm_count, export_count;   /* export_count: of all its VMs */
-	struct eh_bucket calls;	      /* what its VMs' hypercalls cost */
-	struct list_head unused;      /* eh_run: to be unpinned */
-	bool gone;		      /* no thread uses mm any more */
+	u32 vm_count;
+	u32 export_count, ticket_count, vcpu_count; /* of all its VMs */
+	struct eh_bucket calls;			    /* what its VMs' hypercalls cost */
+	struct list_head unused;		    /* eh_run: to be unpinned */
+	bool gone;				    /* no thread uses mm any more */
 	struct work_struct ending;    /* const, as the next two: ends what its VMs have */
 	struct work_struct unpinning; /* of what is in `unused` */
 	struct work_struct failure;   /* looks for memory that failed in its VMs' exports */
@@ -194,10 +197,11 @@ struct eh_place {
 /* Owners: the registry, until one thread ends the export, and requests that use it. */
 struct eh_export {
 	struct kref ref;
-	struct list_head node;	/* in vm->exports; eh_registry, as the next two */
+	struct list_head node;	/* in vm->exports; eh_registry, as the next three */
 	struct list_head all;	/* in eh_exports */
 	struct hlist_node hash; /* by name or ticket */
-	struct eh_vm *vm;	/* const, as all down to `owner`; a reference */
+	struct hlist_node number_hash;
+	struct eh_vm *vm; /* const, as all down to `owner`; a reference */
 	struct eh_events *events;
 	u64 sequence; /* the lists are in this order */
 	u32 id, flags, limit_us, suspend_us;
@@ -336,6 +340,12 @@ enum eh_vmfunc {
 	EH_VMFUNC_OPEN,	  /* it is on in the VMCS: the list page is in use */
 };
 
+enum eh_watching {
+	EH_WATCH_OFF,
+	EH_WATCH_HERE,	    /* the timer will look */
+	EH_WATCH_ELSEWHERE, /* likewise, but it has to come to the vCPU's CPU yet */
+};
+
 enum eh_known {
 	EH_UNKNOWN, /* what the predicate reads may be another state than at the last entry */
 	EH_QUIET,   /* KVM has written nothing of it since, but for what each entry compares */
@@ -362,12 +372,13 @@ struct eh_vcpu {
 	 * stale: the list page, which the host writes only while the vCPU is not inside, has to be
 	 * written anew.
 	 *
-	 * watching: the timer will look.
+	 * watching: enum eh_watching.
 	 */
 	union {
 		struct {
 			u8 known, phase;
-			bool stale, watching;
+			bool stale;
+			u8 watching;
 		};
 		u32 at_entry;
 	};
@@ -398,6 +409,7 @@ struct eh_vcpu {
 	struct eh_context *slots[ELISA_SLOTS];
 	struct eh_stash stash;
 	bool counted; /* vm->lock: holds a share of the armed hooks */
+	u32 dead;     /* vm->lock: contexts that are */
 };
 
 #endif

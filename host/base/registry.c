@@ -9,8 +9,8 @@ DEFINE_SPINLOCK(eh_registry);
 LIST_HEAD(eh_vms);
 LIST_HEAD(eh_exports);
 LIST_HEAD(eh_grants);
-DEFINE_HASHTABLE(eh_vcpus, 12);
+DEFINE_HASHTABLE(eh_vcpus, 16);
 /* For hook_entry.S: how many vCPUs that are set up share a byte. Written under eh_registry. */
 u8 eh_vcpu_filter[EH_FILTER_SIZE];
 struct workqueue_struct *eh_works;
-atomic64_t eh_counters[ELISA_COUNT_COUNT];
+DEFINE_PER_CPU(struct eh_counts, eh_counts);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The directory of exports: by number, by name, by ticket. All of it is under eh_registry, and a
- * look costs the same however many exports and places there are: names and tickets are hashed with
- * a key that no VM knows, so that no VM can choose what shares a chain.
+ * The directory of exports: by number, by name, by ticket. All of it is under eh_registry. What is
+ * looked for is hashed with a key that no VM knows, so that no VM can choose what shares a chain.
+ * Chains stay short, for what one VMM may have is bounded: EH_EXPORTS_PER_VMM, EH_TICKETS_PER_VMM.
  *
  * An export enters once and leaves once. The thread that takes it out is the one that ends it.
  */
@@ -16,11 +16,12 @@
 #include "path/path.h"
 #include "tables/tables.h"
 
-static u64 last_export;		       /* eh_registry, as all below */
-static DEFINE_HASHTABLE(by_name, 8);   /* public exports */
-static DEFINE_HASHTABLE(by_ticket, 8); /* private exports */
-static DEFINE_HASHTABLE(by_place, 8);  /* places that have a ticket */
-static siphash_key_t key;	       /* const after init */
+static u64 last_export; /* eh_registry, as all below */
+static DEFINE_HASHTABLE(by_number, 12);
+static DEFINE_HASHTABLE(by_name, 12);	/* public exports */
+static DEFINE_HASHTABLE(by_ticket, 12); /* private exports */
+static DEFINE_HASHTABLE(by_place, 16);	/* places that have a ticket */
+static siphash_key_t key;		/* const after init */
 
 void eh_directory_init(void)
 {
@@ -35,6 +36,11 @@ static u32 hash_of_name(const char *name)
 static u32 hash_of_ticket(const u8 *ticket)
 {
 	return siphash(ticket, ELISA_TICKET_SIZE, &key);
+}
+
+static u32 hash_of_number(const struct eh_vm *vm, u32 id)
+{
+	return siphash_2u64((unsigned long)vm, id, &key);
 }
 
 bool eh_ticket_is_set(const u8 *ticket)
@@ -101,20 +107,28 @@ struct eh_export *eh_export_find(const char *name, const u8 *ticket, u32 *place)
 	return export;
 }
 
-/* The VM's export of this number, with a reference, or NULL. */
+/* The VM's export of this number. Under eh_registry. */
+static struct eh_export *look_up_number(struct eh_vm *vm, u32 id)
+{
+	struct eh_export *export;
+
+	hash_for_each_possible(by_number, export, number_hash, hash_of_number(vm, id))
+		if (export->vm == vm && export->id == id)
+			return export;
+	return NULL;
+}
+
+/* The same with a reference, or NULL. */
 struct eh_export *eh_export_of(struct eh_vm *vm, u32 id)
 {
-	struct eh_export *export, *found = NULL;
+	struct eh_export *export;
 
 	spin_lock(&eh_registry);
-	list_for_each_entry(export, &vm->exports, node)
-		if (export->id == id) {
-			found = export;
-			kref_get(&export->ref);
-			break;
-		}
+	export = look_up_number(vm, id);
+	if (export)
+		kref_get(&export->ref);
 	spin_unlock(&eh_registry);
-	return found;
+	return export;
 }
 
 /* What comes after @at in the list of @vm's exports, or of all; its head: nothing. */
@@ -158,16 +172,10 @@ struct eh_export *eh_export_next(struct eh_vm *vm, struct eh_export *last)
  */
 static void give_number(struct eh_export *export)
 {
-	struct eh_export *other;
-	bool taken;
-
 	do {
 		export->sequence = ++last_export;
 		export->id = (u32) export->sequence;
-		taken = !export->id;
-		list_for_each_entry(other, &export->vm->exports, node)
-			taken |= other->id == export->id;
-	} while (taken);
+	} while (!export->id || look_up_number(export->vm, export->id));
 }
 
 /* Under eh_registry: may the export enter? */
@@ -195,6 +203,7 @@ int eh_export_enter(struct eh_export *export, struct eh_refusal *refusal)
 	if (!r) {
 		kref_get(&export->ref);
 		give_number(export);
+		hash_add(by_number, &export->number_hash, hash_of_number(export->vm, export->id));
 		export->vm->vmm->export_count++;
 		list_add_tail(&export->node, &export->vm->exports);
 		list_add_tail(&export->all, &eh_exports);
@@ -207,6 +216,15 @@ int eh_export_enter(struct eh_export *export, struct eh_refusal *refusal)
 	return r;
 }
 
+/* The place has no ticket any more. Under eh_registry. */
+static void take_ticket(struct eh_place *place)
+{
+	if (!hash_hashed(&place->hash))
+		return;
+	hash_del(&place->hash);
+	place->export->vm->vmm->ticket_count--;
+}
+
 /* True: the export was in the directory. The caller gets its reference, and ends the export. */
 bool eh_export_leave(struct eh_export *export)
 {
@@ -217,11 +235,12 @@ bool eh_export_leave(struct eh_export *export)
 	was_there = hash_hashed(&export->hash);
 	if (was_there) {
 		hash_del(&export->hash);
+		hash_del(&export->number_hash);
 		list_del(&export->node);
 		list_del(&export->all);
 		export->vm->vmm->export_count--;
 		for (i = 0; i < export->place_count; i++)
-			hash_del(&export->places[i].hash);
+			take_ticket(&export->places[i]);
 	}
 	spin_unlock(&eh_registry);
 	return was_there;
@@ -231,6 +250,7 @@ bool eh_export_leave(struct eh_export *export)
 int eh_place_set_ticket(struct eh_export *export, u32 place, const u8 *ticket,
 			struct eh_refusal *refusal)
 {
+	struct eh_vmm *vmm = export->vm->vmm;
 	struct eh_place *p = &export->places[place];
 	bool set = eh_ticket_is_set(ticket);
 	int r = 0;
@@ -241,11 +261,15 @@ int eh_place_set_ticket(struct eh_export *export, u32 place, const u8 *ticket,
 		r = eh_refuse(refusal, -ENOENT, ELISA_WHY_NO_EXPORT, export->id);
 	} else if (set && look_up_ticket(ticket, &other)) {
 		r = eh_refuse(refusal, -EEXIST, ELISA_WHY_NAME_TAKEN, 0);
+	} else if (set && !hash_hashed(&p->hash) && vmm->ticket_count >= EH_TICKETS_PER_VMM) {
+		r = eh_refuse(refusal, -EDQUOT, ELISA_WHY_QUOTA, EH_TICKETS_PER_VMM);
 	} else {
-		hash_del(&p->hash);
+		take_ticket(p);
 		memcpy(p->ticket, ticket, ELISA_TICKET_SIZE);
-		if (set)
+		if (set) {
 			hash_add(by_place, &p->hash, hash_of_ticket(ticket));
+			vmm->ticket_count++;
+		}
 	}
 	spin_unlock(&eh_registry);
 	return r;

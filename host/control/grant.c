@@ -118,12 +118,17 @@ u64 eh_grants_max_pages(struct eh_vmm *vmm, u32 right)
  */
 static void end_exports(u32 id, struct list_head *ended)
 {
-	struct eh_export *export = NULL;
+	struct eh_export *export = eh_export_next(NULL, NULL), *next;
 
-	while ((export = eh_export_next(NULL, export)))
+	for (; export; export = next) {
+		/* first: an export that has left the list has no next one at hand */
+		kref_get(&export->ref);
+		next = eh_export_next(NULL, export);
 		/* out of the directory's lists, it is in ours */
 		if (export->terms.grant_id == id && eh_export_end(export))
 			list_add_tail(&export->node, ended);
+		eh_export_put(export);
+	}
 }
 
 static bool end_attachments(struct eh_vm *vm, u32 id)

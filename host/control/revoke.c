@@ -124,12 +124,10 @@ void eh_attachment_shut(struct eh_attachment *a, struct eh_kick *kick)
 static void hide_object(struct eh_attachment *a)
 {
 	struct eh_context *c;
-	u32 i;
 
 	spin_lock(&a->vm->lock);
 	list_for_each_entry(c, &a->contexts, node)
-		for (i = 0; i < 512; i++)
-			c->pdpt[EH_IN_SUB][i] = 0;
+		eh_context_hide_object(c);
 	spin_unlock(&a->vm->lock);
 }
 

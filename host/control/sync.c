@@ -64,7 +64,9 @@ static void context_end(struct eh_context *c, struct list_head *gone)
 
 	list_del_init(&c->node);
 	raw_spin_lock_irqsave(&vcpu->lock, flags);
+	vcpu->dead -= c->dead;
 	c->dead = READ_ONCE(vcpu->phase) == EH_INSIDE && vcpu->entries == c->entry;
+	vcpu->dead += c->dead;
 	if (!c->dead)
 		context_unlink(c);
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
@@ -85,15 +87,14 @@ void eh_contexts_end(struct eh_attachment *a, struct list_head *gone)
 /* Ends the vCPU's dead contexts. True: it still is on its way out of one. Under vm->lock. */
 static bool bury(struct eh_vcpu *vcpu, struct list_head *gone)
 {
-	bool left = false;
 	int slot;
 
-	for_each_set_bit(slot, vcpu->used, ELISA_SLOTS) {
+	if (!vcpu->dead)
+		return false;
+	for_each_set_bit(slot, vcpu->used, ELISA_SLOTS)
 		if (vcpu->slots[slot]->dead)
 			context_end(vcpu->slots[slot], gone);
-		left |= !!vcpu->slots[slot] && vcpu->slots[slot]->dead;
-	}
-	return left;
+	return vcpu->dead;
 }
 
 /* The vCPU does not run any more: its contexts go, dead or alive. Under vm->lock. */
@@ -108,6 +109,7 @@ void eh_vcpu_drop_contexts(struct eh_vcpu *vcpu, struct list_head *gone)
 		c = vcpu->slots[slot];
 		list_del_init(&c->node);
 		raw_spin_lock_irqsave(&vcpu->lock, flags);
+		vcpu->dead -= c->dead;
 		context_unlink(c);
 		raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 		eh_context_leaves(c);

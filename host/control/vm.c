@@ -187,13 +187,20 @@ err_vm:
 	return NULL;
 }
 
-/* Into the lists, if the VM is not there already, and its VMM may have one more. */
-static struct eh_vm *vm_enter(struct eh_vm *fresh)
+/*
+ * Into the lists, if the VM is not there already. NULL: its VMM may have no more VMs or vCPUs,
+ * *limit. The vCPU that comes next is counted.
+ */
+static struct eh_vm *vm_enter(struct eh_vm *fresh, u32 *limit)
 {
 	struct eh_vmm *vmm = fresh->vmm;
-	struct eh_vm *vm;
+	struct eh_vm *vm = NULL;
 
 	spin_lock(&eh_registry);
+	*limit = EH_VCPUS_PER_VMM;
+	if (vmm->vcpu_count >= EH_VCPUS_PER_VMM)
+		goto out;
+	*limit = EH_VMS_PER_VMM;
 	vm = find_by_kvm(vmm, fresh->kvm);
 	if (!vm && vmm->vm_count < EH_VMS_PER_VMM) {
 		vm = fresh;
@@ -204,6 +211,9 @@ static struct eh_vm *vm_enter(struct eh_vm *fresh)
 		list_add_tail(&vm->sibling, &vmm->vms);
 		vmm->vm_count++;
 	}
+	if (vm)
+		vmm->vcpu_count++;
+out:
 	spin_unlock(&eh_registry);
 	return vm;
 }
@@ -221,13 +231,13 @@ static void vm_leave(struct eh_vm *vm)
  * The VM of a vCPU that speaks for the first time, or an error. The vCPU's thread is in the
  * hypercall, so the VM stays in the list until the vCPU is in the VM's list.
  */
-static struct eh_vm *vm_of(struct kvm *kvm)
+static struct eh_vm *vm_of(struct kvm *kvm, u32 *limit)
 {
 	struct eh_vm *vm, *fresh = vm_new(kvm);
 
 	if (!fresh)
 		return ERR_PTR(-ENOMEM);
-	vm = vm_enter(fresh);
+	vm = vm_enter(fresh, limit);
 	eh_vm_put(fresh);
 	return vm ?: ERR_PTR(-EDQUOT);
 }
@@ -240,13 +250,15 @@ static bool vcpu_enter(struct eh_vcpu *vcpu)
 
 	spin_lock(&vm->lock);
 	may = vm->vcpu_count < EH_VCPUS_PER_VM;
+	spin_lock(&eh_registry);
 	if (may) {
 		vm->vcpu_count++;
 		list_add_tail(&vcpu->node, &vm->vcpus);
-		spin_lock(&eh_registry);
 		hash_add_rcu(eh_vcpus, &vcpu->hash, (unsigned long)vcpu->kvm_vcpu);
-		spin_unlock(&eh_registry);
+	} else {
+		vm->vmm->vcpu_count--;
 	}
+	spin_unlock(&eh_registry);
 	spin_unlock(&vm->lock);
 	return may;
 }
@@ -255,6 +267,7 @@ static bool vcpu_enter(struct eh_vcpu *vcpu)
 int eh_vcpu_get(struct kvm_vcpu *kvm_vcpu, struct eh_vcpu **found, struct eh_refusal *refusal)
 {
 	struct eh_vcpu *vcpu = eh_vcpu_find(kvm_vcpu);
+	u32 limit;
 	int r;
 
 	*found = vcpu;
@@ -263,13 +276,13 @@ int eh_vcpu_get(struct kvm_vcpu *kvm_vcpu, struct eh_vcpu **found, struct eh_ref
 	vcpu = kzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT);
 	if (!vcpu)
 		return eh_refuse(refusal, -ENOMEM, ELISA_WHY_NO_MEMORY, 0);
-	vcpu->vm = vm_of(kvm_vcpu->kvm);
+	vcpu->vm = vm_of(kvm_vcpu->kvm, &limit);
 	if (IS_ERR(vcpu->vm)) {
 		r = PTR_ERR(vcpu->vm);
 		kfree(vcpu);
 		if (r == -ENOMEM)
 			return eh_refuse(refusal, r, ELISA_WHY_NO_MEMORY, 0);
-		return eh_refuse(refusal, r, ELISA_WHY_QUOTA, EH_VMS_PER_VMM);
+		return eh_refuse(refusal, r, ELISA_WHY_QUOTA, limit);
 	}
 	vcpu->kvm_vcpu = kvm_vcpu;
 	vcpu->cpu = -1;
@@ -403,6 +416,7 @@ void eh_vcpu_gone(struct kvm_vcpu *kvm_vcpu)
 	last = list_empty(&vm->vcpus);
 	spin_lock(&eh_registry);
 	hash_del_rcu(&vcpu->hash);
+	vm->vmm->vcpu_count--;
 	if (last)
 		vm_leave(vm);
 	spin_unlock(&eh_registry);
@@ -426,6 +440,7 @@ static void forget_vcpus(struct eh_vm *vm)
 		eh_watch_end(vcpu);
 		spin_lock(&eh_registry);
 		hash_del_rcu(&vcpu->hash);
+		vm->vmm->vcpu_count--;
 		spin_unlock(&eh_registry);
 		list_del(&vcpu->node);
 		kfree_rcu(vcpu, rcu);

@@ -207,13 +207,17 @@ static inline void eh_interrupt_self(void)
 /*
  * Pins one page of @vma. The caller holds mmap_lock, and no fault may drop it: so what userfaultfd
  * withholds cannot be waited for, and a kernel with CONFIG_DEBUG_VM reports each such fault. Of
- * memory with a userfaultfd a page is taken only if it is there.
+ * memory with a userfaultfd a page is taken only if it is there. Before 6.5 the kernel does not
+ * obey FOLL_NOFAULT for pages of hugetlb (follow_hugetlb_page()): none of them is taken then.
  */
 static inline long eh_pin_page(struct vm_area_struct *vma, unsigned long address,
 			       struct page **page)
 {
-	unsigned int flags = FOLL_WRITE | FOLL_LONGTERM |
-			     (userfaultfd_armed(vma) ? FOLL_NOFAULT : 0);
+	const bool withheld = userfaultfd_armed(vma);
+	const unsigned int flags = FOLL_WRITE | FOLL_LONGTERM | (withheld ? FOLL_NOFAULT : 0);
+
+	if (LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0) && withheld && is_vm_hugetlb_page(vma))
+		return -EFAULT;
 
 #ifdef ELISA_HAS_PINNED_VMAS
 	return pin_user_pages(address, 1, flags, page, NULL);

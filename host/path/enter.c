@@ -12,8 +12,7 @@
  *   4. KVM may have loaded another EPT root: it becomes list[0]. If KVM entered again without the
  *      exit hook, the VMCS may still be in a call. That call goes on, or is ended.
  *   5. A suspended call goes on if the state that was exposed is untouched and no event is about to
- *   be
- *      injected, if its time is not up, and if it was not revoked, evicted or shut off. Otherwise
+ *      be injected, if its time is not up, and if it was not revoked, evicted or shut off. Otherwise
  *      it ends: the exposed state stays, and says why.
  *   6. VMFUNC goes on or off in the VMCS, with the exits that belong to it.
  *
@@ -86,7 +85,7 @@ static void resume_call(struct eh_vcpu *vcpu)
 {
 	struct eh_stash *stash = &vcpu->stash;
 	struct eh_context *c = stash->context;
-	u32 slot = c->attachment->slot;
+	u64 in = c->eptp[EH_IN_GATE_IN], sub = c->eptp[EH_IN_SUB];
 
 	memcpy(vcpu->kvm_vcpu->arch.regs, stash->regs, sizeof(stash->regs));
 	vmcs_set(GUEST_RIP, stash->rip);
@@ -96,10 +95,8 @@ static void resume_call(struct eh_vcpu *vcpu)
 	vmcs_set(EPT_POINTER, stash->eptp);
 	eh_forget_cached_registers(vcpu->kvm_vcpu);
 	/* as the gate had left them: gate-in shut, so that sub cannot go back into it */
-	if (stash->armed)
-		vcpu->list[ELISA_INDEX_SUB(slot)] = c->eptp[EH_IN_SUB];
-	if (!stash->gate_open)
-		vcpu->list[ELISA_INDEX_GATE_IN(slot)] = c->eptp[EH_IN_GATE_IN] & ~INVALID_BITS;
+	eh_list_keep(vcpu, c, stash->gate_open ? in : in & ~INVALID_BITS,
+		     stash->armed ? sub : sub & ~INVALID_BITS);
 	vcpu->entry_tsc = rdtsc();
 	eh_count(ELISA_COUNT_RESUMED);
 }
@@ -194,17 +191,15 @@ static void reentered(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where 
 {
 	enum elisa_call_error error = c->revoked ? ELISA_CALL_REVOKED : ELISA_CALL_CLOSED;
 
-	u64 *in = &vcpu->list[ELISA_INDEX_GATE_IN(c->attachment->slot)];
-	u64 *sub = &vcpu->list[ELISA_INDEX_SUB(c->attachment->slot)];
-	u64 kept_in = *in, kept_sub = *sub;
+	u64 in = vcpu->list[ELISA_INDEX_GATE_IN(c->attachment->slot)];
+	u64 sub = vcpu->list[ELISA_INDEX_SUB(c->attachment->slot)];
 
-	if (open && !c->revoked) {
+	if (open && !c->revoked && !c->ended) {
 		if (!vcpu->stale)
 			return;
 		/* other slots' entries may be stale; this one's are the running call's */
 		eh_list_reset(vcpu);
-		*in = kept_in;
-		*sub = kept_sub;
+		eh_list_keep(vcpu, c, in, sub);
 		return;
 	}
 	c = eh_caller_of(vcpu, c, &where);
@@ -258,6 +253,9 @@ void eh_vm_enter(struct eh_vcpu *vcpu)
 	}
 	eh_vcpu_move(vcpu, EH_INSIDE);
 	vcpu->entries++;
+	if (vcpu->watching == EH_WATCH_ELSEWHERE ||
+	    (vcpu->watching && vcpu->cpu != raw_smp_processor_id()))
+		eh_watch_move(vcpu);
 	eh_forget(vcpu);
 	/* system management mode is no long mode, but comes back to it */
 	if (!(kvm_vcpu->arch.efer & EFER_LMA) && !eh_in_smm(kvm_vcpu))

@@ -2,8 +2,8 @@
 /*
  * The event queue of a manager VM: attach, detach, abort, fault. Called from the exit path with
  * IRQs off, so it never sleeps; a full queue loses events and says how many. A fault only explains
- * the abort that follows it: it takes no room from others, and is left out if the queue is half
- * full.
+ * the abort that follows it: it takes no room from others, for in a full queue the oldest fault
+ * gives way to any other event.
  *
  * A VM that does not read its events costs the host one queue. Of lost aborts the last one of each
  * vCPU and attachment is told again (control/untold.c), and so is the end of an attachment with
@@ -42,18 +42,35 @@ void eh_events_put(struct eh_events *events)
 		kref_put(&events->ref, events_release);
 }
 
+/* The oldest fault leaves the queue; the events before it move up. Under events->lock. */
+static void drop_fault(struct eh_events *events)
+{
+	unsigned int at = 0;
+
+	while (at < events->count &&
+	       events->ring[(events->head + at) % EH_EVENT_RING].type != ELISA_EVENT_FAULT)
+		at++;
+	if (at == events->count)
+		return;
+	for (; at; at--)
+		events->ring[(events->head + at) % EH_EVENT_RING] =
+			events->ring[(events->head + at - 1) % EH_EVENT_RING];
+	events->head = (events->head + 1) % EH_EVENT_RING;
+	events->count--;
+}
+
 /* False: the queue is full, and the event is lost. */
 bool eh_event_put(struct eh_events *events, struct elisa_event event)
 {
 	unsigned long flags;
-	const unsigned int most = event.type == ELISA_EVENT_FAULT ? EH_EVENT_RING / 2 :
-								    EH_EVENT_RING;
 	bool room, first;
 
 	event.time_ns = ktime_get_mono_fast_ns();
 	raw_spin_lock_irqsave(&events->lock, flags);
 	first = !events->count;
-	room = events->count < most;
+	if (events->count == EH_EVENT_RING && event.type != ELISA_EVENT_FAULT)
+		drop_fault(events);
+	room = events->count < EH_EVENT_RING;
 	if (room)
 		events->ring[(events->head + events->count++) % EH_EVENT_RING] = event;
 	else if (event.type != ELISA_EVENT_FAULT)

@@ -37,6 +37,10 @@ static void describe(struct elisa_event *event, u32 slot, u32 reason)
 {
 	u64 qualification;
 
+	event->fault.about = ELISA_FAULT_FORBIDDEN;
+	/* ring 0: what exits there next is the host's business, an interrupt for instance */
+	if (!eh_in_user64())
+		return;
 	event->fault.exit = reason;
 	switch (reason) {
 	case EXIT_REASON_EPT_VIOLATION:
@@ -54,7 +58,6 @@ static void describe(struct elisa_event *event, u32 slot, u32 reason)
 		event->fault.vector = vmcs_get(VM_EXIT_INTR_INFO) & INTR_INFO_VECTOR_MASK;
 		return;
 	}
-	event->fault.about = ELISA_FAULT_FORBIDDEN;
 }
 
 /* The vCPU is as the exit for @reason has left it. Under vcpu->lock. */

@@ -68,6 +68,24 @@ void eh_list_reset(struct eh_vcpu *vcpu)
 	}
 }
 
+/*
+ * After a reset of the list, what the call under way in @c needs of it: an export that is poisoned
+ * has no entry there, but the call goes on. @in and @sub as the gate has left them, armed or not;
+ * the gate arms an entry by writing its first byte, so none of them may be without its address.
+ * The gate also arms gate-in when the call returns. A poisoned export takes no further call, so the
+ * return exits, which writes the list anew.
+ */
+void eh_list_keep(struct eh_vcpu *vcpu, struct eh_context *c, u64 in, u64 sub)
+{
+	u32 slot = c->attachment->slot;
+
+	WRITE_ONCE(vcpu->list[ELISA_INDEX_GATE_IN(slot)], in);
+	WRITE_ONCE(vcpu->list[ELISA_INDEX_GATE_OUT(slot)], c->eptp[EH_IN_GATE_OUT]);
+	WRITE_ONCE(vcpu->list[ELISA_INDEX_SUB(slot)], sub);
+	if (eh_is_poisoned(c))
+		eh_trap_return(vcpu);
+}
+
 void eh_set_default(struct eh_vcpu *vcpu, u64 eptp)
 {
 	if (eptp != vcpu->default_eptp) {

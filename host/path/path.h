@@ -11,6 +11,7 @@
 
 /* ---- list.c, call.c, exit.c, enter.c: a vCPU's way in and out */
 void eh_list_reset(struct eh_vcpu *vcpu);
+void eh_list_keep(struct eh_vcpu *vcpu, struct eh_context *c, u64 in, u64 sub);
 void eh_trap_return(struct eh_vcpu *vcpu);
 void eh_stash_orphan(struct eh_vcpu *vcpu, struct eh_context *context);
 void eh_vcpu_was_reset(struct eh_vcpu *vcpu);
@@ -23,6 +24,7 @@ void eh_vm_enter(struct eh_vcpu *vcpu);
 /* ---- watch.c */
 void eh_watch_init(struct eh_vcpu *vcpu);
 void eh_watch_start(struct eh_vcpu *vcpu);
+void eh_watch_move(struct eh_vcpu *vcpu);
 void eh_watch_end(struct eh_vcpu *vcpu);
 
 /* ---- predicate.c */

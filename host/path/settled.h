@@ -14,8 +14,8 @@
 #include "path/state.h"
 #include "path/switch.h"
 
-/* vcpu->at_entry: settled and watching, outside, not stale */
-#define EH_AT_ENTRY_SETTLED (EH_SETTLED | EH_OUTSIDE << 8 | 1 << 24)
+/* vcpu->at_entry: settled and watched, outside, not stale */
+#define EH_AT_ENTRY_SETTLED (EH_SETTLED | EH_OUTSIDE << 8 | EH_WATCH_HERE << 24)
 
 /*
  * Before an entry, under vcpu->lock: is there nothing to do? Then the vCPU is inside. An exit that

@@ -18,7 +18,7 @@
  * In both cases the function has run its last instruction, so that the manager, who gets the
  * event now, can take its locks back. A vCPU in guest mode is not kept from anything.
  *
- * The entry hook starts the timer if it is not running. The timer ends by itself when it finds the
+ * The entry hook starts the timer if it is not running, and takes it along to another CPU. The timer ends by itself when it finds the
  * vCPU neither in guest mode nor in a call: it costs a vCPU that makes no calls one interrupt for
  * each suspend_us in which it runs.
  */
@@ -55,8 +55,19 @@ void eh_watch_start(struct eh_vcpu *vcpu)
 
 	if (!ns)
 		return;
-	vcpu->watching = true;
+	vcpu->watching = EH_WATCH_HERE;
 	hrtimer_start(&vcpu->watch, ns_to_ktime(ns), HRTIMER_MODE_REL_HARD);
+}
+
+/*
+ * From the entry hook, under vcpu->lock. A timer that starts itself anew stays on its CPU: a VMM
+ * could have the timers of all its vCPUs interrupt one CPU. So it comes along to the vCPU's CPU. If
+ * a look is under way, which waits for the lock, the next entry tries again.
+ */
+void eh_watch_move(struct eh_vcpu *vcpu)
+{
+	vcpu->watching = hrtimer_try_to_cancel(&vcpu->watch) < 0 ? EH_WATCH_ELSEWHERE :
+								   EH_WATCH_OFF;
 }
 
 /* The vCPU does not run any more. */
@@ -151,7 +162,8 @@ static enum hrtimer_restart watch(struct hrtimer *timer)
 	/* the next call may be one into another export */
 	if (next)
 		next = min(next, shortest(vcpu) ?: next);
-	vcpu->watching = next;
+	if (!next)
+		vcpu->watching = EH_WATCH_OFF;
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
 	if (!next)
 		return HRTIMER_NORESTART;

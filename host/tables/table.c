@@ -404,6 +404,12 @@ void eh_context_link_object(struct eh_context *c, struct eh_export *export, u32 
 		WRITE_ONCE(c->pdpt[EH_IN_SUB][first + gib], ept_table(__pa(export->pd[gib])));
 }
 
+/* The sub context shows nothing any more. No CPU runs it. One store: a VM may have many of them. */
+void eh_context_hide_object(struct eh_context *c)
+{
+	WRITE_ONCE(c->pml4[EH_IN_SUB][level_index(gpa_base, 4)], 0);
+}
+
 static void context_private(struct eh_context *c)
 {
 	bool trusted = c->attachment->mode == ELISA_MODE_TRUSTED;

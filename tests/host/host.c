@@ -37,12 +37,12 @@ WEAK bool eh_cpu_has_tsx(void)
 /* ---- hook.c, list.c, call.c, exit.c, enter.c, watch.c: no vCPU runs in a process */
 void eh_watch_init(struct eh_vcpu *vcpu)
 {
-	vcpu->watching = false;
+	vcpu->watching = EH_WATCH_OFF;
 }
 
 void eh_watch_end(struct eh_vcpu *vcpu)
 {
-	vcpu->watching = false;
+	vcpu->watching = EH_WATCH_OFF;
 }
 
 int eh_hooks_arm(void)

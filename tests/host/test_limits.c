@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* How much of what tenants share one of them may have: VMs, vCPUs, attachments of an export. */
+/*
+ * How much of what tenants share one of them may have: VMs, vCPUs, attachments of an export,
+ * tickets.
+ */
 #include <setjmp.h>
 #include <cmocka.h>
 #include "requests.h"
@@ -7,7 +10,7 @@
 #define GUESTS 5 /* VMs of the guest's VMM, besides its first */
 
 static struct kvm kvms[EH_VMS_PER_VMM];
-static struct kvm_vcpu vcpus[EH_VCPUS_PER_VM];
+static struct kvm_vcpu vcpus[EH_VCPUS_PER_VMM];
 static struct eh_refusal refusal;
 
 static int start(void **state)
@@ -46,6 +49,30 @@ static void vcpus_of_a_vm(void **state)
 	eh_vcpu_gone(&vcpus[7]);
 	assert_int_equal(speak(&vcpus[7], &kvms[0], &vcpu), 0);
 	for (i = 0; i < EH_VCPUS_PER_VM; i++)
+		eh_vcpu_gone(&vcpus[i]);
+}
+
+/* In VMs of as many vCPUs as one may have. */
+static void vcpus_of_a_vmm(void **state)
+{
+	struct kvm_vcpu one_more;
+	struct eh_vcpu *vcpu;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i <= EH_VCPUS_PER_VMM / EH_VCPUS_PER_VM; i++)
+		kvms[i] = machines[GUEST].kvm;
+	for (i = 0; i < EH_VCPUS_PER_VMM; i++)
+		assert_int_equal(speak(&vcpus[i], &kvms[i / EH_VCPUS_PER_VM], &vcpu), 0);
+	/* neither in a VM that is there nor in another one, which is not there afterwards */
+	eh_vcpu_gone(&vcpus[3]);
+	assert_int_equal(speak(&vcpus[3], &kvms[1], &vcpu), -EDQUOT);
+	assert_int_equal(refusal.value, EH_VCPUS_PER_VM);
+	assert_int_equal(speak(&vcpus[3], &kvms[0], &vcpu), 0);
+	assert_int_equal(speak(&one_more, &kvms[i / EH_VCPUS_PER_VM], &vcpu), -EDQUOT);
+	assert_int_equal(refusal.why, ELISA_WHY_QUOTA);
+	assert_int_equal(refusal.value, EH_VCPUS_PER_VMM);
+	for (i = 0; i < EH_VCPUS_PER_VMM; i++)
 		eh_vcpu_gone(&vcpus[i]);
 }
 
@@ -132,6 +159,47 @@ static void attachments_of_a_vmm(void **state)
 		eh_vcpu_gone(&vcpus[i]);
 }
 
+/* The directory of all tenants has a place for each ticket. */
+static void tickets_of_a_vmm(void **state)
+{
+	const u32 exports = EH_TICKETS_PER_VMM / ELISA_MAX_PLACES;
+	struct eh_export *export;
+	u8 ticket[ELISA_TICKET_SIZE] = {1};
+	char name[ELISA_NAME_SIZE];
+	u32 id[EH_TICKETS_PER_VMM / ELISA_MAX_PLACES + 1], i, place;
+
+	(void)state;
+	for (i = 0; i <= exports; i++) {
+		snprintf(name, sizeof(name), "shop%u", i);
+		id[i] = create(name);
+		page = (struct elisa_hc_page){
+			.places = {id[i], ELISA_MAX_PLACES, 1 << 20, PAGE_SIZE}};
+		expect(MANAGER, ELISA_HC_EXPORT_PLACES, 0, ELISA_OK, 0);
+		export = eh_export_of(host_vm(MANAGER), id[i]);
+		for (place = 0; i < exports && place < ELISA_MAX_PLACES; place++) {
+			memcpy(ticket + 1, (u32[]){i, place}, 8);
+			assert_int_equal(eh_place_set_ticket(export, place, ticket, &refusal), 0);
+		}
+		eh_export_put(export);
+	}
+	page = (struct elisa_hc_page){.ticket = {.id = id[exports], .place = 0, .ticket = {7}}};
+	expect(MANAGER, ELISA_HC_EXPORT_TICKET, -EDQUOT, ELISA_WHY_QUOTA, EH_TICKETS_PER_VMM);
+	/* another one for a place that has one */
+	page = (struct elisa_hc_page){.ticket = {.id = id[0], .place = 0, .ticket = {7}}};
+	expect(MANAGER, ELISA_HC_EXPORT_TICKET, 0, ELISA_OK, 0);
+	/* a place that needs its own no more leaves room for one; so does the end of an export */
+	page = (struct elisa_hc_page){.ticket = {.id = id[0], .place = 1}};
+	expect(MANAGER, ELISA_HC_EXPORT_TICKET, 0, ELISA_OK, 0);
+	page = (struct elisa_hc_page){.ticket = {.id = id[exports], .place = 0, .ticket = {8}}};
+	expect(MANAGER, ELISA_HC_EXPORT_TICKET, 0, ELISA_OK, 0);
+	page = (struct elisa_hc_page){.ticket = {.id = id[exports], .place = 1, .ticket = {9}}};
+	expect(MANAGER, ELISA_HC_EXPORT_TICKET, -EDQUOT, ELISA_WHY_QUOTA, EH_TICKETS_PER_VMM);
+	page = (struct elisa_hc_page){.destroy = {.id = id[1]}};
+	expect(MANAGER, ELISA_HC_EXPORT_DESTROY, 0, ELISA_OK, 0);
+	page = (struct elisa_hc_page){.ticket = {.id = id[exports], .place = 1, .ticket = {9}}};
+	expect(MANAGER, ELISA_HC_EXPORT_TICKET, 0, ELISA_OK, 0);
+}
+
 /* A page that is not there could make the thread sleep for as long as the VMM likes. */
 static void a_page_that_is_not_there(void **state)
 {
@@ -155,9 +223,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(vcpus_of_a_vm),
+		TEST(vcpus_of_a_vmm),
 		TEST(vms_of_a_vmm),
 		TEST(a_vm_too_many),
 		TEST(attachments_of_a_vmm),
+		TEST(tickets_of_a_vmm),
 		TEST(a_page_that_is_not_there),
 	};
 

@@ -32,7 +32,7 @@ static void settle(void)
 				.list = list,
 				.vmfunc = EH_VMFUNC_OPEN,
 				.known = EH_SETTLED,
-				.watching = true,
+				.watching = EH_WATCH_HERE,
 				.default_eptp = ROOT,
 				.seen = {.efer = EFER_LMA, .secondary = settled_controls}};
 	vcpu.used[0] = 1 | 1ULL << (ELISA_SLOTS - 1);
@@ -98,7 +98,7 @@ static void each_input_of_the_entry(void **state)
 	vcpu.stale = true;
 	stays(false);
 	settle();
-	vcpu.watching = false;
+	vcpu.watching = EH_WATCH_OFF;
 	stays(false);
 	settle();
 	vcpu.cpu = 1;

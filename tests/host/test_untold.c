@@ -249,6 +249,39 @@ static void the_export_ends(void **state)
 	nothing_more();
 }
 
+/* In a full queue the oldest fault gives way to another event, and the order of the rest stays. */
+static void faults_give_way(void **state)
+{
+	struct eh_events *events = host_vm(MANAGER)->events;
+	struct elisa_event out;
+	u64 i, last = 0, faults = 0;
+
+	(void)state;
+	eh_events_clear(events);
+	for (i = 1; i <= EH_EVENT_RING; i++)
+		assert_true(eh_event_put(events,
+					 (struct elisa_event){.type = i % 100 ? ELISA_EVENT_ATTACH :
+										ELISA_EVENT_FAULT,
+							      .attachment = i}));
+	/* a fault has no room, others have that of two faults */
+	assert_false(eh_event_put(events, (struct elisa_event){.type = ELISA_EVENT_FAULT}));
+	for (; i <= EH_EVENT_RING + 2; i++)
+		assert_true(eh_event_put(events, (struct elisa_event){.type = ELISA_EVENT_ABORT,
+								      .attachment = i}));
+	assert_false(eh_event_put(events, (struct elisa_event){.type = ELISA_EVENT_ABORT}));
+	for (i = 0; i < EH_EVENT_RING; i++) {
+		assert_int_equal(eh_events_take(events, &out, 1), 1);
+		assert_true(out.attachment > last && out.attachment % 100);
+		last = out.attachment;
+		faults += out.type == ELISA_EVENT_FAULT;
+	}
+	assert_int_equal(last, EH_EVENT_RING + 2);
+	assert_int_equal(faults, 0);
+	assert_int_equal(eh_events_take(events, &out, 1), 1);
+	assert_int_equal(out.type, ELISA_EVENT_LOST);
+	assert_int_equal(out.value, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -261,6 +294,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_vcpu_goes_first, start, end),
 		cmocka_unit_test_setup_teardown(a_guest_repeats_it, start, end),
 		cmocka_unit_test_setup_teardown(the_export_ends, start, end),
+		cmocka_unit_test_setup_teardown(faults_give_way, start, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -189,6 +189,7 @@ typedef struct {
 	u64 key[2];
 } siphash_key_t;
 #define siphash(data, length, key)     ((u64)(*(const u8 *)(data)) + (length))
+#define siphash_2u64(a, b, key)	       ((u64)(a) + (b))
 #define get_random_bytes(data, length) memset(data, 7, length)
 #define rcu_read_lock()		       ((void)0)
 #define rcu_read_unlock()	       ((void)0)
@@ -374,6 +375,9 @@ typedef struct cpumask *cpumask_var_t;
 #define on_each_cpu(f, info, wait)	on_each_cpu_mask(&(struct cpumask){~0UL}, f, info, wait)
 #define cpumask_set_cpu(cpu, mask)	((void)((mask)->bits |= 1UL << (cpu)))
 #define raw_smp_processor_id()		shim_cpu
+#define DECLARE_PER_CPU(type, name)	extern type name
+#define DEFINE_PER_CPU(type, name)	type name
+#define this_cpu_inc(counter)		((void)(counter)++)
 extern int shim_cpu;
 extern unsigned long shim_interrupted; /* the last ones that had an IPI */
 void on_each_cpu_mask(const struct cpumask *mask, void (*function)(void *), void *info, bool wait);
