@@ -11,10 +11,10 @@ int main(int argc, char **argv)
 {
 	static uint8_t data[4096];
 	uint64_t wanted = argc > 1 ? strtoull(argv[1], NULL, 10) : 20000;
-	const atomic64_t *calls = &eh_counters[ELISA_COUNT_HYPERCALLS];
+	const volatile u64 *calls = &eh_counts.of[ELISA_COUNT_HYPERCALLS];
 	uint64_t x = 0x9e3779b97f4a7c15;
 
-	while ((uint64_t)atomic64_read(calls) < wanted) {
+	while (*calls < wanted) {
 		for (size_t i = 0; i < sizeof(data); i++) {
 			x ^= x << 13;
 			x ^= x >> 7;
@@ -24,6 +24,6 @@ int main(int argc, char **argv)
 		LLVMFuzzerTestOneInput(data, 1 + x % sizeof(data));
 	}
 	printf("attack native_hypercalls tries=%llu unexpected=0\n",
-	       (unsigned long long)atomic64_read(calls));
+	       (unsigned long long)*calls);
 	return 0;
 }
