@@ -1,118 +1,68 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Single steps by SIGTRAP; see step.h. */
-#include <signal.h>
-#include <ucontext.h>
+/* A forward by single steps of the harness for the code of exports; see step.h. */
+#include <elisa/sub_test.h>
 #include "step.h"
 
-#define TRAP_FLAG 0x100
-
-static volatile uint32_t steps, disturb_at;
-static void (*on_disturb)(void *);
-static void *on_disturb_argument;
-static void (*on_stop)(struct net *net, uint32_t n);
-static struct net *stepped;
-
-/* A copy of the world: the switch, and the vNICs with their drivers' private state. */
-struct world {
-	struct net net;
-	uint8_t *rvs;
-	uint8_t *regions;
+struct forward {
+	struct net *net;
+	uint32_t sender, port;
+	void (*stopped)(struct net *net, uint32_t n);
+	void (*disturb)(void *argument);
+	void *argument;
 };
 
-static struct world world;
-
-static void copy_regions(int save)
+static void run(void *context)
 {
-	uint8_t *at = world.regions;
+	const struct forward *forward = context;
+	struct net *net = forward->net;
 
-	for (uint32_t port = 0; port < NET_PORTS; port++) {
-		const struct rvif_vnic *vnic = &stepped->port[port].vnic;
-
-		if (!stepped->port[port].open)
-			continue;
-		if (save)
-			memcpy(at, vnic->region, vnic->config.region_size);
-		else
-			memcpy(vnic->region, at, vnic->config.region_size);
-		at += vnic->config.region_size;
-	}
+	rvs_forward(net->rvs, forward->sender, forward->port, 0, 1000, net->now, &net->result);
 }
 
-static void save_world(void)
+static void stopped(void *context, uint32_t n)
 {
-	world.net = *stepped;
-	memcpy(world.rvs, stepped->rvs, net_switch_size());
-	copy_regions(1);
+	const struct forward *forward = context;
+
+	forward->stopped(forward->net, n);
 }
 
-static void restore_world(void)
+static void disturb(void *context)
 {
-	*stepped = world.net;
-	memcpy(stepped->rvs, world.rvs, net_switch_size());
-	copy_regions(0);
-}
+	const struct forward *forward = context;
 
-static void on_trap(int signal, siginfo_t *info, void *context)
-{
-	ucontext_t *at = context;
-
-	(void)signal;
-	(void)info;
-	steps++;
-	if (on_stop) {
-		save_world();
-		on_stop(stepped, steps);
-		restore_world();
-	} else if (steps == disturb_at) {
-		on_disturb(on_disturb_argument);
-		at->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG; /* the rest in one go */
-	}
-}
-
-static void step(struct net *net, uint32_t sender, uint32_t port)
-{
-	struct sigaction action = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO};
-
-	assert_int_equal(sigaction(SIGTRAP, &action, NULL), 0);
-	steps = 0;
-	stepped = net;
-	__asm__ volatile("sub $128, %%rsp; pushfq; orq %0, (%%rsp); popfq; add $128, %%rsp"
-			 :
-			 : "i"(TRAP_FLAG)
-			 : "memory", "cc");
-	rvs_forward(net->rvs, sender, port, 0, 1000, net->now, &net->result);
-	__asm__ volatile("sub $128, %%rsp; pushfq; andq %0, (%%rsp); popfq; add $128, %%rsp"
-			 :
-			 : "i"(~TRAP_FLAG)
-			 : "memory", "cc");
+	forward->disturb(forward->argument);
 }
 
 uint32_t step_and_stop(struct net *net, uint32_t sender, uint32_t port,
-		       void (*stopped)(struct net *net, uint32_t n))
+		       void (*when_stopped)(struct net *net, uint32_t n))
 {
-	size_t size = 0;
+	/* the world: the switch, and the vNICs with their drivers' private state */
+	struct elisa_step_memory memory[2 + NET_PORTS] = {{net, sizeof(*net)},
+							  {net->rvs, net_switch_size()}};
+	struct forward forward = {
+		.net = net, .sender = sender, .port = port, .stopped = when_stopped};
+	size_t count = 2;
+	long steps;
 
 	for (uint32_t p = 0; p < NET_PORTS; p++)
 		if (net->port[p].open)
-			size += net->port[p].vnic.config.region_size;
-	world.rvs = malloc(net_switch_size());
-	world.regions = malloc(size);
-	assert_non_null(world.rvs);
-	assert_non_null(world.regions);
-	on_stop = stopped;
-	step(net, sender, port);
-	free(world.rvs);
-	free(world.regions);
-	return steps;
+			memory[count++] = (struct elisa_step_memory){
+				net->port[p].vnic.region, net->port[p].vnic.config.region_size};
+	steps = elisa_step_each(run, memory, count, stopped, &forward);
+	assert_true(steps > 0);
+	return (uint32_t)steps;
 }
 
 int step_and_disturb(struct net *net, uint32_t sender, uint32_t port, uint32_t instructions,
-		     void (*disturb)(void *argument), void *argument)
+		     void (*when_due)(void *argument), void *argument)
 {
-	on_stop = NULL;
-	on_disturb = disturb;
-	on_disturb_argument = argument;
-	disturb_at = instructions;
-	step(net, sender, port);
-	return steps < instructions;
+	struct forward forward = {.net = net,
+				  .sender = sender,
+				  .port = port,
+				  .disturb = when_due,
+				  .argument = argument};
+	const int came = elisa_step_once(run, instructions, disturb, &forward);
+
+	assert_in_range(came, 0, 1);
+	return !came;
 }
