@@ -12,8 +12,8 @@
  *   4. KVM may have loaded another EPT root: it becomes list[0]. If KVM entered again without the
  *      exit hook, the VMCS may still be in a call. That call goes on, or is ended.
  *   5. A suspended call goes on if the state that was exposed is untouched and no event is about to
- *      be injected, if its time is not up, and if it was not revoked, evicted or shut off. Otherwise
- *      it ends: the exposed state stays, and says why.
+ *      be injected, if its time is not up, and if it was not revoked, evicted or shut off.
+ *      Otherwise it ends: the exposed state stays, and says why.
  *   6. VMFUNC goes on or off in the VMCS, with the exits that belong to it.
  *
  * Why it is safe. The predicate reads the state that the CPU is about to load, after the last

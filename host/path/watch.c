@@ -18,9 +18,9 @@
  * In both cases the function has run its last instruction, so that the manager, who gets the
  * event now, can take its locks back. A vCPU in guest mode is not kept from anything.
  *
- * The entry hook starts the timer if it is not running, and takes it along to another CPU. The timer ends by itself when it finds the
- * vCPU neither in guest mode nor in a call: it costs a vCPU that makes no calls one interrupt for
- * each suspend_us in which it runs.
+ * The entry hook starts the timer if it is not running, and takes it along to another CPU. The
+ * timer ends by itself when it finds the vCPU neither in guest mode nor in a call: it costs a vCPU
+ * that makes no calls one interrupt for each suspend_us in which it runs.
  */
 
 #include "kvm/compat.h"

@@ -23,7 +23,6 @@ int main(int argc, char **argv)
 		}
 		LLVMFuzzerTestOneInput(data, 1 + x % sizeof(data));
 	}
-	printf("attack native_hypercalls tries=%llu unexpected=0\n",
-	       (unsigned long long)*calls);
+	printf("attack native_hypercalls tries=%llu unexpected=0\n", (unsigned long long)*calls);
 	return 0;
 }
