@@ -253,7 +253,7 @@ static void came(struct daemon *d, uint32_t place, uint64_t attachment)
 	if (port->attachment)
 		gone(d, place); /* its event was lost */
 	port->attachment = attachment;
-	if (tickets_is_changing(d, place)) {
+	if (tickets_is_changing(d, place) || !config_has(&d->config, place)) {
 		say(d, place, STDOUT_FILENO,
 		    "attachment %llu came by a ticket that was withdrawn, and has to go",
 		    (unsigned long long)attachment);
@@ -457,6 +457,7 @@ static void change(struct daemon *d, uint32_t place, const struct port_config *n
 static void remove_port(struct daemon *d, uint32_t place)
 {
 	say(d, place, STDOUT_FILENO, "removed");
+	d->port[place].renewed = false;
 	tickets_close(d, place);
 	memset(&d->config.port[place - 1], 0, sizeof(d->config.port[place - 1]));
 }

@@ -4,6 +4,8 @@
  * ticket when a VM attaches, and not again: a VM that has the place keeps it. So a ticket that has
  * leaked is withdrawn in this order, each step tried again until the host has done it:
  *
+ *   0. The attachment that has the place is not served any more, whatever the host answers: nothing
+ *      of the new owner's, nor of another port at the place, is done for it.
  *   1. The place gets a ticket of random bytes that no VM has. From now on the old ticket opens
  *      nothing. All places that change do this first: their new ticket may be another one's old
  *      one, and the host takes a ticket for one place only.
@@ -15,7 +17,7 @@
  *      forgotten, and only now the place gets the new ticket. So an attachment of the new owner is
  *      never taken for one of the old, and pays for none of the old one's calls.
  *
- * A port that is removed goes through steps 1 to 3 as well; its place keeps a ticket that no VM
+ * A port that is removed goes through steps 0 to 3 as well; its place keeps a ticket that no VM
  * has.
  *
  * If the host has lost events, an attachment by the old ticket may not have been heard of at all.
@@ -142,6 +144,15 @@ bool tickets_is_changing(const struct daemon *d, uint32_t place)
 	return d->port[place].ticket.state != TICKET_IN_FORCE;
 }
 
+/* The VM that has the place is served no more from now on, whenever the host takes step 1. */
+static void bar(struct daemon *d, uint32_t place)
+{
+	if (!d->port[place].attachment)
+		return;
+	d->port[place].dismissed = true;
+	__atomic_store_n(&d->state->port[place].enabled, 0, __ATOMIC_RELEASE);
+}
+
 /*
  * A change that is under way starts over: the ticket that it was to bring may have leaked, too. A
  * place whose ticket is no VM's is closed already, and free.
@@ -159,6 +170,7 @@ bool tickets_change(struct daemon *d, uint32_t place, const uint8_t bytes[ELISA_
 	ticket->of_no_vm = false;
 	memcpy(ticket->bytes, bytes, ELISA_TICKET_SIZE);
 	ticket->due = d->now;
+	bar(d, place);
 	return true;
 }
 
@@ -170,6 +182,7 @@ void tickets_close(struct daemon *d, uint32_t place)
 	ticket->of_no_vm = true;
 	ticket->state = TICKET_TO_WITHDRAW;
 	ticket->due = d->now;
+	bar(d, place);
 }
 
 /* Steps 1 and 2. */

@@ -307,6 +307,68 @@ static void test_remove(void **unused)
 	assert_true(is_open(1));
 }
 
+/* The place has another port before the host has taken the ticket from the last one's VM: that VM
+ * is not served as the new port, with its policy. */
+static void test_removed_is_not_the_next(void **unused)
+{
+	(void)unused;
+	for (const char **name = (const char *[]){"second", "third", NULL}; *name; name++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "{\"command\": \"remove\", \"port\": \"%s\"}", *name);
+		told(line);
+	}
+	told("{\"command\": \"add\", \"config\": {\"name\": \"a\", \"open\": true}}");
+	told("{\"command\": \"add\", \"config\": {\"name\": \"b\", \"open\": true}}");
+	told("{\"command\": \"add\", \"config\": {\"name\": \"c\", \"open\": true}}");
+	leaves(12, 2);
+	after(2);
+	fake.tickets_fail = 2;
+	fake.evicted = 0;
+	told("{\"command\": \"remove\", \"port\": \"first\"}");
+	told("{\"command\": \"add\", \"config\": {\"name\": \"new\", \"open\": true}}");
+	assert_string_equal(fake.daemon->config.port[0].name, "new");
+	assert_int_equal(fake.evicted, 0);
+	assert_false(is_served(1));
+	assert_false(is_served(1));
+	after(2);
+	after(2);
+	assert_int_equal(fake.evicted, 11);
+	assert_false(is_served(1));
+}
+
+/* A port that changed and then went leaves its place nothing to take over. */
+static void test_removed_while_it_changes(void **unused)
+{
+	struct config *config = malloc(sizeof(*config));
+
+	(void)unused;
+	*config = fake.daemon->config;
+	config->port[0].policy.max_learned = 77;
+	call_fails(VMNET_LOOK, ELISA_CALL_TIMEOUT, 100);
+	ports_reconfigure(fake.daemon, config, &(struct tickets){0});
+	free(config);
+	assert_true(fake.daemon->port[1].renewed);
+	fake.daemon->state->port[1].policy.max_learned = 5;
+	told("{\"command\": \"remove\", \"port\": \"first\"}");
+	fake.fails.times = 0;
+	ports_look(fake.daemon);
+	assert_int_equal(fake.daemon->state->port[1].policy.max_learned, 5);
+}
+
+/* The event of an attachment comes after its port has gone, and the place is closed and free. */
+static void test_came_to_a_removed_port(void **unused)
+{
+	(void)unused;
+	told("{\"command\": \"remove\", \"port\": \"third\"}");
+	after(2);
+	after(2);
+	assert_string_equal(fake.said, "place 3: closed, and free\n");
+	event(ELISA_EVENT_ATTACH, 33, 3);
+	assert_int_equal(fake.evicted, 33);
+	assert_false(is_served(3));
+}
+
 /* A port that is removed is in no report and no metrics. */
 static void test_removed_is_not_seen(void **unused)
 {
@@ -384,6 +446,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_add, start, end),
 		cmocka_unit_test_setup_teardown(test_add_wrong, start, end),
 		cmocka_unit_test_setup_teardown(test_remove, start, end),
+		cmocka_unit_test_setup_teardown(test_removed_is_not_the_next, start, end),
+		cmocka_unit_test_setup_teardown(test_removed_while_it_changes, start, end),
+		cmocka_unit_test_setup_teardown(test_came_to_a_removed_port, start, end),
 		cmocka_unit_test_setup_teardown(test_removed_is_not_seen, start, end),
 		cmocka_unit_test_setup_teardown(test_rights, start, end),
 		cmocka_unit_test_setup_teardown(test_wrong_requests, start, end),
