@@ -490,9 +490,8 @@ uint32_t config_place(const struct config *config, const char *name)
 	return 0;
 }
 
-int config_add(struct config *config, json_object *object)
+int config_add(struct config *config, uint32_t place, json_object *object)
 {
-	const uint32_t place = config_place(config, "");
 	struct port_config port = {.is_open = false};
 
 	reading = NULL;

@@ -82,25 +82,42 @@ static int read_ticket(const char *file, uint8_t ticket[ELISA_TICKET_SIZE])
 	return write_ticket(file, ticket);
 }
 
+/* No other port may have it. Those without a ticket have 0, which no file holds. */
+int tickets_read_one(const struct config *config, uint32_t place, struct tickets *tickets)
+{
+	const char *file = config->port[place - 1].ticket_file;
+	uint8_t *ticket = tickets->of[place - 1];
+
+	memset(ticket, 0, ELISA_TICKET_SIZE);
+	if (!file[0])
+		return 0;
+	if (read_ticket(file, ticket))
+		return -1;
+	for (uint32_t k = 0; k < config->port_count; k++) {
+		if (k == place - 1 || memcmp(ticket, tickets->of[k], ELISA_TICKET_SIZE))
+			continue;
+		complain("%s: it holds the same ticket as %s", file, config->port[k].ticket_file);
+		return -1;
+	}
+	return 0;
+}
+
 int tickets_read(const struct config *config, struct tickets *tickets)
 {
 	memset(tickets, 0, sizeof(*tickets));
-	for (uint32_t i = 0; i < config->port_count; i++) {
-		const struct port_config *port = &config->port[i];
-
-		if (!port->ticket_file[0])
+	for (uint32_t place = 1; place <= config->port_count; place++) {
+		if (!tickets_read_one(config, place, tickets))
 			continue;
-		if (read_ticket(port->ticket_file, tickets->of[i]))
-			return -1;
-		for (uint32_t k = 0; k < i; k++) {
-			if (memcmp(tickets->of[i], tickets->of[k], ELISA_TICKET_SIZE))
-				continue;
-			complain("%s: it holds the same ticket as %s", port->ticket_file,
-				 config->port[k].ticket_file);
-			return -1;
-		}
+		explicit_bzero(tickets, sizeof(*tickets));
+		return -1;
 	}
 	return 0;
+}
+
+void tickets_kept(const struct daemon *d, struct tickets *tickets)
+{
+	for (uint32_t place = 1; place <= MAX_PORTS; place++)
+		memcpy(tickets->of[place - 1], d->port[place].ticket.bytes, ELISA_TICKET_SIZE);
 }
 
 /* ------------------------------------------------------------------------------------ places */
@@ -137,11 +154,6 @@ int tickets_begin(struct daemon *d, const struct tickets *tickets)
 		if (begin_place(d, place, tickets->of[place - 1]))
 			return -1;
 	return 0;
-}
-
-bool tickets_is_changing(const struct daemon *d, uint32_t place)
-{
-	return d->port[place].ticket.state != TICKET_IN_FORCE;
 }
 
 /* The VM that has the place is served no more from now on, whenever the host takes step 1. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "fake_manager.h"
 #include "net.h"
 
@@ -285,8 +286,9 @@ static void test_remove(void **unused)
 	assert_int_equal(fake.daemon->state->port[1].enabled, 0);
 	assert_true(is_served(2));
 	refused("{\"command\": \"kick\", \"port\": \"first\"}", "no port is called \"first\"");
-	told("{\"command\": \"add\", \"config\": {\"name\": \"first\", \"open\": true}}");
 	told("{\"command\": \"add\", \"config\": {\"name\": \"new\", \"open\": true}}");
+	assert_true(is_open(4)); /* at once: its place was free */
+	told("{\"command\": \"add\", \"config\": {\"name\": \"first\", \"open\": true}}");
 	after(1);
 	assert_false(is_open(1)); /* the VM is still there */
 	leaves(11, 1);
@@ -335,6 +337,72 @@ static void test_removed_is_not_the_next(void **unused)
 	after(2);
 	assert_int_equal(fake.evicted, 11);
 	assert_false(is_served(1));
+}
+
+static char folder[] = "/tmp/commandsXXXXXX";
+
+static void fill(const char *file, const char *text)
+{
+	char path[64];
+	FILE *to;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, file);
+	to = fopen(path, "w");
+	assert_non_null(to);
+	fputs(text, to);
+	fclose(to);
+}
+
+static void add_with_ticket(const char *name, const char *file, const char *why)
+{
+	char line[256];
+
+	snprintf(line, sizeof(line),
+		 "{\"command\": \"add\", \"config\": {\"name\": \"%s\", \"open\": true, "
+		 "\"ticket_file\": \"%s/%s\"}}",
+		 name, folder, file);
+	if (why)
+		refused(line, why);
+	else
+		told(line);
+}
+
+/* Ports that are not asked about keep their tickets, whatever is in their files meanwhile. The file
+ * of the new one is read, and compared with the tickets that the others have. */
+static void test_tickets_of_others(void **unused)
+{
+	char a[64], b[64], c[64], why[256];
+
+	(void)unused;
+	strcpy(folder, "/tmp/commandsXXXXXX");
+	assert_non_null(mkdtemp(folder));
+	snprintf(a, sizeof(a), "%s/a", folder);
+	snprintf(b, sizeof(b), "%s/b", folder);
+	snprintf(c, sizeof(c), "%s/c", folder);
+	told("{\"command\": \"remove\", \"port\": \"third\"}");
+	after(2);
+	add_with_ticket("a", "a", NULL);
+	event(ELISA_EVENT_ATTACH, 20, config_place(&fake.daemon->config, "a"));
+	fake.evicted = 0;
+	assert_int_equal(rename(a, c), 0);
+	add_with_ticket("b", "b", NULL);
+	assert_int_equal(access(a, F_OK), -1);
+	assert_int_equal(fake.evicted, 0);
+	assert_true(is_served(config_place(&fake.daemon->config, "a")));
+	fill("a", "no ticket\n");
+	told("{\"command\": \"remove\", \"port\": \"b\"}");
+	assert_string_equal(fake.said, "port b: is removed, by process 5 of user 1000\n");
+	assert_int_equal(fake.evicted, 0);
+	snprintf(why, sizeof(why), "%s: it holds the same ticket as %s", c, a);
+	add_with_ticket("c", "c", why);
+	fill("c", "no ticket\n");
+	snprintf(why, sizeof(why), "%s: it does not hold 64 hexadecimal digits and nothing else",
+		 c);
+	add_with_ticket("c", "c", why);
+	unlink(a);
+	unlink(b);
+	unlink(c);
+	rmdir(folder);
 }
 
 /* A port that changed and then went leaves its place nothing to take over. */
@@ -447,6 +515,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_add_wrong, start, end),
 		cmocka_unit_test_setup_teardown(test_remove, start, end),
 		cmocka_unit_test_setup_teardown(test_removed_is_not_the_next, start, end),
+		cmocka_unit_test_setup_teardown(test_tickets_of_others, start, end),
 		cmocka_unit_test_setup_teardown(test_removed_while_it_changes, start, end),
 		cmocka_unit_test_setup_teardown(test_came_to_a_removed_port, start, end),
 		cmocka_unit_test_setup_teardown(test_removed_is_not_seen, start, end),
