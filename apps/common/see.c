@@ -10,6 +10,7 @@
 #include "utf8.h"
 
 #define ENTRIES 64
+#define DUMPS	16 /* of so many entries, in a part */
 
 /* -------------------------------------------------------------------------------------- JSON */
 
@@ -57,24 +58,37 @@ static json_object *entry_as_json(const struct see *see, const struct rvs_entry 
 	return object;
 }
 
-json_object *see_table_part(const struct see *see, uint32_t now, uint64_t *position, uint32_t most)
+/* False: that was the end. */
+static bool add_entries(const struct see *see, uint32_t now, uint64_t *position, json_object *list)
+{
+	struct rvs_entry entries[ENTRIES];
+	const int count = rvs_table_dump(see->rvs, position, entries, ENTRIES);
+
+	for (int i = 0; i < count; i++)
+		json_object_array_add(list, entry_as_json(see, &entries[i], now));
+	return count >= 0;
+}
+
+json_object *see_table_part(const struct see *see, uint32_t now, uint64_t *position)
 {
 	json_object *list = json_object_new_array();
-	struct rvs_entry entries[ENTRIES];
-	int count;
+	bool more = true;
 
-	while (json_object_array_length(list) < most &&
-	       (count = rvs_table_dump(see->rvs, position, entries, ENTRIES)) > 0)
-		for (int i = 0; i < count; i++)
-			json_object_array_add(list, entry_as_json(see, &entries[i], now));
+	for (int dump = 0; more && dump < DUMPS; dump++)
+		more = add_entries(see, now, position, list);
+	if (!more)
+		*position = 0;
 	return list;
 }
 
 json_object *see_table(const struct see *see, uint32_t now)
 {
+	json_object *list = json_object_new_array();
 	uint64_t position = 0;
 
-	return see_table_part(see, now, &position, UINT32_MAX);
+	while (add_entries(see, now, &position, list))
+		;
+	return list;
 }
 
 /* ------------------------------------------------------------------------------- OpenMetrics */

@@ -14,8 +14,6 @@
 #include "request.h"
 #include "utf8.h"
 
-#define TABLE_PART 1024 /* entries in a reply */
-
 _Static_assert(REQUEST_NAME == MAX_NAME, "a request can name any port");
 
 struct asked {
@@ -130,7 +128,7 @@ static json_object *perform(struct asked *asked, const struct request *request)
 	case REQUEST_COUNTERS:
 		return report_port(d, asked->place, true);
 	case REQUEST_TABLE:
-		return report_table(d, request->from, TABLE_PART);
+		return report_table(d, request->from);
 	case REQUEST_METRICS:
 		return report_metrics_text(d);
 	case REQUEST_UP:

@@ -217,9 +217,9 @@ bool reload_has_room(const struct daemon *d, const struct config *new);
 /* report.c: the state and counters of a port, or of all, as JSON. */
 json_object *report_port(const struct daemon *d, uint32_t place, bool with_queues);
 json_object *report_ports(const struct daemon *d, bool with_queues);
-/* "table": about so many entries of the forwarding table; "next", if there may be more: where they
- * begin. */
-json_object *report_table(const struct daemon *d, uint64_t from, uint32_t most);
+/* "table": a part of the forwarding table, maybe an empty one; "next", if there may be more: where
+ * the next part begins. */
+json_object *report_table(const struct daemon *d, uint64_t from);
 /* All counters as OpenMetrics text; NULL: there was no memory for it. */
 json_object *report_metrics_text(const struct daemon *d);
 /* The state of all ports and the whole table, into a file that appears whole. */

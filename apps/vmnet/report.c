@@ -131,14 +131,13 @@ json_object *report_ports(const struct daemon *d, bool with_queues)
 	return root;
 }
 
-json_object *report_table(const struct daemon *d, uint64_t from, uint32_t most)
+json_object *report_table(const struct daemon *d, uint64_t from)
 {
 	const struct see see = see_of(d);
 	json_object *root = json_object_new_object();
-	json_object *table = see_table_part(&see, d->state->now, &from, most);
 
-	json_object_object_add(root, "table", table);
-	if (json_object_array_length(table))
+	json_object_object_add(root, "table", see_table_part(&see, d->state->now, &from));
+	if (from)
 		add(root, "next", from);
 	return root;
 }

@@ -77,6 +77,20 @@ static void refused(const char *line, const char *why)
 	json_object_put(reply);
 }
 
+/* A port of so many keys. */
+static void refused_keys(int count, const char *why)
+{
+	char *line = malloc(64 + 9 * (size_t)count), *at;
+
+	assert_non_null(line);
+	at = line + sprintf(line, "{\"command\":\"add\",\"config\":{");
+	for (int i = 0; i < count; i++)
+		at += sprintf(at, "\"k%03x\":0,", i);
+	strcpy(at - 1, "}}");
+	refused(line, why);
+	free(line);
+}
+
 static void told(const char *line)
 {
 	json_object_put(asked(line));
@@ -125,20 +139,49 @@ static void test_counters(void **unused)
 static void test_table(void **unused)
 {
 	json_object *part = asked("{\"command\": \"table\"}"), *more;
-	char line[64];
 
 	(void)unused;
 	assert_int_equal(json_object_array_length(json_object_object_get(part, "table")), 2);
-	snprintf(line, sizeof(line), "{\"command\": \"table\", \"from\": %llu}",
-		 (unsigned long long)number(part, "next"));
-	more = asked(line);
-	assert_int_equal(json_object_array_length(json_object_object_get(more, "table")), 0);
-	assert_null(json_object_object_get(more, "next"));
-	json_object_put(more);
+	assert_null(json_object_object_get(part, "next"));
 	json_object_put(part);
 	more = asked("{\"command\": \"table\", \"from\": 9223372036854775807}");
 	assert_int_equal(json_object_array_length(json_object_object_get(more, "table")), 0);
 	json_object_put(more);
+}
+
+/* With many VLANs the table is large and nearly empty: a request looks at a part of it. */
+static void test_large_table(void **unused)
+{
+	const struct rvs_config sizes = {
+		.ports = FAKE_PORTS + 1, .senders = 1, .queues = 1, .buckets = 65536, .vlans = 15};
+	struct rvs *rvs = aligned_alloc(RVS_ALIGNMENT, rvs_size(&sizes)), *small = net->rvs;
+	size_t entries = 0;
+	uint64_t next = 0;
+	int parts = 0;
+
+	(void)unused;
+	assert_non_null(rvs);
+	assert_int_equal(rvs_init(rvs, rvs_size(&sizes), &sizes), 0);
+	net->rvs = fake.daemon->rvs = rvs;
+	net_add(net, 3);
+	do {
+		char line[64];
+		json_object *part;
+
+		snprintf(line, sizeof(line), "{\"command\": \"table\", \"from\": %llu}",
+			 (unsigned long long)next);
+		part = asked(line);
+		entries += json_object_array_length(json_object_object_get(part, "table"));
+		parts++;
+		if (json_object_object_get(part, "next"))
+			assert_in_range(number(part, "next"), next + 1, next + 16 * RVS_DUMP_LOOKS);
+		next = json_object_get_uint64(json_object_object_get(part, "next"));
+		json_object_put(part);
+	} while (next);
+	assert_int_equal(entries, 1);
+	assert_true(parts >= 16);
+	net->rvs = fake.daemon->rvs = small;
+	free(rvs);
 }
 
 static void test_metrics(void **unused)
@@ -477,6 +520,9 @@ static void test_wrong_requests(void **unused)
 
 	(void)unused;
 	refused("", "column 1: the end comes too early");
+	refused_keys(256, "unknown key \"k000\" of a port");
+	refused_keys(257, "column 2332: more than 256 keys in an object");
+	refused_keys(1800, "column 2332: more than 256 keys in an object");
 	refused("[]", "a request is an object, as {\"command\": \"ports\"}");
 	refused("null", "a request is an object, as {\"command\": \"ports\"}");
 	refused("{}", "\"command\" is missing");
@@ -508,6 +554,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ports, start, end),
 		cmocka_unit_test_setup_teardown(test_counters, start, end),
 		cmocka_unit_test_setup_teardown(test_table, start, end),
+		cmocka_unit_test_setup_teardown(test_large_table, start, end),
 		cmocka_unit_test_setup_teardown(test_metrics, start, end),
 		cmocka_unit_test_setup_teardown(test_down_and_up, start, end),
 		cmocka_unit_test_setup_teardown(test_kick, start, end),
