@@ -2,7 +2,6 @@
 /* Counters and the forwarding table for operators; see see.h. */
 #include <errno.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
 #include "port_stats.h"
@@ -14,11 +13,16 @@
 
 /* -------------------------------------------------------------------------------------- JSON */
 
+static bool is_counted(const struct see *see, uint32_t port)
+{
+	return !see->counted || see->counted(see->owner, port);
+}
+
 static uint32_t queues_of(const struct see *see, uint32_t port)
 {
 	struct rvs_port_info info;
 
-	if (rvs_port_info(see->rvs, port, &info) || !info.attached)
+	if (!is_counted(see, port) || rvs_port_info(see->rvs, port, &info) || !info.attached)
 		return 0;
 	return info.tx_queues > info.rx_queues ? info.tx_queues : info.rx_queues;
 }
@@ -146,7 +150,8 @@ static void print_drops(FILE *to, const struct see *see)
 
 		if (!has(see, port))
 			continue;
-		rvs_port_stats(see->rvs, port, &stats);
+		if (is_counted(see, port))
+			rvs_port_stats(see->rvs, port, &stats);
 		for (uint32_t reason = RVS_GOOD + 1; reason < RVS_DROPS; reason++) {
 			fputs("rvs_dropped_frames_total", to);
 			see_label(to, see, port);
@@ -162,14 +167,16 @@ static void print_gauges(FILE *to, const struct see *see)
 		"# TYPE rvs_port_up gauge\n# HELP rvs_port_up Is the port's driver served?\n",
 		"# TYPE rvs_learned_addresses gauge\n"
 		"# HELP rvs_learned_addresses Addresses that the port has taught.\n"};
-	struct rvs_port_info info;
 
 	for (int gauge = 0; gauge < 2; gauge++) {
 		fputs(head[gauge], to);
 		for (uint32_t port = see->first; port < see->first + see->count; port++) {
+			struct rvs_port_info info = {.attached = 0};
+
 			if (!has(see, port))
 				continue;
-			rvs_port_info(see->rvs, port, &info);
+			if (is_counted(see, port))
+				rvs_port_info(see->rvs, port, &info);
 			fputs(gauge ? "rvs_learned_addresses" : "rvs_port_up", to);
 			see_label(to, see, port);
 			fprintf(to, "} %u\n", gauge ? info.learned : !!info.attached);

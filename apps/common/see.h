@@ -5,6 +5,7 @@
 #define COMMON_SEE_H
 
 #include <json-c/json.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <rvs.h>
@@ -14,6 +15,8 @@ struct see {
 	struct rvs *rvs;
 	uint32_t first, count;
 	const char *(*name)(const void *owner, uint32_t port);
+	/* Is what the switch has counted there the port's own? NULL: it always is. */
+	bool (*counted)(const void *owner, uint32_t port);
 	void (*more)(FILE *to, const struct see *see); /* metrics of the owner's; or NULL */
 	const void *owner;
 };

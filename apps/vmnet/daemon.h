@@ -90,6 +90,8 @@ struct port {
 	bool renewed;	    /* it goes down for a moment, to come up with another configuration */
 	uint64_t stalls;    /* calls that were stopped while they held receive queues of others */
 	uint64_t evictions; /* both since the daemon began */
+	bool emptied;	    /* both are of a port that was removed, until the place is free */
+	bool unserved;	    /* what the switch has counted there is of an owner before this one */
 	struct limit limit; /* of what is said because of its VM */
 	struct place_ticket ticket;
 };
@@ -163,6 +165,8 @@ void ports_forgive(struct daemon *d);
 uint32_t ports_out(const struct daemon *d, uint32_t place);
 /* Looks at all of them, and does what is still to be done. */
 void ports_look(struct daemon *d);
+/* Is what the switch has counted there of this port, of its owner, and of the VM that has it? */
+bool ports_is_counted(const struct daemon *d, uint32_t place);
 /* Would the switch drop whatever this port sends? */
 bool ports_is_mute(const struct daemon *d, uint32_t place);
 /* Another configuration, port by port in the same places, without a pause for those that stay the

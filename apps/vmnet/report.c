@@ -31,6 +31,16 @@ static const char *name_of(const void *daemon, uint32_t place)
 		       NULL;
 }
 
+static uint64_t stalls_of(const struct port *port)
+{
+	return port->emptied ? 0 : port->stalls;
+}
+
+static uint64_t evictions_of(const struct port *port)
+{
+	return port->emptied ? 0 : port->evictions;
+}
+
 /* What the daemon counts of each port, beside the switch. */
 static void print_more(FILE *to, const struct see *see)
 {
@@ -51,7 +61,7 @@ static void print_more(FILE *to, const struct see *see)
 			metrics[i].name, metrics[i].help);
 		for (uint32_t place = 1; place <= d->config.port_count; place++) {
 			const struct port *port = &d->port[place];
-			const uint64_t values[] = {port->stalls, port->evictions,
+			const uint64_t values[] = {stalls_of(port), evictions_of(port),
 						   ports_out(d, place), port->closed};
 
 			if (!config_has(&d->config, place))
@@ -64,12 +74,18 @@ static void print_more(FILE *to, const struct see *see)
 	}
 }
 
+static bool is_counted(const void *daemon, uint32_t place)
+{
+	return ports_is_counted(daemon, place);
+}
+
 static struct see see_of(const struct daemon *d)
 {
 	return (struct see){.rvs = d->rvs,
 			    .first = 1,
 			    .count = d->config.port_count,
 			    .name = name_of,
+			    .counted = is_counted,
 			    .more = print_more,
 			    .owner = d};
 }
@@ -81,7 +97,7 @@ static void add_mac(json_object *port, const struct daemon *d, uint32_t place)
 	struct rvs_port_info info;
 	char text[MAC_TEXT_SIZE];
 
-	if (!rvs_port_info(d->rvs, place, &info) && info.attached)
+	if (ports_is_counted(d, place) && !rvs_port_info(d->rvs, place, &info) && info.attached)
 		mac = info.mac;
 	if (!rvif_mac_is_station(mac))
 		return;
@@ -95,9 +111,7 @@ json_object *report_port(const struct daemon *d, uint32_t place, bool with_queue
 	const struct see see = see_of(d);
 	struct rvs_stats stats = {0};
 
-	/* until it is served, what the switch has is of the one before */
-	if (!d->port[place].attachment ||
-	    d->state->port[place].serving == d->port[place].attachment)
+	if (ports_is_counted(d, place))
 		rvs_port_stats(d->rvs, place, &stats);
 	json_object_object_add(port, "name",
 			       json_object_new_string(d->config.port[place - 1].name));
@@ -108,8 +122,8 @@ json_object *report_port(const struct daemon *d, uint32_t place, bool with_queue
 			       json_object_new_boolean(d->port[place].link == VMNET_UP));
 	json_object_object_add(port, "closed", json_object_new_boolean(d->port[place].closed));
 	json_object_object_add(port, "broken", json_object_new_boolean(d->port[place].broken));
-	add(port, "stalls", d->port[place].stalls);
-	add(port, "evictions", d->port[place].evictions);
+	add(port, "stalls", stalls_of(&d->port[place]));
+	add(port, "evictions", evictions_of(&d->port[place]));
 	add(port, "kept_out", ports_out(d, place));
 	port_stats_add(port, &stats);
 	if (with_queues)

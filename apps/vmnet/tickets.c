@@ -14,8 +14,9 @@
  *   3. For SETTLE seconds any attachment that is heard of at the place is evicted as well: the host
  *      let it in before step 1, and its event was on its way. No other one can come meanwhile.
  *   4. The place is free, and the switch has heard of the end. What the old owner owed is
- *      forgotten, and only now the place gets the new ticket. So an attachment of the new owner is
- *      never taken for one of the old, and pays for none of the old one's calls.
+ *      forgotten, what was counted of it is shown no more, and only now the place gets the new
+ *      ticket. So an attachment of the new owner is never taken for one of the old, and pays for
+ *      none of the old one's calls.
  *
  * A port that is removed goes through steps 0 to 3 as well; its place keeps a ticket that no VM
  * has.
@@ -224,6 +225,10 @@ static void bring(struct daemon *d, uint32_t place)
 	if (!port->ticket.of_no_vm && library_ticket(d, place, port->ticket.bytes) != LIBRARY_DONE)
 		return;
 	port->account = (struct account){.owed = 0};
+	port->unserved = true;
+	if (port->emptied)
+		port->stalls = port->evictions = 0;
+	port->emptied = false;
 	port->ticket.distrust = d->lost_events;
 	port->ticket.state = TICKET_IN_FORCE;
 	say(d, place, STDOUT_FILENO,

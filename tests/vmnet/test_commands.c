@@ -382,6 +382,79 @@ static void test_removed_is_not_the_next(void **unused)
 	assert_false(is_served(1));
 }
 
+static uint64_t counted(const char *port, const char *key)
+{
+	json_object *counters;
+	char line[64];
+	uint64_t result;
+
+	snprintf(line, sizeof(line), "{\"command\": \"counters\", \"port\": \"%s\"}", port);
+	counters = asked(line);
+	result = strcmp(key, "queues") ?
+			 number(counters, key) :
+			 json_object_array_length(json_object_object_get(counters, key));
+	json_object_put(counters);
+	return result;
+}
+
+static bool metrics_have(const char *line)
+{
+	json_object *text = asked("{\"command\": \"metrics\"}");
+	const bool has = strstr(json_object_get_string(text), line);
+
+	json_object_put(text);
+	return has;
+}
+
+/* Nothing that was counted at the place of "first" is shown as this port's. */
+static void nothing_is_counted(void)
+{
+	json_object *port = asked("{\"command\": \"counters\", \"port\": \"first\"}");
+
+	assert_null(json_object_object_get(port, "mac"));
+	json_object_put(port);
+	assert_int_equal(counted("first", "sent"), 0);
+	assert_int_equal(counted("first", "queues"), 0);
+	assert_int_equal(counted("first", "stalls"), 0);
+	assert_false(metrics_have("\nrvs_sent_frames_total{port=\"first\""));
+	assert_true(metrics_have("\nrvs_dropped_frames_total{port=\"first\",reason=\"full\"} 0\n"));
+	assert_true(metrics_have("\nrvs_learned_addresses{port=\"first\"} 0\n"));
+	assert_true(metrics_have("\nrvs_port_up{port=\"first\"} 0\n"));
+	assert_true(metrics_have("\nvmnet_stalls_total{port=\"first\"} 0\n"));
+}
+
+/* A port that gets the place of another one, and an owner that gets the port of another one, get
+ * nothing of what was counted there. */
+static void test_counters_of_a_removed_port(void **unused)
+{
+	(void)unused;
+	stall(11, 1);
+	assert_int_equal(counted("first", "stalls"), 1);
+	told("{\"command\": \"remove\", \"port\": \"first\"}");
+	told("{\"command\": \"add\", \"config\": {\"name\": \"new\", \"open\": true}}");
+	told("{\"command\": \"add\", \"config\": {\"name\": \"first\", \"open\": true}}");
+	nothing_is_counted(); /* its VM is still there */
+	stall(11, 1);
+	nothing_is_counted();
+	leaves(11, 1);
+	nothing_is_counted();
+	after(2);
+	assert_true(is_open(1));
+	nothing_is_counted();
+	event(ELISA_EVENT_ATTACH, 20, 1);
+	nothing_is_counted(); /* it is not served yet */
+	leaves(20, 1);
+	nothing_is_counted(); /* and never was */
+	event(ELISA_EVENT_ATTACH, 21, 1);
+	fake.daemon->state->port[1].serving = 21;
+	assert_int_equal(counted("first", "sent"), 1);
+	stall(21, 1);
+	assert_int_equal(counted("first", "stalls"), 1);
+	leaves(21, 1);
+	assert_int_equal(counted("first", "sent"), 1); /* up to the next VM */
+	assert_int_equal(counted("first", "stalls"), 1);
+}
+
 static char folder[] = "/tmp/commandsXXXXXX";
 
 static void fill(const char *file, const char *text)
@@ -562,6 +635,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_add_wrong, start, end),
 		cmocka_unit_test_setup_teardown(test_remove, start, end),
 		cmocka_unit_test_setup_teardown(test_removed_is_not_the_next, start, end),
+		cmocka_unit_test_setup_teardown(test_counters_of_a_removed_port, start, end),
 		cmocka_unit_test_setup_teardown(test_tickets_of_others, start, end),
 		cmocka_unit_test_setup_teardown(test_removed_while_it_changes, start, end),
 		cmocka_unit_test_setup_teardown(test_came_to_a_removed_port, start, end),
