@@ -134,8 +134,6 @@ uint32_t config_ports(const struct config *config);
 uint32_t config_place(const struct config *config, const char *name);
 /* One more port, in a place that has none; 0: there is no such place. 0, or -1 after a complaint. */
 int config_add(struct config *config, uint32_t place, json_object *object);
-/* The JSON in a file that is not larger, or NULL after such a message. */
-json_object *config_parse(const char *file, size_t most_mib);
 /* How many VLANs its ports are in. */
 uint32_t config_vlans(const struct config *config);
 

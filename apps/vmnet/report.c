@@ -13,6 +13,7 @@
 #include "output.h"
 #include "port_stats.h"
 #include "see.h"
+#include "settings.h"
 #include "show.h"
 
 #define MOST_MIB 64 /* of a report */
@@ -202,7 +203,8 @@ int report_metrics(const struct daemon *d, const char *file)
 
 int report_show(const char *file)
 {
-	json_object *root = config_parse(file, MOST_MIB), *ports = show_ports_of(root);
+	const struct settings reading = {.program = "elisa-vmnet", .file = file};
+	json_object *root = settings_read(&reading, MOST_MIB), *ports = show_ports_of(root);
 	json_object *table = root ? json_object_object_get(root, "table") : NULL;
 	char *text = NULL;
 	size_t size;
@@ -211,8 +213,7 @@ int report_show(const char *file)
 	if (!root)
 		return -1;
 	if (!ports) {
-		output_print(STDERR_FILENO, "elisa-vmnet: %s: it is no report of elisa-vmnet\n",
-			     file);
+		settings_wrong(&reading, "it is no report of elisa-vmnet");
 		json_object_put(root);
 		return -1;
 	}

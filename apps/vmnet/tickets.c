@@ -25,16 +25,12 @@
  * It is not served before it joins. The first one that joins without an event after step 4 is
  * evicted for that reason; at worst that is the new owner, once, and it comes again.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <rvif/driver.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
 #include "complain.h"
 #include "daemon.h"
-#include "ticket.h"
+#include "settings.h"
 
 #define SETTLE 1.0 /* seconds; an event takes milliseconds */
 
@@ -42,45 +38,16 @@ static const uint8_t no_ticket[ELISA_TICKET_SIZE];
 
 /* ------------------------------------------------------------------------------------- files */
 
-static int wrong(const char *file, const char *what)
-{
-	complain("%s: %s", file, what);
-	return -1;
-}
-
-/* A part of a ticket is worse than none: nothing is left of a file that could not be written. */
-static int write_ticket(const char *file, const uint8_t ticket[ELISA_TICKET_SIZE])
-{
-	const int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	char text[TICKET_TEXT_SIZE];
-	int error;
-
-	if (fd < 0)
-		return wrong(file, strerror(errno));
-	ticket_text(ticket, text);
-	error = dprintf(fd, "%s\n", text) < 0 ? errno : 0;
-	explicit_bzero(text, sizeof(text));
-	if (close(fd) && !error)
-		error = errno;
-	if (!error)
-		return 0;
-	unlink(file);
-	return wrong(file, strerror(error));
-}
-
 static int read_ticket(const char *file, uint8_t ticket[ELISA_TICKET_SIZE])
 {
-	const int error = rvif_read_hex(file, ticket, ELISA_TICKET_SIZE);
+	const struct settings reading = {.file = file, .say = complain_of};
 
-	if (error == -EINVAL)
-		return wrong(file, "it does not hold 64 hexadecimal digits and nothing else");
-	if (!error && !memcmp(ticket, no_ticket, ELISA_TICKET_SIZE))
-		return wrong(file, "64 times 0 is no ticket; remove the file to have one drawn");
-	if (error != -ENOENT)
-		return error ? wrong(file, strerror(-error)) : 0;
-	if (getrandom(ticket, ELISA_TICKET_SIZE, 0) != ELISA_TICKET_SIZE)
-		return wrong(file, "no random bytes for a ticket");
-	return write_ticket(file, ticket);
+	if (settings_secret(&reading, ticket, ELISA_TICKET_SIZE))
+		return -1;
+	if (memcmp(ticket, no_ticket, ELISA_TICKET_SIZE))
+		return 0;
+	return settings_wrong(&reading,
+			      "64 times 0 is no ticket; remove the file to have one drawn");
 }
 
 /* No other port may have it. Those without a ticket have 0, which no file holds. */
@@ -123,6 +90,12 @@ void tickets_kept(const struct daemon *d, struct tickets *tickets)
 
 /* ------------------------------------------------------------------------------------ places */
 
+static int refused(const struct daemon *d, const char *what)
+{
+	complain("%s: %s", what, elisa_error(d->elisa));
+	return -1;
+}
+
 /* A ticket that no VM has, so that the place is closed. */
 static int draw(uint8_t ticket[ELISA_TICKET_SIZE])
 {
@@ -138,13 +111,13 @@ static int begin_place(struct daemon *d, uint32_t place, const uint8_t of_port[E
 	ticket->of_no_vm = !config_has(&d->config, place);
 	if (ticket->of_no_vm) {
 		if (draw(of_no_vm) || elisa_export_place_ticket(d->export_, place, of_no_vm))
-			return wrong("a place for later", elisa_error(d->elisa));
+			return refused(d, "a place for later");
 		return 0;
 	}
 	if (!memcmp(of_port, no_ticket, ELISA_TICKET_SIZE))
 		return 0;
 	if (elisa_export_place_ticket(d->export_, place, of_port))
-		return wrong(d->config.port[place - 1].ticket_file, elisa_error(d->elisa));
+		return refused(d, d->config.port[place - 1].ticket_file);
 	memcpy(ticket->bytes, of_port, ELISA_TICKET_SIZE);
 	return 0;
 }
