@@ -25,8 +25,8 @@ struct see {
 json_object *see_queues(const struct see *see, uint32_t port);
 /* The forwarding table: addresses, their ports and VLANs, and how long ago each was heard. */
 json_object *see_table(const struct see *see, uint32_t now);
-/* A part of it, from *position on, 0 at first; what is at *position then is the next part's, 0: that
- * was the last one. A part has 1024 entries at most, and takes less than some milliseconds, however
+/* A part of it, from *position on, 0 at first; what is at *position then is the next part's, 0:
+ * that was the last. A part has 1024 entries at most and takes some milliseconds at most, however
  * large the table is; it may be empty. */
 json_object *see_table_part(const struct see *see, uint32_t now, uint64_t *position);
 

@@ -17,7 +17,7 @@ struct settings {
 	const char *file; /* NULL: the text came otherwise */
 	const char *part; /* "place", "space"; NULL: none */
 	size_t number;	  /* of the part, from 1 */
-	/* takes messages, without the program's name; NULL: they go to the standard error, with it */
+	/* takes messages, without the program; NULL: they go to the standard error, with it */
 	void (*say)(const char *what);
 };
 

@@ -9,8 +9,8 @@
  *     most one reply for each peer is kept;
  *   - a request has a longest length, and has to be whole in a given time, however many bytes come
  *     in it; so has the reply to be taken. A peer that is slower is dropped;
- *   - peers have a greatest number. Some of their places are for root and the daemon's own user, and
- *     of the others no user has more than a few.
+ *   - peers have a greatest number. Some of their places are for root and the daemon's own user,
+ *     and of the others no user has more than a few.
  *
  * Which users may connect is for the file system to say: by the socket's mode and group.
  */

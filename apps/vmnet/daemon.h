@@ -119,7 +119,7 @@ struct daemon {
 	int bell; /* an eventfd: a guest wants us to look; -1: this VM has no doorbell */
 };
 
-/* Is a change of the ticket under way? Whatever attachment has the place then came by the old one. */
+/* Is a change of the ticket under way? Whatever attachment has the place came by the old one. */
 static inline bool tickets_is_changing(const struct daemon *d, uint32_t place)
 {
 	return d->port[place].ticket.state != TICKET_IN_FORCE;
@@ -132,7 +132,7 @@ uint32_t config_room(const struct config *config);
 uint32_t config_ports(const struct config *config);
 /* The place of the port with this name; 0: none. */
 uint32_t config_place(const struct config *config, const char *name);
-/* One more port, in a place that has none; 0: there is no such place. 0, or -1 after a complaint. */
+/* One more port, in a place that has none; 0: there is none. 0, or -1 after a complaint. */
 int config_add(struct config *config, uint32_t place, json_object *object);
 /* How many VLANs its ports are in. */
 uint32_t config_vlans(const struct config *config);

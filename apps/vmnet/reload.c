@@ -81,7 +81,7 @@ static bool is_free(const struct daemon *d, uint32_t place)
 	       !d->port[place].ended && !tickets_is_changing(d, place);
 }
 
-/* Of the places that no port has taken, one that is free at once, else one that will be. 0: none. */
+/* Of the places that no port has taken, one that is free at once, else one that will be; or 0. */
 static uint32_t best_place(const struct daemon *d, const struct port_config *taken)
 {
 	uint32_t later = 0;
