@@ -170,7 +170,10 @@ struct rvs_entry {
 	uint32_t heard; /* the caller's time */
 };
 
-/* Up to room entries from *position on, which starts at 0. Returns how many; 0: the end. */
+/* Up to room entries from *position on, which starts at 0, of the next RVS_DUMP_LOOKS positions:
+ * empty ones are skipped, and with many VLANs most are empty. Returns how many; -1: that was the
+ * end. */
+#define RVS_DUMP_LOOKS 16384
 int rvs_table_dump(struct rvs *rvs, uint64_t *position, struct rvs_entry *entries, uint32_t room);
 
 /* -------------------------------------------------------------------------------- statistics */

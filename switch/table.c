@@ -297,7 +297,10 @@ int rvs_table_dump(struct rvs *rvs, uint64_t *position, struct rvs_entry *entrie
 	const uint64_t end = rvs->bucket_count * RVS_WAYS;
 	uint32_t n = 0;
 
-	for (; *position < end && n < room; ++*position) {
+	if (*position >= end)
+		return -1;
+	for (uint32_t looks = 0; *position < end && n < room && looks < RVS_DUMP_LOOKS;
+	     ++*position, looks++) {
 		struct rvs_bucket *bucket = rvs_bucket_at(rvs, *position / RVS_WAYS);
 		uint64_t entry = rvs_load64(&bucket->entry[*position % RVS_WAYS]);
 

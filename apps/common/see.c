@@ -2,7 +2,6 @@
 /* Counters and the forwarding table for operators; see see.h. */
 #include <errno.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
 #include "port_stats.h"
@@ -10,14 +9,20 @@
 #include "utf8.h"
 
 #define ENTRIES 64
+#define DUMPS	16 /* of so many entries, in a part */
 
 /* -------------------------------------------------------------------------------------- JSON */
+
+static bool is_counted(const struct see *see, uint32_t port)
+{
+	return !see->counted || see->counted(see->owner, port);
+}
 
 static uint32_t queues_of(const struct see *see, uint32_t port)
 {
 	struct rvs_port_info info;
 
-	if (rvs_port_info(see->rvs, port, &info) || !info.attached)
+	if (!is_counted(see, port) || rvs_port_info(see->rvs, port, &info) || !info.attached)
 		return 0;
 	return info.tx_queues > info.rx_queues ? info.tx_queues : info.rx_queues;
 }
@@ -57,24 +62,37 @@ static json_object *entry_as_json(const struct see *see, const struct rvs_entry 
 	return object;
 }
 
-json_object *see_table_part(const struct see *see, uint32_t now, uint64_t *position, uint32_t most)
+/* False: that was the end. */
+static bool add_entries(const struct see *see, uint32_t now, uint64_t *position, json_object *list)
+{
+	struct rvs_entry entries[ENTRIES];
+	const int count = rvs_table_dump(see->rvs, position, entries, ENTRIES);
+
+	for (int i = 0; i < count; i++)
+		json_object_array_add(list, entry_as_json(see, &entries[i], now));
+	return count >= 0;
+}
+
+json_object *see_table_part(const struct see *see, uint32_t now, uint64_t *position)
 {
 	json_object *list = json_object_new_array();
-	struct rvs_entry entries[ENTRIES];
-	int count;
+	bool more = true;
 
-	while (json_object_array_length(list) < most &&
-	       (count = rvs_table_dump(see->rvs, position, entries, ENTRIES)) > 0)
-		for (int i = 0; i < count; i++)
-			json_object_array_add(list, entry_as_json(see, &entries[i], now));
+	for (int dump = 0; more && dump < DUMPS; dump++)
+		more = add_entries(see, now, position, list);
+	if (!more)
+		*position = 0;
 	return list;
 }
 
 json_object *see_table(const struct see *see, uint32_t now)
 {
+	json_object *list = json_object_new_array();
 	uint64_t position = 0;
 
-	return see_table_part(see, now, &position, UINT32_MAX);
+	while (add_entries(see, now, &position, list))
+		;
+	return list;
 }
 
 /* ------------------------------------------------------------------------------- OpenMetrics */
@@ -132,7 +150,8 @@ static void print_drops(FILE *to, const struct see *see)
 
 		if (!has(see, port))
 			continue;
-		rvs_port_stats(see->rvs, port, &stats);
+		if (is_counted(see, port))
+			rvs_port_stats(see->rvs, port, &stats);
 		for (uint32_t reason = RVS_GOOD + 1; reason < RVS_DROPS; reason++) {
 			fputs("rvs_dropped_frames_total", to);
 			see_label(to, see, port);
@@ -148,14 +167,16 @@ static void print_gauges(FILE *to, const struct see *see)
 		"# TYPE rvs_port_up gauge\n# HELP rvs_port_up Is the port's driver served?\n",
 		"# TYPE rvs_learned_addresses gauge\n"
 		"# HELP rvs_learned_addresses Addresses that the port has taught.\n"};
-	struct rvs_port_info info;
 
 	for (int gauge = 0; gauge < 2; gauge++) {
 		fputs(head[gauge], to);
 		for (uint32_t port = see->first; port < see->first + see->count; port++) {
+			struct rvs_port_info info = {.attached = 0};
+
 			if (!has(see, port))
 				continue;
-			rvs_port_info(see->rvs, port, &info);
+			if (is_counted(see, port))
+				rvs_port_info(see->rvs, port, &info);
 			fputs(gauge ? "rvs_learned_addresses" : "rvs_port_up", to);
 			see_label(to, see, port);
 			fprintf(to, "} %u\n", gauge ? info.learned : !!info.attached);

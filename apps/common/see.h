@@ -5,6 +5,7 @@
 #define COMMON_SEE_H
 
 #include <json-c/json.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <rvs.h>
@@ -14,6 +15,8 @@ struct see {
 	struct rvs *rvs;
 	uint32_t first, count;
 	const char *(*name)(const void *owner, uint32_t port);
+	/* Is what the switch has counted there the port's own? NULL: it always is. */
+	bool (*counted)(const void *owner, uint32_t port);
 	void (*more)(FILE *to, const struct see *see); /* metrics of the owner's; or NULL */
 	const void *owner;
 };
@@ -22,9 +25,10 @@ struct see {
 json_object *see_queues(const struct see *see, uint32_t port);
 /* The forwarding table: addresses, their ports and VLANs, and how long ago each was heard. */
 json_object *see_table(const struct see *see, uint32_t now);
-/* A part of it, of most entries or a few more, from *position on, 0 at first; what is at *position
- * then is the next part's. Empty behind the end. */
-json_object *see_table_part(const struct see *see, uint32_t now, uint64_t *position, uint32_t most);
+/* A part of it, from *position on, 0 at first; what is at *position then is the next part's, 0:
+ * that was the last. A part has 1024 entries at most and takes some milliseconds at most, however
+ * large the table is; it may be empty. */
+json_object *see_table_part(const struct see *see, uint32_t now, uint64_t *position);
 
 /* All counters as OpenMetrics text (Prometheus). */
 void see_print(const struct see *see, FILE *to);

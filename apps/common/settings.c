@@ -18,18 +18,23 @@
 
 int settings_wrong(const struct settings *settings, const char *format, ...)
 {
+	char text[1536];
+	size_t length = 0;
 	va_list arguments;
-	char what[1024];
 
-	va_start(arguments, format);
-	vsnprintf(what, sizeof(what), format, arguments);
-	va_end(arguments);
+	if (settings->file)
+		length = (size_t)snprintf(text, sizeof(text) / 3,
+					  "%.*s: ", (int)sizeof(text) / 3 - 3, settings->file);
 	if (settings->part)
-		output_print(STDERR_FILENO, "%s: %s: %s %zu: %s\n", settings->program,
-			     settings->file, settings->part, settings->number, what);
+		length += (size_t)snprintf(text + length, sizeof(text) / 3,
+					   "%s %zu: ", settings->part, settings->number);
+	va_start(arguments, format);
+	vsnprintf(text + length, sizeof(text) - length, format, arguments);
+	va_end(arguments);
+	if (settings->say)
+		settings->say(text);
 	else
-		output_print(STDERR_FILENO, "%s: %s: %s\n", settings->program, settings->file,
-			     what);
+		output_print(STDERR_FILENO, "%s: %s\n", settings->program, text);
 	return -1;
 }
 
@@ -150,19 +155,20 @@ static int draw(const struct settings *settings, uint8_t *bytes, size_t count)
 	return -1;
 }
 
-int settings_secret(const char *program, const char *file, uint8_t *bytes, size_t count)
+int settings_secret(const struct settings *settings, uint8_t *bytes, size_t count)
 {
-	const struct settings settings = {.program = program, .file = file};
 	char text[2 * SECRET_MOST + 2];
-	FILE *from = fopen(file, "re");
+	FILE *from = fopen(settings->file, "re");
 	size_t length;
 	int error = 0;
 
 	if (!from && errno == ENOENT)
-		return draw(&settings, bytes, count);
+		return draw(settings, bytes, count);
 	if (!from)
-		return settings_wrong(&settings, "%s", strerror(errno));
+		return settings_wrong(settings, "%s", strerror(errno));
 	length = fread(text, 1, sizeof(text), from);
+	if (ferror(from))
+		error = settings_wrong(settings, "%s", strerror(errno));
 	fclose(from);
 	if (length == 2 * count + 1 && text[length - 1] == '\n')
 		length--;
@@ -171,7 +177,7 @@ int settings_secret(const char *program, const char *file, uint8_t *bytes, size_
 		const int low = high < 0 ? -1 : digit(text[2 * i + 1]);
 
 		if (low < 0)
-			error = settings_wrong(&settings,
+			error = settings_wrong(settings,
 					       "it does not hold %zu hexadecimal digits "
 					       "and nothing else",
 					       2 * count);

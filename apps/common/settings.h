@@ -13,9 +13,12 @@
 #include <stdint.h>
 
 struct settings {
-	const char *program, *file;
+	const char *program;
+	const char *file; /* NULL: the text came otherwise */
 	const char *part; /* "place", "space"; NULL: none */
 	size_t number;	  /* of the part, from 1 */
+	/* takes messages, without the program; NULL: they go to the standard error, with it */
+	void (*say)(const char *what);
 };
 
 int settings_wrong(const struct settings *settings, const char *format, ...)
@@ -31,8 +34,8 @@ int settings_bool(const struct settings *settings, const char *key, json_object 
 int settings_text(const struct settings *settings, const char *key, json_object *value, char *to,
 		  size_t size);
 
-/* The bytes that a file has as hexadecimal digits; drawn at random and written, mode 0600, if there
- * is no such file. */
-int settings_secret(const char *program, const char *file, uint8_t *bytes, size_t count);
+/* The bytes that the file has as hexadecimal digits; drawn at random and written, mode 0600, if
+ * there is no such file. */
+int settings_secret(const struct settings *settings, uint8_t *bytes, size_t count);
 
 #endif

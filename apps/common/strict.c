@@ -4,11 +4,11 @@
 #include "strict.h"
 
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include "utf8.h"
 
-#define DEEPEST 16
+#define DEEPEST	  16
+#define MOST_KEYS 256 /* of an object: each is compared with those before it */
 
 struct scan {
 	const char *at;
@@ -17,7 +17,8 @@ struct scan {
 };
 
 struct keys {
-	const char **at; /* behind the quotation mark */
+	const char *at[MOST_KEYS]; /* behind the quotation mark */
+	size_t length[MOST_KEYS];
 	size_t count;
 };
 
@@ -115,25 +116,18 @@ static bool number(struct scan *scan)
 	return true;
 }
 
-static bool is_same(const char *a, const char *b)
-{
-	const size_t length = strcspn(a, "\"");
-
-	return length == strcspn(b, "\"") && !memcmp(a, b, length);
-}
-
 static bool add_key(struct scan *scan, struct keys *keys)
 {
-	const char **more;
+	const char *key = scan->at + 1;
+	const size_t length = strcspn(key, "\"");
 
 	for (size_t i = 0; i < keys->count; i++)
-		if (is_same(keys->at[i], scan->at + 1))
+		if (keys->length[i] == length && !memcmp(keys->at[i], key, length))
 			return wrong(scan, "a key that is there already");
-	more = realloc(keys->at, (keys->count + 1) * sizeof(*more));
-	if (!more)
-		return wrong(scan, "no memory");
-	keys->at = more;
-	keys->at[keys->count++] = scan->at + 1;
+	if (keys->count == MOST_KEYS)
+		return wrong(scan, "more than 256 keys in an object");
+	keys->at[keys->count] = key;
+	keys->length[keys->count++] = length;
 	return true;
 }
 
@@ -160,13 +154,11 @@ static bool members(struct scan *scan, struct keys *keys)
 
 static bool object(struct scan *scan)
 {
-	struct keys keys = {.count = 0};
-	bool good;
+	struct keys keys;
 
+	keys.count = 0;
 	scan->at++;
-	good = members(scan, &keys) && expect(scan, '}', "',' or '}' was expected");
-	free(keys.at);
-	return good;
+	return members(scan, &keys) && expect(scan, '}', "',' or '}' was expected");
 }
 
 static bool array(struct scan *scan)

@@ -14,8 +14,6 @@
 #include "request.h"
 #include "utf8.h"
 
-#define TABLE_PART 1024 /* entries in a reply */
-
 _Static_assert(REQUEST_NAME == MAX_NAME, "a request can name any port");
 
 struct asked {
@@ -37,11 +35,15 @@ refuse(struct asked *asked, const char *format, ...)
 }
 
 /* What VMs cause to be said has a limit; this has none. */
-static void note(const struct asked *asked, const char *what)
+static void note(const struct asked *asked, const char *name, const char *what)
 {
-	output_print(STDOUT_FILENO, "port %s: %s, by process %d of user %u\n",
-		     asked->d->config.port[asked->place - 1].name, what, asked->user->pid,
-		     asked->user->uid);
+	output_print(STDOUT_FILENO, "port %s: %s, by process %d of user %u\n", name, what,
+		     asked->user->pid, asked->user->uid);
+}
+
+static const char *name_of(const struct asked *asked)
+{
+	return asked->d->config.port[asked->place - 1].name;
 }
 
 static json_object *done(void)
@@ -52,62 +54,68 @@ static json_object *done(void)
 static json_object *close_or_open(struct asked *asked, bool closed)
 {
 	ports_close(asked->d, asked->place, closed);
-	note(asked, closed ? "closed" : "opened");
+	note(asked, name_of(asked), closed ? "closed" : "opened");
 	return done();
 }
 
 static json_object *kick(struct asked *asked)
 {
 	if (!asked->d->port[asked->place].attachment)
-		return refuse(asked, "port \"%s\": no VM has it",
-			      asked->d->config.port[asked->place - 1].name);
+		return refuse(asked, "port \"%s\": no VM has it", name_of(asked));
 	ports_dismiss(asked->d, asked->place);
-	note(asked, "its VM is evicted");
+	note(asked, name_of(asked), "its VM is evicted");
 	return done();
 }
 
-/* The daemon goes on with this configuration, whose ports are in their places. */
-static json_object *reconfigure(struct asked *asked, const struct config *config)
+/*
+ * The daemon goes on with this configuration, whose ports are in their places. Of the port that is
+ * added, if any, the ticket's file is read. The others keep their tickets: a file that has changed
+ * is for a reload to read, which was not asked for.
+ */
+static bool reconfigure(struct asked *asked, const struct config *config, uint32_t added)
 {
 	struct tickets tickets;
+	bool is_possible;
 
-	if (!reload_has_room(asked->d, config) || tickets_read(config, &tickets))
-		return NULL;
-	ports_reconfigure(asked->d, config, &tickets);
+	tickets_kept(asked->d, &tickets);
+	is_possible = !added || (reload_has_room(asked->d, config) &&
+				 !tickets_read_one(config, added, &tickets));
+	if (is_possible)
+		ports_reconfigure(asked->d, config, &tickets);
 	explicit_bzero(&tickets, sizeof(tickets));
-	return done();
+	return is_possible;
 }
 
 static json_object *add(struct asked *asked, json_object *object)
 {
 	struct config config = asked->d->config;
-	json_object *result;
+	bool is_added;
 
+	asked->place = reload_place(asked->d);
 	complain_to(asked->why, sizeof(asked->why));
-	result = config_add(&config, object) ? NULL : reconfigure(asked, &config);
+	is_added = !config_add(&config, asked->place, object) &&
+		   reconfigure(asked, &config, asked->place);
 	complain_to(NULL, 0);
-	if (!result)
+	if (!is_added)
 		return NULL;
-	asked->place = config_place(&asked->d->config,
-				    json_object_get_string(json_object_object_get(object, "name")));
-	note(asked, "added");
-	return result;
+	note(asked, name_of(asked), "added");
+	return done();
 }
 
 static json_object *remove_port(struct asked *asked)
 {
 	struct config config = asked->d->config;
-	json_object *result;
+	char name[MAX_NAME];
 
 	if (config_ports(&config) == 1)
 		return refuse(asked, "port \"%s\" is the last one; end the daemon instead",
-			      config.port[asked->place - 1].name);
+			      name_of(asked));
+	strcpy(name, name_of(asked));
 	memset(&config.port[asked->place - 1], 0, sizeof(config.port[0]));
-	note(asked, "is removed");
-	complain_to(asked->why, sizeof(asked->why));
-	result = reconfigure(asked, &config);
-	complain_to(NULL, 0);
-	return result;
+	if (!reconfigure(asked, &config, 0))
+		return NULL;
+	note(asked, name, "is removed");
+	return done();
 }
 
 static json_object *perform(struct asked *asked, const struct request *request)
@@ -120,7 +128,7 @@ static json_object *perform(struct asked *asked, const struct request *request)
 	case REQUEST_COUNTERS:
 		return report_port(d, asked->place, true);
 	case REQUEST_TABLE:
-		return report_table(d, request->from, TABLE_PART);
+		return report_table(d, request->from);
 	case REQUEST_METRICS:
 		return report_metrics_text(d);
 	case REQUEST_UP:

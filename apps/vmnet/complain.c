@@ -34,3 +34,8 @@ void complain(const char *format, ...)
 	length = strlen(reply);
 	snprintf(reply + length, room - length, "%s%s", length ? "; " : "", what);
 }
+
+void complain_of(const char *what)
+{
+	complain("%s", what);
+}

@@ -9,5 +9,7 @@
  * error, a line each. */
 void complain_to(char *text, size_t size);
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same of a text that is whole, for struct settings. */
+void complain_of(const char *what);
 
 #endif

@@ -4,84 +4,42 @@
  * ports that cannot both be are errors, so that a mistake is not taken for a setting. Each message
  * names the file and the place.
  */
-#include <errno.h>
 #include <json-c/json.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "address.h"
 #include "complain.h"
 #include "daemon.h"
 #include "port_stats.h"
-#include "strict.h"
-#include "utf8.h"
+#include "settings.h"
 #include "vlans.h"
 
-static const char *reading; /* the file; NULL: none */
-static size_t reading_port; /* from 1; 0: none */
+#define MOST_MIB 1 /* of the file */
 
-static int __attribute__((format(printf, 1, 2))) wrong(const char *format, ...)
-{
-	va_list arguments;
-	char what[1024];
+static struct settings reading = {.program = "elisa-vmnet", .say = complain_of};
 
-	va_start(arguments, format);
-	vsnprintf(what, sizeof(what), format, arguments);
-	va_end(arguments);
-	if (!reading)
-		complain("%s", what);
-	else if (reading_port)
-		complain("%s: port %zu: %s", reading, reading_port, what);
-	else
-		complain("%s: %s", reading, what);
-	return -1;
-}
+#define wrong(...) settings_wrong(&reading, __VA_ARGS__)
 
 static int get_number(const char *key, json_object *value, uint32_t least, uint32_t most,
 		      uint32_t *to)
 {
-	int64_t number = json_object_get_int64(value);
+	uint64_t number = *to;
+	const int error = settings_number(&reading, key, value, least, most, &number);
 
-	if (!json_object_is_type(value, json_type_int) || number < least || number > most)
-		return wrong("\"%s\": %s is no number from %u to %u", key,
-			     json_object_to_json_string(value), least, most);
 	*to = (uint32_t)number;
-	return 0;
+	return error;
 }
 
 static int get_flag(const char *key, json_object *value, uint32_t flag, bool when, uint32_t *flags)
 {
-	if (!json_object_is_type(value, json_type_boolean))
-		return wrong("\"%s\": %s is neither true nor false", key,
-			     json_object_to_json_string(value));
-	if ((bool)json_object_get_boolean(value) == when)
+	bool is;
+
+	if (settings_bool(&reading, key, value, &is))
+		return -1;
+	if (is == when)
 		*flags |= flag;
 	else
 		*flags &= ~flag;
-	return 0;
-}
-
-static int get_bool(const char *key, json_object *value, bool *to)
-{
-	uint32_t flag = 0;
-
-	if (get_flag(key, value, 1, true, &flag))
-		return -1;
-	*to = flag;
-	return 0;
-}
-
-static int get_text(const char *key, json_object *value, char *to, size_t size)
-{
-	const char *text = json_object_get_string(value);
-
-	if (!json_object_is_type(value, json_type_string) || !*text || strlen(text) >= size ||
-	    !utf8_is_text(text))
-		return wrong("\"%s\": %s is no text of 1 to %zu bytes without control characters",
-			     key, json_object_to_json_string(value), size - 1);
-	strcpy(to, text);
 	return 0;
 }
 
@@ -101,18 +59,6 @@ static int get_trunk(const char *key, json_object *value, uint64_t trunk[VLANS_W
 		return 0;
 	return wrong("\"%s\": %s is no list of VLANs, as \"10,20-29\"", key,
 		     json_object_to_json_string(value));
-}
-
-static int get_rate(const char *key, json_object *value, uint64_t *to)
-{
-	const int64_t number = json_object_get_int64(value);
-
-	if (!json_object_is_type(value, json_type_int) || number < 0 ||
-	    number > (int64_t)RVS_MAX_RATE)
-		return wrong("\"%s\": %s is no number from 0 to %llu", key,
-			     json_object_to_json_string(value), RVS_MAX_RATE);
-	*to = (uint64_t)number;
-	return 0;
 }
 
 static int get_addresses(json_object *value, struct rvs_policy *policy)
@@ -178,11 +124,14 @@ static int read_rule(const char *key, json_object *value, struct rvs_policy *pol
 	if (!strcmp(key, "share_ring"))
 		return get_flag(key, value, RVS_SHARE_RING, true, &policy->flags);
 	if (!strcmp(key, "frames_per_second"))
-		return get_rate(key, value, &policy->per_second[RVS_LIMIT_FRAMES]);
+		return settings_number(&reading, key, value, 0, RVS_MAX_RATE,
+				       &policy->per_second[RVS_LIMIT_FRAMES]);
 	if (!strcmp(key, "bytes_per_second"))
-		return get_rate(key, value, &policy->per_second[RVS_LIMIT_BYTES]);
+		return settings_number(&reading, key, value, 0, RVS_MAX_RATE,
+				       &policy->per_second[RVS_LIMIT_BYTES]);
 	if (!strcmp(key, "floods_per_second"))
-		return get_rate(key, value, &policy->per_second[RVS_LIMIT_FLOODS]);
+		return settings_number(&reading, key, value, 0, RVS_MAX_RATE,
+				       &policy->per_second[RVS_LIMIT_FLOODS]);
 	return 1;
 }
 
@@ -203,11 +152,12 @@ static int read_port(json_object *object, struct port_config *port)
 		if (error)
 			break;
 		if (!strcmp(key, "name"))
-			error = get_text(key, value, port->name, sizeof(port->name));
+			error = settings_text(&reading, key, value, port->name, sizeof(port->name));
 		else if (!strcmp(key, "ticket_file"))
-			error = get_text(key, value, port->ticket_file, sizeof(port->ticket_file));
+			error = settings_text(&reading, key, value, port->ticket_file,
+					      sizeof(port->ticket_file));
 		else if (!strcmp(key, "open"))
-			error = get_bool(key, value, &port->is_open);
+			error = settings_bool(&reading, key, value, &port->is_open);
 		else if (!strcmp(key, "mac"))
 			error = get_mac(key, value, policy->mac);
 		else if (!strcmp(key, "check_source"))
@@ -337,7 +287,8 @@ static int read_ports(json_object *array, struct config *config)
 	for (size_t i = 0; i < count; i++) {
 		struct port_config *port = &config->port[i];
 
-		reading_port = i + 1;
+		reading.part = "port";
+		reading.number = i + 1;
 		snprintf(port->name, sizeof(port->name), "%zu", i + 1);
 		if (read_port(json_object_array_get_idx(array, i), port))
 			return -1;
@@ -345,7 +296,7 @@ static int read_ports(json_object *array, struct config *config)
 			if (check_pair(port, &config->port[k]))
 				return -1;
 	}
-	reading_port = 0;
+	reading.part = NULL;
 	warn_of_lonely(config);
 	return 0;
 }
@@ -354,15 +305,13 @@ static int read_all(json_object *root, struct config *config)
 {
 	int error = 0;
 
-	if (!json_object_is_type(root, json_type_object))
-		return wrong("it holds no object");
 	json_object_object_foreach(root, key, value)
 	{
 		if (error)
 			break;
 		if (!strcmp(key, "export"))
-			error = get_text(key, value, config->export_name,
-					 sizeof(config->export_name));
+			error = settings_text(&reading, key, value, config->export_name,
+					      sizeof(config->export_name));
 		else if (!strcmp(key, "queues"))
 			error = get_number(key, value, 1, RVIF_MAX_QUEUES, &config->queues);
 		else if (!strcmp(key, "port_mib"))
@@ -390,57 +339,6 @@ static int read_all(json_object *root, struct config *config)
 	return error;
 }
 
-/* All of a file, with a 0 behind it, or NULL after a message; *length: its bytes. */
-static char *read_file(const char *file, size_t most_mib, size_t *length)
-{
-	const size_t most = most_mib << 20;
-	FILE *from = fopen(file, "re");
-	char *text = from ? malloc(most + 1) : NULL;
-
-	if (!text) {
-		wrong("%s", strerror(errno));
-		if (from)
-			fclose(from);
-		return NULL;
-	}
-	*length = fread(text, 1, most + 1, from);
-	if (ferror(from) || *length > most) {
-		if (ferror(from))
-			wrong("%s", strerror(errno));
-		else
-			wrong("longer than %zu MiB", most_mib);
-		free(text);
-		text = NULL;
-	} else {
-		text[*length] = 0;
-	}
-	fclose(from);
-	return text;
-}
-
-json_object *config_parse(const char *file, size_t most_mib)
-{
-	struct strict_fault fault;
-	json_object *root = NULL;
-	size_t length;
-	char *text;
-
-	reading = file;
-	reading_port = 0;
-	text = read_file(file, most_mib, &length);
-	if (!text)
-		return NULL;
-	if (strict_check(text, length, &fault)) {
-		wrong("line %u, column %u: %s", fault.line, fault.column, fault.what);
-	} else {
-		root = json_tokener_parse(text);
-		if (!root)
-			wrong("it holds no object");
-	}
-	free(text);
-	return root;
-}
-
 int config_read(const char *file, struct config *config)
 {
 	json_object *root;
@@ -455,11 +353,12 @@ int config_read(const char *file, struct config *config)
 		.limit_us = 20000,
 		.suspend_us = 100000,
 	};
-	root = config_parse(file, 1);
+	reading.file = file;
+	reading.part = NULL;
+	root = settings_read(&reading, MOST_MIB);
 	if (!root)
 		return -1;
 	error = read_all(root, config);
-	reading_port = 0;
 	json_object_put(root);
 	return error;
 }
@@ -490,13 +389,11 @@ uint32_t config_place(const struct config *config, const char *name)
 	return 0;
 }
 
-int config_add(struct config *config, json_object *object)
+int config_add(struct config *config, uint32_t place, json_object *object)
 {
-	const uint32_t place = config_place(config, "");
 	struct port_config port = {.is_open = false};
 
-	reading = NULL;
-	reading_port = 0;
+	reading.file = reading.part = NULL;
 	if (read_port(object, &port))
 		return -1;
 	if (!port.name[0])

@@ -101,15 +101,21 @@ static void drop(struct control_peer *peer)
 static struct control_peer *free_place(struct control *control, const struct control_user *user)
 {
 	struct control_peer *found = NULL;
-	unsigned int count = 0;
+	unsigned int count = 0, own = 0;
 
 	for (unsigned int i = 0; i < CONTROL_PEERS; i++) {
-		if (control->peer[i].fd < 0)
+		const struct control_peer *peer = &control->peer[i];
+
+		if (peer->fd < 0) {
 			found = &control->peer[i];
-		else
-			count += !control->peer[i].user.may_change;
+			continue;
+		}
+		count += !peer->user.may_change;
+		own += peer->user.uid == user->uid;
 	}
-	return user->may_change || count < CONTROL_PEERS - CONTROL_RESERVED ? found : NULL;
+	if (user->may_change)
+		return found;
+	return own < CONTROL_OF_USER && count < CONTROL_PEERS - CONTROL_RESERVED ? found : NULL;
 }
 
 static int user_of(int fd, struct control_user *user)
@@ -144,7 +150,7 @@ static bool accept_one(struct control *control, double now)
 	}
 	peer->fd = fd;
 	peer->user = user;
-	peer->moved = now;
+	peer->since = now;
 	peer->last = false;
 	peer->length = 0;
 	return true;
@@ -164,12 +170,12 @@ static void give(struct control_peer *peer, double now)
 	}
 	if (n <= 0)
 		return;
-	peer->moved = now;
 	peer->taken += (size_t)n;
 	if (peer->taken < peer->size)
 		return;
 	free(peer->reply);
 	peer->reply = NULL;
+	peer->since = now;
 	if (peer->last)
 		drop(peer);
 }
@@ -181,6 +187,7 @@ static void reply(struct control_peer *peer, char *text, double now)
 		return;
 	}
 	peer->reply = text;
+	peer->since = now;
 	peer->size = strlen(text);
 	peer->taken = 0;
 	text[peer->size++] = '\n'; /* in place of the 0 */
@@ -206,12 +213,10 @@ static void take(struct control_peer *peer, double now)
 		return;
 	}
 	n = recv(peer->fd, peer->line + peer->length, CONTROL_LINE - peer->length, 0);
-	if (n > 0) {
+	if (n > 0)
 		peer->length += (size_t)n;
-		peer->moved = now;
-	} else if (!n || (errno != EAGAIN && errno != EINTR)) {
+	else if (!n || (errno != EAGAIN && errno != EINTR))
 		drop(peer);
-	}
 }
 
 /* What was sent behind the request stays for the next round. */
@@ -269,7 +274,7 @@ bool control_serve(struct control *control, double now)
 			give(peer, now);
 		if (peer->fd >= 0 && !peer->reply)
 			take(peer, now);
-		if (peer->fd >= 0 && now - peer->moved > CONTROL_STILL)
+		if (peer->fd >= 0 && now - peer->since > CONTROL_STEP)
 			drop(peer);
 	}
 	for (int i = 0; i < ACCEPTS && accept_one(control, now); i++)

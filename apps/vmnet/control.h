@@ -7,8 +7,10 @@
  *   - no call blocks, and a round serves one request only, of whichever peer has waited longest;
  *   - a peer's next request is not read before it has taken the reply to the last one, so that at
  *     most one reply for each peer is kept;
- *   - a request has a longest length, peers have a greatest number, and some of their places are
- *     for root and the daemon's own user; a peer that has not moved for long is dropped.
+ *   - a request has a longest length, and has to be whole in a given time, however many bytes come
+ *     in it; so has the reply to be taken. A peer that is slower is dropped;
+ *   - peers have a greatest number. Some of their places are for root and the daemon's own user,
+ *     and of the others no user has more than a few.
  *
  * Which users may connect is for the file system to say: by the socket's mode and group.
  */
@@ -23,8 +25,9 @@
 
 #define CONTROL_PEERS	 16
 #define CONTROL_RESERVED 4     /* of these */
+#define CONTROL_OF_USER	 4     /* of one that may change nothing */
 #define CONTROL_LINE	 16384 /* bytes of a request, with its end */
-#define CONTROL_STILL	 30    /* seconds without a byte in either direction */
+#define CONTROL_STEP	 30    /* seconds for a whole request, and for taking the reply */
 #define CONTROL_POLLS	 (CONTROL_PEERS + 1)
 
 /* By the kernel's word, of when it connected. */
@@ -42,7 +45,7 @@ typedef char *control_answer(void *owner, const struct control_user *user, const
 struct control_peer {
 	int fd; /* -1: none */
 	struct control_user user;
-	double moved;  /* when it last sent or took something */
+	double since;  /* when it connected, was given the reply, or had taken the last one */
 	bool last;     /* it is dropped when it has taken the reply */
 	size_t length; /* of what it has sent and what is not answered */
 	char *reply;   /* that it has not taken yet; NULL: none */

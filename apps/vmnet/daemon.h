@@ -90,6 +90,8 @@ struct port {
 	bool renewed;	    /* it goes down for a moment, to come up with another configuration */
 	uint64_t stalls;    /* calls that were stopped while they held receive queues of others */
 	uint64_t evictions; /* both since the daemon began */
+	bool emptied;	    /* both are of a port that was removed, until the place is free */
+	bool unserved;	    /* what the switch has counted there is of an owner before this one */
 	struct limit limit; /* of what is said because of its VM */
 	struct place_ticket ticket;
 };
@@ -117,6 +119,12 @@ struct daemon {
 	int bell; /* an eventfd: a guest wants us to look; -1: this VM has no doorbell */
 };
 
+/* Is a change of the ticket under way? Whatever attachment has the place came by the old one. */
+static inline bool tickets_is_changing(const struct daemon *d, uint32_t place)
+{
+	return d->port[place].ticket.state != TICKET_IN_FORCE;
+}
+
 /* config.c: 0, or -1 after a message that names the file and what is wrong. */
 int config_read(const char *file, struct config *config);
 /* For how many ports a daemon of this configuration makes room; how many it has. */
@@ -124,10 +132,8 @@ uint32_t config_room(const struct config *config);
 uint32_t config_ports(const struct config *config);
 /* The place of the port with this name; 0: none. */
 uint32_t config_place(const struct config *config, const char *name);
-/* One more port, in a place that has none. 0, or -1 after a complaint. */
-int config_add(struct config *config, json_object *object);
-/* The JSON in a file that is not larger, or NULL after such a message. */
-json_object *config_parse(const char *file, size_t most_mib);
+/* One more port, in a place that has none; 0: there is none. 0, or -1 after a complaint. */
+int config_add(struct config *config, uint32_t place, json_object *object);
 /* How many VLANs its ports are in. */
 uint32_t config_vlans(const struct config *config);
 
@@ -157,6 +163,8 @@ void ports_forgive(struct daemon *d);
 uint32_t ports_out(const struct daemon *d, uint32_t place);
 /* Looks at all of them, and does what is still to be done. */
 void ports_look(struct daemon *d);
+/* Is what the switch has counted there of this port, of its owner, and of the VM that has it? */
+bool ports_is_counted(const struct daemon *d, uint32_t place);
 /* Would the switch drop whatever this port sends? */
 bool ports_is_mute(const struct daemon *d, uint32_t place);
 /* Another configuration, port by port in the same places, without a pause for those that stay the
@@ -174,6 +182,10 @@ void ports_end_was_lost(struct daemon *d, uint32_t place);
 /* The tickets in the files of a configuration; one is drawn and written where there is no file. 0,
  * or -1 after a message. */
 int tickets_read(const struct config *config, struct tickets *tickets);
+/* The same of one port, which must differ from those that are there. */
+int tickets_read_one(const struct config *config, uint32_t place, struct tickets *tickets);
+/* Those that the ports have, whatever is in their files by now. */
+void tickets_kept(const struct daemon *d, struct tickets *tickets);
 /* Those of a new export. 0, or -1 after a message. */
 int tickets_begin(struct daemon *d, const struct tickets *tickets);
 /* The place is for another ticket. False: it has this one. */
@@ -182,8 +194,6 @@ bool tickets_change(struct daemon *d, uint32_t place, const uint8_t ticket[ELISA
 void tickets_close(struct daemon *d, uint32_t place);
 /* Takes the next steps of all changes. */
 void tickets_look(struct daemon *d);
-/* Is a change under way? Whatever attachment has the place then came by the old ticket. */
-bool tickets_is_changing(const struct daemon *d, uint32_t place);
 
 /* commands.c: the reply to a request on the daemon's socket (control.h). */
 char *commands_answer(void *daemon, const struct control_user *user, const char *line,
@@ -200,16 +210,18 @@ void say_left_out(struct daemon *d);
  * that was named. */
 bool reload_is_possible(const struct daemon *d, const struct config *new, const char *file);
 /* Gives each port of the new configuration its place: by its name, or one that is free. */
-void reload_arrange(const struct config *is, struct config *new);
+void reload_arrange(const struct daemon *d, struct config *new);
+/* The place for one more port: one that can be had at once, if there is one. 0: none. */
+uint32_t reload_place(const struct daemon *d);
 /* Is there room for all its VLANs? If not, that was complained of. */
 bool reload_has_room(const struct daemon *d, const struct config *new);
 
 /* report.c: the state and counters of a port, or of all, as JSON. */
 json_object *report_port(const struct daemon *d, uint32_t place, bool with_queues);
 json_object *report_ports(const struct daemon *d, bool with_queues);
-/* "table": about so many entries of the forwarding table; "next", if there may be more: where they
- * begin. */
-json_object *report_table(const struct daemon *d, uint64_t from, uint32_t most);
+/* "table": a part of the forwarding table, maybe an empty one; "next", if there may be more: where
+ * the next part begins. */
+json_object *report_table(const struct daemon *d, uint64_t from);
 /* All counters as OpenMetrics text; NULL: there was no memory for it. */
 json_object *report_metrics_text(const struct daemon *d);
 /* The state of all ports and the whole table, into a file that appears whole. */

@@ -168,7 +168,7 @@ static void read_again(struct daemon *d, const char *file)
 	service_reload = 0;
 	if (config_read(file, &config) || !reload_is_possible(d, &config, file))
 		return;
-	reload_arrange(&d->config, &config);
+	reload_arrange(d, &config);
 	if (tickets_read(&config, &tickets))
 		return;
 	ports_reconfigure(d, &config, &tickets);

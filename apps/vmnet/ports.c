@@ -191,6 +191,8 @@ static void gone(struct daemon *d, uint32_t place)
 
 	say(d, place, STDOUT_FILENO, "attachment %llu is gone",
 	    (unsigned long long)port->attachment);
+	if (ports_is_counted(d, place))
+		port->unserved = false;
 	port->ended = port->attachment;
 	port->attachment = 0;
 	port->link = VMNET_DOWN;
@@ -253,7 +255,7 @@ static void came(struct daemon *d, uint32_t place, uint64_t attachment)
 	if (port->attachment)
 		gone(d, place); /* its event was lost */
 	port->attachment = attachment;
-	if (tickets_is_changing(d, place)) {
+	if (tickets_is_changing(d, place) || !config_has(&d->config, place)) {
 		say(d, place, STDOUT_FILENO,
 		    "attachment %llu came by a ticket that was withdrawn, and has to go",
 		    (unsigned long long)attachment);
@@ -309,6 +311,16 @@ void ports_event(struct daemon *d, const struct elisa_event *event)
 		d->lost_events += (uint64_t)event->value;
 		break;
 	}
+}
+
+bool ports_is_counted(const struct daemon *d, uint32_t place)
+{
+	const struct port *port = &d->port[place];
+
+	if (tickets_is_changing(d, place))
+		return false;
+	return port->attachment ? d->state->port[place].serving == port->attachment :
+				  !port->unserved;
 }
 
 bool ports_is_mute(const struct daemon *d, uint32_t place)
@@ -457,6 +469,8 @@ static void change(struct daemon *d, uint32_t place, const struct port_config *n
 static void remove_port(struct daemon *d, uint32_t place)
 {
 	say(d, place, STDOUT_FILENO, "removed");
+	d->port[place].renewed = false;
+	d->port[place].emptied = true;
 	tickets_close(d, place);
 	memset(&d->config.port[place - 1], 0, sizeof(d->config.port[place - 1]));
 }
@@ -468,7 +482,6 @@ static void add_port(struct daemon *d, uint32_t place, const struct port_config 
 	struct port *port = &d->port[place];
 
 	d->config.port[place - 1] = *new;
-	port->stalls = port->evictions = 0;
 	port->closed = false;
 	port->renewed = true;
 	tickets_change(d, place, ticket);

@@ -73,23 +73,37 @@ bool reload_is_possible(const struct daemon *d, const struct config *new, const 
 	return !c.differ;
 }
 
-/* A place that has had no port is free at once; another one only when its VM has gone. */
-static uint32_t free_place(const struct config *is, const struct port_config *taken)
+/* Can a port have the place at once? One whose port has just gone is free only when that one's VM
+ * has gone, too, and its ticket is withdrawn. */
+static bool is_free(const struct daemon *d, uint32_t place)
+{
+	return !config_has(&d->config, place) && !d->port[place].attachment &&
+	       !d->port[place].ended && !tickets_is_changing(d, place);
+}
+
+/* Of the places that no port has taken, one that is free at once, else one that will be; or 0. */
+static uint32_t best_place(const struct daemon *d, const struct port_config *taken)
 {
 	uint32_t later = 0;
 
-	for (uint32_t i = 0; i < is->port_count; i++) {
-		if (taken[i].name[0])
+	for (uint32_t place = 1; place <= d->config.port_count; place++) {
+		if (taken[place - 1].name[0])
 			continue;
-		if (!is->port[i].name[0])
-			return i;
-		later = i;
+		if (is_free(d, place))
+			return place;
+		later = place;
 	}
 	return later;
 }
 
-void reload_arrange(const struct config *is, struct config *new)
+uint32_t reload_place(const struct daemon *d)
 {
+	return best_place(d, d->config.port);
+}
+
+void reload_arrange(const struct daemon *d, struct config *new)
+{
+	const struct config *is = &d->config;
 	struct port_config port[MAX_PORTS];
 	uint32_t place;
 
@@ -103,7 +117,7 @@ void reload_arrange(const struct config *is, struct config *new)
 	}
 	for (uint32_t i = 0; i < new->port_count; i++)
 		if (new->port[i].name[0])
-			port[free_place(is, port)] = new->port[i];
+			port[best_place(d, port) - 1] = new->port[i];
 	memcpy(new->port, port, sizeof(port));
 	new->port_count = is->port_count;
 }

@@ -13,6 +13,7 @@
 #include "output.h"
 #include "port_stats.h"
 #include "see.h"
+#include "settings.h"
 #include "show.h"
 
 #define MOST_MIB 64 /* of a report */
@@ -29,6 +30,16 @@ static const char *name_of(const void *daemon, uint32_t place)
 	return place && place <= d->config.port_count && config_has(&d->config, place) ?
 		       d->config.port[place - 1].name :
 		       NULL;
+}
+
+static uint64_t stalls_of(const struct port *port)
+{
+	return port->emptied ? 0 : port->stalls;
+}
+
+static uint64_t evictions_of(const struct port *port)
+{
+	return port->emptied ? 0 : port->evictions;
 }
 
 /* What the daemon counts of each port, beside the switch. */
@@ -51,7 +62,7 @@ static void print_more(FILE *to, const struct see *see)
 			metrics[i].name, metrics[i].help);
 		for (uint32_t place = 1; place <= d->config.port_count; place++) {
 			const struct port *port = &d->port[place];
-			const uint64_t values[] = {port->stalls, port->evictions,
+			const uint64_t values[] = {stalls_of(port), evictions_of(port),
 						   ports_out(d, place), port->closed};
 
 			if (!config_has(&d->config, place))
@@ -64,12 +75,18 @@ static void print_more(FILE *to, const struct see *see)
 	}
 }
 
+static bool is_counted(const void *daemon, uint32_t place)
+{
+	return ports_is_counted(daemon, place);
+}
+
 static struct see see_of(const struct daemon *d)
 {
 	return (struct see){.rvs = d->rvs,
 			    .first = 1,
 			    .count = d->config.port_count,
 			    .name = name_of,
+			    .counted = is_counted,
 			    .more = print_more,
 			    .owner = d};
 }
@@ -81,7 +98,7 @@ static void add_mac(json_object *port, const struct daemon *d, uint32_t place)
 	struct rvs_port_info info;
 	char text[MAC_TEXT_SIZE];
 
-	if (!rvs_port_info(d->rvs, place, &info) && info.attached)
+	if (ports_is_counted(d, place) && !rvs_port_info(d->rvs, place, &info) && info.attached)
 		mac = info.mac;
 	if (!rvif_mac_is_station(mac))
 		return;
@@ -95,9 +112,7 @@ json_object *report_port(const struct daemon *d, uint32_t place, bool with_queue
 	const struct see see = see_of(d);
 	struct rvs_stats stats = {0};
 
-	/* until it is served, what the switch has is of the one before */
-	if (!d->port[place].attachment ||
-	    d->state->port[place].serving == d->port[place].attachment)
+	if (ports_is_counted(d, place))
 		rvs_port_stats(d->rvs, place, &stats);
 	json_object_object_add(port, "name",
 			       json_object_new_string(d->config.port[place - 1].name));
@@ -108,8 +123,8 @@ json_object *report_port(const struct daemon *d, uint32_t place, bool with_queue
 			       json_object_new_boolean(d->port[place].link == VMNET_UP));
 	json_object_object_add(port, "closed", json_object_new_boolean(d->port[place].closed));
 	json_object_object_add(port, "broken", json_object_new_boolean(d->port[place].broken));
-	add(port, "stalls", d->port[place].stalls);
-	add(port, "evictions", d->port[place].evictions);
+	add(port, "stalls", stalls_of(&d->port[place]));
+	add(port, "evictions", evictions_of(&d->port[place]));
 	add(port, "kept_out", ports_out(d, place));
 	port_stats_add(port, &stats);
 	if (with_queues)
@@ -131,14 +146,13 @@ json_object *report_ports(const struct daemon *d, bool with_queues)
 	return root;
 }
 
-json_object *report_table(const struct daemon *d, uint64_t from, uint32_t most)
+json_object *report_table(const struct daemon *d, uint64_t from)
 {
 	const struct see see = see_of(d);
 	json_object *root = json_object_new_object();
-	json_object *table = see_table_part(&see, d->state->now, &from, most);
 
-	json_object_object_add(root, "table", table);
-	if (json_object_array_length(table))
+	json_object_object_add(root, "table", see_table_part(&see, d->state->now, &from));
+	if (from)
 		add(root, "next", from);
 	return root;
 }
@@ -189,7 +203,8 @@ int report_metrics(const struct daemon *d, const char *file)
 
 int report_show(const char *file)
 {
-	json_object *root = config_parse(file, MOST_MIB), *ports = show_ports_of(root);
+	const struct settings reading = {.program = "elisa-vmnet", .file = file};
+	json_object *root = settings_read(&reading, MOST_MIB), *ports = show_ports_of(root);
 	json_object *table = root ? json_object_object_get(root, "table") : NULL;
 	char *text = NULL;
 	size_t size;
@@ -198,8 +213,7 @@ int report_show(const char *file)
 	if (!root)
 		return -1;
 	if (!ports) {
-		output_print(STDERR_FILENO, "elisa-vmnet: %s: it is no report of elisa-vmnet\n",
-			     file);
+		settings_wrong(&reading, "it is no report of elisa-vmnet");
 		json_object_put(root);
 		return -1;
 	}

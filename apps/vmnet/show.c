@@ -2,16 +2,16 @@
 #include <stdbool.h>
 #include "show.h"
 
-static uint64_t number(json_object *port, const char *key)
+uint64_t show_number(json_object *object, const char *key)
 {
-	return json_object_get_uint64(json_object_object_get(port, key));
+	return json_object_get_uint64(json_object_object_get(object, key));
 }
 
 const char *show_link(json_object *port)
 {
 	if (json_object_get_boolean(json_object_object_get(port, "closed")))
 		return "closed";
-	if (number(port, "kept_out"))
+	if (show_number(port, "kept_out"))
 		return "out";
 	return json_object_get_boolean(json_object_object_get(port, "link")) ? "up" : "down";
 }
@@ -22,9 +22,9 @@ static void show_port(FILE *to, json_object *port)
 
 	fprintf(to, "%-16s %-6s %12llu %12llu %12llu ",
 		json_object_get_string(json_object_object_get(port, "name")), show_link(port),
-		(unsigned long long)number(port, "sent"),
-		(unsigned long long)number(port, "received"),
-		(unsigned long long)number(port, "missed"));
+		(unsigned long long)show_number(port, "sent"),
+		(unsigned long long)show_number(port, "received"),
+		(unsigned long long)show_number(port, "missed"));
 	json_object_object_foreach(drops, reason, count)
 		fprintf(to, " %s=%s", reason, json_object_get_string(count));
 	fputc('\n', to);
@@ -49,7 +49,7 @@ void show_table(FILE *to, json_object *table)
 		age = json_object_object_get(entry, "age");
 		fprintf(to, "%-18s %5llu %-16s %s%s\n",
 			json_object_get_string(json_object_object_get(entry, "mac")),
-			(unsigned long long)number(entry, "vlan"),
+			(unsigned long long)show_number(entry, "vlan"),
 			json_object_get_string(json_object_object_get(entry, "port")),
 			age ? json_object_get_string(age) : "static", age ? " s ago" : "");
 	}

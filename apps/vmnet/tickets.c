@@ -4,6 +4,8 @@
  * ticket when a VM attaches, and not again: a VM that has the place keeps it. So a ticket that has
  * leaked is withdrawn in this order, each step tried again until the host has done it:
  *
+ *   0. The attachment that has the place is not served any more, whatever the host answers: nothing
+ *      of the new owner's, nor of another port at the place, is done for it.
  *   1. The place gets a ticket of random bytes that no VM has. From now on the old ticket opens
  *      nothing. All places that change do this first: their new ticket may be another one's old
  *      one, and the host takes a ticket for one place only.
@@ -12,26 +14,23 @@
  *   3. For SETTLE seconds any attachment that is heard of at the place is evicted as well: the host
  *      let it in before step 1, and its event was on its way. No other one can come meanwhile.
  *   4. The place is free, and the switch has heard of the end. What the old owner owed is
- *      forgotten, and only now the place gets the new ticket. So an attachment of the new owner is
- *      never taken for one of the old, and pays for none of the old one's calls.
+ *      forgotten, what was counted of it is shown no more, and only now the place gets the new
+ *      ticket. So an attachment of the new owner is never taken for one of the old, and pays for
+ *      none of the old one's calls.
  *
- * A port that is removed goes through steps 1 to 3 as well; its place keeps a ticket that no VM
+ * A port that is removed goes through steps 0 to 3 as well; its place keeps a ticket that no VM
  * has.
  *
  * If the host has lost events, an attachment by the old ticket may not have been heard of at all.
  * It is not served before it joins. The first one that joins without an event after step 4 is
  * evicted for that reason; at worst that is the new owner, once, and it comes again.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <rvif/driver.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
 #include "complain.h"
 #include "daemon.h"
-#include "ticket.h"
+#include "settings.h"
 
 #define SETTLE 1.0 /* seconds; an event takes milliseconds */
 
@@ -39,69 +38,63 @@ static const uint8_t no_ticket[ELISA_TICKET_SIZE];
 
 /* ------------------------------------------------------------------------------------- files */
 
-static int wrong(const char *file, const char *what)
-{
-	complain("%s: %s", file, what);
-	return -1;
-}
-
-/* A part of a ticket is worse than none: nothing is left of a file that could not be written. */
-static int write_ticket(const char *file, const uint8_t ticket[ELISA_TICKET_SIZE])
-{
-	const int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	char text[TICKET_TEXT_SIZE];
-	int error;
-
-	if (fd < 0)
-		return wrong(file, strerror(errno));
-	ticket_text(ticket, text);
-	error = dprintf(fd, "%s\n", text) < 0 ? errno : 0;
-	explicit_bzero(text, sizeof(text));
-	if (close(fd) && !error)
-		error = errno;
-	if (!error)
-		return 0;
-	unlink(file);
-	return wrong(file, strerror(error));
-}
-
 static int read_ticket(const char *file, uint8_t ticket[ELISA_TICKET_SIZE])
 {
-	const int error = rvif_read_hex(file, ticket, ELISA_TICKET_SIZE);
+	const struct settings reading = {.file = file, .say = complain_of};
 
-	if (error == -EINVAL)
-		return wrong(file, "it does not hold 64 hexadecimal digits and nothing else");
-	if (!error && !memcmp(ticket, no_ticket, ELISA_TICKET_SIZE))
-		return wrong(file, "64 times 0 is no ticket; remove the file to have one drawn");
-	if (error != -ENOENT)
-		return error ? wrong(file, strerror(-error)) : 0;
-	if (getrandom(ticket, ELISA_TICKET_SIZE, 0) != ELISA_TICKET_SIZE)
-		return wrong(file, "no random bytes for a ticket");
-	return write_ticket(file, ticket);
+	if (settings_secret(&reading, ticket, ELISA_TICKET_SIZE))
+		return -1;
+	if (memcmp(ticket, no_ticket, ELISA_TICKET_SIZE))
+		return 0;
+	return settings_wrong(&reading,
+			      "64 times 0 is no ticket; remove the file to have one drawn");
+}
+
+/* No other port may have it. Those without a ticket have 0, which no file holds. */
+int tickets_read_one(const struct config *config, uint32_t place, struct tickets *tickets)
+{
+	const char *file = config->port[place - 1].ticket_file;
+	uint8_t *ticket = tickets->of[place - 1];
+
+	memset(ticket, 0, ELISA_TICKET_SIZE);
+	if (!file[0])
+		return 0;
+	if (read_ticket(file, ticket))
+		return -1;
+	for (uint32_t k = 0; k < config->port_count; k++) {
+		if (k == place - 1 || memcmp(ticket, tickets->of[k], ELISA_TICKET_SIZE))
+			continue;
+		complain("%s: it holds the same ticket as %s", file, config->port[k].ticket_file);
+		return -1;
+	}
+	return 0;
 }
 
 int tickets_read(const struct config *config, struct tickets *tickets)
 {
 	memset(tickets, 0, sizeof(*tickets));
-	for (uint32_t i = 0; i < config->port_count; i++) {
-		const struct port_config *port = &config->port[i];
-
-		if (!port->ticket_file[0])
+	for (uint32_t place = 1; place <= config->port_count; place++) {
+		if (!tickets_read_one(config, place, tickets))
 			continue;
-		if (read_ticket(port->ticket_file, tickets->of[i]))
-			return -1;
-		for (uint32_t k = 0; k < i; k++) {
-			if (memcmp(tickets->of[i], tickets->of[k], ELISA_TICKET_SIZE))
-				continue;
-			complain("%s: it holds the same ticket as %s", port->ticket_file,
-				 config->port[k].ticket_file);
-			return -1;
-		}
+		explicit_bzero(tickets, sizeof(*tickets));
+		return -1;
 	}
 	return 0;
 }
 
+void tickets_kept(const struct daemon *d, struct tickets *tickets)
+{
+	for (uint32_t place = 1; place <= MAX_PORTS; place++)
+		memcpy(tickets->of[place - 1], d->port[place].ticket.bytes, ELISA_TICKET_SIZE);
+}
+
 /* ------------------------------------------------------------------------------------ places */
+
+static int refused(const struct daemon *d, const char *what)
+{
+	complain("%s: %s", what, elisa_error(d->elisa));
+	return -1;
+}
 
 /* A ticket that no VM has, so that the place is closed. */
 static int draw(uint8_t ticket[ELISA_TICKET_SIZE])
@@ -118,13 +111,13 @@ static int begin_place(struct daemon *d, uint32_t place, const uint8_t of_port[E
 	ticket->of_no_vm = !config_has(&d->config, place);
 	if (ticket->of_no_vm) {
 		if (draw(of_no_vm) || elisa_export_place_ticket(d->export_, place, of_no_vm))
-			return wrong("a place for later", elisa_error(d->elisa));
+			return refused(d, "a place for later");
 		return 0;
 	}
 	if (!memcmp(of_port, no_ticket, ELISA_TICKET_SIZE))
 		return 0;
 	if (elisa_export_place_ticket(d->export_, place, of_port))
-		return wrong(d->config.port[place - 1].ticket_file, elisa_error(d->elisa));
+		return refused(d, d->config.port[place - 1].ticket_file);
 	memcpy(ticket->bytes, of_port, ELISA_TICKET_SIZE);
 	return 0;
 }
@@ -137,9 +130,13 @@ int tickets_begin(struct daemon *d, const struct tickets *tickets)
 	return 0;
 }
 
-bool tickets_is_changing(const struct daemon *d, uint32_t place)
+/* The VM that has the place is served no more from now on, whenever the host takes step 1. */
+static void bar(struct daemon *d, uint32_t place)
 {
-	return d->port[place].ticket.state != TICKET_IN_FORCE;
+	if (!d->port[place].attachment)
+		return;
+	d->port[place].dismissed = true;
+	__atomic_store_n(&d->state->port[place].enabled, 0, __ATOMIC_RELEASE);
 }
 
 /*
@@ -159,6 +156,7 @@ bool tickets_change(struct daemon *d, uint32_t place, const uint8_t bytes[ELISA_
 	ticket->of_no_vm = false;
 	memcpy(ticket->bytes, bytes, ELISA_TICKET_SIZE);
 	ticket->due = d->now;
+	bar(d, place);
 	return true;
 }
 
@@ -170,6 +168,7 @@ void tickets_close(struct daemon *d, uint32_t place)
 	ticket->of_no_vm = true;
 	ticket->state = TICKET_TO_WITHDRAW;
 	ticket->due = d->now;
+	bar(d, place);
 }
 
 /* Steps 1 and 2. */
@@ -199,6 +198,10 @@ static void bring(struct daemon *d, uint32_t place)
 	if (!port->ticket.of_no_vm && library_ticket(d, place, port->ticket.bytes) != LIBRARY_DONE)
 		return;
 	port->account = (struct account){.owed = 0};
+	port->unserved = true;
+	if (port->emptied)
+		port->stalls = port->evictions = 0;
+	port->emptied = false;
 	port->ticket.distrust = d->lost_events;
 	port->ticket.state = TICKET_IN_FORCE;
 	say(d, place, STDOUT_FILENO,

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include "strict.h"
 
 #define WAIT_MS	   10000       /* for the next bytes of a reply */
 #define MOST_BYTES (64u << 20) /* of a reply */
@@ -99,7 +100,10 @@ static char *receive(int fd)
 /* What is in a reply. */
 static json_object *result_of(const char *text)
 {
-	json_object *reply = json_tokener_parse(text), *result, *error;
+	struct strict_fault fault;
+	json_object *reply = strict_check(text, strlen(text), &fault) ? NULL :
+									json_tokener_parse(text);
+	json_object *result, *error;
 
 	if (json_object_is_type(reply, json_type_object)) {
 		result = json_object_object_get(reply, "result");

@@ -20,7 +20,7 @@ void print_counters(FILE *to, json_object *port);
 void print_drops(FILE *to, json_object *ports);
 
 /* top.c: what happens now, again and again. 0, or -1 after a message. */
-int top(int fd, const struct options *options);
+int top(const struct options *options);
 
 /* Prints and flushes. 0, or -1 after a message. */
 int put(const char *text);

@@ -11,6 +11,7 @@
 #include "ask.h"
 #include "ctl.h"
 #include "options.h"
+#include "settings.h"
 #include "show.h"
 
 #define DEFAULT_SOCKET "/run/elisa-vmnet/control"
@@ -41,6 +42,8 @@ static const struct program program = {
 		"  down PORT          do not serve the VM that has it, until up\n"
 		"  up PORT            serve it again\n"
 		"  kick PORT          evict the VM that has it; it may come back\n"
+		"  add FILE           one more port, as in elisa-vmnet's configuration\n"
+		"  remove PORT        evict the VM that has it; none can come\n"
 		"\n",
 	.after = "Exit status: 0 done; 1 failed, or refused; 2 wrong usage.\n",
 	.options = known,
@@ -53,6 +56,11 @@ int put(const char *text)
 		return 0;
 	fprintf(stderr, "elisa-vmnetctl: standard output: %s\n", strerrordesc_np(errno));
 	return -1;
+}
+
+static void say(const char *what)
+{
+	fprintf(stderr, "elisa-vmnetctl: %s\n", what);
 }
 
 /* What a command does with the reply. */
@@ -89,7 +97,7 @@ static const struct command {
 	{"ports", "ports", OPERAND_NONE, print_ports, json_type_object, false},
 	{"counters", "counters", OPERAND_PORT, print_counters, json_type_object, false},
 	{"drops", "ports", OPERAND_NONE, print_all_drops, json_type_object, false},
-	{"table", "table", false, show_table, json_type_array, false},
+	{"table", "table", OPERAND_NONE, show_table, json_type_array, false},
 	{"metrics", "metrics", OPERAND_NONE, print_text, json_type_string, true},
 	{"top", NULL, OPERAND_NONE, NULL, json_type_null, false},
 	{"down", "down", OPERAND_PORT, NULL, json_type_null, false},
@@ -183,11 +191,9 @@ static json_object *result_of(int fd, const struct command *command, const char 
 	if (command->operand == OPERAND_PORT)
 		question.port = operand;
 	if (command->operand == OPERAND_FILE) {
-		question.config = json_object_from_file(operand);
-		if (!question.config) {
-			fprintf(stderr, "elisa-vmnetctl: %s\n", json_util_get_last_err());
+		question.config = settings_read(&(struct settings){.file = operand, .say = say}, 1);
+		if (!question.config)
 			return NULL;
-		}
 	}
 	result = ask(fd, &question);
 	json_object_put(question.config);
@@ -197,20 +203,18 @@ static json_object *result_of(int fd, const struct command *command, const char 
 static int perform(const struct options *options, const struct command *command,
 		   const char *operand)
 {
-	const int fd = ask_open(options->socket);
 	json_object *result;
-	int error = -1;
+	int error = -1, fd;
 
+	if (!command->request)
+		return top(options);
+	fd = ask_open(options->socket);
 	if (fd < 0)
 		return -1;
-	if (!command->request) {
-		error = top(fd, options);
-	} else {
-		result = result_of(fd, command, operand);
-		if (result)
-			error = command->print ? print_result(options, command, result) : 0;
-		json_object_put(result);
-	}
+	result = result_of(fd, command, operand);
+	if (result)
+		error = command->print ? print_result(options, command, result) : 0;
+	json_object_put(result);
 	close(fd);
 	return error;
 }

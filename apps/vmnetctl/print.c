@@ -5,17 +5,14 @@
 #include <rvs.h>
 #include <string.h>
 #include "port_stats.h"
-
-static unsigned long long number(json_object *object, const char *key)
-{
-	return json_object_get_uint64(json_object_object_get(object, key));
-}
+#include "show.h"
 
 static void print_row(FILE *to, const char *name, json_object *counters)
 {
 	fprintf(to, "%-6s", name);
 	for (size_t i = 0; i < PORT_COUNTERS; i++)
-		fprintf(to, " %15llu", number(counters, port_counters[i].key));
+		fprintf(to, " %15llu",
+			(unsigned long long)show_number(counters, port_counters[i].key));
 	fputc('\n', to);
 }
 

@@ -13,11 +13,6 @@
 #include "clock.h"
 #include "show.h"
 
-static uint64_t number(json_object *port, const char *key)
-{
-	return json_object_get_uint64(json_object_object_get(port, key));
-}
-
 static uint64_t drops(json_object *port)
 {
 	uint64_t sum = 0;
@@ -39,7 +34,9 @@ static json_object *before(json_object *ports, json_object *port)
 		json_object *old = json_object_array_get_idx(ports, i);
 
 		if (!strcmp(json_object_get_string(json_object_object_get(old, "name")), name))
-			return number(old, "attachment") == number(port, "attachment") ? old : NULL;
+			return show_number(old, "attachment") == show_number(port, "attachment") ?
+				       old :
+				       NULL;
 	}
 	return NULL;
 }
@@ -74,8 +71,8 @@ static json_object *rates_of(json_object *port, json_object *old, double seconds
 	json_object_object_add(rates, "link", json_object_new_string(show_link(port)));
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
 		add_rate(rates, known[i].rate,
-			 known[i].factor * per_second(number(port, known[i].counter),
-						      old ? number(old, known[i].counter) : 0,
+			 known[i].factor * per_second(show_number(port, known[i].counter),
+						      old ? show_number(old, known[i].counter) : 0,
 						      seconds));
 	add_rate(rates, "drops_per_second", per_second(drops(port), old ? drops(old) : 0, seconds));
 	return rates;
@@ -105,12 +102,12 @@ static void print_rates(FILE *to, json_object *list)
 		fprintf(to, "%-16s %-6s %11llu %11llu %11.1f %11.1f %9llu %9llu\n",
 			json_object_get_string(json_object_object_get(port, "name")),
 			json_object_get_string(json_object_object_get(port, "link")),
-			(unsigned long long)number(port, "sent_per_second"),
-			(unsigned long long)number(port, "received_per_second"),
-			1e-6 * (double)number(port, "sent_bits_per_second"),
-			1e-6 * (double)number(port, "received_bits_per_second"),
-			(unsigned long long)number(port, "missed_per_second"),
-			(unsigned long long)number(port, "drops_per_second"));
+			(unsigned long long)show_number(port, "sent_per_second"),
+			(unsigned long long)show_number(port, "received_per_second"),
+			1e-6 * (double)show_number(port, "sent_bits_per_second"),
+			1e-6 * (double)show_number(port, "received_bits_per_second"),
+			(unsigned long long)show_number(port, "missed_per_second"),
+			(unsigned long long)show_number(port, "drops_per_second"));
 	}
 }
 
@@ -140,9 +137,23 @@ static void rest(double seconds)
 	nanosleep(&time, NULL);
 }
 
-int top(int fd, const struct options *options)
+/* On a connection of its own: the daemon drops one that asks nothing for longer than a view may
+ * take. */
+static json_object *look(const struct options *options)
 {
-	json_object *last = ask(fd, &(struct question){.command = "ports"});
+	const int fd = ask_open(options->socket);
+	json_object *report;
+
+	if (fd < 0)
+		return NULL;
+	report = ask(fd, &(struct question){.command = "ports"});
+	close(fd);
+	return report;
+}
+
+int top(const struct options *options)
+{
+	json_object *last = look(options);
 	double then = monotonic();
 	int error = show_ports_of(last) ? 0 : -1;
 
@@ -151,7 +162,7 @@ int top(int fd, const struct options *options)
 		double now;
 
 		rest(options->interval);
-		next = ask(fd, &(struct question){.command = "ports"});
+		next = look(options);
 		now = monotonic();
 		error = show_ports_of(next) ? 0 : -1;
 		if (!error) {

@@ -99,7 +99,7 @@ static void step(struct rvs *rvs, struct input *input)
 		break;
 	case 4:
 		rvs_table_age(rvs, take(input, 1));
-		while (rvs_table_dump(rvs, &position, entries, 3) > 0)
+		while (rvs_table_dump(rvs, &position, entries, 3) >= 0)
 			;
 		break;
 	case 5:

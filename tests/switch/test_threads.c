@@ -142,7 +142,7 @@ static void own(struct net *net)
 		rvs_port_attach(net->rvs, COMING, net->port[COMING].vnic.region,
 				net->port[COMING].vnic.config.region_size, &options.policy);
 		rvs_table_age(net->rvs, 1);
-		while (rvs_table_dump(net->rvs, &position, entries, 16) > 0)
+		while (rvs_table_dump(net->rvs, &position, entries, 16) >= 0)
 			;
 		rvs_port_stats(net->rvs, 0, &stats);
 		sched_yield();

@@ -196,7 +196,7 @@ static void learning_is_per_vlan(void **state)
 	send_tagged(net, BLUE, 50, BLUE, UNTAGGED);
 	expect(net, TRUNK, 50, BLUE, 20);
 	expect_nothing(net);
-	while ((n = rvs_table_dump(net->rvs, &position, entries, 64)) > 0)
+	while ((n = rvs_table_dump(net->rvs, &position, entries, 64)) >= 0)
 		for (int i = 0; i < n; i++) {
 			if (entries[i].is_static || entries[i].mac[5] != 50)
 				continue;

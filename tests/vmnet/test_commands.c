@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "fake_manager.h"
 #include "net.h"
 
@@ -76,6 +77,20 @@ static void refused(const char *line, const char *why)
 	json_object_put(reply);
 }
 
+/* A port of so many keys. */
+static void refused_keys(int count, const char *why)
+{
+	char *line = malloc(64 + 9 * (size_t)count), *at;
+
+	assert_non_null(line);
+	at = line + sprintf(line, "{\"command\":\"add\",\"config\":{");
+	for (int i = 0; i < count; i++)
+		at += sprintf(at, "\"k%03x\":0,", i);
+	strcpy(at - 1, "}}");
+	refused(line, why);
+	free(line);
+}
+
 static void told(const char *line)
 {
 	json_object_put(asked(line));
@@ -124,20 +139,49 @@ static void test_counters(void **unused)
 static void test_table(void **unused)
 {
 	json_object *part = asked("{\"command\": \"table\"}"), *more;
-	char line[64];
 
 	(void)unused;
 	assert_int_equal(json_object_array_length(json_object_object_get(part, "table")), 2);
-	snprintf(line, sizeof(line), "{\"command\": \"table\", \"from\": %llu}",
-		 (unsigned long long)number(part, "next"));
-	more = asked(line);
-	assert_int_equal(json_object_array_length(json_object_object_get(more, "table")), 0);
-	assert_null(json_object_object_get(more, "next"));
-	json_object_put(more);
+	assert_null(json_object_object_get(part, "next"));
 	json_object_put(part);
 	more = asked("{\"command\": \"table\", \"from\": 9223372036854775807}");
 	assert_int_equal(json_object_array_length(json_object_object_get(more, "table")), 0);
 	json_object_put(more);
+}
+
+/* With many VLANs the table is large and nearly empty: a request looks at a part of it. */
+static void test_large_table(void **unused)
+{
+	const struct rvs_config sizes = {
+		.ports = FAKE_PORTS + 1, .senders = 1, .queues = 1, .buckets = 65536, .vlans = 15};
+	struct rvs *rvs = aligned_alloc(RVS_ALIGNMENT, rvs_size(&sizes)), *small = net->rvs;
+	size_t entries = 0;
+	uint64_t next = 0;
+	int parts = 0;
+
+	(void)unused;
+	assert_non_null(rvs);
+	assert_int_equal(rvs_init(rvs, rvs_size(&sizes), &sizes), 0);
+	net->rvs = fake.daemon->rvs = rvs;
+	net_add(net, 3);
+	do {
+		char line[64];
+		json_object *part;
+
+		snprintf(line, sizeof(line), "{\"command\": \"table\", \"from\": %llu}",
+			 (unsigned long long)next);
+		part = asked(line);
+		entries += json_object_array_length(json_object_object_get(part, "table"));
+		parts++;
+		if (json_object_object_get(part, "next"))
+			assert_in_range(number(part, "next"), next + 1, next + 16 * RVS_DUMP_LOOKS);
+		next = json_object_get_uint64(json_object_object_get(part, "next"));
+		json_object_put(part);
+	} while (next);
+	assert_int_equal(entries, 1);
+	assert_true(parts >= 16);
+	net->rvs = fake.daemon->rvs = small;
+	free(rvs);
 }
 
 static void test_metrics(void **unused)
@@ -285,8 +329,9 @@ static void test_remove(void **unused)
 	assert_int_equal(fake.daemon->state->port[1].enabled, 0);
 	assert_true(is_served(2));
 	refused("{\"command\": \"kick\", \"port\": \"first\"}", "no port is called \"first\"");
-	told("{\"command\": \"add\", \"config\": {\"name\": \"first\", \"open\": true}}");
 	told("{\"command\": \"add\", \"config\": {\"name\": \"new\", \"open\": true}}");
+	assert_true(is_open(4)); /* at once: its place was free */
+	told("{\"command\": \"add\", \"config\": {\"name\": \"first\", \"open\": true}}");
 	after(1);
 	assert_false(is_open(1)); /* the VM is still there */
 	leaves(11, 1);
@@ -305,6 +350,207 @@ static void test_remove(void **unused)
 	assert_false(is_open(2));
 	assert_false(is_open(3));
 	assert_true(is_open(1));
+}
+
+/* The place has another port before the host has taken the ticket from the last one's VM: that VM
+ * is not served as the new port, with its policy. */
+static void test_removed_is_not_the_next(void **unused)
+{
+	(void)unused;
+	for (const char **name = (const char *[]){"second", "third", NULL}; *name; name++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "{\"command\": \"remove\", \"port\": \"%s\"}", *name);
+		told(line);
+	}
+	told("{\"command\": \"add\", \"config\": {\"name\": \"a\", \"open\": true}}");
+	told("{\"command\": \"add\", \"config\": {\"name\": \"b\", \"open\": true}}");
+	told("{\"command\": \"add\", \"config\": {\"name\": \"c\", \"open\": true}}");
+	leaves(12, 2);
+	after(2);
+	fake.tickets_fail = 2;
+	fake.evicted = 0;
+	told("{\"command\": \"remove\", \"port\": \"first\"}");
+	told("{\"command\": \"add\", \"config\": {\"name\": \"new\", \"open\": true}}");
+	assert_string_equal(fake.daemon->config.port[0].name, "new");
+	assert_int_equal(fake.evicted, 0);
+	assert_false(is_served(1));
+	assert_false(is_served(1));
+	after(2);
+	after(2);
+	assert_int_equal(fake.evicted, 11);
+	assert_false(is_served(1));
+}
+
+static uint64_t counted(const char *port, const char *key)
+{
+	json_object *counters;
+	char line[64];
+	uint64_t result;
+
+	snprintf(line, sizeof(line), "{\"command\": \"counters\", \"port\": \"%s\"}", port);
+	counters = asked(line);
+	result = strcmp(key, "queues") ?
+			 number(counters, key) :
+			 json_object_array_length(json_object_object_get(counters, key));
+	json_object_put(counters);
+	return result;
+}
+
+static bool metrics_have(const char *line)
+{
+	json_object *text = asked("{\"command\": \"metrics\"}");
+	const bool has = strstr(json_object_get_string(text), line);
+
+	json_object_put(text);
+	return has;
+}
+
+/* Nothing that was counted at the place of "first" is shown as this port's. */
+static void nothing_is_counted(void)
+{
+	json_object *port = asked("{\"command\": \"counters\", \"port\": \"first\"}");
+
+	assert_null(json_object_object_get(port, "mac"));
+	json_object_put(port);
+	assert_int_equal(counted("first", "sent"), 0);
+	assert_int_equal(counted("first", "queues"), 0);
+	assert_int_equal(counted("first", "stalls"), 0);
+	assert_false(metrics_have("\nrvs_sent_frames_total{port=\"first\""));
+	assert_true(metrics_have("\nrvs_dropped_frames_total{port=\"first\",reason=\"full\"} 0\n"));
+	assert_true(metrics_have("\nrvs_learned_addresses{port=\"first\"} 0\n"));
+	assert_true(metrics_have("\nrvs_port_up{port=\"first\"} 0\n"));
+	assert_true(metrics_have("\nvmnet_stalls_total{port=\"first\"} 0\n"));
+}
+
+/* A port that gets the place of another one, and an owner that gets the port of another one, get
+ * nothing of what was counted there. */
+static void test_counters_of_a_removed_port(void **unused)
+{
+	(void)unused;
+	stall(11, 1);
+	assert_int_equal(counted("first", "stalls"), 1);
+	told("{\"command\": \"remove\", \"port\": \"first\"}");
+	told("{\"command\": \"add\", \"config\": {\"name\": \"new\", \"open\": true}}");
+	told("{\"command\": \"add\", \"config\": {\"name\": \"first\", \"open\": true}}");
+	nothing_is_counted(); /* its VM is still there */
+	stall(11, 1);
+	nothing_is_counted();
+	leaves(11, 1);
+	nothing_is_counted();
+	after(2);
+	assert_true(is_open(1));
+	nothing_is_counted();
+	event(ELISA_EVENT_ATTACH, 20, 1);
+	nothing_is_counted(); /* it is not served yet */
+	leaves(20, 1);
+	nothing_is_counted(); /* and never was */
+	event(ELISA_EVENT_ATTACH, 21, 1);
+	fake.daemon->state->port[1].serving = 21;
+	assert_int_equal(counted("first", "sent"), 1);
+	stall(21, 1);
+	assert_int_equal(counted("first", "stalls"), 1);
+	leaves(21, 1);
+	assert_int_equal(counted("first", "sent"), 1); /* up to the next VM */
+	assert_int_equal(counted("first", "stalls"), 1);
+}
+
+static char folder[] = "/tmp/commandsXXXXXX";
+
+static void fill(const char *file, const char *text)
+{
+	char path[64];
+	FILE *to;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, file);
+	to = fopen(path, "w");
+	assert_non_null(to);
+	fputs(text, to);
+	fclose(to);
+}
+
+static void add_with_ticket(const char *name, const char *file, const char *why)
+{
+	char line[256];
+
+	snprintf(line, sizeof(line),
+		 "{\"command\": \"add\", \"config\": {\"name\": \"%s\", \"open\": true, "
+		 "\"ticket_file\": \"%s/%s\"}}",
+		 name, folder, file);
+	if (why)
+		refused(line, why);
+	else
+		told(line);
+}
+
+/* Ports that are not asked about keep their tickets, whatever is in their files meanwhile. The file
+ * of the new one is read, and compared with the tickets that the others have. */
+static void test_tickets_of_others(void **unused)
+{
+	char a[64], b[64], c[64], why[256];
+
+	(void)unused;
+	strcpy(folder, "/tmp/commandsXXXXXX");
+	assert_non_null(mkdtemp(folder));
+	snprintf(a, sizeof(a), "%s/a", folder);
+	snprintf(b, sizeof(b), "%s/b", folder);
+	snprintf(c, sizeof(c), "%s/c", folder);
+	told("{\"command\": \"remove\", \"port\": \"third\"}");
+	after(2);
+	add_with_ticket("a", "a", NULL);
+	event(ELISA_EVENT_ATTACH, 20, config_place(&fake.daemon->config, "a"));
+	fake.evicted = 0;
+	assert_int_equal(rename(a, c), 0);
+	add_with_ticket("b", "b", NULL);
+	assert_int_equal(access(a, F_OK), -1);
+	assert_int_equal(fake.evicted, 0);
+	assert_true(is_served(config_place(&fake.daemon->config, "a")));
+	fill("a", "no ticket\n");
+	told("{\"command\": \"remove\", \"port\": \"b\"}");
+	assert_string_equal(fake.said, "port b: is removed, by process 5 of user 1000\n");
+	assert_int_equal(fake.evicted, 0);
+	snprintf(why, sizeof(why), "%s: it holds the same ticket as %s", c, a);
+	add_with_ticket("c", "c", why);
+	fill("c", "no ticket\n");
+	snprintf(why, sizeof(why), "%s: it does not hold 64 hexadecimal digits and nothing else",
+		 c);
+	add_with_ticket("c", "c", why);
+	unlink(a);
+	unlink(b);
+	unlink(c);
+	rmdir(folder);
+}
+
+/* A port that changed and then went leaves its place nothing to take over. */
+static void test_removed_while_it_changes(void **unused)
+{
+	struct config *config = malloc(sizeof(*config));
+
+	(void)unused;
+	*config = fake.daemon->config;
+	config->port[0].policy.max_learned = 77;
+	call_fails(VMNET_LOOK, ELISA_CALL_TIMEOUT, 100);
+	ports_reconfigure(fake.daemon, config, &(struct tickets){0});
+	free(config);
+	assert_true(fake.daemon->port[1].renewed);
+	fake.daemon->state->port[1].policy.max_learned = 5;
+	told("{\"command\": \"remove\", \"port\": \"first\"}");
+	fake.fails.times = 0;
+	ports_look(fake.daemon);
+	assert_int_equal(fake.daemon->state->port[1].policy.max_learned, 5);
+}
+
+/* The event of an attachment comes after its port has gone, and the place is closed and free. */
+static void test_came_to_a_removed_port(void **unused)
+{
+	(void)unused;
+	told("{\"command\": \"remove\", \"port\": \"third\"}");
+	after(2);
+	after(2);
+	assert_string_equal(fake.said, "place 3: closed, and free\n");
+	event(ELISA_EVENT_ATTACH, 33, 3);
+	assert_int_equal(fake.evicted, 33);
+	assert_false(is_served(3));
 }
 
 /* A port that is removed is in no report and no metrics. */
@@ -347,6 +593,9 @@ static void test_wrong_requests(void **unused)
 
 	(void)unused;
 	refused("", "column 1: the end comes too early");
+	refused_keys(256, "unknown key \"k000\" of a port");
+	refused_keys(257, "column 2332: more than 256 keys in an object");
+	refused_keys(1800, "column 2332: more than 256 keys in an object");
 	refused("[]", "a request is an object, as {\"command\": \"ports\"}");
 	refused("null", "a request is an object, as {\"command\": \"ports\"}");
 	refused("{}", "\"command\" is missing");
@@ -378,12 +627,18 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ports, start, end),
 		cmocka_unit_test_setup_teardown(test_counters, start, end),
 		cmocka_unit_test_setup_teardown(test_table, start, end),
+		cmocka_unit_test_setup_teardown(test_large_table, start, end),
 		cmocka_unit_test_setup_teardown(test_metrics, start, end),
 		cmocka_unit_test_setup_teardown(test_down_and_up, start, end),
 		cmocka_unit_test_setup_teardown(test_kick, start, end),
 		cmocka_unit_test_setup_teardown(test_add, start, end),
 		cmocka_unit_test_setup_teardown(test_add_wrong, start, end),
 		cmocka_unit_test_setup_teardown(test_remove, start, end),
+		cmocka_unit_test_setup_teardown(test_removed_is_not_the_next, start, end),
+		cmocka_unit_test_setup_teardown(test_counters_of_a_removed_port, start, end),
+		cmocka_unit_test_setup_teardown(test_tickets_of_others, start, end),
+		cmocka_unit_test_setup_teardown(test_removed_while_it_changes, start, end),
+		cmocka_unit_test_setup_teardown(test_came_to_a_removed_port, start, end),
 		cmocka_unit_test_setup_teardown(test_removed_is_not_seen, start, end),
 		cmocka_unit_test_setup_teardown(test_rights, start, end),
 		cmocka_unit_test_setup_teardown(test_wrong_requests, start, end),

@@ -108,6 +108,11 @@ static const char *taken(int fd)
 	return text;
 }
 
+static unsigned int count_peers(void)
+{
+	return control_polls(&control, (struct pollfd[CONTROL_POLLS]){{0}}) - 1;
+}
+
 static bool is_closed(int fd)
 {
 	char byte;
@@ -233,13 +238,13 @@ static void test_no_read(void **unused)
 	reply_size = 0;
 	assert_answered(2);
 	assert_true(sent > 1);
-	now += CONTROL_STILL + 1;
+	now += CONTROL_STEP + 1;
 	rounds(1);
-	assert_int_equal(control_polls(&control, (struct pollfd[CONTROL_POLLS]){{0}}), 1);
+	assert_int_equal(count_peers(), 0);
 	close(fd);
 }
 
-/* It takes a reply bit by bit, and is not dropped. */
+/* It takes a reply bit by bit: not dropped, if it has all of it in time. */
 static void test_slow_read(void **unused)
 {
 	static char text[1 << 16];
@@ -248,18 +253,45 @@ static void test_slow_read(void **unused)
 
 	(void)unused;
 	reply_size = 1 << 22;
-	send_text(fd, "much\n");
-	while (got < (1 << 22) + 1) {
-		ssize_t n;
+	for (int request = 0; request < 2; request++) {
+		send_text(fd, "much\n");
+		for (got = 0; got < (1 << 22) + 1;) {
+			ssize_t n;
 
-		now += CONTROL_STILL - 1;
-		rounds(1);
-		n = recv(fd, text, sizeof(text), 0);
-		assert_true(n > 0);
-		got += (size_t)n;
+			now += CONTROL_STEP / 100.0;
+			rounds(1);
+			n = recv(fd, text, sizeof(text), 0);
+			assert_true(n > 0);
+			got += (size_t)n;
+		}
+		assert_int_equal(text[(got - 1) % sizeof(text)], '\n');
 	}
-	assert_int_equal(text[(got - 1) % sizeof(text)], '\n');
 	close(fd);
+}
+
+/* A bit now and then keeps no place: not of a request, and not of a reply. */
+static void test_trickle(void **unused)
+{
+	const int asks = peer(), takes = peer();
+	static char bit[1 << 17];
+
+	(void)unused;
+	reply_size = 1 << 22;
+	send_text(takes, "much\n");
+	rounds(2);
+	for (int i = 0; i < 9; i++) {
+		now += CONTROL_STEP / 10.0;
+		assert_int_equal(send(asks, "x", 1, MSG_NOSIGNAL), 1);
+		assert_true(recv(takes, bit, sizeof(bit), 0) > 0);
+		rounds(1);
+	}
+	assert_int_equal(count_peers(), 2);
+	now += CONTROL_STEP / 5.0;
+	send_text(asks, "x");
+	rounds(1);
+	assert_int_equal(count_peers(), 0);
+	close(asks);
+	close(takes);
 }
 
 static void test_still_peer(void **unused)
@@ -267,7 +299,7 @@ static void test_still_peer(void **unused)
 	const int fd = peer();
 
 	(void)unused;
-	now += CONTROL_STILL - 1;
+	now += CONTROL_STEP - 1;
 	rounds(1);
 	assert_false(is_closed(fd));
 	now += 2;
@@ -298,36 +330,45 @@ static void test_many_connections(void **unused)
 	for (int i = 0; i < 1000; i++)
 		close(peer());
 	rounds(2);
-	assert_int_equal(control_polls(&control, (struct pollfd[CONTROL_POLLS]){{0}}), 1);
+	assert_int_equal(count_peers(), 0);
 	assert_answered(2);
 }
 
-/* Users that may change nothing cannot take all places. */
+/* So many of a user connect, one after the other. How many of them stay. */
+static int stay(uid_t user, int *fd, int count)
+{
+	int stayed = 0;
+
+	for (int i = 0; i < count; i++) {
+		assert_int_equal(seteuid(user), 0);
+		fd[i] = try_connect();
+		assert_int_equal(seteuid(0), 0);
+		assert_true(fd[i] >= 0);
+		rounds(1);
+		stayed += *taken(fd[i]) != '{' && !is_closed(fd[i]);
+	}
+	return stayed;
+}
+
+/* Users that may change nothing cannot take all places, and one of them not those of the others. */
 static void test_reserved(void **unused)
 {
-	int fd[CONTROL_PEERS];
+	int fd[4][8];
 
 	(void)unused;
 	if (geteuid())
 		skip();
-	assert_int_equal(seteuid(65534), 0);
-	for (int i = 0; i < CONTROL_PEERS / 2; i++)
-		fd[i] = try_connect();
-	assert_int_equal(seteuid(0), 0);
-	rounds(4);
-	assert_int_equal(seteuid(65534), 0);
-	for (int i = CONTROL_PEERS / 2; i < CONTROL_PEERS; i++)
-		fd[i] = try_connect();
-	assert_int_equal(seteuid(0), 0);
-	rounds(4);
-	for (int i = 0; i < CONTROL_PEERS; i++) {
-		assert_true(fd[i] >= 0);
-		assert_int_equal(is_closed(fd[i]) || *taken(fd[i]) == '{',
-				 i >= CONTROL_PEERS - CONTROL_RESERVED);
-	}
+	assert_int_equal(stay(65531, fd[0], 8), CONTROL_OF_USER);
+	assert_int_equal(stay(65532, fd[1], 8), CONTROL_OF_USER);
+	assert_int_equal(stay(65533, fd[2], 3), 3);
+	assert_int_equal(stay(65534, fd[3], 8),
+			 CONTROL_PEERS - CONTROL_RESERVED - 2 * CONTROL_OF_USER - 3);
 	assert_answered(2);
-	for (int i = 0; i < CONTROL_PEERS; i++)
-		close(fd[i]);
+	close(fd[0][0]);
+	rounds(1);
+	assert_int_equal(stay(65531, fd[0], 2), 1);
+	for (int i = 0; i < 32; i++)
+		close(fd[i / 8][i % 8]);
 }
 
 static void test_who_asks(void **unused)
@@ -389,6 +430,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_huge_request, start, end),
 		cmocka_unit_test_setup_teardown(test_no_read, start, end),
 		cmocka_unit_test_setup_teardown(test_slow_read, start, end),
+		cmocka_unit_test_setup_teardown(test_trickle, start, end),
 		cmocka_unit_test_setup_teardown(test_still_peer, start, end),
 		cmocka_unit_test_setup_teardown(test_many_connections, start, end),
 		cmocka_unit_test_setup_teardown(test_reserved, start, end),

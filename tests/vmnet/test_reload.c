@@ -115,7 +115,7 @@ static void assert_arranged(const char *expected)
 	char places[64] = "";
 
 	assert_true(reload_is_possible(&is, &new, "/file"));
-	reload_arrange(&is.config, &new);
+	reload_arrange(&is, &new);
 	assert_int_equal(new.port_count, is.config.port_count);
 	for (uint32_t place = 1; place <= new.port_count; place++)
 		strcat(places, config_has(&new, place) ? new.port[place - 1].name : ".");
@@ -142,6 +142,32 @@ static void names_have_their_places(void **unused)
 	assert_arranged("adc");
 }
 
+/* A place that is nameless, but not free yet, comes after one that is. */
+static void a_free_place_comes_first(void **unused)
+{
+	(void)unused;
+	is.config.port_count = 5;
+	is.port[3].ticket.state = TICKET_WITHDRAWN;
+	is.port[4].attachment = 7;
+	new.port_count = 3;
+	strcpy(new.port[2].name, "c");
+	assert_int_equal(reload_place(&is), 5);
+	assert_arranged("ab..c");
+	is.port[3].ticket.state = TICKET_IN_FORCE;
+	is.port[4].attachment = 0;
+	assert_int_equal(reload_place(&is), 3);
+}
+
+/* What is not free yet is better than none. */
+static void a_place_that_will_be_free(void **unused)
+{
+	(void)unused;
+	is.port[3].ended = 7;
+	assert_int_equal(reload_place(&is), 3);
+	strcpy(is.config.port[2].name, "c");
+	assert_int_equal(reload_place(&is), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -149,6 +175,8 @@ int main(void)
 		cmocka_unit_test_setup(each_key_is_named, start),
 		cmocka_unit_test_setup(all_are_named, start),
 		cmocka_unit_test_setup(names_have_their_places, start),
+		cmocka_unit_test_setup(a_free_place_comes_first, start),
+		cmocka_unit_test_setup(a_place_that_will_be_free, start),
 	};
 
 	return cmocka_run_group_tests_name("vmnet: reload", tests, NULL, NULL);

@@ -194,6 +194,31 @@ static void test_host_fails(void **unused)
 	assert_false(fake.daemon->over);
 }
 
+/* Also while the host does not take the random ticket, the old VM is not served: neither with the
+ * configuration that comes with the new ticket, nor with the old one. */
+static void test_barred_at_once(void **unused)
+{
+	(void)unused;
+	fake.tickets_fail = 2;
+	want(1, 7);
+	reload();
+	assert_true(has_ticket(1, 1));
+	assert_int_equal(fake.evicted, 0);
+	assert_int_equal(fake.daemon->state->port[1].enabled, 0);
+	ports_look(fake.daemon);
+	assert_int_equal(fake.daemon->state->port[1].enabled, 0);
+	assert_int_equal(fake.daemon->state->port[2].enabled, 1);
+	after(1);
+	after(1);
+	assert_int_equal(fake.evicted, 11);
+	leaves(11, 1);
+	after(1);
+	assert_true(has_ticket(1, 7));
+	event(ELISA_EVENT_ATTACH, 20, 1);
+	ports_look(fake.daemon);
+	assert_int_equal(fake.daemon->state->port[1].enabled, 1);
+}
+
 static void test_end_was_lost(void **unused)
 {
 	(void)unused;
@@ -357,6 +382,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_to_none_and_back, begin, fake_end),
 		cmocka_unit_test_setup_teardown(test_changes_again, begin, fake_end),
 		cmocka_unit_test_setup_teardown(test_host_fails, begin, fake_end),
+		cmocka_unit_test_setup_teardown(test_barred_at_once, begin, fake_end),
 		cmocka_unit_test_setup_teardown(test_end_was_lost, begin, fake_end),
 		cmocka_unit_test_setup_teardown(test_attachment_was_lost, begin, fake_end),
 		cmocka_unit_test_setup_teardown(test_new_owner_is_heard_of, begin, fake_end),

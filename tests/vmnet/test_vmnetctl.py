@@ -111,10 +111,13 @@ def test_add_and_remove(directory):
         with open(ticket, encoding="ascii") as file:
             assert re.fullmatch("[0-9a-f]{64}\n", file.read())
         fill('{"name": ')
-        done = ctl(path, "add", config)
-        assert done.returncode == 1 and done.stderr.startswith("elisa-vmnetctl: "), done
-        done = ctl(path, "add", directory + "/none")
-        assert done.returncode == 1 and "/none" in done.stderr, done
+        bad(path, config + ": line 1, column 10: the end comes too early", "add", config)
+        fill('{"name": "twice", "open": false, "open": true}')
+        bad(path, config + ": line 1, column 34: a key that is there already", "add", config)
+        fill('{"name": "more", "open": true} {}')
+        bad(path, config + ": line 1, column 32: something behind the end", "add", config)
+        bad(path, directory + "/none: No such file or directory", "add", directory + "/none")
+        assert names() == ["first", "second", "third", "new"]
 
 
 METRIC = re.compile(r'[a-z_]+\{port="[^"]+"(,[a-z]+="[^"]+")?\} \d+')
@@ -171,8 +174,15 @@ def replies(directory, *texts):
     return path, thread
 
 
+def test_top_of_long_intervals(directory):
+    # the daemon has dropped the connection of the last view meanwhile
+    path, thread = replies(directory, *3 * [b'{"result": {"ports": []}}\n'])
+    assert good(path, "top", "--json", "--count", "2", "--interval", "0.1") == "[]\n[]\n"
+    thread.join()
+
+
 def test_daemon_makes_no_sense(directory):
-    wrong = [b"\n", b"5\n", b"[]\n", b"{}\n", b'{"error": 5}\n', b'{"result": null}\n', b"\xff\n"]
+    wrong = [b'{"result": {"ports": []}, "result": {"ports": []}}\n', b"\n", b"5\n", b"[]\n", b"{}\n", b'{"error": 5}\n', b'{"result": null}\n', b"\xff\n"]
     path, thread = replies(directory, *wrong, b'{"result": {}}\n', b'{"result": {"ports": [5]}}\n', b'{"result": "x"}\n',
                            b'{"res', b'{"result": {"ports": 5}}\n', b'{"result": {"ports": []}}\n')
     for _ in range(len(wrong) + 3):
@@ -195,6 +205,9 @@ def test_completion(directory):
                               env={**os.environ, "PATH": directory + ":" + os.environ["PATH"]}).stdout.strip()
     with server(directory) as path:
         assert offers("elisa-vmnetctl ki") == "kick"
+        assert offers("elisa-vmnetctl a") == "add"
+        assert offers("elisa-vmnetctl --socket %s remove f" % path) == "first"
+        assert offers("elisa-vmnetctl re") == "remove"
         assert offers("elisa-vmnetctl --j") == "--json"
         assert offers("elisa-vmnetctl --socket %s kick " % path) == "first second third"
         assert offers("elisa-vmnetctl --socket %s down s" % path) == "second"

@@ -83,7 +83,8 @@ static int make_places(struct daemon *d)
 
 		if (!file[0])
 			continue;
-		if (settings_secret("elisa-kv", file, ticket, sizeof(ticket)))
+		if (settings_secret(&(struct settings){.program = "elisa-kv", .file = file}, ticket,
+				    sizeof(ticket)))
 			return -1;
 		if (elisa_export_place_ticket(d->export_, i, ticket))
 			return failed(d, file);
