@@ -234,6 +234,27 @@ static void a_get_of_many_keys(void **state)
 	}
 }
 
+/* More spaces than a line has room for, between keys and behind the last one. */
+static void a_get_with_many_spaces(void **state)
+{
+	static char text[3 * 2 * SESSION_LINE_MAX + 100], heard[1000];
+	const char *set = "set a 0 0 1\r\nx\r\n";
+
+	(void)state;
+	memset(text, ' ', sizeof(text));
+	memcpy(text, "get a", 5);
+	memcpy(text + 3 * SESSION_LINE_MAX, "a", 1);
+	memcpy(text + sizeof(text) - 6, "\r\nmn\r\n", 6);
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
+		start(NULL);
+		say(set, strlen(set), SIZE_MAX, heard, sizeof(heard));
+		say(text, sizeof(text), pieces[i], heard, sizeof(heard));
+		assert_string_equal(heard, "VALUE a 0 1\r\nx\r\nVALUE a 0 1\r\nx\r\n"
+					   "END\r\nMN\r\n");
+		end(NULL);
+	}
+}
+
 /* A key that is too long, at the place where the line's room ends. */
 static void a_long_key_in_a_long_line(void **state)
 {
@@ -454,6 +475,7 @@ int main(void)
 		TEST(a_value_of_a_wrong_command),
 		TEST(a_line_that_does_not_end),
 		TEST(a_get_of_many_keys),
+		TEST(a_get_with_many_spaces),
 		TEST(a_long_key_in_a_long_line),
 		TEST(large_values),
 		TEST(a_client_that_does_not_read),

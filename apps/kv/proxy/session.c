@@ -158,6 +158,8 @@ static bool step_keys(struct session *session, const char *bytes, size_t length,
 
 	if (!retrieval->has_ended && next == session->line_length &&
 	    key.length <= ELISA_KV_KEY_MAX + 1) {
+		/* spaces in front of it would fill the line, and nothing would be taken any more */
+		retrieval->at = next - key.length;
 		if (length)
 			take_keys(session, bytes, length, taken);
 		return *taken;
