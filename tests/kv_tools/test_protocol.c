@@ -298,6 +298,27 @@ static void large_values(void **state)
 	}
 }
 
+/* A change of one certain item that is too large is none: the key keeps what it has. */
+static void too_large_with_a_cas(void **state)
+{
+	static const char *const commands[] = {"cas a 0 0 1048577 0\r\n", "cas a 0 0 1048577 7\r\n",
+					       "ms a 1048577 C0\r\n", "ms a 1048577 C7\r\n"};
+	static char text[(2u << 20) + 100], heard[1000];
+	int head;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
+		start(NULL);
+		head = sprintf(text, "set a 0 0 1\r\nx\r\n%s", commands[i]);
+		memset(text + head, 'v', ELISA_KV_VALUE_MAX + 1);
+		strcpy(text + head + ELISA_KV_VALUE_MAX + 1, "\r\nget a\r\n");
+		say(text, (size_t)head + ELISA_KV_VALUE_MAX + 10, 4096, heard, sizeof(heard));
+		assert_string_equal(heard, "STORED\r\nSERVER_ERROR object too large for cache\r\n"
+					   "VALUE a 0 1\r\nx\r\nEND\r\n");
+		end(NULL);
+	}
+}
+
 /* It is not served, and takes no memory, before it has read. */
 static void a_client_that_does_not_read(void **state)
 {
@@ -384,6 +405,9 @@ static void meta_set(void **state)
 	      "VA 3 c3\r\nwxy\r\n");
 	hears("ms a 1\r\nx\r\nms a 1 C1 c k O1\r\ny\r\nms a 1 C1 k\r\nz\r\nms b 1 C1 k q\r\nz\r\n",
 	      "HD\r\nHD c2 ka O1\r\nEX ka\r\nNF kb\r\n");
+	hears("ms a 1\r\nx\r\nms a 1 C0\r\ny\r\nms b 1 C0\r\nz\r\nms a 1 MR C0 k\r\nz\r\n"
+	      "ms b 1 MR C0\r\nz\r\nmg a v\r\nmg b\r\n",
+	      "HD\r\nEX\r\nNF\r\nEX ka\r\nNF\r\nVA 1\r\nx\r\nEN\r\n");
 	hears("ms a x\r\nms a 7 Z\r\nversion\r\nms a\r\nms\r\nms a 1 T1 T2\r\nx\r\n",
 	      "CLIENT_ERROR bad command line format\r\nCLIENT_ERROR invalid flag\r\n"
 	      "CLIENT_ERROR bad command line format\r\nERROR\r\n"
@@ -398,6 +422,8 @@ static void meta_delete(void **state)
 	(void)state;
 	hears("ms a 1\r\nx\r\nmd a C9 k\r\nmd a C1 k O5\r\nmd a\r\nmd a q\r\nmd\r\n",
 	      "HD\r\nEX ka\r\nHD ka O5\r\nNF\r\nNF\r\nERROR\r\n");
+	hears("ms a 1\r\nx\r\nmd a C0 k\r\nmg a v\r\nmd b C0\r\n",
+	      "HD\r\nEX ka\r\nVA 1\r\nx\r\nNF\r\n");
 	hears("ms a 1\r\nx\r\nmd a q\r\nmg a\r\nmd a I\r\n",
 	      "HD\r\nEN\r\nCLIENT_ERROR invalid flag\r\n");
 }
@@ -478,6 +504,7 @@ int main(void)
 		TEST(a_get_with_many_spaces),
 		TEST(a_long_key_in_a_long_line),
 		TEST(large_values),
+		TEST(too_large_with_a_cas),
 		TEST(a_client_that_does_not_read),
 		TEST(failures),
 		TEST(meta_get),

@@ -199,14 +199,24 @@ static bool step_skip(struct session *session, size_t length, size_t *taken)
 	return true;
 }
 
-/* What the key had is older than what the client wanted there, so it goes. */
+/*
+ * What the key had is older than what the client wanted there, so it goes. With a CAS number the
+ * client wanted to change one certain item, and the key may have another one.
+ */
 void session_too_large(struct session *session)
 {
 	const struct elisa_kv_change *put = &session->storage.put;
 
 	session_failure(session, -EFBIG);
-	if (put->mode == ELISA_KV_SET && !put->cas)
+	if (put->mode == ELISA_KV_SET && !session->storage.needs_cas)
 		elisa_kv_delete(session->proxy->kv, put->key, put->key_length, 0);
+}
+
+int session_never_the_same(struct session *session, const void *key, size_t key_length)
+{
+	const int error = elisa_kv_get(session->proxy->kv, key, key_length, NULL, 0, NULL);
+
+	return error ? error : -ESTALE;
 }
 
 /* The value was longer than its command said: the rest of its line is not a command. */

@@ -99,6 +99,8 @@ void session_expect(struct session *session);
 void session_skip(struct session *session, uint64_t length);
 /* The value that session->storage.put announces is too large for an item. */
 void session_too_large(struct session *session);
+/* What a change gives whose CAS number is 0, which is no item's: -ESTALE, or -ENOENT. */
+int session_never_the_same(struct session *session, const void *key, size_t key_length);
 /* The rest of a "get" is not wanted. */
 void session_skip_keys(struct session *session);
 

@@ -157,16 +157,6 @@ static void store(struct session *session, const struct command *command, const 
 	session_expect(session);
 }
 
-/* "cas" with 0, which is no item's number. */
-static int never_the_same(struct session *session)
-{
-	const struct elisa_kv_change *put = &session->storage.put;
-	const int error =
-		elisa_kv_get(session->proxy->kv, put->key, put->key_length, NULL, 0, NULL);
-
-	return error ? error : -ESTALE;
-}
-
 void text_stored(struct session *session, const uint8_t *value)
 {
 	struct storage *storage = &session->storage;
@@ -175,7 +165,7 @@ void text_stored(struct session *session, const uint8_t *value)
 
 	storage->put.value = value;
 	error = storage->needs_cas && !storage->put.cas ?
-			never_the_same(session) :
+			session_never_the_same(session, storage->put.key, storage->put.key_length) :
 			elisa_kv_put(session->proxy->kv, &storage->put, NULL);
 	switch (error) {
 	case 0:
