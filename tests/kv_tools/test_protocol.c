@@ -54,7 +54,7 @@ static void say(const char *text, size_t length, size_t piece, char *heard, size
 			memcpy(heard + got, session.reply.bytes + session.reply.from, waiting);
 		got += waiting;
 		reply_sent(&session.reply, waiting);
-		if (at == length && !waiting)
+		if (at == length && !waiting && !session.has_more)
 			break;
 	}
 	heard[got] = 0;
@@ -347,6 +347,65 @@ static void a_client_that_does_not_read(void **state)
 	assert_int_equal(session.state, SESSION_LINE);
 }
 
+/* Commands without replies, and a line that has ended: a turn has its end. */
+static void a_turn(void **state)
+{
+	static char text[16384], keys[SESSION_LINE_MAX];
+	size_t at = 0, feeds = 0, taken;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(text); i += 32)
+		memcpy(text + i, "set a 0 0 3 noreply      \r\nabc\r\n", 32);
+	for (; at < sizeof(text); feeds++) {
+		taken = session_feed(&session, text + at, sizeof(text) - at);
+		assert_in_range(taken, 1, SESSION_STEPS * 32);
+		at += taken;
+		assert_true(at == sizeof(text) || session.has_more);
+		assert_int_equal(reply_length(&session.reply), 0);
+	}
+	assert_in_range(feeds, sizeof(text) / 32 * 2 / SESSION_STEPS,
+			sizeof(text) / 32 * 2 / SESSION_STEPS + 1);
+	/* all of its bytes are there, and it is stopped nevertheless */
+	fake_kv_error = 0;
+	memcpy(keys, "get", 3);
+	for (size_t i = 3; i + 2 < sizeof(keys); i += 2)
+		memcpy(keys + i, " k", 2);
+	keys[sizeof(keys) - 1] = '\n';
+	for (at = feeds = 0; !reply_length(&session.reply); feeds++) {
+		at += session_feed(&session, keys + at, sizeof(keys) - at);
+		assert_int_equal(at, sizeof(keys));
+		assert_true(session.has_more || reply_length(&session.reply));
+	}
+	assert_in_range(feeds, 1000 / SESSION_STEPS, 1100 / SESSION_STEPS + 1);
+	assert_int_equal(reply_length(&session.reply), 5);
+}
+
+/* A flush that fails for good is not tried for ever. */
+static void a_flush_later_that_fails(void **state)
+{
+	static const struct {
+		int error;
+		bool again;
+	} known[] = {{0, false},	{-EACCES, false},  {-EINVAL, false},
+		     {-EBUSY, true},	{-ENOTCONN, true}, {-EIO, true}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+		const int64_t now = time(NULL);
+
+		proxy.flush_at = now + 1000;
+		fake_kv_error = known[i].error;
+		proxy_flush_due(&proxy);
+		assert_int_equal(proxy.flush_at, now + 1000);
+		proxy.flush_at = now;
+		proxy_flush_due(&proxy);
+		if (known[i].again)
+			assert_in_range(proxy.flush_at, now + 1, now + 10);
+		else
+			assert_int_equal(proxy.flush_at, 0);
+	}
+}
+
 static void failures(void **state)
 {
 	static const struct {
@@ -506,6 +565,8 @@ int main(void)
 		TEST(large_values),
 		TEST(too_large_with_a_cas),
 		TEST(a_client_that_does_not_read),
+		TEST(a_turn),
+		TEST(a_flush_later_that_fails),
 		TEST(failures),
 		TEST(meta_get),
 		TEST(meta_set),

@@ -3,7 +3,8 @@
  * The order of things in a session: a line, and if it announces one, a value. Each step takes some
  * of the bytes that came, or works off what it has; a step that can do neither ends the round.
  * Before each step stands the question whether the client reads its replies: a client that does not
- * is not served, and takes no more memory.
+ * is not served, and takes no more memory. A client whose commands have no replies is stopped by
+ * their number: a step is one call of the store at most, or a few that others overtake.
  */
 #include "session.h"
 
@@ -30,10 +31,12 @@ void session_free(struct session *session)
 
 void session_end(struct session *session)
 {
-	if (session->state == SESSION_KEYS && session->retrieval.has_ended)
+	if (session->state == SESSION_KEYS && session->retrieval.has_ended) {
 		session->is_last = true;
-	else
+	} else {
 		session->state = SESSION_CLOSED;
+		session->has_more = false;
+	}
 }
 
 int64_t session_ttl(int64_t given)
@@ -319,10 +322,14 @@ size_t session_feed(struct session *session, const void *bytes, size_t length)
 {
 	const char *from = bytes;
 	size_t all = 0, taken;
+	uint32_t steps = 0;
 
-	while (reply_length(&session->reply) < SESSION_REPLY_HIGH &&
-	       step(session, from + all, length - all, &taken))
+	while (steps < SESSION_STEPS && reply_length(&session->reply) < SESSION_REPLY_HIGH &&
+	       step(session, from + all, length - all, &taken)) {
 		all += taken;
+		steps++;
+	}
+	session->has_more = steps == SESSION_STEPS;
 	if (session->reply.failed)
 		session->state = SESSION_CLOSED;
 	return all;

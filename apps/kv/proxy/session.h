@@ -18,6 +18,7 @@
 
 #define SESSION_LINE_MAX   2048
 #define SESSION_REPLY_HIGH (64u << 10) /* then the client has to read before it is served again */
+#define SESSION_STEPS	   128	       /* then other clients have their turns */
 #define SESSION_TOKENS	   24
 
 /* What all sessions share. One thread uses it. */
@@ -26,7 +27,7 @@ struct proxy {
 	uint8_t *value; /* ELISA_KV_VALUE_MAX bytes, for what is on its way to a reply */
 	const char *version;
 	int64_t started;  /* seconds of the wall clock */
-	int64_t flush_at; /* when all items are to go, of the same clock; 0: not so */
+	int64_t flush_at; /* when all items are to go, or the next try; 0: they are not to go */
 	uint32_t connections, most_connections;
 	uint64_t all_connections, refused_connections;
 	uint64_t bytes_read, bytes_written;
@@ -63,7 +64,8 @@ struct storage {
 struct session {
 	struct proxy *proxy;
 	enum session_state state;
-	bool is_last; /* the command that is served: then the session ends */
+	bool is_last;  /* the command that is served: then the session ends */
+	bool has_more; /* it was stopped by SESSION_STEPS */
 	struct reply reply;
 	struct retrieval retrieval;
 	struct storage storage;
@@ -80,9 +82,19 @@ void session_end(struct session *session);
 
 /*
  * Serves what it can of these bytes, which follow those it took before. Returns how many it took:
- * fewer while the client has to read its replies first. Length 0: goes on with what it has.
+ * fewer while the client has to read its replies first, or if it has_more. Length 0: goes on with
+ * what it has.
  */
 size_t session_feed(struct session *session, const void *bytes, size_t length);
+
+/* Replies wait to be sent, or perhaps to be made without further bytes. */
+static inline bool session_is_behind(const struct session *session)
+{
+	return reply_length(&session->reply) || session->has_more;
+}
+
+/* A flush whose time has come is made. */
+void proxy_flush_due(struct proxy *proxy);
 
 /* ------------------------------------------------------- for the files of the commands alone */
 

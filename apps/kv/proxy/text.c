@@ -261,6 +261,20 @@ static void touch(struct session *session, const struct command *command, const 
 		session_failure(session, error);
 }
 
+/* Is there a reason to try a flush again? */
+static bool may_come(int error)
+{
+	return error == -EBUSY || error == -ENOTCONN || error == -EIO;
+}
+
+void proxy_flush_due(struct proxy *proxy)
+{
+	const int64_t now = time(NULL);
+
+	if (proxy->flush_at && now >= proxy->flush_at)
+		proxy->flush_at = may_come(elisa_kv_flush(proxy->kv)) ? now + 1 : 0;
+}
+
 /* A flush in the future is the server's to do; a flush now is the end of that. */
 static void flush(struct session *session, const struct command *command, const struct token *token,
 		  size_t count)
