@@ -114,8 +114,8 @@ enum kv_op {
 	 * until KV_UPLOAD_END, which is as KV_SET, KV_ADD or KV_REPLACE: that operation is its
 	 * `length`, a CAS number or 0 its `value`. Pieces come without a gap; what was sent may be
 	 * sent again. Any error of KV_UPLOAD_END but -EBUSY and -ENODATA ends the upload. Each
-	 * place may have KV_UPLOADS at a time in a space; one more ends the oldest one. The
-	 * attachment's end gives them back.
+	 * place may have KV_UPLOADS at a time in a space; one more ends the oldest one. So does
+	 * a call of the place that has no room otherwise. The attachment's end gives them back.
 	 */
 	KV_UPLOAD,
 	KV_UPLOAD_PIECE,  /* number: handle; key: offset in the value; the result is 0 */

@@ -68,6 +68,17 @@ long kv_call(const struct kv_use *use, const struct kv_request *request)
 	return kv_fail(-EBUSY);
 }
 
+void kv_call_quietly(const struct kv_use *use, const struct kv_request *request)
+{
+	for (uint32_t tries = 0; tries < TRIES; tries++) {
+		const struct elisa_result result = call_once(use, request);
+
+		if (result.error || result.value != -EBUSY)
+			return;
+		sched_yield();
+	}
+}
+
 int kv_put_key(const struct kv_use *use, const void *key, size_t key_length)
 {
 	if (!key_length || key_length > ELISA_KV_KEY_MAX)

@@ -70,7 +70,9 @@ struct kv_request {
 
 /* The result, or an error with its text. A store that is busy is asked again for a while. */
 long kv_call(const struct kv_use *use, const struct kv_request *request);
-/* The same with the key at its place. */
+/* The same, of an operation that may fail: the text of what failed before stays. */
+void kv_call_quietly(const struct kv_use *use, const struct kv_request *request);
+/* A key at its place, or an error. */
 int kv_put_key(const struct kv_use *use, const void *key, size_t key_length);
 
 /* error.c: as it is returned; the text is made when it is asked for. */

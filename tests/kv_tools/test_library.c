@@ -264,6 +264,32 @@ static void large_values(void **state)
 	assert_int_equal(put_large(ELISA_KV_REPLACE, 40000, 0), -ENOENT);
 }
 
+static uint64_t own_bytes(void)
+{
+	struct elisa_kv_statistic all[ELISA_KV_STATISTICS];
+	const int count = elisa_kv_statistics(kv, all, ELISA_KV_STATISTICS);
+
+	for (int i = 0; i < count; i++)
+		if (!strcmp(all[i].name, "own_bytes"))
+			return all[i].value;
+	return 0;
+}
+
+/* One that fails half-way leaves nothing that counts for the quota. */
+static void large_values_that_fail(void **state)
+{
+	(void)state;
+	for (uint32_t calls = 1; calls <= 4; calls++) {
+		native.spared = calls; /* the upload's begin, three pieces, its end */
+		native.call_error = ELISA_CALL_TIMEOUT;
+		assert_int_equal(put_large(ELISA_KV_SET, 40000, 0), -EIO);
+		says("half-way");
+		assert_int_equal(own_bytes(), 0);
+	}
+	assert_int_equal(put_large(ELISA_KV_SET, 40000, 0), 0);
+	assert_true(own_bytes() > 40000);
+}
+
 /* What is joined may be larger than a slot, on both sides. */
 static void large_values_joined(void **state)
 {
@@ -517,6 +543,7 @@ int main(void)
 		TEST(statistics),
 		TEST(name_spaces),
 		TEST(large_values),
+		TEST(large_values_that_fail),
 		TEST(large_values_joined),
 		TEST(threads),
 		TEST(cannot_open),

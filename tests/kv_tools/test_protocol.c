@@ -386,8 +386,8 @@ static void a_flush_later_that_fails(void **state)
 	static const struct {
 		int error;
 		bool again;
-	} known[] = {{0, false},	{-EACCES, false},  {-EINVAL, false},
-		     {-EBUSY, true},	{-ENOTCONN, true}, {-EIO, true}};
+	} known[] = {{0, false},     {-EACCES, false},	{-EINVAL, false},
+		     {-EBUSY, true}, {-ENOTCONN, true}, {-EIO, true}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {

@@ -5,7 +5,8 @@
  * A place that has reached its quota in the space gives up items of its own. A place that has not
  * may find the space full, if the quotas together are more than the space. Then the place with the
  * most memory in items gives up one, whichever it is. So a guest that stores without end costs
- * others what is in its own quota, once.
+ * others what is in its own quota, once. What the place uploads in pieces goes last, the oldest
+ * first.
  *
  * Which item goes: a hand walks along the account's items, from the oldest to the newest. An item
  * that was read since the hand came by is spared, and its sign taken away; the first other one
