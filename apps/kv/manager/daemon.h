@@ -65,8 +65,8 @@ struct daemon {
 	uint64_t size;
 	uint64_t attachment[MAX_PLACES]; /* that has the place; 0: none */
 	uint64_t aborts[MAX_PLACES];	 /* calls that did not come to their end */
-	struct elisa_event owed;	 /* the store was busy at this one; type 0: none */
 	uint64_t cursor[MAX_SPACES];	 /* of sweeping */
+	bool owes;			 /* kv_manager_reclaim(): the store was busy */
 	uint64_t lost_events, snapshots;
 	double started, now; /* seconds of CLOCK_MONOTONIC */
 	bool over;	     /* the export is gone: the daemon ends */
@@ -83,7 +83,7 @@ void guests_allow(struct daemon *d);
  * named. */
 bool reload_is_possible(const struct config *is, const struct config *new, const char *file);
 
-/* library.c: takes the host's events. */
+/* library.c: takes the host's events, so many at a time. */
 void library_events(struct daemon *d);
 
 /* snapshot.c: to the file's new version, in steps; the last one puts it in its place. 0, or -1

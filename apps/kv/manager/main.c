@@ -166,7 +166,7 @@ static void wait_for_work(struct daemon *d)
 {
 	struct pollfd wait = {.fd = elisa_fd(d->elisa), .events = POLLIN};
 
-	poll(&wait, 1, d->snapshot.to ? 0 : d->owed.type ? OWED_MS : TICK_MS);
+	poll(&wait, 1, d->snapshot.to ? 0 : d->owes ? OWED_MS : TICK_MS);
 	d->now = monotonic();
 }
 

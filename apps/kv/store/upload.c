@@ -17,8 +17,8 @@
  * - A call that copies a piece dies. The upload stays: the guest may send the piece again.
  * - The guest forgets its handle. Its KV_UPLOADS next uploads end this one. So does a call of the
  *   place that has no room otherwise: else what is forgotten would keep the quota for ever.
- * - The attachment ends. The owner of the upload is no more; the manager gives it back when it
- *   hears of it, or the place's next attachment does.
+ * - The attachment ends. The owner of the upload is no more. The manager takes its handle away when
+ *   it hears of it, and then gives it back; or the place's next attachment does.
  *
  * Why none of these takes memory from under a caller that writes into it: a live call holds the
  * lock, so the upload is not given up. The lock of an upload that is to be reclaimed is free or a
@@ -132,27 +132,40 @@ int kv_upload_give_up(const struct kv_call *call)
 	return kv_upload_reclaim(call);
 }
 
-/* Of any place, as the manager knows. ended: an attachment, or 0. */
-static int is_lost(const struct kv_call *call, const struct kv_upload *upload, uint64_t ended)
+/*
+ * The handle may be of an upload that the place's next attachment has begun since: then it is
+ * another one, for no handle comes twice, and it stays.
+ */
+void kv_upload_disown(const struct kv_call *call, uint64_t ended)
 {
-	if (!upload->owner)
-		return 0;
-	return upload->owner == ended ||
-	       (!kv_load(&upload->handle) && !has_live_holder(call, upload));
+	for (uint32_t i = 0; i < call->store->places * KV_UPLOADS; i++) {
+		struct kv_upload *one = kv_upload_number(call->space, i);
+		uint64_t handle = __atomic_load_n(&one->handle, __ATOMIC_ACQUIRE);
+
+		if (handle && kv_load(&one->owner) == ended)
+			__atomic_compare_exchange_n(&one->handle, &handle, 0, 0, __ATOMIC_SEQ_CST,
+						    __ATOMIC_RELAXED);
+	}
 }
 
-int kv_upload_reclaim_lost(const struct kv_call *call, uint64_t ended)
+/* Of any place, as the manager knows. */
+static int is_lost(const struct kv_call *call, const struct kv_upload *upload)
+{
+	return upload->owner && !kv_load(&upload->handle) && !has_live_holder(call, upload);
+}
+
+int kv_upload_reclaim_lost(const struct kv_call *call)
 {
 	for (uint32_t i = 0; i < kv_uploads(call->store); i++) {
 		struct kv_upload *one = kv_upload_number(call->space, i);
 		int error;
 
-		if (!is_lost(call, one, ended))
+		if (!is_lost(call, one))
 			continue;
 		error = elisa_change_begin(&call->space->change, &call->me);
 		if (error)
 			return error;
-		if (is_lost(call, one, ended))
+		if (is_lost(call, one))
 			give_back(call, one);
 		elisa_change_commit(&call->space->change);
 	}

@@ -76,10 +76,13 @@ int kv_upload_reclaim(const struct kv_call *call);
  */
 int kv_upload_give_up(const struct kv_call *call);
 
+/* Manager: uploads of an attachment that has ended have no handle any more. */
+void kv_upload_disown(const struct kv_call *call, uint64_t ended);
+
 /*
- * Manager, not begun: the same for all places, all that have ended. ended: an attachment that is no
- * more, or 0. -EBUSY: others change the space, and some is left.
+ * Manager, not begun: kv_upload_reclaim() for all places, all that there is. -EBUSY: others change
+ * the space, and some is left.
  */
-int kv_upload_reclaim_lost(const struct kv_call *call, uint64_t ended);
+int kv_upload_reclaim_lost(const struct kv_call *call);
 
 #endif
