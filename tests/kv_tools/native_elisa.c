@@ -179,6 +179,9 @@ static int attach(void *exchange, size_t length, struct elisa_attachment **made)
 					    .exchange = (uint64_t)(uintptr_t)exchange,
 					    .exchange_size = length};
 	native.attached++;
+	kv_manager_event(native.store, &(struct elisa_event){.type = ELISA_EVENT_ATTACH,
+							     .attachment = attachments_made,
+							     .value = place});
 	*made = &attachments[place].public;
 	return 0;
 }

@@ -30,7 +30,7 @@ static const struct {
 
 static void statistics(const struct daemon *d, uint32_t place, uint32_t of, uint64_t stat[KV_STATS])
 {
-	kv_statistics(d->store, kv_space(d->store, of), place, stat);
+	kv_statistics(d->store, kv_space(d->store, of), place, KV_MANAGER, stat);
 }
 
 static void add(json_object *to, const char *key, uint64_t value)

@@ -42,6 +42,8 @@ static int settle(const struct kv_call *call)
 void kv_manager_event(struct kv_store *store, const struct elisa_event *event)
 {
 	elisa_callers_event(&store->callers, event);
+	if (event->type == ELISA_EVENT_ATTACH && event->value >= 0 && event->value < store->places)
+		kv_statistics_begin(store, (uint32_t)event->value, event->attachment);
 	if (event->type != ELISA_EVENT_DETACH)
 		return;
 	for (uint32_t i = 0; i < store->spaces; i++) {
