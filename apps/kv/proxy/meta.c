@@ -267,8 +267,7 @@ static void set(struct session *session, const struct token *tokens, size_t coun
 	}
 	storage->is_meta = true;
 	/* the other modes go by what is there, and a number of 0 asks nothing more of them */
-	storage->needs_cas =
-		has(meta, 'C') && (mode == ELISA_KV_SET || mode == ELISA_KV_REPLACE);
+	storage->needs_cas = has(meta, 'C') && (mode == ELISA_KV_SET || mode == ELISA_KV_REPLACE);
 	storage->put = (struct elisa_kv_change){.key = meta->key_bytes,
 						.key_length = meta->key_length,
 						.length = length,
