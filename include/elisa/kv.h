@@ -16,7 +16,8 @@
  *   -EINVAL    an argument: the key's length, the value's, the mode
  *   -ENOTCONN  there is no store at present; later calls try again
  *   -EBUSY     other callers were in the way for too long; nothing happened
- *   -EIO       the call was ended half-way: what it was to do has happened or has not
+ *   -EIO       the call was ended half-way: what it was to do has happened or has not; functions
+ *              that read, or read and touch, have then tried once more
  *   -EACCES    this VM has no right to that in this name space
  *   -EPERM     this VM may change its own items only, and this is another's
  *   -ENOMEM    this process has no memory for it

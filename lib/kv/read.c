@@ -6,7 +6,14 @@
 #include <string.h>
 #include "internal.h"
 
-#define TRIES 100 /* of a value in pieces that changes meanwhile */
+#define TRIES	 100 /* of a value in pieces that changes meanwhile */
+#define ATTEMPTS 2   /* of what only reads, when a call of it was ended or its attachment was */
+
+/* What only reads can be done again. */
+static bool is_over(int error)
+{
+	return __builtin_expect(error != -ENOTCONN && error != -EIO, 1);
+}
 
 static void read_item(const struct kv_use *use, uint64_t length, struct elisa_kv_item *item)
 {
@@ -89,8 +96,7 @@ static int get(struct elisa_kv *kv, enum kv_op op, const void *key, size_t key_l
 	struct kv_use use;
 	int error;
 
-	/* an attachment that has ended under a call that only reads is no reason to fail */
-	for (int tries = 0; tries < 2; tries++) {
+	for (int tries = 0; tries < ATTEMPTS; tries++) {
 		error = kv_begin(kv, &use);
 		if (error)
 			return error;
@@ -99,7 +105,7 @@ static int get(struct elisa_kv *kv, enum kv_op op, const void *key, size_t key_l
 			error = get_at(&use, op, key_length, meta, value, room,
 				       item ? item : &unwanted);
 		kv_end(&use);
-		if (__builtin_expect(error != -ENOTCONN, 1))
+		if (is_over(error))
 			break;
 	}
 	return error;
@@ -129,14 +135,20 @@ int elisa_kv_statistics(struct elisa_kv *kv, struct elisa_kv_statistic *statisti
 	};
 	uint64_t numbers[KV_STATS];
 	struct kv_use use;
-	long count;
-	int error = kv_begin(kv, &use);
+	long count = 0;
 
-	if (error)
-		return error;
-	count = kv_call(&use, &(struct kv_request){.op = KV_STATISTICS, .length = sizeof(numbers)});
-	memcpy(numbers, use.value, sizeof(numbers));
-	kv_end(&use);
+	for (int tries = 0; tries < ATTEMPTS; tries++) {
+		const int error = kv_begin(kv, &use);
+
+		if (error)
+			return error;
+		count = kv_call(&use, &(struct kv_request){.op = KV_STATISTICS,
+							   .length = sizeof(numbers)});
+		memcpy(numbers, use.value, sizeof(numbers));
+		kv_end(&use);
+		if (is_over((int)count))
+			break;
+	}
 	if (count < 0)
 		return (int)count;
 	for (size_t i = 0; i < KV_STATS && i < room; i++)

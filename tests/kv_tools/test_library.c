@@ -452,6 +452,18 @@ static void calls_that_are_ended(void **state)
 	native.call_error = ELISA_CALL_NOT_ATTACHED;
 	assert_int_equal(elisa_kv_get(kv, "a", 1, NULL, 0, NULL), 0);
 	assert_int_equal(native.attached, 3);
+	native.late_error = ELISA_CALL_TIMEOUT;
+	must_be("a", "x");
+	native.call_error = ELISA_CALL_REVOKED;
+	assert_int_equal(elisa_kv_get_and_touch(kv, "a", 1, 50, NULL, 0, NULL), 0);
+	assert_int_equal(native.attached, 4);
+	native.late_error = ELISA_CALL_FAULT;
+	assert_true(own_bytes() > 0);
+	/* once more, and not for ever */
+	native.call_error = ELISA_CALL_TIMEOUT;
+	native.late_error = ELISA_CALL_FAULT;
+	assert_int_equal(elisa_kv_get(kv, "a", 1, NULL, 0, NULL), -EIO);
+	must_be("a", "x");
 }
 
 /* Each call fails at once until the manager is there again, and attaches then. */
