@@ -6,7 +6,9 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -65,6 +67,46 @@ def test_report():
         assert len(file.read()) == 65
     with open(path("report"), encoding="utf-8") as file:
         assert not os.path.exists(file.name + ".new")
+
+
+def test_a_long_path():
+    """Its new version's name is as long, and no file whose name is a part of it is touched."""
+    configure()
+    folder = path("d" * 200)
+    os.mkdir(folder)
+    long = os.path.join(folder, "r" * 200)
+    others = [long[:length] for length in range(len(folder) + 2, len(long))]
+    for other in others:
+        with open(other, "w", encoding="ascii") as file:
+            file.write("precious")
+    try:
+        with daemon("--report", long, "--metrics", long + "m"):
+            wait_until("report", lambda: os.path.exists(long) and os.path.exists(long + "m"))
+        for other in others:
+            with open(other, encoding="ascii") as file:
+                assert file.read() == "precious", len(other)
+    finally:
+        shutil.rmtree(folder)
+    with daemon("--report", "x" * 4093) as process:
+        time.sleep(1.5)
+    assert "File name too long" in process.err, process.err
+
+
+def test_time_limits():
+    """systemd hears that a start with a snapshot, and an end with one, go on."""
+    configure()
+    with daemon():
+        pass
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(path("notify"))
+        systemd.settimeout(20)
+        os.environ["NOTIFY_SOCKET"] = path("notify")
+        try:
+            with daemon():
+                assert systemd.recv(100) == b"EXTEND_TIMEOUT_USEC=90000000\n"
+                assert systemd.recv(100) == b"READY=1\n"
+        finally:
+            del os.environ["NOTIFY_SOCKET"]
 
 
 def test_snapshot():

@@ -51,7 +51,8 @@ struct config {
 
 /* A snapshot that is being written, a part in each round. */
 struct snapshot {
-	FILE *to; /* NULL: none is */
+	FILE *to;	     /* NULL: none is */
+	char file[MAX_PATH]; /* its name in the end: a reload may give the next one another */
 	uint32_t space;
 	uint64_t cursor, items, sum;
 };

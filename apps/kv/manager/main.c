@@ -155,9 +155,6 @@ static void read_again(struct daemon *d, const char *file)
 	service_reload = 0;
 	if (config_read(file, &config) || !reload_is_possible(&d->config, &config, file))
 		return;
-	/* a snapshot that is under way has the file's name */
-	while (d->snapshot.to && strcmp(config.snapshot, d->config.snapshot))
-		snapshot_step(d);
 	d->config = config;
 	guests_allow(d);
 }
