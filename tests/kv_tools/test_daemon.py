@@ -52,7 +52,7 @@ def report():
 
 def test_report():
     configure()
-    with daemon("--report", path("report"), "--metrics", path("metrics")):
+    with daemon("--report", path("report"), "--metrics", path("metrics")) as process:
         wait_until("report", report)
         wait_until("an item expired", lambda: report()["spaces"][0]["curr_items"] == 1)
         wait_until("attached", lambda: report()["places"][0]["attachment"] == 7)
@@ -62,6 +62,7 @@ def test_report():
             text = file.read()
         assert text.endswith("# EOF\n") and 'kv_curr_items{space="main"} 1\n' in text, text
         assert 'kv_cmd_get_total{place="a"} 0\n' in text and 'kv_own_items{place="a",space="main"} 1\n' in text, text
+    assert process.err == "elisa-kv: place a: vCPU 3: what it did\n", process.err
     assert stat.S_IMODE(os.stat(path("ticket")).st_mode) == 0o600
     with open(path("ticket"), encoding="ascii") as file:
         assert len(file.read()) == 65

@@ -19,7 +19,8 @@ enum {
 static struct daemon d;
 static struct elisa_event waiting[16];
 static uint32_t waiting_count, reads;
-static int flood; /* there is always one more event */
+static enum elisa_event_type flood; /* there is always one more of this type; 0: not so */
+static uint32_t faults;
 
 int elisa_events_read(struct elisa *handle, struct elisa_event *events, size_t room)
 {
@@ -30,8 +31,7 @@ int elisa_events_read(struct elisa *handle, struct elisa_event *events, size_t r
 		fail_msg("the turn does not end");
 	if (flood) {
 		for (size_t i = 0; i < room; i++)
-			events[i] = (struct elisa_event){.type = ELISA_EVENT_ABORT,
-							 .attachment = 100 + i};
+			events[i] = (struct elisa_event){.type = flood, .attachment = 100 + i};
 		return (int)room;
 	}
 	memcpy(events, waiting, count * sizeof(*events));
@@ -45,6 +45,15 @@ const char *elisa_error(struct elisa *handle)
 	return "failed";
 }
 
+int elisa_fault_text(struct elisa_export *export_, const struct elisa_event *event, char *text,
+		     size_t size)
+{
+	(void)export_;
+	(void)event;
+	faults++;
+	return snprintf(text, size, "what it did");
+}
+
 static int start(void **state)
 {
 	const struct kv_space_config space[2] = {{CELLS * 128, 128}, {CELLS * 128, 128}};
@@ -55,6 +64,7 @@ static int start(void **state)
 	memset(&d, 0, sizeof(d));
 	waiting_count = reads = 0;
 	flood = 0;
+	faults = 0;
 	d.config.place_count = PLACES;
 	d.config.space_count = 2;
 	d.size = kv_store_size(&sizes);
@@ -155,10 +165,33 @@ static void late(void **state)
 static void very_many(void **state)
 {
 	(void)state;
-	flood = 1;
+	flood = ELISA_EVENT_ABORT;
 	library_events(&d);
 	assert_in_range(reads, 1, 10);
 	assert_false(d.over);
+}
+
+/* A guest that finds an error of the store's code does not fill the log, nor hides another's. */
+static void faults_are_told(void **state)
+{
+	(void)state;
+	d.now = 1;
+	for (uint32_t i = 0; i < PLACES; i++)
+		tell(ELISA_EVENT_ATTACH, i);
+	library_events(&d);
+	flood = ELISA_EVENT_FAULT;
+	for (int i = 0; i < 10; i++)
+		library_events(&d);
+	assert_int_equal(faults, LIMIT_BURST);
+	flood = 0;
+	tell(ELISA_EVENT_FAULT, 1);
+	library_events(&d);
+	assert_int_equal(faults, LIMIT_BURST + 1);
+	d.now = 100;
+	library_left_out(&d);
+	tell(ELISA_EVENT_FAULT, PLACES); /* of none that is known, as those of the flood */
+	library_events(&d);
+	assert_int_equal(faults, LIMIT_BURST + 2);
 }
 
 int main(void)
@@ -168,6 +201,7 @@ int main(void)
 		TEST(busy),
 		TEST(late),
 		TEST(very_many),
+		TEST(faults_are_told),
 	};
 
 	return output_open("test_events") ? 1 : cmocka_run_group_tests(tests, NULL, NULL);

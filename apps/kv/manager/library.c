@@ -31,6 +31,31 @@ static uint32_t place_of(const struct daemon *d, uint64_t attachment)
 	return place;
 }
 
+/* The store's code must not fault: what it did belongs into a report of the error. */
+static void tell_fault(struct daemon *d, uint32_t place, const struct elisa_event *event)
+{
+	char text[256];
+
+	if (!limit_allows(&d->limit[place], d->now) ||
+	    elisa_fault_text(d->export_, event, text, sizeof(text)) < 0)
+		return;
+	output_print(STDERR_FILENO, "elisa-kv: place %s: vCPU %u: %s\n",
+		     place < d->config.place_count ? d->config.place[place].name : "unknown",
+		     event->vcpu, text);
+}
+
+void library_left_out(struct daemon *d)
+{
+	for (uint32_t place = 0; place <= d->config.place_count; place++) {
+		const uint64_t lines = limit_left_out(&d->limit[place], d->now);
+
+		if (lines)
+			output_print(STDERR_FILENO,
+				     "elisa-kv: %llu messages of faults were left out\n",
+				     (unsigned long long)lines);
+	}
+}
+
 static void heard(struct daemon *d, const struct elisa_event *event)
 {
 	const uint32_t place = place_of(d, event->attachment);
@@ -47,6 +72,9 @@ static void heard(struct daemon *d, const struct elisa_event *event)
 	case ELISA_EVENT_ABORT:
 		if (place < d->config.place_count)
 			d->aborts[place]++;
+		break;
+	case ELISA_EVENT_FAULT:
+		tell_fault(d, place, event);
 		break;
 	case ELISA_EVENT_LOST:
 		d->lost_events += (uint64_t)event->value;
