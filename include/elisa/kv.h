@@ -88,6 +88,23 @@ int elisa_kv_get(struct elisa_kv *kv, const void *key, size_t key_length, void *
 int elisa_kv_get_and_touch(struct elisa_kv *kv, const void *key, size_t key_length, int64_t ttl,
 			   void *value, size_t room, struct elisa_kv_item *item);
 
+/* One of several items. */
+struct elisa_kv_wanted {
+	const void *key;
+	size_t key_length;
+	const void *value;	   /* out; NULL: there is no such item */
+	struct elisa_kv_item item; /* out, if there is */
+};
+
+/*
+ * The items of the first keys, as many as one call of the store gives: call again for the others.
+ * Their values lie one after the other in values. Each item is whole; they are not of one moment.
+ * Returns how many keys were looked up, at least 1 if there is one. Errors: -EMSGSIZE (the first
+ * item's value is longer than room; its item is filled in).
+ */
+int elisa_kv_get_many(struct elisa_kv *kv, struct elisa_kv_wanted *wanted, size_t count,
+		      void *values, size_t room);
+
 /* ------------------------------------------------------------------------------ changing */
 
 enum elisa_kv_mode {

@@ -6,14 +6,7 @@
 #include <string.h>
 #include "internal.h"
 
-#define TRIES	 100 /* of a value in pieces that changes meanwhile */
-#define ATTEMPTS 2   /* of what only reads, when a call of it was ended or its attachment was */
-
-/* What only reads can be done again. */
-static bool is_over(int error)
-{
-	return __builtin_expect(error != -ENOTCONN && error != -EIO, 1);
-}
+#define TRIES 100 /* of a value in pieces that changes meanwhile */
 
 static void read_item(const struct kv_use *use, uint64_t length, struct elisa_kv_item *item)
 {
@@ -96,7 +89,7 @@ static int get(struct elisa_kv *kv, enum kv_op op, const void *key, size_t key_l
 	struct kv_use use;
 	int error;
 
-	for (int tries = 0; tries < ATTEMPTS; tries++) {
+	for (int tries = 0; tries < KV_ATTEMPTS; tries++) {
 		error = kv_begin(kv, &use);
 		if (error)
 			return error;
@@ -105,7 +98,7 @@ static int get(struct elisa_kv *kv, enum kv_op op, const void *key, size_t key_l
 			error = get_at(&use, op, key_length, meta, value, room,
 				       item ? item : &unwanted);
 		kv_end(&use);
-		if (is_over(error))
+		if (kv_is_final(error))
 			break;
 	}
 	return error;
@@ -137,7 +130,7 @@ int elisa_kv_statistics(struct elisa_kv *kv, struct elisa_kv_statistic *statisti
 	struct kv_use use;
 	long count = 0;
 
-	for (int tries = 0; tries < ATTEMPTS; tries++) {
+	for (int tries = 0; tries < KV_ATTEMPTS; tries++) {
 		const int error = kv_begin(kv, &use);
 
 		if (error)
@@ -146,7 +139,7 @@ int elisa_kv_statistics(struct elisa_kv *kv, struct elisa_kv_statistic *statisti
 							   .length = sizeof(numbers)});
 		memcpy(numbers, use.value, sizeof(numbers));
 		kv_end(&use);
-		if (is_over((int)count))
+		if (kv_is_final((int)count))
 			break;
 	}
 	if (count < 0)

@@ -86,6 +86,9 @@ struct elisa_result native_call(long a0, long a1, long a2, long a3, long a4, lon
 		return result;
 	self_now = &attachment->self[vcpu - 1];
 	result.value = native.answer < 0 ? native.answer : entry_function(a0, a1, a2, a3, a4, a5);
+	result.value = native.claim > 0 ? native.claim : result.value;
+	if (native.behind)
+		native.behind((uint8_t *)(uintptr_t)self_now->exchange, self_now->exchange_size);
 	if (!spared)
 		result.error = __atomic_exchange_n(&native.late_error, 0, __ATOMIC_RELAXED);
 	return result;

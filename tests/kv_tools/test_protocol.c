@@ -347,6 +347,45 @@ static void a_client_that_does_not_read(void **state)
 	assert_int_equal(session.state, SESSION_LINE);
 }
 
+/* Keys that are there are looked up by one call, as far as there is room for their values. */
+static void several_keys(void **state)
+{
+	static char text[1000], value[700000], heard[3 * sizeof(value)];
+	struct elisa_kv_change it = {.key_length = 1, .value = value, .length = sizeof(value)};
+	size_t length = 3;
+
+	(void)state;
+	hears("set a 0 0 1\r\n1\r\nset b 1 0 2\r\n23\r\ngets a x b x a\r\n",
+	      "STORED\r\nSTORED\r\nVALUE a 0 1 1\r\n1\r\nVALUE b 1 2 2\r\n23\r\n"
+	      "VALUE a 0 1 1\r\n1\r\nEND\r\n");
+	memcpy(text, "get", 3);
+	for (int i = 0; i < 40; i++)
+		length += (size_t)snprintf(text + length, sizeof(text) - length, " x%d", i);
+	length += (size_t)snprintf(text + length, sizeof(text) - length, " a\r\n");
+	fake_kv_many = 0;
+	say(text, length, SIZE_MAX, heard, sizeof(heard));
+	assert_string_equal(heard, "VALUE a 0 1\r\n1\r\nEND\r\n");
+	assert_int_equal(fake_kv_many, (41 + SESSION_KEYS_AT_ONCE - 1) / SESSION_KEYS_AT_ONCE);
+	/* two values that have no room at the same time */
+	memset(value, 'v', sizeof(value));
+	for (int i = 0; i < 2; i++) {
+		it.key = i ? "l" : "k";
+		assert_int_equal(elisa_kv_put(NULL, &it, NULL), 0);
+	}
+	say("get k l a\r\n", 11, SIZE_MAX, heard, sizeof(heard));
+	length = strlen("VALUE k 0 700000\r\n") + sizeof(value) + 2;
+	assert_memory_equal(heard + length, "VALUE l 0 700000\r\nvvv", 21);
+	assert_string_equal(heard + 2 * length, "VALUE a 0 1\r\n1\r\nEND\r\n");
+	/* one that is too long, between others */
+	memset(text, 'k', sizeof(text));
+	memcpy(text, "get a ", 6);
+	memcpy(text + 6 + 251, " b\r\n", 5);
+	hears(text, "CLIENT_ERROR bad command line format\r\n");
+	say("set a 0 0 1\r\n1\r\n", 16, SIZE_MAX, heard, sizeof(heard));
+	say(text, 6 + 251 + 4, SIZE_MAX, heard, sizeof(heard));
+	assert_string_equal(heard, "VALUE a 0 1\r\n1\r\nCLIENT_ERROR bad command line format\r\n");
+}
+
 /* Commands without replies, and a line that has ended: a turn has its end. */
 static void a_turn(void **state)
 {
@@ -565,6 +604,7 @@ int main(void)
 		TEST(large_values),
 		TEST(too_large_with_a_cas),
 		TEST(a_client_that_does_not_read),
+		TEST(several_keys),
 		TEST(a_turn),
 		TEST(a_flush_later_that_fails),
 		TEST(failures),

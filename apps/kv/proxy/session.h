@@ -16,10 +16,11 @@
 #include "reply.h"
 #include "tokens.h"
 
-#define SESSION_LINE_MAX   2048
-#define SESSION_REPLY_HIGH (64u << 10) /* then the client has to read before it is served again */
-#define SESSION_STEPS	   128	       /* then other clients have their turns */
-#define SESSION_TOKENS	   24
+#define SESSION_LINE_MAX     2048
+#define SESSION_REPLY_HIGH   (64u << 10) /* then the client has to read before it is served again */
+#define SESSION_STEPS	     128	 /* then other clients have their turns */
+#define SESSION_TOKENS	     24
+#define SESSION_KEYS_AT_ONCE 16 /* that one call looks up */
 
 /* What all sessions share. One thread uses it. */
 struct proxy {
@@ -64,8 +65,9 @@ struct storage {
 struct session {
 	struct proxy *proxy;
 	enum session_state state;
-	bool is_last;  /* the command that is served: then the session ends */
-	bool has_more; /* it was stopped by SESSION_STEPS */
+	bool is_last;	/* the command that is served: then the session ends */
+	bool has_more;	/* it was stopped by SESSION_STEPS */
+	uint32_t steps; /* of this turn */
 	struct reply reply;
 	struct retrieval retrieval;
 	struct storage storage;
@@ -102,7 +104,9 @@ void proxy_flush_due(struct proxy *proxy);
 void text_run(struct session *session);
 /* A "get" whose line is longer than SESSION_LINE_MAX; false: the line is of another command. */
 bool text_run_long(struct session *session);
-void text_get(struct session *session, const struct token *key);
+void text_get_and_touch(struct session *session, const struct token *key);
+/* How many of these keys were served, or 0: none, and it was said why. */
+size_t text_get_many(struct session *session, const struct token *keys, size_t count);
 void text_stored(struct session *session, const uint8_t *value);
 
 /* The value of session->storage.put follows. */
