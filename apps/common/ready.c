@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -45,7 +46,7 @@ static int tell_file(int fd)
 }
 
 /* A path, or, behind '@', a name in the abstract namespace. */
-static int tell_systemd(const char *where)
+static int tell_socket(const char *where, const char *what)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	const size_t length = strlen(where);
@@ -59,18 +60,32 @@ static int tell_systemd(const char *where)
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	if (sendto(fd, text, LENGTH, MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&address,
+	if (sendto(fd, what, strlen(what), MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&address,
 		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)) < 0)
 		error = -errno;
 	close(fd);
 	return error;
 }
 
-int ready_tell(int fd)
+static int tell_systemd(const char *what)
 {
 	const char *where = getenv("NOTIFY_SOCKET");
+
+	return where && *where ? tell_socket(where, what) : 0;
+}
+
+void ready_not_yet(uint32_t seconds)
+{
+	char what[64];
+
+	snprintf(what, sizeof(what), "EXTEND_TIMEOUT_USEC=%u000000\n", seconds);
+	tell_systemd(what);
+}
+
+int ready_tell(int fd)
+{
 	const int of_file = fd ? tell_file(fd) : 0;
-	const int of_systemd = where && *where ? tell_systemd(where) : 0;
+	const int of_systemd = tell_systemd(text);
 
 	return of_file ? of_file : of_systemd;
 }

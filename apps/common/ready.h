@@ -22,4 +22,7 @@ option_reader option_ready_fd; /* int; 0: none */
 /* To fd, unless it is 0, and to systemd, if that started us. 0, or -errno: one was not told. */
 int ready_tell(int fd);
 
+/* To systemd: the start, or the end, goes on and may take so much longer. */
+void ready_not_yet(uint32_t seconds);
+
 #endif

@@ -3,9 +3,12 @@
 
 #include <string.h>
 #include <unistd.h>
+#include "clock.h"
 #include "output.h"
 #include "ready.h"
 #include "signals.h"
+
+#define MOST_SECONDS 90 /* systemd's usual limit */
 
 volatile sig_atomic_t service_stop, service_reload;
 
@@ -32,4 +35,15 @@ void service_ready(const char *name, int fd)
 	if (error)
 		output_print(STDERR_FILENO, "%s: cannot say that it is ready: %s\n", name,
 			     strerrordesc_np(-error));
+}
+
+void service_goes_on(void)
+{
+	static double told;
+	const double now = monotonic();
+
+	if (told && now - told < 1)
+		return;
+	told = now;
+	ready_not_yet(MOST_SECONDS);
 }

@@ -14,4 +14,10 @@ void service_begin(void);
 /* ready_tell(); what cannot be told is said in the standard error, as name's. */
 void service_ready(const char *name, int fd);
 
+/*
+ * Before it is ready, or when it ends: it makes progress. Called as often as it does. systemd is
+ * told each second, and waits for another 90 seconds after that.
+ */
+void service_goes_on(void);
+
 #endif

@@ -4,8 +4,10 @@
  * function, the manager, the guest library and the proxy.
  *
  * A call has six numbers. Keys, values and replies lie in the caller's exchange buffer, at offsets
- * of the caller's choice; several threads use several parts of one buffer. The function reads a key
- * once, and no length that counts lies in the buffer.
+ * of the caller's choice; several threads use several parts of one buffer. Lengths are among the
+ * six numbers, but for those of the keys of KV_GET_MANY, which are copied before they are checked.
+ * What changes an item copies the key first. A get looks at it several times, in the buffer
+ * (store/key.h says why that is no harm).
  *
  *     call(KV_CALL(op, space, key_length), key, value, length, number, KV_META(flags, ttl))
  *
@@ -114,8 +116,8 @@ enum kv_op {
 	 * until KV_UPLOAD_END, which is as KV_SET, KV_ADD or KV_REPLACE: that operation is its
 	 * `length`, a CAS number or 0 its `value`. Pieces come without a gap; what was sent may be
 	 * sent again. Any error of KV_UPLOAD_END but -EBUSY and -ENODATA ends the upload. Each
-	 * place may have KV_UPLOADS at a time in a space; one more ends the oldest one. The
-	 * attachment's end gives them back.
+	 * place may have KV_UPLOADS at a time in a space; one more ends the oldest one. So does
+	 * a call of the place that has no room otherwise. The attachment's end gives them back.
 	 */
 	KV_UPLOAD,
 	KV_UPLOAD_PIECE,  /* number: handle; key: offset in the value; the result is 0 */
@@ -151,8 +153,9 @@ struct kv_key_at {
 #define KV_ALIGN 8u
 
 /*
- * Statistics, with memcached's names. Those of WHAT "count" are of the caller's VM since the store
- * began, in all spaces; "space" are of the space, "own" of the VM's part of it.
+ * Statistics, with memcached's names. Those of WHAT "count" are of the caller's attachment, in all
+ * spaces, since the manager has heard of it: 0 before. "space" are of the space, "own" of the
+ * place's part of it.
  */
 #define KV_STATS_LIST(STAT)                           \
 	STAT(CMD_GET, "cmd_get", count)               \

@@ -134,7 +134,7 @@ static long statistics(const struct kv_call *call, const struct kv_request *requ
 
 	if (request->length < sizeof(stat))
 		return -EMSGSIZE;
-	kv_statistics(call->store, call->space, call->place, stat);
+	kv_statistics(call->store, call->space, call->place, call->attachment, stat);
 	return elisa_copy_out(request->value, stat, sizeof(stat)) ? -EFAULT : (long)KV_STATS;
 }
 

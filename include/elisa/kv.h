@@ -16,7 +16,8 @@
  *   -EINVAL    an argument: the key's length, the value's, the mode
  *   -ENOTCONN  there is no store at present; later calls try again
  *   -EBUSY     other callers were in the way for too long; nothing happened
- *   -EIO       the call was ended half-way: what it was to do has happened or has not
+ *   -EIO       the call was ended half-way: what it was to do has happened or has not; functions
+ *              that read, or read and touch, have then tried once more
  *   -EACCES    this VM has no right to that in this name space
  *   -EPERM     this VM may change its own items only, and this is another's
  *   -ENOMEM    this process has no memory for it
@@ -86,6 +87,23 @@ int elisa_kv_get(struct elisa_kv *kv, const void *key, size_t key_length, void *
 /* The same, and the item lives for ttl seconds from now on. */
 int elisa_kv_get_and_touch(struct elisa_kv *kv, const void *key, size_t key_length, int64_t ttl,
 			   void *value, size_t room, struct elisa_kv_item *item);
+
+/* One of several items. */
+struct elisa_kv_wanted {
+	const void *key;
+	size_t key_length;
+	const void *value;	   /* out; NULL: there is no such item */
+	struct elisa_kv_item item; /* out, if there is */
+};
+
+/*
+ * The items of the first keys, as many as one call of the store gives: call again for the others.
+ * Their values lie one after the other in values. Each item is whole; they are not of one moment.
+ * Returns how many keys were looked up, at least 1 if there is one. Errors: -EMSGSIZE (the first
+ * item's value is longer than room; its item is filled in).
+ */
+int elisa_kv_get_many(struct elisa_kv *kv, struct elisa_kv_wanted *wanted, size_t count,
+		      void *values, size_t room);
 
 /* ------------------------------------------------------------------------------ changing */
 

@@ -13,8 +13,9 @@ static struct elisa_result call_once(const struct kv_use *use, const struct kv_r
 	const uint64_t at = (uint64_t)use->slot * KV_SLOT_SIZE;
 	const long what = KV_CALL(request->op, kv->space, request->key_length);
 	const long key = (long)(request->op == KV_UPLOAD_PIECE ? request->key_number : at);
-	const long value =
-		(long)(request->op == KV_UPLOAD_END ? request->value : at + KV_SLOT_VALUE);
+	const long value = (long)(request->op == KV_UPLOAD_END ? request->value :
+				  request->op == KV_GET_MANY   ? at + KV_SLOT_REPLIES :
+								 at + KV_SLOT_VALUE);
 
 	if (kv->general)
 		return elisa_call_general(&kv->stub, what, key, value, (long)request->length,
@@ -68,11 +69,21 @@ long kv_call(const struct kv_use *use, const struct kv_request *request)
 	return kv_fail(-EBUSY);
 }
 
+void kv_call_quietly(const struct kv_use *use, const struct kv_request *request)
+{
+	for (uint32_t tries = 0; tries < TRIES; tries++) {
+		const struct elisa_result result = call_once(use, request);
+
+		if (result.error || result.value != -EBUSY)
+			return;
+		sched_yield();
+	}
+}
+
 int kv_put_key(const struct kv_use *use, const void *key, size_t key_length)
 {
 	if (!key_length || key_length > ELISA_KV_KEY_MAX)
-		return kv_fail_text(-EINVAL, "a key of %zu bytes: it must have 1 to %u", key_length,
-				    ELISA_KV_KEY_MAX);
+		return kv_fail_key(key_length);
 	memcpy(use->key, key, key_length);
 	return 0;
 }

@@ -47,7 +47,10 @@ static int send_pieces(const struct kv_use *use, uint64_t handle, const uint8_t 
 	return 0;
 }
 
-/* The CAS number, or an error; -EBADF: the store has ended the upload. */
+/*
+ * The CAS number, or an error; -EBADF: the store has ended the upload. After all other errors it is
+ * cancelled, if it is still there: it counts for the quota.
+ */
 static long upload_once(const struct kv_use *use, const struct elisa_kv_change *put, enum kv_op op)
 {
 	const long handle = kv_call(
@@ -65,6 +68,9 @@ static long upload_once(const struct kv_use *use, const struct elisa_kv_change *
 							   .length = op,
 							   .value = put->cas,
 							   .number = (uint64_t)handle});
+	if (result < 0 && result != -EBADF)
+		kv_call_quietly(use, &(struct kv_request){.op = KV_UPLOAD_CANCEL,
+							  .number = (uint64_t)handle});
 	return result;
 }
 

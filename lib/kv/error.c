@@ -52,6 +52,12 @@ int kv_fail_text(int error, const char *format, ...)
 	return error;
 }
 
+int kv_fail_key(size_t length)
+{
+	return kv_fail_text(-EINVAL, "a key of %zu bytes: it must have 1 to %u", length,
+			    ELISA_KV_KEY_MAX);
+}
+
 const char *elisa_kv_error(void)
 {
 	if (text[0])

@@ -14,10 +14,11 @@
 #include <elisa/kv.h>
 #include "../../apps/kv/exchange.h"
 
-#define KV_SLOT_SIZE  16384u
-#define KV_SLOT_VALUE 256u /* where the value or the reply begins; the key is before it */
-#define KV_SLOT_ROOM  (KV_SLOT_SIZE - KV_SLOT_VALUE)
-#define KV_SLOTS_MAX  64u
+#define KV_SLOT_SIZE	16384u
+#define KV_SLOT_VALUE	256u /* where the value or the reply begins; the key is before it */
+#define KV_SLOT_ROOM	(KV_SLOT_SIZE - KV_SLOT_VALUE)
+#define KV_SLOTS_MAX	64u
+#define KV_SLOT_REPLIES 4096u /* to several keys, which are before them */
 
 /* A line of its own, which the thread that has it writes. */
 struct kv_slot {
@@ -70,11 +71,21 @@ struct kv_request {
 
 /* The result, or an error with its text. A store that is busy is asked again for a while. */
 long kv_call(const struct kv_use *use, const struct kv_request *request);
-/* The same with the key at its place. */
+/* The same, of an operation that may fail: the text of what failed before stays. */
+void kv_call_quietly(const struct kv_use *use, const struct kv_request *request);
+/* A key at its place, or an error. */
 int kv_put_key(const struct kv_use *use, const void *key, size_t key_length);
+
+/* What only reads can be done again, when a call of it was ended or its attachment was. */
+#define KV_ATTEMPTS 2
+static inline bool kv_is_final(int error)
+{
+	return __builtin_expect(error != -ENOTCONN && error != -EIO, 1);
+}
 
 /* error.c: as it is returned; the text is made when it is asked for. */
 int kv_fail(int error);
+int kv_fail_key(size_t length);
 int kv_fail_text(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* ticket.c */

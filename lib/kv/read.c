@@ -89,8 +89,7 @@ static int get(struct elisa_kv *kv, enum kv_op op, const void *key, size_t key_l
 	struct kv_use use;
 	int error;
 
-	/* an attachment that has ended under a call that only reads is no reason to fail */
-	for (int tries = 0; tries < 2; tries++) {
+	for (int tries = 0; tries < KV_ATTEMPTS; tries++) {
 		error = kv_begin(kv, &use);
 		if (error)
 			return error;
@@ -99,7 +98,7 @@ static int get(struct elisa_kv *kv, enum kv_op op, const void *key, size_t key_l
 			error = get_at(&use, op, key_length, meta, value, room,
 				       item ? item : &unwanted);
 		kv_end(&use);
-		if (__builtin_expect(error != -ENOTCONN, 1))
+		if (kv_is_final(error))
 			break;
 	}
 	return error;
@@ -129,14 +128,20 @@ int elisa_kv_statistics(struct elisa_kv *kv, struct elisa_kv_statistic *statisti
 	};
 	uint64_t numbers[KV_STATS];
 	struct kv_use use;
-	long count;
-	int error = kv_begin(kv, &use);
+	long count = 0;
 
-	if (error)
-		return error;
-	count = kv_call(&use, &(struct kv_request){.op = KV_STATISTICS, .length = sizeof(numbers)});
-	memcpy(numbers, use.value, sizeof(numbers));
-	kv_end(&use);
+	for (int tries = 0; tries < KV_ATTEMPTS; tries++) {
+		const int error = kv_begin(kv, &use);
+
+		if (error)
+			return error;
+		count = kv_call(&use, &(struct kv_request){.op = KV_STATISTICS,
+							   .length = sizeof(numbers)});
+		memcpy(numbers, use.value, sizeof(numbers));
+		kv_end(&use);
+		if (kv_is_final((int)count))
+			break;
+	}
 	if (count < 0)
 		return (int)count;
 	for (size_t i = 0; i < KV_STATS && i < room; i++)

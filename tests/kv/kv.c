@@ -11,6 +11,7 @@ static void on_event(void *unused, const struct elisa_event *event)
 {
 	(void)unused;
 	kv_manager_event(tested, event);
+	assert_int_equal(kv_manager_reclaim(tested), 0);
 }
 
 void kv_start(struct sizes sizes)

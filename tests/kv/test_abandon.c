@@ -225,6 +225,21 @@ static void pieces(void **state)
 	nothing_is_held();
 }
 
+/* The quota is used up by uploads that are forgotten: the oldest one goes first. */
+static void giving_up(void **state)
+{
+	(void)state;
+	kv_store_quota(tested, 0, SHARED, 12 * 128, 8);
+	for (int i = 0; i < 2; i++)
+		assert_true(kv_do(0, KV_UPLOAD, SHARED, "key", NULL, 600, 0, 0) > 0);
+	start_about(NULL, "new");
+	about.may_go = about.keeps = 1;
+	abandon(KV_SET, "key", "new");
+	start_about("new", "new");
+	about.may_go = about.keeps = 1;
+	assert_true(run(KV_UPLOAD, "key", NULL, 1000, 0, 0) > 0);
+}
+
 /* ------------------------------------------------------------------------------ twice */
 
 /* And one that would repair is stopped, too. */
@@ -284,6 +299,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(evicting, small_store, kv_end),
 		cmocka_unit_test_setup_teardown(large_values, small_store, kv_end),
 		cmocka_unit_test_setup_teardown(pieces, small_store, kv_end),
+		cmocka_unit_test_setup_teardown(giving_up, small_store, kv_end),
 		cmocka_unit_test_setup_teardown(the_one_that_repairs, small_store, kv_end),
 	};
 

@@ -41,6 +41,27 @@ static void any_numbers(void **state)
 	kv_must_be_sound();
 }
 
+/* A reply that begins in the exchange buffer and has room behind its end: not one byte of it. */
+static void a_reply_over_the_end(void **state)
+{
+	static const enum kv_op ops[] = {KV_GET, KV_GET_TOUCH, KV_GET_PIECE, KV_INCREMENT,
+					 KV_DECREMENT};
+	const long room = 1024;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
+		for (long over = 1; over <= room; over += 31) {
+			const long value = EXCHANGE - room + over;
+			struct elisa_result result;
+
+			assert_true(kv_set(0, "k", "7") > 0);
+			result = call(0, ops[i], 1, KEY, value, room, 1, 0);
+			assert_int_equal(result.error, 0);
+			assert_int_equal(result.value, -EFAULT);
+		}
+	assert_int_equal(call(0, KV_GET, 1, KEY, EXCHANGE - room, room, 0, 0).value, 1);
+}
+
 static void no_such_caller(void **state)
 {
 	struct elisa_test_attachment *other;
@@ -183,6 +204,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(any_numbers, kv_usual, kv_end),
+		cmocka_unit_test_setup_teardown(a_reply_over_the_end, kv_usual, kv_end),
 		cmocka_unit_test_setup_teardown(no_such_caller, kv_usual, kv_end),
 		cmocka_unit_test_setup_teardown(a_buffer_that_changes, kv_usual, kv_end),
 		cmocka_unit_test_setup_teardown(all_at_once, kv_usual, kv_end),

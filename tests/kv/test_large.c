@@ -200,6 +200,47 @@ static void forgotten(void **state)
 	assert_int_equal(cancel(0, handle[2]), -EBADF);
 }
 
+/* What is forgotten keeps neither the quota nor the space from its own place. */
+static void forgotten_and_in_the_way(void **state)
+{
+	long handle[4];
+
+	(void)state;
+	kv_store_quota(tested, 0, SHARED, 100 * 128, 1000);
+	for (size_t i = 0; i < 2; i++) {
+		handle[i] = begin(0, "x", 5000);
+		assert_true(handle[i] > 0);
+	}
+	/* the oldest one, and no more than that */
+	assert_true(set(0, "y", 1, 3000) > 0);
+	assert_int_equal(piece(0, handle[0], 0, pattern, 1), -EBADF);
+	assert_int_equal(piece(0, handle[1], 0, pattern, 1), 0);
+	kv_must_be_sound();
+	/* items go first */
+	handle[2] = begin(0, "x", 5000);
+	assert_true(handle[2] > 0);
+	assert_int_equal(kv_do(0, KV_GET, SHARED, "y", NULL, 100, 0, 0), -ENOENT);
+	assert_int_equal(piece(0, handle[1], 0, pattern, 1), 0);
+	handle[3] = begin(0, "x", 9000);
+	assert_true(handle[3] > 0);
+	assert_int_equal(cancel(0, handle[1]), -EBADF);
+	assert_int_equal(cancel(0, handle[2]), -EBADF);
+	assert_int_equal(cancel(0, handle[3]), 0);
+	kv_must_be_sound();
+	/* the same of the space; and another place does not get at it */
+	kv_store_quota(tested, 0, SHARED, UINT64_MAX, 1000);
+	for (size_t i = 0; i < 4; i++) {
+		handle[i] = begin(0, "x", 13900);
+		assert_true(handle[i] > 0);
+	}
+	assert_int_equal(set(1, "z", 1, 3000), -ENOSPC);
+	assert_int_equal(piece(0, handle[0], 0, pattern, 1), 0);
+	assert_true(set(0, "z", 1, 3000) > 0);
+	assert_int_equal(cancel(0, handle[0]), -EBADF);
+	assert_int_equal(cancel(0, handle[1]), 0);
+	kv_must_be_sound();
+}
+
 static void too_large(void **state)
 {
 	(void)state;
@@ -223,6 +264,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(in_pieces, kv_usual, kv_end),
 		cmocka_unit_test_setup_teardown(old_bytes, kv_usual, kv_end),
 		cmocka_unit_test_setup_teardown(forgotten, kv_usual, kv_end),
+		cmocka_unit_test_setup_teardown(forgotten_and_in_the_way, kv_usual, kv_end),
 		cmocka_unit_test_setup_teardown(too_large, kv_usual, kv_end),
 	};
 

@@ -108,12 +108,75 @@ static void deleted(void **state)
 	at_each_instruction((const size_t[2]){3000, 64}, 1, 29);
 }
 
+/* ------------------------------------------------------------------------------ an upload */
+
+static long handle, stored;
+
+static void send(void *unused)
+{
+	(void)unused;
+	result = elisa_test_call(guest[0], 0, KV_CALL(KV_UPLOAD_PIECE, SHARED, 0), 0, VALUE, 600,
+				 handle, 0);
+}
+
+/* Another vCPU of the guest wants the upload's room. */
+static void want_room(void *unused)
+{
+	char *buffer = elisa_test_exchange(guest[0]);
+
+	(void)unused;
+	memcpy(buffer + EXCHANGE - 5, "other", 5);
+	stored = elisa_test_call(guest[0], 1, KV_CALL(KV_SET, SHARED, 5), EXCHANGE - 5, 8192, 600,
+				 0, 0)
+			 .value;
+}
+
+/* The upload is given up, or it is in use and the other one has no room; never both. */
+static void a_piece_while_room_is_wanted(void **state)
+{
+	char *buffer = elisa_test_exchange(guest[0]), value[601] = "", other[601] = "";
+	int disturbed, given_up = 0, refused = 0;
+
+	(void)state;
+	memset(value, 'v', 600);
+	memset(other, 'o', 600);
+	kv_store_quota(tested, 0, SHARED, 7 * 128, 10);
+	for (uint32_t n = 1;; n += 5) {
+		handle = kv_do(0, KV_UPLOAD, SHARED, "key", NULL, 600, 0, 0);
+		assert_true(handle > 0);
+		memcpy(buffer + VALUE, value, 600);
+		memcpy(buffer + 8192, other, 600);
+		disturbed = elisa_step_once(send, n, want_room, NULL);
+		assert_true(disturbed >= 0);
+		if (!disturbed)
+			break;
+		if (stored > 0) {
+			given_up++;
+			kv_must_be(1, "other", other);
+			kv_do(1, KV_DELETE, SHARED, "other", NULL, 0, 0, 0);
+		} else {
+			refused++;
+			assert_int_equal(stored, -EDQUOT);
+			assert_int_equal(result.value, 0);
+			result = elisa_test_call(guest[0], 0, KV_CALL(KV_UPLOAD_END, SHARED, 0), 0,
+						 0, KV_SET, handle, 0);
+			assert_true(result.value > 0);
+			kv_must_be(1, "key", value);
+			kv_do(1, KV_DELETE, SHARED, "key", NULL, 0, 0, 0);
+		}
+		kv_must_be_sound();
+	}
+	assert_true(given_up > 5);
+	assert_true(refused > 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(small, kv_usual, kv_end),
 		cmocka_unit_test_setup_teardown(of_many_cells, kv_usual, kv_end),
 		cmocka_unit_test_setup_teardown(deleted, kv_usual, kv_end),
+		cmocka_unit_test_setup_teardown(a_piece_while_room_is_wanted, kv_usual, kv_end),
 	};
 
 	return cmocka_run_group_tests_name("kv race", tests, NULL, NULL);

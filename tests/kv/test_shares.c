@@ -183,16 +183,38 @@ static void expired_ones_go_first(void **state)
 	kv_must_be_sound();
 }
 
-static void cleared(void **state)
+/* Counts are an attachment's: the next tenant of the place is told nothing of the last one's. */
+static void the_next_tenant(void **state)
 {
+	const uint64_t first = elisa_test_number(guest[0]);
+	uint64_t all[KV_STATS];
+
 	(void)state;
-	fill(0, 0, 100);
-	fill(1, 0, 100);
-	assert_int_equal(kv_manager_clear(tested, SHARED, 0), 0);
-	assert_int_equal(there(0, 0, 100), 0);
-	assert_int_equal(there(1, 0, 100), 100);
-	assert_int_equal(kv_stat_of(0, SHARED, KV_STAT_OWN_BYTES), 0);
-	kv_must_be_sound();
+	fill(0, 0, 10);
+	there(0, 0, 12);
+	assert_int_equal(kv_stat_of(0, SHARED, KV_STAT_CMD_SET), 10);
+	assert_int_equal(kv_stat_of(0, SHARED, KV_STAT_GET_MISSES), 2);
+	elisa_test_detach(guest[0]);
+	/* the manager has not heard of the new one yet */
+	elisa_test_manager(test, NULL, NULL);
+	assert_int_equal(elisa_test_attach(test, 0, EXCHANGE, &guest[0]), 0);
+	assert_true(elisa_test_number(guest[0]) > first);
+	there(0, 0, 3);
+	assert_int_equal(kv_stat_of(0, SHARED, KV_STAT_CMD_GET), 0);
+	assert_int_equal(kv_stat_of(0, SHARED, KV_STAT_CMD_SET), 0);
+	assert_int_equal(kv_stat_of(0, SHARED, KV_STAT_OWN_ITEMS), 10);
+	kv_manager_event(tested, &(struct elisa_event){.type = ELISA_EVENT_ATTACH,
+						       .attachment = elisa_test_number(guest[0]),
+						       .value = 0});
+	there(0, 0, 4);
+	fill(0, 20, 1);
+	assert_int_equal(kv_stat_of(0, SHARED, KV_STAT_CMD_GET), 4);
+	assert_int_equal(kv_stat_of(0, SHARED, KV_STAT_CMD_SET), 1);
+	assert_int_equal(kv_stat_of(0, SHARED, KV_STAT_GET_MISSES), 0);
+	/* the manager's report has all */
+	kv_statistics(tested, kv_space(tested, SHARED), 0, KV_MANAGER, all);
+	assert_int_equal(all[KV_STAT_CMD_GET], 12 + 3 + 4);
+	assert_int_equal(all[KV_STAT_CMD_SET], 11);
 }
 
 /* A snapshot, put into an empty store. */
@@ -244,7 +266,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_scan, kv_usual, kv_end),
 		cmocka_unit_test_setup_teardown(nothing_is_spared_for_ever, kv_usual, kv_end),
 		cmocka_unit_test_setup_teardown(expired_ones_go_first, kv_usual, kv_end),
-		cmocka_unit_test_setup_teardown(cleared, kv_usual, kv_end),
+		cmocka_unit_test_setup_teardown(the_next_tenant, kv_usual, kv_end),
 		cmocka_unit_test_setup_teardown(a_snapshot, kv_usual, kv_end),
 	};
 

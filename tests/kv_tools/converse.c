@@ -38,7 +38,7 @@ int main(void)
 		}
 	do
 		session_feed(&session, NULL, 0);
-	while (reply_length(&session.reply) && !say(&session.reply));
+	while (session_is_behind(&session) && !say(&session.reply));
 	session_free(&session);
 	free(proxy.value);
 	return 0;

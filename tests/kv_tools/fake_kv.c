@@ -18,6 +18,7 @@ static struct item items[FAKE_KV_ITEMS];
 static uint64_t last_cas;
 
 int fake_kv_error;
+uint32_t fake_kv_many;
 void (*fake_kv_meanwhile)(void);
 
 static void forget(struct item *item)
@@ -71,6 +72,27 @@ int elisa_kv_get(struct elisa_kv *kv, const void *key, size_t key_length, void *
 	if (room)
 		memcpy(value, item->value, item->is.length);
 	return 0;
+}
+
+int elisa_kv_get_many(struct elisa_kv *kv, struct elisa_kv_wanted *wanted, size_t count,
+		      void *values, size_t room)
+{
+	size_t used = 0, i;
+	int error = 0;
+
+	fake_kv_many++;
+	for (i = 0; i < count; i++) {
+		/* room is never 0 in the middle: the fake would copy nothing */
+		error = used < room ?
+				elisa_kv_get(kv, wanted[i].key, wanted[i].key_length,
+					     (char *)values + used, room - used, &wanted[i].item) :
+				-EMSGSIZE;
+		if (error && error != -ENOENT)
+			break;
+		wanted[i].value = error ? NULL : (char *)values + used;
+		used += error ? 0 : wanted[i].item.length;
+	}
+	return i || !error ? (int)i : error;
 }
 
 int elisa_kv_touch(struct elisa_kv *kv, const void *key, size_t key_length, int64_t ttl)

@@ -9,6 +9,8 @@
 
 /* An error that every call gives from now on; 0: none. */
 extern int fake_kv_error;
+/* How often several items were asked for at once. */
+extern uint32_t fake_kv_many;
 /* Called at the beginning of each change of an item, if it is set: another client. */
 extern void (*fake_kv_meanwhile)(void);
 

@@ -73,18 +73,24 @@ struct elisa_result native_call(long a0, long a1, long a2, long a3, long a4, lon
 {
 	const struct attachment *attachment = &attachments[stub / STUB_SIZE];
 	struct elisa_result result = {0, ELISA_CALL_NOT_ATTACHED};
+	const int spared = native.spared > 0;
 
 	__atomic_fetch_add(&native.calls, 1, __ATOMIC_RELAXED);
 	if (!vcpu)
 		vcpu = 1 + __atomic_fetch_add(&threads, 1, __ATOMIC_RELAXED) % NATIVE_VCPUS;
 	if (__atomic_load_n(&attachment->gone, __ATOMIC_ACQUIRE))
 		return result;
-	result.error = __atomic_exchange_n(&native.call_error, 0, __ATOMIC_RELAXED);
+	native.spared -= (uint32_t)spared;
+	result.error = spared ? 0 : __atomic_exchange_n(&native.call_error, 0, __ATOMIC_RELAXED);
 	if (result.error)
 		return result;
 	self_now = &attachment->self[vcpu - 1];
 	result.value = native.answer < 0 ? native.answer : entry_function(a0, a1, a2, a3, a4, a5);
-	result.error = __atomic_exchange_n(&native.late_error, 0, __ATOMIC_RELAXED);
+	result.value = native.claim > 0 ? native.claim : result.value;
+	if (native.behind)
+		native.behind((uint8_t *)(uintptr_t)self_now->exchange, self_now->exchange_size);
+	if (!spared)
+		result.error = __atomic_exchange_n(&native.late_error, 0, __ATOMIC_RELAXED);
 	return result;
 }
 
@@ -176,6 +182,9 @@ static int attach(void *exchange, size_t length, struct elisa_attachment **made)
 					    .exchange = (uint64_t)(uintptr_t)exchange,
 					    .exchange_size = length};
 	native.attached++;
+	kv_manager_event(native.store, &(struct elisa_event){.type = ELISA_EVENT_ATTACH,
+							     .attachment = attachments_made,
+							     .value = place});
 	*made = &attachments[place].public;
 	return 0;
 }

@@ -20,8 +20,12 @@ struct native {
 	int open_error, attach_error; /* what they fail with; 0: they do not */
 	long call_error; /* what the next call ends with, before it has done anything */
 	long late_error; /* the same, when it has done all */
+	uint32_t spared; /* calls that neither of these ends, before */
 	long answer;	 /* instead of the function's, if it is negative */
-	int is_general;	 /* what attachments say of themselves */
+	long claim;	 /* the same, behind the function, if it is positive */
+	void (*behind)(uint8_t *exchange,
+		       size_t size); /* what the store does then; NULL: nothing */
+	int is_general;		     /* what attachments say of themselves */
 	uint32_t attached, detached, calls;
 	uint8_t ticket[ELISA_TICKET_SIZE]; /* of the last attachment */
 	char name[ELISA_NAME_SIZE];

@@ -62,7 +62,10 @@ int elisa_export_create(struct elisa *handle, const char *name, uint32_t flags, 
 	(void)limit_us;
 	*export_ = (struct elisa_export *)&made;
 	made.created = 1;
-	return flags == ELISA_EXPORT_GENERAL_REGS && strcmp(name, "refused") ? 0 : -EPERM;
+	return flags == (ELISA_EXPORT_GENERAL_REGS | ELISA_EXPORT_FAULTS) &&
+			       strcmp(name, "refused") ?
+		       0 :
+		       -EPERM;
 }
 
 int elisa_export_map(struct elisa_export *export_, uint64_t offset, const void *address,
@@ -157,8 +160,17 @@ int elisa_events_read(struct elisa *handle, struct elisa_event *events, size_t r
 	static int told;
 
 	(void)handle;
-	if (told++ || !room)
+	if (told++ || room < 2)
 		return 0;
 	events[0] = (struct elisa_event){.type = ELISA_EVENT_ATTACH, .attachment = 7, .value = 0};
-	return 1;
+	events[1] = (struct elisa_event){.type = ELISA_EVENT_FAULT, .attachment = 7, .vcpu = 3};
+	return 2;
+}
+
+int elisa_fault_text(struct elisa_export *export_, const struct elisa_event *event, char *text,
+		     size_t size)
+{
+	(void)export_;
+	(void)event;
+	return snprintf(text, size, "what it did");
 }

@@ -44,6 +44,10 @@ SAME = [
     "ms a x\r\nmn\r\n",
     "ms a 1 Cx\r\nx\r\nmn\r\n",
     "stats items\r\nstats foo\r\n",
+    "ms a 1\r\nx\r\nms a 1 C0\r\ny\r\nmg a v\r\nms b 1 C0\r\nz\r\nmg b v\r\nmd a C0\r\nmd b C0\r\nmg a v\r\nmn\r\n",
+    "ms a 1\r\nx\r\nms a 1 MR C0\r\ny\r\nms b 1 MR C0\r\ny\r\nms b 1 MR C5\r\ny\r\nms a 1 MA C0\r\ny\r\nms b 1 MA C0\r\ny\r\n"
+    "ms a 1 MP C0\r\nz\r\nmg a v\r\nms a 1 ME C0\r\nz\r\nms b 1 ME C0\r\nz\r\nmg b v\r\nmn\r\n",
+    "set a 0 0 1\r\nx\r\ncas a 0 0 2000000 0\r\n" + "v" * 2000000 + "\r\nget a\r\n",
     "flush_all -1\r\nverbosity x\r\ntouch a x noreply\r\nmg a T\r\nms a v\r\nme a\r\nmn\r\n",
     "ms a 1 T\r\nx\r\nmn\r\n",
     "ms a 1 Pany Lthing\r\nx\r\nmn\r\n",

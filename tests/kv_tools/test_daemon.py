@@ -6,7 +6,9 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -50,7 +52,7 @@ def report():
 
 def test_report():
     configure()
-    with daemon("--report", path("report"), "--metrics", path("metrics")):
+    with daemon("--report", path("report"), "--metrics", path("metrics")) as process:
         wait_until("report", report)
         wait_until("an item expired", lambda: report()["spaces"][0]["curr_items"] == 1)
         wait_until("attached", lambda: report()["places"][0]["attachment"] == 7)
@@ -60,11 +62,52 @@ def test_report():
             text = file.read()
         assert text.endswith("# EOF\n") and 'kv_curr_items{space="main"} 1\n' in text, text
         assert 'kv_cmd_get_total{place="a"} 0\n' in text and 'kv_own_items{place="a",space="main"} 1\n' in text, text
+    assert process.err == "elisa-kv: place a: vCPU 3: what it did\n", process.err
     assert stat.S_IMODE(os.stat(path("ticket")).st_mode) == 0o600
     with open(path("ticket"), encoding="ascii") as file:
         assert len(file.read()) == 65
     with open(path("report"), encoding="utf-8") as file:
         assert not os.path.exists(file.name + ".new")
+
+
+def test_a_long_path():
+    """Its new version's name is as long, and no file whose name is a part of it is touched."""
+    configure()
+    folder = path("d" * 200)
+    os.mkdir(folder)
+    long = os.path.join(folder, "r" * 200)
+    others = [long[:length] for length in range(len(folder) + 2, len(long))]
+    for other in others:
+        with open(other, "w", encoding="ascii") as file:
+            file.write("precious")
+    try:
+        with daemon("--report", long, "--metrics", long + "m"):
+            wait_until("report", lambda: os.path.exists(long) and os.path.exists(long + "m"))
+        for other in others:
+            with open(other, encoding="ascii") as file:
+                assert file.read() == "precious", len(other)
+    finally:
+        shutil.rmtree(folder)
+    with daemon("--report", "x" * 4093) as process:
+        time.sleep(1.5)
+    assert "File name too long" in process.err, process.err
+
+
+def test_time_limits():
+    """systemd hears that a start with a snapshot, and an end with one, go on."""
+    configure()
+    with daemon():
+        pass
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(path("notify"))
+        systemd.settimeout(20)
+        os.environ["NOTIFY_SOCKET"] = path("notify")
+        try:
+            with daemon():
+                assert systemd.recv(100) == b"EXTEND_TIMEOUT_USEC=90000000\n"
+                assert systemd.recv(100) == b"READY=1\n"
+        finally:
+            del os.environ["NOTIFY_SOCKET"]
 
 
 def test_snapshot():

@@ -101,6 +101,119 @@ static void reading(void **state)
 	assert_int_equal(elisa_kv_touch(kv, "a", 1, 70), -ENOENT);
 }
 
+enum {
+	MANY = 150
+};
+
+static char many_keys[MANY][16];
+
+static void want(struct elisa_kv_wanted *wanted)
+{
+	for (int i = 0; i < MANY; i++) {
+		snprintf(many_keys[i], sizeof(many_keys[i]), "key %d", i);
+		wanted[i] = (struct elisa_kv_wanted){.key = many_keys[i],
+						     .key_length = strlen(many_keys[i])};
+	}
+}
+
+/* Every third one is missing, one is large. */
+static void reading_many(void **state)
+{
+	static struct elisa_kv_wanted wanted[MANY];
+	size_t done = 0;
+
+	(void)state;
+	want(wanted);
+	for (int i = 0; i < MANY; i++) {
+		const struct elisa_kv_change it = {.key = many_keys[i],
+						   .key_length = strlen(many_keys[i]),
+						   .value = i == 100 ? (char *)large : many_keys[i],
+						   .length = i == 100 ? 40000 : (size_t)i % 6,
+						   .flags = (uint32_t)i};
+
+		if (i % 3)
+			assert_int_equal(elisa_kv_put(kv, &it, NULL), 0);
+	}
+	native.calls = 0;
+	while (done < MANY) {
+		const int more =
+			elisa_kv_get_many(kv, wanted + done, MANY - done, got, sizeof(got));
+
+		assert_true(more > 0);
+		for (size_t i = done; i < done + (size_t)more; i++) {
+			assert_true(!wanted[i].value == !(i % 3));
+			if (!wanted[i].value)
+				continue;
+			assert_int_equal(wanted[i].item.flags, i);
+			assert_true(wanted[i].item.cas);
+			assert_int_equal(wanted[i].item.length, i == 100 ? 40000 : i % 6);
+			assert_memory_equal(wanted[i].value,
+					    i == 100 ? (char *)large : many_keys[i],
+					    wanted[i].item.length);
+		}
+		done += (size_t)more;
+	}
+	/* 64 keys, and 36, then the large one in four, then the others */
+	assert_int_equal(native.calls, 1 + 1 + 1 + 3 + 1);
+	assert_int_equal(elisa_kv_get_many(kv, wanted, 0, got, sizeof(got)), 0);
+}
+
+static void reading_many_with_little_room(void **state)
+{
+	struct elisa_kv_wanted wanted[MANY];
+	char key[251] = {0};
+
+	(void)state;
+	want(wanted);
+	assert_int_equal(put(ELISA_KV_SET, "key 0", "12345", 0, NULL), 0);
+	assert_int_equal(put(ELISA_KV_SET, "key 2", "678", 0, NULL), 0);
+	assert_int_equal(elisa_kv_get_many(kv, wanted, 4, got, 8), 4);
+	assert_memory_equal(wanted[0].value, "12345", 5);
+	assert_null(wanted[1].value);
+	assert_memory_equal(wanted[2].value, "678", 3);
+	assert_int_equal(elisa_kv_get_many(kv, wanted, 4, got, 7), 2);
+	assert_int_equal(elisa_kv_get_many(kv, wanted, 4, got, 4), -EMSGSIZE);
+	assert_int_equal(wanted[0].item.length, 5);
+	assert_int_equal(elisa_kv_get_many(kv, wanted, 4, got, 0), -EMSGSIZE);
+	wanted[3] = (struct elisa_kv_wanted){.key = key, .key_length = 251};
+	assert_int_equal(elisa_kv_get_many(kv, wanted, 4, got, 8), -EINVAL);
+	says("a key of 251 bytes");
+	/* long keys: not all of them fit at their place */
+	for (int i = 0; i < MANY; i++)
+		wanted[i] = (struct elisa_kv_wanted){.key = key, .key_length = 250};
+	assert_int_equal(elisa_kv_get_many(kv, wanted, MANY, got, 8), 4096 / 258);
+	native.answer = -EACCES;
+	assert_int_equal(elisa_kv_get_many(kv, wanted, 4, got, 8), -EACCES);
+	native.answer = 0;
+	native.late_error = ELISA_CALL_TIMEOUT;
+	assert_int_equal(elisa_kv_get_many(kv, wanted, 4, got, 8), 4);
+	native.call_error = ELISA_CALL_NOT_ATTACHED;
+	assert_int_equal(elisa_kv_get_many(kv, wanted, 4, got, 8), 4);
+}
+
+static void fill(uint8_t *exchange, size_t size)
+{
+	memset(exchange, 0xff, size);
+}
+
+/* A store that is not what it says: its numbers lead nowhere. */
+static void a_hostile_store(void **state)
+{
+	struct elisa_kv_wanted wanted[MANY];
+
+	(void)state;
+	want(wanted);
+	native.claim = 3;
+	assert_int_equal(elisa_kv_get_many(kv, wanted, 2, got, 8), -EIO);
+	says("3 items for 2 keys");
+	native.claim = 1l << 40;
+	assert_int_equal(elisa_kv_get_many(kv, wanted, 2, got, sizeof(got)), -EIO);
+	native.behind = fill;
+	native.claim = 2;
+	assert_int_equal(elisa_kv_get_many(kv, wanted, 2, got, SIZE_MAX), -EIO);
+	says("a value of 4294967295 bytes");
+}
+
 static void changing(void **state)
 {
 	uint64_t cas, next;
@@ -262,6 +375,32 @@ static void large_values(void **state)
 	assert_int_equal(put_large(ELISA_KV_SET, 40000, item.cas), 0);
 	assert_int_equal(elisa_kv_delete(kv, "large", 5, 0), 0);
 	assert_int_equal(put_large(ELISA_KV_REPLACE, 40000, 0), -ENOENT);
+}
+
+static uint64_t own_bytes(void)
+{
+	struct elisa_kv_statistic all[ELISA_KV_STATISTICS];
+	const int count = elisa_kv_statistics(kv, all, ELISA_KV_STATISTICS);
+
+	for (int i = 0; i < count; i++)
+		if (!strcmp(all[i].name, "own_bytes"))
+			return all[i].value;
+	return 0;
+}
+
+/* One that fails half-way leaves nothing that counts for the quota. */
+static void large_values_that_fail(void **state)
+{
+	(void)state;
+	for (uint32_t calls = 1; calls <= 4; calls++) {
+		native.spared = calls; /* the upload's begin, three pieces, its end */
+		native.call_error = ELISA_CALL_TIMEOUT;
+		assert_int_equal(put_large(ELISA_KV_SET, 40000, 0), -EIO);
+		says("half-way");
+		assert_int_equal(own_bytes(), 0);
+	}
+	assert_int_equal(put_large(ELISA_KV_SET, 40000, 0), 0);
+	assert_true(own_bytes() > 40000);
 }
 
 /* What is joined may be larger than a slot, on both sides. */
@@ -426,6 +565,18 @@ static void calls_that_are_ended(void **state)
 	native.call_error = ELISA_CALL_NOT_ATTACHED;
 	assert_int_equal(elisa_kv_get(kv, "a", 1, NULL, 0, NULL), 0);
 	assert_int_equal(native.attached, 3);
+	native.late_error = ELISA_CALL_TIMEOUT;
+	must_be("a", "x");
+	native.call_error = ELISA_CALL_REVOKED;
+	assert_int_equal(elisa_kv_get_and_touch(kv, "a", 1, 50, NULL, 0, NULL), 0);
+	assert_int_equal(native.attached, 4);
+	native.late_error = ELISA_CALL_FAULT;
+	assert_true(own_bytes() > 0);
+	/* once more, and not for ever */
+	native.call_error = ELISA_CALL_TIMEOUT;
+	native.late_error = ELISA_CALL_FAULT;
+	assert_int_equal(elisa_kv_get(kv, "a", 1, NULL, 0, NULL), -EIO);
+	must_be("a", "x");
 }
 
 /* Each call fails at once until the manager is there again, and attaches then. */
@@ -511,12 +662,16 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
 	const struct CMUnitTest tests[] = {
 		TEST(reading),
+		TEST(reading_many),
+		TEST(reading_many_with_little_room),
+		TEST(a_hostile_store),
 		TEST(changing),
 		TEST(numbers),
 		TEST(wrong_arguments),
 		TEST(statistics),
 		TEST(name_spaces),
 		TEST(large_values),
+		TEST(large_values_that_fail),
 		TEST(large_values_joined),
 		TEST(threads),
 		TEST(cannot_open),

@@ -54,7 +54,7 @@ static void say(const char *text, size_t length, size_t piece, char *heard, size
 			memcpy(heard + got, session.reply.bytes + session.reply.from, waiting);
 		got += waiting;
 		reply_sent(&session.reply, waiting);
-		if (at == length && !waiting)
+		if (at == length && !waiting && !session.has_more)
 			break;
 	}
 	heard[got] = 0;
@@ -234,6 +234,27 @@ static void a_get_of_many_keys(void **state)
 	}
 }
 
+/* More spaces than a line has room for, between keys and behind the last one. */
+static void a_get_with_many_spaces(void **state)
+{
+	static char text[3 * 2 * SESSION_LINE_MAX + 100], heard[1000];
+	const char *set = "set a 0 0 1\r\nx\r\n";
+
+	(void)state;
+	memset(text, ' ', sizeof(text));
+	memcpy(text, "get a", 5);
+	memcpy(text + 3 * SESSION_LINE_MAX, "a", 1);
+	memcpy(text + sizeof(text) - 6, "\r\nmn\r\n", 6);
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++) {
+		start(NULL);
+		say(set, strlen(set), SIZE_MAX, heard, sizeof(heard));
+		say(text, sizeof(text), pieces[i], heard, sizeof(heard));
+		assert_string_equal(heard, "VALUE a 0 1\r\nx\r\nVALUE a 0 1\r\nx\r\n"
+					   "END\r\nMN\r\n");
+		end(NULL);
+	}
+}
+
 /* A key that is too long, at the place where the line's room ends. */
 static void a_long_key_in_a_long_line(void **state)
 {
@@ -277,6 +298,27 @@ static void large_values(void **state)
 	}
 }
 
+/* A change of one certain item that is too large is none: the key keeps what it has. */
+static void too_large_with_a_cas(void **state)
+{
+	static const char *const commands[] = {"cas a 0 0 1048577 0\r\n", "cas a 0 0 1048577 7\r\n",
+					       "ms a 1048577 C0\r\n", "ms a 1048577 C7\r\n"};
+	static char text[(2u << 20) + 100], heard[1000];
+	int head;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
+		start(NULL);
+		head = sprintf(text, "set a 0 0 1\r\nx\r\n%s", commands[i]);
+		memset(text + head, 'v', ELISA_KV_VALUE_MAX + 1);
+		strcpy(text + head + ELISA_KV_VALUE_MAX + 1, "\r\nget a\r\n");
+		say(text, (size_t)head + ELISA_KV_VALUE_MAX + 10, 4096, heard, sizeof(heard));
+		assert_string_equal(heard, "STORED\r\nSERVER_ERROR object too large for cache\r\n"
+					   "VALUE a 0 1\r\nx\r\nEND\r\n");
+		end(NULL);
+	}
+}
+
 /* It is not served, and takes no memory, before it has read. */
 static void a_client_that_does_not_read(void **state)
 {
@@ -303,6 +345,104 @@ static void a_client_that_does_not_read(void **state)
 	}
 	assert_int_equal(reply_length(&session.reply), 5);
 	assert_int_equal(session.state, SESSION_LINE);
+}
+
+/* Keys that are there are looked up by one call, as far as there is room for their values. */
+static void several_keys(void **state)
+{
+	static char text[1000], value[700000], heard[3 * sizeof(value)];
+	struct elisa_kv_change it = {.key_length = 1, .value = value, .length = sizeof(value)};
+	size_t length = 3;
+
+	(void)state;
+	hears("set a 0 0 1\r\n1\r\nset b 1 0 2\r\n23\r\ngets a x b x a\r\n",
+	      "STORED\r\nSTORED\r\nVALUE a 0 1 1\r\n1\r\nVALUE b 1 2 2\r\n23\r\n"
+	      "VALUE a 0 1 1\r\n1\r\nEND\r\n");
+	memcpy(text, "get", 3);
+	for (int i = 0; i < 40; i++)
+		length += (size_t)snprintf(text + length, sizeof(text) - length, " x%d", i);
+	length += (size_t)snprintf(text + length, sizeof(text) - length, " a\r\n");
+	fake_kv_many = 0;
+	say(text, length, SIZE_MAX, heard, sizeof(heard));
+	assert_string_equal(heard, "VALUE a 0 1\r\n1\r\nEND\r\n");
+	assert_int_equal(fake_kv_many, (41 + SESSION_KEYS_AT_ONCE - 1) / SESSION_KEYS_AT_ONCE);
+	/* two values that have no room at the same time */
+	memset(value, 'v', sizeof(value));
+	for (int i = 0; i < 2; i++) {
+		it.key = i ? "l" : "k";
+		assert_int_equal(elisa_kv_put(NULL, &it, NULL), 0);
+	}
+	say("get k l a\r\n", 11, SIZE_MAX, heard, sizeof(heard));
+	length = strlen("VALUE k 0 700000\r\n") + sizeof(value) + 2;
+	assert_memory_equal(heard + length, "VALUE l 0 700000\r\nvvv", 21);
+	assert_string_equal(heard + 2 * length, "VALUE a 0 1\r\n1\r\nEND\r\n");
+	/* one that is too long, between others */
+	memset(text, 'k', sizeof(text));
+	memcpy(text, "get a ", 6);
+	memcpy(text + 6 + 251, " b\r\n", 5);
+	hears(text, "CLIENT_ERROR bad command line format\r\n");
+	say("set a 0 0 1\r\n1\r\n", 16, SIZE_MAX, heard, sizeof(heard));
+	say(text, 6 + 251 + 4, SIZE_MAX, heard, sizeof(heard));
+	assert_string_equal(heard, "VALUE a 0 1\r\n1\r\nCLIENT_ERROR bad command line format\r\n");
+}
+
+/* Commands without replies, and a line that has ended: a turn has its end. */
+static void a_turn(void **state)
+{
+	static char text[16384], keys[SESSION_LINE_MAX];
+	size_t at = 0, feeds = 0, taken;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(text); i += 32)
+		memcpy(text + i, "set a 0 0 3 noreply      \r\nabc\r\n", 32);
+	for (; at < sizeof(text); feeds++) {
+		taken = session_feed(&session, text + at, sizeof(text) - at);
+		assert_in_range(taken, 1, SESSION_STEPS * 32);
+		at += taken;
+		assert_true(at == sizeof(text) || session.has_more);
+		assert_int_equal(reply_length(&session.reply), 0);
+	}
+	assert_in_range(feeds, sizeof(text) / 32 * 2 / SESSION_STEPS,
+			sizeof(text) / 32 * 2 / SESSION_STEPS + 1);
+	/* all of its bytes are there, and it is stopped nevertheless */
+	fake_kv_error = 0;
+	memcpy(keys, "get", 3);
+	for (size_t i = 3; i + 2 < sizeof(keys); i += 2)
+		memcpy(keys + i, " k", 2);
+	keys[sizeof(keys) - 1] = '\n';
+	for (at = feeds = 0; !reply_length(&session.reply); feeds++) {
+		at += session_feed(&session, keys + at, sizeof(keys) - at);
+		assert_int_equal(at, sizeof(keys));
+		assert_true(session.has_more || reply_length(&session.reply));
+	}
+	assert_in_range(feeds, 1000 / SESSION_STEPS, 1100 / SESSION_STEPS + 1);
+	assert_int_equal(reply_length(&session.reply), 5);
+}
+
+/* A flush that fails for good is not tried for ever. */
+static void a_flush_later_that_fails(void **state)
+{
+	static const struct {
+		int error;
+		bool again;
+	} known[] = {{0, false},     {-EACCES, false},	{-EINVAL, false},
+		     {-EBUSY, true}, {-ENOTCONN, true}, {-EIO, true}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+		const int64_t now = time(NULL);
+
+		proxy.flush_at = now + 1000;
+		fake_kv_error = known[i].error;
+		proxy_flush_due(&proxy);
+		assert_int_equal(proxy.flush_at, now + 1000);
+		proxy.flush_at = now;
+		proxy_flush_due(&proxy);
+		if (known[i].again)
+			assert_in_range(proxy.flush_at, now + 1, now + 10);
+		else
+			assert_int_equal(proxy.flush_at, 0);
+	}
 }
 
 static void failures(void **state)
@@ -363,6 +503,9 @@ static void meta_set(void **state)
 	      "VA 3 c3\r\nwxy\r\n");
 	hears("ms a 1\r\nx\r\nms a 1 C1 c k O1\r\ny\r\nms a 1 C1 k\r\nz\r\nms b 1 C1 k q\r\nz\r\n",
 	      "HD\r\nHD c2 ka O1\r\nEX ka\r\nNF kb\r\n");
+	hears("ms a 1\r\nx\r\nms a 1 C0\r\ny\r\nms b 1 C0\r\nz\r\nms a 1 MR C0 k\r\nz\r\n"
+	      "ms b 1 MR C0\r\nz\r\nmg a v\r\nmg b\r\n",
+	      "HD\r\nEX\r\nNF\r\nEX ka\r\nNF\r\nVA 1\r\nx\r\nEN\r\n");
 	hears("ms a x\r\nms a 7 Z\r\nversion\r\nms a\r\nms\r\nms a 1 T1 T2\r\nx\r\n",
 	      "CLIENT_ERROR bad command line format\r\nCLIENT_ERROR invalid flag\r\n"
 	      "CLIENT_ERROR bad command line format\r\nERROR\r\n"
@@ -377,6 +520,8 @@ static void meta_delete(void **state)
 	(void)state;
 	hears("ms a 1\r\nx\r\nmd a C9 k\r\nmd a C1 k O5\r\nmd a\r\nmd a q\r\nmd\r\n",
 	      "HD\r\nEX ka\r\nHD ka O5\r\nNF\r\nNF\r\nERROR\r\n");
+	hears("ms a 1\r\nx\r\nmd a C0 k\r\nmg a v\r\nmd b C0\r\n",
+	      "HD\r\nEX ka\r\nVA 1\r\nx\r\nNF\r\n");
 	hears("ms a 1\r\nx\r\nmd a q\r\nmg a\r\nmd a I\r\n",
 	      "HD\r\nEN\r\nCLIENT_ERROR invalid flag\r\n");
 }
@@ -454,9 +599,14 @@ int main(void)
 		TEST(a_value_of_a_wrong_command),
 		TEST(a_line_that_does_not_end),
 		TEST(a_get_of_many_keys),
+		TEST(a_get_with_many_spaces),
 		TEST(a_long_key_in_a_long_line),
 		TEST(large_values),
+		TEST(too_large_with_a_cas),
 		TEST(a_client_that_does_not_read),
+		TEST(several_keys),
+		TEST(a_turn),
+		TEST(a_flush_later_that_fails),
 		TEST(failures),
 		TEST(meta_get),
 		TEST(meta_set),

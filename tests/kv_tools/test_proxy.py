@@ -155,6 +155,16 @@ def test_a_pipeline():
             ask(c, text, answer)
 
 
+def test_a_line_of_many_keys():
+    """It takes several turns, and all of its bytes came in the first one."""
+    with proxy():
+        with client() as c:
+            ask(c, b"get" + b" k" * 1000 + b"\r\n", b"END\r\n")
+            c.sendall(b"get" + b" k" * 1000 + b"\r\n")
+            c.shutdown(socket.SHUT_WR)
+            assert hear(c, 100) == b"END\r\n"
+
+
 def test_the_last_answers_after_shutdown():
     with proxy():
         with client() as c:

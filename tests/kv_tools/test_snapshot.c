@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 #include "output.h"
@@ -200,6 +201,56 @@ static void in_steps(void **state)
 	}
 }
 
+/* A reload gives snapshots another name: one that is under way has the old one. */
+static void renamed_meanwhile(void **state)
+{
+	static uint8_t value[1 << 20];
+	char key[16], first[MAX_PATH];
+
+	(void)state;
+	d.config.space[0].mib = 32;
+	d.config.place[0].share[0].mib = 32;
+	new_store();
+	for (int i = 0; i < 10; i++) {
+		snprintf(key, sizeof(key), "key %d", i);
+		assert_int_equal(store(0, 0, key, value, sizeof(value), 0), 0);
+	}
+	strcpy(first, d.config.snapshot);
+	assert_int_equal(snapshot_begin(&d), 0);
+	assert_int_equal(snapshot_step(&d), 0);
+	assert_non_null(d.snapshot.to);
+	strcat(d.config.snapshot, "-other");
+	while (d.snapshot.to)
+		assert_int_equal(snapshot_step(&d), 0);
+	assert_int_equal(access(d.config.snapshot, F_OK), -1);
+	strcpy(d.config.snapshot, first);
+	new_store();
+	assert_int_equal(load_snapshot(&d), 0);
+	assert_int_equal(count_items(0), 10);
+}
+
+static bool is_folder_synced; /* with the snapshot's name in it */
+
+int fsync(int fd)
+{
+	char name[MAX_PATH + 4];
+	struct stat is;
+
+	snprintf(name, sizeof(name), "%s.new", d.config.snapshot);
+	if (!fstat(fd, &is) && S_ISDIR(is.st_mode))
+		is_folder_synced = !access(d.config.snapshot, F_OK) && access(name, F_OK);
+	return (int)syscall(SYS_fsync, fd);
+}
+
+/* It is there after a crash: its bytes before its name, and then its name. */
+static void reaches_the_disk(void **state)
+{
+	(void)state;
+	is_folder_synced = false;
+	assert_int_equal(snapshot_whole(&d), 0);
+	assert_true(is_folder_synced);
+}
+
 static void another_configuration(void **state)
 {
 	(void)state;
@@ -337,7 +388,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(written_and_read),	     TEST(no_file),	      TEST(in_steps),
 		TEST(another_configuration), TEST(expired_meanwhile), TEST(damaged),
-		TEST(cannot_be_written),
+		TEST(cannot_be_written),     TEST(renamed_meanwhile), TEST(reaches_the_disk),
 	};
 	int failed;
 

@@ -12,6 +12,7 @@
 #include <elisa/extra.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include "limit.h"
 #include "manager.h"
 
 #define MAX_PLACES 128
@@ -51,7 +52,8 @@ struct config {
 
 /* A snapshot that is being written, a part in each round. */
 struct snapshot {
-	FILE *to; /* NULL: none is */
+	FILE *to;	     /* NULL: none is */
+	char file[MAX_PATH]; /* its name in the end: a reload may give the next one another */
 	uint32_t space;
 	uint64_t cursor, items, sum;
 };
@@ -63,10 +65,11 @@ struct daemon {
 	struct elisa_extra_image *code;
 	struct kv_store *store;
 	uint64_t size;
-	uint64_t attachment[MAX_PLACES]; /* that has the place; 0: none */
-	uint64_t aborts[MAX_PLACES];	 /* calls that did not come to their end */
-	struct elisa_event owed;	 /* the store was busy at this one; type 0: none */
-	uint64_t cursor[MAX_SPACES];	 /* of sweeping */
+	uint64_t attachment[MAX_PLACES];    /* that has the place; 0: none */
+	uint64_t aborts[MAX_PLACES];	    /* calls that did not come to their end */
+	struct limit limit[MAX_PLACES + 1]; /* of what is said of faults; the last: others' */
+	uint64_t cursor[MAX_SPACES];	    /* of sweeping */
+	bool owes;			    /* kv_manager_reclaim(): the store was busy */
 	uint64_t lost_events, snapshots;
 	double started, now; /* seconds of CLOCK_MONOTONIC */
 	bool over;	     /* the export is gone: the daemon ends */
@@ -83,8 +86,10 @@ void guests_allow(struct daemon *d);
  * named. */
 bool reload_is_possible(const struct config *is, const struct config *new, const char *file);
 
-/* library.c: takes the host's events. */
+/* library.c: takes the host's events, so many at a time. */
 void library_events(struct daemon *d);
+/* Each second: how much was not said, as it was too much. */
+void library_left_out(struct daemon *d);
 
 /* snapshot.c: to the file's new version, in steps; the last one puts it in its place. 0, or -1
  * after a message. */

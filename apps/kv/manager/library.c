@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the host tells of guests. Locks and uploads of a caller that has died are free again when
- * the store has had the event. If the store is busy at this moment, the event is kept and tried
- * anew; one is enough, as each frees all that is to be freed.
+ * What the host tells of guests. The store notes each event, which needs no lock. Memory that
+ * callers had taken who have died is given back once, behind all events of a turn: that goes
+ * through all uploads. If the store is busy at this moment, the daemon owes it that.
+ *
+ * Guests that attach, or have their calls ended, can make events as fast as they are read. A turn
+ * takes so many of them; the rest wait in the kernel, and the next turn comes at once.
  */
 #include <errno.h>
 #include <unistd.h>
@@ -10,6 +13,7 @@
 #include "output.h"
 
 #define EVENTS 64
+#define READS  4 /* of so many events in a turn */
 
 static void end(struct daemon *d, const char *why)
 {
@@ -25,6 +29,31 @@ static uint32_t place_of(const struct daemon *d, uint64_t attachment)
 	while (place < d->config.place_count && d->attachment[place] != attachment)
 		place++;
 	return place;
+}
+
+/* The store's code must not fault: what it did belongs into a report of the error. */
+static void tell_fault(struct daemon *d, uint32_t place, const struct elisa_event *event)
+{
+	char text[256];
+
+	if (!limit_allows(&d->limit[place], d->now) ||
+	    elisa_fault_text(d->export_, event, text, sizeof(text)) < 0)
+		return;
+	output_print(STDERR_FILENO, "elisa-kv: place %s: vCPU %u: %s\n",
+		     place < d->config.place_count ? d->config.place[place].name : "unknown",
+		     event->vcpu, text);
+}
+
+void library_left_out(struct daemon *d)
+{
+	for (uint32_t place = 0; place <= d->config.place_count; place++) {
+		const uint64_t lines = limit_left_out(&d->limit[place], d->now);
+
+		if (lines)
+			output_print(STDERR_FILENO,
+				     "elisa-kv: %llu messages of faults were left out\n",
+				     (unsigned long long)lines);
+	}
 }
 
 static void heard(struct daemon *d, const struct elisa_event *event)
@@ -44,6 +73,9 @@ static void heard(struct daemon *d, const struct elisa_event *event)
 		if (place < d->config.place_count)
 			d->aborts[place]++;
 		break;
+	case ELISA_EVENT_FAULT:
+		tell_fault(d, place, event);
+		break;
 	case ELISA_EVENT_LOST:
 		d->lost_events += (uint64_t)event->value;
 		break;
@@ -53,26 +85,21 @@ static void heard(struct daemon *d, const struct elisa_event *event)
 	}
 }
 
-static void tell_store(struct daemon *d, const struct elisa_event *event)
-{
-	if (kv_manager_event(d->store, event) == -EBUSY)
-		d->owed = *event;
-}
-
 void library_events(struct daemon *d)
 {
 	struct elisa_event events[EVENTS];
-	int count;
+	int count = EVENTS;
 
-	if (d->owed.type && kv_manager_event(d->store, &d->owed) != -EBUSY)
-		d->owed.type = 0;
-	do {
+	for (int reads = 0; reads < READS && count == EVENTS; reads++) {
 		count = elisa_events_read(d->elisa, events, EVENTS);
 		for (int i = 0; i < count; i++) {
 			heard(d, &events[i]);
-			tell_store(d, &events[i]);
+			kv_manager_event(d->store, &events[i]);
+			d->owes = true;
 		}
-	} while (count == EVENTS);
+	}
+	if (d->owes)
+		d->owes = kv_manager_reclaim(d->store);
 	if (count < 0 && count != -EINTR)
 		end(d, elisa_error(d->elisa));
 }

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "output.h"
+#include "service.h"
 #include "snapshot.h"
 
 struct load {
@@ -75,6 +76,7 @@ static int get_item(struct load *load, struct snapshot_item *item)
 {
 	uint8_t *buffer = load->d->buffer;
 
+	service_goes_on();
 	if (!get(load, item, sizeof(*item)))
 		return -1;
 	if (item->space == SNAPSHOT_END)

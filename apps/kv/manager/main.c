@@ -119,7 +119,8 @@ static int set_up(struct daemon *d, const char *code)
 	if (make_store(d))
 		return -1;
 	elisa_set_suspend_limit(d->elisa, (uint32_t)d->config.suspend_us);
-	if (elisa_export_create(d->elisa, d->config.export_name, ELISA_EXPORT_GENERAL_REGS,
+	if (elisa_export_create(d->elisa, d->config.export_name,
+				ELISA_EXPORT_GENERAL_REGS | ELISA_EXPORT_FAULTS,
 				(uint32_t)d->config.limit_us, &d->export_) ||
 	    elisa_export_map(d->export_, STORE_OFFSET, d->store, d->size,
 			     ELISA_PROT_READ | ELISA_PROT_WRITE))
@@ -156,9 +157,6 @@ static void read_again(struct daemon *d, const char *file)
 	service_reload = 0;
 	if (config_read(file, &config) || !reload_is_possible(&d->config, &config, file))
 		return;
-	/* a snapshot that is under way has the file's name */
-	while (d->snapshot.to && strcmp(config.snapshot, d->config.snapshot))
-		snapshot_step(d);
 	d->config = config;
 	guests_allow(d);
 }
@@ -167,13 +165,14 @@ static void wait_for_work(struct daemon *d)
 {
 	struct pollfd wait = {.fd = elisa_fd(d->elisa), .events = POLLIN};
 
-	poll(&wait, 1, d->snapshot.to ? 0 : d->owed.type ? OWED_MS : TICK_MS);
+	poll(&wait, 1, d->snapshot.to ? 0 : d->owes ? OWED_MS : TICK_MS);
 	d->now = monotonic();
 }
 
 /* What is done each second. */
 static void tick(struct daemon *d, const char *report, const char *metrics)
 {
+	library_left_out(d);
 	for (uint32_t i = 0; i < d->config.space_count; i++)
 		kv_manager_sweep(d->store, i, &d->cursor[i], SWEEP_BUCKETS);
 	if (report)

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <json-c/json.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 #include "daemon.h"
@@ -30,7 +31,7 @@ static const struct {
 
 static void statistics(const struct daemon *d, uint32_t place, uint32_t of, uint64_t stat[KV_STATS])
 {
-	kv_statistics(d->store, kv_space(d->store, of), place, stat);
+	kv_statistics(d->store, kv_space(d->store, of), place, KV_MANAGER, stat);
 }
 
 static void add(json_object *to, const char *key, uint64_t value)
@@ -86,14 +87,26 @@ static int failed(const char *file)
 	return -1;
 }
 
+/* The name of a file until it is whole. A name that is cut could be another file's. */
+static int new_name(char name[PATH_MAX], const char *file)
+{
+	if (snprintf(name, PATH_MAX, "%s.new", file) < PATH_MAX)
+		return 0;
+	errno = ENAMETOOLONG;
+	return -1;
+}
+
 int report_write(struct daemon *d, const char *file)
 {
-	json_object *root = json_object_new_object(), *spaces = json_object_new_array(),
-		    *places = json_object_new_array();
-	char temporary[MAX_PATH + 8];
+	json_object *root, *spaces, *places;
+	char temporary[PATH_MAX];
 	int error;
 
-	snprintf(temporary, sizeof(temporary), "%s.new", file);
+	if (new_name(temporary, file))
+		return failed(file);
+	root = json_object_new_object();
+	spaces = json_object_new_array();
+	places = json_object_new_array();
 	json_object_object_add(root, "export", json_object_new_string(d->config.export_name));
 	add(root, "lost_events", d->lost_events);
 	add(root, "snapshots", d->snapshots);
@@ -160,11 +173,12 @@ static void aborts(FILE *to, const struct daemon *d)
 
 int report_metrics(struct daemon *d, const char *file)
 {
-	char temporary[MAX_PATH + 8];
+	char temporary[PATH_MAX];
 	FILE *to;
 	int error;
 
-	snprintf(temporary, sizeof(temporary), "%s.new", file);
+	if (new_name(temporary, file))
+		return failed(file);
 	to = fopen(temporary, "we");
 	if (!to)
 		return failed(file);

@@ -10,24 +10,28 @@
 #include "snapshot.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include "output.h"
+#include "service.h"
 
 #define STEP_BYTES (4u << 20)
+#define SYNC_BYTES (64u << 20) /* so much is no long wait for a disk */
 
 static void new_name(const struct daemon *d, char name[MAX_PATH + 4])
 {
-	snprintf(name, MAX_PATH + 4, "%s.new", d->config.snapshot);
+	snprintf(name, MAX_PATH + 4, "%s.new", d->snapshot.file);
 }
 
 static int failed(struct daemon *d)
 {
 	char name[MAX_PATH + 4];
 
-	output_print(STDERR_FILENO, "elisa-kv: snapshot %s: %s\n", d->config.snapshot,
+	output_print(STDERR_FILENO, "elisa-kv: snapshot %s: %s\n", d->snapshot.file,
 		     strerror(errno));
 	new_name(d, name);
 	if (d->snapshot.to)
@@ -66,9 +70,11 @@ int snapshot_begin(struct daemon *d)
 	char name[MAX_PATH + 4];
 	mode_t mask;
 
+	d->snapshot = (struct snapshot){0};
+	memcpy(d->snapshot.file, d->config.snapshot, MAX_PATH);
 	new_name(d, name);
 	mask = umask(0077);
-	d->snapshot = (struct snapshot){.to = fopen(name, "we")};
+	d->snapshot.to = fopen(name, "we");
 	umask(mask);
 	if (!d->snapshot.to)
 		return failed(d);
@@ -92,7 +98,22 @@ static size_t put_item(struct daemon *d, const struct kv_record *record)
 	return sizeof(item) + record->key_length + record->length;
 }
 
-/* It has all items. sync: and reaches the disk before it has its name. */
+/* Names are a folder's. */
+static int sync_folder_of(const char *file)
+{
+	char path[MAX_PATH];
+	int fd, error;
+
+	memcpy(path, file, MAX_PATH);
+	fd = open(dirname(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	error = fsync(fd);
+	close(fd);
+	return error;
+}
+
+/* It has all items. sync: and reaches the disk before it has its name, then the name does. */
 static int finish(struct daemon *d, bool sync)
 {
 	const struct snapshot_item last = {.space = SNAPSHOT_END};
@@ -109,7 +130,7 @@ static int finish(struct daemon *d, bool sync)
 	if (fflush(to) || ferror(to) || (sync && fsync(fileno(to))))
 		return failed(d);
 	snapshot->to = NULL;
-	if (fclose(to) || rename(name, d->config.snapshot))
+	if (fclose(to) || rename(name, snapshot->file) || (sync && sync_folder_of(snapshot->file)))
 		return failed(d);
 	d->snapshots++;
 	return 0;
@@ -147,6 +168,10 @@ int snapshot_whole(struct daemon *d)
 		fclose(d->snapshot.to);
 	if (snapshot_begin(d))
 		return -1;
-	step(d, SIZE_MAX);
+	while (!step(d, SYNC_BYTES)) {
+		if (fflush(d->snapshot.to) || fdatasync(fileno(d->snapshot.to)))
+			return failed(d);
+		service_goes_on();
+	}
 	return finish(d, true);
 }

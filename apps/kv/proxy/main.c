@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <elisa/release.h>
+#include "access_options.h"
 #include "options.h"
 #include "output.h"
 #include "ready.h"
@@ -34,22 +35,11 @@ static void on_signal(int number)
 struct options {
 	struct elisa_kv_options store;
 	const char *socket;
-	uint32_t mode, port, connections, idle_s;
+	struct rvif_access access;
+	uint32_t port, connections, idle_s;
 	bool trust;
 	int ready_fd;
 };
-
-static int option_mode(const struct program_option *option, const char *text, void *to)
-{
-	char *end;
-	const unsigned long mode = strtoul(text, &end, 8);
-
-	(void)option;
-	if (*text < '0' || *text > '7' || *end || !mode || mode > 0777)
-		return -EINVAL;
-	*(uint32_t *)to = (uint32_t)mode;
-	return 0;
-}
 
 static const struct program_option known[] = {
 	OPTION_TEXT("store", "NAME", "an export's name, or a path", store.store,
@@ -61,7 +51,7 @@ static const struct program_option known[] = {
 		    "let the store's code change this process's vector registers:\n"
 		    "calls are shorter"),
 	OPTION_TEXT("socket", "PATH", "a path", socket, "listen at this path"),
-	OPTION_READ("mode", "MODE", "an octal number from 1 to 777", option_mode, mode,
+	OPTION_READ("mode", "MODE", ACCESS_MODE_MUST, option_mode, access,
 		    "permissions of the path (default 0600)"),
 	OPTION_NUMBER("port", "N", "a number from 1 to 65535", port, 1, 65535,
 		      "listen on this port of 127.0.0.1 and ::1;\nmemcached's is 11211"),
@@ -111,7 +101,8 @@ static int add_listener(struct server *server, int fd)
 
 static int add_listeners(struct server *server, const struct options *options)
 {
-	if (options->socket && add_listener(server, listen_at(options->socket, options->mode)))
+	if (options->socket &&
+	    add_listener(server, listen_at(options->socket, options->access.mode)))
 		return -1;
 	if (!options->port)
 		return 0;
@@ -170,7 +161,7 @@ static int serve(const struct options *options)
 
 int main(int argc, char **argv)
 {
-	struct options options = {.mode = 0600, .connections = 1024};
+	struct options options = {.access = {.mode = 0600}, .connections = 1024};
 	int status;
 
 	if (output_open(program.name))

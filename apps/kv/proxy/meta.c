@@ -266,6 +266,8 @@ static void set(struct session *session, const struct token *tokens, size_t coun
 		return;
 	}
 	storage->is_meta = true;
+	/* the other modes go by what is there, and a number of 0 asks nothing more of them */
+	storage->needs_cas = has(meta, 'C') && (mode == ELISA_KV_SET || mode == ELISA_KV_REPLACE);
 	storage->put = (struct elisa_kv_change){.key = meta->key_bytes,
 						.key_length = meta->key_length,
 						.length = length,
@@ -285,14 +287,15 @@ void meta_stored(struct session *session, const uint8_t *value)
 {
 	struct storage *storage = &session->storage;
 	const struct meta *meta = &storage->meta;
-	const enum elisa_kv_mode mode = storage->put.mode;
 	struct elisa_kv_item item = {0};
 	int error;
 
 	storage->put.value = value;
-	error = elisa_kv_put(session->proxy->kv, &storage->put, &item.cas);
+	error = storage->needs_cas && !meta->cas ?
+			session_never_the_same(session, meta->key_bytes, meta->key_length) :
+			elisa_kv_put(session->proxy->kv, &storage->put, &item.cas);
 	/* only a CAS number misses an item; a mode has not stored */
-	if (error == -ENOENT && mode != ELISA_KV_SET)
+	if (error == -ENOENT && !storage->needs_cas && storage->put.mode != ELISA_KV_SET)
 		error = -EEXIST;
 	if (error)
 		answer_failure(session, meta, error);
@@ -307,7 +310,10 @@ static void delete_item(struct session *session, const struct token *tokens, siz
 
 	if (!read_meta(session, tokens, count, 2, "bCkOq", &meta))
 		return;
-	error = elisa_kv_delete(session->proxy->kv, meta.key_bytes, meta.key_length, meta.cas);
+	error = has(&meta, 'C') && !meta.cas ?
+			session_never_the_same(session, meta.key_bytes, meta.key_length) :
+			elisa_kv_delete(session->proxy->kv, meta.key_bytes, meta.key_length,
+					meta.cas);
 	if (error)
 		answer_failure(session, &meta, error);
 	else if (!has(&meta, 'q'))

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Clients take turns. In a turn a client's bytes are read once, served, and replies are sent as far
- * as its socket takes them, TURN_BYTES at most: no client can keep the thread. While replies wait
- * for their reader nothing is read of it.
+ * as its socket takes them. A turn ends after TURN_BYTES, and when the session has taken
+ * SESSION_STEPS without that much to send: no client can keep the thread. While replies wait for
+ * their reader nothing is read of it.
  */
 #include "server.h"
 
@@ -13,7 +14,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 #include "clock.h"
 #include "output.h"
@@ -102,7 +102,7 @@ static bool is_over(const struct connection *connection)
 {
 	const struct session *session = &connection->session;
 
-	if (reply_length(&session->reply))
+	if (session_is_behind(session))
 		return false;
 	return session->state == SESSION_CLOSED ||
 	       (connection->has_ended && connection->in_from == connection->in_to);
@@ -110,7 +110,7 @@ static bool is_over(const struct connection *connection)
 
 static void wait_for(struct server *server, struct connection *connection)
 {
-	const bool is_behind = reply_length(&connection->session.reply) || connection->is_owed;
+	const bool is_behind = session_is_behind(&connection->session) || connection->is_owed;
 	struct epoll_event event = {.events = is_behind ? EPOLLOUT : EPOLLIN,
 				    .data.ptr = connection};
 
@@ -121,8 +121,9 @@ static void wait_for(struct server *server, struct connection *connection)
 }
 
 /*
- * Serving goes on as long as it makes replies and the client takes them. What a full turn leaves is
- * "owed": the socket is waited for as one that can be written, which it is.
+ * Serving goes on as long as it makes replies and the client takes them. What a full turn leaves,
+ * bytes or the keys of a line that has ended, is "owed": the socket is waited for as one that can be
+ * written, which it is.
  */
 static void take_turn(struct server *server, struct connection *connection)
 {
@@ -134,7 +135,7 @@ static void take_turn(struct server *server, struct connection *connection)
 		if (works)
 			serve(connection);
 		works = works && say(server, connection, &sent);
-	} while (works && sent > before && sent < TURN_BYTES);
+	} while (works && sent > before && sent < TURN_BYTES && !connection->session.has_more);
 	if (!works || is_over(connection)) {
 		close_connection(server, connection);
 		return;
@@ -237,8 +238,7 @@ static void tick(struct server *server)
 	}
 	if (server->idle_s)
 		send_idle_away(server);
-	if (proxy->flush_at && time(NULL) >= proxy->flush_at && !elisa_kv_flush(proxy->kv))
-		proxy->flush_at = 0;
+	proxy_flush_due(proxy);
 }
 
 static int timeout(const struct server *server)
@@ -267,7 +267,7 @@ static int round_of(struct server *server, int timeout_ms, const sigset_t *durin
 static bool owes_replies(const struct server *server)
 {
 	for (const struct connection *c = server->first; c; c = c->next)
-		if (reply_length(&c->session.reply))
+		if (session_is_behind(&c->session))
 			return true;
 	return false;
 }
@@ -284,7 +284,7 @@ static void drain(struct server *server, const sigset_t *during)
 	for (struct connection *c = server->first; c; c = next) {
 		next = c->next;
 		session_end(&c->session);
-		if (!reply_length(&c->session.reply))
+		if (!session_is_behind(&c->session))
 			close_connection(server, c);
 	}
 	while (owes_replies(server) && monotonic() < until && !round_of(server, 100, during))

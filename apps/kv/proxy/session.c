@@ -3,7 +3,9 @@
  * The order of things in a session: a line, and if it announces one, a value. Each step takes some
  * of the bytes that came, or works off what it has; a step that can do neither ends the round.
  * Before each step stands the question whether the client reads its replies: a client that does not
- * is not served, and takes no more memory.
+ * is not served, and takes no more memory. A client whose commands have no replies is stopped by
+ * their number: a step is one call of the store at most, or a few that others overtake. Keys that
+ * one call looks up count as so many steps.
  */
 #include "session.h"
 
@@ -30,10 +32,12 @@ void session_free(struct session *session)
 
 void session_end(struct session *session)
 {
-	if (session->state == SESSION_KEYS && session->retrieval.has_ended)
+	if (session->state == SESSION_KEYS && session->retrieval.has_ended) {
 		session->is_last = true;
-	else
+	} else {
 		session->state = SESSION_CLOSED;
+		session->has_more = false;
+	}
 }
 
 int64_t session_ttl(int64_t given)
@@ -149,6 +153,34 @@ static void take_keys(struct session *session, const char *bytes, size_t length,
 	retrieval->has_ended = take_line(session, bytes, length, taken);
 }
 
+/* May a key that ends here go on with bytes that are still to come? */
+static bool may_go_on(const struct session *session, const struct token *key, size_t end)
+{
+	return !session->retrieval.has_ended && end == session->line_length &&
+	       key->length <= ELISA_KV_KEY_MAX + 1;
+}
+
+/* This key, and those behind it that are there. */
+static void get_keys(struct session *session, const struct token *first)
+{
+	struct retrieval *retrieval = &session->retrieval;
+	struct token keys[SESSION_KEYS_AT_ONCE] = {*first};
+	size_t end[SESSION_KEYS_AT_ONCE] = {retrieval->at}, count = 1, next = retrieval->at;
+
+	while (count < SESSION_KEYS_AT_ONCE && first->length <= ELISA_KV_KEY_MAX) {
+		keys[count] = token_next(session->line, session->line_length, &next);
+		if (!keys[count].length || keys[count].length > ELISA_KV_KEY_MAX ||
+		    may_go_on(session, &keys[count], next))
+			break;
+		end[count++] = next;
+	}
+	count = text_get_many(session, keys, count);
+	if (count) {
+		retrieval->at = end[count - 1];
+		session->steps += (uint32_t)count - 1;
+	}
+}
+
 /* A key at the end of what has come may not be whole, or have the '\r' of the line's end. */
 static bool step_keys(struct session *session, const char *bytes, size_t length, size_t *taken)
 {
@@ -156,15 +188,18 @@ static bool step_keys(struct session *session, const char *bytes, size_t length,
 	size_t next = retrieval->at;
 	struct token key = token_next(session->line, session->line_length, &next);
 
-	if (!retrieval->has_ended && next == session->line_length &&
-	    key.length <= ELISA_KV_KEY_MAX + 1) {
+	if (may_go_on(session, &key, next)) {
+		/* spaces in front of it would fill the line, and nothing would be taken any more */
+		retrieval->at = next - key.length;
 		if (length)
 			take_keys(session, bytes, length, taken);
 		return *taken;
 	}
 	retrieval->at = next;
-	if (key.length) {
-		text_get(session, &key);
+	if (key.length && !retrieval->touches) {
+		get_keys(session, &key);
+	} else if (key.length) {
+		text_get_and_touch(session, &key);
 	} else {
 		reply_text(&session->reply, "END\r\n");
 		session_skip_keys(session);
@@ -197,14 +232,24 @@ static bool step_skip(struct session *session, size_t length, size_t *taken)
 	return true;
 }
 
-/* What the key had is older than what the client wanted there, so it goes. */
+/*
+ * What the key had is older than what the client wanted there, so it goes. With a CAS number the
+ * client wanted to change one certain item, and the key may have another one.
+ */
 void session_too_large(struct session *session)
 {
 	const struct elisa_kv_change *put = &session->storage.put;
 
 	session_failure(session, -EFBIG);
-	if (put->mode == ELISA_KV_SET && !put->cas)
+	if (put->mode == ELISA_KV_SET && !session->storage.needs_cas)
 		elisa_kv_delete(session->proxy->kv, put->key, put->key_length, 0);
+}
+
+int session_never_the_same(struct session *session, const void *key, size_t key_length)
+{
+	const int error = elisa_kv_get(session->proxy->kv, key, key_length, NULL, 0, NULL);
+
+	return error ? error : -ESTALE;
 }
 
 /* The value was longer than its command said: the rest of its line is not a command. */
@@ -308,9 +353,14 @@ size_t session_feed(struct session *session, const void *bytes, size_t length)
 	const char *from = bytes;
 	size_t all = 0, taken;
 
-	while (reply_length(&session->reply) < SESSION_REPLY_HIGH &&
-	       step(session, from + all, length - all, &taken))
+	session->steps = 0;
+	while (session->steps < SESSION_STEPS &&
+	       reply_length(&session->reply) < SESSION_REPLY_HIGH &&
+	       step(session, from + all, length - all, &taken)) {
 		all += taken;
+		session->steps++;
+	}
+	session->has_more = session->steps >= SESSION_STEPS;
 	if (session->reply.failed)
 		session->state = SESSION_CLOSED;
 	return all;

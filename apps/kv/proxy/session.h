@@ -16,9 +16,11 @@
 #include "reply.h"
 #include "tokens.h"
 
-#define SESSION_LINE_MAX   2048
-#define SESSION_REPLY_HIGH (64u << 10) /* then the client has to read before it is served again */
-#define SESSION_TOKENS	   24
+#define SESSION_LINE_MAX     2048
+#define SESSION_REPLY_HIGH   (64u << 10) /* then the client has to read before it is served again */
+#define SESSION_STEPS	     128	 /* then other clients have their turns */
+#define SESSION_TOKENS	     24
+#define SESSION_KEYS_AT_ONCE 16 /* that one call looks up */
 
 /* What all sessions share. One thread uses it. */
 struct proxy {
@@ -26,7 +28,7 @@ struct proxy {
 	uint8_t *value; /* ELISA_KV_VALUE_MAX bytes, for what is on its way to a reply */
 	const char *version;
 	int64_t started;  /* seconds of the wall clock */
-	int64_t flush_at; /* when all items are to go, of the same clock; 0: not so */
+	int64_t flush_at; /* when all items are to go, or the next try; 0: they are not to go */
 	uint32_t connections, most_connections;
 	uint64_t all_connections, refused_connections;
 	uint64_t bytes_read, bytes_written;
@@ -63,7 +65,9 @@ struct storage {
 struct session {
 	struct proxy *proxy;
 	enum session_state state;
-	bool is_last; /* the command that is served: then the session ends */
+	bool is_last;	/* the command that is served: then the session ends */
+	bool has_more;	/* it was stopped by SESSION_STEPS */
+	uint32_t steps; /* of this turn */
 	struct reply reply;
 	struct retrieval retrieval;
 	struct storage storage;
@@ -80,9 +84,19 @@ void session_end(struct session *session);
 
 /*
  * Serves what it can of these bytes, which follow those it took before. Returns how many it took:
- * fewer while the client has to read its replies first. Length 0: goes on with what it has.
+ * fewer while the client has to read its replies first, or if it has_more. Length 0: goes on with
+ * what it has.
  */
 size_t session_feed(struct session *session, const void *bytes, size_t length);
+
+/* Replies wait to be sent, or perhaps to be made without further bytes. */
+static inline bool session_is_behind(const struct session *session)
+{
+	return reply_length(&session->reply) || session->has_more;
+}
+
+/* A flush whose time has come is made. */
+void proxy_flush_due(struct proxy *proxy);
 
 /* ------------------------------------------------------- for the files of the commands alone */
 
@@ -90,7 +104,9 @@ size_t session_feed(struct session *session, const void *bytes, size_t length);
 void text_run(struct session *session);
 /* A "get" whose line is longer than SESSION_LINE_MAX; false: the line is of another command. */
 bool text_run_long(struct session *session);
-void text_get(struct session *session, const struct token *key);
+void text_get_and_touch(struct session *session, const struct token *key);
+/* How many of these keys were served, or 0: none, and it was said why. */
+size_t text_get_many(struct session *session, const struct token *keys, size_t count);
 void text_stored(struct session *session, const uint8_t *value);
 
 /* The value of session->storage.put follows. */
@@ -99,6 +115,8 @@ void session_expect(struct session *session);
 void session_skip(struct session *session, uint64_t length);
 /* The value that session->storage.put announces is too large for an item. */
 void session_too_large(struct session *session);
+/* What a change gives whose CAS number is 0, which is no item's: -ESTALE, or -ENOENT. */
+int session_never_the_same(struct session *session, const void *key, size_t key_length);
 /* The rest of a "get" is not wanted. */
 void session_skip_keys(struct session *session);
 

@@ -70,11 +70,25 @@ static void retrieve(struct session *session, const struct command *command,
 	session->state = SESSION_KEYS;
 }
 
-void text_get(struct session *session, const struct token *key)
+static void answer_item(struct session *session, const struct token *key,
+			const struct elisa_kv_item *item, const void *value)
+{
+	struct reply *reply = &session->reply;
+
+	reply_text(reply, "VALUE ");
+	reply_add(reply, key->text, key->length);
+	reply_print(reply, " %u %zu", item->flags, item->length);
+	if (session->retrieval.shows_cas)
+		reply_print(reply, " %llu", (unsigned long long)item->cas);
+	reply_text(reply, "\r\n");
+	reply_add(reply, value, item->length);
+	reply_text(reply, "\r\n");
+}
+
+void text_get_and_touch(struct session *session, const struct token *key)
 {
 	const struct retrieval *retrieval = &session->retrieval;
 	uint8_t *value = session->proxy->value;
-	struct reply *reply = &session->reply;
 	struct elisa_kv_item item;
 	int error;
 
@@ -82,12 +96,8 @@ void text_get(struct session *session, const struct token *key)
 		session_skip_keys(session);
 		return;
 	}
-	if (retrieval->touches)
-		error = elisa_kv_get_and_touch(session->proxy->kv, key->text, key->length,
-					       retrieval->ttl, value, ELISA_KV_VALUE_MAX, &item);
-	else
-		error = elisa_kv_get(session->proxy->kv, key->text, key->length, value,
-				     ELISA_KV_VALUE_MAX, &item);
+	error = elisa_kv_get_and_touch(session->proxy->kv, key->text, key->length, retrieval->ttl,
+				       value, ELISA_KV_VALUE_MAX, &item);
 	if (error == -ENOENT)
 		return;
 	if (error) {
@@ -95,14 +105,32 @@ void text_get(struct session *session, const struct token *key)
 		session_skip_keys(session);
 		return;
 	}
-	reply_text(reply, "VALUE ");
-	reply_add(reply, key->text, key->length);
-	reply_print(reply, " %u %zu", item.flags, item.length);
-	if (retrieval->shows_cas)
-		reply_print(reply, " %llu", (unsigned long long)item.cas);
-	reply_text(reply, "\r\n");
-	reply_add(reply, value, item.length);
-	reply_text(reply, "\r\n");
+	answer_item(session, key, &item, value);
+}
+
+size_t text_get_many(struct session *session, const struct token *keys, size_t count)
+{
+	struct elisa_kv_wanted wanted[SESSION_KEYS_AT_ONCE];
+	int got;
+
+	if (!is_key(session, &keys[0])) {
+		session_skip_keys(session);
+		return 0;
+	}
+	for (size_t i = 0; i < count; i++)
+		wanted[i] =
+			(struct elisa_kv_wanted){.key = keys[i].text, .key_length = keys[i].length};
+	got = elisa_kv_get_many(session->proxy->kv, wanted, count, session->proxy->value,
+				ELISA_KV_VALUE_MAX);
+	if (got <= 0) {
+		session_failure(session, got);
+		session_skip_keys(session);
+		return 0;
+	}
+	for (int i = 0; i < got; i++)
+		if (wanted[i].value)
+			answer_item(session, &keys[i], &wanted[i].item, wanted[i].value);
+	return (size_t)got;
 }
 
 /* --------------------------------------------------------------------------------- storing */
@@ -157,16 +185,6 @@ static void store(struct session *session, const struct command *command, const 
 	session_expect(session);
 }
 
-/* "cas" with 0, which is no item's number. */
-static int never_the_same(struct session *session)
-{
-	const struct elisa_kv_change *put = &session->storage.put;
-	const int error =
-		elisa_kv_get(session->proxy->kv, put->key, put->key_length, NULL, 0, NULL);
-
-	return error ? error : -ESTALE;
-}
-
 void text_stored(struct session *session, const uint8_t *value)
 {
 	struct storage *storage = &session->storage;
@@ -175,7 +193,7 @@ void text_stored(struct session *session, const uint8_t *value)
 
 	storage->put.value = value;
 	error = storage->needs_cas && !storage->put.cas ?
-			never_the_same(session) :
+			session_never_the_same(session, storage->put.key, storage->put.key_length) :
 			elisa_kv_put(session->proxy->kv, &storage->put, NULL);
 	switch (error) {
 	case 0:
@@ -269,6 +287,20 @@ static void touch(struct session *session, const struct command *command, const 
 		answer(session, quiet, "NOT_FOUND\r\n");
 	else
 		session_failure(session, error);
+}
+
+/* Is there a reason to try a flush again? */
+static bool may_come(int error)
+{
+	return error == -EBUSY || error == -ENOTCONN || error == -EIO;
+}
+
+void proxy_flush_due(struct proxy *proxy)
+{
+	const int64_t now = time(NULL);
+
+	if (proxy->flush_at && now >= proxy->flush_at)
+		proxy->flush_at = may_come(elisa_kv_flush(proxy->kv)) ? now + 1 : 0;
 }
 
 /* A flush in the future is the server's to do; a flush now is the end of that. */

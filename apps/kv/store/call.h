@@ -77,9 +77,14 @@ long kv_upload_piece(const struct kv_call *call, uint64_t handle, uint64_t offse
 long kv_upload_end(const struct kv_call *call, uint64_t handle, enum kv_op op, uint64_t cas);
 long kv_upload_cancel(const struct kv_call *call, uint64_t handle);
 
-/* statistics.c: KV_STATS numbers, of a place's point of view. */
+/*
+ * statistics.c: KV_STATS numbers, of a place's point of view. attachment: what it has counted;
+ * KV_MANAGER: what all of the place's have.
+ */
 void kv_statistics(const struct kv_store *store, const struct kv_space *space, uint32_t place,
-		   uint64_t stat[KV_STATS]);
+		   uint64_t attachment, uint64_t stat[KV_STATS]);
+/* Manager: this attachment's counts begin. */
+void kv_statistics_begin(struct kv_store *store, uint32_t place, uint64_t attachment);
 
 /* A TTL of exchange.h as the second at which an item ends; 0: never. */
 static inline uint32_t kv_expiry(uint32_t now, uint32_t ttl)

@@ -39,20 +39,30 @@ static int settle(const struct kv_call *call)
 	return error;
 }
 
-int kv_manager_event(struct kv_store *store, const struct elisa_event *event)
+void kv_manager_event(struct kv_store *store, const struct elisa_event *event)
 {
-	const uint64_t ended = event->type == ELISA_EVENT_DETACH ? event->attachment : 0;
+	elisa_callers_event(&store->callers, event);
+	if (event->type == ELISA_EVENT_ATTACH && event->value >= 0 && event->value < store->places)
+		kv_statistics_begin(store, (uint32_t)event->value, event->attachment);
+	if (event->type != ELISA_EVENT_DETACH)
+		return;
+	for (uint32_t i = 0; i < store->spaces; i++) {
+		const struct kv_call call = manager_call(store, i, 0);
+
+		kv_upload_disown(&call, event->attachment);
+	}
+}
+
+int kv_manager_reclaim(struct kv_store *store)
+{
 	int error = 0;
 
-	elisa_callers_event(&store->callers, event);
-	if (!ended && event->type != ELISA_EVENT_ABORT)
-		return 0;
 	for (uint32_t i = 0; i < store->spaces; i++) {
 		const struct kv_call call = manager_call(store, i, 0);
 		int failed = settle(&call);
 
 		if (!failed)
-			failed = kv_upload_reclaim_lost(&call, ended);
+			failed = kv_upload_reclaim_lost(&call);
 		error = error ? error : failed;
 	}
 	return error;
@@ -144,16 +154,18 @@ int kv_manager_put(struct kv_store *store, uint32_t space, const struct kv_recor
 /* One change. Returns 1 if it went. */
 static int remove_if_dead(const struct kv_call *call, const uint64_t *slot)
 {
+	kv_ref ref = (kv_ref)kv_load(slot); /* guests' calls may change it until we have begun */
 	struct kv_found found;
 	int error;
 
-	if (!kv_load(slot) || kv_item_lives(call, kv_head(call->space, (kv_ref)kv_load(slot))))
+	if (!ref || kv_item_lives(call, kv_head(call->space, ref)))
 		return 0;
 	error = elisa_change_begin(&call->space->change, &call->me);
 	if (error)
 		return error;
-	if (kv_load(slot)) {
-		kv_find_item(call, (kv_ref)kv_load(slot), &found);
+	ref = (kv_ref)kv_load(slot);
+	if (ref) {
+		kv_find_item(call, ref, &found);
 		if (!found.live) {
 			kv_item_remove(call, &found);
 			kv_count(call, KV_STAT_RECLAIMED);
@@ -186,26 +198,4 @@ int kv_manager_sweep(struct kv_store *store, uint32_t space, uint64_t *cursor, u
 	if (*cursor > index->mask)
 		*cursor = 0;
 	return removed;
-}
-
-int kv_manager_clear(struct kv_store *store, uint32_t space, uint32_t place)
-{
-	const struct kv_call call = manager_call(store, space, place);
-	struct kv_account *account = kv_account(call.space, place);
-	struct kv_found found;
-	int error;
-
-	while (kv_load(&account->order)) {
-		error = elisa_change_begin(&call.space->change, &call.me);
-		if (error)
-			return error;
-		if (kv_load(&account->order)) {
-			kv_find_item(&call, KV_LOW(account->order), &found);
-			kv_item_remove(&call, &found);
-		}
-		error = elisa_change_commit(&call.space->change);
-		if (error)
-			return error;
-	}
-	return 0;
 }

@@ -66,13 +66,14 @@ static int is_valid(const struct kv_config *config)
 
 /* What is in front of the spaces. */
 static uint64_t head_size(const struct kv_config *config, uint64_t *records, uint64_t *counters,
-			  uint64_t *grants)
+			  uint64_t *since, uint64_t *grants)
 {
 	const uint64_t callers = ELISA_CALLER_RECORDS((uint64_t)config->places, config->vcpus);
 	uint64_t at = sizeof(struct kv_store);
 
 	*records = add(&at, callers * sizeof(struct elisa_caller_record));
 	*counters = add(&at, callers * sizeof(struct kv_counters));
+	*since = add(&at, config->places * sizeof(struct kv_since));
 	*grants = add(&at, (uint64_t)config->places * config->spaces * sizeof(struct kv_grant));
 	return align(at, PAGE);
 }
@@ -83,7 +84,7 @@ uint64_t kv_store_size(const struct kv_config *config)
 
 	if (!is_valid(config))
 		return 0;
-	size = head_size(config, &unused, &unused, &unused);
+	size = head_size(config, &unused, &unused, &unused, &unused);
 	for (uint32_t i = 0; i < config->spaces; i++) {
 		struct layout layout;
 
@@ -136,17 +137,18 @@ static void init_grants(struct kv_store *store, uint32_t space)
 int kv_store_init(struct kv_store *store, const struct kv_config *config)
 {
 	const uint64_t size = kv_store_size(config);
-	uint64_t records, counters, grants, at;
+	uint64_t records, counters, since, grants, at;
 	int error;
 
 	if (!size || (uintptr_t)store % PAGE)
 		return -EINVAL;
 	__builtin_memset(store, 0, size);
-	at = head_size(config, &records, &counters, &grants);
+	at = head_size(config, &records, &counters, &since, &grants);
 	store->size = size;
 	store->places = config->places;
 	store->spaces = config->spaces;
 	store->counters = (int64_t)counters;
+	store->since = (int64_t)since;
 	store->grants = (int64_t)grants;
 	store->now = 1;
 	error = elisa_callers_init(&store->callers, kv_at(store, (int64_t)records), config->places,

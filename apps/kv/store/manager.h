@@ -44,10 +44,12 @@ int kv_store_quota(struct kv_store *store, uint32_t place, uint32_t space, uint6
 		   uint64_t items);
 
 /*
- * With each event of elisa_events_read(): callers that have died are known, and what they held is
- * free again. -EBUSY: some of it is not yet; any later event does it.
+ * With each event of elisa_events_read(): callers that have died are known, what they held is free
+ * for callers that want it, and a new attachment's counts begin. Then, once for all events,
+ * kv_manager_reclaim(): memory that they had taken is free. -EBUSY: some is not yet; call it later.
  */
-int kv_manager_event(struct kv_store *store, const struct elisa_event *event);
+void kv_manager_event(struct kv_store *store, const struct elisa_event *event);
+int kv_manager_reclaim(struct kv_store *store);
 
 /* An item, for a snapshot. key and value are in the buffer of the one that asks. */
 struct kv_record {
@@ -74,8 +76,5 @@ int kv_manager_put(struct kv_store *store, uint32_t space, const struct kv_recor
  * at first, and 0 again at the end. Returns how many items went, or -EBUSY.
  */
 int kv_manager_sweep(struct kv_store *store, uint32_t space, uint64_t *cursor, uint32_t buckets);
-
-/* Removes all items of a place: it will be another VM's. -EBUSY: some are left, ask again. */
-int kv_manager_clear(struct kv_store *store, uint32_t space, uint32_t place);
 
 #endif

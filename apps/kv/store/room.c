@@ -77,11 +77,13 @@ int kv_room(const struct kv_call *call, const struct kv_want *want)
 		return -ENOSPC;
 	if (over(KV_LOW(own->used), want->cells, KV_LOW(limit)) ||
 	    over(KV_HIGH(own->used), want->items, KV_HIGH(limit)))
-		return kv_upload_reclaim(call) || evict(call, own) ? 1 : -EDQUOT;
+		return kv_upload_reclaim(call) || evict(call, own) || kv_upload_give_up(call) ?
+			       1 :
+			       -EDQUOT;
 	if (want->take <= kv_cells_free(call->space))
 		return 0;
 	if (kv_upload_reclaim(call))
 		return 1;
 	whose = largest(call);
-	return whose && evict(call, whose) ? 1 : -ENOSPC;
+	return (whose && evict(call, whose)) || kv_upload_give_up(call) ? 1 : -ENOSPC;
 }

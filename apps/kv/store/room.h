@@ -5,14 +5,16 @@
  * A place that has reached its quota in the space gives up items of its own. A place that has not
  * may find the space full, if the quotas together are more than the space. Then the place with the
  * most memory in items gives up one, whichever it is. So a guest that stores without end costs
- * others what is in its own quota, once.
+ * others what is in its own quota, once. What the place uploads in pieces goes last, the oldest
+ * first.
  *
- * Which item goes: a hand walks along the account's items, from the oldest to the newest. An item
- * that was read since the hand came by is spared, and its sign taken away; the first other one
- * goes, and so does an expired one. Items stay where they are in the order. This is CLOCK whose new
- * items come in at the newest end, not at the hand (published as SIEVE). Against a segmented LRU: a
- * hit writes one byte, and that once, where an LRU moves an item under the lock. A scan of new keys
- * is gone after one turn of the hand, while what was read before stays.
+ * Which item goes: a hand walks along the account's items, from the oldest to the newest. It spares
+ * an item that was read since it came by, and takes that sign away. The first item that was not
+ * read, or has expired, goes. So does the next one if the hand has spared many in a row: the walk
+ * is under the lock. Items stay where they are in the order. This is CLOCK whose new items come in
+ * at the newest end, not at the hand (published as SIEVE). Against a segmented LRU: a hit writes
+ * one byte, and that once, where an LRU moves an item under the lock. A scan of new keys is gone
+ * after one turn of the hand, while what was read before stays.
  */
 #ifndef KV_ROOM_H
 #define KV_ROOM_H

@@ -50,6 +50,7 @@ void kv_count_result(const struct kv_call *call, enum kv_op op, long result)
 
 /* ------------------------------------------------------------------------------ telling */
 
+/* All that the place's vCPUs have ever counted: no number of it ever falls. */
 static void add_counters(const struct kv_store *store, uint32_t place, uint64_t stat[KV_STATS])
 {
 	const uint32_t vcpus = store->callers.vcpus;
@@ -60,12 +61,31 @@ static void add_counters(const struct kv_store *store, uint32_t place, uint64_t 
 		for (uint32_t i = 0; i < KV_STATS; i++)
 			stat[i] += kv_load(&count[i]);
 	}
-	stat[KV_STAT_CMD_GET] = stat[KV_STAT_GET_HITS] + stat[KV_STAT_GET_MISSES];
-	stat[KV_STAT_CMD_TOUCH] = stat[KV_STAT_TOUCH_HITS] + stat[KV_STAT_TOUCH_MISSES];
+}
+
+/* Only what the attachment has counted. As long as it is not known what that is: nothing. */
+static void take_away(const struct kv_since *since, uint64_t attachment, uint64_t stat[KV_STATS])
+{
+	const int is_known = __atomic_load_n(&since->attachment, __ATOMIC_ACQUIRE) == attachment;
+
+	for (uint32_t i = 0; i < KV_STATS; i++)
+		stat[i] = is_known ? stat[i] - kv_load(&since->count[i]) : 0;
+}
+
+void kv_statistics_begin(struct kv_store *store, uint32_t place, uint64_t attachment)
+{
+	struct kv_since *since = kv_since(store, place);
+	uint64_t stat[KV_STATS] = {0};
+
+	add_counters(store, place, stat);
+	__atomic_store_n(&since->attachment, 0, __ATOMIC_SEQ_CST);
+	for (uint32_t i = 0; i < KV_STATS; i++)
+		kv_store_word(&since->count[i], stat[i]);
+	__atomic_store_n(&since->attachment, attachment, __ATOMIC_RELEASE);
 }
 
 void kv_statistics(const struct kv_store *store, const struct kv_space *space, uint32_t place,
-		   uint64_t stat[KV_STATS])
+		   uint64_t attachment, uint64_t stat[KV_STATS])
 {
 	const uint32_t shift = space->cell_shift;
 	const struct kv_account *own = kv_account(space, place);
@@ -73,6 +93,10 @@ void kv_statistics(const struct kv_store *store, const struct kv_space *space, u
 	for (uint32_t i = 0; i < KV_STATS; i++)
 		stat[i] = 0;
 	add_counters(store, place, stat);
+	if (attachment != KV_MANAGER)
+		take_away(kv_since(store, place), attachment, stat);
+	stat[KV_STAT_CMD_GET] = stat[KV_STAT_GET_HITS] + stat[KV_STAT_GET_MISSES];
+	stat[KV_STAT_CMD_TOUCH] = stat[KV_STAT_TOUCH_HITS] + stat[KV_STAT_TOUCH_MISSES];
 	for (uint32_t i = 0; i < store->places; i++) {
 		const uint64_t used = kv_load(&kv_account(space, i)->used);
 

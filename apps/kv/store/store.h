@@ -117,6 +117,12 @@ struct kv_grant {
 	uint64_t unused;
 };
 
+/* What a place had counted when its attachment began: the next tenant is not told of the last. */
+struct kv_since {
+	uint64_t attachment; /* 0: the manager has not heard of it yet */
+	uint64_t count[KV_STATS];
+} __attribute__((aligned(64)));
+
 #define KV_SPACES_MAX 256u
 #define KV_PLACES_MAX 256u
 
@@ -125,6 +131,7 @@ struct kv_store {
 	uint64_t now;	/* seconds; by the manager */
 	int64_t grants; /* distances from here to arrays; of places, of spaces */
 	int64_t counters;
+	int64_t since; /* of places */
 	uint32_t places;
 	uint32_t spaces;
 	uint64_t size; /* bytes of all */
@@ -151,6 +158,11 @@ static inline struct kv_grant *kv_grant(const struct kv_store *store, uint32_t p
 static inline uint64_t *kv_counters(const struct kv_store *store, uint32_t number)
 {
 	return ((struct kv_counters *)kv_at(store, store->counters))[number].count;
+}
+
+static inline struct kv_since *kv_since(const struct kv_store *store, uint32_t place)
+{
+	return (struct kv_since *)kv_at(store, store->since) + place;
 }
 
 static inline struct kv_account *kv_account(const struct kv_space *space, uint32_t place)

@@ -15,14 +15,16 @@
  *   holder and no handle. The next caller of the place that needs room gives it back, and so does
  *   the manager when it hears of the abort.
  * - A call that copies a piece dies. The upload stays: the guest may send the piece again.
- * - The guest forgets its handle. Its KV_UPLOADS next uploads end this one.
- * - The attachment ends. The owner of the upload is no more; the manager gives it back when it
- *   hears of it, or the place's next attachment does.
+ * - The guest forgets its handle. Its KV_UPLOADS next uploads end this one. So does a call of the
+ *   place that has no room otherwise: else what is forgotten would keep the quota for ever.
+ * - The attachment ends. The owner of the upload is no more. The manager takes its handle away when
+ *   it hears of it, and then gives it back; or the place's next attachment does.
  *
  * Why none of these takes memory from under a caller that writes into it: a live call holds the
  * lock, so the upload is not given up. The lock of an upload that is to be reclaimed is free or a
  * dead caller's. If it is taken right then it is by a caller that trusts nothing of what is there
- * before it has begun a change.
+ * before it has begun a change. An upload with a handle is given up by the holder of its lock, who
+ * takes the handle away: a call that comes for it then finds none.
  */
 #include "upload.h"
 #include "room.h"
@@ -102,27 +104,68 @@ int kv_upload_reclaim(const struct kv_call *call)
 	return 0;
 }
 
-/* Of any place, as the manager knows. ended: an attachment, or 0. */
-static int is_lost(const struct kv_call *call, const struct kv_upload *upload, uint64_t ended)
+/* The oldest one with a handle that no call is at, or NULL. */
+static struct kv_upload *oldest(const struct kv_call *call)
 {
-	if (!upload->owner)
-		return 0;
-	return upload->owner == ended ||
-	       (!kv_load(&upload->handle) && !has_live_holder(call, upload));
+	struct kv_upload *oldest = NULL;
+
+	for (uint32_t i = 0; i < KV_UPLOADS; i++) {
+		struct kv_upload *one = kv_upload_at(call, call->place, i);
+		const uint64_t handle = kv_load(&one->handle);
+
+		if (one->owner != call->attachment || !handle || has_live_holder(call, one))
+			continue;
+		if (!oldest || handle < kv_load(&oldest->handle))
+			oldest = one;
+	}
+	return oldest;
 }
 
-int kv_upload_reclaim_lost(const struct kv_call *call, uint64_t ended)
+int kv_upload_give_up(const struct kv_call *call)
+{
+	struct kv_upload *upload = oldest(call);
+
+	if (!upload || kv_upload_lock(call, upload, 0))
+		return 0;
+	kv_store_word(&upload->handle, 0);
+	elisa_lock_release(&upload->lock);
+	return kv_upload_reclaim(call);
+}
+
+/*
+ * The handle may be of an upload that the place's next attachment has begun since: then it is
+ * another one, for no handle comes twice, and it stays.
+ */
+void kv_upload_disown(const struct kv_call *call, uint64_t ended)
+{
+	for (uint32_t i = 0; i < call->store->places * KV_UPLOADS; i++) {
+		struct kv_upload *one = kv_upload_number(call->space, i);
+		uint64_t handle = __atomic_load_n(&one->handle, __ATOMIC_ACQUIRE);
+
+		if (handle && kv_load(&one->owner) == ended)
+			__atomic_compare_exchange_n(&one->handle, &handle, 0, 0, __ATOMIC_SEQ_CST,
+						    __ATOMIC_RELAXED);
+	}
+}
+
+/* Of any place, as the manager knows. */
+static int is_lost(const struct kv_call *call, const struct kv_upload *upload)
+{
+	return upload->owner && !kv_load(&upload->handle) && !has_live_holder(call, upload);
+}
+
+int kv_upload_reclaim_lost(const struct kv_call *call)
 {
 	for (uint32_t i = 0; i < kv_uploads(call->store); i++) {
 		struct kv_upload *one = kv_upload_number(call->space, i);
 		int error;
 
-		if (!is_lost(call, one, ended))
+		if (!is_lost(call, one))
 			continue;
 		error = elisa_change_begin(&call->space->change, &call->me);
 		if (error)
 			return error;
-		if (is_lost(call, one, ended))
+		if (is_lost(call, one))
 			give_back(call, one);
 		elisa_change_commit(&call->space->change);
 	}

@@ -71,9 +71,18 @@ void kv_upload_drop(const struct kv_call *call, struct kv_upload *upload);
 int kv_upload_reclaim(const struct kv_call *call);
 
 /*
- * Manager, not begun: the same for all places, all that have ended. ended: an attachment that is no
- * more, or 0. -EBUSY: others change the space, and some is left.
+ * Begun: the same with the oldest upload of the attachment that has a handle, unless a call is at
+ * it. Its handle is none from now on.
  */
-int kv_upload_reclaim_lost(const struct kv_call *call, uint64_t ended);
+int kv_upload_give_up(const struct kv_call *call);
+
+/* Manager: uploads of an attachment that has ended have no handle any more. */
+void kv_upload_disown(const struct kv_call *call, uint64_t ended);
+
+/*
+ * Manager, not begun: kv_upload_reclaim() for all places, all that there is. -EBUSY: others change
+ * the space, and some is left.
+ */
+int kv_upload_reclaim_lost(const struct kv_call *call);
 
 #endif
