@@ -19,6 +19,7 @@
 #include "output.h"
 
 #define EVENTS 64
+#define READS  4 /* of so many events in a turn: guests cause them as fast as they like */
 
 static void end(struct daemon *d, const char *what, const char *why)
 {
@@ -99,14 +100,14 @@ enum library_result library_ticket(struct daemon *d, uint32_t place,
 int library_events(struct daemon *d)
 {
 	struct elisa_event events[EVENTS];
-	int count, all = 0;
+	int count = EVENTS, all = 0;
 
-	do {
+	for (int reads = 0; reads < READS && count == EVENTS; reads++) {
 		count = elisa_events_read(d->elisa, events, EVENTS);
 		for (int i = 0; i < count; i++)
 			ports_event(d, &events[i]);
 		all += count > 0 ? count : 0;
-	} while (count == EVENTS);
+	}
 	d->deaf = count < 0 && count != -EINTR;
 	if (count == -EIO || count == -EINVAL) {
 		end(d, "/dev/elisa", elisa_error(d->elisa));

@@ -53,9 +53,10 @@ uint32_t elisa_error_why(struct elisa *handle, uint64_t *value)
 int elisa_events_read(struct elisa *handle, struct elisa_event *events, size_t room)
 {
 	(void)handle;
-	(void)events;
-	(void)room;
-	return fake.events_result;
+	if (fake.events_result <= 0)
+		return fake.events_result;
+	memset(events, 0, room * sizeof(*events));
+	return --fake.events_result ? (int)room : 0;
 }
 
 const char *elisa_error(struct elisa *handle)

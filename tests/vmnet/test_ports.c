@@ -272,6 +272,20 @@ static void test_events_fail(void **unused)
 	fake.events_result = 0;
 }
 
+/* Guests that cause events as fast as these are read do not keep the daemon from other work. */
+static void test_events_without_end(void **unused)
+{
+	int all;
+
+	(void)unused;
+	fake.events_result = 100;
+	all = library_events(fake.daemon);
+	assert_in_range(fake.events_result, 80, 99);
+	assert_in_range(all, 1, 1000);
+	assert_false(fake.daemon->deaf);
+	fake.events_result = 0;
+}
+
 /* Another configuration waits until the switch was told to let go of the old one. */
 static void test_new_configuration_is_not_lost(void **unused)
 {
@@ -340,6 +354,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_broken_port, fake_start, fake_end),
 		cmocka_unit_test_setup_teardown(test_over, fake_start, fake_end),
 		cmocka_unit_test_setup_teardown(test_events_fail, fake_start, fake_end),
+		cmocka_unit_test_setup_teardown(test_events_without_end, fake_start, fake_end),
 		cmocka_unit_test_setup_teardown(test_new_configuration_is_not_lost, fake_start,
 						fake_end),
 		cmocka_unit_test_setup_teardown(test_much_to_say, fake_start, fake_end),
