@@ -21,8 +21,7 @@
 #define SPACES_MAX 256u
 #define FLAGS	   ELISA_KV_TRUST_MANAGER
 
-/* Where a thread looks for a slot first: threads keep to slots of their own. */
-static _Thread_local uint32_t hint __attribute__((tls_model("initial-exec")));
+_Thread_local uint32_t kv_hint;
 static uint32_t threads_seen;
 
 static uint64_t milliseconds(void)
@@ -50,27 +49,17 @@ static bool try_slot(struct elisa_kv *kv, uint32_t slot)
 
 static uint32_t take_slot(struct elisa_kv *kv)
 {
-	if (!hint)
-		hint = __atomic_add_fetch(&threads_seen, 1, __ATOMIC_RELAXED);
+	if (!kv_hint)
+		kv_hint = __atomic_add_fetch(&threads_seen, 1, __ATOMIC_RELAXED);
 	for (;;) {
 		for (uint32_t i = 0; i < kv->slots; i++) {
-			const uint32_t slot = (hint + i) % kv->slots;
+			const uint32_t slot = ((kv_hint & kv->slot_mask) + i) % kv->slots;
 
 			if (try_slot(kv, slot))
 				return slot;
 		}
 		nap();
 	}
-}
-
-static void free_slot(struct elisa_kv *kv, uint32_t slot)
-{
-	__atomic_store_n(&kv->slot[slot].taken, 0, __ATOMIC_RELEASE);
-}
-
-void kv_end(const struct kv_use *use)
-{
-	free_slot(use->kv, use->slot);
 }
 
 /* -------------------------------------------------------------------------------- attaching */
@@ -154,17 +143,14 @@ int kv_begin(struct elisa_kv *kv, struct kv_use *use)
 	int error;
 
 	for (;;) {
-		use->slot = take_slot(kv);
+		kv_use_slot(kv, use, take_slot(kv));
 		if (__builtin_expect(__atomic_load_n(&kv->connected, __ATOMIC_SEQ_CST), 1))
 			break;
-		free_slot(kv, use->slot);
+		kv_end(use);
 		error = attach_again(kv);
 		if (error)
 			return error;
 	}
-	use->kv = kv;
-	use->key = kv->exchange + (size_t)use->slot * KV_SLOT_SIZE;
-	use->value = use->key + KV_SLOT_VALUE;
 	return 0;
 }
 
@@ -231,6 +217,8 @@ int elisa_kv_open(const struct elisa_kv_options *options, struct elisa_kv **made
 	pthread_mutex_init(&kv->lock, NULL);
 	pthread_mutex_init(&kv->upload, NULL);
 	kv->slots = slots;
+	while (2 * kv->slot_mask + 1 < slots)
+		kv->slot_mask = 2 * kv->slot_mask + 1;
 	kv->space = options->space;
 	kv->flags = options->flags;
 	kv->store = strdup(options->store ? options->store : "kv");

@@ -51,22 +51,27 @@ static long refused(const struct elisa_kv *kv, long error)
 	return kv_fail((int)error);
 }
 
-long kv_call(const struct kv_use *use, const struct kv_request *request)
+long kv_call_again(const struct kv_use *use, const struct kv_request *request,
+		   struct elisa_result result)
 {
-	struct elisa_result result;
-
-	for (uint32_t tries = 0; tries < TRIES; tries++) {
-		result = call_once(use, request);
+	for (uint32_t tries = 1;; tries++) {
 		if (__builtin_expect(result.error != 0, 0))
 			return ended(use->kv, result.error);
 		if (__builtin_expect(result.value >= 0, 1))
 			return result.value;
 		if (result.value != -EBUSY)
 			return refused(use->kv, result.value);
-		if (tries >= EAGER_TRIES)
+		if (tries >= TRIES)
+			return kv_fail(-EBUSY);
+		if (tries > EAGER_TRIES)
 			sched_yield();
+		result = call_once(use, request);
 	}
-	return kv_fail(-EBUSY);
+}
+
+long kv_call(const struct kv_use *use, const struct kv_request *request)
+{
+	return kv_call_again(use, request, call_once(use, request));
 }
 
 void kv_call_quietly(const struct kv_use *use, const struct kv_request *request)

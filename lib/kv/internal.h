@@ -29,6 +29,7 @@ struct elisa_kv {
 	struct elisa_attachment stub; /* a copy: outlives the attachment */
 	uint8_t *exchange;
 	uint32_t slots;
+	uint32_t slot_mask; /* for kv_hint */
 	uint32_t space;
 	uint32_t connected; /* set and reset with the lock held, read with a slot taken */
 	bool general;	    /* calls may leave vector registers alone */
@@ -54,7 +55,40 @@ struct kv_use {
 
 /* attach.c: a slot of an attachment that is there. 0 or an error, with its text. */
 int kv_begin(struct elisa_kv *kv, struct kv_use *use);
-void kv_end(const struct kv_use *use);
+
+/*
+ * attach.c: where a thread looks for a slot first: threads keep to slots of their own. 0 until the
+ * thread has found a slot taken.
+ */
+extern _Thread_local uint32_t kv_hint
+	__attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+static inline void kv_use_slot(struct elisa_kv *kv, struct kv_use *use, uint32_t slot)
+{
+	use->kv = kv;
+	use->slot = slot;
+	use->key = kv->exchange + (size_t)slot * KV_SLOT_SIZE;
+	use->value = use->key + KV_SLOT_VALUE;
+}
+
+static inline void kv_end(const struct kv_use *use)
+{
+	__atomic_store_n(&use->kv->slot[use->slot].taken, 0, __ATOMIC_RELEASE);
+}
+
+/* kv_begin() if the thread's own slot is free and the attachment there. False: it is not. */
+static inline bool kv_begin_at_once(struct elisa_kv *kv, struct kv_use *use)
+{
+	const uint32_t slot = kv_hint & kv->slot_mask;
+
+	if (__builtin_expect(__atomic_exchange_n(&kv->slot[slot].taken, 1, __ATOMIC_SEQ_CST), 0))
+		return false;
+	kv_use_slot(kv, use, slot);
+	if (__builtin_expect(__atomic_load_n(&kv->connected, __ATOMIC_SEQ_CST), 1))
+		return true;
+	kv_end(use);
+	return false;
+}
 /* The attachment has ended. */
 void kv_lost(struct elisa_kv *kv);
 
@@ -71,6 +105,9 @@ struct kv_request {
 
 /* The result, or an error with its text. A store that is busy is asked again for a while. */
 long kv_call(const struct kv_use *use, const struct kv_request *request);
+/* The same, of a request that was made once already, with this result. */
+long kv_call_again(const struct kv_use *use, const struct kv_request *request,
+		   struct elisa_result result);
 /* The same, of an operation that may fail: the text of what failed before stays. */
 void kv_call_quietly(const struct kv_use *use, const struct kv_request *request);
 /* A key at its place, or an error. */

@@ -43,38 +43,55 @@ static int get_rest(const struct kv_use *use, size_t key_length, const struct el
 	return 0;
 }
 
-static int get_once(const struct kv_use *use, enum kv_op op, size_t key_length, uint64_t meta,
-		    void *value, size_t room, struct elisa_kv_item *item)
+/* What is read of a key whose bytes are at their place. */
+struct get {
+	enum kv_op op;
+	size_t key_length;
+	uint64_t meta;
+	void *value;
+	size_t room;
+	struct elisa_kv_item *item;
+};
+
+/* How much of a value comes with the item. */
+static inline size_t at_first(size_t room)
 {
 	const size_t most = KV_SLOT_ROOM - sizeof(struct kv_item);
-	const size_t wanted = room < most ? room : most;
-	const long length =
-		kv_call(use, &(struct kv_request){.op = op,
-						  .key_length = key_length,
-						  .length = sizeof(struct kv_item) + wanted,
-						  .meta = meta});
+
+	return room < most ? room : most;
+}
+
+/* first: the result of the call, if it was made already. */
+static int get_once(const struct kv_use *use, const struct get *get,
+		    const struct elisa_result *first)
+{
+	const size_t wanted = at_first(get->room), room = get->room;
+	const struct kv_request request = {.op = get->op,
+					   .key_length = get->key_length,
+					   .length = sizeof(struct kv_item) + wanted,
+					   .meta = get->meta};
+	const long length = first ? kv_call_again(use, &request, *first) : kv_call(use, &request);
 	size_t have;
 
 	if (length < 0)
 		return (int)length;
 	if ((size_t)length > ELISA_KV_VALUE_MAX)
 		return kv_fail_text(-EIO, "the store gave a value of %ld bytes", length);
-	read_item(use, (uint64_t)length, item);
+	read_item(use, (uint64_t)length, get->item);
 	if (!room)
 		return 0;
 	if ((size_t)length > room)
 		return kv_fail(-EMSGSIZE);
 	have = (size_t)length < wanted ? (size_t)length : wanted;
-	memcpy(value, use->value + sizeof(struct kv_item), have);
-	return get_rest(use, key_length, item, have, value);
+	memcpy(get->value, use->value + sizeof(struct kv_item), have);
+	return get_rest(use, get->key_length, get->item, have, get->value);
 }
 
-/* The key is at its place. A value that changes between its pieces is read anew. */
-static int get_at(const struct kv_use *use, enum kv_op op, size_t key_length, uint64_t meta,
-		  void *value, size_t room, struct elisa_kv_item *item)
+/* A value that changes between its pieces is read anew. */
+static int get_at(const struct kv_use *use, const struct get *get, const struct elisa_result *first)
 {
 	for (int tries = 0; tries < TRIES; tries++) {
-		const int error = get_once(use, op, key_length, meta, value, room, item);
+		const int error = get_once(use, get, tries ? NULL : first);
 
 		if (error != -EAGAIN)
 			return error;
@@ -82,39 +99,86 @@ static int get_at(const struct kv_use *use, enum kv_op op, size_t key_length, ui
 	return kv_fail(-EBUSY);
 }
 
-static int get(struct elisa_kv *kv, enum kv_op op, const void *key, size_t key_length,
-	       uint64_t meta, void *value, size_t room, struct elisa_kv_item *item)
+static int get(struct elisa_kv *kv, const void *key, const struct get *get, int attempts)
 {
-	struct elisa_kv_item unwanted;
 	struct kv_use use;
 	int error;
 
-	for (int tries = 0; tries < KV_ATTEMPTS; tries++) {
+	do {
 		error = kv_begin(kv, &use);
 		if (error)
 			return error;
-		error = kv_put_key(&use, key, key_length);
+		error = kv_put_key(&use, key, get->key_length);
 		if (!error)
-			error = get_at(&use, op, key_length, meta, value, room,
-				       item ? item : &unwanted);
+			error = get_at(&use, get, NULL);
 		kv_end(&use);
-		if (kv_is_final(error))
-			break;
-	}
+	} while (!kv_is_final(error) && --attempts);
 	return error;
 }
 
+/* A get without the shortcut. first: the result of the call that has been made in *use, or NULL. */
+static __attribute__((noinline)) int get_at_length(struct elisa_kv *kv, const void *key,
+						   size_t key_length, void *value, size_t room,
+						   struct elisa_kv_item *item,
+						   const struct kv_use *use,
+						   const struct elisa_result *first)
+{
+	const struct get want = {
+		.op = KV_GET, .key_length = key_length, .value = value, .room = room, .item = item};
+	int error;
+
+	if (!first)
+		return get(kv, key, &want, KV_ATTEMPTS);
+	error = get_at(use, &want, first);
+	kv_end(use);
+	return kv_is_final(error) ? error : get(kv, key, &want, KV_ATTEMPTS - 1);
+}
+
+/*
+ * The usual case in one function: the slot is free, the item is there, and its value fits. Any
+ * other case goes the long way, from where it is.
+ */
 int elisa_kv_get(struct elisa_kv *kv, const void *key, size_t key_length, void *value, size_t room,
 		 struct elisa_kv_item *item)
 {
-	return get(kv, KV_GET, key, key_length, 0, value, room, item);
+	const size_t wanted = at_first(room);
+	struct elisa_kv_item unwanted;
+	struct elisa_result result;
+	struct kv_use use;
+	long what, at, length;
+
+	if (!item)
+		item = &unwanted;
+	if (key_length - 1 >= ELISA_KV_KEY_MAX || !kv_begin_at_once(kv, &use))
+		return get_at_length(kv, key, key_length, value, room, item, NULL, NULL);
+	memcpy(use.key, key, key_length);
+	what = KV_CALL(KV_GET, kv->space, key_length);
+	at = use.key - kv->exchange;
+	length = (long)(sizeof(struct kv_item) + wanted);
+	result = kv->general ?
+			 elisa_call_general(&kv->stub, what, at, at + KV_SLOT_VALUE, length, 0, 0) :
+			 elisa_call(&kv->stub, what, at, at + KV_SLOT_VALUE, length, 0, 0);
+	if (__builtin_expect(result.error || (size_t)result.value > wanted || !room, 0))
+		return get_at_length(kv, key, key_length, value, room, item, &use, &result);
+	read_item(&use, (uint64_t)result.value, item);
+	memcpy(value, use.value + sizeof(struct kv_item), (size_t)result.value);
+	kv_end(&use);
+	return 0;
 }
 
 int elisa_kv_get_and_touch(struct elisa_kv *kv, const void *key, size_t key_length, int64_t ttl,
 			   void *value, size_t room, struct elisa_kv_item *item)
 {
-	return get(kv, KV_GET_TOUCH, key, key_length, (uint64_t)KV_META(0, kv_ttl(ttl)), value,
-		   room, item);
+	struct elisa_kv_item unwanted;
+
+	return get(kv, key,
+		   &(struct get){.op = KV_GET_TOUCH,
+				 .key_length = key_length,
+				 .meta = (uint64_t)KV_META(0, kv_ttl(ttl)),
+				 .value = value,
+				 .room = room,
+				 .item = item ? item : &unwanted},
+		   KV_ATTEMPTS);
 }
 
 /* ---------------------------------------------------------------------------- statistics */
