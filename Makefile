@@ -5,6 +5,7 @@
 #   make              kernel modules, libraries, tools, examples
 #   make demo         three VMs on an emulated host
 #   make demo-net     a network between two of them, beside virtio-net
+#   make demo-kv      a store between two of them, beside memcached by virtio-net
 #   make test         all tests
 #   make attack       all attacks and mutations, up to an hour; a part is in "make test"
 #   make mutations    each defence taken away: does its test notice?
@@ -69,6 +70,9 @@ demo: all
 demo-net: all
 	demo/run-net $(HAVE)
 
+demo-kv: all
+	demo/run-kv $(HAVE)
+
 test: all
 	tests/run $(KERNELS)
 
@@ -119,5 +123,5 @@ format:
 clean:
 	rm -rf build/packages build/roots/*-* build/user* build/host-* build/guest-* build/gate build/machine-tests build/switch-image build/attacks build/livepatch-* build/mutations build/debug-tests build/logs
 
-.PHONY: all deps dpdk-headers kernels emulator gate modules user demo demo-net test attack mutations soak test-debug bench bench-tenants bench-switch \
+.PHONY: all deps dpdk-headers kernels emulator gate modules user demo demo-net demo-kv test attack mutations soak test-debug bench bench-tenants bench-switch \
 	bench-sub bench-kv bench-net packages test-packages check format clean

@@ -8,29 +8,18 @@
  *
  *   net_meter FIFO    a line goes to FIFO, if a process reads it, when a sender is done
  */
-#include <fcntl.h>
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
-#include <x86intrin.h>
+#include "../host_cost.h"
 
 #define MAX_SAMPLES 100
 #define MAX_RESULTS 32
 
-struct figures {
-	double busy; /* ns */
-	double exits;
-	double interrupts; /* those of the exits that were the host's interrupts */
-};
-
 struct sample {
 	unsigned int size, batch, batches, sent, received, bad;
 	unsigned long own, in_calls;
-	struct figures figures;
+	struct host_cost cost;
 };
 
 struct result {
@@ -43,54 +32,9 @@ static struct sample samples[MAX_SAMPLES];
 static unsigned int sample_count, result_count;
 static bool lost_some;
 static struct result results[MAX_RESULTS];
-static double start_ns, start_tsc;
 static bool fast_strings;
 
-static double now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC_RAW, &now);
-	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
-/* The kernel's clocks are the TSC divided by this. */
-static double tsc_per_ns(void)
-{
-	return ((double)__rdtsc() - start_tsc) / (now_ns() - start_ns);
-}
-
 /* ------------------------------------------------------------------------------ the host */
-
-static double busy(void)
-{
-	FILE *file = fopen("/proc/schedstat", "re");
-	double sum = 0;
-	char line[512];
-	uint64_t ns;
-
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "cpu%*u %*u %*u %*u %*u %*u %*u %" SCNu64, &ns) == 1)
-			sum += (double)ns;
-	if (file)
-		fclose(file);
-	return sum;
-}
-
-static double of_kvm(const char *name)
-{
-	char path[64];
-	double value = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%s", name);
-	file = fopen(path, "re");
-	if (!file || fscanf(file, "%lf", &value) != 1)
-		fprintf(stderr, "net_meter: cannot read %s\n", path);
-	if (file)
-		fclose(file);
-	return value;
-}
 
 static bool has_fast_strings(void)
 {
@@ -105,30 +49,7 @@ static bool has_fast_strings(void)
 	return found;
 }
 
-static struct figures look(void)
-{
-	return (struct figures){busy(), of_kvm("exits"), of_kvm("irq_exits")};
-}
-
 /* --------------------------------------------------------------------------- the figures */
-
-static int compare(const void *a, const void *b)
-{
-	const double *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
-struct spread {
-	double min, median, max;
-};
-
-static struct spread spread(double *values, unsigned int count)
-{
-	qsort(values, count, sizeof(*values), compare);
-	return (struct spread){values[0], (values[(count - 1) / 2] + values[count / 2]) / 2,
-			       values[count - 1]};
-}
 
 enum what {
 	BUSY,
@@ -140,11 +61,11 @@ enum what {
 /* Of one batch, that is, between two sleeps. */
 static double per_batch(const struct sample *sample, enum what what)
 {
-	const struct figures *f = &sample->figures;
+	const struct host_cost *f = &sample->cost;
 
 	switch (what) {
 	case BUSY:
-		return f->busy * tsc_per_ns() / sample->batches;
+		return f->busy * host_cost_tsc_per_ns() / sample->batches;
 	case EXITS:
 		return (f->exits - f->interrupts) / sample->batches;
 	case INTERRUPTS:
@@ -242,7 +163,7 @@ static void report(bool elisa)
 	       "%.2f exits, "
 	       "%.4f instructions a ns\n",
 	       elisa ? "elisa" : "virtio", zero.median, zero.min, zero.max,
-	       spread_of(0, 0, EXITS).median, tsc_per_ns());
+	       spread_of(0, 0, EXITS).median, host_cost_tsc_per_ns());
 	for (unsigned int i = 0; i < sample_count; i++) {
 		bool first = samples[i].batch != 0;
 
@@ -255,22 +176,9 @@ static void report(bool elisa)
 	fflush(stdout);
 }
 
-/* A job that waits for the end of a measurement must not look for it every
- * now and then: its looks would be measured. */
-static void tell(const char *fifo)
-{
-	int fd = open(fifo, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-
-	if (fd >= 0) {
-		if (write(fd, "done\n", 5) != 5)
-			fprintf(stderr, "net_meter: cannot write to %s\n", fifo);
-		close(fd);
-	}
-}
-
 int main(int argc, char **argv)
 {
-	struct figures begin = {0}, end = {0};
+	struct host_cost begin = {0}, end = {0};
 	struct sample s = {0};
 	bool elisa = false;
 	char line[128];
@@ -280,29 +188,24 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	fast_strings = has_fast_strings();
-	start_ns = now_ns();
-	start_tsc = (double)__rdtsc();
+	host_cost_start();
 	while (fgets(line, sizeof(line), stdin)) {
 		if (!strcmp(line, "begin\n")) {
-			begin = look();
+			begin = host_cost_now();
 		} else if (!strcmp(line, "end\n")) {
-			end = look();
+			end = host_cost_now();
 		} else if (!strncmp(line, "net ", 4)) {
 			elisa = strstr(line, "rvif");
 		} else if (!strcmp(line, "measure\n")) {
 			sample_count = 0;
 		} else if (!strcmp(line, "done\n")) {
 			report(elisa);
-			tell(argv[1]);
+			host_cost_tell(argv[1]);
 		} else if (sscanf(line, "window %u %u %u %u %u %u %lu %lu", &s.size, &s.batch,
 				  &s.batches, &s.sent, &s.received, &s.bad, &s.own,
 				  &s.in_calls) == 8 &&
 			   s.batches && sample_count < MAX_SAMPLES) {
-			s.figures = (struct figures){
-				end.busy - begin.busy,
-				end.exits - begin.exits,
-				end.interrupts - begin.interrupts,
-			};
+			s.cost = host_cost_between(&begin, &end);
 			samples[sample_count++] = s;
 		}
 	}
