@@ -29,8 +29,9 @@ struct fake_manager {
 	unsigned int tickets_fail; /* so many of the next ones are not taken */
 	uint64_t evicted;	   /* the last attachment that was */
 	uint32_t evict_why;	   /* enum elisa_why: why that fails */
-	int events_result; /* what elisa_events_read() gives; > 0: all there is room for, so often */
-	char said[256];	   /* what was printed last */
+	/* what elisa_events_read() gives; above 0: all that there is room for, so often */
+	int events_result;
+	char said[256];	       /* what was printed last */
 	unsigned int lines;    /* that were printed */
 	unsigned int left_out; /* that were said to be */
 };
