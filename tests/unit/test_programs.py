@@ -58,7 +58,7 @@ WRONG = {
     "elisa-kv-proxy": {
         "": "neither --socket nor --port is given",
         "--port 0": "--port: '0' is not from 1 to 65535",
-        "--socket a --mode 8": "--mode: '8' is not an octal number from 1 to 777",
+        "--socket a --mode 8": "--mode: '8' is not an octal mode from 1 to 0777",
         "--socket a --space 256": "--space: '256' is not from 0 to 255",
         "--socket a b": "'b' is too much",
     },
