@@ -52,7 +52,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: %s FUNCTION.so\n", argv[0]);
 		return 2;
 	}
-	bench_store(argv[1], 4, 64 << 20);
+	bench_store(argv[1], 4, 1, 64 << 20);
 	bench_become(0);
 	count("get_miss", KV_GET, 64, 0);
 	for (size_t i = 0; i < sizeof(size) / sizeof(size[0]); i++) {

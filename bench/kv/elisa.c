@@ -31,6 +31,6 @@ const struct speed_store *speed_elisa(const char *function_file)
 {
 	static const struct speed_store store = {"elisa", 0, bench_become, get, set};
 
-	bench_store(function_file, CLIENTS_MAX + 1, 16 << 20);
+	bench_store(function_file, CLIENTS_MAX + 1, 1, 16 << 20);
 	return &store;
 }

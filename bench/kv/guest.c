@@ -17,20 +17,23 @@ static void *map(void *at, size_t size, int how)
 	return memory;
 }
 
-struct kv_store *bench_store(const char *function_file, uint32_t guests, uint64_t memory)
+struct kv_store *bench_store(const char *function_file, uint32_t guests, uint32_t spaces,
+			     uint64_t memory)
 {
-	const struct kv_space_config space = {.memory = memory, .cell_size = 128};
+	struct kv_space_config space[BENCH_SPACES_MAX];
 	const struct kv_config config = {.places = guests,
 					 .vcpus = 1,
-					 .spaces = 1,
-					 .space = &space,
+					 .spaces = spaces,
+					 .space = space,
 					 .secret = 0x243f6a8885a308d3,
 					 .first_cas = 1};
-	const uint64_t size = kv_store_size(&config);
-	struct kv_store *store = map(NULL, size, MAP_SHARED);
 	void *function = dlopen(function_file, RTLD_NOW);
+	struct kv_store *store;
 	int64_t *distance;
 
+	for (uint32_t i = 0; i < spaces; i++)
+		space[i] = (struct kv_space_config){.memory = memory, .cell_size = 128};
+	store = map(NULL, kv_store_size(&config), MAP_SHARED);
 	if (!function)
 		errx(1, "%s", dlerror());
 	*(void **)&bench_call = dlsym(function, "entry_function");
@@ -40,9 +43,9 @@ struct kv_store *bench_store(const char *function_file, uint32_t guests, uint64_
 	if (kv_store_init(store, &config))
 		errx(1, "the store cannot be made");
 	*distance = (intptr_t)store - (intptr_t)distance;
-	for (uint32_t place = 0; place < guests; place++) {
-		kv_store_rights(store, place, 0, KV_MAY_READ | KV_MAY_WRITE);
-		kv_store_quota(store, place, 0, UINT64_MAX, UINT64_MAX);
+	for (uint32_t i = 0; i < guests * spaces; i++) {
+		kv_store_rights(store, i / spaces, i % spaces, KV_MAY_READ | KV_MAY_WRITE);
+		kv_store_quota(store, i / spaces, i % spaces, UINT64_MAX, UINT64_MAX);
 	}
 	return store;
 }

@@ -13,7 +13,8 @@
 enum {
 	BENCH_KEY = 0, /* offsets in the exchange buffer */
 	BENCH_VALUE = 256,
-	BENCH_EXCHANGE = 1 << 20
+	BENCH_EXCHANGE = 1 << 20,
+	BENCH_SPACES_MAX = 2
 };
 
 typedef long bench_function(long what, long key, long value, long length, long number, long meta);
@@ -23,10 +24,11 @@ extern bench_function *bench_call;
 extern uint8_t *bench_exchange;
 
 /*
- * A store for so many guests with one space that all may use, of so many bytes, in memory that
- * children share; and the function of that file. Ends the process with a message if it cannot.
+ * A store for so many guests with so many spaces that all may use, of so many bytes each, in memory
+ * that children share; and the function of that file. Ends the process with a message if it cannot.
  */
-struct kv_store *bench_store(const char *function_file, uint32_t guests, uint64_t memory);
+struct kv_store *bench_store(const char *function_file, uint32_t guests, uint32_t spaces,
+			     uint64_t memory);
 
 /* This process becomes the guest of that place. */
 void bench_become(uint32_t place);
