@@ -4,7 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "kv_items.h"
+
+/* Of a get that the host ended, or that a change of a dead caller is in the way of. */
+#define GET_TRIES    500
+#define GET_AGAIN_US 1000
 
 /* At the beginning of a value that is no number. */
 struct stamp {
@@ -215,9 +220,14 @@ int items_look(struct items *items, struct elisa_kv *kv, uint32_t number, bool s
 	uint64_t is = state->acknowledged & ~1ull;
 	struct elisa_kv_item item;
 	char key[32];
-	const int error =
-		elisa_kv_get(kv, key, items_key(items, number, key), seen, sizeof(seen) - 1, &item);
+	const size_t length = items_key(items, number, key);
+	int error = -EIO;
 
+	for (int tries = 0; tries < GET_TRIES && (error == -EIO || error == -EBUSY); tries++) {
+		if (tries)
+			usleep(GET_AGAIN_US);
+		error = elisa_kv_get(kv, key, length, seen, sizeof(seen) - 1, &item);
+	}
 	if (error && error != -ENOENT) {
 		if (!items->goes_back) {
 			items->faults.other++;

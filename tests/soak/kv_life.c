@@ -33,6 +33,7 @@ enum {
 
 #define OPEN_TRIES 600
 #define NAP_US	   20000
+#define AGAIN_US   1000	 /* to a call that was ended, or was in the way of another */
 #define LIFE_US	   4000	 /* of a worker that is attached, at most */
 #define FILL_BYTES 12000 /* of values that fill a space */
 #define PACE_US	   1000	 /* between changes, while managers die */
@@ -68,9 +69,37 @@ static struct elisa_kv *open_space(uint32_t space)
 	exit(1);
 }
 
+/* A process has one attachment at a time: this one's, of the space that it was last asked for. */
+static struct elisa_kv *in_space(uint32_t space)
+{
+	static struct elisa_kv *kv;
+	static uint32_t open = SPACES;
+
+	if (open != space) {
+		elisa_kv_close(kv);
+		kv = open_space(space);
+		open = space;
+	}
+	return kv;
+}
+
 static bool is_there(struct elisa_kv *kv, const char *key)
 {
-	return elisa_kv_get(kv, key, strlen(key), NULL, 0, NULL) == 0;
+	int error;
+
+	do
+		error = elisa_kv_get(kv, key, strlen(key), NULL, 0, NULL);
+	while ((error == -EIO || error == -EBUSY) && !usleep(AGAIN_US));
+	return !error;
+}
+
+static void take_out(struct elisa_kv *kv, const char *key)
+{
+	int error;
+
+	do
+		error = elisa_kv_delete(kv, key, strlen(key), 0);
+	while ((error == -EIO || error == -EBUSY) && !usleep(AGAIN_US));
 }
 
 /* An item that has no meaning but that it is there. */
@@ -139,17 +168,17 @@ static void death(uint32_t space)
 	draw(2);
 }
 
-static void deaths(uint64_t count, struct elisa_kv *kv[SPACES])
+static void deaths(uint64_t count)
 {
 	for (; cycles < count; cycles++) {
 		const uint32_t space = cycles % 4 == 3 ? TIGHT : ROOMY;
 		struct items *items = &life->items[space];
 
 		death(space);
-		if (items_look_at_all(items, kv[space], false) < 0)
+		if (items_look_at_all(items, in_space(space), false) < 0)
 			return;
-		settle(kv[space]);
-		if (items_look_at_all(items, kv[space], true) < 0)
+		settle(in_space(space));
+		if (items_look_at_all(items, in_space(space), true) < 0)
 			return;
 		if (cycles % 50 == 49)
 			printf("%" PRIu64 " deaths, %" PRIu64 " changes\n", cycles + 1,
@@ -187,11 +216,11 @@ static uint32_t count_items(struct elisa_kv *kv, uint32_t space, bool remove)
 	for (name.guest = 'a'; name.guest <= 'b'; name.guest++)
 		for (uint32_t number = 0; number < ITEMS; number++) {
 			char key[32];
-			const size_t length = items_key(&name, number, key);
 
+			items_key(&name, number, key);
 			found += is_there(kv, key);
 			if (remove)
-				elisa_kv_delete(kv, key, length, 0);
+				take_out(kv, key);
 		}
 	return found;
 }
@@ -244,28 +273,31 @@ static void must_have_all_memory(struct elisa_kv *kv)
 	}
 	if (most > limit || limit - most > FILL_BYTES + FILL_BYTES / 8)
 		must_be("bytes of a full space", most, limit);
-	while (count--)
-		elisa_kv_delete(kv, key, (size_t)snprintf(key, sizeof(key), "fill:%d", count), 0);
+	while (count--) {
+		snprintf(key, sizeof(key), "fill:%d", count);
+		take_out(kv, key);
+	}
 	must_become_empty(kv);
 }
 
-static void compare_counters(struct elisa_kv *kv[SPACES])
+static void compare_counters(void)
 {
 	static const char *const others[] = {"settled:a", "settled:b", "b waits"};
 
 	for (uint32_t space = 0; space < SPACES; space++) {
-		uint32_t found = count_items(kv[space], space, false);
+		struct elisa_kv *kv = in_space(space);
+		uint32_t found = count_items(kv, space, false);
 
 		for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
-			found += is_there(kv[space], others[i]);
-		must_be("curr_items", statistic(kv[space], "curr_items"), found);
-		compare_gets(kv[space], space);
-		count_items(kv[space], space, true);
+			found += is_there(kv, others[i]);
+		must_be("curr_items", statistic(kv, "curr_items"), found);
+		compare_gets(kv, space);
+		count_items(kv, space, true);
 		for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
-			elisa_kv_delete(kv[space], others[i], strlen(others[i]), 0);
-		must_become_empty(kv[space]);
+			take_out(kv, others[i]);
+		must_become_empty(kv);
 	}
-	must_have_all_memory(kv[ROOMY]);
+	must_have_all_memory(in_space(ROOMY));
 }
 
 /* ------------------------------------------------------------------------- dying managers */
@@ -309,18 +341,18 @@ static void managers_die(struct elisa_kv *kv)
 /* ------------------------------------------------------------------------------------- all */
 
 /* Between the parts b waits for a, and the manager, too. */
-static void meet(struct elisa_kv *kv[SPACES])
+static void meet(void)
 {
 	const char *until = guest == 'a' ? "b waits" : "go";
 
 	if (guest == 'b')
-		mark(kv[ROOMY], "b waits");
-	while (!is_there(kv[ROOMY], until))
+		mark(in_space(ROOMY), "b waits");
+	while (!is_there(in_space(ROOMY), until))
 		usleep(NAP_US);
 	if (guest == 'b')
 		return;
-	compare_counters(kv);
-	mark(kv[ROOMY], "go");
+	compare_counters();
+	mark(in_space(ROOMY), "go");
 }
 
 static int result(void)
@@ -342,8 +374,6 @@ static int result(void)
 
 int main(int argc, char **argv)
 {
-	struct elisa_kv *kv[SPACES];
-
 	if (argc != 4) {
 		fprintf(stderr, "usage: kv_life GUEST CYCLES SEED\n");
 		return 2;
@@ -355,13 +385,11 @@ int main(int argc, char **argv)
 	life = mmap(NULL, sizeof(*life), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (life == MAP_FAILED)
 		return 1;
-	for (uint32_t space = 0; space < SPACES; space++) {
+	for (uint32_t space = 0; space < SPACES; space++)
 		items_begin(&life->items[space], space, guest);
-		kv[space] = open_space(space);
-	}
 	life->items[TIGHT].evicts = true;
-	deaths(strtoull(argv[2], NULL, 10), kv);
-	meet(kv);
-	managers_die(kv[ROOMY]);
+	deaths(strtoull(argv[2], NULL, 10));
+	meet();
+	managers_die(in_space(ROOMY));
 	return result();
 }

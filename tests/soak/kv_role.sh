@@ -40,6 +40,8 @@ manager()
 		kill -0 "$daemon" 2>/dev/null || { echo "FAILED: the daemon's end"; cat /tmp/error; exit 1; }
 		usleep 500000
 	done
+	# until both guests have seen it
+	sleep 3
 	n=0
 	while [ $n -lt "$count" ]; do
 		seed=$(((seed * 1103515245 + 12345) % 2147483648))
