@@ -3,8 +3,8 @@
  * What a hostile guest takes from another one by a space's lock: sets a second of a victim (values
  * of 64 bytes) alone, and beside a guest that sets large values as fast as it can, in the same
  * space and in another one. Each is a process. Lines: result bench=kv_lock
- * victim=alone|same_space|other_space hostile_bytes=... ops=... hostile_ops=... cpu_ns=... ratio=...
- * ratio: of ops to those of the victim alone. Medians.
+ * victim=alone|same_space|other_space hostile_bytes=... ops=... hostile_ops=... cpu_ns=...
+ * ratio=... ratio: of ops to those of the victim alone. Medians.
  *
  * Two sizes: the largest that is copied with the lock held, and the largest of libelisa-kv's that
  * travels in one piece, which is copied without the lock. Where processors are busy, other_space

@@ -4,8 +4,8 @@
  *
  * 1. CYCLES times, a worker process opens a space and changes items, and is killed at a random
  *    moment. Then this process reads all items, twice. At first a change of the worker may still be
- *    half-way in the store: no read may see that. Then this process stores an item of its own, which
- *    is the end of what was half-way, and from now on each item is settled. Three times of four the
+ *    half-way in the store: no read may see that. Then this process stores an item of its own. That
+ *    ends what was half-way, and from now on each item is settled. Three times of four the
  *    space has room for all, and no item may be absent; else it has not, and evicts.
  * 2. b stops. a compares what the store has counted with what it finds, deletes all, and looks
  *    whether all memory is free.
