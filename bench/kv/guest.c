@@ -61,3 +61,11 @@ void bench_become(uint32_t place)
 	self->exchange = (uintptr_t)bench_exchange;
 	self->exchange_size = BENCH_EXCHANGE;
 }
+
+double bench_seconds(clockid_t clock)
+{
+	struct timespec t = {0};
+
+	clock_gettime(clock, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 #include "manager.h"
 
 enum {
@@ -32,5 +33,8 @@ struct kv_store *bench_store(const char *function_file, uint32_t guests, uint32_
 
 /* This process becomes the guest of that place. */
 void bench_become(uint32_t place);
+
+/* By one of the clocks of clock_gettime(2). */
+double bench_seconds(clockid_t clock);
 
 #endif

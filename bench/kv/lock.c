@@ -52,14 +52,6 @@ static struct shared {
 	uint64_t hostile_ops;
 } * shared;
 
-static double now(clockid_t clock)
-{
-	struct timespec t = {0};
-
-	clock_gettime(clock, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 /* As libelisa-kv does when the store is busy. */
 static void set(uint32_t space, char who, uint32_t number, long length)
 {
@@ -91,13 +83,13 @@ static void suffer(void)
 	for (uint32_t i = 0; i < VICTIM_KEYS; i++)
 		set(0, 'v', i, VICTIM_BYTES);
 	hostile_ops = __atomic_load_n(&shared->hostile_ops, __ATOMIC_RELAXED);
-	end = now(CLOCK_MONOTONIC) + SECONDS;
-	cpu = now(CLOCK_PROCESS_CPUTIME_ID);
+	end = bench_seconds(CLOCK_MONOTONIC) + SECONDS;
+	cpu = bench_seconds(CLOCK_PROCESS_CPUTIME_ID);
 	do {
 		for (int i = 0; i < 100; i++, ops++)
 			set(0, 'v', (uint32_t)(ops % VICTIM_KEYS), VICTIM_BYTES);
-	} while (now(CLOCK_MONOTONIC) < end);
-	cpu = now(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+	} while (bench_seconds(CLOCK_MONOTONIC) < end);
+	cpu = bench_seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
 	hostile_ops = __atomic_load_n(&shared->hostile_ops, __ATOMIC_RELAXED) - hostile_ops;
 	shared->victim = (struct rate){(double)ops / SECONDS, 1e9 * cpu / (double)ops,
 				       (double)hostile_ops / SECONDS};

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "guest.h"
 #include "speed.h"
 
 enum {
@@ -34,14 +35,6 @@ static struct done {
 	uint64_t ops;
 	double cpu;
 } * done;
-
-static double now(clockid_t clock)
-{
-	struct timespec t = {0};
-
-	clock_gettime(clock, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 /* Numbers of keys: each as often, or the nth in proportion to 1/n^0.99. */
 static void draw(int zipf)
@@ -89,19 +82,19 @@ static void client(const struct speed_store *store, uint32_t number)
 	double end, cpu;
 
 	warm_up(store);
-	end = now(CLOCK_MONOTONIC) + SECONDS;
-	cpu = now(CLOCK_PROCESS_CPUTIME_ID);
+	end = bench_seconds(CLOCK_MONOTONIC) + SECONDS;
+	cpu = bench_seconds(CLOCK_PROCESS_CPUTIME_ID);
 	do {
 		for (int i = 0; i < 200; i++, ops++, at = (at + 1) % DRAWN)
 			if (ops % 20)
 				missed += !store->get(key[drawn[at]]);
 			else
 				store->set(key[drawn[at]], value);
-	} while (now(CLOCK_MONOTONIC) < end);
+	} while (bench_seconds(CLOCK_MONOTONIC) < end);
 	if (missed)
 		errx(1, "%s misses", store->name);
 	done[number].ops = ops;
-	done[number].cpu = now(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+	done[number].cpu = bench_seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
 }
 
 /* Runs what(store, number) in so many processes, to their end. */
@@ -138,12 +131,12 @@ struct rate {
 
 static struct rate once(const struct speed_store *store, uint32_t clients)
 {
-	const double before = store->server ? now(store->server) : 0;
+	const double before = store->server ? bench_seconds(store->server) : 0;
 	struct rate rate = {0};
 	double cpu;
 
 	in_clients(store, clients, client);
-	cpu = store->server ? now(store->server) - before : 0;
+	cpu = store->server ? bench_seconds(store->server) - before : 0;
 	for (uint32_t i = 0; i < clients; i++) {
 		rate.ops += (double)done[i].ops;
 		cpu += done[i].cpu;

@@ -358,7 +358,7 @@ struct eh_vcpu {
 	struct rcu_head rcu;
 	struct kvm_vcpu *kvm_vcpu; /* const */
 	struct eh_vm *vm;	   /* const */
-	raw_spinlock_t lock;	   /* all below but the last */
+	raw_spinlock_t lock;	   /* all below but the last two */
 	bool synced;		   /* set up by ELISA_HC_VCPU_SYNC and still in long mode */
 	enum eh_vmfunc vmfunc;
 	/*

@@ -457,18 +457,6 @@ static void test_counters_of_a_removed_port(void **unused)
 
 static char folder[] = "/tmp/commandsXXXXXX";
 
-static void fill(const char *file, const char *text)
-{
-	char path[64];
-	FILE *to;
-
-	snprintf(path, sizeof(path), "%s/%s", folder, file);
-	to = fopen(path, "w");
-	assert_non_null(to);
-	fputs(text, to);
-	fclose(to);
-}
-
 static void add_with_ticket(const char *name, const char *file, const char *why)
 {
 	char line[256];
@@ -505,13 +493,13 @@ static void test_tickets_of_others(void **unused)
 	assert_int_equal(access(a, F_OK), -1);
 	assert_int_equal(fake.evicted, 0);
 	assert_true(is_served(config_place(&fake.daemon->config, "a")));
-	fill("a", "no ticket\n");
+	fake_file(folder, "a", "no ticket\n");
 	told("{\"command\": \"remove\", \"port\": \"b\"}");
 	assert_string_equal(fake.said, "port b: is removed, by process 5 of user 1000\n");
 	assert_int_equal(fake.evicted, 0);
 	snprintf(why, sizeof(why), "%s: it holds the same ticket as %s", c, a);
 	add_with_ticket("c", "c", why);
-	fill("c", "no ticket\n");
+	fake_file(folder, "c", "no ticket\n");
 	snprintf(why, sizeof(why), "%s: it does not hold 64 hexadecimal digits and nothing else",
 		 c);
 	add_with_ticket("c", "c", why);

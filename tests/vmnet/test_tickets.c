@@ -300,18 +300,6 @@ static void name(uint32_t port, const char *file)
 		 sizeof(fake.daemon->config.port[port].ticket_file), "%s/%s", folder, file);
 }
 
-static void fill(const char *file, const char *text)
-{
-	char path[256];
-	FILE *to;
-
-	snprintf(path, sizeof(path), "%s/%s", folder, file);
-	to = fopen(path, "w");
-	assert_non_null(to);
-	fputs(text, to);
-	fclose(to);
-}
-
 static int begin_files(void **unused)
 {
 	fake_start(unused);
@@ -361,12 +349,12 @@ static void test_wrong_files(void **unused)
 		"0000000000000000000000000000000000000000000000000000000000000001\n";
 
 	(void)unused;
-	fill("a", "12\n");
+	fake_file(folder, "a", "12\n");
 	said("/a: it does not hold 64 hexadecimal digits and nothing else");
-	fill("a", zeros);
+	fake_file(folder, "a", zeros);
 	said("/a: 64 times 0 is no ticket");
-	fill("a", other);
-	fill("b", other);
+	fake_file(folder, "a", other);
+	fake_file(folder, "b", other);
 	said("/b: it holds the same ticket as ");
 	name(1, "no/b");
 	said("/no/b: No such file or directory");

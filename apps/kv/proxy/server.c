@@ -122,8 +122,8 @@ static void wait_for(struct server *server, struct connection *connection)
 
 /*
  * Serving goes on as long as it makes replies and the client takes them. What a full turn leaves,
- * bytes or the keys of a line that has ended, is "owed": the socket is waited for as one that can be
- * written, which it is.
+ * bytes or the keys of a line that has ended, is "owed": the socket is waited for as one that can
+ * be written, which it is.
  */
 static void take_turn(struct server *server, struct connection *connection)
 {
