@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The guest driver with the fake host (make -C guest fake), on the machine itself: it needs no KVM.
 #
-#machine: --no-kvm --cpus 2 --file build/export_test:/bin/export_test --file build/attach_test:/bin/attach_test
+#machine: --no-kvm --cpus 2 --cmdline pci=conf1 --file build/export_test:/bin/export_test --file build/attach_test:/bin/attach_test
 #machine: --file build/events_test:/bin/events_test --file build/doorbell_test:/bin/doorbell_test --timeout 180
 #machine: --allow-log 'elisa-guest: vCPU 1 stays offline'
 set -e
