@@ -104,7 +104,7 @@ bench-net: all
 soak: all
 	tests/soak/run $(HAVE)
 
-# CHECKS="debug kcsan", PARTS="machine smp attacks e2e driver soak failures", CYCLES=500
+# CHECKS="debug kcsan", PARTS="machine smp attacks e2e guests driver soak failures", CYCLES=500
 test-debug: all
 	tests/debug/run $(KERNELS)
 
