@@ -2,7 +2,8 @@
 /*
  * Every allocation of a request fails once, each in its turn: the kernel's fault
  * injection makes the n-th one of this thread fail (Documentation/fault-injection), for
- * n = 1, 2, ... until the request comes to its end before the n-th. After each failure
+ * n = 1, 2, ... until the request comes to its end before the n-th. A request of very many
+ * allocations, most of which are alike, takes larger steps after the first ones. After each failure
  * the host knows what it knew before, and the same request, undisturbed, succeeds. Then
  * several fail at random in one request, so that ways back are disturbed too. At the
  * end, the page counts of the memory cgroup tell that nothing is left of it all.
@@ -25,6 +26,7 @@
 #define PLACES	 (8ULL << 30)
 #define GIVEN	 (OBJECT + 0x200000)
 #define MOST	 5000 /* allocations that a request may need */
+#define EACH	 50   /* the first ones fail one by one, whatever the step */
 #define STORMS	 20   /* tries in which many allocations fail */
 #define STORMY	 20   /* per cent */
 #define PATIENCE 1000 /* times 10 ms until what is left must have gone */
@@ -331,6 +333,7 @@ static const struct request {
 	void (*prepare)(void); /* undisturbed */
 	int (*ask)(void);
 	void (*clear)(void); /* what prepare() and ask() made */
+	long step;	     /* from one allocation that fails to the next; 0: each does */
 } requests[] = {
 	{"hello of a new VM", new_vm, hello, no_vm},
 	{"grant", nothing, grant_disturbed, no_grant},
@@ -341,7 +344,7 @@ static const struct request {
 	{"sync of one more vCPU", hooked, sync_second, call_and_detach},
 	{"donate", new_places, donate, no_places},
 	/* the longest: the hooks are put in place and taken out for each try */
-	{"sync, with hooks", unhooked, sync_first, call_and_detach},
+	{"sync, with hooks", unhooked, sync_first, call_and_detach, 7},
 };
 
 /* One try with failures, as nth says, and one without. True: the n-th allocation was reached. */
@@ -374,19 +377,23 @@ static bool once(const struct request *request, unsigned int *errors)
 
 static void each(const struct request *request)
 {
-	unsigned int errors = 0, storms = 0, count, i;
+	unsigned int errors = 0, storms = 0, count = 0, i;
+	long last; /* with a step: about */
 
 	gave_up = 0;
-	for (nth = 1; once(request, &errors); nth++)
+	for (nth = 1; once(request, &errors);
+	     nth += nth < EACH || !request->step ? 1 : request->step) {
 		CHECK(nth < MOST);
+		count++;
+	}
 	CHECK(errors);
-	count = nth - 1;
+	last = nth - 1;
 	nth = STORM;
 	for (i = 0; i < STORMS; i++)
 		once(request, &storms);
-	printf("fail_nth: %s: %u allocations failed, %u times an error; in storms %u of %d; "
+	printf("fail_nth: %s: %u allocations of %ld failed, %u times an error; in storms %u of %d; "
 	       "%u times KVM's own\n",
-	       request->name, count, errors, storms, STORMS, gave_up);
+	       request->name, count, last, errors, storms, STORMS, gave_up);
 }
 
 static void tenant(void)
