@@ -6,8 +6,8 @@
  * victim=alone|same_space|other_space hostile_bytes=... ops=... hostile_ops=... cpu_ns=...
  * ratio=... ratio: of ops to those of the victim alone. Medians.
  *
- * Two sizes: the largest that is copied with the lock held, and the largest of libelisa-kv's that
- * travels in one piece, which is copied without the lock. Where processors are busy, other_space
+ * Sizes: as small as the victim's, the largest that is copied with the lock held, some that are
+ * copied without it, and the largest of libelisa-kv's that travels in one piece. Where processors are busy, other_space
  * shows what the hostile one takes of them; what same_space is below that is the lock's.
  */
 #include <err.h>
@@ -32,6 +32,8 @@ enum {
 };
 
 #define SECONDS 0.4
+
+static const long hostile_bytes[] = {300, 700, 1600, 16000};
 
 static const struct {
 	const char *name;
@@ -176,7 +178,7 @@ int main(int argc, char **argv)
 	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
 		err(1, "mmap");
-	measure(argv[1], 7000);
-	measure(argv[1], 16000);
+	for (size_t i = 0; i < sizeof(hostile_bytes) / sizeof(*hostile_bytes); i++)
+		measure(argv[1], hostile_bytes[i]);
 	return 0;
 }

@@ -222,15 +222,23 @@ static void a_snapshot(void **state)
 {
 	uint8_t *buffer = malloc(KV_RECORD_MAX), *kept = malloc(100 * 64);
 	struct kv_record record, all[100];
-	uint64_t cursor = 0;
-	int count = 0;
+	uint64_t cursor = 0, slots = 7;
+	int count = 0, waits = 0, next;
 
 	(void)state;
 	fill(0, 0, 30);
 	fill(1, 0, 29);
 	kv_do(2, KV_SET, SHARED, "timed", "12345", 5, 0, KV_META(77, 100));
 	kv_do(2, KV_SET, SHARED, "dead", "12345", 5, 0, KV_META(77, KV_TTL_PAST));
-	while (kv_manager_next(tested, SHARED, &cursor, buffer, &record)) {
+	while ((next = kv_manager_next(tested, SHARED, &cursor, &slots, buffer, &record))) {
+		if (next < 0) {
+			assert_int_equal(next, -EAGAIN);
+			assert_int_equal(slots, 0);
+			slots = 7;
+			waits++;
+			continue;
+		}
+		assert_int_equal(next, 1);
 		assert_true(count < 100);
 		all[count] = record;
 		all[count].key = kept + count * 64;
@@ -240,6 +248,7 @@ static void a_snapshot(void **state)
 		count++;
 	}
 	assert_int_equal(count, 60);
+	assert_true(waits > 60 / 7);
 	kv_end(NULL);
 	kv_usual(NULL);
 	for (int i = 0; i < count; i++)

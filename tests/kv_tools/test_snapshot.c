@@ -101,12 +101,14 @@ static int store(uint32_t space, uint32_t place, const char *key, const void *va
 	return kv_manager_put(d.store, space, &record);
 }
 
+#define ALL_SLOTS (1ull << 32) /* more than a space has */
+
 /* The item of a key, or false. */
 static bool find(uint32_t space, const char *key, struct kv_record *record)
 {
-	uint64_t cursor = 0;
+	uint64_t cursor = 0, slots = ALL_SLOTS;
 
-	while (kv_manager_next(d.store, space, &cursor, d.buffer, record))
+	while (kv_manager_next(d.store, space, &cursor, &slots, d.buffer, record))
 		if (record->key_length == strlen(key) &&
 		    !memcmp(record->key, key, record->key_length))
 			return true;
@@ -128,10 +130,10 @@ static void must_be(uint32_t space, uint32_t place, const char *key, const void 
 static uint32_t count_items(uint32_t space)
 {
 	struct kv_record record;
-	uint64_t cursor = 0;
+	uint64_t cursor = 0, slots = ALL_SLOTS;
 	uint32_t count = 0;
 
-	while (kv_manager_next(d.store, space, &cursor, d.buffer, &record))
+	while (kv_manager_next(d.store, space, &cursor, &slots, d.buffer, &record))
 		count++;
 	return count;
 }

@@ -101,14 +101,18 @@ static int copy_item(const struct kv_call *call, kv_ref ref, uint8_t *buffer,
 	return kv_load(&head->cell.version) == version;
 }
 
-int kv_manager_next(struct kv_store *store, uint32_t space, uint64_t *cursor, uint8_t *buffer,
-		    struct kv_record *record)
+int kv_manager_next(struct kv_store *store, uint32_t space, uint64_t *cursor, uint64_t *slots,
+		    uint8_t *buffer, struct kv_record *record)
 {
 	const struct kv_call call = manager_call(store, space, 0);
 	struct elisa_index *index = &call.space->index;
 	uint32_t tries = 0;
 
 	while (*cursor < (index->mask + 1) * ELISA_INDEX_WAYS) {
+		if (!*slots)
+			return -EAGAIN;
+		--*slots;
+
 		const uint64_t *slot = &elisa_index_bucket(index, *cursor / ELISA_INDEX_WAYS)
 						->slot[*cursor % ELISA_INDEX_WAYS];
 		const uint64_t seen = __atomic_load_n(slot, __ATOMIC_ACQUIRE);

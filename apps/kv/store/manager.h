@@ -62,11 +62,12 @@ struct kv_record {
 #define KV_RECORD_MAX ((size_t)KV_KEY_MAX + 6 + KV_VALUE_MAX)
 
 /*
- * The next item of the space, into a buffer of KV_RECORD_MAX bytes. *cursor: 0 at first. Items that
- * are there all the time come once; guests go on. 1, or 0: there is none.
+ * The next item of the space, into a buffer of KV_RECORD_MAX bytes. *cursor: 0 at first. *slots: of
+ * the index, so many may be looked at; out: how many are left. Items that are there all the time
+ * come once; guests go on. 1; 0: there is no more item; -EAGAIN: no slots are left.
  */
-int kv_manager_next(struct kv_store *store, uint32_t space, uint64_t *cursor, uint8_t *buffer,
-		    struct kv_record *record);
+int kv_manager_next(struct kv_store *store, uint32_t space, uint64_t *cursor, uint64_t *slots,
+		    uint8_t *buffer, struct kv_record *record);
 
 /* Stores an item as if its place did. cas of the record is not used. As KV_SET. */
 int kv_manager_put(struct kv_store *store, uint32_t space, const struct kv_record *record);

@@ -159,7 +159,7 @@ static long put_step(const struct kv_call *call, const struct kv_put *put)
 	if (result)
 		return result;
 	result = look(call, put, &step);
-	if (!result && step.cells > KV_AT_ONCE) {
+	if (!result && step.cells > KV_FILLED_AT_ONCE) {
 		elisa_change_cancel(change);
 		return put_large(call, put, &step);
 	}

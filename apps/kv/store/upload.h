@@ -8,8 +8,13 @@
 
 #include "items.h"
 
-/* Items of more cells than that are uploads; and a change walks along no more free cells. */
-#define KV_AT_ONCE 64u
+/*
+ * How long one caller keeps a space's lock from the others. A change walks along no more free cells
+ * than KV_AT_ONCE. Items of more cells than KV_FILLED_AT_ONCE are uploads: their bytes are copied
+ * without the lock.
+ */
+#define KV_AT_ONCE	  16u
+#define KV_FILLED_AT_ONCE 8u
 
 /*
  * Uploads of a space: KV_UPLOADS of each place, for handles, and one of each caller, for its own
