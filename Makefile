@@ -47,6 +47,10 @@ kernels: deps
 emulator: deps
 	testbed/fetch-emulator
 
+# Bochs with what docs/testbed.md says mended, for "ELISA_EMULATOR=build/emulator-built/bochs"
+emulator-built: emulator
+	testbed/build-emulator
+
 gate: deps
 	$(MAKE) -C gate check
 
@@ -123,5 +127,5 @@ format:
 clean:
 	rm -rf build/packages build/roots/*-* build/user* build/host-* build/guest-* build/gate build/machine-tests build/switch-image build/attacks build/livepatch-* build/mutations build/debug-tests build/logs
 
-.PHONY: all deps dpdk-headers kernels emulator gate modules user demo demo-net demo-kv test attack mutations soak test-debug bench bench-tenants bench-switch \
+.PHONY: all deps dpdk-headers kernels emulator emulator-built gate modules user demo demo-net demo-kv test attack mutations soak test-debug bench bench-tenants bench-switch \
 	bench-sub bench-kv bench-net packages test-packages check format clean

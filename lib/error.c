@@ -103,8 +103,8 @@ static const struct reason reasons[ELISA_WHY_COUNT] = {
 			    "processes could be used in the object's context",
 			    "start this VM with -cpu ...,-pcid (or boot its kernel with nopcid)",
 			    NULL, NO_VALUE},
-	[ELISA_WHY_APICV] = {"APICv is active: the CPU could deliver this VM's interrupts "
-			     "inside the object's context",
+	[ELISA_WHY_APICV] = {"KVM does not switch this VM's APICv off: the CPU could deliver "
+			     "interrupts inside the object's context",
 			     "on the host reload KVM with: modprobe kvm_intel enable_apicv=0", NULL,
 			     NO_VALUE},
 	[ELISA_WHY_VCPU_STATE] = {"the vCPU is in a state that ELISA refuses",

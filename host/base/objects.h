@@ -164,6 +164,8 @@ struct eh_vm {
 	struct eh_events *events;
 	struct eh_bell *bell;	  /* its doorbell, a reference */
 	struct delayed_work work; /* gives back what its vCPUs and attachments need no more */
+	struct mutex apicv_lock;  /* the next one, and KVM's setting of it */
+	bool apicv_inhibited;	  /* by this module */
 	spinlock_t lock;	  /* all below */
 	struct list_head vcpus;
 	u32 vcpu_count;

@@ -5,8 +5,8 @@
  *   1. What can be refused at once is refused, before anything is made or changed.
  *   2. The attachment takes a slot of the VM's: no second request gets it, and none sees it as
  *      complete.
- *   3. The exchange buffer is faulted in and pinned, hooks may have to be put in place, the tables
- *      are built: all without a lock, for it takes long.
+ *   3. KVM switches the VM's APICv off. The exchange buffer is faulted in and pinned, hooks may have
+ *      to be put in place, the tables are built: all without a lock, for it takes long.
  *   4. Under export->lock, vm->lock and eh_registry what was found in step 1 is looked at again.
  *      If the grant, the ticket or the export has gone, the attachment ends before it began. Else
  *      it is complete, and each thread that ends one of them from now on finds it.
@@ -85,7 +85,7 @@ static int find_target(struct eh_vm *vm, const struct elisa_hc_attach *in, struc
 	return r;
 }
 
-/* The host and the vCPU must be such that the isolation holds. */
+/* The host and the vCPU must be such that the isolation holds. APICv can be switched off. */
 static int check_host(struct eh_vm *vm, struct kvm_vcpu *kvm_vcpu, struct eh_refusal *refusal)
 {
 	u32 rights = eh_grant_rights(vm->mm);
@@ -98,7 +98,7 @@ static int check_host(struct eh_vm *vm, struct kvm_vcpu *kvm_vcpu, struct eh_ref
 	if (eh_cpu_has_tsx())
 		return eh_refuse(refusal, -EOPNOTSUPP, ELISA_WHY_TSX, 0);
 	state = eh_predicate(kvm_vcpu, rights & ELISA_GRANT_ALLOW_PCID);
-	if (state != ELISA_OK)
+	if (state != ELISA_OK && state != ELISA_WHY_APICV)
 		return eh_refuse(refusal, -EOPNOTSUPP, state, kvm_vcpu->arch.cr4);
 	return 0;
 }
@@ -281,7 +281,7 @@ static int commit(struct eh_attachment *a, struct elisa_hc_attach *in, const str
 	return r;
 }
 
-/* Steps 3 and 4, in a slot. */
+/* Steps 3 and 4, in a slot and without APICv. */
 static int attach_in_slot(struct eh_attachment *a, struct elisa_hc_attach *in,
 			  const struct target *t, struct eh_refusal *refusal)
 {
@@ -314,7 +314,10 @@ static int attach(struct eh_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_a
 		return eh_refuse(refusal, -ENOMEM, ELISA_WHY_NO_MEMORY, 0);
 	r = slot_take(vm, a, refusal);
 	if (!r) {
-		r = pin_exchange(a, kvm_vcpu, in, limit, refusal);
+		if (!eh_vm_inhibit_apicv(vm))
+			r = eh_refuse(refusal, -EOPNOTSUPP, ELISA_WHY_APICV, kvm_vcpu->arch.cr4);
+		if (!r)
+			r = pin_exchange(a, kvm_vcpu, in, limit, refusal);
 		if (!r)
 			r = attach_in_slot(a, in, t, refusal);
 		if (r)
@@ -322,6 +325,7 @@ static int attach(struct eh_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_a
 	}
 	if (!r)
 		return 0;
+	eh_vm_work_soon(vm);
 	if (a->exchange)
 		eh_run_free(vm->vmm, a->exchange);
 	eh_attachment_put(a);

@@ -28,6 +28,10 @@ void eh_vm_reset(struct eh_vm *vm);
 void eh_vm_end(struct eh_vm *vm);
 void eh_vms_free(void);
 
+/* ---- apicv.c */
+bool eh_vm_inhibit_apicv(struct eh_vm *vm);
+void eh_vm_allow_apicv(struct eh_vm *vm);
+
 /* ---- vmm.c */
 struct eh_vmm *eh_vmm_get(struct mm_struct *mm);
 struct eh_vmm *eh_vmm_of(struct mm_struct *mm);

@@ -13,6 +13,7 @@
  *
  *   contexts whose vCPU was on its way out of them when they ended (sync.c)
  *   the list pages of vCPUs that are attached to nothing any more
+ *   APICv of a VM that is attached to nothing any more (apicv.c)
  */
 #include <linux/err.h>
 #include <linux/hash.h>
@@ -141,6 +142,7 @@ static void vm_work(struct work_struct *work)
 {
 	struct eh_vm *vm = container_of(to_delayed_work(work), struct eh_vm, work);
 
+	eh_vm_allow_apicv(vm);
 	if (eh_vcpus_give_back(vm)) {
 		eh_vm_get(vm);
 		if (!queue_delayed_work(eh_works, &vm->work, HZ / 10))
@@ -176,6 +178,7 @@ static struct eh_vm *vm_new(struct kvm *kvm)
 	INIT_LIST_HEAD(&vm->vcpus);
 	INIT_DELAYED_WORK(&vm->work, vm_work);
 	spin_lock_init(&vm->lock);
+	mutex_init(&vm->apicv_lock);
 	return vm;
 
 err_events:
@@ -456,6 +459,7 @@ void eh_vms_free(void)
 	while ((vm = eh_vm_next(NULL))) {
 		if (cancel_delayed_work_sync(&vm->work))
 			eh_vm_put(vm);
+		eh_vm_allow_apicv(vm);
 		forget_vcpus(vm);
 		spin_lock(&eh_registry);
 		vm_leave(vm);

@@ -90,6 +90,12 @@ enum eh_called_id {
 #define X86_BUG_VMSCAPE EH_NO_BUG
 #endif
 
+/*
+ * The reason for which no VM of a host has APICv (enum kvm_apicv_inhibit, whose spelling differs).
+ * Of all reasons that VMX knows it is the one that KVM never clears.
+ */
+#define EH_APICV_DISABLED 0
+
 /* The older names of reading an MSR. */
 #ifndef rdmsrq
 #define rdmsrq	    rdmsrl

@@ -26,6 +26,7 @@ static void (*kvm_queue)(struct kvm_vcpu *kvm_vcpu, unsigned int vector);
 static void (*kvm_mark_dirty)(struct kvm_vcpu *kvm_vcpu, gfn_t gfn);
 static bool (*kvm_get)(struct kvm *kvm);
 static void (*kvm_put)(struct kvm *kvm);
+static void (*kvm_inhibit_apicv)(struct kvm *kvm, unsigned int reason, bool set);
 
 /* KVM's own function, from its first byte; ftrace lets calls from this module pass. */
 #define ORIGINAL(id, type) ((type)(sites[id] - EH_SITE_OFFSET))
@@ -106,6 +107,21 @@ void eh_kvm_interrupt(struct kvm *kvm, u32 gsi)
 	}
 }
 
+/* Is it off for the reason below, by the host's administrator or by this module? */
+bool eh_kvm_apicv_is_off(struct kvm *kvm)
+{
+	return READ_ONCE(kvm->arch.apicv_inhibit_reasons) & BIT(EH_APICV_DISABLED);
+}
+
+/*
+ * All vCPUs of the VM are without APICv from their next entry on, or have it again if KVM knows no
+ * other reason. Sleeps. The caller sees to it that the two take turns.
+ */
+void eh_kvm_inhibit_apicv(struct kvm *kvm, bool inhibit)
+{
+	kvm_inhibit_apicv(kvm, EH_APICV_DISABLED, inhibit);
+}
+
 static void *function_at(const unsigned long *at, enum eh_called_id id)
 {
 	unsigned long function = at[id] - EH_SITE_OFFSET;
@@ -148,7 +164,9 @@ static int find_functions(void)
 	kvm_get = function_at(at, EH_CALLED_GET);
 	kvm_put = function_at(at, EH_CALLED_PUT);
 	kvm_read = function_at(at, EH_CALLED_READ);
-	return kvm_emulate && kvm_queue && kvm_mark_dirty && kvm_get && kvm_put && kvm_read ?
+	kvm_inhibit_apicv = function_at(at, EH_CALLED_APICV);
+	return kvm_emulate && kvm_queue && kvm_mark_dirty && kvm_get && kvm_put && kvm_read &&
+			       kvm_inhibit_apicv ?
 		       0 :
 		       -ENOENT;
 }

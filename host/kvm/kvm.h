@@ -32,6 +32,8 @@ void eh_kvm_mark_dirty(struct kvm_vcpu *kvm_vcpu, u64 gpa);
 bool eh_kvm_get(struct kvm *kvm);
 void eh_kvm_put(struct kvm *kvm);
 void eh_kvm_interrupt(struct kvm *kvm, u32 gsi);
+bool eh_kvm_apicv_is_off(struct kvm *kvm);
+void eh_kvm_inhibit_apicv(struct kvm *kvm, bool inhibit);
 
 /* ---- cpu.c */
 extern bool eh_invept_context;

@@ -87,9 +87,6 @@ enum elisa_why eh_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid)
 	if (kvm_vcpu->arch.pmu.pebs_enable || eh_has_own_counters(kvm_vcpu->kvm))
 		return ELISA_WHY_VCPU_STATE;
 	secondary = vmcs_get(SECONDARY_VM_EXEC_CONTROL);
-	/* virtual interrupts that hardware delivers by itself would arrive in sub */
-	if (secondary & (SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY | SECONDARY_EXEC_APIC_REGISTER_VIRT))
-		return ELISA_WHY_APICV;
 	/* without it KVM emulates some states and its exit information is not the VMCS's */
 	if (!(secondary & SECONDARY_EXEC_UNRESTRICTED_GUEST))
 		return ELISA_WHY_VCPU_STATE;
@@ -103,5 +100,9 @@ enum elisa_why eh_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid)
 	if (in_window(vmcs_get(GUEST_IDTR_BASE)) || in_window(vmcs_get(GUEST_GDTR_BASE)) ||
 	    in_window(vmcs_get(GUEST_LDTR_BASE)) || in_window(vmcs_get(GUEST_TR_BASE)))
 		return ELISA_WHY_VCPU_STATE;
+	/* virtual interrupts that hardware delivers by itself would arrive in sub; the last one to
+	 * be told, for attaching switches APICv off */
+	if (secondary & (SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY | SECONDARY_EXEC_APIC_REGISTER_VIRT))
+		return ELISA_WHY_APICV;
 	return ELISA_OK;
 }

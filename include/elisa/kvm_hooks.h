@@ -42,6 +42,8 @@
 	CALL(MARK_DIRTY, "kvm", "kvm_vcpu_mark_page_dirty", "void (struct kvm_vcpu *, gfn_t)") \
 	CALL(GET, "kvm", "kvm_get_kvm_safe", "bool (struct kvm *)") \
 	CALL(PUT, "kvm", "kvm_put_kvm", "void (struct kvm *)") \
+	CALL(APICV, "kvm", "kvm_set_or_clear_apicv_inhibit", \
+	     "void (struct kvm *, enum kvm_apicv_inhibit, bool)") \
 	CALL(READ, "kvm", "kvm_vcpu_read_guest", \
 	     "int (struct kvm_vcpu *, gpa_t, void *, long unsigned int)") \
 	CALL(RUN_IOCTL, "kvm", "kvm_arch_vcpu_ioctl_run", "int (struct kvm_vcpu *)")

@@ -92,6 +92,20 @@ void eh_kvm_put(struct kvm *kvm)
 	machine_of(kvm)->references--;
 }
 
+bool eh_kvm_apicv_is_off(struct kvm *kvm)
+{
+	return machine_of(kvm)->apicv_is_off;
+}
+
+void eh_kvm_inhibit_apicv(struct kvm *kvm, bool inhibit)
+{
+	shim_assert(shim_mutex_depth == 1 && !shim_spin_depth);
+	if (machine_of(kvm)->apicv_stays)
+		return;
+	machine_of(kvm)->apicv_is_off = inhibit;
+	machine_of(kvm)->apicv_changes++;
+}
+
 void eh_kvm_interrupt(struct kvm *kvm, u32 gsi)
 {
 	shim_assert(machine_of(kvm)->references == 1 && !shim_mutex_depth && !shim_spin_depth);

@@ -34,8 +34,10 @@ struct machine {
 	struct kvm kvm;
 	struct kvm_vcpu vcpu;
 	struct mm_struct mm;
-	bool dying;	 /* nobody uses the VM any more */
-	long references; /* the module's */
+	bool dying;			/* nobody uses the VM any more */
+	long references;		/* the module's */
+	bool apicv_is_off, apicv_stays; /* stays: KVM does not obey */
+	long apicv_changes;		/* by the module */
 	long edges[ELISA_MAX_GSI + 1];
 	u32 why;
 	u64 value;

@@ -56,7 +56,6 @@ bogomips	: 1"
 	put sys/module/kvm_intel/initstate live
 	put sys/module/kvm_intel/parameters/ept Y
 	put sys/module/kvm_intel/parameters/unrestricted_guest Y
-	put sys/module/kvm_intel/parameters/enable_apicv N
 	put sys/module/kvm_intel/parameters/nested Y
 	put proc/sys/kernel/perf_event_paranoid 3
 	put sys/module/elisa/initstate live
@@ -72,9 +71,9 @@ case $output in *missing:*) exit 1 ;; esac
 expect 0 "$elisactl" --root "$root" --json check
 says '"ok":true'
 
-put sys/module/kvm_intel/parameters/enable_apicv Y
+put sys/module/kvm_intel/parameters/ept N
 expect 1 "$elisactl" --root "$root" check
-says 'modprobe kvm_intel enable_apicv=0'
+says 'modprobe kvm_intel ept=Y'
 
 for flaw in $flaws; do
 	good_host " $flaw"

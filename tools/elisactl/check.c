@@ -411,8 +411,6 @@ static void check_kvm(struct check *check)
 		return;
 	check_parameter(check, "ept", "Y");
 	check_parameter(check, "unrestricted_guest", "Y");
-	/* Interrupts that the CPU delivers by itself would reach the object's context. */
-	check_parameter(check, "enable_apicv", "N");
 	/* newer kernels have no such parameter, and behave as with 0 */
 	if (read_line(check, "/sys/module/kvm_intel/parameters/pt_mode", line, sizeof(line)))
 		check_parameter(check, "pt_mode", "0");

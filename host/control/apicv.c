@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * APICv, by VM. With it the CPU delivers interrupts by itself, also in sub, so no vCPU that has it
+ * may be in a call. Other VMs on the host keep it:
+ *
+ *   - A VM that is about to be attached has its APICv inhibited through KVM's own function, for a
+ *     reason that KVM sets for a whole host (enable_apicv=0) and never clears. Each vCPU takes it
+ *     over before it is entered next.
+ *   - When the last of the VM's slots is free, a work of the VM's gives APICv back.
+ *
+ * That keeps a VM's calls open; it is not what they are safe by. The predicate looks at what the
+ * CPU has been told, before each entry that may be in a call (path/predicate.c).
+ *
+ * A slot is taken before APICv is inhibited, and looked at before it is given back, both with
+ * vm->apicv_lock held over KVM's function. So the last of the two that come together leaves the VM
+ * as its slots want it.
+ */
+#include "base/base.h"
+#include "control/control.h"
+#include "kvm/kvm.h"
+
+/* The VM's own thread, in a slot. It sleeps for the VM's other vCPUs. */
+bool eh_vm_inhibit_apicv(struct eh_vm *vm)
+{
+	bool inhibited;
+
+	mutex_lock(&vm->apicv_lock);
+	if (!eh_kvm_apicv_is_off(vm->kvm)) {
+		eh_kvm_inhibit_apicv(vm->kvm, true);
+		vm->apicv_inhibited = true;
+	}
+	inhibited = eh_kvm_apicv_is_off(vm->kvm);
+	mutex_unlock(&vm->apicv_lock);
+	return inhibited;
+}
+
+/* KVM's VM with a reference, if this module has inhibited its APICv and no slot wants that. */
+static struct kvm *unwanted(struct eh_vm *vm)
+{
+	struct kvm *kvm = NULL;
+
+	lockdep_assert_held(&vm->apicv_lock);
+	spin_lock(&vm->lock);
+	if (vm->apicv_inhibited && !memchr_inv(vm->slots, 0, sizeof(vm->slots)) &&
+	    !list_empty(&vm->vcpus) && eh_kvm_get(vm->kvm))
+		kvm = vm->kvm;
+	spin_unlock(&vm->lock);
+	return kvm;
+}
+
+/* The VM's work, or the module's end. It may drop the last reference to KVM's VM. */
+void eh_vm_allow_apicv(struct eh_vm *vm)
+{
+	struct kvm *kvm;
+
+	mutex_lock(&vm->apicv_lock);
+	kvm = unwanted(vm);
+	if (kvm) {
+		eh_kvm_inhibit_apicv(kvm, false);
+		vm->apicv_inhibited = false;
+	}
+	mutex_unlock(&vm->apicv_lock);
+	if (kvm)
+		eh_kvm_put(kvm);
+}

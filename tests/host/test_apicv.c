@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+/* APICv of a VM is off while one of its slots is taken, and no other VM's is. */
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "host.h"
+
+#define ROOT 0x7654000ULL
+
+static int start(void **state)
+{
+	(void)state;
+	host_start();
+	host_grant(MANAGER, ELISA_GRANT_EXPORT, "*", 0);
+	host_grant(GUEST, ELISA_GRANT_ATTACH, "*", 0);
+	host_publish("shop");
+	host_publish("shed");
+	shim_vmcs[SECONDARY_VM_EXEC_CONTROL] |= SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY;
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	shim_vmcs[SECONDARY_VM_EXEC_CONTROL] &= ~SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY;
+	host_end();
+	return 0;
+}
+
+static void detach(u32 slot)
+{
+	struct elisa_hc_page page = {.detach = {.slot = slot}};
+
+	assert_int_equal(host_call(GUEST, ELISA_HC_DETACH, &page), 0);
+}
+
+static void off_while_attached(void **state)
+{
+	(void)state;
+	assert_int_equal(host_attach("shop", ROOT, 0), 0);
+	assert_true(machines[GUEST].apicv_is_off);
+	assert_false(machines[MANAGER].apicv_is_off);
+	assert_int_equal(host_attach("shed", ROOT, 0), 0);
+	assert_int_equal(machines[GUEST].apicv_changes, 1);
+	detach(0);
+	assert_true(machines[GUEST].apicv_is_off);
+	detach(1);
+	assert_false(machines[GUEST].apicv_is_off);
+	assert_int_equal(host_attach("shop", ROOT, 0), 0);
+	assert_true(machines[GUEST].apicv_is_off);
+	detach(0);
+	assert_int_equal(machines[GUEST].apicv_changes, 4);
+	assert_int_equal(machines[GUEST].references, 0);
+}
+
+/* enable_apicv=0: it is not this module's to switch on. */
+static void off_for_the_host(void **state)
+{
+	(void)state;
+	machines[GUEST].apicv_is_off = true;
+	assert_int_equal(host_attach("shop", ROOT, 0), 0);
+	detach(0);
+	assert_true(machines[GUEST].apicv_is_off);
+	assert_int_equal(machines[GUEST].apicv_changes, 0);
+}
+
+static void given_back_after_a_refusal(void **state)
+{
+	struct elisa_hc_page page = {0};
+
+	(void)state;
+	request_attach(&page, "shop", ROOT, 1);
+	page.attach.exchange[0] = GPA(NO_SLOT);
+	assert_true(host_call(GUEST, ELISA_HC_ATTACH, &page) < 0);
+	assert_int_equal(machines[GUEST].apicv_changes, 2);
+	assert_false(machines[GUEST].apicv_is_off);
+}
+
+/* A KVM that takes the reason for another one. */
+static void refused_if_it_stays(void **state)
+{
+	(void)state;
+	machines[GUEST].apicv_stays = true;
+	assert_int_equal(host_attach("shop", ROOT, 0), -EOPNOTSUPP);
+	assert_int_equal(machines[GUEST].why, ELISA_WHY_APICV);
+	assert_null(host_vm(GUEST)->slots[0]);
+}
+
+/* KVM frees the VM: there is nothing to give back to. */
+static void not_of_a_vm_that_ends(void **state)
+{
+	(void)state;
+	assert_int_equal(host_attach("shop", ROOT, 0), 0);
+	machines[GUEST].dying = true;
+	detach(0);
+	assert_int_equal(machines[GUEST].apicv_changes, 1);
+	machines[GUEST].dying = false;
+}
+
+/* The VM attaches once more before the work gets the mutex. */
+static void attach_again(void)
+{
+	assert_int_equal(host_attach("shed", ROOT, 0), 0);
+}
+
+static void attached_while_it_is_given_back(void **state)
+{
+	struct elisa_hc_page page = {.detach = {.slot = 0}};
+
+	(void)state;
+	assert_int_equal(host_attach("shop", ROOT, 0), 0);
+	shim_meanwhile = attach_again;
+	shim_meanwhile_at = -2; /* at the work's mutex */
+	assert_int_equal(host_call(GUEST, ELISA_HC_DETACH, &page), 0);
+	assert_null(shim_meanwhile);
+	assert_true(machines[GUEST].apicv_is_off);
+	detach(0);
+	assert_false(machines[GUEST].apicv_is_off);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(off_while_attached, start, end),
+		cmocka_unit_test_setup_teardown(off_for_the_host, start, end),
+		cmocka_unit_test_setup_teardown(given_back_after_a_refusal, start, end),
+		cmocka_unit_test_setup_teardown(refused_if_it_stays, start, end),
+		cmocka_unit_test_setup_teardown(not_of_a_vm_that_ends, start, end),
+		cmocka_unit_test_setup_teardown(attached_while_it_is_given_back, start, end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
