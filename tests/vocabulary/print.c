@@ -88,6 +88,16 @@ static void man_counters(void)
 	ELISA_COUNTER_LIST(MAN_COUNTER)
 }
 
+static void man_vcpu_states(void)
+{
+	ELISA_VCPU_STATE_LIST(MAN_FLAG)
+}
+
+static void man_closed(void)
+{
+	ELISA_CLOSED_LIST(MAN_FLAG)
+}
+
 static void man_events(void)
 {
 	ELISA_EVENT_LIST(MAN_FLAG)
@@ -114,6 +124,8 @@ static const struct {
 	{"man-export-flags", man_export_flags},
 	{"man-host-flags", man_host_flags},
 	{"man-counters", man_counters},
+	{"man-vcpu-states", man_vcpu_states},
+	{"man-closed", man_closed},
 	{"man-events", man_events},
 	{"man-drops", man_drops},
 };
