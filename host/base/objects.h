@@ -278,7 +278,7 @@ struct eh_attachment {
 	u64 untold;		    /* vm->lock: of vCPUs that have gone, see untold.c */
 	struct eh_end *end;	    /* vm->lock: for what may have to be told of its end */
 	atomic64_t aborts;
-	struct eh_spans suspended; /* its own vCPUs count here, so that no other VM waits for them */
+	struct eh_spans suspended; /* by its own vCPUs: no other VM waits for them */
 };
 
 enum eh_where {

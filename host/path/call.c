@@ -326,7 +326,8 @@ void eh_stash_call(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where whe
 	if (trap)
 		eh_trap_return(vcpu); /* what was held back still is */
 	eh_stash_exposed(stash);
-	trace_elisa_suspend(c, vmcs_get(VM_EXIT_REASON), eh_object_offset(rip));
+	if (trace_elisa_suspend_enabled())
+		trace_elisa_suspend(c, vmcs_get(VM_EXIT_REASON), eh_object_offset(rip));
 	eh_count(ELISA_COUNT_EXITS_IN_CONTEXT);
 }
 

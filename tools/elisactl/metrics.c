@@ -12,9 +12,10 @@
 #include "elisactl.h"
 #include "metrics.h"
 
-#define NS 1e-9
+#define NS	   1e-9
+#define CLOSED_MAX 32 /* enum elisa_closed; a newer module's are left out */
 
-/* What the module said. Each list is true by itself; they are of moments that follow one another. */
+/* What the module said. Each list is true by itself; they were asked for one after the other. */
 struct seen {
 	struct elisa_host_stats stats;
 	struct elisa_host_vm *vms;
@@ -94,20 +95,21 @@ static void print_closed(FILE *to, const struct seen *seen)
 	};
 
 	head(to, "elisa_vm_closed_vcpus", "gauge", "vCPUs with an attachment that cannot call");
-	for (int i = 0; i < seen->vm_count; i++)
-		for (size_t r = 0; r < sizeof(reasons) / sizeof(*reasons); r++) {
-			uint64_t count = 0;
+	for (int i = 0; i < seen->vm_count; i++) {
+		uint64_t closed[CLOSED_MAX] = {0};
 
-			for (int v = 0; v < seen->vcpu_count; v++)
-				count += seen->vcpus[v].vm == seen->vms[i].id &&
-					 seen->vcpus[v].attachments &&
-					 seen->vcpus[v].closed == reasons[r].number;
-			if (!count)
+		for (int v = 0; v < seen->vcpu_count; v++)
+			if (seen->vcpus[v].vm == seen->vms[i].id && seen->vcpus[v].attachments &&
+			    seen->vcpus[v].closed < CLOSED_MAX)
+				closed[seen->vcpus[v].closed]++;
+		for (size_t r = 0; r < sizeof(reasons) / sizeof(*reasons); r++) {
+			if (!closed[reasons[r].number])
 				continue;
 			fprintf(to, "elisa_vm_closed_vcpus{vm=\"%u\",pid=\"%d\",reason=\"%s\"",
 				seen->vms[i].id, seen->vms[i].pid, reasons[r].word);
-			print_number(to, count);
+			print_number(to, closed[reasons[r].number]);
 		}
+	}
 }
 
 /* ---- exports and attachments */
@@ -230,6 +232,8 @@ static int look(int fd, struct seen *seen)
 		return seen->vm_count;
 	seen->vcpu_count =
 		list_records(fd, ELISA_HOST_VCPUS, sizeof(*seen->vcpus), (void **)&seen->vcpus);
+	if (seen->vcpu_count == -EINVAL)
+		seen->vcpu_count = 0; /* an older module does not list them */
 	if (seen->vcpu_count < 0)
 		return seen->vcpu_count;
 	seen->export_count = list_records(fd, ELISA_HOST_EXPORTS, sizeof(*seen->exports),
