@@ -16,6 +16,7 @@
 
 #include "gate_page.h"
 #include "guest.h"
+#include "trace.h"
 
 static int host_detach(u32 slot, struct elisa_status *status)
 {
@@ -64,6 +65,7 @@ static void attachment_end(struct eg_process *process, struct eg_attachment *att
 {
 	bool gone = host_lets_go(process, attachment->slot);
 
+	trace_elisa_guest_detach(attachment->slot);
 	if (gone)
 		eg_unpin(process->mm, attachment->pages, attachment->count);
 	donations_end(process, attachment, gone);
@@ -284,6 +286,7 @@ int eg_attach(struct eg_file *file, struct elisa_ioc_attach *arg)
 	ret = attach_publish(process, attachment, stub, arg);
 	if (ret)
 		goto err_vcpus;
+	trace_elisa_guest_attach(arg);
 	mutex_unlock(&process->attach_lock);
 	return 0;
 

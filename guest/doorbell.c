@@ -13,6 +13,7 @@
 #include <linux/slab.h>
 
 #include "guest.h"
+#include "trace.h"
 
 #define NONE ELISA_NO_DOORBELL
 
@@ -40,6 +41,7 @@ static irqreturn_t rang(int number, void *data)
 	struct bell *bell;
 	unsigned long flags;
 
+	trace_elisa_guest_doorbell(number);
 	complete(&first_ring);
 	spin_lock_irqsave(&bells_lock, flags);
 	list_for_each_entry(bell, &bells, node)

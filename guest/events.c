@@ -11,6 +11,7 @@
 #include <linux/xarray.h>
 
 #include "guest.h"
+#include "trace.h"
 
 #define POLL_INTERVAL msecs_to_jiffies(20)
 #define LOOK_INTERVAL HZ /* with a doorbell, of which an interrupt may get lost */
@@ -192,6 +193,7 @@ static void hand_out(const struct elisa_event *event)
 	struct eg_export *export;
 	struct eg_file *file;
 
+	trace_elisa_guest_event(event);
 	if (event->type == ELISA_EVENT_LOST) {
 		list_for_each_entry(file, &files, node)
 			queue_event(file, event);

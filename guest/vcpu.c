@@ -9,6 +9,7 @@
 #include <linux/smp.h>
 
 #include "guest.h"
+#include "trace.h"
 
 struct vcpu_sync {
 	struct elisa_hc_page *page;
@@ -31,6 +32,7 @@ static void sync_this_vcpu(void *unused)
 	sync->page->why = ELISA_OK;
 	sync->page->value = 0;
 	sync->error = eg_hypercall(sync->page, &sync->status);
+	trace_elisa_guest_sync(sync->error);
 }
 
 /* Sets up all vCPUs, now and as they come online, until eg_vcpus_release(). */

@@ -12,6 +12,7 @@
 #include <linux/vmalloc.h>
 
 #include "base/base.h"
+#include "base/spans.h"
 #include "control/control.h"
 #include "entry.h"
 #include "kvm/kvm.h"
@@ -122,8 +123,11 @@ static void list_export(struct records *records, struct eh_export *export)
 	spin_lock(&export->lock);
 	record.state = export->state;
 	record.pages = export->pages;
-	list_for_each_entry(attachment, &export->attachments, node)
+	eh_spans_report(&record.suspended, &export->suspended);
+	list_for_each_entry(attachment, &export->attachments, node) {
 		record.attachments++;
+		eh_spans_report(&record.suspended, &attachment->suspended);
+	}
 	spin_unlock(&export->lock);
 	memcpy(record.name, export->name, ELISA_NAME_SIZE);
 	add_record(records, &record);
@@ -148,9 +152,11 @@ static void list_attachment(struct records *records, struct eh_attachment *attac
 
 	spin_lock(&attachment->vm->lock);
 	record.export_id = attachment->export ? attachment->export_id : 0;
+	record.number = attachment->number;
 	list_for_each_entry(context, &attachment->contexts, node)
 		record.vcpus++;
 	spin_unlock(&attachment->vm->lock);
+	eh_spans_report(&record.suspended, &attachment->suspended);
 	memcpy(record.name, attachment->name, ELISA_NAME_SIZE);
 	add_record(records, &record);
 }
@@ -171,6 +177,49 @@ static void list_attachments(struct records *records)
 		}
 }
 
+static enum elisa_vcpu_state state_of(const struct eh_vcpu *vcpu)
+{
+	if (vcpu->phase == EH_SUSPENDED)
+		return ELISA_VCPU_SUSPENDED;
+	switch (vcpu->vmfunc) {
+	case EH_VMFUNC_OPEN:
+		return ELISA_VCPU_OPEN;
+	case EH_VMFUNC_CLOSED:
+		return ELISA_VCPU_CLOSED;
+	default:
+		return ELISA_VCPU_IDLE;
+	}
+}
+
+/* Under vm->lock. */
+static void list_vcpu(struct records *records, struct eh_vcpu *vcpu)
+{
+	struct elisa_host_vcpu record = {.vm = vcpu->vm->id, .vcpu = vcpu->kvm_vcpu->vcpu_idx};
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&vcpu->lock, flags);
+	record.state = state_of(vcpu);
+	record.closed = vcpu->closed;
+	record.attachments = bitmap_weight(vcpu->used, ELISA_SLOTS);
+	record.return_traps = vcpu->return_traps;
+	raw_spin_unlock_irqrestore(&vcpu->lock, flags);
+	add_record(records, &record);
+}
+
+/* A VM's lock is held as long as a revocation holds it, which goes over its vCPUs, too. */
+static void list_vcpus(struct records *records)
+{
+	struct eh_vm *vm = NULL;
+	struct eh_vcpu *vcpu;
+
+	while ((vm = eh_vm_next(vm))) {
+		spin_lock(&vm->lock);
+		list_for_each_entry(vcpu, &vm->vcpus, node)
+			list_vcpu(records, vcpu);
+		spin_unlock(&vm->lock);
+	}
+}
+
 static const struct {
 	void (*walk)(struct records *records);
 	u32 size;
@@ -179,6 +228,7 @@ static const struct {
 	[ELISA_HOST_GRANTS] = {list_grants, sizeof(struct elisa_host_grant_info)},
 	[ELISA_HOST_EXPORTS] = {list_exports, sizeof(struct elisa_host_export)},
 	[ELISA_HOST_ATTACHMENTS] = {list_attachments, sizeof(struct elisa_host_attachment)},
+	[ELISA_HOST_VCPUS] = {list_vcpus, sizeof(struct elisa_host_vcpu)},
 };
 
 /* Into the caller's records, which may be shorter or longer than ours. */

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Counters and the forwarding table for operators; see see.h. */
-#include <errno.h>
-#include <limits.h>
 #include <stdio.h>
-#include <unistd.h>
+#include "metrics.h"
 #include "port_stats.h"
 #include "see.h"
 #include "utf8.h"
@@ -97,21 +95,12 @@ json_object *see_table(const struct see *see, uint32_t now)
 
 /* ------------------------------------------------------------------------------- OpenMetrics */
 
-/* A label's value is UTF-8; backslashes, quotes and ends of line are escaped. */
 void see_label(FILE *to, const struct see *see, uint32_t port)
 {
 	json_object *name = utf8_json(see->name(see->owner, port));
 
 	fputs("{port=\"", to);
-	for (const char *at = json_object_get_string(name); *at; at++) {
-		if (*at == '\n') {
-			fputs("\\n", to);
-			continue;
-		}
-		if (*at == '"' || *at == '\\')
-			fputc('\\', to);
-		fputc(*at, to);
-	}
+	metrics_value(to, json_object_get_string(name));
 	fputc('"', to);
 	json_object_put(name);
 }
@@ -195,20 +184,12 @@ void see_print(const struct see *see, FILE *to)
 	fputs("# EOF\n", to);
 }
 
+static void print(const void *see, FILE *to)
+{
+	see_print(see, to);
+}
+
 int see_metrics(const struct see *see, const char *file)
 {
-	char temporary[PATH_MAX];
-	int error;
-	FILE *to;
-
-	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.new", file) >= sizeof(temporary)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	to = fopen(temporary, "we");
-	if (!to)
-		return -1;
-	see_print(see, to);
-	error = ferror(to);
-	return fclose(to) || error || rename(temporary, file) ? -1 : 0;
+	return metrics_write(file, print, see);
 }

@@ -7,11 +7,11 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include "ask.h"
 #include "clock.h"
 #include "show.h"
+#include "view.h"
 
 static uint64_t drops(json_object *port)
 {
@@ -41,12 +41,6 @@ static json_object *before(json_object *ports, json_object *port)
 	return NULL;
 }
 
-/* A counter that began anew has grown from 0. */
-static double per_second(uint64_t is, uint64_t was, double seconds)
-{
-	return (double)(is >= was ? is - was : is) / seconds;
-}
-
 static void add_rate(json_object *rates, const char *name, double value)
 {
 	json_object_object_add(rates, name, json_object_new_uint64((uint64_t)(value + 0.5)));
@@ -71,10 +65,12 @@ static json_object *rates_of(json_object *port, json_object *old, double seconds
 	json_object_object_add(rates, "link", json_object_new_string(show_link(port)));
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
 		add_rate(rates, known[i].rate,
-			 known[i].factor * per_second(show_number(port, known[i].counter),
-						      old ? show_number(old, known[i].counter) : 0,
-						      seconds));
-	add_rate(rates, "drops_per_second", per_second(drops(port), old ? drops(old) : 0, seconds));
+			 known[i].factor *
+				 view_per_second(show_number(port, known[i].counter),
+						 old ? show_number(old, known[i].counter) : 0,
+						 seconds));
+	add_rate(rates, "drops_per_second",
+		 view_per_second(drops(port), old ? drops(old) : 0, seconds));
 	return rates;
 }
 
@@ -92,8 +88,7 @@ static json_object *all_rates(json_object *ports, json_object *old, double secon
 
 static void print_rates(FILE *to, json_object *list)
 {
-	if (isatty(STDOUT_FILENO))
-		fputs("\033[H\033[2J", to);
+	view_begin(to);
 	fprintf(to, "%-16s %-6s %11s %11s %11s %11s %9s %9s\n", "port", "link", "sent/s",
 		"received/s", "out Mbit/s", "in Mbit/s", "missed/s", "drops/s");
 	for (size_t i = 0; i < json_object_array_length(list); i++) {
@@ -129,14 +124,6 @@ static int view(json_object *rates, bool json)
 	return error;
 }
 
-static void rest(double seconds)
-{
-	const struct timespec time = {.tv_sec = (time_t)seconds,
-				      .tv_nsec = (long)(1e9 * (seconds - (double)(time_t)seconds))};
-
-	nanosleep(&time, NULL);
-}
-
 /* On a connection of its own: the daemon drops one that asks nothing for longer than a view may
  * take. */
 static json_object *look(const struct options *options)
@@ -161,7 +148,7 @@ int top(const struct options *options)
 		json_object *next, *rates;
 		double now;
 
-		rest(options->interval);
+		view_rest(options->interval);
 		next = look(options);
 		now = monotonic();
 		error = show_ports_of(next) ? 0 : -1;

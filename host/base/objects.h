@@ -129,6 +129,12 @@ struct eh_vmm {
 	u64 held;		      /* pages of all folios */
 };
 
+/* struct elisa_host_spans, while it counts. */
+struct eh_spans {
+	atomic64_t ns;
+	atomic64_t times[ELISA_SPANS];
+};
+
 /* What the administrator allows one VMM process. Owner: the list of its VMM's (eh_registry). */
 struct eh_grant {
 	struct list_head node; /* in vmm->grants */
@@ -230,6 +236,7 @@ struct eh_export {
 	u64 *pd[EH_OBJECT_GIB];	 /* EPT page directories of the object, built once */
 	bool poisoned;		 /* hooks of attached vCPUs that are not revoked set it */
 	atomic64_t aborts;
+	struct eh_spans suspended; /* export->lock: of attachments that have ended */
 };
 
 /*
@@ -273,6 +280,7 @@ struct eh_attachment {
 	u64 untold;		    /* vm->lock: of vCPUs that have gone, see untold.c */
 	struct eh_end *end;	    /* vm->lock: for what may have to be told of its end */
 	atomic64_t aborts;
+	struct eh_spans suspended; /* by its own vCPUs: no other VM waits for them */
 };
 
 enum eh_where {
@@ -393,6 +401,7 @@ struct eh_vcpu {
 		u64 efer, secondary;
 		bool allow_pcid;
 	} seen;
+	u8 closed; /* enum elisa_closed, as of the last entry that looked */
 	u64 exits[ELISA_EXIT_REASONS], return_traps;
 	u64 entry_tsc;	      /* when an interrupted call was resumed */
 	struct hrtimer watch; /* looks whether the vCPU is kept from running a call, see watch.c */

@@ -19,6 +19,7 @@
 #include <asm/tsc.h>
 
 #include "base/base.h"
+#include "base/trace.h"
 #include "control/control.h"
 #include "kvm/kvm.h"
 #include "path/path.h"
@@ -85,11 +86,24 @@ static int find_target(struct eh_vm *vm, const struct elisa_hc_attach *in, struc
 	return r;
 }
 
+/* What a guest learns of it: that which it can change. */
+static enum elisa_why why_of(enum elisa_closed closed)
+{
+	switch (closed) {
+	case ELISA_CLOSED_PCID:
+		return ELISA_WHY_PCID;
+	case ELISA_CLOSED_APICV:
+		return ELISA_WHY_APICV;
+	default:
+		return ELISA_WHY_VCPU_STATE;
+	}
+}
+
 /* The host and the vCPU must be such that the isolation holds. APICv can be switched off. */
 static int check_host(struct eh_vm *vm, struct kvm_vcpu *kvm_vcpu, struct eh_refusal *refusal)
 {
 	u32 rights = eh_grant_rights(vm->mm);
-	enum elisa_why state;
+	enum elisa_closed closed;
 
 	if (!(rights & ELISA_GRANT_ATTACH))
 		return eh_refuse(refusal, -EPERM, ELISA_WHY_NO_GRANT, 0);
@@ -97,9 +111,9 @@ static int check_host(struct eh_vm *vm, struct kvm_vcpu *kvm_vcpu, struct eh_ref
 		return eh_refuse(refusal, -EOPNOTSUPP, ELISA_WHY_CPU_BUG, 0);
 	if (eh_cpu_has_tsx())
 		return eh_refuse(refusal, -EOPNOTSUPP, ELISA_WHY_TSX, 0);
-	state = eh_predicate(kvm_vcpu, rights & ELISA_GRANT_ALLOW_PCID);
-	if (state != ELISA_OK && state != ELISA_WHY_APICV)
-		return eh_refuse(refusal, -EOPNOTSUPP, state, kvm_vcpu->arch.cr4);
+	closed = eh_predicate(kvm_vcpu, rights & ELISA_GRANT_ALLOW_PCID);
+	if (closed != ELISA_NOT_CLOSED && closed != ELISA_CLOSED_APICV)
+		return eh_refuse(refusal, -EOPNOTSUPP, why_of(closed), kvm_vcpu->arch.cr4);
 	return 0;
 }
 
@@ -258,6 +272,7 @@ static void join_export(struct eh_export *export, struct eh_attachment *a, u32 p
 						     .export_id = export->id,
 						     .attachment = a->number,
 						     .value = (int)place});
+	trace_elisa_attach(a);
 }
 
 static int commit(struct eh_attachment *a, struct elisa_hc_attach *in, const struct target *t,

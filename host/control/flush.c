@@ -33,6 +33,7 @@
 #include <linux/smp.h>
 
 #include "base/base.h"
+#include "base/trace.h"
 #include "control/control.h"
 
 static void was_interrupted(void *unused)
@@ -103,5 +104,6 @@ static void forget(struct eh_vcpu *vcpu, unsigned int slot)
  */
 void eh_flush_export(struct eh_export *export)
 {
+	trace_elisa_flush(export);
 	eh_mark_vcpus(export, forget);
 }

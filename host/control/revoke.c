@@ -21,6 +21,8 @@
 #include <linux/slab.h>
 
 #include "base/base.h"
+#include "base/spans.h"
+#include "base/trace.h"
 #include "control/control.h"
 #include "kvm/kvm.h"
 #include "path/path.h"
@@ -134,7 +136,9 @@ static void hide_object(struct eh_attachment *a)
 /* Under export->lock and vm->lock. */
 static void leave_export(struct eh_export *export, struct eh_attachment *a)
 {
+	trace_elisa_revoke(a);
 	eh_place_leave(export, a);
+	eh_spans_add(&export->suspended, &a->suspended);
 	list_del(&a->node);
 	export->attachment_count--;
 	a->export = NULL;
@@ -216,6 +220,7 @@ void eh_attachment_free(struct eh_attachment *a)
 	spin_lock(&vm->lock);
 	had_slot = vm->slots[a->slot] == a;
 	if (had_slot) {
+		trace_elisa_detach(a);
 		vm->slots[a->slot] = NULL;
 		eh_contexts_end(a, &gone);
 	}
@@ -257,6 +262,7 @@ int eh_evict(struct eh_export *export, struct elisa_hc_evict *in, struct eh_refu
 	spin_unlock(&export->lock);
 	if (!found)
 		return eh_refuse(refusal, -ENOENT, ELISA_WHY_NO_ATTACHMENT, in->attachment);
+	trace_elisa_evict(found);
 	eh_attachment_revoke(found);
 	eh_attachment_put(found);
 	return 0;

@@ -290,6 +290,7 @@ int eh_vcpu_get(struct kvm_vcpu *kvm_vcpu, struct eh_vcpu **found, struct eh_ref
 	vcpu->kvm_vcpu = kvm_vcpu;
 	vcpu->cpu = -1;
 	vcpu->exit_cr3 = EH_NO_ROOT;
+	vcpu->closed = ELISA_CLOSED_NOT_ATTACHED;
 	raw_spin_lock_init(&vcpu->lock);
 	eh_watch_init(vcpu);
 	if (!vcpu_enter(vcpu)) {

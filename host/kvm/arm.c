@@ -18,6 +18,7 @@
 #include <linux/workqueue.h>
 
 #include "base/base.h"
+#include "base/trace.h"
 #include "kvm/arm.h"
 #include "kvm/kvm.h"
 
@@ -77,6 +78,7 @@ static int put_hooks_in_place(void)
 	if (refusal && time_before(jiffies, retry_at))
 		return refusal;
 	refusal = place_hooks(path.hook, path.count);
+	trace_elisa_arm(refusal);
 	retry_at = jiffies + REFUSAL_LASTS;
 	WRITE_ONCE(registered, !refusal);
 	if (refusal)
@@ -133,6 +135,7 @@ static void unhook(struct work_struct *work)
 	mutex_lock(&hooks_lock);
 	if (registered && !atomic_read(&armed)) {
 		remove_hooks(path.hook, path.count);
+		trace_elisa_disarm(0);
 		WRITE_ONCE(registered, false);
 	}
 	mutex_unlock(&hooks_lock);

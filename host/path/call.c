@@ -22,6 +22,7 @@
 #include <asm/fpu/xstate.h>
 #include <asm/kvm_vcpu_regs.h>
 
+#include "base/trace.h"
 #include "kvm/compat.h"
 #include "path/state.h"
 #include "path/switch.h"
@@ -206,8 +207,8 @@ bool eh_leaves_vector_state(struct eh_context *c)
 	return !(c->attachment->export_flags & ELISA_EXPORT_GENERAL_REGS);
 }
 
-/* Counts and tells the manager of a call that did not come to its end. */
-void eh_call_aborted(struct eh_context *c, enum elisa_call_error error)
+/* Counts and tells the manager of a call that did not come to its end. @rip: where it was. */
+void eh_call_aborted(struct eh_context *c, enum elisa_call_error error, u64 rip)
 {
 	struct eh_attachment *a = c->attachment;
 	struct elisa_event event = {
@@ -237,6 +238,7 @@ void eh_call_aborted(struct eh_context *c, enum elisa_call_error error)
 	default:
 		break; /* ELISA_CALL_CLOSED: counted when VMFUNC was shut off */
 	}
+	trace_elisa_abort(c, error, eh_object_offset(rip));
 	atomic64_inc(&a->aborts);
 	/* the export is not freed before its contexts are revoked, under this lock */
 	if (!c->revoked)
@@ -268,12 +270,14 @@ void eh_forget_time(struct eh_vcpu *vcpu)
 void eh_end_call(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where,
 		 enum elisa_call_error error)
 {
+	u64 rip = vmcs_get(GUEST_RIP);
+
 	eh_expose_end(vcpu, c, where, c->ended ?: error);
 	vcpu->scrub |= eh_leaves_vector_state(c);
 	eh_forget_time(vcpu);
 	kvm_make_request(KVM_REQ_EVENT, vcpu->kvm_vcpu);
 	if (!c->ended)
-		eh_call_aborted(c, error);
+		eh_call_aborted(c, error, rip);
 	c->ended = ELISA_CALL_OK;
 }
 
@@ -322,6 +326,8 @@ void eh_stash_call(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where whe
 	if (trap)
 		eh_trap_return(vcpu); /* what was held back still is */
 	eh_stash_exposed(stash);
+	if (trace_elisa_suspend_enabled())
+		trace_elisa_suspend(c, vmcs_get(VM_EXIT_REASON), eh_object_offset(rip));
 	eh_count(ELISA_COUNT_EXITS_IN_CONTEXT);
 }
 
@@ -330,7 +336,7 @@ void eh_stash_orphan(struct eh_vcpu *vcpu, struct eh_context *context)
 {
 	if (vcpu->phase == EH_SUSPENDED && vcpu->stash.context == context) {
 		if (!context->ended)
-			eh_call_aborted(context, ELISA_CALL_REVOKED);
+			eh_call_aborted(context, ELISA_CALL_REVOKED, vcpu->stash.rip);
 		vcpu->stash.context = NULL;
 	}
 }

@@ -22,6 +22,8 @@
  */
 #include <asm/kvm_vcpu_regs.h>
 
+#include "base/spans.h"
+#include "base/trace.h"
 #include "kvm/compat.h"
 #include "path/predicate.h"
 #include "path/state.h"
@@ -52,7 +54,8 @@ static bool exposed_untouched(struct eh_vcpu *vcpu)
 	return !memcmp(&now.exposed, &stash->exposed, sizeof(now.exposed));
 }
 
-static enum elisa_call_error may_resume(struct eh_vcpu *vcpu, bool open)
+/* @ns: for how long the call was suspended this time. */
+static enum elisa_call_error may_resume(struct eh_vcpu *vcpu, bool open, u64 ns)
 {
 	struct eh_stash *stash = &vcpu->stash;
 	u64 limit, suspended_limit;
@@ -66,7 +69,7 @@ static enum elisa_call_error may_resume(struct eh_vcpu *vcpu, bool open)
 	if (!open)
 		return ELISA_CALL_CLOSED;
 	limit = stash->context->attachment->limit_cycles;
-	stash->suspended += eh_time_since(stash->since, ktime_get_mono_fast_ns());
+	stash->suspended += ns;
 	suspended_limit = stash->context->attachment->suspend_ns;
 	if (stash->watched && (stash->cycles >= limit || stash->suspended >= suspended_limit))
 		return ELISA_CALL_TIMEOUT;
@@ -119,7 +122,7 @@ static void end_stashed(struct eh_vcpu *vcpu, enum elisa_call_error error)
 	if (stash->vector)
 		eh_scrub_registers(vcpu);
 	if (stash->context && !stash->context->ended)
-		eh_call_aborted(stash->context, error);
+		eh_call_aborted(stash->context, error, stash->rip);
 	if (stash->context)
 		stash->context->ended = ELISA_CALL_OK;
 	eh_forget_time(vcpu);
@@ -206,26 +209,53 @@ static void reentered(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where 
 	eh_end_call(vcpu, c, where, error);
 }
 
+static enum elisa_closed why_closed(struct eh_vcpu *vcpu)
+{
+	if (unlikely(bitmap_empty(vcpu->used, ELISA_SLOTS)))
+		return ELISA_CLOSED_NOT_ATTACHED;
+	if (unlikely(!vcpu->synced))
+		return ELISA_CLOSED_NOT_SYNCED;
+	return eh_predicate(vcpu->kvm_vcpu, vcpu->seen.allow_pcid);
+}
+
+/* It is another reason than at the last entry. */
+static noinline void note_closed(struct eh_vcpu *vcpu, enum elisa_closed closed)
+{
+	vcpu->closed = closed;
+	if (closed != ELISA_NOT_CLOSED)
+		trace_elisa_closed(vcpu, closed);
+}
+
 /* The predicate's answer, and what it was about. */
 static bool is_open(struct eh_vcpu *vcpu)
 {
+	enum elisa_closed closed;
+
 	vcpu->seen.allow_pcid = READ_ONCE(vcpu->vm->allow_pcid);
 	vcpu->seen.efer = vcpu->kvm_vcpu->arch.efer;
-	return vcpu->synced && !bitmap_empty(vcpu->used, ELISA_SLOTS) &&
-	       eh_predicate(vcpu->kvm_vcpu, vcpu->seen.allow_pcid) == ELISA_OK;
+	closed = why_closed(vcpu);
+	if (unlikely(closed != vcpu->closed))
+		note_closed(vcpu, closed);
+	return closed == ELISA_NOT_CLOSED;
 }
 
 /* A suspended call goes on, or it ends. */
-static void decide_stashed(struct eh_vcpu *vcpu, bool open)
+static noinline void decide_stashed(struct eh_vcpu *vcpu, bool open)
 {
-	enum elisa_call_error error = may_resume(vcpu, open);
+	struct eh_context *c = vcpu->stash.context;
+	u64 ns = eh_time_since(vcpu->stash.since, ktime_get_mono_fast_ns());
+	enum elisa_call_error error = may_resume(vcpu, open, ns);
 
+	if (c && !c->revoked)
+		eh_spans_count(&c->attachment->suspended, ns);
 	if (error == ELISA_CALL_OK && !exposed_untouched(vcpu))
 		error = ELISA_CALL_VMM;
-	if (error == ELISA_CALL_OK)
+	if (error == ELISA_CALL_OK) {
+		trace_elisa_resume(c, ns);
 		resume_call(vcpu);
-	else
+	} else {
 		end_stashed(vcpu, error);
+	}
 }
 
 /*

@@ -30,6 +30,7 @@
 #include <asm/kvm_vcpu_regs.h>
 
 #include <gate/gate_page.h>
+#include "base/trace.h"
 #include "kvm/kvm.h"
 #include "path/settled.h"
 
@@ -229,6 +230,7 @@ static bool finish_return(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_wh
 	eh_forget_time(vcpu);
 	eh_list_reset(vcpu);
 	kvm_make_request(KVM_REQ_EVENT, kvm_vcpu);
+	trace_elisa_return_trap(c);
 	vcpu->return_traps++;
 	eh_count(ELISA_COUNT_RETURN_TRAPS);
 	return true;
@@ -262,6 +264,7 @@ static bool goes_on(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where wh
 	if (!eh_in_user64())
 		return false;
 	if (is_ring(vcpu, c, where, reason)) {
+		trace_elisa_ring(c, vcpu->kvm_vcpu->arch.regs[VCPU_REGS_RCX]);
 		eh_ring_place(c->attachment->export, vcpu->kvm_vcpu->arch.regs[VCPU_REGS_RCX]);
 		/* most of what it costs is not run time of the guest */
 		vcpu->stash.cycles += RING_US * (u64)tsc_khz / 1000;

@@ -16,7 +16,7 @@
 #define QUALIFIES_ACCESS 7u	   /* read, write, fetch: the bits of ELISA_PROT_* */
 #define QUALIFIES_LINEAR (1u << 7) /* GUEST_LINEAR_ADDRESS is valid */
 
-static u64 object_offset(u64 address)
+u64 eh_object_offset(u64 address)
 {
 	u64 offset = address - ELISA_OBJECT_BASE;
 
@@ -30,7 +30,7 @@ static bool left_the_stack(u32 slot)
 	u64 room = vmcs_get(GUEST_RSP) - lowest - sizeof(u64);
 
 	return room >= ELISA_STACK_PAGES * PAGE_SIZE &&
-	       object_offset(vmcs_get(GUEST_RSP)) == ELISA_ELSEWHERE;
+	       eh_object_offset(vmcs_get(GUEST_RSP)) == ELISA_ELSEWHERE;
 }
 
 static void describe(struct elisa_event *event, u32 slot, u32 reason)
@@ -48,7 +48,7 @@ static void describe(struct elisa_event *event, u32 slot, u32 reason)
 		event->fault.about = ELISA_FAULT_ADDRESS;
 		event->fault.access = qualification & QUALIFIES_ACCESS;
 		if (qualification & QUALIFIES_LINEAR)
-			event->address = object_offset(vmcs_get(GUEST_LINEAR_ADDRESS));
+			event->address = eh_object_offset(vmcs_get(GUEST_LINEAR_ADDRESS));
 		return;
 	case EXIT_REASON_TRIPLE_FAULT:
 		event->fault.about = left_the_stack(slot) ? ELISA_FAULT_STACK : ELISA_FAULT_TRIPLE;
@@ -74,7 +74,7 @@ void eh_fault_tell(struct eh_context *c, u32 reason)
 
 	if (!(a->export_flags & ELISA_EXPORT_FAULTS))
 		return;
-	event.instruction = object_offset(vmcs_get(GUEST_RIP));
+	event.instruction = eh_object_offset(vmcs_get(GUEST_RIP));
 	describe(&event, a->slot, reason);
 	eh_event_put(a->events, event);
 }

@@ -37,7 +37,7 @@ static inline bool eh_in_smm(struct kvm_vcpu *kvm_vcpu)
 #endif
 }
 
-enum elisa_why eh_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid);
+enum elisa_closed eh_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid);
 
 /* ---- event.c */
 struct eh_events *eh_events_new(struct eh_bell *bell);

@@ -57,52 +57,53 @@ bool eh_trace_is_on(void)
 }
 
 /*
- * ELISA_OK, or what is in the way. The vCPU's VMCS is loaded; it is not in nested guest
+ * ELISA_NOT_CLOSED, or what is in the way. The vCPU's VMCS is loaded; it is not in nested guest
  * mode. @allow_pcid: the administrator trusts this guest's kernel with PCIDs.
  */
-enum elisa_why eh_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid)
+enum elisa_closed eh_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid)
 {
 	u64 owned = ~vmcs_get(CR4_GUEST_HOST_MASK), secondary;
 	/* KVM's copy may be older than the bits that the guest owns */
 	u64 cr4 = (kvm_vcpu->arch.cr4 & ~owned) | (vmcs_get(GUEST_CR4) & owned);
 
-	if ((cr4 & X86_CR4_PCIDE) && !allow_pcid)
-		return ELISA_WHY_PCID;
-	if ((cr4 & ~CR4_ALLOWED) || (cr4 & CR4_NEEDED) != CR4_NEEDED)
-		return ELISA_WHY_VCPU_STATE;
+	if (unlikely((cr4 & X86_CR4_PCIDE) && !allow_pcid))
+		return ELISA_CLOSED_PCID;
+	if (unlikely((cr4 & ~CR4_ALLOWED) || (cr4 & CR4_NEEDED) != CR4_NEEDED))
+		return ELISA_CLOSED_CR4;
 	/*
 	 * The sub stub's XRSTOR leaves alone what XCR0 does not name, and a function can use the
 	 * XMM registers without XCR0[1] (SDM vol. 1, 13.5.2). All other components cannot be
 	 * written in sub if XCR0 does not name them, and ring 3 cannot change XCR0. The stubs leave
 	 * the upper half of XRSTOR's mask to chance: no component may be there.
 	 */
-	if ((cr4 & X86_CR4_OSXSAVE) &&
-	    ((kvm_vcpu->arch.xcr0 & XFEATURE_MASK_FPSSE) != XFEATURE_MASK_FPSSE ||
-	     upper_32_bits(kvm_vcpu->arch.xcr0)))
-		return ELISA_WHY_VCPU_STATE;
-	if (!(kvm_vcpu->arch.efer & EFER_LMA))
-		return ELISA_WHY_VCPU_STATE;
-	if (eh_in_smm(kvm_vcpu))
-		return ELISA_WHY_VCPU_STATE;
-	if (kvm_vcpu->arch.pmu.pebs_enable || eh_has_own_counters(kvm_vcpu->kvm))
-		return ELISA_WHY_VCPU_STATE;
+	if (unlikely((cr4 & X86_CR4_OSXSAVE) &&
+		     ((kvm_vcpu->arch.xcr0 & XFEATURE_MASK_FPSSE) != XFEATURE_MASK_FPSSE ||
+		      upper_32_bits(kvm_vcpu->arch.xcr0))))
+		return ELISA_CLOSED_XCR0;
+	if (unlikely(!(kvm_vcpu->arch.efer & EFER_LMA)))
+		return ELISA_CLOSED_EFER;
+	if (unlikely(eh_in_smm(kvm_vcpu)))
+		return ELISA_CLOSED_SMM;
+	if (unlikely(kvm_vcpu->arch.pmu.pebs_enable || eh_has_own_counters(kvm_vcpu->kvm)))
+		return ELISA_CLOSED_COUNTERS;
 	secondary = vmcs_get(SECONDARY_VM_EXEC_CONTROL);
 	/* without it KVM emulates some states and its exit information is not the VMCS's */
-	if (!(secondary & SECONDARY_EXEC_UNRESTRICTED_GUEST))
-		return ELISA_WHY_VCPU_STATE;
-	if (secondary & (SECONDARY_EXEC_PT_USE_GPA | EH_SECONDARY_EXEC_EPT_VIOLATION_VE))
-		return ELISA_WHY_VCPU_STATE;
-	if (vmcs_get(GUEST_IA32_DEBUGCTL) & DEBUGCTL_TRACES)
-		return ELISA_WHY_VCPU_STATE;
-	if (eh_host_traces())
-		return ELISA_WHY_VCPU_STATE;
+	if (unlikely(!(secondary & SECONDARY_EXEC_UNRESTRICTED_GUEST)))
+		return ELISA_CLOSED_CONTROLS;
+	if (unlikely(secondary & (SECONDARY_EXEC_PT_USE_GPA | EH_SECONDARY_EXEC_EPT_VIOLATION_VE)))
+		return ELISA_CLOSED_CONTROLS;
+	if (unlikely(vmcs_get(GUEST_IA32_DEBUGCTL) & DEBUGCTL_TRACES))
+		return ELISA_CLOSED_DEBUGCTL;
+	if (unlikely(eh_host_traces()))
+		return ELISA_CLOSED_HOST_TRACE;
 	/* descriptor tables and stacks of the kernel's, planted where sub can read them */
-	if (in_window(vmcs_get(GUEST_IDTR_BASE)) || in_window(vmcs_get(GUEST_GDTR_BASE)) ||
-	    in_window(vmcs_get(GUEST_LDTR_BASE)) || in_window(vmcs_get(GUEST_TR_BASE)))
-		return ELISA_WHY_VCPU_STATE;
+	if (unlikely(in_window(vmcs_get(GUEST_IDTR_BASE)) || in_window(vmcs_get(GUEST_GDTR_BASE)) ||
+		     in_window(vmcs_get(GUEST_LDTR_BASE)) || in_window(vmcs_get(GUEST_TR_BASE))))
+		return ELISA_CLOSED_TABLES;
 	/* virtual interrupts that hardware delivers by itself would arrive in sub; the last one to
 	 * be told, for attaching switches APICv off */
-	if (secondary & (SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY | SECONDARY_EXEC_APIC_REGISTER_VIRT))
-		return ELISA_WHY_APICV;
-	return ELISA_OK;
+	if (unlikely(secondary &
+		     (SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY | SECONDARY_EXEC_APIC_REGISTER_VIRT)))
+		return ELISA_CLOSED_APICV;
+	return ELISA_NOT_CLOSED;
 }

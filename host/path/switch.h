@@ -18,6 +18,8 @@
 #include "kvm/vmx.h"
 #include "path/path.h"
 
+#define EH_NO_RIP	0 /* of a call: its VMCS is not loaded */
+
 #define INTR_INFO_VALID (1u << 31)
 #define INTR_TYPE(info) ((info)&0x700)
 
@@ -50,7 +52,8 @@ void eh_expose_end(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where whe
 void eh_scrub_registers(struct eh_vcpu *vcpu);
 void eh_forget_saved_state(struct kvm_vcpu *kvm_vcpu);
 bool eh_leaves_vector_state(struct eh_context *c);
-void eh_call_aborted(struct eh_context *c, enum elisa_call_error error);
+void eh_call_aborted(struct eh_context *c, enum elisa_call_error error, u64 rip);
+u64 eh_object_offset(u64 address);
 void eh_fault_tell(struct eh_context *c, u32 reason);
 void eh_forget_time(struct eh_vcpu *vcpu);
 void eh_end_call(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where,

@@ -89,8 +89,11 @@ static u64 kept(const struct eh_vcpu *vcpu, u64 since, u64 now)
 	return eh_time_since(since, now) + (vcpu->stash.watched ? vcpu->stash.suspended : 0);
 }
 
-/* Ends the call in @c if it is time. Returns the ns to the next look, 0: none is needed. */
-static u64 look(struct eh_vcpu *vcpu, struct eh_context *c, u64 since, u64 now)
+/*
+ * Ends the call in @c, at @rip as far as that is known, if it is time. Returns the ns to the next
+ * look, 0: none is needed.
+ */
+static u64 look(struct eh_vcpu *vcpu, struct eh_context *c, u64 rip, u64 since, u64 now)
 {
 	u64 allowed = c->attachment->suspend_ns, spent = kept(vcpu, since, now);
 
@@ -98,7 +101,7 @@ static u64 look(struct eh_vcpu *vcpu, struct eh_context *c, u64 since, u64 now)
 		return 0;
 	if (spent < allowed)
 		return allowed - spent;
-	eh_call_aborted(c, ELISA_CALL_TIMEOUT);
+	eh_call_aborted(c, ELISA_CALL_TIMEOUT, rip);
 	c->ended = ELISA_CALL_TIMEOUT;
 	vcpu->ended = true;
 	return 0;
@@ -136,7 +139,7 @@ static u64 look_before_hook(struct eh_vcpu *vcpu, u64 now)
 		c = vcpu->slots[slot];
 		if (READ_ONCE(vcpu->list[ELISA_INDEX_SUB(slot)]) != c->eptp[EH_IN_SUB])
 			continue;
-		ns = look(vcpu, c, vcpu->held_since, now);
+		ns = look(vcpu, c, EH_NO_RIP, vcpu->held_since, now);
 		if (ns && (!next || ns < next))
 			next = ns;
 	}
@@ -153,7 +156,8 @@ static enum hrtimer_restart watch(struct hrtimer *timer)
 	now = ktime_get_mono_fast_ns();
 	if (vcpu->phase == EH_SUSPENDED) {
 		if (vcpu->stash.context)
-			next = look(vcpu, vcpu->stash.context, vcpu->stash.since, now);
+			next = look(vcpu, vcpu->stash.context, vcpu->stash.rip, vcpu->stash.since,
+				    now);
 	} else if (READ_ONCE(vcpu->phase) == EH_INSIDE) {
 		next = READ_ONCE(vcpu->kvm_vcpu->mode) == OUTSIDE_GUEST_MODE ?
 			       look_before_hook(vcpu, now) :

@@ -46,6 +46,7 @@ enum elisa_host_kind {
 	ELISA_HOST_GRANTS,	/* struct elisa_host_grant_info */
 	ELISA_HOST_EXPORTS,	/* struct elisa_host_export */
 	ELISA_HOST_ATTACHMENTS, /* struct elisa_host_attachment */
+	ELISA_HOST_VCPUS,	/* struct elisa_host_vcpu */
 };
 
 struct elisa_host_list {
@@ -82,6 +83,20 @@ struct elisa_host_grant_info {
 	char name[ELISA_NAME_SIZE];
 };
 
+/*
+ * For how long calls were suspended. A bucket has the times that were shorter than its bound, which
+ * is twice that of the bucket before, and not shorter than that one; the last has all that were
+ * longer. What a call takes that nothing interrupts the host does not see.
+ */
+#define ELISA_SPANS	      16
+#define ELISA_SPAN_LOG2_NS    10 /* the first bound is 1.024 us, the last 16.8 ms */
+#define ELISA_SPAN_NS(bucket) (1ull << (ELISA_SPAN_LOG2_NS + (bucket)))
+
+struct elisa_host_spans {
+	__u64 ns; /* in all */
+	__u64 times[ELISA_SPANS];
+};
+
 struct elisa_host_export {
 	__u32 id;
 	__u32 vm;
@@ -94,6 +109,7 @@ struct elisa_host_export {
 	__u32 suspend_us;
 	__u32 pad;
 	char name[ELISA_NAME_SIZE];
+	struct elisa_host_spans suspended; /* calls of all attachments that it has and had */
 };
 enum elisa_export_state {
 	ELISA_EXPORT_NEW,
@@ -109,6 +125,57 @@ struct elisa_host_attachment {
 	__u32 pages; /* of host memory that it takes on each vCPU */
 	__u64 aborts;
 	char name[ELISA_NAME_SIZE];
+	__u64 number; /* among its export's, from 1 */
+	struct elisa_host_spans suspended;
+};
+
+/* clang-format off */
+#define ELISA_VCPU_STATE_LIST(STATE) \
+	STATE(IDLE, 0, "idle", "VMFUNC is off, as without ELISA") \
+	STATE(CLOSED, 1, "closed", "calls end with ELISA_CALL_CLOSED") \
+	STATE(OPEN, 2, "open", "it may make calls") \
+	STATE(SUSPENDED, 3, "suspended", "likewise, and one was interrupted and has not gone on yet")
+
+/* What keeps a vCPU from calls: what it was about to enter the guest with. */
+#define ELISA_CLOSED_LIST(CLOSED) \
+	CLOSED(NOT_ATTACHED, 1, "not-attached", "it has no attachment") \
+	CLOSED(NOT_SYNCED, 2, "not-synced", \
+		"it left long mode or was reset, and the VM's driver has not set it up since") \
+	CLOSED(PCID, 3, "pcid", "CR4.PCIDE is 1, and a grant has no allow-pcid") \
+	CLOSED(CR4, 4, "cr4", "CR4 has a bit that is refused, or lacks PAE, SMEP or SMAP") \
+	CLOSED(XCR0, 5, "xcr0", "XCR0 lacks x87 or SSE, or has a bit above 31") \
+	CLOSED(EFER, 6, "efer", "EFER.LMA is 0: no long mode") \
+	CLOSED(SMM, 7, "smm", "it is in system management mode") \
+	CLOSED(COUNTERS, 8, "counters", "PEBS is on, or the VM has the CPU's own counters") \
+	CLOSED(APICV, 9, "apicv", "APICv is active: kvm_intel enable_apicv=0") \
+	CLOSED(CONTROLS, 10, "controls", \
+		"unrestricted guest is off, or EPT-violation #VE or PT of guest addresses is on") \
+	CLOSED(DEBUGCTL, 11, "debugctl", "DEBUGCTL has branch tracing or LBR on") \
+	CLOSED(HOST_TRACE, 12, "host-trace", \
+		"the host traces it (Processor Trace, architectural LBRs)") \
+	CLOSED(TABLES, 13, "tables", "IDT, GDT, LDT or TSS is in or just below the window")
+/* clang-format on */
+#define ELISA_VCPU_STATE_NUMBER(name, number, word, text) ELISA_VCPU_##name = (number),
+#define ELISA_CLOSED_NUMBER(name, number, word, text)	  ELISA_CLOSED_##name = (number),
+
+enum elisa_vcpu_state {
+	ELISA_VCPU_STATE_LIST(ELISA_VCPU_STATE_NUMBER) /**/
+};
+
+enum elisa_closed {
+	ELISA_NOT_CLOSED = 0,
+	ELISA_CLOSED_LIST(ELISA_CLOSED_NUMBER) /**/
+};
+
+/* Of its last entry: what has changed since shows at the next one. */
+struct elisa_host_vcpu {
+	__u32 vm;
+	__u32 vcpu;	   /* counted from 0 in its VM */
+	__u32 state;	   /* enum elisa_vcpu_state */
+	__u32 closed;	   /* enum elisa_closed */
+	__u32 attachments; /* that it is set up for */
+	__u32 pad;
+	__u64 return_traps; /* as in struct elisa_hc_hello */
 };
 
 /* Since the module was loaded. */

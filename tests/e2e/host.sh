@@ -59,6 +59,14 @@ elisactl_commands()
 	shows '"suspend_us":50000' elisactl --json exports
 	shows 'strict .* e2e\.main' elisactl attachments
 	shows '"mode":"strict"' elisactl --json attachments
+	shows '[0-9]  *0  *\(open\|suspended\)  *- ' elisactl vcpus
+	shows '"closed_by":"not-attached"' elisactl --json vcpus
+	shows '"below_ns":1024,"times":[0-9]' elisactl --json attachments
+	shows " $_pid  *0 e2e\.main " elisactl --count 1 --interval 0.2 top
+	shows '"suspended_per_second":' elisactl --json --count 1 --interval 0.2 top
+	shows '^elisa_export_attachments{.*name="e2e.main"} [1-9]' elisactl metrics
+	elisactl metrics -o /tmp/elisa.prom || problem "elisactl metrics -o"
+	[ "$(tail -n 1 /tmp/elisa.prom)" = '# EOF' ] || problem "the metrics are not whole"
 	shows '^flags  *cpu-bug,override,armed' elisactl stats
 	shows '^hypercalls  *[1-9]' elisactl stats
 	shows '"hypercalls":[1-9]' elisactl --json stats

@@ -15,6 +15,16 @@ loads()
 		{ say "FAILED: the host was not reset"; exit 1; }
 }
 
+# traced REGEX...: a record of the driver's tracepoints matches each
+traced()
+{
+	[ -e $trace ] || return 0
+	for _wanted; do
+		grep -q ": elisa_guest_$_wanted" /sys/kernel/tracing/trace ||
+			{ say "FAILED: no '$_wanted' was traced"; grep elisa_ /sys/kernel/tracing/trace | tail; exit 1; }
+	done
+}
+
 mkdir -p /mnt
 mount -t ramfs none /mnt
 if modload elisa-guest abi=4711 2>/dev/null; then
@@ -23,13 +33,21 @@ if modload elisa-guest abi=4711 2>/dev/null; then
 fi
 dmesg | grep "elisa-guest: the host speaks ABI version 4711, this driver 2: use the same release"
 loads
+# a kernel for debugging may have no tracefs
+mount -t tracefs none /sys/kernel/tracing 2>/dev/null || say "no tracefs: tracepoints are not looked at"
+trace=/sys/kernel/tracing/events/elisa/enable
+[ ! -e $trace ] || echo 1 >$trace
 export_test
 attach_test
 events_test
+traced 'attach: slot=[0-9]* mode=\(strict\|trusted\) place=-*[0-9]* name=[a-z]' 'detach: slot=[0-9]' 'sync: error=0' \
+	'event: type=abort export=[0-9]* attachment=[0-9]* vcpu=[0-9]* value=-*[0-9]'
 doorbell_test none
 rmmod elisa_guest
 loads rings=1
+[ ! -e $trace ] || echo 1 >$trace
 doorbell_test rings
+traced 'doorbell: irq=[1-9]'
 rmmod elisa_guest
 loads rings=1 granted=0
 doorbell_test later

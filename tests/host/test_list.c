@@ -34,9 +34,9 @@ static void predicate(void **state)
 	(void)state;
 	host_start();
 	shim_vmcs[GUEST_CR3] = 0x1000 | LAM_U57 | LAM_U48;
-	assert_int_equal(eh_predicate(vcpu, false), ELISA_OK);
+	assert_int_equal(eh_predicate(vcpu, false), ELISA_NOT_CLOSED);
 	vcpu->arch.cr4 |= 1ULL << 28; /* LAM_SUP */
-	assert_int_equal(eh_predicate(vcpu, false), ELISA_WHY_VCPU_STATE);
+	assert_int_equal(eh_predicate(vcpu, false), ELISA_CLOSED_CR4);
 	host_end();
 }
 

@@ -13,6 +13,22 @@
 
 static struct vm *manager, *guest;
 
+/* What the list of vCPUs says of the guest's. The manager's has no attachment. */
+static enum elisa_closed why_closed(enum elisa_vcpu_state state)
+{
+	struct elisa_host_vcpu vcpus[2];
+	int i;
+
+	CHECK_EQ(admin_list(ELISA_HOST_VCPUS, vcpus, sizeof(vcpus[0]), 2), 2);
+	i = !vcpus[0].attachments;
+	CHECK_EQ(vcpus[!i].closed, ELISA_CLOSED_NOT_ATTACHED);
+	CHECK_EQ(vcpus[!i].state, ELISA_VCPU_IDLE);
+	CHECK_EQ(vcpus[i].attachments, 1);
+	CHECK_EQ(vcpus[i].vcpu, 0);
+	CHECK_EQ(vcpus[i].state, state);
+	return vcpus[i].closed;
+}
+
 static void check_refused(uint64_t set, uint64_t clear, enum elisa_why why, uint32_t slot)
 {
 	struct kvm_sregs good = get_sregs(guest, 0), other = good;
@@ -34,10 +50,14 @@ static void check_refused(uint64_t set, uint64_t clear, enum elisa_why why, uint
 	out = call(guest, 0, slot, DO_COUNT, 0, 0);
 	CHECK_EQ(out.exit, 0);
 	CHECK_EQ(out.error, ELISA_CALL_CLOSED);
+	CHECK_EQ(why_closed(ELISA_VCPU_CLOSED),
+		 why == ELISA_WHY_PCID ? ELISA_CLOSED_PCID : ELISA_CLOSED_CR4);
 	CHECK_EQ(set_sregs(guest, 0, &good), 0);
 	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
+	CHECK_EQ(why_closed(ELISA_VCPU_OPEN), ELISA_NOT_CLOSED);
 	/* it changes during a call */
 	wait_in_sub(guest, 0, slot, manager);
+	CHECK_EQ(why_closed(ELISA_VCPU_SUSPENDED), ELISA_NOT_CLOSED);
 	CHECK_EQ(set_sregs(guest, 0, &other), 0);
 	let_go(manager);
 	out = finish(guest, 0);

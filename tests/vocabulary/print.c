@@ -19,6 +19,7 @@
 #define CALL_ERROR(name, number, text)	   MD_ROW("ELISA_CALL_", name, number, text)
 #define EVENT(name, number, word, text)	   MD_ROW("ELISA_EVENT_", name, number, text)
 #define COUNTER(name, word, text)	   printf("| %d | `%s` | %s |\n", ELISA_COUNT_##name, word, text);
+#define NUMBERED(name, number, word, text) printf("| %d | `%s` | %s |\n", number, word, text);
 #define WHY(name, text, value) \
 	printf("| %d | `%s` | %s | %s |\n", ELISA_WHY_##name, #name, text, value);
 #define DROP(name, word, text)		printf("| `%s` | %s |\n", #word, text);
@@ -63,6 +64,16 @@ static void counters(void)
 	ELISA_COUNTER_LIST(COUNTER)
 }
 
+static void vcpu_states(void)
+{
+	ELISA_VCPU_STATE_LIST(NUMBERED)
+}
+
+static void closed(void)
+{
+	ELISA_CLOSED_LIST(NUMBERED)
+}
+
 static void why(void)
 {
 	ELISA_WHY_LIST(WHY)
@@ -88,6 +99,16 @@ static void man_counters(void)
 	ELISA_COUNTER_LIST(MAN_COUNTER)
 }
 
+static void man_vcpu_states(void)
+{
+	ELISA_VCPU_STATE_LIST(MAN_FLAG)
+}
+
+static void man_closed(void)
+{
+	ELISA_CLOSED_LIST(MAN_FLAG)
+}
+
 static void man_events(void)
 {
 	ELISA_EVENT_LIST(MAN_FLAG)
@@ -109,11 +130,15 @@ static const struct {
 	{"call-errors", call_errors},
 	{"events", events},
 	{"counters", counters},
+	{"vcpu-states", vcpu_states},
+	{"closed", closed},
 	{"why", why},
 	{"drops", drops},
 	{"man-export-flags", man_export_flags},
 	{"man-host-flags", man_host_flags},
 	{"man-counters", man_counters},
+	{"man-vcpu-states", man_vcpu_states},
+	{"man-closed", man_closed},
 	{"man-events", man_events},
 	{"man-drops", man_drops},
 };

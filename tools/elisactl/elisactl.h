@@ -21,6 +21,10 @@ struct options {
 	struct elisa_host_grant grant;
 	uint32_t pid; /* 0: none given */
 	const char *pidfile;
+	const char *output;
+	double interval; /* 0: none given, as below */
+	uint64_t count;
+	const char *sort;
 };
 
 /* main.c */
@@ -54,10 +58,24 @@ void cell_text(struct json_object *value, char *text, size_t size);
 /* The keys of the first record are the columns; they all have the same, at most 12. */
 void print_table(struct json_object *records);
 void print_json(struct json_object *value);
+/* An exit status: 1 after a message, if what was printed cannot be written. */
+int flush_output(void);
 
 /* list.c: exit status */
 int run_list(const struct options *options, const char *name);
 int run_stats(const struct options *options);
+/* The word of the vocabulary for what keeps a vCPU from calls, in a buffer for an unknown one. */
+#define CLOSED_WORD 16
+const char *closed_word(uint32_t closed, char unknown[CLOSED_WORD]);
+
+/* How often calls were suspended. */
+uint64_t spans_count(const struct elisa_host_spans *spans);
+
+/* metrics.c: exit status */
+int run_metrics(const struct options *options);
+
+/* top.c: exit status */
+int run_top(const struct options *options);
 
 /* grant.c: exit status */
 int run_grant(const struct options *options, char **arguments);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the module knows: VMs, grants, exports, attachments, and its counters. */
+/* What the module knows: VMs, vCPUs, grants, exports, attachments, and its counters. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,13 +16,58 @@ static const struct flag_word export_flags[] = {ELISA_EXPORT_FLAG_LIST(FLAG_WORD
 static const struct flag_word host_flags[] = {ELISA_HOST_FLAG_LIST(FLAG_WORD)};
 static const char *const counters[] = {ELISA_COUNTER_LIST(COUNTER_WORD)};
 
-#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#define COUNT_OF(array)				(sizeof(array) / sizeof((array)[0]))
 
-static struct json_object *show_vm(const void *record)
+/* By number from 1 on. */
+#define NUMBERED_WORD(name, number, word, text) [number] = (word),
+static const char *const vcpu_states[] = {ELISA_VCPU_STATE_LIST(NUMBERED_WORD)};
+static const char *const closed_words[] = {"-", ELISA_CLOSED_LIST(NUMBERED_WORD)};
+
+static const char *word_of(const char *const *words, size_t count, uint32_t number,
+			   char unknown[CLOSED_WORD])
+{
+	if (number < count && words[number])
+		return words[number];
+	snprintf(unknown, CLOSED_WORD, "%u", number);
+	return unknown;
+}
+
+const char *closed_word(uint32_t closed, char unknown[CLOSED_WORD])
+{
+	return word_of(closed_words, COUNT_OF(closed_words), closed, unknown);
+}
+
+/* In JSON only, with the bounds that belong to it: a table has no room for it. */
+static void add_histogram(struct json_object *to, const struct elisa_host_spans *spans)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (int i = 0; i < ELISA_SPANS; i++) {
+		struct json_object *bucket = json_object_new_object();
+
+		if (i < ELISA_SPANS - 1)
+			add_number(bucket, "below_ns", ELISA_SPAN_NS(i));
+		add_number(bucket, "times", spans->times[i]);
+		json_object_array_add(list, bucket);
+	}
+	json_object_object_add(to, "suspensions", list);
+}
+
+uint64_t spans_count(const struct elisa_host_spans *spans)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < ELISA_SPANS; i++)
+		sum += spans->times[i];
+	return sum;
+}
+
+static struct json_object *show_vm(const void *record, bool json)
 {
 	const struct elisa_host_vm *vm = record;
 	struct json_object *shown = json_object_new_object();
 
+	(void)json;
 	add_number(shown, "vm", vm->id);
 	json_object_object_add(shown, "pid", json_object_new_int(vm->pid));
 	add_number(shown, "vcpus", vm->vcpus);
@@ -33,11 +78,12 @@ static struct json_object *show_vm(const void *record)
 	return shown;
 }
 
-static struct json_object *show_grant(const void *record)
+static struct json_object *show_grant(const void *record, bool json)
 {
 	const struct elisa_host_grant_info *grant = record;
 	struct json_object *shown = json_object_new_object();
 
+	(void)json;
 	add_number(shown, "id", grant->id);
 	json_object_object_add(shown, "pid", json_object_new_int(grant->pid));
 	add_flags(shown, "rights", grant->rights, rights, COUNT_OF(rights));
@@ -53,7 +99,7 @@ static const char *state_name(uint32_t state)
 	return state < COUNT_OF(names) ? names[state] : "unknown";
 }
 
-static struct json_object *show_export(const void *record)
+static struct json_object *show_export(const void *record, bool json)
 {
 	const struct elisa_host_export *export_ = record;
 	struct json_object *shown = json_object_new_object();
@@ -67,11 +113,16 @@ static struct json_object *show_export(const void *record)
 	add_number(shown, "limit_us", export_->limit_us);
 	add_number(shown, "suspend_us", export_->suspend_us);
 	add_number(shown, "aborts", export_->aborts);
+	add_number(shown, "suspended", spans_count(&export_->suspended));
 	add_name(shown, export_->name);
+	if (json) {
+		add_number(shown, "suspended_ns", export_->suspended.ns);
+		add_histogram(shown, &export_->suspended);
+	}
 	return shown;
 }
 
-static struct json_object *show_attachment(const void *record)
+static struct json_object *show_attachment(const void *record, bool json)
 {
 	const struct elisa_host_attachment *attachment = record;
 	struct json_object *shown = json_object_new_object();
@@ -86,7 +137,32 @@ static struct json_object *show_attachment(const void *record)
 	add_number(shown, "vcpus", attachment->vcpus);
 	add_number(shown, "pages_per_vcpu", attachment->pages);
 	add_number(shown, "aborts", attachment->aborts);
+	add_number(shown, "suspended", spans_count(&attachment->suspended));
 	add_name(shown, attachment->name);
+	if (json) {
+		add_number(shown, "attachment", attachment->number);
+		add_number(shown, "suspended_ns", attachment->suspended.ns);
+		add_histogram(shown, &attachment->suspended);
+	}
+	return shown;
+}
+
+static struct json_object *show_vcpu(const void *record, bool json)
+{
+	const struct elisa_host_vcpu *vcpu = record;
+	struct json_object *shown = json_object_new_object();
+	char unknown[CLOSED_WORD];
+
+	(void)json;
+	add_number(shown, "vm", vcpu->vm);
+	add_number(shown, "vcpu", vcpu->vcpu);
+	json_object_object_add(shown, "state",
+			       json_object_new_string(word_of(vcpu_states, COUNT_OF(vcpu_states),
+							      vcpu->state, unknown)));
+	json_object_object_add(shown, "closed_by",
+			       json_object_new_string(closed_word(vcpu->closed, unknown)));
+	add_number(shown, "attachments", vcpu->attachments);
+	add_number(shown, "return_traps", vcpu->return_traps);
 	return shown;
 }
 
@@ -94,13 +170,14 @@ static const struct list_command {
 	const char *name;
 	uint32_t kind;
 	size_t size;
-	struct json_object *(*show)(const void *record);
+	struct json_object *(*show)(const void *record, bool json);
 } lists[] = {
 	{"vms", ELISA_HOST_VMS, sizeof(struct elisa_host_vm), show_vm},
 	{"grants", ELISA_HOST_GRANTS, sizeof(struct elisa_host_grant_info), show_grant},
 	{"exports", ELISA_HOST_EXPORTS, sizeof(struct elisa_host_export), show_export},
 	{"attachments", ELISA_HOST_ATTACHMENTS, sizeof(struct elisa_host_attachment),
 	 show_attachment},
+	{"vcpus", ELISA_HOST_VCPUS, sizeof(struct elisa_host_vcpu), show_vcpu},
 };
 
 static int list(const struct options *options, const struct list_command *command)
@@ -121,7 +198,8 @@ static int list(const struct options *options, const struct list_command *comman
 	shown = json_object_new_array();
 	for (int i = 0; i < count; i++)
 		json_object_array_add(
-			shown, command->show((const char *)records + (size_t)i * command->size));
+			shown, command->show((const char *)records + (size_t)i * command->size,
+					     options->json));
 	free(records);
 	if (options->json)
 		print_json(shown);

@@ -19,6 +19,21 @@ static const struct program_option known[] = {
 		    "the VM's kernel is trusted with CR4.PCIDE=1"),
 	OPTION_NUMBER("max-pages", "N", "a number of pages", grant.max_pages, 0, MOST_PAGES,
 		      "pages of 4 KiB that the host may hold for it (0: the default)"),
+	{.help = "metrics:"},
+	{.name = "output",
+	 .letter = 'o',
+	 .value = "FILE",
+	 .must = "a file",
+	 .read = option_text,
+	 OPTION_AT(output),
+	 .help = "write it, whole, instead of the standard output"},
+	{.help = "top:"},
+	OPTION_REAL("interval", "SECONDS", "a number of seconds", interval, 3600,
+		    "between two views (default 1)"),
+	OPTION_NUMBER("count", "N", "a number of views", count, 1, 1e9,
+		      "end after so many (default: a signal ends it)"),
+	OPTION_TEXT("sort", "COLUMN", "a column", sort,
+		    "suspended (default), time, aborts, vm or name"),
 	{.help = "all:"},
 	OPTION_FLAG("json", json, "print JSON"),
 	OPTION_TEXT("device", "PATH", "a file", device, "the module's device (default /dev/elisa)"),
@@ -27,21 +42,25 @@ static const struct program_option known[] = {
 
 const struct program program = {
 	.name = "elisactl",
-	.before = "Usage: elisactl [OPTION]... COMMAND\n"
-		  "\n"
-		  "Administers ELISA on this host; needs CAP_SYS_ADMIN, except for check.\n"
-		  "\n"
-		  "  vms           VMs that the module knows\n"
-		  "  grants        what was granted\n"
-		  "  exports       exports of all VMs\n"
-		  "  attachments   which VM is attached to which export\n"
-		  "  stats         counters since the module was loaded\n"
-		  "  grant (--pid PID | --pidfile FILE) (export | attach) NAME\n"
-		  "                allow the VM of this VMM to export or to attach to NAME (or\n"
-		  "                PREFIX*, quoted); prints the grant's id\n"
-		  "  revoke ID     take a grant back; its exports and attachments end\n"
-		  "  version       releases and versions of the ABI of all sides\n"
-		  "  check         what this host lacks, and what to do\n",
+	.before =
+		"Usage: elisactl [OPTION]... COMMAND\n"
+		"\n"
+		"Administers ELISA on this host; needs CAP_SYS_ADMIN, except for check.\n"
+		"\n"
+		"  vms           VMs that the module knows\n"
+		"  grants        what was granted\n"
+		"  exports       exports of all VMs\n"
+		"  attachments   which VM is attached to which export\n"
+		"  vcpus         which vCPUs may make calls, and what keeps the others from it\n"
+		"  stats         counters since the module was loaded\n"
+		"  metrics       all that is counted, as OpenMetrics text for Prometheus\n"
+		"  top           how often calls were interrupted, by attachment, again and again\n"
+		"  grant (--pid PID | --pidfile FILE) (export | attach) NAME\n"
+		"                allow the VM of this VMM to export or to attach to NAME (or\n"
+		"                PREFIX*, quoted); prints the grant's id\n"
+		"  revoke ID     take a grant back; its exports and attachments end\n"
+		"  version       releases and versions of the ABI of all sides\n"
+		"  check         what this host lacks, and what to do\n",
 	.after = "Exit status: 0 done (check: usable); 1 failed (check: something is missing);\n"
 		 "2 wrong usage.\n",
 	.options = known,
@@ -56,12 +75,20 @@ static int run(const struct options *options, char **arguments)
 		return run_grant(options, arguments + 1);
 	if (options->pid || options->pidfile || options->grant.rights || options->grant.max_pages)
 		return options_wrong(&program, "%s takes no option of grant", command);
+	if (options->output && strcmp(command, "metrics"))
+		return options_wrong(&program, "%s takes no option of metrics", command);
+	if ((options->interval || options->count || options->sort) && strcmp(command, "top"))
+		return options_wrong(&program, "%s takes no option of top", command);
 	if (!strcmp(command, "revoke"))
 		return run_revoke(options, arguments + 1);
 	if (arguments[1])
 		return options_wrong(&program, "%s takes no argument: '%s'", command, arguments[1]);
 	if (!strcmp(command, "stats"))
 		return run_stats(options);
+	if (!strcmp(command, "metrics"))
+		return run_metrics(options);
+	if (!strcmp(command, "top"))
+		return run_top(options);
 	if (!strcmp(command, "version"))
 		return run_version(options);
 	if (!strcmp(command, "check"))

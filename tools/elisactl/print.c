@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is shown, as a table or as JSON. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include "elisactl.h"
@@ -98,4 +99,12 @@ void print_json(struct json_object *value)
 {
 	puts(json_object_to_json_string_ext(value, JSON_C_TO_STRING_PRETTY |
 							   JSON_C_TO_STRING_NOSLASHESCAPE));
+}
+
+int flush_output(void)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return 0;
+	fprintf(stderr, "elisactl: standard output: %s\n", strerrordesc_np(errno));
+	return 1;
 }

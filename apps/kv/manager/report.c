@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "daemon.h"
+#include "metrics.h"
 #include "output.h"
 #include "settings.h"
 
@@ -127,11 +128,7 @@ int report_write(struct daemon *d, const char *file)
 static void label(FILE *to, const char *key, const char *name)
 {
 	fprintf(to, "%s=\"", key);
-	for (; *name; name++) {
-		if (*name == '"' || *name == '\\')
-			fputc('\\', to);
-		fputc(*name, to);
-	}
+	metrics_value(to, name);
 	fputc('"', to);
 }
 
@@ -171,24 +168,19 @@ static void aborts(FILE *to, const struct daemon *d)
 	}
 }
 
-int report_metrics(struct daemon *d, const char *file)
+static void all_metrics(const void *daemon, FILE *to)
 {
-	char temporary[PATH_MAX];
-	FILE *to;
-	int error;
+	const struct daemon *d = daemon;
 
-	if (new_name(temporary, file))
-		return failed(file);
-	to = fopen(temporary, "we");
-	if (!to)
-		return failed(file);
 	for (uint32_t i = 0; i < KV_STATS; i++)
 		metric(to, d, i);
 	aborts(to, d);
 	fputs("# EOF\n", to);
-	error = ferror(to);
-	error = fclose(to) || error || rename(temporary, file);
-	return error ? failed(file) : 0;
+}
+
+int report_metrics(struct daemon *d, const char *file)
+{
+	return metrics_write(file, all_metrics, d) ? failed(file) : 0;
 }
 
 /* ----------------------------------------------------------------------------------- table */

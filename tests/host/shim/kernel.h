@@ -47,6 +47,28 @@ typedef u64 gfn_t;
 	} while (0)
 void shim_bug(const char *file, int line, const char *text) __attribute__((noreturn));
 
+/* ---- tracepoints: each counts that it was passed */
+#define TP_PROTO(...)		 __VA_ARGS__
+#define TP_ARGS(...)		 __VA_ARGS__
+#define DECLARE_EVENT_CLASS(...) struct shim_event_class
+#define TRACE_EVENT(name, proto, ...)          \
+	static inline void trace_##name(proto) \
+	{                                      \
+		shim_trace(#name);             \
+	}                                      \
+	struct shim_event
+#define DEFINE_EVENT(class, name, proto, args) \
+	static inline void trace_##name(proto) \
+	{                                      \
+		shim_trace(#name);             \
+	}                                      \
+	struct shim_event
+void shim_trace(const char *name);
+unsigned int shim_traced(const char *name); /* how often, since it was asked for the last time */
+
+#define fls64(n)		    ((n) ? 64 - __builtin_clzll(n) : 0)
+#define min(a, b)		    ((a) < (b) ? (a) : (b))
+#define unlikely(condition)	    __builtin_expect(!!(condition), 0)
 #define upper_32_bits(n)	    ((u32)((u64)(n) >> 32))
 #define min_t(type, a, b)	    ((type)(a) < (type)(b) ? (type)(a) : (type)(b))
 #define max_t(type, a, b)	    ((type)(a) > (type)(b) ? (type)(a) : (type)(b))
