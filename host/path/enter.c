@@ -211,11 +211,19 @@ static void reentered(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where 
 
 static enum elisa_closed why_closed(struct eh_vcpu *vcpu)
 {
-	if (bitmap_empty(vcpu->used, ELISA_SLOTS))
+	if (unlikely(bitmap_empty(vcpu->used, ELISA_SLOTS)))
 		return ELISA_CLOSED_NOT_ATTACHED;
-	if (!vcpu->synced)
+	if (unlikely(!vcpu->synced))
 		return ELISA_CLOSED_NOT_SYNCED;
 	return eh_predicate(vcpu->kvm_vcpu, vcpu->seen.allow_pcid);
+}
+
+/* Traced once, until it opens or there is another reason. */
+static noinline void note_closed(struct eh_vcpu *vcpu, enum elisa_closed closed)
+{
+	if (closed != vcpu->closed || vcpu->vmfunc == EH_VMFUNC_OPEN)
+		trace_elisa_closed(vcpu, closed);
+	vcpu->closed = closed;
 }
 
 /* The predicate's answer, and what it was about. */
@@ -226,16 +234,14 @@ static bool is_open(struct eh_vcpu *vcpu)
 	vcpu->seen.allow_pcid = READ_ONCE(vcpu->vm->allow_pcid);
 	vcpu->seen.efer = vcpu->kvm_vcpu->arch.efer;
 	closed = why_closed(vcpu);
-	if (unlikely(closed != vcpu->closed)) {
-		vcpu->closed = closed;
-		if (closed != ELISA_NOT_CLOSED)
-			trace_elisa_closed(vcpu, closed);
-	}
-	return closed == ELISA_NOT_CLOSED;
+	if (likely(closed == ELISA_NOT_CLOSED))
+		return true;
+	note_closed(vcpu, closed);
+	return false;
 }
 
 /* A suspended call goes on, or it ends. */
-static void decide_stashed(struct eh_vcpu *vcpu, bool open)
+static noinline void decide_stashed(struct eh_vcpu *vcpu, bool open)
 {
 	struct eh_context *c = vcpu->stash.context;
 	u64 ns = eh_time_since(vcpu->stash.since, ktime_get_mono_fast_ns());

@@ -66,9 +66,9 @@ enum elisa_closed eh_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid)
 	/* KVM's copy may be older than the bits that the guest owns */
 	u64 cr4 = (kvm_vcpu->arch.cr4 & ~owned) | (vmcs_get(GUEST_CR4) & owned);
 
-	if ((cr4 & X86_CR4_PCIDE) && !allow_pcid)
+	if (unlikely((cr4 & X86_CR4_PCIDE) && !allow_pcid))
 		return ELISA_CLOSED_PCID;
-	if ((cr4 & ~CR4_ALLOWED) || (cr4 & CR4_NEEDED) != CR4_NEEDED)
+	if (unlikely((cr4 & ~CR4_ALLOWED) || (cr4 & CR4_NEEDED) != CR4_NEEDED))
 		return ELISA_CLOSED_CR4;
 	/*
 	 * The sub stub's XRSTOR leaves alone what XCR0 does not name, and a function can use the
@@ -76,32 +76,33 @@ enum elisa_closed eh_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid)
 	 * written in sub if XCR0 does not name them, and ring 3 cannot change XCR0. The stubs leave
 	 * the upper half of XRSTOR's mask to chance: no component may be there.
 	 */
-	if ((cr4 & X86_CR4_OSXSAVE) &&
-	    ((kvm_vcpu->arch.xcr0 & XFEATURE_MASK_FPSSE) != XFEATURE_MASK_FPSSE ||
-	     upper_32_bits(kvm_vcpu->arch.xcr0)))
+	if (unlikely((cr4 & X86_CR4_OSXSAVE) &&
+		     ((kvm_vcpu->arch.xcr0 & XFEATURE_MASK_FPSSE) != XFEATURE_MASK_FPSSE ||
+		      upper_32_bits(kvm_vcpu->arch.xcr0))))
 		return ELISA_CLOSED_XCR0;
-	if (!(kvm_vcpu->arch.efer & EFER_LMA))
+	if (unlikely(!(kvm_vcpu->arch.efer & EFER_LMA)))
 		return ELISA_CLOSED_EFER;
-	if (eh_in_smm(kvm_vcpu))
+	if (unlikely(eh_in_smm(kvm_vcpu)))
 		return ELISA_CLOSED_SMM;
-	if (kvm_vcpu->arch.pmu.pebs_enable || eh_has_own_counters(kvm_vcpu->kvm))
+	if (unlikely(kvm_vcpu->arch.pmu.pebs_enable || eh_has_own_counters(kvm_vcpu->kvm)))
 		return ELISA_CLOSED_COUNTERS;
 	secondary = vmcs_get(SECONDARY_VM_EXEC_CONTROL);
 	/* virtual interrupts that hardware delivers by itself would arrive in sub */
-	if (secondary & (SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY | SECONDARY_EXEC_APIC_REGISTER_VIRT))
+	if (unlikely(secondary &
+		     (SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY | SECONDARY_EXEC_APIC_REGISTER_VIRT)))
 		return ELISA_CLOSED_APICV;
 	/* without it KVM emulates some states and its exit information is not the VMCS's */
-	if (!(secondary & SECONDARY_EXEC_UNRESTRICTED_GUEST))
+	if (unlikely(!(secondary & SECONDARY_EXEC_UNRESTRICTED_GUEST)))
 		return ELISA_CLOSED_CONTROLS;
-	if (secondary & (SECONDARY_EXEC_PT_USE_GPA | EH_SECONDARY_EXEC_EPT_VIOLATION_VE))
+	if (unlikely(secondary & (SECONDARY_EXEC_PT_USE_GPA | EH_SECONDARY_EXEC_EPT_VIOLATION_VE)))
 		return ELISA_CLOSED_CONTROLS;
-	if (vmcs_get(GUEST_IA32_DEBUGCTL) & DEBUGCTL_TRACES)
+	if (unlikely(vmcs_get(GUEST_IA32_DEBUGCTL) & DEBUGCTL_TRACES))
 		return ELISA_CLOSED_DEBUGCTL;
-	if (eh_host_traces())
+	if (unlikely(eh_host_traces()))
 		return ELISA_CLOSED_HOST_TRACE;
 	/* descriptor tables and stacks of the kernel's, planted where sub can read them */
-	if (in_window(vmcs_get(GUEST_IDTR_BASE)) || in_window(vmcs_get(GUEST_GDTR_BASE)) ||
-	    in_window(vmcs_get(GUEST_LDTR_BASE)) || in_window(vmcs_get(GUEST_TR_BASE)))
+	if (unlikely(in_window(vmcs_get(GUEST_IDTR_BASE)) || in_window(vmcs_get(GUEST_GDTR_BASE)) ||
+		     in_window(vmcs_get(GUEST_LDTR_BASE)) || in_window(vmcs_get(GUEST_TR_BASE))))
 		return ELISA_CLOSED_TABLES;
 	return ELISA_NOT_CLOSED;
 }

@@ -68,6 +68,7 @@ unsigned int shim_traced(const char *name); /* how often, since it was asked for
 
 #define fls64(n)		    ((n) ? 64 - __builtin_clzll(n) : 0)
 #define min(a, b)		    ((a) < (b) ? (a) : (b))
+#define unlikely(condition)	    __builtin_expect(!!(condition), 0)
 #define upper_32_bits(n)	    ((u32)((u64)(n) >> 32))
 #define min_t(type, a, b)	    ((type)(a) < (type)(b) ? (type)(a) : (type)(b))
 #define max_t(type, a, b)	    ((type)(a) > (type)(b) ? (type)(a) : (type)(b))
