@@ -199,7 +199,7 @@ static void list_vcpu(struct records *records, struct eh_vcpu *vcpu)
 
 	raw_spin_lock_irqsave(&vcpu->lock, flags);
 	record.state = state_of(vcpu);
-	record.closed = vcpu->closed;
+	record.closed = vcpu->vmfunc == EH_VMFUNC_OPEN ? ELISA_NOT_CLOSED : vcpu->closed;
 	record.attachments = bitmap_weight(vcpu->used, ELISA_SLOTS);
 	record.return_traps = vcpu->return_traps;
 	raw_spin_unlock_irqrestore(&vcpu->lock, flags);

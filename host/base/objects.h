@@ -401,7 +401,7 @@ struct eh_vcpu {
 		u64 efer, secondary;
 		bool allow_pcid;
 	} seen;
-	u8 closed; /* enum elisa_closed, as of the last entry that looked */
+	u8 closed; /* enum elisa_closed, of the last entry with VMFUNC off */
 	u64 exits[ELISA_EXIT_REASONS], return_traps;
 	u64 entry_tsc;	      /* when an interrupted call was resumed */
 	struct hrtimer watch; /* looks whether the vCPU is kept from running a call, see watch.c */

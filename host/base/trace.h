@@ -167,7 +167,7 @@ TRACE_EVENT(elisa_ring,
 		  __entry->slot, __entry->export, __entry->place)
 );
 
-/* ---- what keeps a vCPU from calls, when it is another thing than at its last entry */
+/* ---- what keeps a vCPU from calls: once, until it may again or it is another thing */
 TRACE_EVENT(elisa_closed,
 	TP_PROTO(const struct eh_vcpu *vcpu, u32 closed),
 	TP_ARGS(vcpu, closed),

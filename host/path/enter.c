@@ -218,12 +218,12 @@ static enum elisa_closed why_closed(struct eh_vcpu *vcpu)
 	return eh_predicate(vcpu->kvm_vcpu, vcpu->seen.allow_pcid);
 }
 
-/* It is another reason than at the last entry. */
+/* Traced once, until it opens or there is another reason. */
 static noinline void note_closed(struct eh_vcpu *vcpu, enum elisa_closed closed)
 {
-	vcpu->closed = closed;
-	if (closed != ELISA_NOT_CLOSED)
+	if (closed != vcpu->closed || vcpu->vmfunc == EH_VMFUNC_OPEN)
 		trace_elisa_closed(vcpu, closed);
+	vcpu->closed = closed;
 }
 
 /* The predicate's answer, and what it was about. */
@@ -234,9 +234,10 @@ static bool is_open(struct eh_vcpu *vcpu)
 	vcpu->seen.allow_pcid = READ_ONCE(vcpu->vm->allow_pcid);
 	vcpu->seen.efer = vcpu->kvm_vcpu->arch.efer;
 	closed = why_closed(vcpu);
-	if (unlikely(closed != vcpu->closed))
-		note_closed(vcpu, closed);
-	return closed == ELISA_NOT_CLOSED;
+	if (likely(closed == ELISA_NOT_CLOSED))
+		return true;
+	note_closed(vcpu, closed);
+	return false;
 }
 
 /* A suspended call goes on, or it ends. */
