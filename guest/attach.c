@@ -163,7 +163,7 @@ static int host_attach(struct eg_attachment *attachment, struct mm_struct *mm,
 	page->attach.exchange_pages = attachment->count;
 	for (i = 0; i < attachment->count; i++)
 		page->attach.exchange[i] = page_to_phys(attachment->pages[i]);
-	ret = eg_hypercall(page, &arg->status);
+	ret = eg_ask(page, &arg->status);
 	attachment->slot = page->attach.slot;
 	arg->slot = page->attach.slot;
 	arg->mode = page->attach.mode;

@@ -95,8 +95,11 @@ int eg_export_create(struct eg_file *file, struct elisa_ioc_export *arg)
 	page->export_.flags = arg->flags;
 	page->export_.limit_us = arg->limit_us;
 	page->export_.suspend_us = arg->suspend_us;
-	mutex_lock(&file->lock);
-	ret = eg_hypercall(page, &arg->status);
+	if (mutex_lock_killable(&file->lock)) {
+		ret = -EINTR;
+		goto err_page;
+	}
+	ret = eg_ask(page, &arg->status);
 	if (ret)
 		goto err;
 	export->id = page->export_.id;
@@ -117,6 +120,7 @@ err_destroy:
 	eg_refuse(&arg->status, ret, ELISA_OK, 0);
 err:
 	mutex_unlock(&file->lock);
+err_page:
 	eg_page_put(page);
 	kfree(export);
 	return ret;

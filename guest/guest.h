@@ -122,6 +122,9 @@ struct elisa_hc_page *eg_page_get(enum elisa_hc call);
 void eg_page_put(struct elisa_hc_page *page);
 int eg_hypercall(struct elisa_hc_page *page, struct elisa_status *status);
 
+/* ---- ask.c */
+int eg_ask(struct elisa_hc_page *page, struct elisa_status *status);
+
 /* ---- vcpu.c */
 int eg_vcpus_init(void);
 void eg_vcpus_exit(void);

@@ -304,18 +304,33 @@ static long admin_ioctl(struct file *file, unsigned int command, unsigned long a
 		return ioctl_list(user);
 	case ELISA_HOST_IOC_STATS:
 		return ioctl_stats(user);
+	case ELISA_HOST_IOC_WATCH:
+		return eh_events_watch(file, user);
 	}
 	return -ENOTTY;
 }
 
 static int admin_open(struct inode *inode, struct file *file)
 {
-	return capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	/* the device's, so far; from here on: of events_file.c */
+	file->private_data = NULL;
+	return nonseekable_open(inode, file);
+}
+
+static int admin_release(struct inode *inode, struct file *file)
+{
+	eh_events_release(file);
+	return 0;
 }
 
 static const struct file_operations admin_fops = {
 	.owner = THIS_MODULE,
 	.open = admin_open,
+	.release = admin_release,
+	.read = eh_events_read,
+	.poll = eh_events_poll,
 	.unlocked_ioctl = admin_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 };

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The highest layer: where KVM, guests and the administrator come into the module. hook_entry.S and
- * hook.c: KVM's functions; hypercall.c: guests; admin.c: /dev/elisa-host; main.c: loading.
+ * hook.c: KVM's functions; hypercall.c: guests; admin.c: /dev/elisa; events_file.c: what it
+ * tells; main.c: loading.
  */
 #ifndef ELISA_HOST_ENTRY_H
 #define ELISA_HOST_ENTRY_H
+
+#include <linux/fs.h>
+#include <linux/poll.h>
 
 struct kvm_vcpu;
 
@@ -43,5 +47,11 @@ void eh_hypercall_wait(u64 wait);
 /* ---- admin.c */
 int eh_admin_init(void);
 void eh_admin_exit(void);
+
+/* ---- events_file.c */
+long eh_events_watch(struct file *file, const void __user *arg);
+ssize_t eh_events_read(struct file *file, char __user *buffer, size_t size, loff_t *pos);
+__poll_t eh_events_poll(struct file *file, poll_table *wait);
+void eh_events_release(struct file *file);
 
 #endif

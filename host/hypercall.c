@@ -226,6 +226,39 @@ static int dispatch(struct call *call)
 	return r;
 }
 
+/* The name that a request is about; "": by ticket, or none that an export can have. */
+static const char *name_in(const struct elisa_hc_page *p)
+{
+	const char *name = p->call == ELISA_HC_ATTACH	     ? p->attach.name :
+			   p->call == ELISA_HC_EXPORT_CREATE ? p->export_.name :
+							       "";
+
+	return eh_name_is_good(name) ? name : "";
+}
+
+/*
+ * Administrators' files are told of the failure. If there is a program that may still grant what
+ * was asked for, a driver that knows that answer (@waits) gets it, and asks again.
+ */
+static int tell_failure(struct call *call, bool waits, int r)
+{
+	const u32 what = call->page->call;
+	const char *name = name_in(call->page);
+
+	if (call->refusal.why != ELISA_WHY_NO_GRANT ||
+	    (what != ELISA_HC_ATTACH && what != ELISA_HC_EXPORT_CREATE)) {
+		if (call->vm)
+			eh_refused_tell(call->vm, what, name, &call->refusal);
+		return r;
+	}
+	if (eh_unknown_tell(call->kvm_vcpu->kvm,
+			    what == ELISA_HC_ATTACH ? ELISA_GRANT_ATTACH : ELISA_GRANT_EXPORT,
+			    name) &&
+	    waits)
+		return eh_refuse(&call->refusal, -EAGAIN, ELISA_WHY_ASKED, 0);
+	return r;
+}
+
 /*
  * Of a call that interrupts other CPUs, makes or frees tables, or looks at all exports: all of it.
  * Of one that makes or pins something of the caller's own, and of most that fail: a tenth. A look
@@ -305,6 +338,7 @@ static int hypercall(struct kvm_vcpu *kvm_vcpu, u64 *wait)
 	u64 gpa = kvm_vcpu->arch.regs[VCPU_REGS_RCX];
 	struct call call = {.kvm_vcpu = kvm_vcpu};
 	unsigned long hva;
+	bool waits;
 	u32 called;
 	int r;
 
@@ -328,7 +362,10 @@ static int hypercall(struct kvm_vcpu *kvm_vcpu, u64 *wait)
 	r = copy_in(&call, hva);
 	if (!r) {
 		called = call.page->call;
+		waits = call.page->why == ELISA_WHY_ASKED;
 		r = dispatch(&call);
+		if (r)
+			r = tell_failure(&call, waits, r);
 		call.page->why = r ? call.refusal.why : ELISA_OK;
 		call.page->value = r ? call.refusal.value : 0;
 		*wait = charge(kvm_vcpu, called, r);

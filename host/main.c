@@ -45,6 +45,7 @@ static int __init eh_module_init(void)
 		return r;
 	eh_tables_init();
 	eh_directory_init();
+	eh_unknown_init();
 	r = eh_bells_init();
 	if (r)
 		goto err_works;

@@ -127,6 +127,8 @@ static const struct reason reasons[ELISA_WHY_COUNT] = {
 				"export has its places already",
 				"detach the one that has it, or let the export's manager make more",
 				"place", DECIMAL},
+	[ELISA_WHY_ASKED] = {"the host is asking its administrator's policy about this VM",
+			     "try again in a moment", NULL, NO_VALUE},
 	[ELISA_WHY_PLACES_PER_VMM] =
 		{"this VM has as many places of the export as it may have without tickets",
 		 "detach one of them, attach by a ticket, or let the export's manager allow more",

@@ -19,6 +19,8 @@
  *                             vm->lock.
  *   events->lock, bell->lock (raw spin)  an event queue; a VM's doorbell. Nest inside vcpu->lock in
  *                             this order; only a timer's and a workqueue's locks nest inside them.
+ *   told_lock (spin), stream_lock (raw spin)  what administrators' files are told, in unknown.c and
+ *                             stream.c. stream_lock nests inside all of these, nothing inside it.
  *   vmm->lock (mutex)         what is pinned of one VMM. Taken by threads of its VMs and by works
  *                             of theirs; inside of nothing.
  *   hooks_lock (mutex)        which hooks are in place; in arm.c, inside of nothing. It is held

@@ -273,6 +273,7 @@ static void join_export(struct eh_export *export, struct eh_attachment *a, u32 p
 						     .attachment = a->number,
 						     .value = (int)place});
 	trace_elisa_attach(a);
+	eh_attachment_tell(ELISA_HOST_EVENT_ATTACHED, a, 0);
 }
 
 static int commit(struct eh_attachment *a, struct elisa_hc_attach *in, const struct target *t,

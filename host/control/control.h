@@ -56,6 +56,12 @@ int eh_grant_remove(u32 id);
 void eh_grants_drop(struct eh_vmm *vmm);
 void eh_grants_free(void);
 
+/* ---- unknown.c: what administrators' files are told of VMs that may not */
+void eh_unknown_init(void);
+bool eh_unknown_tell(struct kvm *kvm, u32 right, const char *name);
+void eh_refused_tell(struct eh_vm *vm, u32 call, const char *name,
+		     const struct eh_refusal *refusal);
+
 /* ---- failure.c: memory that fails */
 int eh_failure_init(void);
 void eh_failure_exit(void);
@@ -91,6 +97,7 @@ int eh_export_publish(struct eh_export *export, struct elisa_hc_publish *in,
 		      struct eh_refusal *refusal);
 void eh_export_destroy(struct eh_export *export);
 void eh_export_put(struct eh_export *export);
+bool eh_name_is_good(const char *name);
 int eh_check_range(u64 offset, u64 pages, struct eh_refusal *refusal);
 struct eh_attachment *eh_attachment_next(struct eh_export *export, struct eh_attachment *last);
 bool eh_export_end(struct eh_export *export);

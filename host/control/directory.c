@@ -193,6 +193,20 @@ static int check_entry(struct eh_export *export, struct eh_refusal *refusal)
 	return 0;
 }
 
+static void tell(enum elisa_host_event_kind kind, const struct eh_export *export)
+{
+	struct elisa_host_event event = {.kind = kind,
+					 .pid = export->vm->pid,
+					 .vm = export->vm->id,
+					 .grant = export->terms.grant_id,
+					 .export_id = export->id};
+
+	if (!eh_stream_wants(kind))
+		return;
+	memcpy(event.name, export->name, ELISA_NAME_SIZE);
+	eh_stream_tell(event);
+}
+
 /* Gives the export its number, if its name or ticket is free. The directory has a reference. */
 int eh_export_enter(struct eh_export *export, struct eh_refusal *refusal)
 {
@@ -211,6 +225,7 @@ int eh_export_enter(struct eh_export *export, struct eh_refusal *refusal)
 			hash_add(by_ticket, &export->hash, hash_of_ticket(export->ticket));
 		else
 			hash_add(by_name, &export->hash, hash_of_name(export->name));
+		tell(ELISA_HOST_EVENT_EXPORTED, export);
 	}
 	spin_unlock(&eh_registry);
 	return r;
@@ -241,6 +256,7 @@ bool eh_export_leave(struct eh_export *export)
 		export->vm->vmm->export_count--;
 		for (i = 0; i < export->place_count; i++)
 			take_ticket(&export->places[i]);
+		tell(ELISA_HOST_EVENT_UNEXPORTED, export);
 	}
 	spin_unlock(&eh_registry);
 	return was_there;

@@ -26,7 +26,7 @@
 #include "path/path.h"
 #include "tables/tables.h"
 
-static bool name_is_good(const char *name)
+bool eh_name_is_good(const char *name)
 {
 	size_t length = strnlen(name, ELISA_NAME_SIZE), i;
 
@@ -116,7 +116,7 @@ static int check_create(struct elisa_hc_export *in, struct eh_refusal *refusal)
 		return eh_refuse(refusal, -EINVAL, ELISA_WHY_FIELD, in->suspend_us);
 	if (in->suspend_us > eh_max_suspend_us)
 		return eh_refuse(refusal, -EDQUOT, ELISA_WHY_QUOTA, eh_max_suspend_us);
-	if (!name_is_good(in->name))
+	if (!eh_name_is_good(in->name))
 		return eh_refuse(refusal, -EINVAL, ELISA_WHY_NAME,
 				 strnlen(in->name, ELISA_NAME_SIZE));
 	if (!!(in->flags & ELISA_EXPORT_PRIVATE) != eh_ticket_is_set(in->ticket))

@@ -172,11 +172,26 @@ static bool end_of_grant(u32 id)
 	return found;
 }
 
+static void tell(enum elisa_host_event_kind kind, const struct eh_grant *grant)
+{
+	struct elisa_host_event event = {.kind = kind,
+					 .pid = grant->pid,
+					 .rights = grant->rights,
+					 .grant = grant->id,
+					 .max_pages = grant->max_pages};
+
+	if (!eh_stream_wants(kind))
+		return;
+	memcpy(event.name, grant->name, ELISA_NAME_SIZE);
+	eh_stream_tell(event);
+}
+
 /* Under eh_registry: out of the lists. Then grant_free(). */
 static void unlink_grant(struct eh_grant *grant)
 {
 	list_del(&grant->node);
 	list_del(&grant->all);
+	tell(ELISA_HOST_EVENT_REVOKED, grant);
 }
 
 static void grant_free(struct eh_grant *grant)
@@ -246,6 +261,7 @@ int eh_grant_add(struct elisa_host_grant *request)
 		grant->id = request->id = next_grant++;
 		list_add_tail(&grant->node, &vmm->grants);
 		list_add_tail(&grant->all, &eh_grants);
+		tell(ELISA_HOST_EVENT_GRANTED, grant);
 		spin_unlock(&eh_registry);
 	}
 	mmput(mm);

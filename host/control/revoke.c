@@ -148,6 +148,7 @@ static void leave_export(struct eh_export *export, struct eh_attachment *a)
 	a->exchange = NULL;
 	/* before the place's next attachment */
 	eh_tell_end(export, a);
+	eh_attachment_tell(ELISA_HOST_EVENT_DETACHED, a, 0);
 }
 
 /* The attachment is shut, and no CPU runs its contexts. True: this thread has ended it. */
@@ -263,6 +264,7 @@ int eh_evict(struct eh_export *export, struct elisa_hc_evict *in, struct eh_refu
 	if (!found)
 		return eh_refuse(refusal, -ENOENT, ELISA_WHY_NO_ATTACHMENT, in->attachment);
 	trace_elisa_evict(found);
+	eh_attachment_tell(ELISA_HOST_EVENT_EVICTED, found, 0);
 	eh_attachment_revoke(found);
 	eh_attachment_put(found);
 	return 0;

@@ -255,6 +255,7 @@ void eh_call_aborted(struct eh_context *c, enum elisa_call_error error, u64 rip)
 	event.aborts = c->self->aborts;
 	if (eh_event_put(a->events, event))
 		WRITE_ONCE(c->reported, event.aborts);
+	eh_attachment_tell(ELISA_HOST_EVENT_ABORTED, a, error);
 }
 
 /* A call has come to its end: the next one has all its time. */

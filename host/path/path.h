@@ -7,6 +7,8 @@
 #ifndef ELISA_HOST_PATH_H
 #define ELISA_HOST_PATH_H
 
+#include <linux/wait.h>
+
 #include "base/objects.h"
 
 /* ---- list.c, call.c, exit.c, enter.c: a vCPU's way in and out */
@@ -45,6 +47,25 @@ void eh_events_put(struct eh_events *events);
 bool eh_event_put(struct eh_events *events, struct elisa_event event);
 void eh_events_clear(struct eh_events *events);
 u32 eh_events_take(struct eh_events *events, struct elisa_event *out, u32 room);
+
+/* ---- stream.c: what administrators' files are told */
+struct eh_reader;
+extern u32 eh_stream_wanted;
+bool eh_stream_tell(struct elisa_host_event event);
+bool eh_stream_answers(void);
+struct eh_reader *eh_stream_open(u32 kinds, bool answers);
+void eh_stream_close(struct eh_reader *reader);
+u32 eh_stream_take(struct eh_reader *reader, struct elisa_host_event *out, u32 room);
+bool eh_stream_has(struct eh_reader *reader);
+wait_queue_head_t *eh_stream_wait(struct eh_reader *reader);
+
+void eh_attachment_tell(enum elisa_host_event_kind kind, const struct eh_attachment *a, s64 value);
+
+/* Does a reader want to know? Without one an event costs this. */
+static inline bool eh_stream_wants(enum elisa_host_event_kind kind)
+{
+	return READ_ONCE(eh_stream_wanted) & 1u << kind;
+}
 
 /* ---- bell.c */
 void eh_ring_place(struct eh_export *export, u64 place);

@@ -128,7 +128,8 @@ enum elisa_hc {
 	WHY(SYSTEM_RAM, "the guest kernel's own memory (guest driver)", "the value") \
 	WHY(MEMLOCK, "over the VMM's RLIMIT_MEMLOCK on the host", "the limit, in pages") \
 	WHY(UNTOLD, "the manager has not heard of so many ended attachments", "how many") \
-	WHY(PLACES_PER_VMM, "the VMM's VMs have as many places as they may without tickets", "the limit")
+	WHY(PLACES_PER_VMM, "the VMM's VMs have as many places as they may without tickets", "the limit") \
+	WHY(ASKED, "the host asks whether to grant it: ask again (the guest driver does)", "-")
 /* clang-format on */
 #define ELISA_WHY_NUMBER(name, text, value) ELISA_WHY_##name,
 
@@ -411,8 +412,8 @@ struct elisa_hc_events {
 };
 
 struct elisa_hc_page {
-	__u32 call;  /* in: enum elisa_hc */
-	__u32 why;   /* out: enum elisa_why */
+	__u32 call; /* in: enum elisa_hc */
+	__u32 why; /* in: ELISA_WHY_ASKED: the driver knows this answer, else 0; out: enum elisa_why */
 	__u64 value; /* out */
 	union {
 		struct elisa_hc_hello hello;

@@ -15,7 +15,8 @@
 	RIGHT(ATTACH, 1, "attach", "may attach to exports whose name matches") \
 	RIGHT(TRUSTED_MANAGER, 2, "trusted-manager", \
 		"with export: its exports' calls take 3 switches (see security.md)") \
-	RIGHT(ALLOW_PCID, 3, "allow-pcid", "the VM's kernel is trusted with CR4.PCIDE=1")
+	RIGHT(ALLOW_PCID, 3, "allow-pcid", "the VM's kernel is trusted with CR4.PCIDE=1") \
+	RIGHT(POLICY, 4, "policy", "no right: elisad gave the grant, and may take it back")
 /* clang-format on */
 #define ELISA_GRANT_NUMBER(name, bit, word, text) ELISA_GRANT_##name = 1u << (bit),
 
@@ -147,7 +148,7 @@ struct elisa_host_attachment {
 	CLOSED(EFER, 6, "efer", "EFER.LMA is 0: no long mode") \
 	CLOSED(SMM, 7, "smm", "it is in system management mode") \
 	CLOSED(COUNTERS, 8, "counters", "PEBS is on, or the VM has the CPU's own counters") \
-	CLOSED(APICV, 9, "apicv", "APICv is active: kvm_intel enable_apicv=0") \
+	CLOSED(APICV, 9, "apicv", "APICv is active: KVM did not switch it off") \
 	CLOSED(CONTROLS, 10, "controls", \
 		"unrestricted guest is off, or EPT-violation #VE or PT of guest addresses is on") \
 	CLOSED(DEBUGCTL, 11, "debugctl", "DEBUGCTL has branch tracing or LBR on") \
@@ -234,9 +235,62 @@ struct elisa_host_stats {
 	__u64 counter[32];
 };
 
+/*
+ * What happens, as it happens: for a file that has asked for it, read(2) gives records and poll(2)
+ * waits for them. A file whose reader is slow loses records, and is told how many; it delays no VM.
+ * UNKNOWN and REFUSED are told of a VMM at most once in a while.
+ */
+/* clang-format off */
+#define ELISA_HOST_EVENT_LIST(EVENT) \
+	EVENT(LOST, 0, "lost", "the reader was too slow: value records are missing; always told") \
+	EVENT(UNKNOWN, 1, "unknown", "a VM without a grant for it asked to export or attach") \
+	EVENT(GRANTED, 2, "granted", "the administrator granted something") \
+	EVENT(REVOKED, 3, "revoked", "a grant was taken back, or ended with its VMM") \
+	EVENT(ATTACHED, 4, "attached", "a process of a VM attached to an export") \
+	EVENT(DETACHED, 5, "detached", "an attachment ended, for whatever reason") \
+	EVENT(ABORTED, 6, "aborted", "a call ended before its return (value: ELISA_CALL_*)") \
+	EVENT(EVICTED, 7, "evicted", "a manager ended an attachment; its detached follows") \
+	EVENT(EXPORTED, 8, "exported", "a VM made an export") \
+	EVENT(UNEXPORTED, 9, "unexported", "an export ended, for whatever reason") \
+	EVENT(REFUSED, 10, "refused", "a request of a VM failed (reason: ELISA_WHY_*, and its value)")
+/* clang-format on */
+#define ELISA_HOST_EVENT_NUMBER(name, number, word, text) ELISA_HOST_EVENT_##name = (number),
+
+enum elisa_host_event_kind {
+	ELISA_HOST_EVENT_LIST(ELISA_HOST_EVENT_NUMBER) /**/
+	ELISA_HOST_EVENT_KINDS = 0 ELISA_HOST_EVENT_LIST(ELISA_BIT_OF_LIST)
+};
+
+struct elisa_host_event {
+	__u64 time_ns; /* CLOCK_MONOTONIC */
+	__u32 kind;    /* enum elisa_host_event_kind */
+	__s32 pid;     /* of the VMM, in the reader's pid namespace; 0: it has none there */
+	__u32 vm;      /* the module's number; 0: none, or not known */
+	__u32 rights;  /* UNKNOWN: what was asked for, EXPORT or ATTACH; of a grant: its rights */
+	__u32 grant;   /* GRANTED, REVOKED, ATTACHED, EXPORTED: the grant's id */
+	__u32 export_id;
+	__u64 attachment; /* its number, as a manager's events have it */
+	__u64 max_pages;  /* GRANTED, REVOKED */
+	__s64 value;
+	__u32 reason;		    /* REFUSED: enum elisa_why */
+	__u32 call;		    /* REFUSED: enum elisa_hc */
+	char name[ELISA_NAME_SIZE]; /* of the export, or of a grant */
+};
+
+/* Once for a file. */
+struct elisa_host_watch {
+	__u32 kinds; /* 1 << enum elisa_host_event_kind */
+	__u32 size;  /* of a record, as in struct elisa_host_list */
+	__u32 flags; /* ELISA_HOST_ANSWERS */
+	__u32 pad;
+};
+/* With UNKNOWN: the reader may grant what a VM asks for, so that its driver waits a moment. */
+#define ELISA_HOST_ANSWERS    1u
+
 #define ELISA_HOST_IOC_GRANT  _IOWR(0xe6, 0, struct elisa_host_grant)
 #define ELISA_HOST_IOC_REVOKE _IOW(0xe6, 1, struct elisa_host_revoke)
 #define ELISA_HOST_IOC_LIST   _IOWR(0xe6, 2, struct elisa_host_list)
 #define ELISA_HOST_IOC_STATS  _IOR(0xe6, 3, struct elisa_host_stats)
+#define ELISA_HOST_IOC_WATCH  _IOW(0xe6, 4, struct elisa_host_watch)
 
 #endif

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include <elisa/elisa.h>
 #include <elisa/gate_layout.h>
@@ -58,6 +59,45 @@ static void test_attach(void)
 	close(fd);
 	CHECK(get("attachments") == 0);
 	munmap(p, 65536);
+}
+
+static double seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void on_alarm(int number)
+{
+	(void)number;
+}
+
+/* The host asks whether to grant it: the driver asks again, for about a second. */
+static void test_asked(void)
+{
+	const struct sigaction action = {.sa_handler = on_alarm};
+	int fd = device(), id;
+	double since;
+
+	set("asked", 3);
+	CHECK(!attach(fd, 0, NULL, 0) && last.status.why == ELISA_OK && get("asked") == 0);
+	CHECK(!detach(fd, last.slot));
+	set("asked", 3);
+	id = export_create(fd);
+	CHECK(id > 0 && get("asked") == 0);
+	set("asked", -1);
+	since = seconds();
+	CHECK(attach(fd, 0, NULL, 0) && errno == EPERM && last.status.why == ELISA_WHY_NO_GRANT);
+	CHECK(seconds() - since > 0.9 && seconds() - since < 5);
+	sigaction(SIGALRM, &action, NULL);
+	ualarm(100000, 0);
+	since = seconds();
+	CHECK(attach(fd, 0, NULL, 0) && errno == EINTR);
+	CHECK(seconds() - since < 0.9 && get("attachments") == 0);
+	set("asked", 0);
+	close(fd);
 }
 
 static struct elisa_ioc_donate last_gift;
@@ -370,6 +410,7 @@ int main(void)
 {
 	setbuf(stdout, NULL);
 	RUN(test_attach());
+	RUN(test_asked());
 	RUN(test_donate());
 	RUN(test_attach_failures());
 	RUN(test_window());

@@ -41,6 +41,9 @@ module_param(flood_callers, int, 0644); /* ... by so many vCPUs in turn */
 static bool flood_faults;
 module_param(flood_faults, bool, 0644); /* ... each with its fault before it */
 
+static int asked; /* so many requests for a grant are answered so; below 0: all, none granted */
+module_param(asked, int, 0644);
+
 /* The doorbell: its edge comes if "rings" is set, and once more for each write to "ring". */
 static u32 gsi = ELISA_NO_DOORBELL;
 static bool rings, granted = true;
@@ -134,10 +137,24 @@ static int attach(struct elisa_hc_attach *attach)
 	return 0;
 }
 
+/* What a host answers that asks whether to grant it; 0: it is granted. */
+static int ask(struct elisa_hc_page *page, struct elisa_status *status)
+{
+	if (!asked)
+		return 0;
+	if (page->why != ELISA_WHY_ASKED)
+		return eg_refuse(status, -EPERM, ELISA_WHY_NO_GRANT, 0);
+	asked -= asked > 0;
+	return eg_refuse(status, -EAGAIN, ELISA_WHY_ASKED, 0);
+}
+
 static int answer(struct elisa_hc_page *page, struct elisa_status *status)
 {
 	u32 i;
 
+	if ((page->call == ELISA_HC_ATTACH || page->call == ELISA_HC_EXPORT_CREATE) &&
+	    ask(page, status))
+		return status->why == ELISA_WHY_ASKED ? -EAGAIN : -EPERM;
 	if (page->call == fail_call && fail_after-- == 0) {
 		fail_call = 0;
 		return eg_refuse(status, -ENOMEM, ELISA_WHY_NO_MEMORY, 4711);

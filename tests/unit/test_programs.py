@@ -37,6 +37,10 @@ WRONG = {
         "nonsense": "'nonsense' is not a command",
         "vms extra": "vms takes no argument: 'extra'",
         "vms --pid 1": "vms takes no option of grant",
+        "policy": "policy takes check, show or apply",
+        "policy mend": "policy: 'mend' is not check, show or apply",
+        "policy check a b": "policy check takes one folder",
+        "policy check --max-pages 5": "policy takes no option of grant",
         "vms --pidfile x": "vms takes no option of grant",
         "grant --pid 0 export a": "--pid: '0' is not from 1 to 2147483647",
         "grant --pid x export a": "--pid: 'x' is not a process id",
@@ -45,6 +49,9 @@ WRONG = {
         "grant --pid 1 --max-pages -1 export a": "--max-pages: '-1' is not from 0 to 4503599627370496",
         "grant export a": "grant needs --pid or --pidfile",
         "revoke x": "revoke: 'x' is not the id of a grant",
+    },
+    "elisad": {
+        "a": "'a' is too much",
     },
     "elisa-kv": {
         "": "--config is missing",

@@ -27,7 +27,9 @@
 #define MAN_ROW(word, text)		printf(".It Em %s\n%s.\n", word, text);
 #define MAN_FLAG(name, bit, word, text) MAN_ROW(word, text)
 #define MAN_COUNTER(name, word, text)	MAN_ROW(word, text)
-#define MAN_DROP(name, word, text)	MAN_ROW(#word, text)
+#define HOST_EVENT(name, number, word, text) \
+	printf("| %d | `%s` | %s |\n", ELISA_HOST_EVENT_##name, word, text);
+#define MAN_DROP(name, word, text) MAN_ROW(#word, text)
 
 static void export_flags(void)
 {
@@ -119,6 +121,16 @@ static void man_drops(void)
 	RVS_DROP_LIST(MAN_DROP)
 }
 
+static void host_events(void)
+{
+	ELISA_HOST_EVENT_LIST(HOST_EVENT)
+}
+
+static void man_host_events(void)
+{
+	ELISA_HOST_EVENT_LIST(MAN_FLAG)
+}
+
 static const struct {
 	const char *name;
 	void (*print)(void);
@@ -134,6 +146,8 @@ static const struct {
 	{"closed", closed},
 	{"why", why},
 	{"drops", drops},
+	{"host-events", host_events},
+	{"man-host-events", man_host_events},
 	{"man-export-flags", man_export_flags},
 	{"man-host-flags", man_host_flags},
 	{"man-counters", man_counters},

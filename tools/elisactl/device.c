@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The module's device: opening it, reading lists, what an error of it means. */
+/* The module's device: opening it, and what an error of it means. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include "elisactl.h"
 
 static const char *what_to_do(int error)
@@ -40,22 +38,4 @@ int open_device(const struct options *options)
 	if (fd < 0)
 		fail(options->device, errno);
 	return fd;
-}
-
-int list_records(int fd, uint32_t kind, size_t size, void **records)
-{
-	struct elisa_host_list list = {.kind = kind, .size = (uint32_t)size, .room = 16};
-
-	for (*records = NULL;;) {
-		free(*records);
-		*records = calloc(list.room, size);
-		if (!*records)
-			return -ENOMEM;
-		list.records = (uintptr_t)*records;
-		if (ioctl(fd, ELISA_HOST_IOC_LIST, &list) < 0)
-			return -errno;
-		if (list.count <= list.room)
-			return (int)list.count;
-		list.room = list.count + 16;
-	}
 }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <json-c/json.h>
 #include <elisa/host_ioctl.h>
 #include "options.h"
@@ -17,7 +18,8 @@
 struct options {
 	const char *device;
 	const char *root;
-	bool json;
+	const char *run;
+	bool json, follow;
 	struct elisa_host_grant grant;
 	uint32_t pid; /* 0: none given */
 	const char *pidfile;
@@ -35,11 +37,6 @@ extern const struct program program;
 int fail(const char *doing, int error);
 /* Descriptor, or -1 after a message. */
 int open_device(const struct options *options);
-/*
- * All records of a kind, in *records to be freed; their count, or -errno. More may come into being
- * between two requests, so it asks until they fit.
- */
-int list_records(int fd, uint32_t kind, size_t size, void **records);
 
 /* print.c */
 void add_number(struct json_object *to, const char *key, uint64_t value);
@@ -78,11 +75,19 @@ int run_metrics(const struct options *options);
 int run_top(const struct options *options);
 
 /* grant.c: exit status */
+/* The process of --pid or --pidfile. */
+int read_pid(const struct options *options, pid_t *pid);
 int run_grant(const struct options *options, char **arguments);
 int run_revoke(const struct options *options, char **arguments);
 
 /* version.c: exit status */
 int run_version(const struct options *options);
+
+/* policy.c: exit status */
+int run_policy(const struct options *options, char **arguments);
+
+/* events.c: exit status */
+int run_events(const struct options *options);
 
 /* check.c: exit status */
 int run_check(const struct options *options);

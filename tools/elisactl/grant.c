@@ -2,14 +2,13 @@
 /* Grants, and taking them back. A VM is never guessed from anything but the
  * process that was given. */
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 #include "elisactl.h"
+#include "module.h"
+#include "rules.h"
 
 /* 0, or the exit status. */
 static int read_pidfile(const char *file, uint32_t *pid)
@@ -37,17 +36,6 @@ static int read_pidfile(const char *file, uint32_t *pid)
 	return 0;
 }
 
-/* As the module matches: a name, or a prefix and '*'. */
-static bool good_pattern(const char *name)
-{
-	static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				   "0123456789._-";
-	size_t plain = strspn(name, good);
-
-	return strlen(name) > 0 && strlen(name) < ELISA_NAME_SIZE &&
-	       (!name[plain] || !strcmp(name + plain, "*"));
-}
-
 static int grant_failed(int pid, int error)
 {
 	if (error == ESRCH) {
@@ -60,32 +48,17 @@ static int grant_failed(int pid, int error)
 	return fail("grant", error);
 }
 
-static void take_back(int fd, uint32_t id)
-{
-	struct elisa_host_revoke revoke = {.id = id};
-
-	ioctl(fd, ELISA_HOST_IOC_REVOKE, &revoke);
-}
-
-/*
- * The module takes a number. It meant the same process all the time if a pidfd from before shows
- * it alive afterwards; if not, the grant may be a stranger's, and is taken back. 0 or an errno.
- */
+/* 0 or an errno. */
 static int grant_by_pid(int fd, struct elisa_host_grant *grant)
 {
-	struct pollfd alive = {.events = POLLIN};
-	int ret;
+	const int pidfd = module_hold(grant->pid);
+	int ret = pidfd;
 
-	alive.fd = (int)syscall(SYS_pidfd_open, (pid_t)grant->pid, 0);
-	if (alive.fd < 0)
-		return errno;
-	ret = ioctl(fd, ELISA_HOST_IOC_GRANT, grant) < 0 ? errno : 0;
-	if (!ret && poll(&alive, 1, 0) != 0) {
-		take_back(fd, grant->id);
-		ret = ESRCH;
+	if (pidfd >= 0) {
+		ret = module_grant(fd, grant, pidfd);
+		close(pidfd);
 	}
-	close(alive.fd);
-	return ret;
+	return -ret;
 }
 
 /* Is there a name that both match? */
@@ -104,7 +77,7 @@ static void warn_of_older(int fd, uint32_t id)
 	const uint32_t rights = ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH;
 	const struct elisa_host_grant_info *grants, *made = NULL;
 	void *records;
-	int count = list_records(fd, ELISA_HOST_GRANTS, sizeof(*grants), &records);
+	int count = module_list(fd, ELISA_HOST_GRANTS, sizeof(*grants), &records);
 
 	grants = records;
 	for (int i = 0; i < count; i++)
@@ -157,7 +130,7 @@ static int read_wanted(char **arguments, struct elisa_host_grant *grant)
 		return options_wrong(&program, "grant: '%s' is not export or attach", arguments[0]);
 	if ((grant->rights & ELISA_GRANT_TRUSTED_MANAGER) && !(grant->rights & ELISA_GRANT_EXPORT))
 		return options_wrong(&program, "--trusted-manager is for a grant to export");
-	if (!good_pattern(arguments[1]))
+	if (!rules_name_is_good(arguments[1]))
 		return options_wrong(&program,
 				     "'%s' is not a name: 1 to 63 of A-Z a-z 0-9 . _ - and perhaps "
 				     "a * at the end",
@@ -166,19 +139,27 @@ static int read_wanted(char **arguments, struct elisa_host_grant *grant)
 	return 0;
 }
 
+int read_pid(const struct options *options, pid_t *pid)
+{
+	uint32_t number = options->pid;
+
+	if (!number && read_pidfile(options->pidfile, &number))
+		return 1;
+	*pid = (pid_t)number;
+	return 0;
+}
+
 int run_grant(const struct options *options, char **arguments)
 {
 	struct elisa_host_grant grant = options->grant;
-	uint32_t pid = options->pid;
 	int ret = read_wanted(arguments, &grant);
 
 	if (ret)
 		return ret;
-	if (!pid == !options->pidfile)
+	if (!options->pid == !options->pidfile)
 		return options_wrong(&program, "grant needs --pid or --pidfile");
-	if (!pid && read_pidfile(options->pidfile, &pid))
+	if (read_pid(options, &grant.pid))
 		return 1;
-	grant.pid = (int32_t)pid;
 
 	ret = grant_to(options, &grant);
 	if (ret)
@@ -193,7 +174,6 @@ int run_grant(const struct options *options, char **arguments)
 
 int run_revoke(const struct options *options, char **arguments)
 {
-	struct elisa_host_revoke revoke = {0};
 	uint64_t id;
 	int ret;
 	int fd;
@@ -206,17 +186,16 @@ int run_revoke(const struct options *options, char **arguments)
 	fd = open_device(options);
 	if (fd < 0)
 		return 1;
-	revoke.id = (uint32_t)id;
-	ret = ioctl(fd, ELISA_HOST_IOC_REVOKE, &revoke) < 0 ? errno : 0;
+	ret = -module_revoke(fd, (uint32_t)id);
 	close(fd);
 	if (ret == ENOENT) {
 		fprintf(stderr, "elisactl: there is no grant %u; elisactl grants lists them\n",
-			revoke.id);
+			(unsigned int)id);
 		return 1;
 	}
 	if (ret)
 		return fail("revoke", ret);
 	if (options->json)
-		print_id(revoke.id);
+		print_id((uint32_t)id);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include "elisactl.h"
+#include "module.h"
 
 #define FLAG_WORD(name, bit, word, text) {1u << (bit), word},
 #define COUNTER_WORD(name, word, text)	 word,
@@ -189,7 +190,7 @@ static int list(const struct options *options, const struct list_command *comman
 
 	if (fd < 0)
 		return 1;
-	count = list_records(fd, command->kind, command->size, &records);
+	count = module_list(fd, command->kind, command->size, &records);
 	close(fd);
 	if (count < 0) {
 		free(records);

@@ -5,6 +5,8 @@
  */
 #include <string.h>
 #include "elisactl.h"
+#include "rules.h"
+#include "state.h"
 
 #define MOST_PAGES (1ull << 52) /* as many as there are addresses */
 
@@ -37,7 +39,11 @@ static const struct program_option known[] = {
 	{.help = "all:"},
 	OPTION_FLAG("json", json, "print JSON"),
 	OPTION_TEXT("device", "PATH", "a file", device, "the module's device (default /dev/elisa)"),
-	OPTION_TEXT("root", "DIR", "a folder", root, "check: look at the files below DIR"),
+	OPTION_TEXT("root", "DIR", "a folder", root,
+		    "check, policy show: look at the files below DIR"),
+	OPTION_TEXT("run", "DIR", "a folder", run,
+		    "policy apply: elisad's state (default " STATE_DIRECTORY ")"),
+	OPTION_FLAG("follow", follow, "events: go on until a signal comes"),
 };
 
 const struct program program = {
@@ -59,6 +65,15 @@ const struct program program = {
 		"                allow the VM of this VMM to export or to attach to NAME (or\n"
 		"                PREFIX*, quoted); prints the grant's id\n"
 		"  revoke ID     take a grant back; its exports and attachments end\n"
+		"  policy check [DIR]\n"
+		"                are the rules in DIR (default " RULES_DIRECTORY ") good?\n"
+		"  policy show [DIR]\n"
+		"                the rules, and which VMs that the module knows they are about\n"
+		"  policy apply [DIR]\n"
+		"                make grants what the rules say: tells elisad to read them, or,\n"
+		"                if none runs, grants and revokes itself, once. With --pid or\n"
+		"                --pidfile: for this VMM, which no elisad is needed for\n"
+		"  events        what happens: waits for the next event, prints what is there\n"
 		"  version       releases and versions of the ABI of all sides\n"
 		"  check         what this host lacks, and what to do\n",
 	.after = "Exit status: 0 done (check: usable); 1 failed (check: something is missing);\n"
@@ -73,7 +88,11 @@ static int run(const struct options *options, char **arguments)
 
 	if (!strcmp(command, "grant"))
 		return run_grant(options, arguments + 1);
-	if (options->pid || options->pidfile || options->grant.rights || options->grant.max_pages)
+	if (options->grant.rights || options->grant.max_pages)
+		return options_wrong(&program, "%s takes no option of grant", command);
+	if (!strcmp(command, "policy"))
+		return run_policy(options, arguments + 1);
+	if (options->pid || options->pidfile)
 		return options_wrong(&program, "%s takes no option of grant", command);
 	if (options->output && strcmp(command, "metrics"))
 		return options_wrong(&program, "%s takes no option of metrics", command);
@@ -89,6 +108,8 @@ static int run(const struct options *options, char **arguments)
 		return run_metrics(options);
 	if (!strcmp(command, "top"))
 		return run_top(options);
+	if (!strcmp(command, "events"))
+		return run_events(options);
 	if (!strcmp(command, "version"))
 		return run_version(options);
 	if (!strcmp(command, "check"))
@@ -98,7 +119,7 @@ static int run(const struct options *options, char **arguments)
 
 int main(int argc, char **argv)
 {
-	struct options options = {.device = "/dev/elisa", .root = ""};
+	struct options options = {.device = "/dev/elisa", .root = "", .run = STATE_DIRECTORY};
 	int first, status;
 
 	first = options_read(&program, 0, &options, argc, argv, &status);

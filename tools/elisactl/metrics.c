@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include "elisactl.h"
+#include "module.h"
 #include "metrics.h"
 
 #define NS	   1e-9
@@ -227,22 +228,21 @@ static int look(int fd, struct seen *seen)
 {
 	if (ioctl(fd, ELISA_HOST_IOC_STATS, &seen->stats) < 0)
 		return -errno;
-	seen->vm_count = list_records(fd, ELISA_HOST_VMS, sizeof(*seen->vms), (void **)&seen->vms);
+	seen->vm_count = module_list(fd, ELISA_HOST_VMS, sizeof(*seen->vms), (void **)&seen->vms);
 	if (seen->vm_count < 0)
 		return seen->vm_count;
 	seen->vcpu_count =
-		list_records(fd, ELISA_HOST_VCPUS, sizeof(*seen->vcpus), (void **)&seen->vcpus);
+		module_list(fd, ELISA_HOST_VCPUS, sizeof(*seen->vcpus), (void **)&seen->vcpus);
 	if (seen->vcpu_count == -EINVAL)
 		seen->vcpu_count = 0; /* an older module does not list them */
 	if (seen->vcpu_count < 0)
 		return seen->vcpu_count;
-	seen->export_count = list_records(fd, ELISA_HOST_EXPORTS, sizeof(*seen->exports),
-					  (void **)&seen->exports);
+	seen->export_count = module_list(fd, ELISA_HOST_EXPORTS, sizeof(*seen->exports),
+					 (void **)&seen->exports);
 	if (seen->export_count < 0)
 		return seen->export_count;
-	seen->attachment_count = list_records(fd, ELISA_HOST_ATTACHMENTS,
-					      sizeof(*seen->attachments),
-					      (void **)&seen->attachments);
+	seen->attachment_count = module_list(fd, ELISA_HOST_ATTACHMENTS, sizeof(*seen->attachments),
+					     (void **)&seen->attachments);
 	return seen->attachment_count < 0 ? seen->attachment_count : 0;
 }
 

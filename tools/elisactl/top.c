@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "clock.h"
 #include "elisactl.h"
+#include "module.h"
 #include "view.h"
 
 #define LEAST_INTERVAL 0.1
@@ -163,8 +164,8 @@ static void print_rows_as_json(FILE *to, const struct row *rows, int count)
 /* 0, or an exit status after a message. */
 static int look(int fd, struct attachments *seen)
 {
-	seen->count = list_records(fd, ELISA_HOST_ATTACHMENTS, sizeof(*seen->record),
-				   (void **)&seen->record);
+	seen->count = module_list(fd, ELISA_HOST_ATTACHMENTS, sizeof(*seen->record),
+				  (void **)&seen->record);
 	seen->at = monotonic();
 	return seen->count < 0 ? fail("top", -seen->count) : 0;
 }
@@ -174,7 +175,7 @@ static int view(int fd, const struct options *options, const struct attachments 
 {
 	struct row *rows = calloc((size_t)now->count + 1, sizeof(*rows));
 	struct elisa_host_vm *vms;
-	int vm_count = list_records(fd, ELISA_HOST_VMS, sizeof(*vms), (void **)&vms);
+	int vm_count = module_list(fd, ELISA_HOST_VMS, sizeof(*vms), (void **)&vms);
 	int status = 1;
 
 	if (vm_count < 0 || !rows) {

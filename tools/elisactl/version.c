@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <elisa/release.h>
 #include "elisactl.h"
+#include "module.h"
 
 /* oldest is 0: one version only. release "": it does not say. */
 static void add_side(struct json_object *sides, const char *what, const char *release,
@@ -54,7 +55,7 @@ static int add_module(struct json_object *sides, int fd)
 static int add_vms(struct json_object *sides, int fd)
 {
 	struct elisa_host_vm *vms;
-	int count = list_records(fd, ELISA_HOST_VMS, sizeof(*vms), (void **)&vms);
+	int count = module_list(fd, ELISA_HOST_VMS, sizeof(*vms), (void **)&vms);
 
 	for (int i = 0; i < count; i++) {
 		char what[64];

@@ -11,6 +11,7 @@ struct shim_cpu boot_cpu_data = {.x86_phys_bits = 39};
 struct task_struct shim_tasks[2], *current = &shim_tasks[0];
 static struct pid pids[2];
 static struct work_struct *pending;
+u64 shim_siphash;
 
 void shim_bug(const char *file, int line, const char *text)
 {

@@ -127,8 +127,10 @@ static inline bool shim_isalnum(unsigned char c)
 	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
 	       (c >= 0xc0 && c != 0xd7 && c != 0xf7);
 }
-#define isalnum(c) shim_isalnum(c)
-#define isascii(c) ((unsigned char)(c) < 0x80)
+#define isalnum(c)		shim_isalnum(c)
+#define isascii(c)		((unsigned char)(c) < 0x80)
+
+#define strscpy(to, from, size) snprintf(to, size, "%s", from)
 
 /* ---- lists */
 struct list_head {
@@ -210,8 +212,9 @@ struct rcu_head {
 typedef struct {
 	u64 key[2];
 } siphash_key_t;
-#define siphash(data, length, key)     ((u64)(*(const u8 *)(data)) + (length))
-#define siphash_2u64(a, b, key)	       ((u64)(a) + (b))
+#define siphash(data, length, key) ((u64)(*(const u8 *)(data)) + (length))
+extern u64 shim_siphash; /* added to what two numbers are hashed to: another key */
+#define siphash_2u64(a, b, key)	       ((u64)(a) + (b) + shim_siphash)
 #define get_random_bytes(data, length) memset(data, 7, length)
 #define rcu_read_lock()		       ((void)0)
 #define rcu_read_unlock()	       ((void)0)
@@ -322,6 +325,7 @@ static inline int mutex_lock_killable(struct mutex *lock)
 void shim_spin_lock(spinlock_t *lock);
 void shim_spin_unlock(spinlock_t *lock);
 #define DEFINE_SPINLOCK(name)		    spinlock_t name
+#define DEFINE_RAW_SPINLOCK(name)	    raw_spinlock_t name
 #define spin_lock			    shim_spin_lock
 #define spin_unlock			    shim_spin_unlock
 #define spin_lock_init(lock)		    ((lock)->held = false)
@@ -347,6 +351,21 @@ struct workqueue_struct {
 #define destroy_workqueue(queue)	  (shim_run_work(), kfree(queue))
 #define queue_work(queue, work)		  schedule_work(work)
 #define flush_workqueue(queue)		  shim_run_work()
+
+/* what waits, and what wakes it: at once */
+typedef struct {
+	unsigned int wakes;
+} wait_queue_head_t;
+typedef struct poll_table_struct poll_table;
+typedef unsigned int __poll_t;
+#define init_waitqueue_head(head)   ((head)->wakes = 0)
+#define wake_up_interruptible(head) ((head)->wakes++)
+struct irq_work {
+	void (*function)(struct irq_work *);
+};
+#define init_irq_work(work, f) ((work)->function = (f))
+#define irq_work_queue(work)   ((work)->function(work))
+#define irq_work_sync(work)    ((void)(work))
 
 /* a delay is over when somebody lets the work run */
 struct delayed_work {

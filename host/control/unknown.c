@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * VMs without a grant for what they ask, and what is refused: administrators' files are told, each
+ * VMM's VMs only once in a while. A VM that nothing was granted gets no state here: what is
+ * remembered is a fixed table of times, by a keyed hash of the VMM's identity.
+ *
+ * A hostile VM may ask without end. Its VMM's entry lets one telling pass in RETELL. A VMM cannot
+ * choose its entry, for the key is secret. Two VMMs may have the same one by chance: the entry has
+ * the rest of the hash as well, and lets another VMM's telling pass after OTHERS. So the VMM that
+ * asks all the time leaves its neighbour most of the time, and an entry costs readers sixteen
+ * records a second at the most.
+ *
+ * A telling that found no room in a reader's ring is not remembered: the next request is told.
+ */
+#include <linux/kvm_host.h>
+#include <linux/random.h>
+#include <linux/sched.h>
+#include <linux/siphash.h>
+#include <linux/spinlock.h>
+#include <linux/timekeeping.h>
+
+#include "base/base.h"
+#include "control/control.h"
+#include "path/path.h"
+
+#define ENTRIES 256
+#define RETELL	NSEC_PER_SEC
+#define OTHERS	(NSEC_PER_SEC / 16)
+
+static DEFINE_SPINLOCK(told_lock); /* the table; stream_lock nests inside it */
+static struct {
+	u64 hash, time_ns;
+} told[ENTRIES];
+static siphash_key_t key; /* const after init */
+
+void eh_unknown_init(void)
+{
+	get_random_bytes(&key, sizeof(key));
+}
+
+/* Tells it, unless the VMM's VMs have been told of a moment ago. */
+static void tell_sometimes(const struct kvm *kvm, struct elisa_host_event event)
+{
+	const u64 hash = siphash_2u64((unsigned long)kvm->mm, event.kind, &key);
+	const u64 now = ktime_get_mono_fast_ns();
+	typeof(told[0]) *entry = &told[hash % ENTRIES];
+	u64 wait;
+
+	event.pid = task_tgid_nr(current);
+	spin_lock(&told_lock);
+	wait = entry->hash == hash ? RETELL : OTHERS;
+	if (!entry->time_ns || eh_time_since(entry->time_ns, now) >= wait) {
+		if (eh_stream_tell(event)) {
+			entry->hash = hash;
+			entry->time_ns = now;
+		}
+	}
+	spin_unlock(&told_lock);
+}
+
+/*
+ * The VM has no grant for @name, which has a NUL and may be empty. True: an administrator's program
+ * is there that may grant it.
+ */
+bool eh_unknown_tell(struct kvm *kvm, u32 right, const char *name)
+{
+	struct elisa_host_event event = {.kind = ELISA_HOST_EVENT_UNKNOWN, .rights = right};
+
+	if (!eh_stream_wants(ELISA_HOST_EVENT_UNKNOWN))
+		return false;
+	strscpy(event.name, name, sizeof(event.name));
+	tell_sometimes(kvm, event);
+	return eh_stream_answers();
+}
+
+/* A request of a VM that has a grant failed. @name as above. */
+void eh_refused_tell(struct eh_vm *vm, u32 call, const char *name, const struct eh_refusal *refusal)
+{
+	struct elisa_host_event event = {.kind = ELISA_HOST_EVENT_REFUSED,
+					 .vm = vm->id,
+					 .call = call,
+					 .reason = refusal->why,
+					 .value = (s64)refusal->value};
+
+	if (!eh_stream_wants(ELISA_HOST_EVENT_REFUSED))
+		return;
+	strscpy(event.name, name, sizeof(event.name));
+	tell_sometimes(vm->kvm, event);
+}
