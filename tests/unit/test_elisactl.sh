@@ -73,7 +73,7 @@ says '"ok":true'
 
 put sys/module/kvm_intel/parameters/ept N
 expect 1 "$elisactl" --root "$root" check
-says 'modprobe kvm_intel ept=Y'
+says 'modprobe kvm_intel ept=1'
 
 for flaw in $flaws; do
 	good_host " $flaw"
