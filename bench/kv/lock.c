@@ -7,8 +7,9 @@
  * ratio=... ratio: of ops to those of the victim alone. Medians.
  *
  * Sizes: as small as the victim's, the largest that is copied with the lock held, some that are
- * copied without it, and the largest of libelisa-kv's that travels in one piece. Where processors are busy, other_space
- * shows what the hostile one takes of them; what same_space is below that is the lock's.
+ * copied without it, and the largest of libelisa-kv's that travels in one piece. Where processors
+ * are busy, other_space shows what the hostile one takes of them; what same_space is below that is
+ * the lock's.
  */
 #include <err.h>
 #include <sched.h>

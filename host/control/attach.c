@@ -5,8 +5,8 @@
  *   1. What can be refused at once is refused, before anything is made or changed.
  *   2. The attachment takes a slot of the VM's: no second request gets it, and none sees it as
  *      complete.
- *   3. KVM switches the VM's APICv off. The exchange buffer is faulted in and pinned, hooks may have
- *      to be put in place, the tables are built: all without a lock, for it takes long.
+ *   3. KVM switches the VM's APICv off. The exchange buffer is faulted in and pinned, hooks may
+ *      have to be put in place, the tables are built: all without a lock, for it takes long.
  *   4. Under export->lock, vm->lock and eh_registry what was found in step 1 is looked at again.
  *      If the grant, the ticket or the export has gone, the attachment ends before it began. Else
  *      it is complete, and each thread that ends one of them from now on finds it.

@@ -412,8 +412,8 @@ struct elisa_hc_events {
 };
 
 struct elisa_hc_page {
-	__u32 call; /* in: enum elisa_hc */
-	__u32 why; /* in: ELISA_WHY_ASKED: the driver knows this answer, else 0; out: enum elisa_why */
+	__u32 call;  /* in: enum elisa_hc */
+	__u32 why;   /* in: ELISA_WHY_ASKED if the driver knows it, else 0; out: enum elisa_why */
 	__u64 value; /* out */
 	union {
 		struct elisa_hc_hello hello;

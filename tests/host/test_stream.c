@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What administrators' files are told: bounded rings, lost records that are counted, and VMs without
- * a grant, of which one cannot keep readers from hearing of another.
+ * What administrators' files are told: bounded rings, lost records that are counted, and VMs
+ * without a grant, of which one cannot keep readers from hearing of another.
  */
 #include <setjmp.h>
 #include <cmocka.h>

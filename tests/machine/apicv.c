@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A VM is without APICv while it is attached, and has it again afterwards; other VMs keep theirs. With
- * APICv a guest's EOI is no exit. Where the host has none (enable_apicv=0), nothing changes.
+ * A VM is without APICv while it is attached, and has it again afterwards; other VMs keep theirs.
+ * With APICv a guest's EOI is no exit. Where the host has none (enable_apicv=0), nothing changes.
  */
 #include <stdio.h>
 #include <string.h>
