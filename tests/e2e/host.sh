@@ -61,7 +61,7 @@ elisactl_commands()
 	shows '"mode":"strict"' elisactl --json attachments
 	shows '[0-9]  *0  *\(open\|suspended\)  *- ' elisactl vcpus
 	shows '"closed_by":"not-attached"' elisactl --json vcpus
-	shows '"below_ns":1024,"times":[0-9]' elisactl --json attachments
+	shows '"below_ns":1024' elisactl --json attachments
 	shows " $_pid  *0 e2e\.main " elisactl --count 1 --interval 0.2 top
 	shows '"suspended_per_second":' elisactl --json --count 1 --interval 0.2 top
 	shows '^elisa_export_attachments{.*name="e2e.main"} [1-9]' elisactl metrics
