@@ -66,7 +66,7 @@ int main(void)
 		CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
 		CHECK_EQ(has_apicv(bystander), host);
 		CHECK_EQ(detach(guest, 0, slot), 0);
-		CHECK_EQ(gets_it_back(), host);
+		CHECK_EQ(host ? gets_it_back() : has_apicv(guest), host);
 	}
 	printf("apicv: the host has %s\n",
 	       host ? "it: off while attached, on afterwards, on in another VM" : "none");
