@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * For one VMM: hold the process, read who it is, look whether it still lives. Then what was read
+ * For one VMM: hold the process, read its identity, look whether it still lives. Then what was read
  * was of that process and of no later one with its number. Then grant, each time with such a look
  * afterwards. What no rule gives any more is taken back last, so that a right that only changes
  * its terms is never missing.
@@ -124,7 +124,7 @@ static int revoke_surplus(struct step *step)
 	return 0;
 }
 
-/* Who it is, and what it may. */
+/* Which VM the process runs, and what the rules give it. */
 static int identify(struct step *step, const struct rules *rules, pid_t pid)
 {
 	const uint64_t pages = module_default_pages(step->host->root);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An administrator's mistake must not become a grant: an unknown key, a rule about nobody in
- * particular and one that gives nothing are refused. */
+/* An administrator's mistake must not become a grant: an unknown key, a rule that names no VM and
+ * one that gives nothing are refused. */
 #include "rules.h"
 
 #include <dirent.h>

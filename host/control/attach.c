@@ -5,7 +5,7 @@
  *   1. What can be refused at once is refused, before anything is made or changed.
  *   2. The attachment takes a slot of the VM's: no second request gets it, and none sees it as
  *      complete.
- *   3. KVM switches the VM's APICv off. The exchange buffer is faulted in and pinned, hooks may
+ *   3. The exchange buffer is faulted in and pinned, KVM switches the VM's APICv off, hooks may
  *      have to be put in place, the tables are built: all without a lock, for it takes long.
  *   4. Under export->lock, vm->lock and eh_registry what was found in step 1 is looked at again.
  *      If the grant, the ticket or the export has gone, the attachment ends before it began. Else
@@ -330,10 +330,9 @@ static int attach(struct eh_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_a
 		return eh_refuse(refusal, -ENOMEM, ELISA_WHY_NO_MEMORY, 0);
 	r = slot_take(vm, a, refusal);
 	if (!r) {
-		if (!eh_vm_inhibit_apicv(vm))
+		r = pin_exchange(a, kvm_vcpu, in, limit, refusal);
+		if (!r && !eh_vm_inhibit_apicv(vm))
 			r = eh_refuse(refusal, -EOPNOTSUPP, ELISA_WHY_APICV, kvm_vcpu->arch.cr4);
-		if (!r)
-			r = pin_exchange(a, kvm_vcpu, in, limit, refusal);
 		if (!r)
 			r = attach_in_slot(a, in, t, refusal);
 		if (r)

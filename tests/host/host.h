@@ -34,7 +34,7 @@ struct machine {
 	struct kvm kvm;
 	struct kvm_vcpu vcpu;
 	struct mm_struct mm;
-	bool dying;			/* nobody uses the VM any more */
+	bool dying;			/* KVM has dropped its last reference to the VM */
 	long references;		/* the module's */
 	bool apicv_is_off, apicv_stays; /* stays: KVM does not obey */
 	long apicv_changes;		/* by the module */

@@ -66,14 +66,24 @@ static void off_for_the_host(void **state)
 
 static void given_back_after_a_refusal(void **state)
 {
+	(void)state;
+	hooks_refused = -EBUSY;
+	assert_int_equal(host_attach("shop", ROOT, 0), -EBUSY);
+	hooks_refused = 0;
+	assert_int_equal(machines[GUEST].apicv_changes, 2);
+	assert_false(machines[GUEST].apicv_is_off);
+}
+
+/* A guest that asks for what fails at once costs KVM nothing. */
+static void untouched_by_a_bad_request(void **state)
+{
 	struct elisa_hc_page page = {0};
 
 	(void)state;
 	request_attach(&page, "shop", ROOT, 1);
 	page.attach.exchange[0] = GPA(NO_SLOT);
 	assert_true(host_call(GUEST, ELISA_HC_ATTACH, &page) < 0);
-	assert_int_equal(machines[GUEST].apicv_changes, 2);
-	assert_false(machines[GUEST].apicv_is_off);
+	assert_int_equal(machines[GUEST].apicv_changes, 0);
 }
 
 /* A KVM that takes the reason for another one. */
@@ -124,6 +134,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(off_while_attached, start, end),
 		cmocka_unit_test_setup_teardown(off_for_the_host, start, end),
 		cmocka_unit_test_setup_teardown(given_back_after_a_refusal, start, end),
+		cmocka_unit_test_setup_teardown(untouched_by_a_bad_request, start, end),
 		cmocka_unit_test_setup_teardown(refused_if_it_stays, start, end),
 		cmocka_unit_test_setup_teardown(not_of_a_vm_that_ends, start, end),
 		cmocka_unit_test_setup_teardown(attached_while_it_is_given_back, start, end),

@@ -16,20 +16,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "match.h"
+#include "../fake_file.h"
 
 static char root[] = "/tmp/matchXXXXXX";
-
-static void write_file(const char *name, const char *text)
-{
-	char path[256];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/%s", root, name);
-	file = fopen(path, "w");
-	assert_non_null(file);
-	assert_true(fputs(text, file) >= 0);
-	assert_int_equal(fclose(file), 0);
-}
 
 #define SCOPE "machine-qemu\\x2d1\\x2d"
 
@@ -84,17 +73,19 @@ static void files_of_a_process(void **state)
 	(void)state;
 	assert_int_equal(identity_read(root, 8, &identity), -ENOENT);
 	/* what it calls itself cannot become a line */
-	write_file("proc/7/status", "Name:\tqemu\\nUid:\t0\t0\t0\t0\nPid:\t7\n"
-				    "Uid:\t1000\t1000\t1000\t1000\nGid:\t5\t5\t6\t5\n");
-	write_file("proc/7/cgroup", "1:name=systemd:/machine.slice/x\n"
-				    "0::/system.slice/vm-a.service\n");
+	fake_file(root, "proc/7/status",
+		  "Name:\tqemu\\nUid:\t0\t0\t0\t0\nPid:\t7\n"
+		  "Uid:\t1000\t1000\t1000\t1000\nGid:\t5\t5\t6\t5\n");
+	fake_file(root, "proc/7/cgroup",
+		  "1:name=systemd:/machine.slice/x\n"
+		  "0::/system.slice/vm-a.service\n");
 	assert_int_equal(identity_read(root, 7, &identity), 0);
 	assert_int_equal(identity.pid, 7);
 	assert_int_equal(identity.uid, 1000);
 	/* four that are not one */
 	assert_int_equal(identity.gid, UINT32_MAX);
 	assert_string_equal(identity.unit, "vm-a.service");
-	write_file("proc/7/cgroup", "1:name=systemd:/machine.slice/x\n");
+	fake_file(root, "proc/7/cgroup", "1:name=systemd:/machine.slice/x\n");
 	assert_int_equal(identity_read(root, 7, &identity), 0);
 	assert_string_equal(identity.cgroup, "");
 }
@@ -147,7 +138,7 @@ static void patterns(void **state)
 	rule.cgroup = NULL;
 	rule.unit = (char[]){"machine-*.scope"};
 	assert_true(matches());
-	/* a process without any of it is nobody's */
+	/* a process without a control group matches no pattern */
 	begin("");
 	rule.unit = (char[]){"*"};
 	assert_false(matches());
@@ -165,7 +156,7 @@ static void pid_files(void **state)
 	rule.pidfile = (char[]){"/run/vm.pid"};
 	snprintf(path, sizeof(path), "%s/run/vm.pid", root);
 	assert_false(matches());
-	write_file("run/vm.pid", "7\n");
+	fake_file(root, "run/vm.pid", "7\n");
 	assert_int_equal(chmod(path, 0644), 0);
 	assert_true(matches());
 	/* other users may have written it */
@@ -173,11 +164,11 @@ static void pid_files(void **state)
 	assert_false(matches());
 	assert_int_equal(chmod(path, 0600), 0);
 	for (size_t i = 0; i < 4; i++) {
-		write_file("run/vm.pid", ((const char *[]){"77\n", "", "7x\n", "x"})[i]);
+		fake_file(root, "run/vm.pid", ((const char *[]){"77\n", "", "7x\n", "x"})[i]);
 		assert_false(matches());
 	}
 	assert_int_equal(unlink(path), 0);
-	write_file("run/other", "7");
+	fake_file(root, "run/other", "7");
 	assert_int_equal(symlink("other", path), 0);
 	assert_false(matches());
 }

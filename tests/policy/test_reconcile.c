@@ -19,6 +19,7 @@
 #include <unistd.h>
 #include "module.h"
 #include "reconcile.h"
+#include "../fake_file.h"
 
 #define MOST 32
 
@@ -91,18 +92,6 @@ static const struct reconcile_host host = {.root = root,
 					   .revoke = take_back,
 					   .say = say};
 
-static void write_file(const char *name, const char *text)
-{
-	char path[256];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/%s", root, name);
-	file = fopen(path, "w");
-	assert_non_null(file);
-	assert_true(fputs(text, file) >= 0);
-	assert_int_equal(fclose(file), 0);
-}
-
 /* A process in a unit of this name. */
 static pid_t vmm(const char *unit)
 {
@@ -120,9 +109,9 @@ static pid_t vmm(const char *unit)
 	assert_int_equal(system(text), 0);
 	snprintf(text, sizeof(text), "0::/system.slice/%s\n", unit);
 	snprintf(said, sizeof(said), "proc/%d/cgroup", pid);
-	write_file(said, text);
+	fake_file(root, said, text);
 	snprintf(said, sizeof(said), "proc/%d/status", pid);
-	write_file(said, "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\n");
+	fake_file(root, said, "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\n");
 	said[0] = 0;
 	return pid;
 }
@@ -139,7 +128,7 @@ static struct rules rules_of(const char *text)
 	char path[256];
 
 	snprintf(path, sizeof(path), "%s/rules", root);
-	write_file("rules/a.conf", text);
+	fake_file(root, "rules/a.conf", text);
 	assert_int_equal(rules_read(&rules, path, NULL), 0);
 	return rules;
 }
@@ -149,7 +138,7 @@ static int start(void **state)
 	(void)state;
 	grant_count = granted = revoked = vm_count = 0;
 	said[0] = 0;
-	write_file("sys/module/elisa/parameters/max_pages", "500\n");
+	fake_file(root, "sys/module/elisa/parameters/max_pages", "500\n");
 	return 0;
 }
 

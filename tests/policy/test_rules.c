@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "rules.h"
+#include "../fake_file.h"
 
 static char directory[] = "/tmp/rulesXXXXXX", said[8192];
 static struct rules rules;
@@ -25,18 +26,6 @@ static void say(const char *what)
 static void path_of(const char *name, char path[256])
 {
 	snprintf(path, 256, "%s/%s", directory, name);
-}
-
-static void write_file(const char *name, const char *text)
-{
-	char path[256];
-	FILE *file;
-
-	path_of(name, path);
-	file = fopen(path, "w");
-	assert_non_null(file);
-	assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
-	assert_int_equal(fclose(file), 0);
 }
 
 static void remove_file(const char *name)
@@ -58,17 +47,18 @@ static void good_rules(void **state)
 	const struct rule *rule;
 
 	(void)state;
-	write_file("20-b.conf", "{\"rules\": [{\"vm\": {\"uid\": 1000, \"gid\": \"root\"}, "
-				"\"attach\": [\"x*\"], \"allow_pcid\": true}]}");
-	write_file("10-a.conf",
-		   "{\"rules\": [{\"comment\": \"m\", \"vm\": {\"unit\": \"vm-*.service\"}, "
-		   "\"export\": [\"a\", \"b.*\"], \"attach\": [\"a\"], "
-		   "\"trusted_manager\": true, \"max_pages\": 7}, "
-		   "{\"vm\": {\"domain\": \"web\", \"cgroup\": \"/machine.slice\", "
-		   "\"pidfile\": \"/run/libvirt/qemu/web.pid\"}, \"attach\": [\"a\"]}]}");
+	fake_file(directory, "20-b.conf",
+		  "{\"rules\": [{\"vm\": {\"uid\": 1000, \"gid\": \"root\"}, "
+		  "\"attach\": [\"x*\"], \"allow_pcid\": true}]}");
+	fake_file(directory, "10-a.conf",
+		  "{\"rules\": [{\"comment\": \"m\", \"vm\": {\"unit\": \"vm-*.service\"}, "
+		  "\"export\": [\"a\", \"b.*\"], \"attach\": [\"a\"], "
+		  "\"trusted_manager\": true, \"max_pages\": 7}, "
+		  "{\"vm\": {\"domain\": \"web\", \"cgroup\": \"/machine.slice\", "
+		  "\"pidfile\": \"/run/libvirt/qemu/web.pid\"}, \"attach\": [\"a\"]}]}");
 	/* neither of these is read */
-	write_file("30-c.json", "x");
-	write_file(".40-d.conf", "x");
+	fake_file(directory, "30-c.json", "x");
+	fake_file(directory, ".40-d.conf", "x");
 	assert_int_equal(read_all(), 0);
 	assert_string_equal(said, "");
 	assert_int_equal(rules.count, 3);
@@ -137,9 +127,9 @@ static const struct {
 static void bad_rules(void **state)
 {
 	(void)state;
-	write_file("10-good.conf", "{\"rules\": [{" VM "\"attach\": [\"a\"]}]}");
+	fake_file(directory, "10-good.conf", "{\"rules\": [{" VM "\"attach\": [\"a\"]}]}");
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-		write_file("20-bad.conf", bad[i].text);
+		fake_file(directory, "20-bad.conf", bad[i].text);
 		assert_int_equal(read_all(), -1);
 		assert_non_null(strstr(said, "/20-bad.conf: "));
 		if (!strstr(said, bad[i].message))
@@ -154,8 +144,8 @@ static void bad_rules(void **state)
 static void each_file_is_told(void **state)
 {
 	(void)state;
-	write_file("1.conf", "1");
-	write_file("2.conf", "2");
+	fake_file(directory, "1.conf", "1");
+	fake_file(directory, "2.conf", "2");
 	assert_int_equal(read_all(), -1);
 	assert_non_null(strstr(said, "/1.conf: "));
 	assert_non_null(strstr(said, "/2.conf: "));

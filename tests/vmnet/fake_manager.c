@@ -65,18 +65,6 @@ const char *elisa_error(struct elisa *handle)
 	return "what the library says";
 }
 
-void fake_file(const char *folder, const char *name, const char *text)
-{
-	char path[256];
-	FILE *to;
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	to = fopen(path, "w");
-	assert_non_null(to);
-	fputs(text, to);
-	fclose(to);
-}
-
 /* In place of that of apps/common, which a thread prints later. */
 void output_print(int fd, const char *format, ...)
 {

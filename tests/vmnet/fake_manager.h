@@ -42,9 +42,6 @@ extern struct fake_manager fake;
 int fake_start(void **unused);
 int fake_end(void **unused);
 
-/* Writes a file for the daemon to read. */
-void fake_file(const char *folder, const char *name, const char *text);
-
 /* The host says so; an abort is the first one of vCPU 2. */
 void event(uint32_t type, uint64_t attachment, int64_t value);
 /* The guest's first call: from then on the switch knows the attachment. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "../fake_file.h"
 #include "fake_manager.h"
 #include "net.h"
 

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "../fake_file.h"
 #include "fake_manager.h"
 
 static struct tickets tickets;

@@ -49,7 +49,7 @@ int run_events(const struct options *options)
 	} while (n > 0 && !fflush(stdout) && options->follow);
 	close(fd);
 	if (error == EBUSY) {
-		fprintf(stderr, "elisactl: events: as many programs read them as may: 8\n");
+		fprintf(stderr, "elisactl: events: the module allows no more readers: end one\n");
 		return 1;
 	}
 	return error ? fail("events", error) : ferror(stdout) != 0;
