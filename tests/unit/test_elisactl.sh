@@ -232,3 +232,15 @@ expect 2 "$elisactl" grant --pid 1 export 'a*b'
 expect 2 "$elisactl" grant --pid 1 attach a --trusted-manager
 expect 2 "$elisactl" grant export a
 expect 2 "$elisactl" revoke x
+
+put rules/a.conf '{"rules": [{"vm": {"uid": 0}, "attach": ["a"]}]}'
+expect 0 "$elisactl" policy check "$root/rules"
+expect 1 "$elisactl" --root "$root" --pid 4711 policy show "$root/rules"
+says "no process 4711"
+mkdir -p "$root/proc/4711"
+put proc/4711/cgroup 0::/machine.slice/a.scope
+put proc/4711/status "Uid:	0	0	0	0"
+expect 0 "$elisactl" --root "$root" --pid 4711 policy show "$root/rules"
+says "/machine.slice/a.scope"
+expect 2 "$elisactl" policy
+expect 2 "$elisactl" policy nonsense

@@ -126,10 +126,16 @@ static int show_vms(const struct options *options, const struct rules *rules,
 		    struct json_object *list)
 {
 	struct elisa_host_vm *vms = NULL;
+	struct json_object *only;
 	int fd, count;
 
 	if (options->pid) {
-		json_object_array_add(list, show_vm(options, rules, (pid_t)options->pid));
+		only = show_vm(options, rules, (pid_t)options->pid);
+		if (!only) {
+			fprintf(stderr, "elisactl: policy show: no process %u\n", options->pid);
+			return 1;
+		}
+		json_object_array_add(list, only);
 		return 0;
 	}
 	fd = open_device(options);
