@@ -12,8 +12,8 @@
  *
  *   export->owner (mutex)     what the manager maps. Taken by threads of the manager's VM, and by
  *                             the thread that ends the export.
- *   vm->apicv_lock (mutex)    whether the VM has APICv, see apicv.c. Taken by threads and the work of
- *                             this VM alone; held over KVM's function, which waits for its vCPUs.
+ *   vm->apicv_lock (mutex)    whether the VM has APICv, see apicv.c. Taken by threads and the work
+ *                             of this VM alone. KVM waits for the VM's vCPUs meanwhile.
  *   export->lock (spin)       an export's attachments, places, donations and page tables.
  *   vm->lock (spin)           a VM's vCPUs, attachments and contexts.
  *   eh_registry (spin)     what is found by name: VMs, vCPUs, VMMs, grants, exports, tickets.
