@@ -45,6 +45,8 @@ static const char *what_happened(const struct elisa_event *event)
 		return "had a call aborted";
 	case ELISA_EVENT_MEMORY:
 		return "is none: memory failed, and the export has ended";
+	case ELISA_EVENT_DIRTY_LOG:
+		return "is none: this VM's writes are logged, and the export has ended";
 	}
 	return "is part of lost events";
 }

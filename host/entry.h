@@ -10,11 +10,14 @@
 #include <linux/fs.h>
 #include <linux/poll.h>
 
+struct kvm;
+struct kvm_memory_slot;
 struct kvm_vcpu;
 
 /* hook_entry.S: what ftrace calls. */
 void eh_hypercall_hook(void);
 void eh_free_hook(void);
+void eh_memslot_hook(void);
 void eh_run_hook(void);
 void eh_exit_hook(void);
 void eh_load_hook(void);
@@ -29,6 +32,7 @@ void eh_reset_hook(void);
 void eh_hypercall_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on,
 			  unsigned long destination);
 void eh_free_handler(struct kvm_vcpu *kvm_vcpu);
+void eh_memslot_handler(struct kvm *kvm, const struct kvm_memory_slot *slot);
 void eh_run_handler(struct kvm_vcpu *kvm_vcpu);
 void eh_exit_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on);
 void eh_load_handler(struct kvm_vcpu *kvm_vcpu, unsigned long *go_on);

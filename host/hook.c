@@ -23,6 +23,7 @@ static atomic_t replacing; /* threads in what may sleep, or in a replacement */
 static struct eh_hook rare[] = {
 	{eh_free_hook, EH_HOOK_VCPU_FREE, 1},
 	{eh_hypercall_hook, EH_HOOK_HYPERCALL, 1},
+	{eh_memslot_hook, EH_HOOK_MEMSLOT, 1},
 };
 
 /* In the order in which they are put in place. */
@@ -103,6 +104,16 @@ void notrace eh_free_handler(struct kvm_vcpu *kvm_vcpu)
 	atomic_inc(&replacing);
 	if (eh_vcpu_find(kvm_vcpu))
 		eh_vcpu_gone(kvm_vcpu);
+	atomic_dec(&replacing);
+}
+
+/* KVM has changed a memory slot; @slot is NULL if it is gone. Sleeps. */
+void notrace eh_memslot_handler(struct kvm *kvm, const struct kvm_memory_slot *slot)
+{
+	if (!slot || !(slot->flags & KVM_MEM_LOG_DIRTY_PAGES))
+		return;
+	atomic_inc(&replacing);
+	eh_slot_logged(kvm, slot->base_gfn, slot->npages);
 	atomic_dec(&replacing);
 }
 

@@ -5,7 +5,7 @@
  * a vCPU that is not set up: five instructions.
  *
  * On entry RDI is the vCPU and the return address lies in the hooked function, past its ftrace
- * site. Arguments belong to the hooked function, and none has more than two. R11 holds nothing at
+ * site. Arguments belong to the hooked function, and none but eh_memslot_hook's has more than two. R11 holds nothing at
  * the first instruction of a function, as for ftrace's own trampolines, nor do RAX and the others
  * that a function may change. ftrace comes here by CALL or RET, never by an indirect branch: no
  * ENDBR.
@@ -52,6 +52,22 @@ SYM_FUNC_START(\name)
 	handle	\handler
 SYM_FUNC_END(\name)
 .endm
+
+/* KVM's VM and the memory slot as it is now: the first and the third of four arguments. */
+SYM_FUNC_START(eh_memslot_hook)
+	ANNOTATE_NOENDBR
+	pushq	%rdi
+	pushq	%rsi
+	pushq	%rdx
+	pushq	%rcx
+	movq	%rdx, %rsi
+	call	eh_memslot_handler
+	popq	%rcx
+	popq	%rdx
+	popq	%rsi
+	popq	%rdi
+	RET
+SYM_FUNC_END(eh_memslot_hook)
 
 rare_hook eh_hypercall_hook eh_hypercall_handler
 rare_hook eh_free_hook eh_free_handler

@@ -256,6 +256,9 @@ static void print_event(struct elisa_export *export_, const struct elisa_event *
 	case ELISA_EVENT_MEMORY:
 		printf(": offset %#llx; the export has ended", (unsigned long long)event->value);
 		break;
+	case ELISA_EVENT_DIRTY_LOG:
+		printf(": address %#llx; the export has ended", (unsigned long long)event->value);
+		break;
 	case ELISA_EVENT_LOST:
 		printf(": %lld events", (long long)event->value);
 		break;

@@ -138,7 +138,7 @@ static int read_names(const struct settings *settings, const char *key, json_obj
 }
 
 struct terms {
-	bool trusted_manager, allow_pcid;
+	bool trusted_manager, allow_pcid, dirty_log;
 	uint64_t max_pages;
 };
 
@@ -157,6 +157,8 @@ static int read_key(const struct settings *settings, const char *key, json_objec
 		return settings_bool(settings, key, value, &terms->trusted_manager);
 	if (!strcmp(key, "allow_pcid"))
 		return settings_bool(settings, key, value, &terms->allow_pcid);
+	if (!strcmp(key, "dirty_log"))
+		return settings_bool(settings, key, value, &terms->dirty_log);
 	if (!strcmp(key, "max_pages"))
 		return settings_number(settings, key, value, 1, MOST_PAGES, &terms->max_pages);
 	return wrong("a rule has no key \"%s\"", key);
@@ -174,6 +176,7 @@ static int finish_rule(const struct settings *settings, struct rule *rule,
 		exports |= is_export;
 		grant->max_pages = terms->max_pages;
 		grant->rights |= terms->allow_pcid ? ELISA_GRANT_ALLOW_PCID : 0;
+		grant->rights |= terms->dirty_log ? ELISA_GRANT_DIRTY_LOG : 0;
 		grant->rights |= terms->trusted_manager && is_export ? ELISA_GRANT_TRUSTED_MANAGER :
 								       0;
 	}

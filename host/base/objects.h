@@ -156,6 +156,12 @@ struct eh_terms {
 	u64 max_pages;
 };
 
+/* Guest page frames, both ends included. */
+struct eh_range {
+	u64 first, last;
+};
+#define EH_SHARED_RANGES 8
+
 /*
  * A VM that has spoken to the module. Owners: its vCPUs together, its exports and attachments, and
  * its work.
@@ -181,6 +187,8 @@ struct eh_vm {
 	u32 vcpu_count;
 	struct eh_attachment *slots[ELISA_SLOTS]; /* each a reference */
 	bool events_lost;			  /* there may be something untold, see untold.c */
+	struct eh_range shared[EH_SHARED_RANGES]; /* memory slots that gave pages, see logging.c */
+	u32 shared_count;
 	bool allow_pcid; /* all its attachments' grants allow it; READ_ONCE'd by hooks */
 	u32 abi;	 /* that its driver has last said; no lock, one word */
 };

@@ -199,6 +199,9 @@ static int pin_exchange(struct eh_attachment *a, struct kvm_vcpu *kvm_vcpu,
 
 	if (!in->exchange_pages)
 		return 0;
+	r = eh_share(a->vm, kvm_vcpu, in->exchange, in->exchange_pages, refusal);
+	if (r)
+		return r;
 	a->exchange = eh_run_new(in->exchange_pages);
 	if (!a->exchange)
 		return eh_refuse(refusal, -ENOMEM, ELISA_WHY_NO_MEMORY, 0);

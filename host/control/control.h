@@ -17,6 +17,7 @@ enum eh_may {
 };
 
 enum eh_may eh_vm_may_speak(struct kvm *kvm);
+struct eh_vm *eh_vm_find(struct kvm *kvm);
 struct eh_vm *eh_vm_next(struct eh_vm *last);
 struct eh_vm *eh_vmm_vm_after(struct eh_vmm *vmm, u64 sequence);
 void eh_vm_get(struct eh_vm *vm);
@@ -61,6 +62,11 @@ void eh_unknown_init(void);
 bool eh_unknown_tell(struct kvm *kvm, u32 right, const char *name);
 void eh_refused_tell(struct eh_vm *vm, u32 call, const char *name,
 		     const struct eh_refusal *refusal);
+
+/* ---- logging.c: dirty logging of shared memory */
+int eh_share(struct eh_vm *vm, struct kvm_vcpu *kvm_vcpu, const u64 *gpas, u32 count,
+	     struct eh_refusal *refusal);
+void eh_slot_logged(struct kvm *kvm, u64 first_gfn, u64 pages);
 
 /* ---- failure.c: memory that fails */
 int eh_failure_init(void);
@@ -144,6 +150,7 @@ void eh_attachment_put(struct eh_attachment *attachment);
 void eh_attachment_shut(struct eh_attachment *attachment, struct eh_kick *kick);
 void eh_attachment_finish(struct eh_attachment *attachment, bool all_shut);
 void eh_attachment_revoke(struct eh_attachment *attachment);
+bool eh_vm_revoke(struct eh_vm *vm, u32 grant_id);
 void eh_attachment_free(struct eh_attachment *attachment);
 void eh_vm_update_pcid(struct eh_vm *vm);
 int eh_detach(struct eh_vm *vm, u32 slot, struct eh_refusal *refusal);

@@ -133,6 +133,8 @@ static int donate(struct eh_export *export, struct eh_attachment *a, struct kvm_
 	int r;
 
 	r = check_room(export, a, in->count, refusal);
+	if (!r)
+		r = eh_share(a->vm, kvm_vcpu, in->gpa, in->count, refusal);
 	if (r)
 		return r;
 	run = eh_run_new(in->count);

@@ -131,25 +131,6 @@ static void end_exports(u32 id, struct list_head *ended)
 	}
 }
 
-static bool end_attachments(struct eh_vm *vm, u32 id)
-{
-	struct eh_attachment *a;
-	bool found = false;
-	u32 slot;
-
-	for (slot = 0; slot < ELISA_SLOTS; slot++) {
-		a = eh_attachment_in(vm, slot);
-		if (!a)
-			continue;
-		if (a->grant_id == id) {
-			eh_attachment_revoke(a);
-			found = true;
-		}
-		eh_attachment_put(a);
-	}
-	return found;
-}
-
 /*
  * What was published or attached under a grant ends with it. True: there was something. All of it
  * ends before the first wait for a thread of a manager's.
@@ -164,7 +145,7 @@ static bool end_of_grant(u32 id)
 	end_exports(id, &ended);
 	found = !list_empty(&ended);
 	while ((vm = eh_vm_next(vm)))
-		found |= end_attachments(vm, id);
+		found |= eh_vm_revoke(vm, id);
 	list_for_each_entry_safe(export, next, &ended, node) {
 		list_del(&export->node);
 		eh_export_let_go(export);

@@ -111,6 +111,9 @@ int eh_export_map(struct eh_export *export, struct kvm_vcpu *kvm_vcpu, struct el
 	limit = eh_grant_max_pages(vmm, export->terms.grant_id);
 	if (!limit)
 		return eh_refuse(refusal, -EPERM, ELISA_WHY_NO_GRANT, 0);
+	r = eh_share(export->vm, kvm_vcpu, in->gpa, in->count, refusal);
+	if (r)
+		return r;
 	run = eh_run_new(in->count);
 	if (!run)
 		return eh_refuse(refusal, -ENOMEM, ELISA_WHY_NO_MEMORY, 0);

@@ -211,6 +211,26 @@ void eh_attachment_revoke(struct eh_attachment *a)
 	eh_attachment_finish(a, false);
 }
 
+/* The VM's attachments under one grant, or all (0). True: there were some. */
+bool eh_vm_revoke(struct eh_vm *vm, u32 grant_id)
+{
+	struct eh_attachment *a;
+	bool found = false;
+	u32 slot;
+
+	for (slot = 0; slot < ELISA_SLOTS; slot++) {
+		a = eh_attachment_in(vm, slot);
+		if (!a)
+			continue;
+		if (!grant_id || a->grant_id == grant_id) {
+			eh_attachment_revoke(a);
+			found = true;
+		}
+		eh_attachment_put(a);
+	}
+	return found;
+}
+
 /* The slot of a revoked attachment is free. A thread of its VM's, or of the VM's end. */
 void eh_attachment_free(struct eh_attachment *a)
 {

@@ -94,6 +94,21 @@ enum eh_may eh_vm_may_speak(struct kvm *kvm)
 	return may;
 }
 
+/* The VM of this KVM VM, with a reference; NULL: it has not spoken. */
+struct eh_vm *eh_vm_find(struct kvm *kvm)
+{
+	struct eh_vm *vm;
+	struct eh_vmm *vmm;
+
+	spin_lock(&eh_registry);
+	vmm = eh_vmm_find(kvm->mm);
+	vm = vmm ? find_by_kvm(vmm, kvm) : NULL;
+	if (vm)
+		eh_vm_get(vm);
+	spin_unlock(&eh_registry);
+	return vm;
+}
+
 /*
  * The VM after @last, or the first (NULL), with a reference; NULL: there is none. @last's reference
  * goes. If @last has left the list meanwhile, the next one is looked for by its number.

@@ -81,8 +81,6 @@ static int pin_one(struct kvm_vcpu *kvm_vcpu, u64 gpa, struct page **page,
 	r = check_slot(slot, gpa, refusal);
 	if (r)
 		return r;
-	if (slot->flags & KVM_MEM_LOG_DIRTY_PAGES)
-		return eh_refuse(refusal, -EBUSY, ELISA_WHY_DIRTY_LOG, gpa);
 	hva = __gfn_to_hva_memslot(slot, gpa >> PAGE_SHIFT);
 	r = mmap_read_lock_killable(mm);
 	if (r)

@@ -346,7 +346,9 @@ struct elisa_hc_doorbell {
 	EVENT(LOST, 5, "lost", "the queue was full (value: how many events are missing)") \
 	EVENT(MEMORY, 6, "memory failed", \
 		"hardware lost memory of the export, which has ended (value: offset)") \
-	EVENT(FAULT, 7, "fault", "what the function did that ends its call; its ABORT follows")
+	EVENT(FAULT, 7, "fault", "what the function did that ends its call; its ABORT follows") \
+	EVENT(DIRTY_LOG, 8, "dirty log", \
+		"the manager's VMM logs writes to its memory, at value; the export has ended")
 /* clang-format on */
 #define ELISA_EVENT_NUMBER(name, number, word, text) ELISA_EVENT_##name = (number),
 

@@ -16,7 +16,9 @@
 	RIGHT(TRUSTED_MANAGER, 2, "trusted-manager", \
 		"with export: its exports' calls take 3 switches (see security.md)") \
 	RIGHT(ALLOW_PCID, 3, "allow-pcid", "the VM's kernel is trusted with CR4.PCIDE=1") \
-	RIGHT(POLICY, 4, "policy", "no right: elisad gave the grant, and may take it back")
+	RIGHT(POLICY, 4, "policy", "no right: elisad gave the grant, and may take it back") \
+	RIGHT(DIRTY_LOG, 5, "dirty-log", \
+		"the VMM may log writes to shared memory; the log lacks those of functions")
 /* clang-format on */
 #define ELISA_GRANT_NUMBER(name, bit, word, text) ELISA_GRANT_##name = 1u << (bit),
 
@@ -252,7 +254,9 @@ struct elisa_host_stats {
 	EVENT(EVICTED, 7, "evicted", "a manager ended an attachment; its detached follows") \
 	EVENT(EXPORTED, 8, "exported", "a VM made an export") \
 	EVENT(UNEXPORTED, 9, "unexported", "an export ended, for whatever reason") \
-	EVENT(REFUSED, 10, "refused", "a request of a VM failed (reason: ELISA_WHY_*, and its value)")
+	EVENT(REFUSED, 10, "refused", "a request of a VM failed (reason: ELISA_WHY_*, and its value)") \
+	EVENT(DIRTY_LOG, 11, "dirty-log", \
+		"a VMM began to log writes to shared memory, at value: all that its VM shared has ended")
 /* clang-format on */
 #define ELISA_HOST_EVENT_NUMBER(name, number, word, text) ELISA_HOST_EVENT_##name = (number),
 

@@ -31,6 +31,7 @@ static struct {
 } target[] = {
 	{HOOK_HYPERCALL, .always = true},
 	{HOOK_VCPU_FREE, .always = true},
+	{HOOK_MEMSLOT, .always = true, .rarely = true},
 	{HOOK_RUN},
 	{HOOK_HANDLE_EXIT},
 	{HOOK_VCPU_LOAD},

@@ -61,7 +61,7 @@ int main(void)
 	guest = vm_new(1);
 	more = mmap(NULL, NEW_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(more != MAP_FAILED);
-	CHECK(grant(ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH, "t.*", 0) > 0);
+	CHECK(grant(ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH | ELISA_GRANT_DIRTY_LOG, "t.*", 0) > 0);
 	export_new(manager, "t.memslot", ELISA_EXPORT_GENERAL_REGS, 1000000);
 	slot = attach(guest, "t.memslot", ELISA_STUB_TRUSTING, 1);
 	reloads = counter(ELISA_COUNT_ROOT_RELOADS);

@@ -118,6 +118,8 @@ static const struct {
 	 "\"trusted_manager\" is for a rule with \"export\""},
 	{"{\"rules\": [{" VM "\"attach\": [\"a\"], \"max_pages\": 0}]}",
 	 "\"max_pages\": 0 is no number from 1"},
+	{"{\"rules\": [{" VM "\"attach\": [\"a\"], \"dirty_log\": \"yes\"}]}",
+	 "\"dirty_log\": \"yes\" is neither true nor false"},
 	{"{\"rules\": [{" VM "\"attach\": [\"a\"], \"allow_pcid\": 1}]}",
 	 "\"allow_pcid\": 1 is neither true nor false"},
 	{"{\"rules\": [{" VM "\"attach\": [\"a\"]}, {" VM "\"attach\": [\"a\"], \"x\": 1}]}",

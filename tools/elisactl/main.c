@@ -19,6 +19,9 @@ static const struct program_option known[] = {
 		    "the manager's code becomes part of the host's trusted base"),
 	OPTION_BITS("allow-pcid", grant.rights, ELISA_GRANT_ALLOW_PCID,
 		    "the VM's kernel is trusted with CR4.PCIDE=1"),
+	OPTION_BITS("dirty-log", grant.rights, ELISA_GRANT_DIRTY_LOG,
+		    "memory stays shared while the VMM logs writes to it, as a live\n"
+		    "migration does; the log lacks writes of functions"),
 	OPTION_NUMBER("max-pages", "N", "a number of pages", grant.max_pages, 0, MOST_PAGES,
 		      "pages of 4 KiB that the host may hold for it (0: the default)"),
 	{.help = "metrics:"},

@@ -82,6 +82,9 @@ static void heard(struct daemon *d, const struct elisa_event *event)
 	case ELISA_EVENT_MEMORY:
 		end(d, "hardware lost memory of it");
 		break;
+	case ELISA_EVENT_DIRTY_LOG:
+		end(d, "this VM is being migrated or saved, and shares no memory meanwhile");
+		break;
 	}
 }
 

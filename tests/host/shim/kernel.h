@@ -601,6 +601,7 @@ static inline bool shim_warn(bool condition)
 #define WARN_ON_ONCE   shim_warn
 #define cond_resched() shim_assert(!shim_spin_depth)
 #define pr_err(...)    ((void)0)
+#define pr_warn_ratelimited(...) ((void)0)
 
 unsigned long copy_from_user(void *to, const void *from, unsigned long n);
 unsigned long copy_to_user(void *to, const void *from, unsigned long n);
