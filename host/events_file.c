@@ -90,8 +90,10 @@ static ssize_t give_all(struct watch *watch, u8 __user *to, size_t room)
 	while (done < room) {
 		n = eh_stream_take(watch->reader, events, min_t(size_t, room - done, BATCH));
 		for (i = 0; i < n; i++, done++)
-			if (!give(to + done * watch->size, watch->size, &events[i]))
+			if (!give(to + done * watch->size, watch->size, &events[i])) {
+				eh_stream_lose(watch->reader, n - i);
 				return done ? (ssize_t)(done * watch->size) : -EFAULT;
+			}
 		if (n < BATCH)
 			break;
 	}

@@ -5,10 +5,10 @@
  * a vCPU that is not set up: five instructions.
  *
  * On entry RDI is the vCPU and the return address lies in the hooked function, past its ftrace
- * site. Arguments belong to the hooked function, and none but eh_memslot_hook's has more than two. R11 holds nothing at
- * the first instruction of a function, as for ftrace's own trampolines, nor do RAX and the others
- * that a function may change. ftrace comes here by CALL or RET, never by an indirect branch: no
- * ENDBR.
+ * site. Arguments belong to the hooked function: four of eh_memslot_hook's, two at most of the
+ * others. R11 holds nothing at the first instruction of a function, as for ftrace's own
+ * trampolines, nor do RAX and the others that a function may change. ftrace comes here by CALL or
+ * RET, never by an indirect branch: no ENDBR.
  */
 #include <linux/linkage.h>
 #include <linux/objtool.h>

@@ -21,8 +21,10 @@ static void stop(void)
 {
 	eh_failure_exit();
 	eh_doorbells_stop();
+	eh_vms_stop();
 	eh_hooks_exit();
 	eh_vms_free();
+	eh_apicv_exit();
 	eh_bells_exit();
 }
 
@@ -49,9 +51,12 @@ static int __init eh_module_init(void)
 	r = eh_bells_init();
 	if (r)
 		goto err_works;
-	r = eh_failure_init();
+	r = eh_apicv_init();
 	if (r)
 		goto err_bells;
+	r = eh_failure_init();
+	if (r)
+		goto err_apicv;
 	r = eh_hooks_init();
 	if (r)
 		goto err_failure;
@@ -66,6 +71,8 @@ static int __init eh_module_init(void)
 
 err_failure:
 	eh_failure_exit();
+err_apicv:
+	eh_apicv_exit();
 err_bells:
 	eh_bells_exit();
 err_works:

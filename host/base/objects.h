@@ -124,13 +124,14 @@ struct eh_vmm {
 	struct eh_bucket calls;			    /* what its VMs' hypercalls cost */
 	struct list_head unused;		    /* eh_run: to be unpinned */
 	bool gone;				    /* no thread uses mm any more */
-	struct work_struct ending;    /* const, as the next two: ends what its VMs have */
-	struct work_struct unpinning; /* of what is in `unused` */
-	struct work_struct failure;   /* looks for memory that failed in its VMs' exports */
-	struct mutex lock;	      /* all below */
-	struct xarray folios;	      /* by the first page's number: how many pins of it are ours */
-	u64 pins;		      /* of all folios; read without the lock, as `held` */
-	u64 held;		      /* pages of all folios */
+	struct work_struct ending;	   /* const, as the next two: ends what its VMs have */
+	struct work_struct unpinning;	   /* of what is in `unused` */
+	struct work_struct failure;	   /* looks for memory that failed among gifts to its VMs */
+	struct work_struct object_failure; /* and in their objects */
+	struct mutex lock;		   /* all below */
+	struct xarray folios; /* by the first page's number: how many pins of it are ours */
+	u64 pins;	      /* of all folios; read without the lock, as `held` */
+	u64 held;	      /* pages of all folios */
 };
 
 /* struct elisa_host_spans, while it counts. */
@@ -181,8 +182,9 @@ struct eh_vm {
 	struct eh_bell *bell;	  /* its doorbell, a reference */
 	struct delayed_work work; /* gives back what its vCPUs and attachments need no more */
 	struct mutex apicv_lock;  /* the next one, and KVM's setting of it */
-	bool apicv_inhibited;	  /* by this module */
-	spinlock_t lock;	  /* all below */
+	bool apicv_inhibited;	  /* by this module; READ_ONCE'd without the lock */
+	struct work_struct apicv_work;
+	spinlock_t lock; /* all below */
 	struct list_head vcpus;
 	u32 vcpu_count;
 	struct eh_attachment *slots[ELISA_SLOTS]; /* each a reference */

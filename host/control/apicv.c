@@ -6,7 +6,9 @@
  *   - A VM that is about to be attached has its APICv inhibited through KVM's own function, for a
  *     reason that KVM sets for a whole host (enable_apicv=0) and never clears. Each vCPU takes it
  *     over before it is entered next.
- *   - When the last of the VM's slots is free, a work of the VM's gives APICv back.
+ *   - When the last of the VM's slots is free, a work of the VM's gives APICv back. It may wait for
+ *     the VM's threads, which hold these mutexes while they get no processor. So these works have
+ *     a queue of their own: others wait for APICv at most, and for nothing else.
  *
  * That keeps a VM's calls open; it is not what they are safe by. The predicate looks at what the
  * CPU has been told, before each entry that may be in a call (path/predicate.c).
@@ -15,9 +17,13 @@
  * vm->apicv_lock held over KVM's function. So the last of the two that come together leaves the VM
  * as its slots want it.
  */
+#include <linux/workqueue.h>
+
 #include "base/base.h"
 #include "control/control.h"
 #include "kvm/kvm.h"
+
+static struct workqueue_struct *works;
 
 /* The VM's own thread, in a slot. It sleeps for the VM's other vCPUs. */
 bool eh_vm_inhibit_apicv(struct eh_vm *vm)
@@ -27,7 +33,7 @@ bool eh_vm_inhibit_apicv(struct eh_vm *vm)
 	mutex_lock(&vm->apicv_lock);
 	if (!eh_kvm_apicv_is_off(vm->kvm)) {
 		eh_kvm_inhibit_apicv(vm->kvm, true);
-		vm->apicv_inhibited = true;
+		WRITE_ONCE(vm->apicv_inhibited, true);
 	}
 	inhibited = eh_kvm_apicv_is_off(vm->kvm);
 	mutex_unlock(&vm->apicv_lock);
@@ -48,8 +54,8 @@ static struct kvm *unwanted(struct eh_vm *vm)
 	return kvm;
 }
 
-/* The VM's work, or the module's end. It may drop the last reference to KVM's VM. */
-void eh_vm_allow_apicv(struct eh_vm *vm)
+/* It may drop the last reference to KVM's VM. */
+static void allow(struct eh_vm *vm)
 {
 	struct kvm *kvm;
 
@@ -57,9 +63,57 @@ void eh_vm_allow_apicv(struct eh_vm *vm)
 	kvm = unwanted(vm);
 	if (kvm) {
 		eh_kvm_inhibit_apicv(kvm, false);
-		vm->apicv_inhibited = false;
+		WRITE_ONCE(vm->apicv_inhibited, false);
 	}
 	mutex_unlock(&vm->apicv_lock);
 	if (kvm)
 		eh_kvm_put(kvm);
+}
+
+static void allow_later(struct work_struct *work)
+{
+	struct eh_vm *vm = container_of(work, struct eh_vm, apicv_work);
+
+	allow(vm);
+	eh_vm_put(vm);
+}
+
+void eh_vm_apicv_init(struct eh_vm *vm)
+{
+	mutex_init(&vm->apicv_lock);
+	INIT_WORK(&vm->apicv_work, allow_later);
+}
+
+/* A slot of the VM's is free, or was not taken in the end. */
+void eh_vm_allow_apicv_soon(struct eh_vm *vm)
+{
+	if (!READ_ONCE(vm->apicv_inhibited))
+		return;
+	eh_vm_get(vm);
+	if (!queue_work(works, &vm->apicv_work))
+		eh_vm_put(vm);
+}
+
+/*
+ * The module goes: the VM has no slots, and cannot attach any more. The hooks are still in place,
+ * so KVM does not free the VM unseen. A VM that KVM is about to free needs no APICv.
+ */
+void eh_vm_leave_apicv(struct eh_vm *vm)
+{
+	allow(vm);
+	mutex_lock(&vm->apicv_lock);
+	WRITE_ONCE(vm->apicv_inhibited, false);
+	mutex_unlock(&vm->apicv_lock);
+}
+
+int eh_apicv_init(void)
+{
+	works = alloc_workqueue("elisa-apicv", WQ_UNBOUND, 0);
+	return works ? 0 : -ENOMEM;
+}
+
+/* No VM's APICv is inhibited any more. */
+void eh_apicv_exit(void)
+{
+	destroy_workqueue(works);
 }

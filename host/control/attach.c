@@ -343,7 +343,7 @@ static int attach(struct eh_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_a
 	}
 	if (!r)
 		return 0;
-	eh_vm_work_soon(vm);
+	eh_vm_allow_apicv_soon(vm);
 	if (a->exchange)
 		eh_run_free(vm->vmm, a->exchange);
 	eh_attachment_put(a);

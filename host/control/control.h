@@ -27,11 +27,16 @@ void eh_vcpu_gone(struct kvm_vcpu *kvm_vcpu);
 void eh_vcpu_set_up(struct eh_vcpu *vcpu, bool set_up);
 void eh_vm_reset(struct eh_vm *vm);
 void eh_vm_end(struct eh_vm *vm);
+void eh_vms_stop(void);
 void eh_vms_free(void);
 
 /* ---- apicv.c */
+int eh_apicv_init(void);
+void eh_apicv_exit(void);
+void eh_vm_apicv_init(struct eh_vm *vm);
 bool eh_vm_inhibit_apicv(struct eh_vm *vm);
-void eh_vm_allow_apicv(struct eh_vm *vm);
+void eh_vm_allow_apicv_soon(struct eh_vm *vm);
+void eh_vm_leave_apicv(struct eh_vm *vm);
 
 /* ---- vmm.c */
 struct eh_vmm *eh_vmm_get(struct mm_struct *mm);
@@ -71,7 +76,8 @@ void eh_slot_logged(struct kvm *kvm, u64 first_gfn, u64 pages);
 /* ---- failure.c: memory that fails */
 int eh_failure_init(void);
 void eh_failure_exit(void);
-void eh_failure_look(struct eh_vmm *vmm);
+void eh_failure_look_at_givers(struct eh_vmm *vmm);
+void eh_failure_look_at_objects(struct eh_vmm *vmm);
 
 /* ---- flush.c: what CPUs remember of the tables */
 struct eh_kick {

@@ -132,13 +132,18 @@ static void look_at_each(struct eh_vmm *vmm, void (*look)(struct eh_export *expo
 	}
 }
 
-/*
- * All exports of a VMM's VMs: in a work of the VMM's. What guests gave comes first: a look at an
- * object waits for its manager's thread, which may not get the processor.
- */
-void eh_failure_look(struct eh_vmm *vmm)
+/* What guests gave to all exports of a VMM's VMs: in a work of the VMM's. */
+void eh_failure_look_at_givers(struct eh_vmm *vmm)
 {
 	look_at_each(vmm, look_at_givers);
+}
+
+/*
+ * The objects of these exports: in another work of the VMM's. It waits for managers' threads, which
+ * may not get the processor, and no look at what guests gave waits for it.
+ */
+void eh_failure_look_at_objects(struct eh_vmm *vmm)
+{
 	look_at_each(vmm, look_at_object);
 }
 

@@ -248,6 +248,7 @@ void eh_attachment_free(struct eh_attachment *a)
 	spin_unlock(&vm->lock);
 	eh_contexts_free(&gone);
 	eh_vmm_unpin_unused(vm->vmm);
+	eh_vm_allow_apicv_soon(vm);
 	/* vCPUs may have contexts that only they can end, or nothing that they need */
 	eh_vm_work_soon(vm);
 	if (had_slot)

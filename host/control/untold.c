@@ -133,7 +133,9 @@ static u32 take_aborts(struct eh_attachment *a, struct elisa_event *out, u32 n, 
 	spin_lock(&a->vm->lock);
 	list_for_each_entry(c, &a->contexts, node) {
 		aborts = READ_ONCE(c->self->aborts);
-		if (READ_ONCE(c->reported) == aborts || n == room)
+		if (n == room)
+			break;
+		if (READ_ONCE(c->reported) == aborts)
 			continue;
 		WRITE_ONCE(c->reported, aborts);
 		out[n++] = (struct elisa_event){
@@ -149,19 +151,31 @@ static u32 take_aborts(struct eh_attachment *a, struct elisa_event *out, u32 n, 
 	return n;
 }
 
+static u32 take_of_export(struct eh_export *export, struct elisa_event *out, u32 n, u32 room)
+{
+	struct eh_attachment *a = NULL;
+
+	spin_lock(&export->lock);
+	n = take_ends(export, out, n, room);
+	spin_unlock(&export->lock);
+	while (n < room && (a = eh_attachment_next(export, a))) {
+		n = take_aborts(a, out, n, room);
+		cond_resched();
+	}
+	if (a)
+		eh_attachment_put(a);
+	return n;
+}
+
 /* Up to @room of what the manager @vm has not been told. */
 u32 eh_untold_take(struct eh_vm *vm, struct elisa_event *out, u32 room)
 {
-	struct eh_attachment *a = NULL;
-	struct eh_export *export;
+	struct eh_export *export = NULL;
 	u32 n = 0;
 
-	for (export = eh_export_next(vm, NULL); export; export = eh_export_next(vm, export)) {
-		spin_lock(&export->lock);
-		n = take_ends(export, out, n, room);
-		spin_unlock(&export->lock);
-		while ((a = eh_attachment_next(export, a)))
-			n = take_aborts(a, out, n, room);
-	}
+	while (n < room && (export = eh_export_next(vm, export)))
+		n = take_of_export(export, out, n, room);
+	if (export)
+		eh_export_put(export);
 	return n;
 }

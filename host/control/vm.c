@@ -13,7 +13,6 @@
  *
  *   contexts whose vCPU was on its way out of them when they ended (sync.c)
  *   the list pages of vCPUs that are attached to nothing any more
- *   APICv of a VM that is attached to nothing any more (apicv.c)
  */
 #include <linux/err.h>
 #include <linux/hash.h>
@@ -157,7 +156,6 @@ static void vm_work(struct work_struct *work)
 {
 	struct eh_vm *vm = container_of(to_delayed_work(work), struct eh_vm, work);
 
-	eh_vm_allow_apicv(vm);
 	if (eh_vcpus_give_back(vm)) {
 		eh_vm_get(vm);
 		if (!queue_delayed_work(eh_works, &vm->work, HZ / 10))
@@ -193,7 +191,7 @@ static struct eh_vm *vm_new(struct kvm *kvm)
 	INIT_LIST_HEAD(&vm->vcpus);
 	INIT_DELAYED_WORK(&vm->work, vm_work);
 	spin_lock_init(&vm->lock);
-	mutex_init(&vm->apicv_lock);
+	eh_vm_apicv_init(vm);
 	return vm;
 
 err_events:
@@ -467,7 +465,21 @@ static void forget_vcpus(struct eh_vm *vm)
 	spin_unlock(&vm->lock);
 }
 
-/* The module goes: nothing is attached or exported, and no hook runs. */
+/*
+ * The module goes: nothing is attached or exported, and no hypercall is answered. Slots of revoked
+ * attachments are freed while the hooks are still in place: a VM's APICv is given back then.
+ */
+void eh_vms_stop(void)
+{
+	struct eh_vm *vm = NULL;
+
+	while ((vm = eh_vm_next(vm))) {
+		eh_vm_reset(vm);
+		eh_vm_leave_apicv(vm);
+	}
+}
+
+/* After that, and no hook runs any more. */
 void eh_vms_free(void)
 {
 	struct eh_vm *vm;
@@ -475,12 +487,10 @@ void eh_vms_free(void)
 	while ((vm = eh_vm_next(NULL))) {
 		if (cancel_delayed_work_sync(&vm->work))
 			eh_vm_put(vm);
-		eh_vm_allow_apicv(vm);
 		forget_vcpus(vm);
 		spin_lock(&eh_registry);
 		vm_leave(vm);
 		spin_unlock(&eh_registry);
-		eh_vm_reset(vm);
 		eh_vm_put(vm);
 		eh_vm_put(vm);
 	}

@@ -12,6 +12,7 @@
  * The kernel knows one notifier of ours for each address space, and counts how often it is asked
  * for it. It frees the notifier, and with it the VMM, only after each release() that has begun.
  */
+#include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/hashtable.h>
 #include <linux/mm.h>
@@ -54,7 +55,15 @@ static void look_for_failures(struct work_struct *work)
 {
 	struct eh_vmm *vmm = container_of(work, struct eh_vmm, failure);
 
-	eh_failure_look(vmm);
+	eh_failure_look_at_givers(vmm);
+	eh_vmm_put(vmm);
+}
+
+static void look_for_failures_of_objects(struct work_struct *work)
+{
+	struct eh_vmm *vmm = container_of(work, struct eh_vmm, object_failure);
+
+	eh_failure_look_at_objects(vmm);
 	eh_vmm_put(vmm);
 }
 
@@ -76,6 +85,7 @@ static struct mmu_notifier *notifier_new(struct mm_struct *mm)
 	INIT_WORK(&vmm->ending, end_gone);
 	INIT_WORK(&vmm->unpinning, unpin);
 	INIT_WORK(&vmm->failure, look_for_failures);
+	INIT_WORK(&vmm->object_failure, look_for_failures_of_objects);
 	mutex_init(&vmm->lock);
 	xa_init_flags(&vmm->folios, XA_FLAGS_ACCOUNT);
 	return &vmm->notifier;
@@ -236,12 +246,27 @@ void eh_vmm_unpin_soon(struct eh_vmm *vmm)
 void eh_vmm_failure_soon(struct eh_vmm *vmm)
 {
 	work_soon(vmm, &vmm->failure);
+	work_soon(vmm, &vmm->object_failure);
+}
+
+static bool none_left(void)
+{
+	bool none;
+
+	spin_lock(&eh_registry);
+	none = hash_empty(vmms);
+	spin_unlock(&eh_registry);
+	return none;
 }
 
 /* There are no grants and no VMs any more. */
 void eh_vmm_exit(void)
 {
-	/* works of VMMs that have gone have references still */
+	/* works of VMMs that have gone have references still, and may have queued others */
 	flush_workqueue(eh_works);
+	while (!none_left()) {
+		msleep(20);
+		flush_workqueue(eh_works);
+	}
 	mmu_notifier_synchronize();
 }

@@ -207,6 +207,10 @@ static void reentered(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where 
 	}
 	c = eh_caller_of(vcpu, c, &where);
 	eh_end_call(vcpu, c, where, error);
+	/* no exit comes before this entry, with its own look at these */
+	if (vcpu->scrub)
+		eh_scrub_registers(vcpu);
+	request_events_at_entry(vcpu->kvm_vcpu);
 }
 
 static enum elisa_closed why_closed(struct eh_vcpu *vcpu)

@@ -55,6 +55,7 @@ bool eh_stream_tell(struct elisa_host_event event);
 bool eh_stream_answers(void);
 struct eh_reader *eh_stream_open(u32 kinds, bool answers);
 void eh_stream_close(struct eh_reader *reader);
+void eh_stream_lose(struct eh_reader *reader, u32 count);
 u32 eh_stream_take(struct eh_reader *reader, struct elisa_host_event *out, u32 room);
 bool eh_stream_has(struct eh_reader *reader);
 wait_queue_head_t *eh_stream_wait(struct eh_reader *reader);

@@ -44,10 +44,14 @@ static void wake_reader(struct irq_work *work)
 	wake_up_interruptible(&container_of(work, struct eh_reader, wake)->wait);
 }
 
-/* True: the record is in its ring. Under stream_lock. */
+/*
+ * True: the record is in its ring. A VM can have its calls aborted at any rate, while its requests
+ * are paced: so aborts have half of a ring. Under stream_lock.
+ */
 static bool put(struct eh_reader *reader, const struct elisa_host_event *event)
 {
-	bool room = reader->count < STREAM_RING;
+	u32 size = event->kind == ELISA_HOST_EVENT_ABORTED ? STREAM_RING / 2 : STREAM_RING;
+	bool room = reader->count < size;
 
 	if (room)
 		reader->ring[(reader->head + reader->count++) % STREAM_RING] = *event;
@@ -57,18 +61,18 @@ static bool put(struct eh_reader *reader, const struct elisa_host_event *event)
 	return room;
 }
 
-/* From any context. True: a reader has it, and will see it. */
+/* From any context. False: a reader that answers had no room for it. */
 bool eh_stream_tell(struct elisa_host_event event)
 {
 	struct eh_reader *reader;
 	unsigned long flags;
-	bool told = false;
+	bool told = true;
 
 	event.time_ns = ktime_get_mono_fast_ns();
 	raw_spin_lock_irqsave(&stream_lock, flags);
 	list_for_each_entry(reader, &readers, node)
-		if (reader->kinds & 1u << event.kind)
-			told |= put(reader, &event);
+		if ((reader->kinds & 1u << event.kind) && !put(reader, &event) && reader->answers)
+			told = false;
 	raw_spin_unlock_irqrestore(&stream_lock, flags);
 	return told;
 }
@@ -171,6 +175,16 @@ u32 eh_stream_take(struct eh_reader *reader, struct elisa_host_event *out, u32 r
 	}
 	raw_spin_unlock_irqrestore(&stream_lock, flags);
 	return n;
+}
+
+/* Records that were taken did not come to the reader. */
+void eh_stream_lose(struct eh_reader *reader, u32 count)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&stream_lock, flags);
+	reader->lost += count;
+	raw_spin_unlock_irqrestore(&stream_lock, flags);
 }
 
 bool eh_stream_has(struct eh_reader *reader)

@@ -386,8 +386,8 @@ struct elisa_fault {
  *
  * Version 1 has a type 4, EVICT, for an ABORT by a time limit or a revocation.
  *
- * FAULT is for exports with ELISA_EXPORT_FAULTS. It is a hint, and is left out if the queue is half
- * full. Its addresses are offsets in the object area, or ELISA_ELSEWHERE.
+ * FAULT is for exports with ELISA_EXPORT_FAULTS. It is a hint: a full queue drops its FAULTs first.
+ * Its addresses are offsets in the object area, or ELISA_ELSEWHERE.
  */
 struct elisa_event {
 	__u32 type;

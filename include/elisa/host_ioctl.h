@@ -266,7 +266,7 @@ enum elisa_host_event_kind {
 };
 
 struct elisa_host_event {
-	__u64 time_ns; /* CLOCK_MONOTONIC */
+	__u64 time_ns; /* CLOCK_MONOTONIC; of two at once the first may have the later time */
 	__u32 kind;    /* enum elisa_host_event_kind */
 	__s32 pid;     /* of the VMM, in the reader's pid namespace; 0: it has none there */
 	__u32 vm;      /* the module's number; 0: none, or not known */

@@ -192,11 +192,12 @@ static void start_once(void)
 	started = true;
 	eh_tables_init();
 	eh_directory_init();
-	shim_assert(!eh_bells_init() && !eh_failure_init());
+	shim_assert(!eh_bells_init() && !eh_failure_init() && !eh_apicv_init());
 	for (u32 slot = 0; slot < ELISA_SLOTS; slot++)
 		shim_assert(!eh_slot_prepare(slot));
 	atexit(eh_tables_exit);
 	atexit(eh_bells_exit);
+	atexit(eh_apicv_exit);
 	atexit(eh_failure_exit);
 }
 
@@ -240,6 +241,7 @@ void host_end(void)
 		eh_vcpu_gone(&machines[i].vcpu);
 		host_settle();
 	}
+	eh_vms_stop();
 	eh_vms_free();
 	eh_grants_free();
 	eh_vmm_exit();

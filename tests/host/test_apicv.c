@@ -7,13 +7,15 @@
 
 #define ROOT 0x7654000ULL
 
+static u32 id;
+
 static int start(void **state)
 {
 	(void)state;
 	host_start();
 	host_grant(MANAGER, ELISA_GRANT_EXPORT, "*", 0);
 	host_grant(GUEST, ELISA_GRANT_ATTACH, "*", 0);
-	host_publish("shop");
+	id = host_publish("shop");
 	host_publish("shed");
 	shim_vmcs[SECONDARY_VM_EXEC_CONTROL] |= SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY;
 	return 0;
@@ -128,11 +130,40 @@ static void attached_while_it_is_given_back(void **state)
 	assert_false(machines[GUEST].apicv_is_off);
 }
 
+/* The export has gone, and its revoked attachment keeps the slot. */
+static void given_back_when_the_module_goes(void **state)
+{
+	struct elisa_hc_page page = {.destroy = {.id = id}};
+
+	(void)state;
+	assert_int_equal(host_attach("shop", ROOT, 0), 0);
+	assert_int_equal(host_call(MANAGER, ELISA_HC_EXPORT_DESTROY, &page), 0);
+	assert_true(machines[GUEST].apicv_is_off);
+	eh_vms_stop();
+	assert_false(machines[GUEST].apicv_is_off);
+	/* nothing looks at KVM's VM from here on, for it may have been freed unseen */
+	assert_false(host_vm(GUEST)->apicv_inhibited);
+}
+
+/* A VM that KVM is about to free is left alone, now and later. */
+static void left_alone_when_both_go(void **state)
+{
+	(void)state;
+	assert_int_equal(host_attach("shop", ROOT, 0), 0);
+	machines[GUEST].dying = true;
+	eh_vms_stop();
+	assert_int_equal(machines[GUEST].apicv_changes, 1);
+	assert_false(host_vm(GUEST)->apicv_inhibited);
+	machines[GUEST].dying = false;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(off_while_attached, start, end),
 		cmocka_unit_test_setup_teardown(off_for_the_host, start, end),
+		cmocka_unit_test_setup_teardown(given_back_when_the_module_goes, start, end),
+		cmocka_unit_test_setup_teardown(left_alone_when_both_go, start, end),
 		cmocka_unit_test_setup_teardown(given_back_after_a_refusal, start, end),
 		cmocka_unit_test_setup_teardown(untouched_by_a_bad_request, start, end),
 		cmocka_unit_test_setup_teardown(refused_if_it_stays, start, end),

@@ -15,7 +15,7 @@ static void grants_refused(void **state)
 	(void)state;
 	grant = good, grant.rights = 0;
 	assert_int_equal(eh_grant_add(&grant), -EINVAL);
-	grant = good, grant.rights |= 32;
+	grant = good, grant.rights |= ELISA_GRANT_RIGHTS + 1;
 	assert_int_equal(eh_grant_add(&grant), -EINVAL);
 	grant = good, grant.rights = ELISA_GRANT_TRUSTED_MANAGER;
 	assert_int_equal(eh_grant_add(&grant), -EINVAL);

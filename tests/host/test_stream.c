@@ -167,9 +167,9 @@ static void neighbours_in_the_table(void **state)
 	hostile = take(reader, ELISA_HOST_EVENT_UNKNOWN);
 	assert_in_range(hostile, 1, 2);
 	knock(GUEST, "a", false);
-	shim_pass(NSEC_PER_SEC / 16);
+	shim_pass(NSEC_PER_SEC / 4);
 	/* as if both had the same entry, by chance */
-	shim_siphash = -distance + 256;
+	shim_siphash = -distance + 1024;
 	knock(MANAGER, "b", false);
 	assert_int_equal(take(reader, ELISA_HOST_EVENT_UNKNOWN) >= 1, 1);
 	assert_int_equal(told[0].pid, 100);
@@ -221,15 +221,60 @@ static void no_bytes_of_the_vms(void **state)
 	eh_stream_close(reader);
 }
 
+/* A VM that has its calls aborted at any rate leaves room for what others do. */
+static void aborts_have_half_a_ring(void **state)
+{
+	struct eh_reader *reader = eh_stream_open(ALL, false);
+	u32 n, aborts = 0, others = 0;
+
+	(void)state;
+	for (int i = 0; i < 10 * RING; i++)
+		eh_stream_tell((struct elisa_host_event){.kind = ELISA_HOST_EVENT_ABORTED});
+	for (int i = 0; i < RING / 2; i++)
+		eh_stream_tell((struct elisa_host_event){.kind = ELISA_HOST_EVENT_ATTACHED});
+	n = eh_stream_take(reader, told, RING + 8);
+	for (u32 i = 0; i < n; i++) {
+		aborts += told[i].kind == ELISA_HOST_EVENT_ABORTED;
+		others += told[i].kind == ELISA_HOST_EVENT_ATTACHED;
+	}
+	assert_int_equal(aborts, RING / 2);
+	assert_int_equal(others, RING / 2);
+	eh_stream_close(reader);
+}
+
+/* The program that answers has to hear of a VM, not one that only looks. */
+static void a_logger_hears_for_itself_alone(void **state)
+{
+	struct eh_reader *answers = eh_stream_open(A(UNKNOWN), true);
+	struct eh_reader *looks = eh_stream_open(A(UNKNOWN), false);
+
+	(void)state;
+	for (int i = 0; i < RING; i++)
+		eh_stream_tell((struct elisa_host_event){.kind = ELISA_HOST_EVENT_UNKNOWN});
+	eh_stream_take(looks, told, RING + 8);
+	knock(GUEST, "a", false);
+	eh_stream_take(answers, told, RING + 8);
+	knock(GUEST, "a", false);
+	assert_int_equal(take(answers, ELISA_HOST_EVENT_UNKNOWN), 1);
+	assert_string_equal(told[0].name, "a");
+	eh_stream_close(answers);
+	eh_stream_close(looks);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, requests_end)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(all_that_happens_is_told), TEST(a_full_ring_loses),
-		TEST(so_many_readers),		TEST(a_vm_that_knocks_without_end),
-		TEST(neighbours_in_the_table),	TEST(the_first_request_waits),
+		TEST(all_that_happens_is_told),
+		TEST(a_full_ring_loses),
+		TEST(so_many_readers),
+		TEST(a_vm_that_knocks_without_end),
+		TEST(neighbours_in_the_table),
+		TEST(the_first_request_waits),
 		TEST(no_bytes_of_the_vms),
+		TEST(aborts_have_half_a_ring),
+		TEST(a_logger_hears_for_itself_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

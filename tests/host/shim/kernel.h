@@ -200,6 +200,7 @@ struct rcu_head {
 };
 #define DECLARE_HASHTABLE(name, bits) struct list_head name
 #define DEFINE_HASHTABLE(name, bits)  LIST_HEAD(name)
+#define hash_empty(table)	      list_empty(&(table))
 #define hash_add(table, entry, key)   ((void)(key), list_add_tail(&(entry)->node, &(table)))
 #define hash_hashed(entry)	      ((entry)->node.next != NULL)
 #define hash_del(entry)		      (hash_hashed(entry) ? list_del(&(entry)->node) : (void)0)
@@ -351,6 +352,7 @@ struct workqueue_struct {
 #define destroy_workqueue(queue)	  (shim_run_work(), kfree(queue))
 #define queue_work(queue, work)		  schedule_work(work)
 #define flush_workqueue(queue)		  shim_run_work()
+#define msleep(ms)			  ((void)(ms))
 
 /* what waits, and what wakes it: at once */
 typedef struct {
@@ -598,9 +600,9 @@ static inline bool shim_warn(bool condition)
 	shim_assert(!condition);
 	return condition;
 }
-#define WARN_ON_ONCE   shim_warn
-#define cond_resched() shim_assert(!shim_spin_depth)
-#define pr_err(...)    ((void)0)
+#define WARN_ON_ONCE		 shim_warn
+#define cond_resched()		 shim_assert(!shim_spin_depth)
+#define pr_err(...)		 ((void)0)
 #define pr_warn_ratelimited(...) ((void)0)
 
 unsigned long copy_from_user(void *to, const void *from, unsigned long n);
