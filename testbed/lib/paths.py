@@ -21,6 +21,12 @@ def kernel(series):
     return os.path.realpath(path)
 
 
+def release(kernel_tree):
+    """What uname -r says on it."""
+    with open(os.path.join(kernel_tree, "release"), encoding="ascii") as f:
+        return f.read().strip()
+
+
 def weight(kernel_tree):
     """How many instructions a kernel needs where a stock one needs one; testbed/build-kernel leaves it."""
     try:
