@@ -5,6 +5,7 @@
  */
 #include "admit.h"
 #include "receiver.h"
+#include "take.h"
 
 static const uint8_t in_order[RVS_BATCH] = {
 	0,  1,	2,  3,	4,  5,	6,  7,	8,  9,	10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
@@ -125,7 +126,8 @@ static void copy_parts(const struct rvs_frame *frame, uint32_t first, const stru
 	buffer->length = filled;
 }
 
-/* Does a frame of this length, with these offloads, suit the receiver? RVS_GOOD, or why not. */
+/* Does a frame of this length, with these offloads, suit the receiver, once it has room? RVS_GOOD,
+ * or why not. */
 static uint32_t check_size(const struct rvs_receiver *r, uint32_t total, uint32_t flags)
 {
 	const struct rvs_port *port = r->port;
@@ -137,7 +139,7 @@ static uint32_t check_size(const struct rvs_receiver *r, uint32_t total, uint32_
 	if (total > (gso ? RVIF_MAX_FRAME : port->max_frame) ||
 	    total > RVIF_MAX_CHAIN * port->buffer_size)
 		return RVS_DROP_TOO_LONG;
-	return total > (uint64_t)r->room * port->buffer_size ? RVS_DROP_FULL : RVS_GOOD;
+	return RVS_GOOD;
 }
 
 /* The next buffers, as many as total bytes need, into s->buffers. Returns how many; 0: one is
@@ -192,6 +194,8 @@ static __attribute__((noinline)) uint32_t give_special(struct rvs_sender *s, str
 	reason = check_size(r, total, flags);
 	if (reason != RVS_GOOD)
 		return reason;
+	if (total > (uint64_t)r->room * r->port->buffer_size)
+		return RVS_DROP_FULL;
 	n = open_buffers(s, r, total, offsets);
 	if (!n)
 		return RVS_DROP_BAD_BUFFER;
@@ -287,24 +291,96 @@ static inline __attribute__((always_inline)) void give_all(struct rvs_sender *s,
 	rvs_unlock(&r->rxq->lock);
 }
 
+/* Locks a group's receiver, and finds out how much room there is. RVS_GOOD, or why it cannot. */
+static inline uint32_t open_group(struct rvs_sender *s, const struct rvs_group *group,
+				  struct rvs_receiver *r)
+{
+	struct rvs *rvs = s->rvs;
+	uint32_t outcome;
+
+	r->port = rvs_port_at(rvs, group->port);
+	r->rxq = rvs_rxq_at(rvs, group->port * rvs->config.queues + group->queue);
+	outcome = rvs_receiver_lock(s, r->rxq);
+	if (rvs_unlikely(outcome != RVS_GOOD))
+		return outcome;
+	rvs_receiver_open(r);
+	if (rvs_unlikely(rvs_receiver_is_crowded(r)))
+		rvs_share(s, r);
+	return RVS_GOOD;
+}
+
 static inline void give_group(struct rvs_sender *s, const struct rvs_group *group,
 			      const uint8_t *order, uint32_t count)
 {
-	struct rvs *rvs = s->rvs;
-	struct rvs_receiver r = {
-		.port = rvs_port_at(rvs, group->port),
-		.rxq = rvs_rxq_at(rvs, group->port * rvs->config.queues + group->queue),
-	};
-	uint32_t outcome = rvs_receiver_lock(s, r.rxq);
+	struct rvs_receiver r;
+	uint32_t outcome = open_group(s, group, &r);
+
+	if (rvs_unlikely(outcome != RVS_GOOD))
+		rvs_drop(s, outcome, count);
+	else
+		give_all(s, &r, group->port, group->queue, order, count);
+}
+
+/* Buffers that frame n needs there; 0: it is to be dropped, whatever room there is. */
+static uint32_t buffers_for(const struct rvs_sender *s, uint32_t n, const struct rvs_receiver *r)
+{
+	const struct rvs_frame *frame = &s->frames[n];
+	uint32_t total, need;
+	struct head head;
+
+	if (choose_head(s, n, r->port, &head) != RVS_GOOD)
+		return 0;
+	total = frame->total + head.after - head.before;
+	if (check_size(r, total, frame->flags) != RVS_GOOD)
+		return 0;
+	need = (total + r->port->buffer_size - 1) / r->port->buffer_size;
+	return need <= r->port->rx_mask + 1 ? need : 0;
+}
+
+/* Back-pressure: what the only receiver of a batch has no room for stays with the sender. */
+static __attribute__((noinline)) void hold_rest(struct rvs_sender *s, const struct rvs_receiver *r)
+{
+	uint32_t room = r->room;
+
+	for (uint32_t n = 0; n < s->frame_count; n++) {
+		const uint32_t need = buffers_for(s, n, r);
+
+		if (need > room) {
+			rvs_take_less(s, n);
+			return;
+		}
+		room -= need;
+	}
+}
+
+/* A guess that errs on the safe side: each frame wastes a part of a buffer, and may get a tag. */
+static inline int has_room_for_all(const struct rvs_sender *s, const struct rvs_receiver *r)
+{
+	return r->room >= s->frame_count &&
+	       (uint64_t)(r->room - s->frame_count) * r->port->buffer_size >=
+		       s->batch.bytes + s->frame_count * RVS_TAG_SIZE;
+}
+
+/* All frames of a batch, which are for one receiver. */
+static inline void give_batch(struct rvs_sender *s)
+{
+	const struct rvs_group *group = &s->groups[0];
+	struct rvs_receiver r;
+	const uint32_t outcome = open_group(s, group, &r);
 
 	if (rvs_unlikely(outcome != RVS_GOOD)) {
-		rvs_drop(s, outcome, count);
+		rvs_take_commit(s);
+		rvs_drop(s, outcome, s->frame_count);
 		return;
 	}
-	rvs_receiver_open(&r);
-	if (rvs_unlikely(rvs_receiver_is_crowded(&r)))
-		rvs_share(s, &r);
-	give_all(s, &r, group->port, group->queue, order, count);
+	if (rvs_unlikely(s->hold && !has_room_for_all(s, &r)))
+		hold_rest(s, &r);
+	if (s->batch.descs)
+		rvs_take_commit(s);
+	if (s->frame_count)
+		give_all(s, &r, group->port, group->queue, in_order, s->frame_count);
+	else
+		rvs_unlock(&r.rxq->lock);
 }
 
 /* -------------------------------------------------------------------------------- flooding */
@@ -436,9 +512,10 @@ static __attribute__((noinline)) void give_groups(struct rvs_sender *s)
 void rvs_deliver(struct rvs_sender *s)
 {
 	if (rvs_likely(s->group_count == 1 && !s->flood_count)) {
-		give_group(s, &s->groups[0], in_order, s->frame_count);
+		give_batch(s);
 		return;
 	}
+	rvs_take_commit(s);
 	if (s->flood_count)
 		flood(s);
 	give_groups(s);

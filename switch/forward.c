@@ -5,14 +5,6 @@
  */
 #include "run.h"
 
-/* What pass one threw away; not before it was counted as taken. */
-static __attribute__((noinline)) void count_bad(struct rvs_sender *s)
-{
-	for (uint32_t i = 0; i < s->bad_count; i++)
-		rvs_drop(s, s->bad[i], 1);
-	s->bad_count = 0;
-}
-
 static int lock_sender(struct rvs *rvs, struct rvs_txq *txq, uint32_t sender, uint32_t port)
 {
 	if (rvs_likely(rvs_lock_try(&txq->lock, sender + 1)))
@@ -27,6 +19,7 @@ static void begin(struct rvs_sender *s, struct rvs *rvs, struct rvs_result *resu
 	s->rvs = rvs;
 	s->result = result;
 	s->bad_count = 0; /* a call that was stopped left anything */
+	result->held = 0;
 	result->frames = 0;
 	result->delivered = 0;
 	result->dropped = 0;
@@ -36,20 +29,14 @@ static void begin(struct rvs_sender *s, struct rvs *rvs, struct rvs_result *resu
 }
 
 /* The way for all kinds of frames: take a batch, then deliver it. Returns how many descriptors it
- * had. */
+ * had; 0: its first frame is held. */
 static __attribute__((noinline)) uint32_t move_batch(struct rvs_sender *s, uint32_t next,
 						     uint32_t posted, uint32_t limit)
 {
-	uint32_t frames, used;
-	uint64_t bytes;
-
-	used = rvs_take(s, next, posted, limit, &frames, &bytes);
-	rvs_commit_taken(s->txq, frames, bytes, used);
-	if (rvs_unlikely(s->bad_count))
-		count_bad(s);
+	rvs_take(s, next, posted, limit);
 	rvs_deliver(s);
-	s->result->frames += frames;
-	return used;
+	s->result->frames += s->batch.frames;
+	return s->batch.descs;
 }
 
 int rvs_forward(struct rvs *rvs, uint32_t sender, uint32_t port, uint32_t queue, uint32_t budget,
@@ -73,6 +60,8 @@ int rvs_forward(struct rvs *rvs, uint32_t sender, uint32_t port, uint32_t queue,
 	s->port_number = port;
 	s->txq_number = port * rvs->config.queues + queue;
 	s->now = now;
+	s->hold = budget & RVS_HOLD;
+	budget &= ~RVS_HOLD;
 	s->port = rvs_port_at(rvs, port);
 	s->txq = txq = rvs_txq_at(rvs, s->txq_number);
 	error = lock_sender(rvs, txq, sender, port);
@@ -90,11 +79,16 @@ int rvs_forward(struct rvs *rvs, uint32_t sender, uint32_t port, uint32_t queue,
 			result->frames += used;
 		else
 			used = move_batch(s, next, posted, limit);
+		if (rvs_unlikely(!used)) {
+			result->held = 1;
+			break;
+		}
 		next += used;
 		posted -= used;
 		rvif_publish(&control->completed, next);
 	}
 	result->pending = posted;
+	result->next = next;
 	rvs_unlock(&txq->lock);
 	return 0;
 }

@@ -197,6 +197,15 @@ struct rvs_part {
 	uint32_t length;
 };
 
+/* What of a batch comes before one of its frames, or all of it. */
+struct rvs_amount {
+	uint64_t bytes;
+	uint16_t frames; /* good and bad ones */
+	uint16_t descs;
+	uint16_t charged; /* frames that count for the port's limits */
+	uint32_t charged_bytes;
+};
+
 /* Frames for one receive queue. */
 struct rvs_group {
 	uint16_t port;
@@ -223,6 +232,8 @@ struct rvs_sender {
 	uint32_t part_count;
 	uint32_t many_queues; /* the last frame's receiver has more than one */
 	uint32_t bad_count;
+	uint32_t hold;		 /* RVS_HOLD, or 0 */
+	struct rvs_amount batch; /* that was taken */
 	/* of the port's limits, what this batch may use and has used */
 	int64_t allowed[RVS_LIMITS];
 	int64_t used[RVS_LIMITS];
@@ -237,6 +248,7 @@ struct rvs_sender {
 	struct rvs_part buffers[RVIF_MAX_CHAIN];
 	uint32_t hashes[RVS_BATCH]; /* of flooded frames */
 	struct rvs_extra extras[RVS_BATCH];
+	struct rvs_amount before[RVS_BATCH];
 	struct rvs_frame frames[RVS_BATCH] rvs_aligned(64);
 } rvs_aligned(RVS_ALIGNMENT);
 
@@ -448,7 +460,8 @@ enum rvif_reason rvs_vlans_join(struct rvs *rvs, uint32_t port, const struct rvs
 /* The port is not attached, and has no addresses any more: the next VLAN may have the tables. */
 void rvs_vlans_leave(struct rvs *rvs, uint32_t port);
 
-/* deliver.c: copies all frames that were taken to where they go. */
+/* deliver.c: makes a batch count as taken, and copies all its frames to where they go. Those that
+ * are held are not of the batch afterwards. */
 void rvs_deliver(struct rvs_sender *s);
 
 /* flow.c */

@@ -122,6 +122,8 @@ struct rvs_result {
 	uint32_t delivered; /* into receive queues; more than frames if flooded */
 	uint32_t dropped;
 	uint32_t pending;    /* descriptors left */
+	uint32_t next;	     /* index of the first of them */
+	uint32_t held;	     /* not 0: these wait for room in their only receiver's queue */
 	uint32_t wakes;	     /* receivers that asked to be woken */
 	uint32_t more_wakes; /* not 0: there were more, wake all that could sleep */
 	struct {
@@ -131,7 +133,10 @@ struct rvs_result {
 };
 
 /* Moves up to budget frames from a port's transmit queue. A sender makes one call at a time.
- * -RVS_BUSY: another sender works on this queue. now: any monotonic coarse time, e.g. seconds. */
+ * -RVS_BUSY: another sender works on this queue. now: any monotonic coarse time, e.g. seconds.
+ * With RVS_HOLD in the budget, frames that find their receiver's queue full stay in the ring if all
+ * that is seen behind them is for the same queue. The caller says how long, by leaving it out. */
+#define RVS_HOLD (1u << 31)
 int rvs_forward(struct rvs *rvs, uint32_t sender, uint32_t port, uint32_t queue, uint32_t budget,
 		uint32_t now, struct rvs_result *result);
 
@@ -141,6 +146,13 @@ int rvs_forward(struct rvs *rvs, uint32_t sender, uint32_t port, uint32_t queue,
  * limits. Returns how many ports had less.
  */
 int rvs_refill(struct rvs *rvs, uint32_t microseconds);
+
+/*
+ * For an owner that polls and is about to sleep (wanted = 1), and once it is awake (0): whether
+ * drivers are to kick. Returns how many ports have frames posted or never kick: if not 0, frames
+ * may come and no kick.
+ */
+int rvs_want_kicks(struct rvs *rvs, int wanted);
 
 /* The sender does not run any more and was perhaps stopped in the middle, at any instruction.
  * What it held is released; frames that it had taken and not delivered count as

@@ -249,17 +249,28 @@ static inline uint32_t decide(struct rvs_sender *s, uint32_t n, struct recent *r
 	return reason;
 }
 
+static inline void note(const struct rvs_sender *s, struct rvs_amount *to, uint32_t frames,
+			uint32_t descs, uint64_t bytes)
+{
+	to->bytes = bytes;
+	to->frames = (uint16_t)frames;
+	to->descs = (uint16_t)descs;
+	if (rvs_unlikely(s->port->limits)) {
+		to->charged = (uint16_t)s->used[RVS_LIMIT_FRAMES];
+		to->charged_bytes = (uint32_t)s->used[RVS_LIMIT_BYTES];
+	}
+}
+
 /*
  * A loop that takes 64 bytes a packet through, so all that it needs again is in variables: what is
  * stored through pointers could otherwise be anything to the compiler.
  */
-uint32_t rvs_take(struct rvs_sender *s, uint32_t next, uint32_t posted, uint32_t limit,
-		  uint32_t *frames, uint64_t *bytes)
+void rvs_take(struct rvs_sender *s, uint32_t next, uint32_t posted, uint32_t limit)
 {
 	const struct rvif_desc *const ring = s->txq->ring;
 	const struct rvs_bounds bounds = rvs_bounds_of(s->port);
 	uint8_t *const region = s->port->region;
-	const uint32_t mask = s->port->tx_mask;
+	const uint32_t mask = s->port->tx_mask, limits = s->port->limits;
 	struct recent recent = {
 		.head = s->port->own_source, .mask = s->port->head_mask, .group = RVS_NO_GROUP};
 	uint32_t used = 0, n = 0, taken = 0, stop;
@@ -267,7 +278,7 @@ uint32_t rvs_take(struct rvs_sender *s, uint32_t next, uint32_t posted, uint32_t
 
 	s->group_count = s->flood_count = s->part_count = 0;
 	limit = rvs_min(limit, s->port->flags & RVS_CHECK_IP ? RVS_SNAPSHOTS : RVS_BATCH);
-	if (rvs_unlikely(s->port->limits))
+	if (rvs_unlikely(limits))
 		rvs_meter_open(s);
 	stop = posted < RVS_PARTS - RVIF_MAX_CHAIN + 1 ? posted : RVS_PARTS - RVIF_MAX_CHAIN + 1;
 	for (; taken < limit && used < stop; taken++) {
@@ -275,6 +286,7 @@ uint32_t rvs_take(struct rvs_sender *s, uint32_t next, uint32_t posted, uint32_t
 		struct rvs_frame *frame = &s->frames[n];
 		uint32_t reason = RVS_GOOD;
 
+		note(s, &s->before[n], taken, used, sum);
 		if (rvs_likely(rvs_is_plain(&bounds, word))) {
 			used++;
 			frame->data = region + offset_of(word);
@@ -292,10 +304,26 @@ uint32_t rvs_take(struct rvs_sender *s, uint32_t next, uint32_t posted, uint32_t
 		else
 			bad(s, reason);
 	}
+	s->frame_count = n;
+	note(s, &s->batch, taken, used, sum);
+}
+
+void rvs_take_less(struct rvs_sender *s, uint32_t n)
+{
+	s->batch = s->before[n];
+	s->frame_count = n;
+	s->bad_count = s->batch.frames - n;
+	s->used[RVS_LIMIT_FRAMES] = s->batch.charged;
+	s->used[RVS_LIMIT_BYTES] = s->batch.charged_bytes;
+}
+
+/* What it dropped counts after the batch does, and what it pays for before. */
+void rvs_take_commit(struct rvs_sender *s)
+{
 	if (rvs_unlikely(s->port->limits))
 		rvs_meter_close(s);
-	s->frame_count = n;
-	*frames = taken;
-	*bytes = sum;
-	return used;
+	rvs_commit_taken(s->txq, s->batch.frames, s->batch.bytes, s->batch.descs);
+	for (uint32_t i = 0; i < s->bad_count; i++)
+		rvs_drop(s, s->bad[i], 1);
+	s->bad_count = 0;
 }

@@ -46,9 +46,14 @@ static inline uint64_t rvs_read_rest(const uint8_t *data)
 	return rvs_get_once(data + 6);
 }
 
-/* take.c: reads up to limit frames of the queue and finds out where each goes. Returns how many
- * descriptors they had; frames, good and bad ones, and the good ones' bytes. */
-uint32_t rvs_take(struct rvs_sender *s, uint32_t next, uint32_t posted, uint32_t limit,
-		  uint32_t *frames, uint64_t *bytes);
+/* take.c: reads up to limit frames of the queue and finds out where each goes. s->batch is what
+ * they are. */
+void rvs_take(struct rvs_sender *s, uint32_t next, uint32_t posted, uint32_t limit);
+
+/* take.c: the batch ends before good frame n, as if no more had been posted. */
+void rvs_take_less(struct rvs_sender *s, uint32_t n);
+
+/* take.c: the batch counts as taken from now on. */
+void rvs_take_commit(struct rvs_sender *s);
 
 #endif

@@ -115,8 +115,8 @@ static void step(struct rvs *rvs, struct input *input)
 		break;
 	default:
 		post(&vnics[port], what, take(input, 1), take(input, 1));
-		rvs_forward(rvs, what & 1, port, what % QUEUES, take(input, 1), take(input, 1),
-			    &result);
+		rvs_forward(rvs, what & 1, port, what % QUEUES,
+			    take(input, 1) | (what & 2 ? RVS_HOLD : 0), take(input, 1), &result);
 	}
 }
 

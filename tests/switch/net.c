@@ -205,7 +205,9 @@ void net_post(struct net *net, uint32_t port, uint32_t queue, const void *frame,
 
 void net_forward(struct net *net, uint32_t port, uint32_t queue)
 {
-	assert_int_equal(rvs_forward(net->rvs, 0, port, queue, 1000, net->now, &net->result), 0);
+	assert_int_equal(rvs_forward(net->rvs, 0, port, queue, 1000 | net->budget, net->now,
+				     &net->result),
+			 0);
 	assert_true(net->result.frames < 1000);
 }
 

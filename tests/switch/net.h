@@ -36,6 +36,7 @@ struct net {
 	struct net_port port[NET_PORTS];
 	struct rvs_result result; /* of the last net_forward */
 	uint32_t now;
+	uint32_t budget; /* RVS_HOLD, or 0 */
 };
 
 /* What net_add uses unless the test changes it. */

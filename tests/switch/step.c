@@ -16,7 +16,8 @@ static void run(void *context)
 	const struct forward *forward = context;
 	struct net *net = forward->net;
 
-	rvs_forward(net->rvs, forward->sender, forward->port, 0, 1000, net->now, &net->result);
+	rvs_forward(net->rvs, forward->sender, forward->port, 0, 1000 | net->budget, net->now,
+		    &net->result);
 }
 
 static void stopped(void *context, uint32_t n)
