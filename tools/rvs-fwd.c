@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <rvif/driver.h>
+#include <rvif/patience.h>
 #include "clock.h"
 #include "limit.h"
 #include "options.h"
@@ -39,8 +40,9 @@ enum {
 	QUEUES = 16,
 	BURST = 256,
 	LOOK_EVERY_US = 2000, /* at files and drivers' states */
-	IDLE_ROUNDS = 2000,   /* before it begins to sleep between rounds */
-	IDLE_SLEEP_US = 50,
+	SLEEP_US = 20000,     /* the same if nothing comes: until then it sleeps, or until a kick */
+	IDLE_ROUNDS = 200,    /* before it sleeps */
+	NAP_US = 50,	      /* if frames may come without a kick */
 };
 
 struct port {
@@ -53,22 +55,24 @@ struct port {
 	dev_t device;
 	ino_t inode;
 	bool attached;
-	bool refused;		 /* said so for this epoch */
-	uint32_t epoch;		 /* of the driver that is attached or was refused */
-	uint32_t queues;	 /* to transmit */
+	bool refused;	 /* said so for this epoch */
+	uint32_t epoch;	 /* of the driver that is attached or was refused */
+	uint32_t queues; /* to transmit */
+	struct rvif_patience patience[QUEUES];
 	struct limit limit;	 /* of what is said because of its file and driver */
 	struct rvs_stats before; /* of the last report */
 };
 
 static struct options {
 	bool json, quiet, poll, no_offload;
+	uint32_t hold; /* milliseconds */
 	const char *metrics;
 	double interval;
 	double max_age;
 	uint32_t max_learned;
 	uint32_t flags; /* enum rvs_port_flag */
 	int ready_fd;
-} options = {.interval = 1, .max_age = 300, .max_learned = 1024};
+} options = {.interval = 1, .max_age = 300, .max_learned = 1024, .hold = 100};
 
 static struct rvs *rvs;
 static struct port ports[MAX_PATHS];
@@ -302,6 +306,7 @@ static void attach(struct port *port, uint32_t epoch)
 	rvs_port_info(rvs, (uint32_t)(port - ports), &info);
 	port->queues = info.tx_queues;
 	memset(&port->before, 0, sizeof(port->before));
+	memset(port->patience, 0, sizeof(port->patience));
 	/* an earlier switch may have been killed between giving frames, perhaps a whole ring, and
 	 * waking for them */
 	wake_port((uint32_t)(port - ports));
@@ -432,28 +437,95 @@ static void report(double seconds)
 
 /* --------------------------------------------------------------------------------- switching */
 
-/* Once over all queues. Returns frames moved. */
-static uint32_t forward_round(uint32_t now)
+static uint64_t microseconds(double seconds)
 {
+	return (uint64_t)(seconds * 1e6);
+}
+
+/* Returns frames moved. */
+static uint32_t forward(uint32_t number, uint32_t queue, double now)
+{
+	struct rvif_patience *patience = &ports[number].patience[queue];
+	const uint32_t hold =
+		options.hold && rvif_has_patience(patience, microseconds(now)) ? RVS_HOLD : 0;
 	struct rvs_result result;
+
+	if (rvs_forward(rvs, 0, number, queue, BURST | hold, (uint32_t)now, &result))
+		return 0;
+	if (result.held)
+		rvif_wait_on(patience, result.next, result.next + result.pending,
+			     microseconds(monotonic()), options.hold * 1000ull);
+	for (uint32_t w = 0; w < result.wakes; w++)
+		wake(result.wake[w].port, result.wake[w].queue);
+	if (result.more_wakes)
+		wake_all();
+	return result.frames;
+}
+
+/* Once over all queues; each time another port is the first that may use room which a receiver has
+ * made. Returns frames moved. */
+static uint32_t forward_round(double now)
+{
+	static uint32_t first;
 	uint32_t frames = 0;
 
-	for (uint32_t i = 0; i < port_count; i++)
-		for (uint32_t queue = 0; ports[i].attached && queue < ports[i].queues; queue++) {
-			if (rvs_forward(rvs, 0, i, queue, BURST, now, &result))
-				continue;
-			frames += result.frames;
-			for (uint32_t w = 0; w < result.wakes; w++)
-				wake(result.wake[w].port, result.wake[w].queue);
-			if (result.more_wakes)
-				wake_all();
-		}
+	first = first + 1 < port_count ? first + 1 : 0;
+	for (uint32_t k = 0; k < port_count; k++) {
+		const uint32_t i = first + k < port_count ? first + k : first + k - port_count;
+
+		for (uint32_t queue = 0; ports[i].attached && queue < ports[i].queues; queue++)
+			frames += forward(i, queue, now);
+	}
 	return frames;
+}
+
+/* All drivers that could kick, as they are before they are asked to. Returns how many; more than
+ * FUTEX_WAITV_MAX cannot be waited for. */
+static uint32_t list_kicks(struct futex_waitv *list)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < port_count; i++) {
+		struct rvif_header *header = (struct rvif_header *)(void *)ports[i].region;
+
+		if (!header)
+			continue;
+		if (count == FUTEX_WAITV_MAX)
+			return count + 1;
+		list[count++] = (struct futex_waitv){
+			.val = rvif_load(&header->driver.kicks),
+			.uaddr = (uintptr_t)&header->driver.kicks,
+			.flags = FUTEX_32,
+		};
+	}
+	return count;
+}
+
+/* Until a driver kicks, or there is something else to do. */
+static void sleep_for_kicks(void)
+{
+	const struct timespec nap = {.tv_nsec = NAP_US * 1000};
+	struct futex_waitv kicks[FUTEX_WAITV_MAX];
+	const uint32_t count = list_kicks(kicks);
+	struct timespec until;
+
+	if (!count || count > FUTEX_WAITV_MAX || rvs_want_kicks(rvs, 1)) {
+		nanosleep(&nap, NULL);
+	} else {
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_nsec += SLEEP_US * 1000;
+		until.tv_sec += until.tv_nsec / 1000000000;
+		until.tv_nsec %= 1000000000;
+		/* fails where the kernel has no such call (before 5.16), or a file was cut short */
+		if (syscall(SYS_futex_waitv, kicks, count, 0, &until, CLOCK_MONOTONIC) < 0 &&
+		    (errno == ENOSYS || errno == EFAULT))
+			nanosleep(&nap, NULL);
+	}
+	rvs_want_kicks(rvs, 0);
 }
 
 static void run(void)
 {
-	const struct timespec nap = {.tv_nsec = IDLE_SLEEP_US * 1000};
 	static double last_report, last_look, last_age, began;
 	static uint32_t idle, rounds;
 
@@ -469,14 +541,14 @@ static void run(void)
 		double now;
 
 		/* the clock costs more than an empty round */
-		if (forward_round((uint32_t)last_look) || options.poll)
+		if (forward_round(last_look) || options.poll)
 			idle = 0;
 		else
 			idle++;
 		if (++rounds % 64 && idle < IDLE_ROUNDS)
 			continue;
 		now = monotonic();
-		if (now - last_look > LOOK_EVERY_US * 1e-6) {
+		if (now - last_look > (idle < IDLE_ROUNDS ? LOOK_EVERY_US : SLEEP_US) * 1e-6) {
 			rvs_refill(rvs, (uint32_t)(1e6 * (now - last_look)));
 			last_look = now;
 			for (uint32_t i = 0; i < port_count; i++)
@@ -495,7 +567,7 @@ static void run(void)
 			last_report = now;
 		}
 		if (idle >= IDLE_ROUNDS)
-			nanosleep(&nap, NULL);
+			sleep_for_kicks();
 	}
 	if (options.metrics)
 		write_metrics();
@@ -569,6 +641,9 @@ static const struct program_option known[] = {
 	OPTION_BITS("forward-link-local", flags, RVS_FORWARD_LINK_LOCAL,
 		    "flood STP and LLDP (01:80:C2:00:00:00 to 0F), too; pause frames\n"
 		    "and LACP are always dropped"),
+	OPTION_NUMBER("hold", "MS", "a number of milliseconds", hold, 0, 10000,
+		      "let frames wait so long for a receiver that has no room, before\n"
+		      "they are dropped (default 100; 0: not at all)"),
 	OPTION_FLAG("no-offload", no_offload, "grant neither checksum nor segmentation offload"),
 	OPTION_READY_FD(ready_fd),
 	OPTION_FLAG("poll", poll, "never sleep, also when nothing comes"),

@@ -66,7 +66,8 @@ struct rvif_driver_line {
 	uint32_t state;	  /* enum rvif_driver_state; the last store of a start */
 	uint32_t epoch;	  /* +1 at each start: the indexes are 0 and the configuration may be new */
 	uint32_t rx_mode; /* enum rvif_rx_mode */
-	uint32_t reserved[29];
+	uint32_t kicks;	  /* +1 at each kick, for a switch that sleeps on it */
+	uint32_t reserved[28];
 };
 
 enum rvif_switch_state {

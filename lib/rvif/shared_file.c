@@ -152,11 +152,14 @@ static int shared_file_announce(struct rvif_vnic *vnic)
 	return 0;
 }
 
-/* The switch polls. */
+/* The switch sleeps on one word for all queues. */
 static int shared_file_kick(struct rvif_vnic *vnic, uint32_t queue)
 {
-	(void)vnic;
+	uint32_t *kicks = &rvif_header(vnic)->driver.kicks;
+
 	(void)queue;
+	__atomic_fetch_add(kicks, 1, __ATOMIC_RELEASE);
+	syscall(SYS_futex, kicks, FUTEX_WAKE, 1, NULL, NULL, 0);
 	return 0;
 }
 
