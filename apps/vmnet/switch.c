@@ -77,7 +77,7 @@ static void wake(const struct rvs_result *result)
 			elisa_ring(result->wake[i].port);
 }
 
-static long forward(struct vmnet_port *port, uint32_t number, uint32_t queue)
+static long forward(struct vmnet_port *port, uint32_t number, uint32_t queue, uint32_t hold)
 {
 	struct vmnet_sender *sender;
 	struct rvs_result result;
@@ -95,12 +95,14 @@ static long forward(struct vmnet_port *port, uint32_t number, uint32_t queue)
 	__atomic_store_n(&sender->inside, 1, __ATOMIC_RELAXED);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	error = rvs_forward(the_switch(), sender_number(number, elisa_self()->vcpu), number, queue,
-			    VMNET_BUDGET, state()->now, &result);
+			    VMNET_BUDGET | hold, state()->now, &result);
 	if (!error)
 		wake(&result);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	__atomic_store_n(&sender->inside, 0, __ATOMIC_RELAXED);
-	return error ? error : result.pending;
+	if (error)
+		return error;
+	return result.pending + (result.held ? VMNET_HOLD : 0);
 }
 
 static long guest_op(long op, long a1)
@@ -115,7 +117,8 @@ static long guest_op(long op, long a1)
 	case VMNET_JOIN:
 		return join(port);
 	case VMNET_FORWARD:
-		return forward(port, number, (uint32_t)a1);
+		return forward(port, number, (uint32_t)(a1 & ~VMNET_HOLD),
+			       a1 & VMNET_HOLD ? RVS_HOLD : 0);
 	case VMNET_CHANGED:
 		return ask_manager(port);
 	}

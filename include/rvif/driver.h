@@ -25,7 +25,8 @@ struct rvif_transport {
 	int (*open)(struct rvif_vnic *vnic, const char *where);
 	/* Lets others find the region; its header is complete. */
 	int (*announce)(struct rvif_vnic *vnic);
-	/* Transmit queue has work. For the driver that found kick_wanted set. */
+	/* Transmit queue has work. For the driver that found kick_wanted set. -EBUSY, only with
+	 * hold_us: frames wait for a receiver that has no room; kick again soon. */
 	int (*kick)(struct rvif_vnic *vnic, uint32_t queue);
 	/* Sleeps while receive queue's completed is seen; -ETIMEDOUT after timeout_us, -ENOTCONN:
 	 * the switch is gone, -EINTR: a signal, -EAGAIN: woken for another queue; look, and ask
@@ -61,6 +62,9 @@ struct rvif_vnic {
 	uint64_t size;	    /* bytes of it; a configuration may use less */
 	void *private_data; /* the transport's */
 	struct rvif_access access;
+	/* Of a transport whose kicks move the frames: how long these may wait for a receiver that
+	 * has no room, before they are dropped. 0: not at all. Set while no thread kicks. */
+	uint64_t hold_us;
 };
 
 /* One direction of one queue, private to the thread that uses it. */

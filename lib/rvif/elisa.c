@@ -23,6 +23,7 @@
 #include <unistd.h>
 #include <elisa/elisa.h>
 #include <rvif/elisa.h>
+#include <rvif/patience.h>
 
 #define HUGE_PAGE (2ull << 20)
 #define NAP_NS	  100000
@@ -35,6 +36,7 @@
 
 struct caller {
 	uint32_t inside;
+	struct rvif_patience patience; /* of a transmit queue, by its thread */
 } __attribute__((aligned(64)));
 
 struct over_elisa {
@@ -287,30 +289,43 @@ static int over_elisa_announce(struct rvif_vnic *vnic)
 	return error;
 }
 
-/* Everything that is posted; what the switch cannot take now is taken with the next kick. */
-static int over_elisa_kick(struct rvif_vnic *vnic, uint32_t queue)
-{
-	long left, before = 0;
-	int error;
-
-	for (;;) {
-		error = call(vnic->private_data, queue, VMNET_FORWARD, queue, &left);
-		if (error)
-			return error;
-		if (left <= 0 || (before && left >= before))
-			break;
-		before = left;
-	}
-	/* not served yet: what is posted waits */
-	return left >= 0 || left == -VMNET_NOT_SERVED ? 0 : -EAGAIN;
-}
-
 static uint64_t now_us(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* Everything that is posted; what the switch cannot take now is taken with the next kick. How long
+ * frames wait for a receiver is this side's choice: they are its own. */
+static int over_elisa_kick(struct rvif_vnic *vnic, uint32_t queue)
+{
+	struct over_elisa *over = vnic->private_data;
+	const struct rvif_queue *control = rvif_tx_queue(vnic->region, &vnic->layout, queue);
+	struct rvif_patience *patience = &over->caller[queue].patience;
+	const long hold =
+		vnic->hold_us && rvif_has_patience(patience, patience->again ? now_us() : 0) ?
+			VMNET_HOLD :
+			0;
+	long left, before = 0;
+	int error;
+
+	for (;;) {
+		error = call(over, queue, VMNET_FORWARD, queue | hold, &left);
+		if (error)
+			return error;
+		if (left > 0 && left & VMNET_HOLD) {
+			rvif_wait_on(patience, rvif_load(&control->completed),
+				     rvif_load(&control->posted), now_us(), vnic->hold_us);
+			return -EBUSY;
+		}
+		if (left <= 0 || (before && left >= before))
+			break;
+		before = left;
+	}
+	/* not served yet: what is posted waits */
+	return left >= 0 || left == -VMNET_NOT_SERVED ? 0 : -EAGAIN;
 }
 
 /*

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Why a vNIC over ELISA could not be opened: the library's reason has to reach the program. */
+/* Why a vNIC over ELISA could not be opened: the library's reason has to reach the program. And how
+ * long its frames wait in the ring. */
 #include <errno.h>
 #include <rvif/elisa.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include "test.h"
 #include "fake.h"
@@ -25,6 +27,19 @@ static int setup(void **state)
 	memset(&fake, 0, sizeof(fake));
 	return 0;
 }
+
+/* A switch that leaves so many descriptors, held if it may: VMNET_HOLD beside the queue comes back. */
+long left;
+void switch_stub(void);
+__asm__(".pushsection .text\n"
+	".type switch_stub, @function\n"
+	"switch_stub:\n"
+	"	endbr64\n"
+	"	mov %rsi, %rax\n"
+	"	add left(%rip), %rax\n"
+	"	xor %edx, %edx\n"
+	"	ret\n"
+	".popsection\n");
 
 /* What opening gives; all that was opened is closed again. */
 static int open_vnic(const char *where)
@@ -93,6 +108,52 @@ static void tickets(void **state)
 	fails(file, -ENOENT, "its ticket cannot be read: No such file or directory");
 }
 
+static void start(struct rvif_vnic *vnic)
+{
+	struct rvif_config config = {.tx_queues = 1,
+				     .rx_queues = 1,
+				     .tx_ring = 8,
+				     .rx_ring = 8,
+				     .buffer_size = 2048,
+				     .max_frame = 1518};
+
+	fake.call = (uint64_t)(uintptr_t)switch_stub;
+	left = 0;
+	assert_int_equal(rvif_configure(&config, 65536), 0);
+	assert_int_equal(rvif_open(vnic, &rvif_over_elisa, "vmnet", &config), 0);
+	rvif_publish(&rvif_tx_queue(vnic->region, &vnic->layout, 0)->posted, 5);
+	left = 5;
+}
+
+/* Frames that wait are tried again, but not for ever, and then not for longer. */
+static void a_receiver_without_room(void **state)
+{
+	const struct timespec nap = {.tv_nsec = 1000000};
+	struct rvif_vnic vnic;
+	int busy = 0;
+
+	(void)state;
+	start(&vnic);
+	vnic.hold_us = 50000;
+	while (rvif_over_elisa.kick(&vnic, 0) == -EBUSY) {
+		assert_true(busy++ < 1000);
+		nanosleep(&nap, NULL);
+	}
+	assert_true(busy > 1);
+	assert_int_equal(rvif_over_elisa.kick(&vnic, 0), 0);
+	rvif_close(&vnic);
+}
+
+static void a_driver_that_does_not_try_again(void **state)
+{
+	struct rvif_vnic vnic;
+
+	(void)state;
+	start(&vnic);
+	assert_int_equal(rvif_over_elisa.kick(&vnic, 0), 0);
+	rvif_close(&vnic);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -100,6 +161,8 @@ int main(void)
 		cmocka_unit_test_setup(a_reason_of_the_host, setup),
 		cmocka_unit_test_setup(memory_that_cannot_be_donated, setup),
 		cmocka_unit_test_setup(tickets, setup),
+		cmocka_unit_test_setup(a_receiver_without_room, setup),
+		cmocka_unit_test_setup(a_driver_that_does_not_try_again, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -200,6 +200,39 @@ static void frames_go_from_port_to_port(void **unused)
 	assert_int_equal(rvif_ring_kick_wanted(&a.tx, 0), 1);
 }
 
+/* A guest's frames wait for a receiver without room if it says so: in its own ring, so that others'
+ * calls go on; the next call may take them. */
+static void frames_wait_in_the_guest(void **unused)
+{
+	struct nic a, b, c;
+
+	(void)unused;
+	bring_up(&a, 1);
+	bring_up(&b, 2);
+	bring_up(&c, 3);
+	for (int i = 0; i < RING; i++)
+		post(&a, 2, 1);
+	assert_int_equal(forward(1, 11, 0), 0);
+	post(&a, 2, 1);
+	post(&a, 2, 1);
+	as(1, 11, 0);
+	assert_int_equal(entry_function(VMNET_FORWARD, VMNET_HOLD, 0, 0, 0, 0), VMNET_HOLD + 2);
+	assert_int_equal(rvif_ring_completed(&a.tx), RING);
+	post(&c, 1, 3);
+	assert_int_equal(forward(3, 13, 0), 0);
+	assert_int_equal(rvif_ring_completed(&a.rx), 1);
+	/* another caller without patience loses its frames, not those that wait */
+	post(&c, 2, 3);
+	assert_int_equal(forward(3, 13, 0), 0);
+	rvif_ring_desc(&b.rx, b.rx.posted)->offset = buffer(&b, RING);
+	b.rx.posted++;
+	rvif_ring_publish(&b.rx);
+	as(1, 11, 0);
+	assert_int_equal(entry_function(VMNET_FORWARD, VMNET_HOLD, 0, 0, 0, 0), VMNET_HOLD + 1);
+	assert_int_equal(forward(1, 11, 0), 0);
+	assert_int_equal(entry_function(VMNET_FORWARD, VMNET_HOLD + 1, 0, 0, 0, 0), -RVS_BAD_QUEUE);
+}
+
 /*
  * The manager wants a port down while its guest is in a call. What is said of the port meanwhile
  * does not take that back: no other call begins under the old policy, and the port comes up under
@@ -664,6 +697,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(frames_go_from_port_to_port),
+		TEST(frames_wait_in_the_guest),
 		TEST(guests_manage_nothing),
 		TEST(nothing_is_served_that_was_not_donated),
 		TEST(the_next_one_waits_for_the_end_of_the_last),
