@@ -65,10 +65,10 @@ static int open_vnic(struct daemon *d)
 	struct rvif_config config = {
 		.tx_queues = (uint16_t)options->queues,
 		.rx_queues = (uint16_t)options->queues,
-		.tx_ring = RING,
-		.rx_ring = RING,
-		.buffer_size = BUFFER,
-		.max_frame = options->mtu + ETHER_OVERHEAD,
+		.tx_ring = options->ring,
+		.rx_ring = options->ring,
+		.buffer_size = options->buffer,
+		.max_frame = RVIF_MAX_FRAME, /* the MTU may be raised at any time */
 		.features = RVIF_F_NOTIFY | (options->no_csum ? 0 : RVIF_F_CSUM) |
 			    (options->no_tso ? 0 : RVIF_F_TSO4 | RVIF_F_TSO6),
 	};
@@ -76,7 +76,8 @@ static int open_vnic(struct daemon *d)
 
 	memcpy(config.mac, d->mac, 6);
 	config.any_mac = !options->has_mac;
-	error = rvif_configure(&config, 2ull * options->queues * RING * STRIDE);
+	error = rvif_configure(&config,
+			       2ull * options->queues * options->ring * stride(options->buffer));
 	if (error) {
 		output_print(STDERR_FILENO, "rvif-tap: %s\n", rvif_strreason(-error));
 		return -1;
@@ -87,6 +88,7 @@ static int open_vnic(struct daemon *d)
 			     vnic_error(options->where, error));
 		return -1;
 	}
+	d->vnic.hold_us = options->hold * 1000ull;
 	rvif_start(&d->vnic);
 	rvif_store(&rvif_header(&d->vnic)->driver.rx_mode,
 		   RVIF_RX_ALLMULTI | (options->promiscuous ? RVIF_RX_PROMISCUOUS : 0));

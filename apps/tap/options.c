@@ -15,13 +15,33 @@ static int read_name(const struct program_option *option, const char *text, void
 	return 0;
 }
 
+static int read_ring(const struct program_option *option, const char *text, void *to)
+{
+	const int error = option_number(option, text, to);
+
+	return error || rvif_ring_ok(*(uint32_t *)to) ? error : -EINVAL;
+}
+
 static const struct program_option known[] = {
 	OPTION_READ("name", "NAME", "a name of an interface, at most 15 bytes", read_name, name,
 		    "of the interface (default rvif0)"),
 	OPTION_NUMBER("queues", "N", "a number of queues", queues, 1, RVIF_MAX_QUEUES,
 		      "in each direction, 1 to 128 (default 1)"),
+	{.name = "ring",
+	 .value = "N",
+	 .must = "a power of two, of descriptors",
+	 .read = read_ring,
+	 OPTION_AT(ring),
+	 .least = MIN_RING,
+	 .most = RVIF_MAX_RING,
+	 .help = "descriptors of each ring, a power of two from 64 to 32768\n(default 256)"},
+	OPTION_NUMBER("buffer", "N", "a number of bytes", buffer, MIN_BUFFER, RVIF_MAX_BUFFER,
+		      "of the buffer of each descriptor, 1024 to 65535 (default 8192)"),
+	OPTION_NUMBER("hold", "MS", "a number of milliseconds", hold, 0, 10000,
+		      "elisa: let frames wait so long for a receiver that has no room, before\n"
+		      "they are dropped (default 100; 0: not at all)"),
 	OPTION_NUMBER("mtu", "N", "a number of bytes", mtu, MIN_MTU, MAX_MTU,
-		      "68 to 65513 (default 1500)"),
+		      "68 to 65513 (default 1500); it may be changed later"),
 	OPTION_READ("mac", "MAC", STATION_MUST, option_station, mac,
 		    "address to insist on (default: what the switch says, else random)"),
 	OPTION_READ("mode", "MODE", ACCESS_MODE_MUST, option_mode, access,
@@ -56,7 +76,8 @@ bool read_command_line(struct options *options, int argc, char **argv, int *stat
 {
 	int first;
 
-	*options = (struct options){.name = "rvif0", .queues = 1, .mtu = 1500};
+	*options = (struct options){
+		.name = "rvif0", .queues = 1, .ring = 256, .buffer = 8192, .hold = 100, .mtu = 1500};
 	first = options_read(&program, 0, options, argc, argv, status);
 	if (first == OPTIONS_DONE)
 		return false;

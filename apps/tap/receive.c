@@ -65,7 +65,7 @@ static int read_frame(const struct queue *queue, uint32_t available, struct fram
 		desc = read_desc(rvif_ring_desc(&queue->rx, index));
 		if (!frame->count)
 			first = desc;
-		bad |= !desc.length || desc.length > BUFFER;
+		bad |= !desc.length || desc.length > buffer_size(queue);
 		frame->parts[++frame->count] = (struct iovec){
 			.iov_base = queue->daemon->vnic.region + rx_offset(queue, index),
 			.iov_len = desc.length,

@@ -16,14 +16,13 @@
 #include "options.h"
 
 enum {
-	RING = 512,
-	BUFFER = 4096,
-	STRIDE = BUFFER + 64, /* else all buffers' beginnings share a few sets of the cache */
-	BATCH = 64,	      /* frames between two publications */
+	MIN_RING = RVIF_MAX_CHAIN,
+	MIN_BUFFER = 1024, /* so that a chain has room for the longest frame */
+	APART = 64,	   /* else all buffers' beginnings share a few sets of the cache */
+	BATCH = 64,	   /* frames between two publications */
 	ETHER_OVERHEAD = 14 + 2 * 4, /* two VLAN tags */
 	MIN_MTU = 68,
 	MAX_MTU = RVIF_MAX_FRAME - ETHER_OVERHEAD,
-	FRAME_BUFFERS = (RVIF_MAX_FRAME + BUFFER - 1) / BUFFER, /* of the longest frame */
 	RETRY_MS = 100,
 };
 
@@ -31,6 +30,9 @@ struct options {
 	const char *where;
 	char name[IFNAMSIZ];
 	uint32_t queues;
+	uint32_t ring;
+	uint32_t buffer;
+	uint32_t hold; /* milliseconds */
 	uint32_t mtu;
 	uint8_t mac[6];
 	bool has_mac;
@@ -119,15 +121,31 @@ static inline bool is_set(const bool *flag)
 	return __atomic_load_n(flag, __ATOMIC_RELAXED);
 }
 
+static inline uint32_t buffer_size(const struct queue *queue)
+{
+	return queue->daemon->vnic.config.buffer_size;
+}
+
+/* From one buffer to the next. */
+static inline uint64_t stride(uint32_t buffer)
+{
+	return ((buffer + APART - 1) & ~(uint32_t)(APART - 1)) + APART;
+}
+
+/* Both rings of a queue have as many buffers. */
 static inline uint64_t tx_offset(const struct queue *queue, uint32_t index)
 {
-	return queue->daemon->vnic.layout.buffers +
-	       (2 * queue->number * RING + (index & (RING - 1))) * (uint64_t)STRIDE;
+	const struct rvif_vnic *vnic = &queue->daemon->vnic;
+	const uint32_t ring = vnic->config.tx_ring;
+
+	return vnic->layout.buffers +
+	       (2 * queue->number * ring + (index & (ring - 1))) * stride(vnic->config.buffer_size);
 }
 
 static inline uint64_t rx_offset(const struct queue *queue, uint32_t index)
 {
-	return tx_offset(queue, index) + RING * (uint64_t)STRIDE;
+	return tx_offset(queue, index) +
+	       queue->daemon->vnic.config.tx_ring * stride(buffer_size(queue));
 }
 
 /* main.c: sets the flag and wakes the main thread. */

@@ -31,6 +31,19 @@ def eventually(what, seconds=5):
         time.sleep(0.02)
 
 
+def effort(pid):
+    """Context switches and ticks of the CPU so far, of all threads."""
+    switches = ticks = 0
+    tasks = "/proc/%d/task/" % pid
+    for task in os.listdir(tasks):
+        with open(tasks + task + "/status", encoding="ascii") as status:
+            switches += sum(int(line.split()[1]) for line in status if "ctxt_switches" in line)
+        with open(tasks + task + "/stat", encoding="ascii") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+    return switches, ticks
+
+
 class Namespace:
     def __init__(self):
         checked(libc.unshare(CLONE_NEWNET))
@@ -74,6 +87,10 @@ class Host:
     def link(self):
         return json.loads(self.namespace.ip("-j link show dev " + self.name))[0]
 
+    def dropped(self):
+        """Frames that the kernel could not give to the device."""
+        return json.loads(self.namespace.ip("-j -s link show dev " + self.name))[0]["stats64"]["tx"]["dropped"]
+
     def carrier(self):
         return "NO-CARRIER" not in self.link()["flags"]
 
@@ -91,16 +108,7 @@ class Host:
         return sum(queue[direction][key] for queue in self.report()["queues"])
 
     def effort(self):
-        """Context switches and ticks of the CPU so far, of all threads."""
-        switches = ticks = 0
-        tasks = "/proc/%d/task/" % self.process.pid
-        for task in os.listdir(tasks):
-            with open(tasks + task + "/status", encoding="ascii") as status:
-                switches += sum(int(line.split()[1]) for line in status if "ctxt_switches" in line)
-            with open(tasks + task + "/stat", encoding="ascii") as stat:
-                fields = stat.read().rpartition(")")[2].split()
-                ticks += int(fields[11]) + int(fields[12])
-        return switches, ticks
+        return effort(self.process.pid)
 
     def end(self):
         self.process.send_signal(signal.SIGCONT)

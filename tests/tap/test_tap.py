@@ -13,9 +13,10 @@ import time
 import traceback
 
 from fakeswitch import KICK_WANTED, COMPLETED, MORE, NEED_NOTIFY, FakeSwitch
-from tapnet import LOOK, Host, Namespace, Net, cross, datagrams, eventually, ping
+from tapnet import LOOK, Host, Namespace, Net, cross, datagrams, effort, eventually, ping
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
+SO_RCVBUFFORCE = 33
 MB = 1 << 20
 LIMIT = 25  # seconds of a test
 programs = {}
@@ -108,19 +109,42 @@ def test_queues(net_at):
 
 
 def test_idle(net_at):
-    """The main threads look once a second; else only frames (the kernels' own multicasts) wake a thread."""
+    """The main threads look once a second, the switch each 20 ms; else only frames (the kernels' own multicasts) wake a
+    thread."""
     with net_at(["--queues 2"] * 2) as net:
         both_ways(*net.hosts, 4 * MB)
         time.sleep(1)
         frames = [host.count("sent", "frames") + host.count("received", "frames") for host in net.hosts]
         before = [host.effort() for host in net.hosts]
+        switch = effort(net.switch.pid)
         time.sleep(2)
         after = [host.effort() for host in net.hosts]
+        switches, ticks = (now - then for now, then in zip(effort(net.switch.pid), switch))
+        print("   the switch: %d context switches, %d ticks" % (switches, ticks))
+        assert switches < 250 and ticks <= 4
         for i, host in enumerate(net.hosts):
             switches, ticks = (now - then for now, then in zip(after[i], before[i]))
             moved = host.count("sent", "frames") + host.count("received", "frames") - frames[i]
             print("   idle for 2 s: %d context switches, %d ticks, %d frames" % (switches, ticks, moved))
             assert moved < 10 and switches <= 6 + 3 * moved and ticks <= 1
+
+
+def test_wakes_the_switch(net_at):
+    """A frame wakes a switch that sleeps, which would look 20 ms later."""
+    with net_at([""] * 2) as net:
+        a, b = net.hosts
+        ping(a, b)
+        took = []
+        with b.namespace.socket(V4, socket.SOCK_DGRAM) as there, a.namespace.socket(V4, socket.SOCK_DGRAM) as here:
+            there.bind((b.addresses[V4], 5004))
+            for _ in range(40):
+                time.sleep(0.03)
+                began = time.monotonic()
+                here.sendto(b"there", (b.addresses[V4], 5004))
+                there.sendto(b"back", there.recvfrom(100)[1])
+                here.recv(100)
+                took.append(time.monotonic() - began)
+        assert sorted(took)[10] < 0.005, took
 
 
 def test_switch_again(net_at):
@@ -203,6 +227,66 @@ def test_stopped_receiver(net_at):
         assert c.count("received", "missed") > 1000
 
 
+def numbered(source, target, count):
+    """Datagrams with these numbers; returns a function that receives them."""
+    there = target.namespace.socket(V4, socket.SOCK_DGRAM)
+    there.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, count * 8192)
+    there.bind((target.addresses[V4], 5003))
+    there.settimeout(2)
+    with source.namespace.socket(V4, socket.SOCK_DGRAM) as here:
+        for number in range(count):
+            here.sendto(number.to_bytes(4, "big") + bytes(1000), (target.addresses[V4], 5003))
+
+    def received():
+        with there:
+            return [int.from_bytes(there.recv(2048)[:4], "big") for _ in range(count)]
+    return received
+
+
+def test_receiver_without_room(net_at):
+    """Holds its only sender: what comes meanwhile waits, in order, and the interface counts what it cannot keep."""
+    with net_at(["--ring 64", "--ring 256"], switch="--hold 10000") as net:
+        a, b = net.hosts
+        ping(a, b)
+        b.process.send_signal(signal.SIGSTOP)
+        received = numbered(a, b, 600)
+        eventually(lambda: a.count("sent", "full") > 10)
+        before = a.dropped()
+        flood(a, b, 2000)
+        assert a.dropped() > before
+        b.process.send_signal(signal.SIGCONT)
+        assert received() == list(range(600))
+        assert b.count("received", "missed") == 0
+        ping(a, b)
+
+
+def test_receiver_without_room_for_long(net_at):
+    """It is given up: its sender goes on, and what is lost is counted."""
+    with net_at(["--ring 64", "--ring 256", ""], switch="--hold 50") as net:
+        a, b, c = net.hosts
+        ping(a, b)
+        b.process.send_signal(signal.SIGSTOP)
+        stop = threading.Event()
+
+        def keep_on():
+            while not stop.is_set():
+                flood(a, b, 100)
+                time.sleep(0.01)
+        flooder = threading.Thread(target=keep_on)
+        flooder.start()
+        try:
+            before = a.count("sent", "frames")
+            eventually(lambda: a.count("sent", "frames") > before + 1000)
+            cross(a, c, 4 * MB)
+            ping(a, c)
+        finally:
+            stop.set()
+            flooder.join()
+        b.process.send_signal(signal.SIGCONT)
+        ping(a, b)
+        assert b.count("received", "missed") > 100
+
+
 def test_stopped_switch(net_at):
     """Senders with a full ring wait without working, and go on."""
     with net_at([""] * 2) as net:
@@ -248,7 +332,7 @@ def test_checked_sources(net_at):
 
 
 def test_longest(net_at):
-    """With two VLANs' tags, the longest; what is longer because the MTU was raised is counted."""
+    """With two VLANs' tags, the longest; and longer ones when the MTU is raised."""
     with net_at(["--no-tso"] * 2) as net:
         a, b = net.hosts
         ping(a, b)
@@ -259,11 +343,12 @@ def test_longest(net_at):
             s.send(b"\xff" * 6 + bytes([2, 0, 0, 0, 0, 9, 0x81, 0, 0, 7, 0x81, 0, 0, 5, 0x88, 0xb5]) + bytes(1500))
         eventually(lambda: b.count("received", "bytes") - before >= 1522)
         assert a.count("sent", "dropped_length") == 0
-        a.namespace.ip("link set tap1 mtu 9000")
-        with a.namespace.socket(V4, socket.SOCK_DGRAM) as s:
-            s.sendto(bytes(8000), (b.addresses[V4], 9))
-        eventually(lambda: a.count("sent", "dropped_length") == 1)
-        ping(a, b)
+        for mtu in (9000, 65513):
+            for host in net.hosts:
+                host.namespace.ip("link set %s mtu %d" % (host.name, mtu))
+            datagrams(a, b, (mtu - 28,))
+            datagrams(b, a, (mtu - 48,), V6)
+        assert a.count("sent", "dropped_length") == 0 and b.count("received", "dropped_bad") == 0
 
 
 def test_no_switch(net_at):
@@ -371,7 +456,7 @@ def test_refused(net_at):
 
 def test_hostile_switch(net_at):
     """Wrong lengths, flags, chains and indexes: counted, never believed, and not a reason to spin."""
-    with net_at(["--mtu 9000"], ready=False) as net:
+    with net_at(["--ring 512 --buffer 4096"], ready=False) as net:
         host = net.hosts[0]
         net.stop_switch(signal.SIGTERM)
         eventually(lambda: not host.carrier(), LOOK)
@@ -380,7 +465,7 @@ def test_hostile_switch(net_at):
         switch.attach(15)
         eventually(host.carrier)
         frames, bad = host.count("received", "frames"), host.count("received", "dropped_bad")
-        for length, flags in ((4096, MORE), (4096, MORE), (9023 - 8192, 0), (0, 0), (13, 0), (4097, 0), (65535, 0), (100, 0x8000), (100, 2), (100, 8)):
+        for length, flags in (*((4096, MORE),) * 15, (4096, 0), (0, 0), (13, 0), (4097, 0), (65535, 0), (100, 0x8000), (100, 2), (100, 8)):
             switch.give(length, flags)
         switch.complete()
         eventually(lambda: host.count("received", "dropped_bad") == bad + 8)
@@ -416,7 +501,8 @@ def test_hostile_switch(net_at):
 
 
 def test_usage(_):
-    for line in ("", "a b", "--what a", "--queues 0 a", "--queues 129 a", "--queues x a", "--mtu 67 a",
+    for line in ("", "a b", "--what a", "--queues 0 a", "--queues 129 a", "--queues x a", "--ring 32 a", "--ring 100 a", "--ring 65536 a",
+                 "--buffer 1023 a", "--buffer 65536 a", "--hold 10001 a", "--mtu 67 a",
                  "--mtu 65514 a", "--mtu 15OO a", "--mac 1:2 a", "--mac 01:00:00:00:00:01 a",
                  "--mac 00:00:00:00:00:00 a", "--mac 02:00:00:00:00:011 a", "--drop 1001 a", "--drop -1 a",
                  "--name 0123456789abcdef a", "--name a/b a", "--name .. a", "--mode 0 a", "--mode 0660 elisa:a",

@@ -14,7 +14,12 @@
 #include <cmocka.h>
 #include "tap.h"
 
-#define FRAME 60
+enum {
+	FRAME = 60,
+	RING = 512,
+	BUFFER = 4096,
+	LONGEST = (RVIF_MAX_FRAME + BUFFER - 1) / BUFFER, /* buffers that a frame may need */
+};
 
 static struct daemon d;
 static struct queue queue;
@@ -69,7 +74,7 @@ static int begin(void **state)
 	transport = rvif_private_memory;
 	transport.kick = fake_kick;
 	assert_int_equal(sigaction(SIGUSR2, &interrupt, NULL), 0);
-	assert_int_equal(rvif_configure(&config, 2ull * RING * STRIDE), 0);
+	assert_int_equal(rvif_configure(&config, 2ull * RING * stride(BUFFER)), 0);
 	assert_int_equal(rvif_open(&d.vnic, &transport, "", &config), 0);
 	rvif_start(&d.vnic);
 	rvif_tx_ring_init(&queue.tx, &d.vnic, 0);
@@ -152,6 +157,28 @@ static void test_busy(void **state)
 	assert_int_equal(get(&kicks), before);
 }
 
+/* What waits for a receiver is tried again soon, then ever later, until it is on its way. */
+static void test_held(void **state)
+{
+	int before;
+
+	(void)state;
+	result = -EBUSY;
+	start();
+	give_frame();
+	nap_ms(500);
+	assert_int_equal(posted(), 1);
+	/* after 20 us first, each time a quarter of the time so far: 40 times in half a second */
+	assert_in_range(get(&kicks), 6, 60);
+	assert_int_equal(get(&told), 0);
+	assert_int_equal(queue.sent.kick_errors, 0);
+	__atomic_store_n(&result, 0, __ATOMIC_RELAXED);
+	nap_ms(600);
+	before = get(&kicks);
+	nap_ms(250);
+	assert_int_equal(get(&kicks), before);
+}
+
 static void test_gone(void **state)
 {
 	(void)state;
@@ -172,19 +199,19 @@ static void test_full(void **state)
 	(void)state;
 	result = -EAGAIN;
 	start();
-	for (int i = 0; i < RING - FRAME_BUFFERS + 1; i++)
+	for (int i = 0; i < RING - LONGEST + 1; i++)
 		give_frame();
 	nap_ms(300);
-	assert_int_equal(posted(), RING - FRAME_BUFFERS + 1);
+	assert_int_equal(posted(), RING - LONGEST + 1);
 	give_frame();
 	before = get(&kicks);
 	nap_ms(500);
-	assert_int_equal(posted(), RING - FRAME_BUFFERS + 1);
+	assert_int_equal(posted(), RING - LONGEST + 1);
 	assert_in_range(get(&kicks) - before, 3, 7);
 	__atomic_store_n(&result, 0, __ATOMIC_RELAXED);
 	rvif_publish(&queue.tx.control->completed, posted());
 	nap_ms(250);
-	assert_int_equal(posted(), RING - FRAME_BUFFERS + 2);
+	assert_int_equal(posted(), RING - LONGEST + 2);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -192,10 +219,8 @@ static void test_full(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_one_kick),
-		TEST(test_busy),
-		TEST(test_gone),
-		TEST(test_full),
+		TEST(test_one_kick), TEST(test_busy), TEST(test_held),
+		TEST(test_gone),     TEST(test_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
