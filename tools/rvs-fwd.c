@@ -41,7 +41,7 @@ enum {
 	BURST = 256,
 	LOOK_EVERY_US = 2000, /* at files and drivers' states */
 	SLEEP_US = 20000,     /* the same if nothing comes: until then it sleeps, or until a kick */
-	IDLE_ROUNDS = 200,    /* before it sleeps */
+	IDLE_ROUNDS = 30,     /* before it sleeps */
 	NAP_US = 50,	      /* if frames may come without a kick */
 };
 
