@@ -32,6 +32,7 @@
 #include "see.h"
 #include "service.h"
 #include "signals.h"
+#include "turns.h"
 #include "utf8.h"
 #include "vlans.h"
 
@@ -708,6 +709,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	catch_signals();
+	take_short_turns();
 	service_ready("rvs-fwd", options.ready_fd);
 	run();
 	free(rvs);

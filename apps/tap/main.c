@@ -17,6 +17,7 @@
 #include "service.h"
 #include "signals.h"
 #include "tap.h"
+#include "turns.h"
 #include "vnic_options.h"
 
 enum {
@@ -324,6 +325,7 @@ int main(int argc, char **argv)
 		return 1;
 	if (!read_command_line(&d.options, argc, argv, &status))
 		return status;
+	take_short_turns();
 	signals = catch_signals();
 	if (signals < 0) {
 		output_print(STDERR_FILENO, "rvif-tap: no signals: %s\n", strerrordesc_np(errno));

@@ -17,9 +17,9 @@ extern "C" {
  * and elisa_donate(), -EINVAL for a file that holds no ticket; announce: -EPROTO if
  * the export is no such switch. kick moves all that is posted in the
  * queue: -ENOTCONN when the manager is gone, -EAGAIN when the switch cannot do it now, -ETIME or
- * -EIO when the call did not come to its end; -EBUSY: see hold_us of the vNIC. One thread at a time a queue; not after fork(). A
- * receiver sleeps until the VM's doorbell rings, or, in a VM without one, looks now and then.
- * reconnect: the errors of open.
+ * -EIO when the call did not come to its end; -EBUSY: see hold_us of the vNIC. One
+ * thread at a time a queue; not after fork(). A receiver sleeps until the VM's doorbell rings, or, in a
+ * VM without one, looks now and then. reconnect: the errors of open.
  */
 extern const struct rvif_transport rvif_over_elisa;
 
@@ -34,9 +34,10 @@ const char *rvif_elisa_error(void);
 enum vmnet_op {
 	/* My vNIC is all that I have donated, from its start on: serve it. Returns 0. */
 	VMNET_JOIN,
-	/* Move what is posted in my transmit queue (second argument). Returns descriptors left. With
-	 * VMNET_HOLD beside the queue, frames for a receiver that has no room are left, too, and the
-	 * result has VMNET_HOLD: my driver calls again, and leaves it out when it has waited enough. */
+	/* Move what is posted in my transmit queue (second argument). Returns descriptors left.
+	 * With VMNET_HOLD beside the queue, frames for a receiver that has no room are left, too,
+	 * and the result has VMNET_HOLD: my driver calls again, and leaves it out when it has
+	 * waited enough. */
 	VMNET_FORWARD,
 	/* My driver went up or down: the manager looks soon. Returns 0. */
 	VMNET_CHANGED,

@@ -28,7 +28,8 @@ static int setup(void **state)
 	return 0;
 }
 
-/* A switch that leaves so many descriptors, held if it may: VMNET_HOLD beside the queue comes back. */
+/* A switch that leaves so many descriptors, held if it may: VMNET_HOLD beside the queue comes
+ * back. */
 long left;
 void switch_stub(void);
 __asm__(".pushsection .text\n"
