@@ -42,15 +42,17 @@ __asm__(".pushsection .text\n"
 	"	ret\n"
 	".popsection\n");
 
+static const struct rvif_config small = {.tx_queues = 1,
+					 .rx_queues = 1,
+					 .tx_ring = 8,
+					 .rx_ring = 8,
+					 .buffer_size = 2048,
+					 .max_frame = 1518};
+
 /* What opening gives; all that was opened is closed again. */
 static int open_vnic(const char *where)
 {
-	struct rvif_config config = {.tx_queues = 1,
-				     .rx_queues = 1,
-				     .tx_ring = 8,
-				     .rx_ring = 8,
-				     .buffer_size = 2048,
-				     .max_frame = 1518};
+	struct rvif_config config = small;
 	struct rvif_vnic vnic;
 	int error;
 
@@ -111,12 +113,7 @@ static void tickets(void **state)
 
 static void start(struct rvif_vnic *vnic)
 {
-	struct rvif_config config = {.tx_queues = 1,
-				     .rx_queues = 1,
-				     .tx_ring = 8,
-				     .rx_ring = 8,
-				     .buffer_size = 2048,
-				     .max_frame = 1518};
+	struct rvif_config config = small;
 
 	fake.call = (uint64_t)(uintptr_t)switch_stub;
 	left = 0;
