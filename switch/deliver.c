@@ -5,6 +5,7 @@
  */
 #include "admit.h"
 #include "receiver.h"
+#include "segment.h"
 #include "take.h"
 
 static const uint8_t in_order[RVS_BATCH] = {
@@ -92,38 +93,56 @@ static uint64_t move_offload(uint64_t offload, uint32_t flags, const struct head
 	return (offload & 0x0000ffffffff0000ull) | start | header << 48;
 }
 
-/* All parts of a frame behind its head into buffers that have room for it, and for the head. Their
- * lengths become what they hold. */
-static void copy_parts(const struct rvs_frame *frame, uint32_t first, const struct rvs_part *part,
-		       struct rvs_part *buffer, const struct head *head)
+/* What of a frame's parts is read next. */
+struct reader {
+	const uint8_t *from;
+	uint32_t have; /* bytes there */
+	const struct rvs_part *part;
+};
+
+static struct reader read_from(const struct rvs_sender *s, uint32_t number, uint32_t skip)
 {
-	const uint8_t *from = frame->data + head->before;
-	uint32_t have = first - head->before, left = frame->total - head->before;
-	uint32_t filled = head->after;
+	const struct rvs_frame *frame = &s->frames[number];
+	const uint32_t first = frame->flags & RVS_SPECIAL ? s->extras[number].first_part : 0;
 
-	for (;;) {
-		uint32_t n = buffer->length - filled;
+	return (struct reader){
+		.from = frame->data + skip,
+		.have = rvs_first_length(s, number) - skip,
+		.part = &s->parts[first],
+	};
+}
 
-		if (n > have)
-			n = have;
-		elisa_copy(buffer->data + filled, from, n);
-		from += n;
-		have -= n;
-		filled += n;
-		left -= n;
-		if (!left)
-			break;
-		if (!have) {
-			from = part->data;
-			have = part->length;
-			part++;
+/* The next bytes into buffers that have room for them; the first one has so many already. Their
+ * lengths become what they hold. */
+static void copy_parts(struct reader *reader, uint32_t left, struct rvs_part *buffer,
+		       uint32_t filled)
+{
+	while (left) {
+		uint32_t n;
+
+		if (!reader->have) {
+			reader->from = reader->part->data;
+			reader->have = reader->part->length;
+			reader->part++;
 		}
 		if (filled == buffer->length) {
 			buffer++;
 			filled = 0;
 		}
+		n = rvs_min(rvs_min(left, reader->have), buffer->length - filled);
+		elisa_copy(buffer->data + filled, reader->from, n);
+		reader->from += n;
+		reader->have -= n;
+		filled += n;
+		left -= n;
 	}
 	buffer->length = filled;
+}
+
+static int takes_whole(const struct rvs_port *port, uint32_t flags)
+{
+	return !((flags & RVIF_GSO_TCP4 && !(port->features & RVIF_F_TSO4)) ||
+		 (flags & RVIF_GSO_TCP6 && !(port->features & RVIF_F_TSO6)));
 }
 
 /* Does a frame of this length, with these offloads, suit the receiver, once it has room? RVS_GOOD,
@@ -133,13 +152,15 @@ static uint32_t check_size(const struct rvs_receiver *r, uint32_t total, uint32_
 	const struct rvs_port *port = r->port;
 	const uint32_t gso = flags & (RVIF_GSO_TCP4 | RVIF_GSO_TCP6);
 
-	if (((gso & RVIF_GSO_TCP4) && !(port->features & RVIF_F_TSO4)) ||
-	    ((gso & RVIF_GSO_TCP6) && !(port->features & RVIF_F_TSO6)))
-		return RVS_DROP_NO_GSO;
 	if (total > (gso ? RVIF_MAX_FRAME : port->max_frame) ||
 	    total > RVIF_MAX_CHAIN * port->buffer_size)
 		return RVS_DROP_TOO_LONG;
 	return RVS_GOOD;
+}
+
+static int has_room(const struct rvs_receiver *r, uint32_t total)
+{
+	return total <= (uint64_t)r->room * r->port->buffer_size;
 }
 
 /* The next buffers, as many as total bytes need, into s->buffers. Returns how many; 0: one is
@@ -175,42 +196,127 @@ static void close_buffers(const struct rvs_sender *s, struct rvs_receiver *r,
 	r->room -= n;
 }
 
-/* A frame with several parts, for several buffers, with offloads or a tag. Returns RVS_GOOD if
- * it went out, else why not. */
-static __attribute__((noinline)) uint32_t give_special(struct rvs_sender *s, struct rvs_receiver *r,
-						       uint32_t number)
+/* A frame that lies in buffers, n of them, is complete: its checksum is filled in if the receiver
+ * wants that. */
+static void finish(const struct rvs_sender *s, struct rvs_receiver *r, const uint32_t *offsets,
+		   uint32_t n, uint32_t flags, uint64_t offload)
 {
-	const struct rvs_frame *frame = &s->frames[number];
-	const struct rvs_extra *extra = &s->extras[number];
-	const uint32_t parts = frame->flags & RVS_SPECIAL ? extra->parts : 0;
-	uint32_t flags = frame->flags & RVIF_DESC_FLAGS, offsets[RVIF_MAX_CHAIN], n, total, reason;
-	struct head head;
-	uint64_t offload;
-
-	reason = choose_head(s, number, r->port, &head);
-	if (reason != RVS_GOOD)
-		return reason;
-	total = frame->total + head.after - head.before;
-	reason = check_size(r, total, flags);
-	if (reason != RVS_GOOD)
-		return reason;
-	if (total > (uint64_t)r->room * r->port->buffer_size)
-		return RVS_DROP_FULL;
-	n = open_buffers(s, r, total, offsets);
-	if (!n)
-		return RVS_DROP_BAD_BUFFER;
-	copy_parts(frame, rvs_first_length(s, number), parts ? &s->parts[extra->first_part] : NULL,
-		   s->buffers, &head);
-	put_head(s, number, &head, s->buffers[0].data);
-	offload = flags ? move_offload(extra->offload, flags, &head) : 0;
 	if (!(r->port->features & RVIF_F_CSUM)) {
 		if (flags & RVIF_CSUM_NEEDED)
 			rvs_checksum(s->buffers, n, offload & 0xffff, offload >> 16 & 0xffff);
 		flags = 0;
 	}
 	close_buffers(s, r, offsets, n, flags, offload);
+	r->frames++;
+}
+
+/* RVS_GOOD if it went out, else why not. */
+static uint32_t give_whole(struct rvs_sender *s, struct rvs_receiver *r, uint32_t number,
+			   const struct head *head)
+{
+	const struct rvs_frame *frame = &s->frames[number];
+	const uint32_t total = frame->total + head->after - head->before;
+	const uint32_t flags = frame->flags & RVIF_DESC_FLAGS;
+	uint32_t offsets[RVIF_MAX_CHAIN], n, reason = check_size(r, total, flags);
+	struct reader reader = read_from(s, number, head->before);
+
+	if (reason != RVS_GOOD)
+		return reason;
+	if (!has_room(r, total))
+		return RVS_DROP_FULL;
+	n = open_buffers(s, r, total, offsets);
+	if (!n)
+		return RVS_DROP_BAD_BUFFER;
+	copy_parts(&reader, frame->total - head->before, s->buffers, head->after);
+	put_head(s, number, head, s->buffers[0].data);
+	finish(s, r, offsets, n, flags,
+	       flags ? move_offload(s->extras[number].offload, flags, head) : 0);
 	r->bytes += total;
 	return RVS_GOOD;
+}
+
+/* The next segment of a frame that is cut. */
+static uint32_t give_segment(struct rvs_sender *s, struct rvs_receiver *r, struct rvs_segments *cut,
+			     struct reader *reader)
+{
+	const uint32_t payload = rvs_segments_next(cut), total = cut->length + payload;
+	uint32_t offsets[RVIF_MAX_CHAIN], n, reason = check_size(r, total, 0);
+
+	if (reason != RVS_GOOD)
+		return reason;
+	if (!has_room(r, total))
+		return RVS_DROP_FULL;
+	n = open_buffers(s, r, total, offsets);
+	if (!n)
+		return RVS_DROP_BAD_BUFFER;
+	elisa_copy(s->buffers[0].data, cut->head, cut->length); /* any buffer has room for it */
+	copy_parts(reader, payload, s->buffers, cut->length);
+	finish(s, r, offsets, n, RVIF_CSUM_NEEDED, cut->tcp | (uint64_t)RVS_TCP_CHECKSUM << 16);
+	r->bytes += total;
+	return RVS_GOOD;
+}
+
+static void not_given(struct rvs_sender *s, struct rvs_receiver *r, uint32_t reason, uint32_t n)
+{
+	r->missed += reason == RVS_DROP_FULL ? n : 0;
+	rvs_drop(s, reason, n);
+}
+
+/* A copy of the frame's headers, as this receiver gets them, and what is known of them. RVS_GOOD,
+ * or why it cannot be cut. */
+static uint32_t open_segments(const struct rvs_sender *s, uint32_t number, const struct head *head,
+			      struct rvs_segments *cut, struct reader *reader)
+{
+	const struct rvs_frame *frame = &s->frames[number];
+	const uint64_t offload = s->extras[number].offload;
+	const uint32_t length = (uint32_t)(offload >> 48);
+	struct rvs_part copy = {.data = cut->head, .length = RVS_MAX_HEAD};
+
+	cut->length = length + head->after - head->before;
+	if (cut->length > RVS_MAX_HEAD || length < head->before)
+		return RVS_DROP_NO_GSO;
+	*reader = read_from(s, number, head->before);
+	copy_parts(reader, length - head->before, &copy, head->after);
+	put_head(s, number, head, cut->head);
+	return rvs_segments_open(cut, frame->flags, move_offload(offload, frame->flags, head),
+				 frame->total - length);
+}
+
+/* A frame for a receiver that does no segmentation. Segments count as frames: all but the first as
+ * copies, before any is given. What finds no room is dropped, from the end, as a network would. */
+static __attribute__((noinline)) void give_segments(struct rvs_sender *s, struct rvs_receiver *r,
+						    uint32_t number, const struct head *head)
+{
+	struct rvs_segments cut;
+	struct reader reader;
+	uint32_t reason = open_segments(s, number, head, &cut, &reader), n;
+
+	if (reason != RVS_GOOD) {
+		not_given(s, r, reason, 1);
+		return;
+	}
+	rvs_count(&s->txq->copies, cut.count - 1);
+	for (n = 0; n < cut.count && reason == RVS_GOOD; n++)
+		reason = give_segment(s, r, &cut, &reader);
+	if (reason != RVS_GOOD)
+		not_given(s, r, reason, cut.count - n + 1);
+}
+
+/* A frame with several parts, for several buffers, with offloads or a tag. */
+static __attribute__((noinline)) void give_special(struct rvs_sender *s, struct rvs_receiver *r,
+						   uint32_t number)
+{
+	struct head head;
+	uint32_t reason = choose_head(s, number, r->port, &head);
+
+	if (reason == RVS_GOOD && !takes_whole(r->port, s->frames[number].flags)) {
+		give_segments(s, r, number, &head);
+		return;
+	}
+	if (reason == RVS_GOOD)
+		reason = give_whole(s, r, number, &head);
+	if (reason != RVS_GOOD)
+		not_given(s, r, reason, 1);
 }
 
 void rvs_add_wake(struct rvs_result *result, uint32_t port, uint32_t queue)
@@ -243,13 +349,13 @@ static inline __attribute__((always_inline)) void give_all(struct rvs_sender *s,
 	const uint32_t last = port->last_buffer;
 	/* no frame is plain if the VLANs differ */
 	const uint32_t longest = s->port->sends_to == port->hears ? port->plain_frame : 0;
-	uint32_t next = r->next, end = next + r->room, given = 0, missed = 0;
+	uint32_t next = r->next, end = next + r->room, given = 0;
 	uint64_t bytes = 0;
 
-	r->bytes = 0; /* of special frames */
+	r->bytes = r->frames = r->missed = 0; /* of special frames */
 	for (uint32_t i = 0; i < count; i++) {
 		const struct rvs_frame *frame = &s->frames[order[i]];
-		uint32_t outcome, offset;
+		uint32_t offset;
 
 		if (rvs_likely(!frame->flags && frame->total <= longest && next != end)) {
 			offset = rvif_load(&ring[next & mask].offset);
@@ -271,20 +377,14 @@ static inline __attribute__((always_inline)) void give_all(struct rvs_sender *s,
 		}
 		r->next = next;
 		r->room = end - next;
-		outcome = give_special(s, r, order[i]);
+		give_special(s, r, order[i]);
 		next = r->next;
-		if (outcome == RVS_GOOD) {
-			given++;
-			continue;
-		}
-		missed += outcome == RVS_DROP_FULL;
-		rvs_drop(s, outcome, 1);
 	}
 	r->next = next;
-	r->frames = given;
+	r->frames += given;
 	r->bytes += bytes;
-	if (rvs_unlikely(missed)) {
-		rvs_count(&r->rxq->missed, missed);
+	if (rvs_unlikely(r->missed)) {
+		rvs_count(&r->rxq->missed, r->missed);
 		rvs_store64(&r->control->missed, r->rxq->missed);
 	}
 	rvs_receiver_finish(s, r, number, queue);
@@ -321,19 +421,31 @@ static inline void give_group(struct rvs_sender *s, const struct rvs_group *grou
 		give_all(s, &r, group->port, group->queue, order, count);
 }
 
-/* Buffers that frame n needs there; 0: it is to be dropped, whatever room there is. */
+static uint32_t buffers_of(const struct rvs_receiver *r, uint32_t total, uint32_t flags)
+{
+	if (check_size(r, total, flags) != RVS_GOOD)
+		return 0;
+	return (total + r->port->buffer_size - 1) / r->port->buffer_size;
+}
+
+/* Buffers that frame n needs there; 0: it is to be dropped, whatever room there is. Of a frame that
+ * is cut the last segment may need fewer. */
 static uint32_t buffers_for(const struct rvs_sender *s, uint32_t n, const struct rvs_receiver *r)
 {
 	const struct rvs_frame *frame = &s->frames[n];
-	uint32_t total, need;
+	struct rvs_segments cut;
+	struct reader reader;
 	struct head head;
+	uint32_t need;
 
 	if (choose_head(s, n, r->port, &head) != RVS_GOOD)
 		return 0;
-	total = frame->total + head.after - head.before;
-	if (check_size(r, total, frame->flags) != RVS_GOOD)
+	if (takes_whole(r->port, frame->flags))
+		need = buffers_of(r, frame->total + head.after - head.before, frame->flags);
+	else if (open_segments(s, n, &head, &cut, &reader) == RVS_GOOD)
+		need = cut.count * buffers_of(r, cut.length + cut.size, 0);
+	else
 		return 0;
-	need = (total + r->port->buffer_size - 1) / r->port->buffer_size;
 	return need <= r->port->rx_mask + 1 ? need : 0;
 }
 
@@ -353,10 +465,18 @@ static __attribute__((noinline)) void hold_rest(struct rvs_sender *s, const stru
 	}
 }
 
+static int is_any_cut(const struct rvs_sender *s, const struct rvs_port *port)
+{
+	for (uint32_t n = 0; n < s->frame_count; n++)
+		if (!takes_whole(port, s->frames[n].flags))
+			return 1;
+	return 0;
+}
+
 /* A guess that errs on the safe side: each frame wastes a part of a buffer, and may get a tag. */
 static inline int has_room_for_all(const struct rvs_sender *s, const struct rvs_receiver *r)
 {
-	return r->room >= s->frame_count &&
+	return r->room >= s->frame_count && !is_any_cut(s, r->port) &&
 	       (uint64_t)(r->room - s->frame_count) * r->port->buffer_size >=
 		       s->batch.bytes + s->frame_count * RVS_TAG_SIZE;
 }

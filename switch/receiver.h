@@ -18,6 +18,7 @@ struct rvs_receiver {
 	uint32_t next;
 	uint32_t room;
 	uint32_t frames;
+	uint32_t missed; /* of which it found no buffers for */
 	uint64_t bytes;
 };
 

@@ -211,7 +211,7 @@ int rvs_table_dump(struct rvs *rvs, uint64_t *position, struct rvs_entry *entrie
 	DROP(BUSY, busy, "other senders held the receive queue for too long") \
 	DROP(FULL, full, "no buffers in the receive queue, or none for it") \
 	DROP(TOO_LONG, too_long, "for the receiver's max_frame") \
-	DROP(NO_GSO, no_gso, "the receiver does not take frames to be segmented") \
+	DROP(NO_GSO, no_gso, "to be cut for the receiver, and its headers do not allow that") \
 	DROP(BAD_BUFFER, bad_buffer, "the receiver's buffer is outside of its data area") \
 	DROP(ABANDONED, abandoned, "in flight when its sender was stopped")
 /* clang-format on */
@@ -232,7 +232,7 @@ enum rvs_verdict {
 struct rvs_stats {
 	uint64_t frames;
 	uint64_t bytes;
-	uint64_t copies; /* further receivers of flooded frames */
+	uint64_t copies; /* further receivers of flooded frames, further segments of cut ones */
 	uint64_t delivered;
 	uint64_t drops[RVS_DROPS]; /* by enum rvs_verdict; of RVS_GOOD always 0 */
 	uint64_t rx_frames;

@@ -16,7 +16,8 @@ static const char *const drop_names[RVS_DROPS] = {[RVS_GOOD] = "good", RVS_DROP_
 const struct port_counter port_counters[PORT_COUNTERS] = {
 	COUNTER("sent", "sent_frames", frames, "Frames that the switch took from the port."),
 	COUNTER("sent_bytes", "sent_bytes", bytes, "Bytes of these."),
-	COUNTER("copies", "copied_frames", copies, "Further receivers of flooded frames."),
+	COUNTER("copies", "copied_frames", copies,
+		"More receivers of flooded frames, more segments of cut ones."),
 	COUNTER("delivered", "delivered_frames", delivered,
 		"Frames of the port that others received."),
 	COUNTER("received", "received_frames", rx_frames, "Frames that the port received."),

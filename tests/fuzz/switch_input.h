@@ -104,13 +104,19 @@ static inline int shape(struct rvif_config *config, uint32_t port)
 	return rvif_configure(config, 40 * 2048);
 }
 
-/* The data area is full of heads of frames to all ports, from this one. */
+/* The data area is full of heads of frames to all ports, from this one; of TCP, so that some can be
+ * cut. */
 static inline void fill_data(struct rvif_vnic *vnic, uint8_t from)
 {
-	for (uint32_t at = vnic->layout.buffers; at + 16 < vnic->config.region_size; at += 64)
-		memcpy(vnic->region + at,
+	for (uint32_t at = vnic->layout.buffers; at + 64 < vnic->config.region_size; at += 64) {
+		uint8_t *frame = vnic->region + at;
+
+		memcpy(frame,
 		       (uint8_t[]){2, 0, 0, 0, 0, at / 64 % PORTS, 2, 0, 0, 0, 0, from, 8, 0, 0x45},
 		       15);
+		frame[23] = 6;
+		frame[46] = 0x50;
+	}
 }
 
 /* Good descriptors in a queue's rings, but for what "kind" makes of them. */
@@ -135,9 +141,9 @@ static inline void fill_rings(struct rvif_vnic *vnic, uint32_t queue, uint32_t k
 			.length = (uint16_t)(kind & 8 ? 64 : 64 + kind * 5 * (i & 7)),
 			.flags = flags[kind & 7],
 			.csum_start = 14 + (kind & 31),
-			.csum_offset = kind >> 4,
+			.csum_offset = kind & 128 ? kind >> 4 : 16,
 			.gso_size = 100,
-			.header_length = 60,
+			.header_length = 54,
 		};
 	}
 	for (uint32_t i = 0; i < rx_ring; i++)

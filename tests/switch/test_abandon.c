@@ -259,6 +259,82 @@ static void detached_while_a_sender_is_inside(void **state)
 	net_free(net);
 }
 
+/* ---- a frame that is cut */
+
+enum {
+	SEGMENTS = 2,
+	HEADER = 54,
+	TCP_LENGTH_AT = 46,
+};
+
+static struct net *make_net_that_cuts(void)
+{
+	struct net_options options = net_defaults();
+	struct net *net = net_new();
+
+	net_add(net, ONE);
+	net_add(net, MANY);
+	options.config.features = options.policy.features = RVIF_F_CSUM | RVIF_F_TSO4;
+	net_mac(options.config.mac, SENDER);
+	assert_int_equal(net_add_with(net, SENDER, &options), 0);
+	return net;
+}
+
+static void post_segments(struct net *net)
+{
+	uint8_t frame[HEADER + SEGMENTS * 100 - 1] = {
+		[12] = 8, [14] = 0x45, [23] = 6, [TCP_LENGTH_AT] = 0x50};
+	struct rvif_ring *tx = &net->port[SENDER].tx[0];
+	struct rvif_desc *desc = rvif_ring_desc(tx, tx->posted);
+
+	net_mac(frame, ONE);
+	net_mac(frame + 6, SENDER);
+	net_post(net, SENDER, 0, frame, sizeof(frame));
+	desc->flags = RVIF_CSUM_NEEDED | RVIF_GSO_TCP4;
+	desc->csum_start = HEADER - 20;
+	desc->csum_offset = 16;
+	desc->gso_size = 100;
+	desc->header_length = HEADER;
+}
+
+/* Returns how many segments came, each with the header that was sent. */
+static uint32_t take_segments(struct net *net)
+{
+	uint8_t frame[65536];
+	uint32_t n = 0, length;
+
+	for (; (length = net_receive(net, ONE, 0, frame, NULL)); n++) {
+		assert_in_range(length, HEADER + 99, HEADER + 100);
+		assert_int_equal(frame[TCP_LENGTH_AT], 0x50);
+		assert_int_equal(frame[41], n * 100 & 0xff);
+	}
+	return n;
+}
+
+static void go_on_without_the_rest(struct net *net, uint32_t n)
+{
+	uint32_t got;
+
+	(void)n;
+	assert_in_range(rvs_sender_gone(net->rvs, 0), 0, 2);
+	net_check_sums(net);
+	net_forward(net, SENDER, 0);
+	net_check_sums(net);
+	got = take_segments(net);
+	assert_true(!got || got == SEGMENTS);
+}
+
+static void abandoned_while_it_cuts(void **state)
+{
+	struct net *net = make_net_that_cuts();
+
+	(void)state;
+	post_segments(net);
+	assert_true(step_and_stop(net, 0, SENDER, go_on_without_the_rest) > 500);
+	assert_int_equal(take_segments(net), SEGMENTS);
+	net_free(net);
+}
+
 /* ---- memory that changes meanwhile */
 
 struct change {
@@ -441,6 +517,27 @@ static void ip_address_changes(void **state)
 	delivered_as_checked(&policy, sent, sizeof(sent), 26, (const uint8_t[]){10, 0, 0, 2}, 4);
 }
 
+/* The length of TCP's header becomes another one while the frame is cut. */
+static void header_changes(void **state)
+{
+	struct net *net = make_net_that_cuts();
+	uint32_t done = 0, got = 0;
+
+	(void)state;
+	for (uint32_t n = 1; !done; n += 41) {
+		struct change change = {.length = 1, .bytes = {0xf0}};
+
+		post_segments(net);
+		change.at = net->port[SENDER].vnic.region + last_desc(net)->offset + TCP_LENGTH_AT;
+		done = (uint32_t)step_and_disturb(net, 0, SENDER, n, apply, &change);
+		got += take_segments(net);
+		net_check_sums(net);
+	}
+	assert_true(got > 5 * SEGMENTS);
+	assert_true(net_drops(net, SENDER, RVS_DROP_NO_GSO) > 0);
+	net_free(net);
+}
+
 /*
  * The receiver's own driver reads where the switch did not write; here it asks for the buffer's
  * place.
@@ -480,12 +577,14 @@ int main(void)
 		cmocka_unit_test(abandoned_within_limits),
 		cmocka_unit_test(abandoned_while_holding),
 		cmocka_unit_test(detached_while_a_sender_is_inside),
+		cmocka_unit_test(abandoned_while_it_cuts),
 		cmocka_unit_test(source_changes),
 		cmocka_unit_test(destination_changes),
 		cmocka_unit_test(descriptor_changes),
 		cmocka_unit_test(posted_changes),
 		cmocka_unit_test(tag_changes),
 		cmocka_unit_test(ip_address_changes),
+		cmocka_unit_test(header_changes),
 		cmocka_unit_test(receive_descriptor_changes),
 	};
 
