@@ -43,8 +43,8 @@ struct rvif_transport {
 /* A file that a switch maps, too: where is its path. Polling for transmit, futex for receive. */
 extern const struct rvif_transport rvif_shared_file;
 
-/* Memory of this process, between two inaccessible pages; for a switch in the same process, as
- * tests and benchmarks have. A receiver's wait returns at once. */
+/* Memory of this process, between two inaccessible pages, for a switch in the same process. Polling
+ * for transmit, futex for receive. */
 extern const struct rvif_transport rvif_private_memory;
 
 /* Which users may open the file of a vNIC, beside the one that makes it. */

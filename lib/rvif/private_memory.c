@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 #include <rvif/driver.h>
+#include "sleep.h"
 
 #define GUARD 4096ul
 
@@ -40,15 +41,6 @@ static int private_kick(struct rvif_vnic *vnic, uint32_t queue)
 	return 0;
 }
 
-static int private_wait(struct rvif_vnic *vnic, uint32_t queue, uint32_t seen, uint32_t timeout_us)
-{
-	(void)vnic;
-	(void)queue;
-	(void)seen;
-	(void)timeout_us;
-	return 0;
-}
-
 static void private_close(struct rvif_vnic *vnic)
 {
 	munmap(vnic->region - GUARD, vnic->size + 2 * GUARD);
@@ -60,6 +52,6 @@ const struct rvif_transport rvif_private_memory = {
 	.open = private_open,
 	.announce = private_announce,
 	.kick = private_kick,
-	.wait = private_wait,
+	.wait = rvif_futex_wait,
 	.close = private_close,
 };

@@ -11,17 +11,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/futex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 #include <rvif/driver.h>
+#include "sleep.h"
 
 struct shared_file {
 	int fd;
@@ -163,25 +162,11 @@ static int shared_file_kick(struct rvif_vnic *vnic, uint32_t queue)
 	return 0;
 }
 
-static int shared_file_wait(struct rvif_vnic *vnic, uint32_t queue, uint32_t seen,
-			    uint32_t timeout_us)
-{
-	struct rvif_queue *control = rvif_rx_queue(vnic->region, &vnic->layout, queue);
-	const struct timespec timeout = {
-		.tv_sec = timeout_us / 1000000,
-		.tv_nsec = timeout_us % 1000000 * 1000L,
-	};
-
-	if (syscall(SYS_futex, &control->completed, FUTEX_WAIT, seen, &timeout, NULL, 0) < 0)
-		return errno == EAGAIN ? 0 : -errno;
-	return 0;
-}
-
 const struct rvif_transport rvif_shared_file = {
 	.name = "shared file",
 	.open = shared_file_open,
 	.announce = shared_file_announce,
 	.kick = shared_file_kick,
-	.wait = shared_file_wait,
+	.wait = rvif_futex_wait,
 	.close = shared_file_close,
 };
