@@ -12,6 +12,7 @@
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
+#include "interrupt.h"
 #include "output.h"
 #include "ready.h"
 #include "service.h"
@@ -24,9 +25,7 @@ enum {
 	LOOK_EVERY_MS = 5000, /* no event tells that a switch detached */
 	LOOK_WITHOUT_CARRIER_MS = 100,
 	RECONNECT_MS = 500,
-	JOIN_EVERY_MS = 10,
 	STOP_US = 1000000,
-	INTERRUPT = SIGUSR2, /* gets a thread out of its sleep */
 };
 
 void tell(struct daemon *d, bool *flag)
@@ -40,20 +39,13 @@ void tell(struct daemon *d, bool *flag)
 		return;
 }
 
-static void on_interrupt(int number)
-{
-	(void)number;
-}
-
-/* All that a thread must not get; returns a file to read those from that we wait for. */
+/* Returns a file to read those from that we wait for. */
 static int catch_signals(void)
 {
-	struct sigaction interrupt = {.sa_handler = on_interrupt};
 	sigset_t set;
 
 	signals_that_end(&set);
-	sigdelset(&set, INTERRUPT);
-	if (sigaction(INTERRUPT, &interrupt, NULL) < 0 || sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -1;
 	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
@@ -73,12 +65,12 @@ static int open_vnic(struct daemon *d)
 		.features = RVIF_F_NOTIFY | (options->no_csum ? 0 : RVIF_F_CSUM) |
 			    (options->no_tso ? 0 : RVIF_F_TSO4 | RVIF_F_TSO6),
 	};
+	const uint64_t bytes = options->ring * frames_stride(options->buffer); /* of a ring's buffers */
 	int error;
 
 	memcpy(config.mac, d->mac, 6);
 	config.any_mac = !options->has_mac;
-	error = rvif_configure(&config,
-			       2ull * options->queues * options->ring * stride(options->buffer));
+	error = rvif_configure(&config, 2 * options->queues * bytes);
 	if (error) {
 		output_print(STDERR_FILENO, "rvif-tap: %s\n", rvif_strreason(-error));
 		return -1;
@@ -94,9 +86,15 @@ static int open_vnic(struct daemon *d)
 	rvif_store(&rvif_header(&d->vnic)->driver.rx_mode,
 		   RVIF_RX_ALLMULTI | (options->promiscuous ? RVIF_RX_PROMISCUOUS : 0));
 	for (uint32_t i = 0; i < options->queues; i++) {
-		rvif_tx_ring_init(&d->queues[i].tx, &d->vnic, i);
-		rvif_rx_ring_init(&d->queues[i].rx, &d->vnic, i);
-		receive_post_all(&d->queues[i]);
+		struct queue *queue = &d->queues[i];
+
+		rvif_tx_ring_init(&queue->tx.ring, &d->vnic, i);
+		rvif_rx_ring_init(&queue->rx.ring, &d->vnic, i);
+		queue->tx.region = queue->rx.region = d->vnic.region;
+		queue->tx.buffer = queue->rx.buffer = options->buffer;
+		queue->tx.first = d->vnic.layout.buffers + 2 * i * bytes;
+		queue->rx.first = queue->tx.first + bytes;
+		frames_post_all(&queue->rx);
 	}
 	return 0;
 }
@@ -115,12 +113,12 @@ static void close_vnic(struct daemon *d)
 
 static int start_thread(struct queue *queue, void *(*work)(void *), pthread_t *thread, bool *runs)
 {
-	int error = pthread_create(thread, NULL, work, queue);
+	const int error = interrupt_start(thread, work, queue);
 
 	*runs = !error;
 	if (error)
 		output_print(STDERR_FILENO, "rvif-tap: no thread for queue %u: %s\n", queue->number,
-			     strerrordesc_np(error));
+			     strerrordesc_np(-error));
 	return error ? -1 : 0;
 }
 
@@ -137,28 +135,14 @@ static int start_threads(struct daemon *d)
 	return 0;
 }
 
-/* It may look at "stop" and then fall asleep: interrupted again and again. */
-static void join(pthread_t thread)
-{
-	struct timespec until;
-
-	do {
-		pthread_kill(thread, INTERRUPT);
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_nsec += JOIN_EVERY_MS * 1000000;
-		until.tv_sec += until.tv_nsec / 1000000000;
-		until.tv_nsec %= 1000000000;
-	} while (pthread_timedjoin_np(thread, NULL, &until));
-}
-
 static void stop_threads(struct daemon *d)
 {
 	__atomic_store_n(&d->stop, true, __ATOMIC_RELAXED);
 	for (uint32_t i = 0; i < d->options.queues; i++) {
 		if (d->queues[i].transmits)
-			join(d->queues[i].transmitter);
+			interrupt_join(d->queues[i].transmitter);
 		if (d->queues[i].receives)
-			join(d->queues[i].receiver);
+			interrupt_join(d->queues[i].receiver);
 	}
 }
 

@@ -14,74 +14,6 @@ enum {
 	LOOK_EVERY_US = 1000, /* unless the switch cannot */
 };
 
-/* A frame, in private memory but for its data. */
-struct frame {
-	struct virtio_net_hdr header;
-	struct iovec parts[RVIF_MAX_CHAIN + 1];
-	uint32_t count; /* of buffers */
-	uint32_t length;
-};
-
-static void post(struct queue *queue)
-{
-	rvif_desc_set(rvif_ring_desc(&queue->rx, queue->rx.posted),
-		      (uint32_t)rx_offset(queue, queue->rx.posted), 0, 0);
-	queue->rx.posted++;
-}
-
-void receive_post_all(struct queue *queue)
-{
-	while (rvif_ring_room(&queue->rx))
-		post(queue);
-	rvif_ring_publish(&queue->rx);
-}
-
-/* The shared one may change at any time. */
-static struct rvif_desc read_desc(const struct rvif_desc *shared)
-{
-	union {
-		uint64_t words[2];
-		struct rvif_desc desc;
-	} copy;
-
-	copy.words[0] = __atomic_load_n((const uint64_t *)(const void *)shared, __ATOMIC_RELAXED);
-	copy.words[1] =
-		__atomic_load_n((const uint64_t *)(const void *)shared + 1, __ATOMIC_RELAXED);
-	return copy.desc;
-}
-
-/* The next frame, of at most so many descriptors. 0, or -EINVAL: frame->count are to be skipped. */
-static int read_frame(const struct queue *queue, uint32_t available, struct frame *frame)
-{
-	const struct rvif_config *config = &queue->daemon->vnic.config;
-	struct rvif_desc desc = {.flags = RVIF_MORE}, first = {0};
-	bool bad = false;
-
-	frame->count = frame->length = 0;
-	while (desc.flags & RVIF_MORE && frame->count < available &&
-	       frame->count < RVIF_MAX_CHAIN) {
-		const uint32_t index = queue->rx.reaped + frame->count;
-
-		desc = read_desc(rvif_ring_desc(&queue->rx, index));
-		if (!frame->count)
-			first = desc;
-		bad |= !desc.length || desc.length > buffer_size(queue);
-		frame->parts[++frame->count] = (struct iovec){
-			.iov_base = queue->daemon->vnic.region + rx_offset(queue, index),
-			.iov_len = desc.length,
-		};
-		frame->length += desc.length;
-	}
-	if (bad || desc.flags & RVIF_MORE || frame->length < RVIF_MIN_FRAME ||
-	    offload_to_kernel(&first, frame->length, config->features, &frame->header))
-		return -EINVAL;
-	if (frame->length > (frame->header.gso_type ? RVIF_MAX_FRAME : config->max_frame))
-		return -EINVAL;
-	frame->parts[0] =
-		(struct iovec){.iov_base = &frame->header, .iov_len = sizeof(frame->header)};
-	return 0;
-}
-
 /* For tests: the same frames in each run. */
 static bool drop_on_purpose(struct queue *queue)
 {
@@ -115,22 +47,21 @@ static void deliver(struct queue *queue, const struct frame *frame)
 /* Returns whether there were any. */
 static bool take_frames(struct queue *queue)
 {
-	const uint32_t ready = rvif_ring_completed(&queue->rx);
+	const struct rvif_config *config = &queue->daemon->vnic.config;
+	const uint32_t ready = rvif_ring_completed(&queue->rx.ring);
 	uint32_t left = ready;
 	struct frame frame;
 
 	for (int i = 0; left && i < BATCH; i++) {
-		if (read_frame(queue, left, &frame))
+		if (frames_read(&queue->rx, left, config->features, config->max_frame, &frame))
 			count(&queue->received.dropped_bad, 1);
 		else
 			deliver(queue, &frame);
-		queue->rx.reaped += frame.count;
 		left -= frame.count;
-		while (frame.count--)
-			post(queue);
+		frames_return(&queue->rx, &frame);
 	}
 	if (ready)
-		rvif_ring_publish(&queue->rx);
+		rvif_ring_publish(&queue->rx.ring);
 	return ready;
 }
 
@@ -143,7 +74,7 @@ static void sleep_for_frames(struct queue *queue)
 	uint32_t seen;
 	int error;
 
-	if (rvif_ring_may_sleep(&queue->rx, &seen) || !rvif_ring_completed(&queue->rx)) {
+	if (rvif_ring_may_sleep(&queue->rx.ring, &seen) || !rvif_ring_completed(&queue->rx.ring)) {
 		count(&queue->received.sleeps, 1);
 		error = d->vnic.transport->wait(&d->vnic, queue->number, seen,
 						is_woken ? SLEEP_US : LOOK_EVERY_US);
@@ -154,7 +85,7 @@ static void sleep_for_frames(struct queue *queue)
 			nanosleep(&retry, NULL);
 		}
 	}
-	rvif_ring_awake(&queue->rx);
+	rvif_ring_awake(&queue->rx.ring);
 }
 
 void *receive(void *argument)

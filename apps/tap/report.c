@@ -48,7 +48,7 @@ static uint64_t value_of(const struct queue *queue, const struct field *field)
 /* Counted by the switch. */
 static uint64_t missed(const struct queue *queue)
 {
-	return __atomic_load_n(&queue->rx.control->missed, __ATOMIC_RELAXED);
+	return __atomic_load_n(&queue->rx.ring.control->missed, __ATOMIC_RELAXED);
 }
 
 static json_object *as_json(const struct queue *queue, const struct field *fields)

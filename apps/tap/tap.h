@@ -12,13 +12,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <rvif/driver.h>
-#include "offload.h"
+#include "frames.h"
 #include "options.h"
 
 enum {
 	MIN_RING = RVIF_MAX_CHAIN,
 	MIN_BUFFER = 1024, /* so that a chain has room for the longest frame */
-	APART = 64,	   /* else all buffers' beginnings share a few sets of the cache */
 	BATCH = 64,	   /* frames between two publications */
 	ETHER_OVERHEAD = 14 + 2 * 4, /* two VLAN tags */
 	MIN_MTU = 68,
@@ -63,10 +62,10 @@ struct __attribute__((aligned(RVIF_LINE))) queue {
 	pthread_t transmitter, receiver;
 	bool transmits, receives; /* there are such threads */
 
-	struct rvif_ring tx __attribute__((aligned(RVIF_LINE)));
+	struct frames tx __attribute__((aligned(RVIF_LINE)));
 	struct sent_stats sent;
 
-	struct rvif_ring rx __attribute__((aligned(RVIF_LINE)));
+	struct frames rx __attribute__((aligned(RVIF_LINE)));
 	struct received_stats received;
 	uint64_t random;
 };
@@ -106,7 +105,6 @@ const char *interface_name(struct daemon *d);
 /* transmit.c and receive.c: threads; argument: their queue. */
 void *transmit(void *queue);
 void *receive(void *queue);
-void receive_post_all(struct queue *queue);
 
 /* report.c: to the standard output, without waiting for its reader. */
 void report(struct daemon *d);
@@ -119,33 +117,6 @@ static inline void count(uint64_t *counter, uint64_t more)
 static inline bool is_set(const bool *flag)
 {
 	return __atomic_load_n(flag, __ATOMIC_RELAXED);
-}
-
-static inline uint32_t buffer_size(const struct queue *queue)
-{
-	return queue->daemon->vnic.config.buffer_size;
-}
-
-/* From one buffer to the next. */
-static inline uint64_t stride(uint32_t buffer)
-{
-	return ((buffer + APART - 1) & ~(uint32_t)(APART - 1)) + APART;
-}
-
-/* Both rings of a queue have as many buffers. */
-static inline uint64_t tx_offset(const struct queue *queue, uint32_t index)
-{
-	const struct rvif_vnic *vnic = &queue->daemon->vnic;
-	const uint32_t ring = vnic->config.tx_ring;
-
-	return vnic->layout.buffers +
-	       (2 * queue->number * ring + (index & (ring - 1))) * stride(vnic->config.buffer_size);
-}
-
-static inline uint64_t rx_offset(const struct queue *queue, uint32_t index)
-{
-	return tx_offset(queue, index) +
-	       queue->daemon->vnic.config.tx_ring * stride(buffer_size(queue));
 }
 
 /* main.c: sets the flag and wakes the main thread. */

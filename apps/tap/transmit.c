@@ -19,63 +19,15 @@ struct place {
 	struct iovec parts[RVIF_MAX_CHAIN + 2];
 };
 
-static uint8_t *buffer(const struct queue *queue, uint32_t index)
-{
-	return queue->daemon->vnic.region + tx_offset(queue, index);
-}
-
-/* For a frame of any length. */
-static bool has_room(struct queue *queue)
-{
-	const uint32_t longest = (RVIF_MAX_FRAME + buffer_size(queue) - 1) / buffer_size(queue);
-
-	if (rvif_ring_room(&queue->tx) < longest)
-		queue->tx.reaped += rvif_ring_completed(&queue->tx);
-	return rvif_ring_room(&queue->tx) >= longest;
-}
-
-/* The buffers of the next descriptors: RVIF_MAX_FRAME bytes. Returns how many parts that is. */
+/* Returns how many parts the longest frame may have. */
 static int aim(const struct queue *queue, struct place *place)
 {
-	const uint32_t most = buffer_size(queue);
-	uint32_t left = RVIF_MAX_FRAME, i;
+	const uint32_t n = frames_aim(&queue->tx, 0, &place->parts[1]);
 
 	place->parts[0] =
 		(struct iovec){.iov_base = &place->header, .iov_len = sizeof(place->header)};
-	for (i = 0; left; i++) {
-		const uint32_t length = left < most ? left : most;
-
-		place->parts[i + 1] = (struct iovec){
-			.iov_base = buffer(queue, queue->tx.posted + i),
-			.iov_len = length,
-		};
-		left -= length;
-	}
-	place->parts[i + 1] = (struct iovec){.iov_base = &place->spill, .iov_len = 1};
-	return (int)i + 2;
-}
-
-/* Fills in the descriptors of a frame that is in their buffers. */
-static void put(struct queue *queue, const struct rvif_desc *first, uint32_t length)
-{
-	struct rvif_desc *desc = rvif_ring_desc(&queue->tx, queue->tx.posted);
-	const uint32_t most = buffer_size(queue);
-	uint32_t left = length, flags = first->flags;
-
-	desc->csum_start = first->csum_start;
-	desc->csum_offset = first->csum_offset;
-	desc->gso_size = first->gso_size;
-	desc->header_length = first->header_length;
-	while (left) {
-		const uint32_t part = left < most ? left : most;
-
-		left -= part;
-		rvif_desc_set(rvif_ring_desc(&queue->tx, queue->tx.posted),
-			      (uint32_t)tx_offset(queue, queue->tx.posted), (uint16_t)part,
-			      (uint16_t)(flags | (left ? RVIF_MORE : 0)));
-		queue->tx.posted++;
-		flags = 0;
-	}
+	place->parts[n + 1] = (struct iovec){.iov_base = &place->spill, .iov_len = 1};
+	return (int)n + 2;
 }
 
 /* A frame of so many bytes is in the next buffers; post it if the switch can take it. */
@@ -83,7 +35,7 @@ static void take(struct queue *queue, const struct place *place, uint32_t length
 {
 	const struct daemon *d = queue->daemon;
 	const uint32_t features = rvif_load(&d->granted);
-	const uint32_t head = length < buffer_size(queue) ? length : buffer_size(queue);
+	const uint32_t head = length < queue->tx.buffer ? length : queue->tx.buffer;
 	struct rvif_desc desc;
 
 	if (length < RVIF_MIN_FRAME || length > RVIF_MAX_FRAME ||
@@ -91,12 +43,12 @@ static void take(struct queue *queue, const struct place *place, uint32_t length
 		count(&queue->sent.dropped_length, 1);
 		return;
 	}
-	if (offload_to_rvif(&place->header, buffer(queue, queue->tx.posted), head, length, features,
+	if (offload_to_rvif(&place->header, frames_buffer(&queue->tx), head, length, features,
 			    &desc)) {
 		count(&queue->sent.dropped_offload, 1);
 		return;
 	}
-	put(queue, &desc, length);
+	frames_put(&queue->tx, &desc, 0, length);
 	count(&queue->sent.frames, 1);
 	count(&queue->sent.bytes, length);
 	if (place->header.gso_type)
@@ -111,7 +63,7 @@ static void fill(struct queue *queue, bool *empty)
 	int parts;
 
 	*empty = false;
-	for (int i = 0; i < BATCH && has_room(queue); i++) {
+	for (int i = 0; i < BATCH && frames_have_room(&queue->tx, 0); i++) {
 		parts = aim(queue, &place);
 		length = readv(queue->fd, place.parts, parts);
 		if (length < (ssize_t)sizeof(place.header)) {
@@ -130,7 +82,7 @@ static int kick(struct queue *queue)
 	struct daemon *d = queue->daemon;
 	int error;
 
-	if (!rvif_ring_kick_wanted(&queue->tx, rvif_load(&d->granted)))
+	if (!rvif_ring_kick_wanted(&queue->tx.ring, rvif_load(&d->granted)))
 		return 0;
 	count(&queue->sent.kicks, 1);
 	error = d->vnic.transport->kick(&d->vnic, queue->number);
@@ -182,16 +134,16 @@ static uint64_t progress(const struct queue *queue)
 void *transmit(void *argument)
 {
 	struct queue *queue = argument;
-	uint32_t published = queue->tx.posted;
+	uint32_t published = queue->tx.ring.posted;
 	uint64_t seen = progress(queue), waited_us = 0, pause_us;
 	int error = 0;
 	bool empty;
 
 	while (!is_set(&queue->daemon->stop) && !is_set(&queue->daemon->gone)) {
 		fill(queue, &empty);
-		if (queue->tx.posted != published || error) {
-			rvif_ring_publish(&queue->tx);
-			published = queue->tx.posted;
+		if (queue->tx.ring.posted != published || error) {
+			rvif_ring_publish(&queue->tx.ring);
+			published = queue->tx.ring.posted;
 			error = kick(queue);
 		}
 		if (progress(queue) != seen)
@@ -201,7 +153,7 @@ void *transmit(void *argument)
 		if (error && error != -EBUSY)
 			pause_us = RETRY_MS * 1000;
 		waited_us += pause_us;
-		if (!has_room(queue))
+		if (!frames_have_room(&queue->tx, 0))
 			sleep_for_room(queue, pause_us);
 		else if (empty)
 			sleep_for_frames(queue, error ? pause_us : 0);

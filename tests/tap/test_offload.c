@@ -124,8 +124,11 @@ static void test_not_granted(void **state)
 	assert_int_equal(to_rvif(&header, RVIF_F_CSUM | RVIF_F_TSO4, &desc), -ENOTSUP);
 	header.gso_type = VIRTIO_NET_HDR_GSO_UDP;
 	assert_int_equal(to_rvif(&header, ALL, &desc), -ENOTSUP);
-	header.gso_type = VIRTIO_NET_HDR_GSO_TCPV4 | VIRTIO_NET_HDR_GSO_ECN;
+	header.gso_type = VIRTIO_NET_HDR_GSO_UDP | VIRTIO_NET_HDR_GSO_ECN;
 	assert_int_equal(to_rvif(&header, ALL, &desc), -ENOTSUP);
+	header.gso_type = VIRTIO_NET_HDR_GSO_TCPV4 | VIRTIO_NET_HDR_GSO_ECN;
+	assert_int_equal(to_rvif(&header, ALL, &desc), 0);
+	assert_int_equal(desc.flags, RVIF_CSUM_NEEDED | RVIF_GSO_TCP4);
 }
 
 static void test_bad_segments(void **state)

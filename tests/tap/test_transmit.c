@@ -74,11 +74,14 @@ static int begin(void **state)
 	transport = rvif_private_memory;
 	transport.kick = fake_kick;
 	assert_int_equal(sigaction(SIGUSR2, &interrupt, NULL), 0);
-	assert_int_equal(rvif_configure(&config, 2ull * RING * stride(BUFFER)), 0);
+	assert_int_equal(rvif_configure(&config, 2ull * RING * frames_stride(BUFFER)), 0);
 	assert_int_equal(rvif_open(&d.vnic, &transport, "", &config), 0);
 	rvif_start(&d.vnic);
-	rvif_tx_ring_init(&queue.tx, &d.vnic, 0);
-	rvif_store(&queue.tx.control->kick_wanted, 1);
+	rvif_tx_ring_init(&queue.tx.ring, &d.vnic, 0);
+	queue.tx.region = d.vnic.region;
+	queue.tx.first = d.vnic.layout.buffers;
+	queue.tx.buffer = BUFFER;
+	rvif_store(&queue.tx.ring.control->kick_wanted, 1);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, pair), 0);
 	kernel = pair[0];
 	queue.fd = pair[1];
@@ -123,7 +126,7 @@ static void give_frame(void)
 
 static uint32_t posted(void)
 {
-	return rvif_load_acquire(&queue.tx.control->posted);
+	return rvif_load_acquire(&queue.tx.ring.control->posted);
 }
 
 static void test_one_kick(void **state)
@@ -209,7 +212,7 @@ static void test_full(void **state)
 	assert_int_equal(posted(), RING - LONGEST + 1);
 	assert_in_range(get(&kicks) - before, 3, 7);
 	__atomic_store_n(&result, 0, __ATOMIC_RELAXED);
-	rvif_publish(&queue.tx.control->completed, posted());
+	rvif_publish(&queue.tx.ring.control->completed, posted());
 	nap_ms(250);
 	assert_int_equal(posted(), RING - LONGEST + 2);
 }

@@ -3,8 +3,8 @@
  * Offloads as the kernel says them (struct virtio_net_hdr) and as rvif does. Both sides are
  * checked: a field that does not lie in the frame goes no further.
  */
-#ifndef RVIF_TAP_OFFLOAD_H
-#define RVIF_TAP_OFFLOAD_H
+#ifndef COMMON_OFFLOAD_H
+#define COMMON_OFFLOAD_H
 
 #include <linux/virtio_net.h>
 #include <rvif/rvif.h>
