@@ -44,7 +44,7 @@ static void add(json_object *object)
 	strcpy(config.port[0].name, "first");
 	config.port[0].is_open = true;
 	complain_to(why, sizeof(why));
-	if (config_add(&config, object))
+	if (config_add(&config, 2, object))
 		MUST(why[0] && !config_has(&config, 2));
 	else
 		check_port(&config);
