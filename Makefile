@@ -19,6 +19,7 @@
 #   make bench-sub    what copies of the tool kit for functions cost, beside the switch's
 #   make bench-kv     instructions of elisa-kv's operations; operations a second, beside a table with one lock and memcached
 #   make bench-tap    TCP and ping through rvif-tap and rvs-fwd, beside a Linux bridge with veth pairs
+#   make bench-uplink  TCP through an uplink, beside a Linux bridge alone
 #   make bench-net    what a packet from guest to guest costs the host, beside virtio-net and vhost-net
 #   make packages     Debian packages, in build/packages/; RELEASE=12, 13 or all: for which Debian
 #   make test-packages  they are installed, upgraded and purged in fresh roots; their modules are loaded
@@ -102,6 +103,9 @@ bench-sub: user
 bench-kv: user
 	bench/kv/run
 
+bench-uplink: user
+	bench/uplink/run
+
 bench-net: all
 	bench/net/run $(HAVE)
 
@@ -132,4 +136,4 @@ clean:
 	rm -rf build/packages build/roots/*-* build/user* build/host-* build/guest-* build/gate build/machine-tests build/switch-image build/attacks build/livepatch-* build/mutations build/debug-tests build/logs
 
 .PHONY: all deps dpdk-headers kernels emulator emulator-built gate modules user demo demo-net demo-kv test attack mutations soak test-debug bench bench-tenants bench-switch \
-	bench-sub bench-kv bench-net bench-tap packages test-packages check format clean
+	bench-sub bench-kv bench-net bench-tap bench-uplink packages test-packages check format clean

@@ -33,11 +33,14 @@
 #include "service.h"
 #include "signals.h"
 #include "turns.h"
+#include "uplink.h"
 #include "utf8.h"
 #include "vlans.h"
 
 enum {
 	MAX_PATHS = 256,
+	MAX_UPLINKS = 8,
+	UPLINK_MIB = 16, /* of memory, at most */
 	QUEUES = 16,
 	BURST = 256,
 	LOOK_EVERY_US = 2000, /* at files and drivers' states */
@@ -47,7 +50,8 @@ enum {
 };
 
 struct port {
-	const char *path;
+	const char *path;      /* or the name of an interface: */
+	struct uplink *uplink; /* NULL: it is no uplink */
 	struct rvs_policy policy;
 	uint8_t *region;  /* NULL: no file is mapped */
 	int fd;		  /* of the file that is mapped; holds the lock that makes it ours */
@@ -73,6 +77,10 @@ static struct options {
 	uint32_t max_learned;
 	uint32_t flags; /* enum rvs_port_flag */
 	int ready_fd;
+	struct {
+		const char *name[MAX_UPLINKS];
+		uint32_t count;
+	} uplinks;
 } options = {.interval = 1, .max_age = 300, .max_learned = 1024, .hold = 100};
 
 static struct rvs *rvs;
@@ -313,12 +321,28 @@ static void attach(struct port *port, uint32_t epoch)
 	wake_port((uint32_t)(port - ports));
 }
 
+/* Its driver is in this process, and goes up once. */
+static void look_at_uplink(struct port *port, double now)
+{
+	const char *what;
+
+	if (!port->attached)
+		attach(port, rvif_load(&rvif_header(uplink_vnic(port->uplink))->driver.epoch));
+	what = uplink_look(port->uplink, now);
+	if (what)
+		say(port, what);
+}
+
 /* The file and the driver as they are now. */
-static void look_at(struct port *port)
+static void look_at(struct port *port, double now)
 {
 	const struct rvif_header *header;
 	uint32_t state, epoch;
 
+	if (port->uplink) {
+		look_at_uplink(port, now);
+		return;
+	}
 	if (port->region && was_replaced(port)) {
 		detach(port);
 		unmap(port);
@@ -344,9 +368,23 @@ static const char *name_of(const void *owner, uint32_t port)
 	return port < port_count ? ports[port].path : "";
 }
 
+static const struct uplink *uplink_of(const void *owner, uint32_t port)
+{
+	(void)owner;
+	return ports[port].uplink;
+}
+
+static void print_uplinks(FILE *to, const struct see *see)
+{
+	uplink_metrics(to, see, uplink_of);
+}
+
 static struct see see_all(void)
 {
-	return (struct see){.rvs = rvs, .count = port_count, .name = name_of};
+	return (struct see){.rvs = rvs,
+			    .count = port_count,
+			    .name = name_of,
+			    .more = options.uplinks.count ? print_uplinks : NULL};
 }
 
 static void write_metrics(void)
@@ -370,6 +408,8 @@ static struct json_object *port_as_json(const struct port *port, const struct rv
 	mac_text(info.mac, mac);
 	json_object_object_add(object, "vnic", utf8_json(port->path));
 	json_object_object_add(object, "attached", json_object_new_boolean(port->attached));
+	if (port->uplink)
+		uplink_report(object, port->uplink);
 	json_object_object_add(object, "mac", json_object_new_string(mac));
 	port_stats_add_vlans(object, &port->policy);
 	json_object_object_add(object, "learned", json_object_new_uint64(info.learned));
@@ -391,6 +431,8 @@ static void print_port(FILE *to, const struct port *port, const struct rvs_stats
 		(unsigned long long)stats->frames, (unsigned long long)stats->rx_frames,
 		(unsigned long long)port_stats_drops(stats));
 	port_stats_print_drops(to, stats);
+	if (port->uplink)
+		uplink_print(to, port->uplink);
 }
 
 static void print_table(FILE *to, const struct rvs_stats *stats, double seconds)
@@ -553,7 +595,7 @@ static void run(void)
 			rvs_refill(rvs, (uint32_t)(1e6 * (now - last_look)));
 			last_look = now;
 			for (uint32_t i = 0; i < port_count; i++)
-				look_at(&ports[i]);
+				look_at(&ports[i], now);
 		}
 		if (now - last_age > 1) {
 			last_age = now;
@@ -576,7 +618,9 @@ static void run(void)
 		report(options.interval > 0 ? monotonic() - last_report : monotonic() - began);
 	for (uint32_t i = 0; i < port_count; i++) {
 		detach(&ports[i]);
-		if (ports[i].region)
+		if (ports[i].uplink)
+			uplink_close(ports[i].uplink);
+		else if (ports[i].region)
 			unmap(&ports[i]);
 	}
 	may_jump = 0;
@@ -626,7 +670,21 @@ static void catch_signals(void)
 	sigaction(SIGBUS, &bus, NULL);
 }
 
+static int read_uplink(const struct program_option *option, const char *text, void *to)
+{
+	__typeof__(options.uplinks) *uplinks = to;
+
+	(void)option;
+	if (uplinks->count == MAX_UPLINKS)
+		return -EINVAL;
+	uplinks->name[uplinks->count++] = text;
+	return 0;
+}
+
 static const struct program_option known[] = {
+	OPTION_READ("uplink", "INTERFACE", "an interface, one of at most 8", read_uplink, uplinks,
+		    "a port that is a Linux interface; settings as of a vNIC; more than\n"
+		    "once for more of them. Needs CAP_NET_RAW"),
 	OPTION_REAL("interval", "SECONDS", "a number of seconds", interval, 1e6,
 		    "print statistics of each port this often (default 1; 0: only at\nthe end)"),
 	OPTION_FLAG("json", json, "print statistics as JSON, an object a line"),
@@ -653,7 +711,7 @@ static const struct program_option known[] = {
 static const struct program program = {
 	.name = "rvs-fwd",
 	.before =
-		"Usage: rvs-fwd [OPTION]... VNIC[,SETTING]...\n"
+		"Usage: rvs-fwd [OPTION]... [--uplink INTERFACE[,SETTING]]... VNIC[,SETTING]...\n"
 		"\n"
 		"Switches frames between vNICs, each of which is a file that its driver makes\n"
 		"(rvs-pktgen, DPDK's net_rvif). Files may be there already or come later. Ends with\n"
@@ -677,6 +735,55 @@ static const struct program program = {
 	.option_count = sizeof(known) / sizeof(*known),
 };
 
+/* 0, or the exit status after a message. */
+static int add_port(char *argument)
+{
+	struct port *port = &ports[port_count++];
+
+	port->policy = policy;
+	port->path = argument;
+	return port_settings(&program, argument, &port->policy);
+}
+
+/*
+ * Stations behind it have any addresses. What the ports have no offloads for, the switch does: the
+ * kernel cannot be told to leave them to it.
+ */
+static int open_uplink(struct port *port)
+{
+	const char *what;
+	int error;
+
+	port->policy.flags &= ~(uint32_t)RVS_CHECK_SOURCE;
+	port->policy.features = RVIF_F_ALL;
+	if (!uplink_is_name(port->path))
+		return options_wrong(&program, "--uplink: '%s' is no name of an interface",
+				     port->path);
+	error = uplink_open(&port->uplink, port->path, &rvif_private_memory, "", UPLINK_MIB << 20,
+			    &what);
+	if (error) {
+		fprintf(stderr, "rvs-fwd: uplink %s: %s: %s%s\n", port->path, what,
+			strerrordesc_np(-error), error == -EPERM ? "; this needs CAP_NET_RAW" : "");
+		return 1;
+	}
+	port->region = uplink_vnic(port->uplink)->region;
+	port->size = uplink_vnic(port->uplink)->size;
+	return 0;
+}
+
+static int add_uplinks(void)
+{
+	int status = 0;
+
+	for (uint32_t i = 0; i < options.uplinks.count && !status; i++) {
+		/* of the command line: what is cut off is its settings */
+		status = add_port((char *)(uintptr_t)options.uplinks.name[i]);
+		if (!status)
+			status = open_uplink(&ports[port_count - 1]);
+	}
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	int first, status;
@@ -688,22 +795,18 @@ int main(int argc, char **argv)
 		return status;
 	if (first == argc)
 		return options_wrong(&program, "the paths of vNICs' files are missing");
-	if (argc - first > MAX_PATHS)
-		return options_wrong(&program, "'%s': more than %d vNICs", argv[first + MAX_PATHS],
-				     MAX_PATHS);
+	if (argc - first + (int)options.uplinks.count > MAX_PATHS)
+		return options_wrong(&program, "more than %d ports", MAX_PATHS);
 	policy.flags = options.flags;
 	policy.max_learned = options.max_learned;
 	if (options.no_offload)
 		policy.features &= ~(RVIF_F_CSUM | RVIF_F_TSO4 | RVIF_F_TSO6);
-	for (; first < argc; first++) {
-		struct port *port = &ports[port_count++];
-
-		port->policy = policy;
-		port->path = argv[first];
-		status = port_settings(&program, argv[first], &port->policy);
-		if (status)
-			return status;
-	}
+	for (status = 0; first < argc && !status; first++)
+		status = add_port(argv[first]);
+	if (!status)
+		status = add_uplinks();
+	if (status)
+		return status;
 	if (make_switch((uint32_t)options.max_age)) {
 		fputs("rvs-fwd: no memory for the switch\n", stderr);
 		return 1;

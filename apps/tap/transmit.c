@@ -128,7 +128,8 @@ static uint64_t next_pause_us(uint64_t waited_us)
 /* What the switch has taken, and what was posted: as long as that changes nothing is stuck. */
 static uint64_t progress(const struct queue *queue)
 {
-	return (uint64_t)rvif_load(&queue->tx.control->completed) << 32 | queue->tx.posted;
+	return (uint64_t)rvif_load(&queue->tx.ring.control->completed) << 32 |
+	       queue->tx.ring.posted;
 }
 
 void *transmit(void *argument)

@@ -9,8 +9,10 @@ import signal
 import socket
 import struct
 import subprocess
+import tempfile
 import threading
 import time
+import traceback
 
 libc = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
@@ -119,13 +121,15 @@ class Host:
 
 
 class Net:
+    first_number = 1  # of the hosts
+
     def __init__(self, programs, directory, options, ready=True, switch=""):
         """A host for each element of options."""
         self.programs, self.directory = programs, directory
         self.hosts, self.switch = [], None
-        self.vnics = [os.path.join(directory, "%d.vnic" % (i + 1)) for i in range(len(options))]
+        self.vnics = [os.path.join(directory, "%d.vnic" % (self.first_number + i)) for i in range(len(options))]
         self.start_switch(*switch.split())
-        for number, its in enumerate(options, 1):
+        for number, its in enumerate(options, self.first_number):
             self.hosts.append(Host(self, number, its.split()))
         if ready:
             self.wait_for_carriers()
@@ -246,3 +250,30 @@ def datagrams(source, target, lengths, family=socket.AF_INET):
             received, sender = there.recvfrom(65536)
             there.sendto(received, sender)
             assert received == data and here.recv(65536) == data, "a datagram of %d bytes" % length
+
+
+def run_tests(names, wanted, world, limit):
+    """All test_NAME of a module, or those that are wanted, each within so many seconds and with the world that its
+    directory makes. The exit status."""
+    def overtime(*_):
+        raise TimeoutError("more than %d seconds" % limit)
+
+    def passes(name):
+        began = time.monotonic()
+        signal.alarm(limit)
+        try:
+            with tempfile.TemporaryDirectory() as directory:
+                names["test_" + name](world(directory))
+            verdict = "ok"
+        except Exception:  # pylint: disable=broad-except
+            verdict = "FAILED"
+            traceback.print_exc()
+        finally:
+            signal.alarm(0)
+        print("%s: %s (%.1f s)" % (verdict, name, time.monotonic() - began), flush=True)
+        return verdict == "ok"
+
+    signal.signal(signal.SIGALRM, overtime)
+    results = [passes(name) for name in wanted or [name[5:] for name in names if name.startswith("test_")]]
+    print("%d of %d passed" % (sum(results), len(results)))
+    return 0 if all(results) else 1

@@ -7,13 +7,13 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-import traceback
+from functools import partial
 
 from fakeswitch import KICK_WANTED, COMPLETED, MORE, NEED_NOTIFY, FakeSwitch
-from tapnet import LOOK, Host, Namespace, Net, cross, datagrams, effort, eventually, ping
+from tapnet import (LOOK, Host, Namespace, Net, cross, datagrams, effort, eventually, ping,
+                    run_tests)
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
 SO_RCVBUFFORCE = 33
@@ -512,33 +512,5 @@ def test_usage(_):
     assert outcome(["--help"])[0] == 0
 
 
-def overtime(*_):
-    raise TimeoutError("more than %d seconds" % LIMIT)
-
-
-def run(name, test):
-    began = time.monotonic()
-    signal.alarm(LIMIT)
-    try:
-        with tempfile.TemporaryDirectory() as directory:
-            test(lambda options, **more: Net(programs, directory, options, **more))
-        verdict = "ok"
-    except Exception:  # pylint: disable=broad-except
-        verdict = "FAILED"
-        traceback.print_exc()
-    finally:
-        signal.alarm(0)
-    print("%s: %s (%.1f s)" % (verdict, name, time.monotonic() - began), flush=True)
-    return verdict == "ok"
-
-
-def main():
-    programs["tap"], programs["fwd"] = map(os.path.realpath, sys.argv[1:3])
-    tests = {name[5:]: test for name, test in globals().items() if name.startswith("test_")}
-    signal.signal(signal.SIGALRM, overtime)
-    results = [run(name, tests[name]) for name in sys.argv[3:] or tests]
-    print("%d of %d passed" % (sum(results), len(results)))
-    return 0 if all(results) else 1
-
-
-sys.exit(main())
+programs["tap"], programs["fwd"] = map(os.path.realpath, sys.argv[1:3])
+sys.exit(run_tests(globals(), sys.argv[3:], lambda directory: partial(Net, programs, directory), LIMIT))

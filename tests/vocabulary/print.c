@@ -8,6 +8,7 @@
 #include <elisa/guest_ioctl.h>
 #include <elisa/host_ioctl.h>
 #include <rvs.h>
+#include "counters.h"
 
 #define MD_ROW(prefix, name, number, text) \
 	printf("| `" prefix "%s` | %lld | %s |\n", #name, (long long)(number), text);
@@ -22,6 +23,7 @@
 #define NUMBERED(name, number, word, text) printf("| %d | `%s` | %s |\n", number, word, text);
 #define WHY(name, text, value) \
 	printf("| %d | `%s` | %s | %s |\n", ELISA_WHY_##name, #name, text, value);
+#define UPLINK_COUNTER(way, name, text) printf("| `%s.%s` | %s |\n", #way, #name, text);
 #define DROP(name, word, text)		printf("| `%s` | %s |\n", #word, text);
 
 #define MAN_ROW(word, text)		printf(".It Em %s\n%s.\n", word, text);
@@ -86,6 +88,11 @@ static void drops(void)
 	RVS_DROP_LIST(DROP)
 }
 
+static void uplink_counters(void)
+{
+	UPLINK_COUNTER_LIST(UPLINK_COUNTER)
+}
+
 static void man_export_flags(void)
 {
 	ELISA_EXPORT_FLAG_LIST(MAN_FLAG)
@@ -146,6 +153,7 @@ static const struct {
 	{"closed", closed},
 	{"why", why},
 	{"drops", drops},
+	{"uplink-counters", uplink_counters},
 	{"host-events", host_events},
 	{"man-host-events", man_host_events},
 	{"man-export-flags", man_export_flags},

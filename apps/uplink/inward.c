@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the interface to the switch: the kernel writes frames right into the vNIC's buffers. While
+ * the switch takes none the kernel's queue fills and drops; while it does not serve the vNIC at all
+ * what comes is thrown away, so that none of it arrives much later.
+ */
+#include <errno.h>
+#include <net/ethernet.h>
+#include <poll.h>
+#include <string.h>
+#include <time.h>
+#include "internal.h"
+
+#define FIRST_PAUSE_US 20
+#define ADDRESSES      12 /* bytes: a tag comes behind them */
+
+/* Where a frame from the interface goes; room for a tag is left before it. */
+struct place {
+	struct virtio_net_hdr header;
+	uint8_t spill; /* a frame that comes to here is too long */
+	struct iovec parts[FRAMES_MOST + 2];
+};
+
+static void aim(const struct uplink *u, struct place *place)
+{
+	frames_aim(&u->tx, UPLINK_TAG, &place->parts[1]);
+	place->parts[FRAMES_MOST + 1] = (struct iovec){.iov_base = &place->spill, .iov_len = 1};
+}
+
+/* Puts the tag back into a frame, whose beginning moves forward. */
+static void put_tag(struct virtio_net_hdr *header, uint8_t *buffer, uint32_t tag)
+{
+	const uint8_t bytes[UPLINK_TAG] = {(uint8_t)(tag >> 24), (uint8_t)(tag >> 16),
+					   (uint8_t)(tag >> 8), (uint8_t)tag};
+
+	memmove(buffer, buffer + UPLINK_TAG, ADDRESSES);
+	memcpy(buffer + ADDRESSES, bytes, UPLINK_TAG);
+	header->csum_start += header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM ? UPLINK_TAG : 0;
+}
+
+/* A frame of so many bytes is in the next buffers; post it if the switch can take it. */
+static void take(struct uplink *u, struct place *place, uint32_t length, uint32_t tag)
+{
+	const uint32_t features = rvif_load(&u->granted), skip = tag ? 0 : UPLINK_TAG;
+	uint8_t *buffer = frames_buffer(&u->tx);
+	struct rvif_desc desc;
+	uint32_t head;
+
+	if (features == NOT_SERVED) {
+		count(&u->in.dropped_closed, 1);
+		return;
+	}
+	if (tag && length >= RVIF_MIN_FRAME) {
+		put_tag(&place->header, buffer, tag);
+		length += UPLINK_TAG;
+	}
+	if (length < RVIF_MIN_FRAME || length > RVIF_MAX_FRAME) {
+		count(&u->in.dropped_length, 1);
+		return;
+	}
+	head = length < FRAMES_BUFFER - skip ? length : FRAMES_BUFFER - skip;
+	if (offload_to_rvif(&place->header, buffer + skip, head, length, features, &desc)) {
+		count(&u->in.dropped_offload, 1);
+		return;
+	}
+	frames_put(&u->tx, &desc, skip, length);
+	count(&u->in.frames, 1);
+	count(&u->in.bytes, length);
+	if (place->header.gso_type)
+		count(&u->in.gso, 1);
+}
+
+/* Up to a batch of frames. False: the interface has no more; or it went down, which the kernel says
+ * once. */
+static bool fill(struct uplink *u)
+{
+	struct place place;
+
+	for (int i = 0; i < UPLINK_BATCH && frames_have_room(&u->tx); i++) {
+		uint32_t tag;
+		int length;
+
+		aim(u, &place);
+		length = packet_receive(u, &place.header, place.parts, FRAMES_MOST + 2, &tag);
+		if (length >= 0)
+			take(u, &place, (uint32_t)length, tag);
+		else if (length == -EINVAL) /* of a kind that the kernel cannot describe */
+			count(&u->in.dropped_offload, 1);
+		else
+			return false;
+	}
+	return true;
+}
+
+/* Returns whether it has to be tried again. */
+static bool kick(struct uplink *u)
+{
+	int error;
+
+	if (!rvif_ring_kick_wanted(&u->tx.ring, RVIF_F_NOTIFY))
+		return false;
+	error = u->vnic.transport->kick(&u->vnic, 0);
+	if (error == -ENOTCONN)
+		__atomic_store_n(&u->lost, true, __ATOMIC_RELAXED);
+	return error;
+}
+
+static void sleep_for_frames(const struct uplink *u, bool retry)
+{
+	struct pollfd wait[] = {{.fd = u->socket, .events = POLLIN},
+				{.fd = u->wake, .events = POLLIN}};
+
+	poll(wait, 2, retry ? UPLINK_RETRY_MS : -1);
+}
+
+/* No switch wakes a sender: the thread looks again, ever later. */
+static uint32_t sleep_for_room(uint32_t pause_us)
+{
+	const struct timespec pause = {.tv_nsec = pause_us * 1000L};
+
+	nanosleep(&pause, NULL);
+	return pause_us * 2 < UPLINK_RETRY_MS * 1000 ? pause_us * 2 : UPLINK_RETRY_MS * 1000;
+}
+
+void *uplink_inward(void *argument)
+{
+	struct uplink *u = argument;
+	uint32_t pause_us = FIRST_PAUSE_US, published = u->tx.ring.posted;
+	bool retry = false;
+
+	while (!is_set(&u->stop)) {
+		const bool more = fill(u);
+
+		if (u->tx.ring.posted != published || retry) {
+			rvif_ring_publish(&u->tx.ring);
+			published = u->tx.ring.posted;
+			retry = kick(u);
+		}
+		if (frames_have_room(&u->tx))
+			pause_us = FIRST_PAUSE_US;
+		else
+			pause_us = sleep_for_room(pause_us);
+		if (!more)
+			sleep_for_frames(u, retry);
+	}
+	return NULL;
+}
