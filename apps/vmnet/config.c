@@ -103,11 +103,35 @@ static int check_open(const struct port_config *port)
 	const bool has_ticket = port->ticket_file[0],
 		   has_mac = rvif_mac_is_station(port->policy.mac);
 
-	if (port->is_open || (has_ticket && has_mac))
+	if (port->is_open || port->uplink[0] || (has_ticket && has_mac))
 		return 0;
 	return wrong("it has no \"%s\": any guest could take %s; say \"open\": true if it may",
 		     has_ticket ? "mac" : "ticket_file",
 		     has_ticket ? "another one's address" : "it");
+}
+
+static int get_uplink(const char *key, json_object *value, char uplink[IFNAMSIZ])
+{
+	if (settings_text(&reading, key, value, uplink, IFNAMSIZ))
+		return -1;
+	if (uplink_is_name(uplink))
+		return 0;
+	return wrong("\"%s\": %s is no name of an interface", key,
+		     json_object_to_json_string(value));
+}
+
+/* Keys of a port that an uplink has not: the daemon alone may have it, stations behind it have any
+ * address, and the switch does what ports have no offloads for. */
+static int check_uplink(json_object *object)
+{
+	static const char *const keys[] = {"ticket_file", "open", "mac", "offloads"};
+
+	if (!json_object_object_get_ex(object, "uplink", NULL))
+		return 0;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		if (json_object_object_get_ex(object, keys[i], NULL))
+			return wrong("\"%s\" is nothing for an \"uplink\"", keys[i]);
+	return 0;
 }
 
 /* What a port may send, and what it costs others. 1: it is no such key. */
@@ -137,16 +161,18 @@ static int read_rule(const char *key, json_object *value, struct rvs_policy *pol
 
 static int read_port(json_object *object, struct port_config *port)
 {
+	const bool is_uplink = json_object_object_get_ex(object, "uplink", NULL);
 	struct rvs_policy *policy = &port->policy;
-	int error = 0;
+	int error;
 
 	*policy = (struct rvs_policy){
-		.flags = RVS_CHECK_SOURCE | RVS_KICK | RVS_SHARE_RING,
+		.flags = (is_uplink ? 0 : RVS_CHECK_SOURCE) | RVS_KICK | RVS_SHARE_RING,
 		.features = RVIF_F_ALL,
-		.max_learned = 16,
+		.max_learned = is_uplink ? 1024 : 16,
 	};
 	if (!json_object_is_type(object, json_type_object))
 		return wrong("a port is no object: %s", json_object_to_json_string(object));
+	error = check_uplink(object);
 	json_object_object_foreach(object, key, value)
 	{
 		if (error)
@@ -160,6 +186,8 @@ static int read_port(json_object *object, struct port_config *port)
 			error = settings_bool(&reading, key, value, &port->is_open);
 		else if (!strcmp(key, "mac"))
 			error = get_mac(key, value, policy->mac);
+		else if (!strcmp(key, "uplink"))
+			error = get_uplink(key, value, port->uplink);
 		else if (!strcmp(key, "check_source"))
 			error = get_flag(key, value, RVS_CHECK_SOURCE, true, &policy->flags);
 		else if (!strcmp(key, "learning"))
@@ -247,6 +275,9 @@ static int check_pair(const struct port_config *a, const struct port_config *b)
 	if (a->ticket_file[0] && !strcmp(a->ticket_file, b->ticket_file))
 		return wrong("ports \"%s\" and \"%s\" have the same ticket_file %s", b->name,
 			     a->name, a->ticket_file);
+	if (a->uplink[0] && !strcmp(a->uplink, b->uplink))
+		return wrong("ports \"%s\" and \"%s\" have the same uplink %s", b->name, a->name,
+			     a->uplink);
 	for (uint32_t i = 0; i < a->static_count; i++)
 		if (check_mac(a, b, a->statics[i]))
 			return -1;

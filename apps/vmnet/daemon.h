@@ -12,6 +12,7 @@
 #include "account.h"
 #include "control.h"
 #include "limit.h"
+#include "uplink.h"
 #include "vmnet.h"
 
 #define MAX_PORTS   127 /* and the manager's own place */
@@ -23,6 +24,7 @@ struct port_config {
 	char name[MAX_NAME];
 	char ticket_file[256]; /* "": for any VM that may attach */
 	bool is_open;	       /* for the first VM that comes, under any address */
+	char uplink[IFNAMSIZ]; /* the interface that it is; "": a VM's port */
 	struct rvs_policy policy;
 	uint8_t statics[MAX_STATICS][6];
 	uint32_t static_count;
@@ -44,6 +46,14 @@ struct config {
 static inline bool config_has(const struct config *config, uint32_t place)
 {
 	return config->port[place - 1].name[0];
+}
+
+/* Is it for one owner alone, by a ticket? */
+static inline bool config_has_owner(const struct config *config, uint32_t place)
+{
+	const struct port_config *port = &config->port[place - 1];
+
+	return port->ticket_file[0] || port->uplink[0];
 }
 
 /* A call of a vCPU that did not come to its end. */
@@ -94,6 +104,9 @@ struct port {
 	bool unserved;	    /* what the switch has counted there is of an owner before this one */
 	struct limit limit; /* of what is said because of its VM */
 	struct place_ticket ticket;
+	struct uplink *uplink; /* NULL: it is none, or not yet */
+	int uplink_ticket;     /* a file, if it is one */
+	double uplink_next;    /* when to try again */
 };
 
 struct daemon {
@@ -194,6 +207,12 @@ bool tickets_change(struct daemon *d, uint32_t place, const uint8_t ticket[ELISA
 void tickets_close(struct daemon *d, uint32_t place);
 /* Takes the next steps of all changes. */
 void tickets_look(struct daemon *d);
+
+/* uplinks.c: ports that are interfaces. 0, or -1 after a message: one cannot be opened. */
+int uplinks_begin(struct daemon *d);
+/* Opens and closes what the configuration says, and looks at those that are there. */
+void uplinks_look(struct daemon *d);
+void uplinks_close(struct daemon *d);
 
 /* commands.c: the reply to a request on the daemon's socket (control.h). */
 char *commands_answer(void *daemon, const struct control_user *user, const char *line,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * elisa-vmnet: exports the switch and manages it. It moves no packets: guests do, by their calls.
- * When it ends, the export ends.
+ * elisa-vmnet: exports the switch and manages it. It moves no packets: guests do, by their calls,
+ * and uplinks, in threads of their own. When it ends, the export ends.
  */
 #include <errno.h>
 #include <poll.h>
@@ -144,12 +144,14 @@ static int set_up(struct daemon *d, const char *code)
 	/* what it calls is its own code */
 	error = elisa_attach_private(d->elisa, own, ELISA_ATTACH_TRUST_MANAGER, NULL, 0, &d->own);
 	explicit_bzero(own, sizeof(own));
-	return error ? failed(d, "attaching to the export, for which this VM needs a grant, too") :
-		       0;
+	if (error)
+		return failed(d, "attaching to the export, for which this VM needs a grant, too");
+	return uplinks_begin(d);
 }
 
 static void tear_down(struct daemon *d)
 {
+	uplinks_close(d);
 	elisa_detach(d->own);
 	elisa_extra_unload(d->code);
 	elisa_export_destroy(d->export_);
@@ -234,6 +236,7 @@ static int run(struct daemon *d, const struct options *options)
 		}
 		__atomic_store_n(&d->state->now, (uint32_t)now, __ATOMIC_RELAXED);
 		ports_look(d);
+		uplinks_look(d);
 		if (control_serve(&d->control, now) || d->owes)
 			busy_until = now + BUSY_LONG;
 		if (now - aged >= 1) {

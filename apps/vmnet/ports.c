@@ -79,7 +79,7 @@ static void add_statics(struct daemon *d, uint32_t place)
 /* While its ticket changes, what is owed is of the old one's owner, and is forgotten with it. */
 static bool has_owner(const struct daemon *d, uint32_t place)
 {
-	return d->config.port[place - 1].ticket_file[0] || tickets_is_changing(d, place);
+	return config_has_owner(&d->config, place) || tickets_is_changing(d, place);
 }
 
 /* Whose evictions decide how long a VM that comes to this place is kept out. */
@@ -456,6 +456,7 @@ static void change(struct daemon *d, uint32_t place, const struct port_config *n
 		say(d, place, STDOUT_FILENO,
 		    "another ticket; the VM that came by the old one has to go");
 	strcpy(old->ticket_file, new->ticket_file);
+	strcpy(old->uplink, new->uplink);
 	if (same_port(old, new))
 		return;
 	say(d, place, STDOUT_FILENO, "new configuration");

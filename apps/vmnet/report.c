@@ -42,6 +42,11 @@ static uint64_t evictions_of(const struct port *port)
 	return port->emptied ? 0 : port->evictions;
 }
 
+static const struct uplink *uplink_of(const void *daemon, uint32_t place)
+{
+	return ((const struct daemon *)daemon)->port[place].uplink;
+}
+
 /* What the daemon counts of each port, beside the switch. */
 static void print_more(FILE *to, const struct see *see)
 {
@@ -73,6 +78,7 @@ static void print_more(FILE *to, const struct see *see)
 			fprintf(to, "} %llu\n", (unsigned long long)values[i]);
 		}
 	}
+	uplink_metrics(to, see, uplink_of);
 }
 
 static bool is_counted(const void *daemon, uint32_t place)
@@ -123,6 +129,8 @@ json_object *report_port(const struct daemon *d, uint32_t place, bool with_queue
 			       json_object_new_boolean(d->port[place].link == VMNET_UP));
 	json_object_object_add(port, "closed", json_object_new_boolean(d->port[place].closed));
 	json_object_object_add(port, "broken", json_object_new_boolean(d->port[place].broken));
+	if (d->port[place].uplink)
+		uplink_report(port, d->port[place].uplink);
 	add(port, "stalls", stalls_of(&d->port[place]));
 	add(port, "evictions", evictions_of(&d->port[place]));
 	add(port, "kept_out", ports_out(d, place));

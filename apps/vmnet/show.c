@@ -9,11 +9,16 @@ uint64_t show_number(json_object *object, const char *key)
 
 const char *show_link(json_object *port)
 {
+	json_object *state =
+		json_object_object_get(json_object_object_get(port, "uplink"), "state");
+
 	if (json_object_get_boolean(json_object_object_get(port, "closed")))
 		return "closed";
 	if (show_number(port, "kept_out"))
 		return "out";
-	return json_object_get_boolean(json_object_object_get(port, "link")) ? "up" : "down";
+	if (!json_object_get_boolean(json_object_object_get(port, "link")))
+		return "down";
+	return json_object_is_type(state, json_type_string) ? json_object_get_string(state) : "up";
 }
 
 static void show_port(FILE *to, json_object *port)

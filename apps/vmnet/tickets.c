@@ -36,6 +36,12 @@
 
 static const uint8_t no_ticket[ELISA_TICKET_SIZE];
 
+/* A ticket that no VM has. */
+static int draw(uint8_t ticket[ELISA_TICKET_SIZE])
+{
+	return getrandom(ticket, ELISA_TICKET_SIZE, 0) == ELISA_TICKET_SIZE ? 0 : -1;
+}
+
 /* ------------------------------------------------------------------------------------- files */
 
 static int read_ticket(const char *file, uint8_t ticket[ELISA_TICKET_SIZE])
@@ -50,12 +56,28 @@ static int read_ticket(const char *file, uint8_t ticket[ELISA_TICKET_SIZE])
 			      "64 times 0 is no ticket; remove the file to have one drawn");
 }
 
+/* An uplink's is of its place, and the same for as long as this process lives. */
+static int own_ticket(uint32_t place, uint8_t ticket[ELISA_TICKET_SIZE])
+{
+	static uint8_t secret[ELISA_TICKET_SIZE];
+
+	if (!memcmp(secret, no_ticket, ELISA_TICKET_SIZE) && draw(secret)) {
+		complain("an uplink's ticket: no random bytes");
+		return -1;
+	}
+	memcpy(ticket, secret, ELISA_TICKET_SIZE);
+	ticket[0] ^= (uint8_t)place; /* two places never have the same */
+	return 0;
+}
+
 /* No other port may have it. Those without a ticket have 0, which no file holds. */
 int tickets_read_one(const struct config *config, uint32_t place, struct tickets *tickets)
 {
 	const char *file = config->port[place - 1].ticket_file;
 	uint8_t *ticket = tickets->of[place - 1];
 
+	if (config->port[place - 1].uplink[0])
+		return own_ticket(place, ticket);
 	memset(ticket, 0, ELISA_TICKET_SIZE);
 	if (!file[0])
 		return 0;
@@ -94,12 +116,6 @@ static int refused(const struct daemon *d, const char *what)
 {
 	complain("%s: %s", what, elisa_error(d->elisa));
 	return -1;
-}
-
-/* A ticket that no VM has, so that the place is closed. */
-static int draw(uint8_t ticket[ELISA_TICKET_SIZE])
-{
-	return getrandom(ticket, ELISA_TICKET_SIZE, 0) == ELISA_TICKET_SIZE ? 0 : -1;
 }
 
 /* A place without a ticket is for any VM, so that one without a port has to have a ticket. */

@@ -30,7 +30,8 @@ static void check_port(const struct config *config)
 	MUST(strlen(port->name) < MAX_NAME && utf8_is_text(port->name));
 	MUST(strcmp(port->name, "first"));
 	MUST(strlen(port->ticket_file) < sizeof(port->ticket_file));
-	MUST(port->is_open || (port->ticket_file[0] && rvif_mac_is_station(port->policy.mac)));
+	MUST(port->is_open || port->uplink[0] ||
+	     (port->ticket_file[0] && rvif_mac_is_station(port->policy.mac)));
 	MUST(port->static_count <= MAX_STATICS && port->policy.vlan <= RVS_MAX_VLAN);
 }
 

@@ -31,6 +31,11 @@ struct fake_manager {
 	uint32_t evict_why;	   /* enum elisa_why: why that fails */
 	/* what elisa_events_read() gives; above 0: all that there is room for, so often */
 	int events_result;
+	/* uplinks that are open; calls that wanted to open one, and whether these fail */
+	int uplinks, uplinks_opened;
+	bool uplinks_fail;
+	uint8_t uplink_ticket[ELISA_TICKET_SIZE]; /* of the last one */
+	const char *uplink_says;
 	char said[256];	       /* what was printed last */
 	unsigned int lines;    /* that were printed */
 	unsigned int left_out; /* that were said to be */

@@ -97,6 +97,16 @@ grep -q 'something behind the end' "$folder/error" || fail "$(cat "$folder/error
 "$daemon" --config "$folder" --check 2>"$folder/error" && fail "accepted: a folder"
 grep -q 'Is a directory' "$folder/error" || fail "$(cat "$folder/error")"
 
+# ports that are interfaces
+good '{"ports": [{"name": "up", "uplink": "br-uplink", "trunk": "10,20", "max_learned": 5, "isolated": true}, {"open": true, "vlan": 10}]}'
+bad '"uplink": "a b" is no name of an interface' '{"ports": [{"uplink": "a b"}]}'
+bad '"uplink": "sixteen-letters-" is no text of 1 to 15 bytes' '{"ports": [{"uplink": "sixteen-letters-"}]}'
+bad '"uplink": 5 is no text' '{"ports": [{"uplink": 5}]}'
+for key in '"ticket_file": "/x"' '"open": true' '"mac": "02:00:00:00:00:01"' '"offloads": false'; do
+	bad "${key%%:*} is nothing for an \"uplink\"" "{\"ports\": [{\"uplink\": \"eth0\", $key}]}"
+done
+bad 'ports "a" and "b" have the same uplink eth0' '{"ports": [{"name": "a", "uplink": "eth0"}, {"name": "b", "uplink": "eth0"}]}'
+
 # two ports that cannot both be
 bad '02:00:00:00:00:01 is an address of port "a" and of port "2"' \
 	'{"ports": [{"open": true, "name": "a", "mac": "02:00:00:00:00:01"}, {"open": true, "mac": "02:00:00:00:00:01"}]}'
