@@ -65,7 +65,8 @@ static int open_vnic(struct daemon *d)
 		.features = RVIF_F_NOTIFY | (options->no_csum ? 0 : RVIF_F_CSUM) |
 			    (options->no_tso ? 0 : RVIF_F_TSO4 | RVIF_F_TSO6),
 	};
-	const uint64_t bytes = options->ring * frames_stride(options->buffer); /* of a ring's buffers */
+	const uint64_t bytes =
+		options->ring * frames_stride(options->buffer); /* of a ring's buffers */
 	int error;
 
 	memcpy(config.mac, d->mac, 6);

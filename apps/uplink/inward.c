@@ -18,13 +18,16 @@
 struct place {
 	struct virtio_net_hdr header;
 	uint8_t spill; /* a frame that comes to here is too long */
-	struct iovec parts[FRAMES_MOST + 2];
+	struct iovec parts[RVIF_MAX_CHAIN + 2];
 };
 
-static void aim(const struct uplink *u, struct place *place)
+/* Returns how many parts the longest frame may have. */
+static int aim(const struct uplink *u, struct place *place)
 {
-	frames_aim(&u->tx, UPLINK_TAG, &place->parts[1]);
-	place->parts[FRAMES_MOST + 1] = (struct iovec){.iov_base = &place->spill, .iov_len = 1};
+	const uint32_t n = frames_aim(&u->tx, UPLINK_TAG, &place->parts[1]);
+
+	place->parts[n + 1] = (struct iovec){.iov_base = &place->spill, .iov_len = 1};
+	return (int)n + 2;
 }
 
 /* Puts the tag back into a frame, whose beginning moves forward. */
@@ -58,7 +61,7 @@ static void take(struct uplink *u, struct place *place, uint32_t length, uint32_
 		count(&u->in.dropped_length, 1);
 		return;
 	}
-	head = length < FRAMES_BUFFER - skip ? length : FRAMES_BUFFER - skip;
+	head = length < u->tx.buffer - skip ? length : u->tx.buffer - skip;
 	if (offload_to_rvif(&place->header, buffer + skip, head, length, features, &desc)) {
 		count(&u->in.dropped_offload, 1);
 		return;
@@ -76,12 +79,10 @@ static bool fill(struct uplink *u)
 {
 	struct place place;
 
-	for (int i = 0; i < UPLINK_BATCH && frames_have_room(&u->tx); i++) {
+	for (int i = 0; i < UPLINK_BATCH && frames_have_room(&u->tx, UPLINK_TAG); i++) {
 		uint32_t tag;
-		int length;
-
-		aim(u, &place);
-		length = packet_receive(u, &place.header, place.parts, FRAMES_MOST + 2, &tag);
+		const int parts = aim(u, &place);
+		const int length = packet_receive(u, &place.header, place.parts, parts, &tag);
 		if (length >= 0)
 			take(u, &place, (uint32_t)length, tag);
 		else if (length == -EINVAL) /* of a kind that the kernel cannot describe */
@@ -136,7 +137,7 @@ void *uplink_inward(void *argument)
 			published = u->tx.ring.posted;
 			retry = kick(u);
 		}
-		if (frames_have_room(&u->tx))
+		if (frames_have_room(&u->tx, UPLINK_TAG))
 			pause_us = FIRST_PAUSE_US;
 		else
 			pause_us = sleep_for_room(pause_us);

@@ -13,7 +13,9 @@
 
 #define LOOK_EVERY 0.1 /* seconds; one look costs two system calls */
 #define TRY_EVERY  0.5 /* to go to the successor of a switch that is gone */
+#define BUFFER	   4096u
 #define MOST_RING  1024u
+#define LEAST_RING 32u /* more than the longest frame needs */
 
 int uplink_is_name(const char *name)
 {
@@ -34,15 +36,15 @@ static int configure(struct rvif_config *config, uint64_t most_bytes)
 	*config = (struct rvif_config){
 		.tx_queues = 1,
 		.rx_queues = 1,
-		.buffer_size = FRAMES_BUFFER,
+		.buffer_size = BUFFER,
 		.max_frame = RVIF_MAX_FRAME,
 		.features = RVIF_F_ALL,
 	};
 	do {
 		config->tx_ring = config->rx_ring = ring;
-		error = rvif_configure(config, 2ull * ring * FRAMES_STRIDE);
+		error = rvif_configure(config, 2 * ring * frames_stride(BUFFER));
 		ring /= 2;
-	} while (!error && config->region_size > most_bytes && ring > FRAMES_MOST);
+	} while (!error && config->region_size > most_bytes && ring > LEAST_RING);
 	return !error && config->region_size > most_bytes ? -RVIF_TOO_SHORT : error;
 }
 
@@ -55,8 +57,9 @@ static void start(struct uplink *u)
 	rvif_tx_ring_init(&u->tx.ring, &u->vnic, 0);
 	rvif_rx_ring_init(&u->rx.ring, &u->vnic, 0);
 	u->tx.region = u->rx.region = u->vnic.region;
+	u->tx.buffer = u->rx.buffer = BUFFER;
 	u->tx.first = u->vnic.layout.buffers;
-	u->rx.first = u->tx.first + (uint64_t)ring * FRAMES_STRIDE;
+	u->rx.first = u->tx.first + ring * frames_stride(BUFFER);
 	frames_post_all(&u->rx);
 }
 
