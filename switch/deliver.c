@@ -347,8 +347,10 @@ static inline __attribute__((always_inline)) void give_all(struct rvs_sender *s,
 	uint8_t *const region = port->region;
 	const uint32_t mask = port->rx_mask, buffers = port->layout.buffers;
 	const uint32_t last = port->last_buffer;
-	/* no frame is plain if the VLANs differ */
-	const uint32_t longest = s->port->sends_to == port->hears ? port->plain_frame : 0;
+	const uint32_t captured = rvif_load(&port->captured);
+	/* no frame is plain if the VLANs differ, or if it is recorded */
+	const uint32_t longest = s->port->sends_to == port->hears && !captured ? port->plain_frame :
+										 0;
 	uint32_t next = r->next, end = next + r->room, given = 0;
 	uint64_t bytes = 0;
 

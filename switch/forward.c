@@ -150,6 +150,8 @@ int rvs_sender_gone(struct rvs *rvs, uint32_t sender)
 
 	if (sender >= rvs->config.senders)
 		return -RVS_BAD_SENDER;
+	if (rvs->config.records)
+		rvs_record_release(rvs, sender);
 	/* receivers first: their records bring the senders' counts up to date */
 	for (uint32_t p = 0; p < rvs->config.ports; p++) {
 		struct rvs_port *port = rvs_port_at(rvs, p);

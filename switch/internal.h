@@ -137,6 +137,7 @@ struct rvs_port {
 	/* A frame that came without a tag leaves as it is if these two are the same. */
 	uint32_t sends_to;
 	uint32_t hears;
+	uint32_t captured;
 	uint32_t crowded; /* a receive ring with fewer free descriptors is; 0: never */
 	/* what is needed less often, or changes */
 	uint32_t learned rvs_aligned(RVS_ALIGNMENT);
@@ -233,6 +234,7 @@ struct rvs_sender {
 	uint32_t many_queues; /* the last frame's receiver has more than one */
 	uint32_t bad_count;
 	uint32_t hold;		 /* RVS_HOLD, or 0 */
+	uint32_t recording;	 /* the place of its last record in the capture ring */
 	struct rvs_amount batch; /* that was taken */
 	/* of the port's limits, what this batch may use and has used */
 	int64_t allowed[RVS_LIMITS];
@@ -261,6 +263,7 @@ struct rvs {
 	uint64_t sharing_at;
 	uint64_t buckets_at;
 	uint64_t senders_at;
+	uint64_t capture_at;
 	uint64_t size;
 	uint64_t bucket_count; /* of all tables */
 	uint32_t bucket_mask;  /* of one */
@@ -463,6 +466,14 @@ void rvs_vlans_leave(struct rvs *rvs, uint32_t port);
 /* deliver.c: makes a batch count as taken, and copies all its frames to where they go. Those that
  * are held are not of the batch afterwards. */
 void rvs_deliver(struct rvs_sender *s);
+
+/* record.c: frame n of a port that is captured, or that was to be given to such a port: then,
+ * if the verdict is good, as it lies in so many of s->buffers. */
+void rvs_record_taken(struct rvs_sender *s, uint32_t n, uint32_t verdict);
+void rvs_record_given(struct rvs_sender *s, uint32_t port, uint32_t n, uint32_t verdict,
+		      uint32_t buffers);
+/* A sender that does not run any more may have been stopped in a record. */
+void rvs_record_release(struct rvs *rvs, uint32_t sender);
 
 /* flow.c */
 uint32_t rvs_flow_hash(const struct rvs_frame *frame, uint32_t length);

@@ -3,12 +3,17 @@
  * The switch's memory, and ports that come and go. A vNIC's configuration is copied once and only
  * the copy is checked and used. After a port was detached nothing may touch its vNIC any more.
  */
-#include "internal.h"
+#include "capture.h"
 #include "words.h"
+
+static uint64_t up_to(uint64_t n, uint64_t unit)
+{
+	return (n + unit - 1) & ~(unit - 1);
+}
 
 static uint64_t up(uint64_t n)
 {
-	return (n + RVS_ALIGNMENT - 1) & ~(uint64_t)(RVS_ALIGNMENT - 1);
+	return up_to(n, RVS_ALIGNMENT);
 }
 
 static int config_ok(const struct rvs_config *config)
@@ -19,7 +24,8 @@ static int config_ok(const struct rvs_config *config)
 	       config->buckets <= RVS_MAX_BUCKETS && !(config->buckets & (config->buckets - 1)) &&
 	       config->vlans <= RVS_MAX_VLAN &&
 	       (config->vlans + 1ull) * config->buckets <= RVS_MAX_BUCKETS &&
-	       config->max_age <= INT32_MAX;
+	       config->max_age <= INT32_MAX && config->records <= RVS_MAX_RECORDS &&
+	       !(config->records & (config->records - 1));
 }
 
 /* Where everything is; only the offsets and the size are set. */
@@ -35,7 +41,15 @@ static void place(struct rvs *rvs, const struct rvs_config *config)
 	rvs->buckets_at = rvs->sharing_at + up(queues * sizeof(struct rvs_sharing));
 	rvs->bucket_count = (config->vlans + 1ull) * config->buckets;
 	rvs->senders_at = rvs->buckets_at + up(rvs->bucket_count * sizeof(struct rvs_bucket));
-	rvs->size = rvs->senders_at + up(config->senders * sizeof(struct rvs_sender));
+	rvs->capture_at = rvs->senders_at + up(config->senders * sizeof(struct rvs_sender));
+	rvs->size = rvs->capture_at;
+	if (!config->records)
+		return;
+	rvs->capture_at = up_to(rvs->capture_at, RVS_PAGE);
+	rvs->size = rvs->capture_at +
+		    up_to(sizeof(struct rvs_capture) +
+				  (uint64_t)config->records * sizeof(struct rvs_record),
+			  RVS_PAGE);
 }
 
 uint64_t rvs_size(const struct rvs_config *config)
@@ -46,6 +60,16 @@ uint64_t rvs_size(const struct rvs_config *config)
 		return 0;
 	place(&rvs, config);
 	return rvs.size;
+}
+
+uint64_t rvs_capture_offset(const struct rvs_config *config)
+{
+	struct rvs rvs;
+
+	if (!config_ok(config) || !config->records)
+		return 0;
+	place(&rvs, config);
+	return rvs.capture_at;
 }
 
 int rvs_init(void *memory, uint64_t size, const struct rvs_config *config)
@@ -67,6 +91,10 @@ int rvs_init(void *memory, uint64_t size, const struct rvs_config *config)
 				   p * (sizeof(struct rvs_rules) - sizeof(struct rvs_port)));
 	rvs->bucket_mask = config->buckets - 1;
 	rvs->bucket_shift = (uint32_t)__builtin_ctz(config->buckets);
+	if (config->records) {
+		rvs_capture_of(rvs)->records = config->records;
+		rvs_capture_of(rvs)->magic = RVS_CAPTURE_MAGIC;
+	}
 	for (uint32_t q = 0; q < config->ports * config->queues; q++) {
 		rvs_txq_at(rvs, q)->lock = RVS_LOCK_DEAD;
 		rvs_rxq_at(rvs, q)->lock = RVS_LOCK_DEAD;

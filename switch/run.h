@@ -87,7 +87,8 @@ static inline uint32_t rvs_run(struct rvs_sender *s, uint32_t next, uint32_t lim
 	if (rvs_unlikely(!rvs_lock_try(&r.rxq->lock, s->number + 1)))
 		return 0;
 	rvs_receiver_open(&r);
-	if (rvs_unlikely(from->sends_to != to->hears || rvs_receiver_is_crowded(&r))) {
+	if (rvs_unlikely(from->sends_to != to->hears || rvs_receiver_is_crowded(&r) ||
+			 (rvif_load(&from->captured) | rvif_load(&to->captured)))) {
 		rvs_unlock(&r.rxq->lock);
 		return 0;
 	}

@@ -19,6 +19,7 @@
 #define RVS_MAX_VLAN	4094
 #define RVS_MAX_IPS	8
 #define RVS_MAX_RATE	(1ull << 40) /* of a limit */
+#define RVS_MAX_RECORDS (1u << 20)
 
 struct rvs;
 
@@ -30,6 +31,7 @@ struct rvs_config {
 			   * each port no port is refused because others fill its bucket */
 	uint32_t vlans;	  /* in which its ports may be at once; each has a table of its own */
 	uint32_t max_age; /* of a learned address, in the caller's units of time */
+	uint32_t records; /* places in the capture ring; a power of two, 0: it has none */
 	uint64_t seed;	  /* unknown to the ports' drivers, so that they cannot aim at a bucket */
 };
 
@@ -187,6 +189,44 @@ struct rvs_entry {
  * end. */
 #define RVS_DUMP_LOOKS 16384
 int rvs_table_dump(struct rvs *rvs, uint64_t *position, struct rvs_entry *entries, uint32_t room);
+
+/* ----------------------------------------------------------------------------------- capture */
+
+#define RVS_SNAP 2032 /* most bytes of a frame that are copied */
+
+/* Of rvs_size() bytes, those from here on are the capture ring and nothing else, in whole pages:
+ * an observer in another process may have these, to read. */
+uint64_t rvs_capture_offset(const struct rvs_config *config);
+
+/* From now on frames that the port sends and gets are copied into the ring, or not any more.
+ * -RVS_BAD_CONFIG: there is no ring. */
+int rvs_capture(struct rvs *rvs, uint32_t port, int is_on);
+
+/* A frame that was taken from a port or given to it. Its bytes are what its sender or receiver had
+ * in its memory at that time: any. */
+struct rvs_copy {
+	uint16_t port;
+	uint16_t length; /* of the frame */
+	uint16_t size;	 /* bytes that are here */
+	uint8_t given;	 /* to the port, not sent by it */
+	uint8_t verdict; /* enum rvs_verdict, by then: one that was sent may be dropped later */
+	uint8_t bytes[RVS_SNAP];
+};
+
+/* All of it is the observer's own. */
+struct rvs_observer {
+	const void *ring;
+	uint64_t records;
+	uint64_t next;
+	uint64_t waits_for;
+};
+
+/* Begins at what comes next. The ring stays where it is. -RVS_BAD_MEMORY: it is none. */
+int rvs_observe(struct rvs_observer *observer, const void *ring, uint64_t size);
+/* The next frame, of any port, in the order in which they came. 1; 0: none for now. */
+int rvs_observed(struct rvs_observer *observer, struct rvs_copy *copy);
+/* How many frames of the port there were since the switch began, read in time or not. */
+uint64_t rvs_observable(const struct rvs_observer *observer, uint32_t port);
 
 /* -------------------------------------------------------------------------------- statistics */
 

@@ -273,6 +273,7 @@ void rvs_take(struct rvs_sender *s, uint32_t next, uint32_t posted, uint32_t lim
 	const uint32_t mask = s->port->tx_mask, limits = s->port->limits;
 	struct recent recent = {
 		.head = s->port->own_source, .mask = s->port->head_mask, .group = RVS_NO_GROUP};
+	const uint32_t captured = rvif_load(&s->port->captured);
 	uint32_t used = 0, n = 0, taken = 0, stop;
 	uint64_t sum = 0;
 
@@ -298,6 +299,8 @@ void rvs_take(struct rvs_sender *s, uint32_t next, uint32_t posted, uint32_t lim
 		if (rvs_likely(reason == RVS_GOOD)) {
 			sum += frame->total;
 			reason = decide(s, n, &recent);
+			if (rvs_unlikely(captured))
+				rvs_record_taken(s, n, reason);
 		}
 		if (rvs_likely(reason == RVS_GOOD))
 			n++;

@@ -4,6 +4,7 @@
  * after any one: nothing is left inconsistent, nothing that was checked is read again. Runs the
  * freestanding libraries as they are.
  */
+#include <elisa/sub_test.h>
 #include "step.h"
 
 enum {
@@ -165,61 +166,7 @@ static void abandoned_within_limits(void **state)
 	abandoned_after_each_instruction(1000000);
 }
 
-enum {
-	HAS_ROOM_FOR = 4,
-	POSTED = 9,
-};
-
-/* Of frames that partly find room each arrives once and in order, or was in flight. */
-static void hold_without_it(struct net *net, uint32_t n)
-{
-	uint8_t frame[65536];
-	uint32_t got = 0, last = 0;
-
-	(void)n;
-	rvs_sender_gone(net->rvs, 0);
-	net_check_sums(net);
-	for (int round = 0; round < 3; round++) {
-		while (net_receive(net, ONE, 0, frame, NULL)) {
-			const uint8_t seed = (uint8_t)(frame[20] - 20 * 7);
-
-			if (seed == 100) /* filled the ring */
-				continue;
-			assert_true(seed > last && seed <= POSTED);
-			last = seed;
-			got++;
-		}
-		net_forward(net, SENDER, 0);
-	}
-	assert_int_equal(net->result.pending, 0);
-	assert_int_equal(got + net_drops(net, SENDER, RVS_DROP_ABANDONED), POSTED);
-	assert_int_equal(net_drops(net, SENDER, RVS_DROP_FULL), 0);
-	net_check_sums(net);
-}
-
-static void abandoned_while_holding(void **state)
-{
-	struct net *net = make_net(0, 1000000);
-	uint8_t frame[64], source[6], destination[6];
-	uint32_t n;
-
-	(void)state;
-	for (int i = 0; i < NET_RING - HAS_ROOM_FOR; i++)
-		net_send(net, SENDER, ONE, 64, 100);
-	net_mac(source, SENDER);
-	net_mac(destination, ONE);
-	for (uint8_t seed = 1; seed <= POSTED; seed++) {
-		net_frame(frame, 64, destination, source, seed);
-		net_post(net, SENDER, 0, frame, 64);
-	}
-	net->budget = RVS_HOLD;
-	n = step_and_stop(net, 0, SENDER, hold_without_it);
-	assert_int_equal(net->result.delivered, HAS_ROOM_FOR);
-	assert_int_equal(net->result.pending, POSTED - HAS_ROOM_FOR);
-	assert_true(net->result.held);
-	assert_true(n > 200);
-	net_free(net);
-}
+@@}
 
 static void detach_receiver(struct net *net, uint32_t n)
 {
@@ -576,6 +523,8 @@ int main(void)
 		cmocka_unit_test(abandoned),
 		cmocka_unit_test(abandoned_within_limits),
 		cmocka_unit_test(abandoned_while_holding),
+		cmocka_unit_test(abandoned_while_captured),
+		cmocka_unit_test(observed_while_written_over),
 		cmocka_unit_test(detached_while_a_sender_is_inside),
 		cmocka_unit_test(abandoned_while_it_cuts),
 		cmocka_unit_test(source_changes),
