@@ -198,7 +198,7 @@ static void close_buffers(const struct rvs_sender *s, struct rvs_receiver *r,
 
 /* A frame that lies in buffers, n of them, is complete: its checksum is filled in if the receiver
  * wants that. */
-static void finish(const struct rvs_sender *s, struct rvs_receiver *r, const uint32_t *offsets,
+static void finish(struct rvs_sender *s, struct rvs_receiver *r, const uint32_t *offsets,
 		   uint32_t n, uint32_t flags, uint64_t offload)
 {
 	if (!(r->port->features & RVIF_F_CSUM)) {
@@ -208,6 +208,8 @@ static void finish(const struct rvs_sender *s, struct rvs_receiver *r, const uin
 	}
 	close_buffers(s, r, offsets, n, flags, offload);
 	r->frames++;
+	if (rvs_unlikely(r->captured))
+		rvs_record_given(s, r->number, 0, RVS_GOOD, n);
 }
 
 /* RVS_GOOD if it went out, else why not. */
@@ -256,8 +258,12 @@ static uint32_t give_segment(struct rvs_sender *s, struct rvs_receiver *r, struc
 	return RVS_GOOD;
 }
 
-static void not_given(struct rvs_sender *s, struct rvs_receiver *r, uint32_t reason, uint32_t n)
+/* n frames or segments, of frame number. */
+static void not_given(struct rvs_sender *s, struct rvs_receiver *r, uint32_t number,
+		      uint32_t reason, uint32_t n)
 {
+	if (rvs_unlikely(r->captured))
+		rvs_record_given(s, r->number, number, reason, 0);
 	r->missed += reason == RVS_DROP_FULL ? n : 0;
 	rvs_drop(s, reason, n);
 }
@@ -292,14 +298,14 @@ static __attribute__((noinline)) void give_segments(struct rvs_sender *s, struct
 	uint32_t reason = open_segments(s, number, head, &cut, &reader), n;
 
 	if (reason != RVS_GOOD) {
-		not_given(s, r, reason, 1);
+		not_given(s, r, number, reason, 1);
 		return;
 	}
 	rvs_count(&s->txq->copies, cut.count - 1);
 	for (n = 0; n < cut.count && reason == RVS_GOOD; n++)
 		reason = give_segment(s, r, &cut, &reader);
 	if (reason != RVS_GOOD)
-		not_given(s, r, reason, cut.count - n + 1);
+		not_given(s, r, number, reason, cut.count - n + 1);
 }
 
 /* A frame with several parts, for several buffers, with offloads or a tag. */
@@ -316,7 +322,7 @@ static __attribute__((noinline)) void give_special(struct rvs_sender *s, struct 
 	if (reason == RVS_GOOD)
 		reason = give_whole(s, r, number, &head);
 	if (reason != RVS_GOOD)
-		not_given(s, r, reason, 1);
+		not_given(s, r, number, reason, 1);
 }
 
 void rvs_add_wake(struct rvs_result *result, uint32_t port, uint32_t queue)
@@ -355,6 +361,8 @@ static inline __attribute__((always_inline)) void give_all(struct rvs_sender *s,
 	uint64_t bytes = 0;
 
 	r->bytes = r->frames = r->missed = 0; /* of special frames */
+	r->captured = captured;
+	r->number = number;
 	for (uint32_t i = 0; i < count; i++) {
 		const struct rvs_frame *frame = &s->frames[order[i]];
 		uint32_t offset;

@@ -18,7 +18,9 @@ struct rvs_receiver {
 	uint32_t next;
 	uint32_t room;
 	uint32_t frames;
-	uint32_t missed; /* of which it found no buffers for */
+	uint32_t missed;   /* of which it found no buffers for */
+	uint32_t captured; /* its frames are recorded */
+	uint32_t number;   /* the port's */
 	uint64_t bytes;
 };
 

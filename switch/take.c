@@ -299,7 +299,7 @@ void rvs_take(struct rvs_sender *s, uint32_t next, uint32_t posted, uint32_t lim
 		if (rvs_likely(reason == RVS_GOOD)) {
 			sum += frame->total;
 			reason = decide(s, n, &recent);
-			if (rvs_unlikely(captured))
+			if (rvs_unlikely(captured && reason != RVS_GOOD))
 				rvs_record_taken(s, n, reason);
 		}
 		if (rvs_likely(reason == RVS_GOOD))
@@ -329,4 +329,7 @@ void rvs_take_commit(struct rvs_sender *s)
 	for (uint32_t i = 0; i < s->bad_count; i++)
 		rvs_drop(s, s->bad[i], 1);
 	s->bad_count = 0;
+	/* those that are held are recorded when they are taken */
+	for (uint32_t i = 0; i < s->frame_count && rvif_load(&s->port->captured); i++)
+		rvs_record_taken(s, i, RVS_GOOD);
 }

@@ -28,6 +28,7 @@
 #include "output.h"
 #include "port_stats.h"
 #include "ready.h"
+#include "rvs-fwd-control.h"
 #include "rvs-fwd-port.h"
 #include "see.h"
 #include "service.h"
@@ -47,6 +48,7 @@ enum {
 	SLEEP_US = 20000,     /* the same if nothing comes: until then it sleeps, or until a kick */
 	IDLE_ROUNDS = 30,     /* before it sleeps */
 	NAP_US = 50,	      /* if frames may come without a kick */
+	RECORDS = 4096, /* of frames that are captured: 8 MiB, if there is a socket to ask by */
 };
 
 struct port {
@@ -71,7 +73,7 @@ struct port {
 static struct options {
 	bool json, quiet, poll, no_offload;
 	uint32_t hold; /* milliseconds */
-	const char *metrics;
+	const char *metrics, *control;
 	double interval;
 	double max_age;
 	uint32_t max_learned;
@@ -84,6 +86,7 @@ static struct options {
 } options = {.interval = 1, .max_age = 300, .max_learned = 1024, .hold = 100};
 
 static struct rvs *rvs;
+static struct fwd_control control;
 static struct port ports[MAX_PATHS];
 static uint32_t port_count;
 static struct rvs_policy policy = {.features = RVIF_F_ALL, .mbps = 100000};
@@ -596,9 +599,12 @@ static void run(void)
 			last_look = now;
 			for (uint32_t i = 0; i < port_count; i++)
 				look_at(&ports[i], now);
+			control.now = now;
+			control_serve(&control.socket, now);
 		}
 		if (now - last_age > 1) {
 			last_age = now;
+			captures_look(&control.captures, now);
 			rvs_table_age(rvs, (uint32_t)now);
 			say_left_out(now);
 		}
@@ -643,6 +649,14 @@ static uint32_t count_vlans(void)
 	return vlans_count(all);
 }
 
+static int port_of(const char *path)
+{
+	for (uint32_t i = 0; i < port_count; i++)
+		if (!strcmp(ports[i].path, path))
+			return (int)i;
+	return -1;
+}
+
 static int make_switch(uint32_t max_age)
 {
 	struct rvs_config config = {.ports = port_count,
@@ -650,16 +664,14 @@ static int make_switch(uint32_t max_age)
 				    .queues = QUEUES,
 				    .buckets = 4096,
 				    .vlans = count_vlans(),
-				    .max_age = max_age};
-	uint64_t size;
+				    .max_age = max_age,
+				    .records = options.control ? RECORDS : 0};
+	size_t size;
 
 	if (getrandom(&config.seed, sizeof(config.seed), 0) != sizeof(config.seed))
 		return -errno;
-	size = rvs_size(&config);
-	rvs = aligned_alloc(4096, (size + 4095) & ~4095ull);
-	if (!rvs)
-		return -ENOMEM;
-	return rvs_init(rvs, size, &config);
+	rvs = captures_memory(&control.captures, 0, &config, &size);
+	return rvs ? rvs_init(rvs, size, &config) : -ENOMEM;
 }
 
 static void catch_signals(void)
@@ -704,6 +716,8 @@ static const struct program_option known[] = {
 		      "let frames wait so long for a receiver that has no room, before\n"
 		      "they are dropped (default 100; 0: not at all)"),
 	OPTION_FLAG("no-offload", no_offload, "grant neither checksum nor segmentation offload"),
+	OPTION_TEXT("control", "FILE", "a file", control,
+		    "answer requests of rvs-capture at this socket"),
 	OPTION_READY_FD(ready_fd),
 	OPTION_FLAG("poll", poll, "never sleep, also when nothing comes"),
 };
@@ -811,10 +825,14 @@ int main(int argc, char **argv)
 		fputs("rvs-fwd: no memory for the switch\n", stderr);
 		return 1;
 	}
+	control.port = port_of;
+	control.socket.fd = -1;
+	if (options.control && fwd_control_open(&control, options.control))
+		return output_end(1);
 	catch_signals();
 	take_short_turns();
 	service_ready("rvs-fwd", options.ready_fd);
 	run();
-	free(rvs);
+	control_close(&control.socket);
 	return output_end(0);
 }

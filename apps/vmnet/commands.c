@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What operators ask and tell the daemon, by its socket. Any user that may connect may ask; changes
- * are for root and the daemon's own user, and each is said with the process that wanted it. A reply
- * is an object with "result", or with "error" and what is wrong.
+ * What operators ask and tell the daemon, by its socket. Any user that may connect may ask. Changes
+ * and captures are for root and the daemon's own user, and each is said with the process that
+ * wanted it. A reply is an object with "result", or with "error" and what is wrong.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,6 +20,7 @@ struct asked {
 	struct daemon *d;
 	const struct control_user *user;
 	uint32_t place; /* 0: of no port */
+	int *file;	/* that goes with the reply */
 	char why[512];	/* it was refused */
 };
 
@@ -118,6 +119,17 @@ static json_object *remove_port(struct asked *asked)
 	return done();
 }
 
+/* Said when it begins. The observer asks again and again, as long as it is there. */
+static json_object *capture(struct asked *asked)
+{
+	struct daemon *d = asked->d;
+
+	if (!captures_is_on(&d->captures, asked->place))
+		note(asked, name_of(asked), "captured");
+	*asked->file = d->captures.ring;
+	return captures_port(&d->captures, asked->place, d->now);
+}
+
 static json_object *perform(struct asked *asked, const struct request *request)
 {
 	struct daemon *d = asked->d;
@@ -131,6 +143,8 @@ static json_object *perform(struct asked *asked, const struct request *request)
 		return report_table(d, request->from);
 	case REQUEST_METRICS:
 		return report_metrics_text(d);
+	case REQUEST_CAPTURE:
+		return capture(asked);
 	case REQUEST_UP:
 		return close_or_open(asked, false);
 	case REQUEST_DOWN:
@@ -148,8 +162,10 @@ static json_object *perform(struct asked *asked, const struct request *request)
 
 static json_object *answer(struct asked *asked, const struct request *request)
 {
-	if (request->changes && !asked->user->may_change)
-		return refuse(asked, "user %u may ask, but change nothing", asked->user->uid);
+	if (request->for_admins && !asked->user->may_change)
+		return refuse(asked, "user %u may ask, but %s", asked->user->uid,
+			      request->command == REQUEST_CAPTURE ? "not see what ports send" :
+								    "change nothing");
 	if (request->port[0]) {
 		asked->place = config_place(&asked->d->config, request->port);
 		if (!asked->place)
@@ -159,9 +175,9 @@ static json_object *answer(struct asked *asked, const struct request *request)
 }
 
 char *commands_answer(void *daemon, const struct control_user *user, const char *line,
-		      size_t length)
+		      size_t length, int *file)
 {
-	struct asked asked = {.d = daemon, .user = user};
+	struct asked asked = {.d = daemon, .user = user, .file = file};
 	json_object *reply = json_object_new_object(), *result = NULL;
 	struct request request;
 	const char *text;

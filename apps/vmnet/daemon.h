@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <elisa/extra.h>
 #include "account.h"
+#include "captures.h"
 #include "control.h"
 #include "limit.h"
 #include "uplink.h"
@@ -129,6 +130,7 @@ struct daemon {
 	bool deaf;	   /* events cannot be read: do not wait for them, look instead */
 	bool rings_owed;   /* calls were aborted, attachments went: sleepers are to be rung */
 	struct control control;
+	struct captures captures;
 	int bell; /* an eventfd: a guest wants us to look; -1: this VM has no doorbell */
 };
 
@@ -216,7 +218,7 @@ void uplinks_close(struct daemon *d);
 
 /* commands.c: the reply to a request on the daemon's socket (control.h). */
 char *commands_answer(void *daemon, const struct control_user *user, const char *line,
-		      size_t length);
+		      size_t length, int *file);
 
 /* say.c: a line about a port, or, of place 0, about none; "elisa-vmnet: " before it in the
  * standard error. Too many are counted instead. */

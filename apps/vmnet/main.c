@@ -22,6 +22,7 @@
 #include "service.h"
 
 #define BUCKETS	   4096
+#define RECORDS	   1024 /* of frames that are captured: 2 MiB */
 #define MORE_VLANS 16	/* than the first configuration has, if it has any */
 #define BUSY_MS	   20	/* between looks, for a while after something changed */
 #define IDLE_MS	   1000 /* at other times, if guests can ring */
@@ -54,16 +55,16 @@ static int make_switch(struct daemon *d)
 				   .queues = config->queues,
 				   .buckets = BUCKETS,
 				   .vlans = d->vlans,
-				   .max_age = config->max_age};
+				   .max_age = config->max_age,
+				   .records = RECORDS};
 	size_t head = (sizeof(*d->state) + ports * sizeof(d->state->port[0]) + 4095) & ~4095ul;
 
 	if (getrandom(&sizes.seed, sizeof(sizes.seed), 0) != sizeof(sizes.seed))
 		return -1;
-	d->size = (head + rvs_size(&sizes) + 4095) & ~4095ul;
-	d->state = mmap(NULL, d->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (d->state == MAP_FAILED)
+	d->state = captures_memory(&d->captures, head, &sizes, &d->size);
+	if (!d->state)
 		return -1;
-	d->rvs = (struct rvs *)(void *)((uint8_t *)d->state + head);
+	d->rvs = d->captures.rvs;
 	if (rvs_init(d->rvs, d->size - head, &sizes))
 		return -1;
 	d->state->switch_offset = head;
@@ -158,7 +159,7 @@ static void tear_down(struct daemon *d)
 	elisa_close(d->elisa);
 	if (d->bell >= 0)
 		close(d->bell);
-	if (d->state && d->state != MAP_FAILED)
+	if (d->state)
 		munmap(d->state, d->size);
 }
 
@@ -235,6 +236,7 @@ static int run(struct daemon *d, const struct options *options)
 			busy_until = now + BUSY_LONG;
 		}
 		__atomic_store_n(&d->state->now, (uint32_t)now, __ATOMIC_RELAXED);
+		captures_look(&d->captures, now);
 		ports_look(d);
 		uplinks_look(d);
 		if (control_serve(&d->control, now) || d->owes)
@@ -300,16 +302,14 @@ static int make_control(struct daemon *d, const struct options *options)
 	error = control_open(&d->control, file, &options->control_access, commands_answer, d);
 	if (error)
 		output_print(STDERR_FILENO, "elisa-vmnet: --control: %s: %s\n", file,
-			     error == -EADDRINUSE ? "another process serves it" :
-			     error == -ENOTSOCK	  ? "it is there, and no socket" :
-						    strerrordesc_np(-error));
+			     control_strerror(error));
 	return error;
 }
 
 /* Until a signal comes. The exit status. */
 static int manage(const struct options *options)
 {
-	static struct daemon d = {.bell = -1, .control.fd = -1};
+	static struct daemon d = {.bell = -1, .control.fd = -1, .captures.ring = -1};
 	int error;
 
 	if (config_read(options->config, &d.config))

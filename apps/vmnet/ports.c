@@ -472,6 +472,7 @@ static void remove_port(struct daemon *d, uint32_t place)
 	say(d, place, STDOUT_FILENO, "removed");
 	d->port[place].renewed = false;
 	d->port[place].emptied = true;
+	captures_end(&d->captures, place);
 	tickets_close(d, place);
 	memset(&d->config.port[place - 1], 0, sizeof(d->config.port[place - 1]));
 }

@@ -15,13 +15,13 @@ struct reading {
 	size_t size;
 };
 
-#define REQUEST_WORDS(name, its_word, its_takes, its_changes) \
-	{.word = #its_word, .takes = REQUEST_TAKES_##its_takes, .changes = its_changes},
+#define REQUEST_WORDS(name, its_word, its_takes, is_for_admins) \
+	{.word = #its_word, .takes = REQUEST_TAKES_##its_takes, .for_admins = is_for_admins},
 
 static const struct {
 	const char *word;
 	enum request_takes takes;
-	bool changes;
+	bool for_admins;
 } known[] = {REQUEST_LIST(REQUEST_WORDS)};
 
 static int __attribute__((format(printf, 2, 3))) wrong(struct reading *r, const char *format, ...)
@@ -43,7 +43,7 @@ static int read_command(struct reading *r, json_object *value)
 		if (strcmp(word, known[i].word))
 			continue;
 		r->request->command = (enum request_command)i;
-		r->request->changes = known[i].changes;
+		r->request->for_admins = known[i].for_admins;
 		r->has_command = true;
 		return 0;
 	}

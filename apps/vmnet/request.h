@@ -20,26 +20,28 @@ enum request_takes {
 	REQUEST_TAKES_CONFIG, /* needs "config", an object */
 };
 
-/* A name, what it takes, and whether it changes anything. */
+/* A name, what it takes, and whether it is for administrators only: those that change something, and
+ * the one that shows what VMs send. */
 #define REQUEST_LIST(REQUEST)                     \
 	REQUEST(PORTS, ports, NOTHING, false)     \
 	REQUEST(COUNTERS, counters, PORT, false)  \
 	REQUEST(TABLE, table, FROM, false)        \
 	REQUEST(METRICS, metrics, NOTHING, false) \
+	REQUEST(CAPTURE, capture, PORT, true)     \
 	REQUEST(UP, up, PORT, true)               \
 	REQUEST(DOWN, down, PORT, true)           \
 	REQUEST(KICK, kick, PORT, true)           \
 	REQUEST(ADD, add, CONFIG, true)           \
 	REQUEST(REMOVE, remove, PORT, true)
 
-#define REQUEST_NUMBER(name, word, takes, changes) REQUEST_##name,
+#define REQUEST_NUMBER(name, word, takes, for_admins) REQUEST_##name,
 enum request_command {
 	REQUEST_LIST(REQUEST_NUMBER) REQUEST_COMMANDS
 };
 
 struct request {
 	enum request_command command;
-	bool changes;
+	bool for_admins;
 	char port[REQUEST_NAME];
 	uint64_t from;	     /* of the forwarding table */
 	json_object *config; /* of a port; NULL: none */

@@ -9,7 +9,7 @@ _elisa_vmnetctl()
 	done
 	case $before in
 	--socket | add) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
-	counters | up | down | kick | remove)
+	capture | counters | up | down | kick | remove)
 		words=$(elisa-vmnetctl "${socket[@]}" ports 2>/dev/null | sed 1d | cut -d ' ' -f 1)
 		;;
 	*) words=$(elisa-vmnetctl --help | sed -n 's/^ \{2,\}\(--[a-z-]\+\|[a-z]\+\) .*/\1/p') ;;

@@ -11,8 +11,9 @@
 struct options {
 	const char *socket;
 	bool json;
-	double interval; /* of top, seconds */
-	uint64_t count;	 /* of its views; 0: until a signal */
+	double interval;  /* of top, seconds */
+	uint64_t count;	  /* of its views, or frames of capture; 0: until a signal */
+	const char *file; /* that capture writes; NULL: it prints */
 };
 
 /* print.c: tables for people, into a text. */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "ask.h"
 #include "ctl.h"
+#include "observe.h"
 #include "options.h"
 #include "settings.h"
 #include "show.h"
@@ -22,14 +23,28 @@ static const struct program_option known[] = {
 	OPTION_FLAG("json", json, "print JSON, an object or a list a line"),
 	OPTION_REAL("interval", "SECONDS", "a number of seconds", interval, 3600,
 		    "of top (default 1)"),
-	OPTION_NUMBER("count", "N", "a number of views", count, 0, 1e9,
-		      "of top; 0: until a signal (default)"),
+	{.name = "count",
+	 .letter = 'c',
+	 .value = "N",
+	 .must = "a number of views or frames",
+	 .read = option_number,
+	 OPTION_AT(count),
+	 .most = 1e9,
+	 .help = "views of top, or frames of capture; 0: until a signal (default)"},
+	{.name = "write",
+	 .letter = 'w',
+	 .value = "FILE",
+	 .must = "a file",
+	 .read = option_text,
+	 OPTION_AT(file),
+	 .help = "of capture: write the frames there, as pcapng; -: to the\nstandard output"},
 };
 
 static const struct program program = {
 	.name = "elisa-vmnetctl",
 	.before =
 		"Usage: elisa-vmnetctl [OPTION]... COMMAND [PORT|FILE]\n"
+		"       elisa-vmnetctl [OPTION]... capture PORT [FILTER]...\n"
 		"\n"
 		"Asks elisa-vmnet about the ports of its network, and changes them while it runs.\n"
 		"\n"
@@ -39,6 +54,7 @@ static const struct program program = {
 		"  table              which address is behind which port\n"
 		"  metrics            all counters as OpenMetrics text, for Prometheus\n"
 		"  top                rates of all ports, again and again\n"
+		"  capture PORT       what the port sends and gets; FILTER: as tcpdump's\n"
 		"  down PORT          do not serve the VM that has it, until up\n"
 		"  up PORT            serve it again\n"
 		"  kick PORT          evict the VM that has it; it may come back\n"
@@ -85,6 +101,7 @@ enum operand {
 	OPERAND_NONE,
 	OPERAND_PORT,
 	OPERAND_FILE,
+	OPERAND_FILTER, /* a port, and any number of words */
 };
 
 static const struct command {
@@ -100,6 +117,7 @@ static const struct command {
 	{"table", "table", OPERAND_NONE, show_table, json_type_array, false},
 	{"metrics", "metrics", OPERAND_NONE, print_text, json_type_string, true},
 	{"top", NULL, OPERAND_NONE, NULL, json_type_null, false},
+	{"capture", NULL, OPERAND_FILTER, NULL, json_type_null, false},
 	{"down", "down", OPERAND_PORT, NULL, json_type_null, false},
 	{"up", "up", OPERAND_PORT, NULL, json_type_null, false},
 	{"kick", "kick", OPERAND_PORT, NULL, json_type_null, false},
@@ -244,7 +262,16 @@ int main(int argc, char **argv)
 		return options_wrong(&program, "'%s' is not a command", argv[first]);
 	if (command->operand && first + 1 >= argc)
 		return options_wrong(&program, "%s needs a %s", command->name,
-				     command->operand == OPERAND_PORT ? "port" : "file");
+				     command->operand == OPERAND_FILE ? "file" : "port");
+	if (command->operand != OPERAND_FILTER && options.file)
+		return options_wrong(&program, "--write is for capture");
+	if (command->operand == OPERAND_FILTER)
+		return observe(&(struct observation){.program = program.name,
+						     .socket = options.socket,
+						     .port = argv[first + 1],
+						     .file = options.file,
+						     .count = options.count,
+						     .filter = &argv[first + 2]});
 	if (first + 1 + !!command->operand < argc)
 		return options_wrong(&program, "'%s' is too much",
 				     argv[first + 1 + !!command->operand]);

@@ -166,7 +166,171 @@ static void abandoned_within_limits(void **state)
 	abandoned_after_each_instruction(1000000);
 }
 
-@@}
+enum {
+	HAS_ROOM_FOR = 4,
+	POSTED = 9,
+};
+
+/* Of frames that partly find room each arrives once and in order, or was in flight. */
+static void hold_without_it(struct net *net, uint32_t n)
+{
+	uint8_t frame[65536];
+	uint32_t got = 0, last = 0;
+
+	(void)n;
+	rvs_sender_gone(net->rvs, 0);
+	net_check_sums(net);
+	for (int round = 0; round < 3; round++) {
+		while (net_receive(net, ONE, 0, frame, NULL)) {
+			const uint8_t seed = (uint8_t)(frame[20] - 20 * 7);
+
+			if (seed == 100) /* filled the ring */
+				continue;
+			assert_true(seed > last && seed <= POSTED);
+			last = seed;
+			got++;
+		}
+		net_forward(net, SENDER, 0);
+	}
+	assert_int_equal(net->result.pending, 0);
+	assert_int_equal(got + net_drops(net, SENDER, RVS_DROP_ABANDONED), POSTED);
+	assert_int_equal(net_drops(net, SENDER, RVS_DROP_FULL), 0);
+	net_check_sums(net);
+}
+
+static void abandoned_while_holding(void **state)
+{
+	struct net *net = make_net(0, 1000000);
+	uint8_t frame[64], source[6], destination[6];
+	uint32_t n;
+
+	(void)state;
+	for (int i = 0; i < NET_RING - HAS_ROOM_FOR; i++)
+		net_send(net, SENDER, ONE, 64, 100);
+	net_mac(source, SENDER);
+	net_mac(destination, ONE);
+	for (uint8_t seed = 1; seed <= POSTED; seed++) {
+		net_frame(frame, 64, destination, source, seed);
+		net_post(net, SENDER, 0, frame, 64);
+	}
+	net->budget = RVS_HOLD;
+	n = step_and_stop(net, 0, SENDER, hold_without_it);
+	assert_int_equal(net->result.delivered, HAS_ROOM_FOR);
+	assert_int_equal(net->result.pending, POSTED - HAS_ROOM_FOR);
+	assert_true(net->result.held);
+	assert_true(n > 200);
+	net_free(net);
+}
+
+/* ---- a sender that stops while its frame is captured */
+
+/* Another sender moves a frame. How many copies of it there are: sent, and given. */
+static uint32_t copies_of_another(struct net *net)
+{
+	const uint64_t at = rvs_capture_offset(&net_config);
+	uint8_t frame[64], source[6], destination[6];
+	struct rvs_observer observer;
+	struct rvs_copy copy;
+	uint32_t found = 0;
+
+	assert_int_equal(
+		rvs_observe(&observer, (uint8_t *)net->rvs + at, rvs_size(&net_config) - at), 0);
+	net_mac(source, ONE);
+	net_mac(destination, SENDER);
+	net_frame(frame, sizeof(frame), destination, source, 3);
+	net_post(net, ONE, 0, frame, sizeof(frame));
+	assert_int_equal(rvs_forward(net->rvs, 1, ONE, 0, 1, net->now, &net->result), 0);
+	assert_int_equal(net->result.delivered, 1);
+	for (int call = 0; call < 4; call++)
+		found += rvs_observed(&observer, &copy) &&
+			 !memcmp(copy.bytes, frame, sizeof(frame));
+	return found;
+}
+
+/* The ring has two places: one that stayed taken would be missed at once. */
+static void record_is_released(struct net *net, uint32_t n)
+{
+	const uint32_t copies = copies_of_another(net);
+
+	(void)n;
+	assert_in_range(copies, 1, 2);
+	held += copies == 1;
+	rvs_sender_gone(net->rvs, 0);
+	assert_int_equal(copies_of_another(net), 2);
+}
+
+static void abandoned_while_captured(void **state)
+{
+	struct net *net;
+
+	(void)state;
+	net_config.records = 2;
+	net = make_net(0, 0);
+	for (uint32_t port = SENDER; port <= MANY; port++)
+		rvs_capture(net->rvs, port, 1);
+	held = 0;
+	post_all(net);
+	step_and_stop(net, 0, SENDER, record_is_released);
+	assert_true(held > 20);
+	net_free(net);
+	net_config.records = 0;
+}
+
+/* An observer whose record is written over while it reads it. */
+struct reading {
+	struct net *net;
+	struct rvs_observer observer;
+	struct rvs_copy copy;
+	int found;
+};
+
+static void read_next(void *context)
+{
+	struct reading *r = context;
+
+	r->found = rvs_observed(&r->observer, &r->copy);
+}
+
+static void write_over(void *context)
+{
+	struct reading *r = context;
+
+	net_send(r->net, ONE, SENDER, 64, 2);
+}
+
+static void observed_while_written_over(void **state)
+{
+	uint32_t whole = 0, lost = 0;
+	uint64_t at;
+	struct reading r;
+	int done = 0;
+
+	(void)state;
+	net_config.records = 1;
+	at = rvs_capture_offset(&net_config);
+	r.net = make_net(0, 0);
+	rvs_capture(r.net->rvs, ONE, 1);
+	for (uint32_t n = 1; !done; n++) {
+		uint8_t frame[NET_BUFFER];
+
+		assert_int_equal(rvs_observe(&r.observer, (uint8_t *)r.net->rvs + at,
+					     rvs_size(&net_config) - at),
+				 0);
+		net_send(r.net, ONE, SENDER, 64, 1);
+		done = !elisa_step_once(read_next, n, write_over, &r);
+		if (!r.found)
+			lost++;
+		for (uint32_t i = 14; r.found && i < 64; i++)
+			assert_int_equal(r.copy.bytes[i],
+					 (uint8_t)(r.copy.bytes[14] + (i - 14) * 7));
+		whole += r.found != 0;
+		while (net_receive(r.net, SENDER, 0, frame, NULL))
+			;
+	}
+	assert_true(whole > 10 && lost > 60);
+	net_free(r.net);
+	net_config.records = 0;
+}
 
 static void detach_receiver(struct net *net, uint32_t n)
 {

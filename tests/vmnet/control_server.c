@@ -28,7 +28,7 @@ static void end_of_evicted(void)
 static void begin(struct net *net)
 {
 	fake_start(NULL);
-	fake.daemon->rvs = net->rvs;
+	fake_switch(net);
 	tickets_begin(fake.daemon, &(struct tickets){0});
 	fake.link = VMNET_UP;
 	strcpy(fake.daemon->config.export_name, "fake");
@@ -55,6 +55,7 @@ int main(int argc, char **argv)
 	while (!stop) {
 		poll(polls, control_polls(&fake.daemon->control, polls), 10);
 		fake.daemon->now = monotonic();
+		captures_look(&fake.daemon->captures, fake.daemon->now);
 		end_of_evicted();
 		net_send(net, 1, 2, 64, 1);
 		net_expect(net, 1, 2, 64, 1);

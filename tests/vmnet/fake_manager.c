@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "fake_manager.h"
+#include "net.h"
 #include "output.h"
 
 struct fake_manager fake;
@@ -143,6 +144,17 @@ int fake_start(void **unused)
 	fake.daemon = daemon;
 	fake.link = VMNET_DOWN;
 	return 0;
+}
+
+void fake_switch(struct net *net)
+{
+	size_t size;
+
+	free(net->rvs);
+	net_config.records = 64;
+	assert_non_null(captures_memory(&fake.daemon->captures, 0, &net_config, &size));
+	net->rvs = fake.daemon->rvs = fake.daemon->captures.rvs;
+	assert_int_equal(rvs_init(net->rvs, size, &net_config), 0);
 }
 
 int fake_end(void **unused)

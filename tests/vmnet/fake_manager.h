@@ -47,6 +47,10 @@ extern struct fake_manager fake;
 int fake_start(void **unused);
 int fake_end(void **unused);
 
+struct net;
+/* The switch of these vNICs becomes the daemon's, with its capture ring; until the process ends. */
+void fake_switch(struct net *net);
+
 /* The host says so; an abort is the first one of vCPU 2. */
 void event(uint32_t type, uint64_t attachment, int64_t value);
 /* The guest's first call: from then on the switch knows the attachment. */

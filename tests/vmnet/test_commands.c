@@ -8,12 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "../fake_file.h"
 #include "fake_manager.h"
 #include "net.h"
 
 static struct net *net;
+static int ring; /* the file that came with the last reply; -1: none */
 static struct control_user user = {.pid = 5, .uid = 1000, .may_change = true};
 
 /* Two VMs that are up. The first one sent a frame to the second. */
@@ -21,7 +24,7 @@ static int start(void **unused)
 {
 	fake_start(unused);
 	net = net_new();
-	fake.daemon->rvs = net->rvs;
+	fake_switch(net);
 	assert_int_equal(tickets_begin(fake.daemon, &(struct tickets){0}), 0);
 	for (uint32_t place = 1; place <= 2; place++) {
 		net_add(net, place);
@@ -39,14 +42,18 @@ static int start(void **unused)
 
 static int end(void **unused)
 {
+	net->rvs = NULL; /* the daemon's */
 	net_free(net);
 	return fake_end(unused);
 }
 
 static json_object *reply_to(const char *line)
 {
-	char *text = commands_answer(fake.daemon, &user, line, strlen(line));
+	char *text;
 	json_object *reply;
+
+	ring = -1;
+	text = commands_answer(fake.daemon, &user, line, strlen(line), &ring);
 
 	assert_non_null(text);
 	assert_null(strchr(text, '\n'));
@@ -576,6 +583,83 @@ static void test_rights(void **unused)
 	told("{\"command\": \"counters\", \"port\": \"first\"}");
 }
 
+static uint64_t captured(struct rvs_observer *observer)
+{
+	struct rvs_copy copy;
+	uint64_t count = 0;
+
+	net_send(net, 1, 2, 64, 1);
+	for (int call = 0; call < 4; call++)
+		count += (uint64_t)rvs_observed(observer, &copy);
+	return count;
+}
+
+static struct rvs_observer map(int file)
+{
+	const size_t size = rvs_size(&net_config) - rvs_capture_offset(&net_config);
+	struct rvs_observer observer;
+	const void *at = mmap(NULL, size, PROT_READ, MAP_SHARED, file, 0);
+
+	assert_ptr_not_equal(at, MAP_FAILED);
+	assert_int_equal(rvs_observe(&observer, at, size), 0);
+	return observer;
+}
+
+/* For as long as it is asked for; each time the reply has the ring. */
+static void test_capture(void **unused)
+{
+	const char *const first = "{\"command\": \"capture\", \"port\": \"first\"}";
+	json_object *result = asked(first);
+	struct rvs_observer observer = map(ring);
+
+	(void)unused;
+	assert_int_equal(number(result, "port"), 1);
+	assert_int_equal(number(result, "seconds"), CAPTURE_SECONDS);
+	json_object_put(result);
+	assert_string_equal(fake.said, "port first: captured, by process 5 of user 1000\n");
+	assert_int_equal(captured(&observer), 1);
+	fake.daemon->now += CAPTURE_SECONDS - 1;
+	fake.said[0] = 0;
+	told(first);
+	assert_string_equal(fake.said, ""); /* the same observer, still there */
+	assert_true(ring >= 0);
+	fake.daemon->now += CAPTURE_SECONDS - 1;
+	captures_look(&fake.daemon->captures, fake.daemon->now);
+	assert_int_equal(captured(&observer), 1);
+	fake.daemon->now += 2;
+	captures_look(&fake.daemon->captures, fake.daemon->now);
+	assert_int_equal(captured(&observer), 0);
+	told("{\"command\": \"ports\"}");
+	assert_int_equal(ring, -1);
+	/* the next port of the place is another one's */
+	told(first);
+	assert_int_equal(captured(&observer), 1);
+	told("{\"command\": \"remove\", \"port\": \"first\"}");
+	assert_int_equal(captured(&observer), 0);
+	refused(first, "no port is called \"first\"");
+	assert_int_equal(ring, -1);
+}
+
+/* An observer can read the ring, and not a word else of the switch, and change nothing. */
+static void test_ring_is_to_read(void **unused)
+{
+	struct stat is;
+
+	(void)unused;
+	told("{\"command\": \"capture\", \"port\": \"first\"}");
+	assert_int_equal(fstat(ring, &is), 0);
+	assert_int_equal(is.st_size, rvs_size(&net_config) - rvs_capture_offset(&net_config));
+	assert_ptr_equal(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, ring, 0), MAP_FAILED);
+	assert_int_equal(pwrite(ring, "x", 1, 0), -1);
+	assert_int_equal(ftruncate(ring, 0), -1);
+	assert_int_equal(ftruncate(ring, 1 << 30), -1);
+	user.may_change = false;
+	refused("{\"command\": \"capture\", \"port\": \"second\"}",
+		"user 1000 may ask, but not see what ports send");
+	assert_int_equal(ring, -1);
+	assert_false(captures_is_on(&fake.daemon->captures, 2));
+}
+
 static void test_wrong_requests(void **unused)
 {
 	static char deep[9000];
@@ -630,6 +714,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_came_to_a_removed_port, start, end),
 		cmocka_unit_test_setup_teardown(test_removed_is_not_seen, start, end),
 		cmocka_unit_test_setup_teardown(test_rights, start, end),
+		cmocka_unit_test_setup_teardown(test_capture, start, end),
+		cmocka_unit_test_setup_teardown(test_ring_is_to_read, start, end),
 		cmocka_unit_test_setup_teardown(test_wrong_requests, start, end),
 	};
 

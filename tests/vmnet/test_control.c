@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -22,14 +23,19 @@ static char folder[32], path[64];
 static unsigned int answers;
 static size_t reply_size; /* of the next replies; 0: what was asked */
 static double now;
+static int along; /* the file that goes with the reply to "file" */
 
-static char *answer(void *owner, const struct control_user *user, const char *line, size_t length)
+static char *answer(void *owner, const struct control_user *user, const char *line, size_t length,
+		    int *file)
 {
 	char *text = malloc(length + 3 + reply_size);
 
 	(void)user;
 	assert_ptr_equal(owner, &answers);
 	assert_int_equal(line[length], 0);
+	assert_int_equal(*file, -1);
+	if (!strcmp(line, "file"))
+		*file = along;
 	answers++;
 	if (reply_size) {
 		memset(text, 'x', reply_size);
@@ -129,6 +135,61 @@ static void assert_answered(int within)
 	rounds(within);
 	assert_string_equal(taken(fd), "<honest>\n");
 	close(fd);
+	rounds(1);
+}
+
+/* Up to so many bytes; the file that came with them, or -1. */
+static int taken_file(int fd, size_t room)
+{
+	char control_bytes[CMSG_SPACE(2 * sizeof(int))], text[4096];
+	struct iovec part = {.iov_base = text,
+			     .iov_len = room < sizeof(text) ? room : sizeof(text)};
+	struct msghdr message = {.msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = control_bytes,
+				 .msg_controllen = sizeof(control_bytes)};
+	const struct cmsghdr *header;
+	int file = -1;
+
+	assert_true(recvmsg(fd, &message, 0) > 0);
+	header = CMSG_FIRSTHDR(&message);
+	if (!header)
+		return -1;
+	assert_int_equal(header->cmsg_len, CMSG_LEN(sizeof(int))); /* one */
+	memcpy(&file, CMSG_DATA(header), sizeof(file));
+	return file;
+}
+
+/* It comes once, with the reply that it belongs to, however slowly that is taken. */
+static void test_file_comes_along(void **unused)
+{
+	const int fd = peer();
+	struct stat is, was;
+	char bytes[4096];
+	int file;
+
+	(void)unused;
+	along = memfd_create("along", MFD_CLOEXEC);
+	assert_true(along >= 0);
+	send_text(fd, "file\nhonest\n");
+	reply_size = 1 << 20; /* more than a socket holds */
+	rounds(4);
+	file = taken_file(fd, 1);
+	assert_true(file >= 0);
+	fstat(file, &is);
+	fstat(along, &was);
+	assert_int_equal(is.st_ino, was.st_ino);
+	close(file);
+	for (size_t left = reply_size; left;) { /* with its end of line, less the first byte */
+		const size_t most = left < 4096 ? left : 4096;
+
+		rounds(1);
+		assert_int_equal(recv(fd, bytes, most, MSG_PEEK), most);
+		assert_int_equal(taken_file(fd, most), -1);
+		left -= most;
+	}
+	close(fd);
+	close(along);
 	rounds(1);
 }
 
@@ -436,6 +497,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_reserved, start, end),
 		cmocka_unit_test_setup_teardown(test_who_asks, start, end),
 		cmocka_unit_test_setup_teardown(test_file, start, end),
+		cmocka_unit_test_setup_teardown(test_file_comes_along, start, end),
 	};
 
 	return cmocka_run_group_tests_name("vmnet: control", tests, NULL, NULL);

@@ -144,7 +144,7 @@ def test_top(directory):
 
 def test_no_daemon(directory):
     path = directory + "/none"
-    bad(path, path + ": No such file or directory; is elisa-vmnet running, with --control?", "ports")
+    bad(path, path + ": No such file or directory; does the daemon run, with --control?", "ports")
     path = directory + "/" + "x" * 200
     bad(path, path + ": File name too long", "ports")
 
@@ -153,6 +153,24 @@ def test_output_is_full(directory):
     with server(directory) as path, open("/dev/full", "w", encoding="ascii") as full:
         done = subprocess.run([CTL, "--socket", path, "ports"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
         assert done.returncode == 1 and done.stderr == "elisa-vmnetctl: standard output: No space left on device\n", done
+
+
+def test_capture(directory):
+    file = directory + "/first.pcapng"
+    with server(directory) as path:
+        done = ctl(path, "capture", "first", "-w", file, "-c", "2", "ether", "src", "02:00:00:00:00:01")
+        assert done.returncode == 0 and "2 of them passed the filter; 0 more were lost\n" in done.stderr, done
+        with open(file, "rb") as written:
+            assert written.read().count(b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x88\xb5") == 2
+        done = ctl(path, "capture", "second", "--count", "1")
+        assert re.fullmatch(r"[\d:.]{15} (got|sent) 02:00:00:00:00:0[12] > 02:00:00:00:00:0[12], type 0x88b5, 64 bytes\n", done.stdout), done
+        bad(path, "no port is called \"none\"", "capture", "none")
+        done = ctl(path, "capture", "first", "nonsense")
+        assert done.returncode == 2 and done.stderr.startswith("elisa-vmnetctl: filter 'nonsense': "), done
+        done = ctl(path, "ports", "-w", file)
+        assert done.returncode == 2 and done.stderr.startswith("elisa-vmnetctl: --write is for capture"), done
+        done = ctl(path, "capture")
+        assert done.returncode == 2 and done.stderr.startswith("elisa-vmnetctl: capture needs a port"), done
 
 
 def replies(directory, *texts):

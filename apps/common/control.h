@@ -14,8 +14,8 @@
  *
  * Which users may connect is for the file system to say: by the socket's mode and group.
  */
-#ifndef VMNET_CONTROL_H
-#define VMNET_CONTROL_H
+#ifndef COMMON_CONTROL_H
+#define COMMON_CONTROL_H
 
 #include <poll.h>
 #include <rvif/driver.h>
@@ -38,9 +38,10 @@ struct control_user {
 };
 
 /* The reply to a request, from malloc(), without its end of line; NULL: there was no memory. line
- * ends with a 0 after length bytes. */
+ * ends with a 0 after length bytes. *file is -1: no file goes with the reply. One that does has to
+ * stay open as long as the socket. */
 typedef char *control_answer(void *owner, const struct control_user *user, const char *line,
-			     size_t length);
+			     size_t length, int *file);
 
 struct control_peer {
 	int fd; /* -1: none */
@@ -49,6 +50,7 @@ struct control_peer {
 	bool last;     /* it is dropped when it has taken the reply */
 	size_t length; /* of what it has sent and what is not answered */
 	char *reply;   /* that it has not taken yet; NULL: none */
+	int file;      /* that goes with the first byte of it; -1: none, or it went */
 	size_t size, taken;
 	char line[CONTROL_LINE];
 };
@@ -65,6 +67,7 @@ struct control {
 /* 0, or -errno: -EADDRINUSE: another process serves it; -ENOTSOCK: it is another kind of file. */
 int control_open(struct control *control, const char *path, const struct rvif_access *access,
 		 control_answer *answer, void *owner);
+const char *control_strerror(int error);
 /* What to wait for, CONTROL_POLLS at most. How many. */
 unsigned int control_polls(const struct control *control, struct pollfd *polls);
 /* Does what can be done at once. True: more requests have come, and the next call serves one. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests to elisa-vmnet by its socket, one after the other. */
-#ifndef VMNETCTL_ASK_H
-#define VMNETCTL_ASK_H
+/* Requests to a daemon by its socket (control.h), one after the other. Messages name this program
+ * as it was called. */
+#ifndef COMMON_ASK_H
+#define COMMON_ASK_H
 
 #include <json-c/json.h>
 
@@ -12,6 +13,7 @@ struct question {
 	const char *command, *port;
 	uint64_t from;
 	json_object *config;
+	int *file; /* NULL, or where a file that comes with the reply goes; -1 before */
 };
 
 /* The result of a request, or NULL after a message. */

@@ -16,12 +16,12 @@
 
 static void say(const char *what)
 {
-	fprintf(stderr, "elisa-vmnetctl: %s\n", what);
+	fprintf(stderr, "%s: %s\n", program_invocation_short_name, what);
 }
 
 static void say_of(const char *path, const char *what, const char *hint)
 {
-	fprintf(stderr, "elisa-vmnetctl: %s: %s%s\n", path, what, hint);
+	fprintf(stderr, "%s: %s: %s%s\n", program_invocation_short_name, path, what, hint);
 }
 
 int ask_open(const char *path)
@@ -38,9 +38,8 @@ int ask_open(const char *path)
 	if (fd >= 0 && !connect(fd, (const struct sockaddr *)&address, sizeof(address)))
 		return fd;
 	say_of(path, strerrordesc_np(errno),
-	       errno == ENOENT || errno == ECONNREFUSED ?
-		       "; is elisa-vmnet running, with --control?" :
-		       "");
+	       errno == ENOENT || errno == ECONNREFUSED ? "; does the daemon run, with --control?" :
+							  "");
 	if (fd >= 0)
 		close(fd);
 	return -1;
@@ -63,8 +62,32 @@ static int send_all(int fd, const char *text, size_t length)
 	return 0;
 }
 
+/* As recv(); a file that comes along becomes *file, of which there is one. */
+static ssize_t receive_some(int fd, char *text, size_t room, int *file)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec part = {.iov_base = text, .iov_len = room};
+	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+	const struct cmsghdr *header;
+	ssize_t n;
+
+	if (file && *file < 0) {
+		message.msg_control = &control;
+		message.msg_controllen = sizeof(control);
+	}
+	n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+	header = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
+	    header->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(file, CMSG_DATA(header), sizeof(int));
+	return n;
+}
+
 /* Up to the end of its line, which becomes a 0. */
-static char *receive(int fd)
+static char *receive(int fd, int *file)
 {
 	struct pollfd wait = {.fd = fd, .events = POLLIN};
 	size_t room = 65536, length = 0;
@@ -72,7 +95,7 @@ static char *receive(int fd)
 
 	while (text) {
 		const ssize_t n = poll(&wait, 1, WAIT_MS) == 1 ?
-					  recv(fd, text + length, room - length, 0) :
+					  receive_some(fd, text + length, room - length, file) :
 					  -1;
 
 		if (n <= 0) {
@@ -136,7 +159,7 @@ json_object *ask(int fd, const struct question *question)
 		     json_object_to_json_string_ext(request, JSON_C_TO_STRING_PLAIN)) < 0)
 		text = NULL;
 	if (text && !send_all(fd, text, strlen(text)))
-		reply = receive(fd);
+		reply = receive(fd, question->file);
 	if (reply)
 		result = result_of(reply);
 	free(reply);

@@ -87,6 +87,13 @@ int control_open(struct control *control, const char *path, const struct rvif_ac
 	return error;
 }
 
+const char *control_strerror(int error)
+{
+	return error == -EADDRINUSE ? "another process serves it" :
+	       error == -ENOTSOCK   ? "it is there, and no socket" :
+				      strerrordesc_np(-error);
+}
+
 /* ------------------------------------------------------------------------------------- peers */
 
 static void drop(struct control_peer *peer)
@@ -158,11 +165,31 @@ static bool accept_one(struct control *control, double now)
 
 /* ---------------------------------------------------------------------------------- requests */
 
+/* The rest of the reply, or as much of it as there is room for. */
+static ssize_t send_rest(const struct control_peer *peer)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {.header = {.cmsg_level = SOL_SOCKET,
+				.cmsg_type = SCM_RIGHTS,
+				.cmsg_len = CMSG_LEN(sizeof(int))}};
+	struct iovec rest = {.iov_base = peer->reply + peer->taken,
+			     .iov_len = peer->size - peer->taken};
+	struct msghdr message = {.msg_iov = &rest, .msg_iovlen = 1};
+
+	if (peer->file >= 0) {
+		memcpy(CMSG_DATA(&control.header), &peer->file, sizeof(int));
+		message.msg_control = &control;
+		message.msg_controllen = sizeof(control.bytes);
+	}
+	return sendmsg(peer->fd, &message, MSG_NOSIGNAL);
+}
+
 /* What it can take now. */
 static void give(struct control_peer *peer, double now)
 {
-	const ssize_t n =
-		send(peer->fd, peer->reply + peer->taken, peer->size - peer->taken, MSG_NOSIGNAL);
+	const ssize_t n = send_rest(peer);
 
 	if (n < 0 && errno != EAGAIN && errno != EINTR) {
 		drop(peer);
@@ -170,6 +197,7 @@ static void give(struct control_peer *peer, double now)
 	}
 	if (n <= 0)
 		return;
+	peer->file = -1;
 	peer->taken += (size_t)n;
 	if (peer->taken < peer->size)
 		return;
@@ -180,13 +208,14 @@ static void give(struct control_peer *peer, double now)
 		drop(peer);
 }
 
-static void reply(struct control_peer *peer, char *text, double now)
+static void reply(struct control_peer *peer, char *text, int file, double now)
 {
 	if (!text) {
 		drop(peer);
 		return;
 	}
 	peer->reply = text;
+	peer->file = file;
 	peer->since = now;
 	peer->size = strlen(text);
 	peer->taken = 0;
@@ -209,7 +238,8 @@ static void take(struct control_peer *peer, double now)
 	if (peer->length == CONTROL_LINE) {
 		peer->last = true;
 		peer->length = 0;
-		reply(peer, strdup("{\"error\": \"the request is longer than 16384 bytes\"}"), now);
+		reply(peer, strdup("{\"error\": \"the request is longer than 16384 bytes\"}"), -1,
+		      now);
 		return;
 	}
 	n = recv(peer->fd, peer->line + peer->length, CONTROL_LINE - peer->length, 0);
@@ -224,13 +254,14 @@ static void serve_request(struct control *control, struct control_peer *peer, do
 {
 	char *end = memchr(peer->line, '\n', peer->length);
 	const size_t length = (size_t)(end - peer->line);
+	int file = -1;
 	char *text;
 
 	*end = 0;
-	text = control->answer(control->owner, &peer->user, peer->line, length);
+	text = control->answer(control->owner, &peer->user, peer->line, length, &file);
 	peer->length -= length + 1;
 	memmove(peer->line, end + 1, peer->length);
-	reply(peer, text, now);
+	reply(peer, text, file, now);
 }
 
 static void serve_one(struct control *control, double now)

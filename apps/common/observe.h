@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The observer of a captured port (captures.h): it asks the switch's owner for the port, reads the
+ * ring, and prints or writes the frames that pass a filter. The filter is libpcap's, run here: what
+ * ports send is any bytes, and is looked at by no process but this one.
+ */
+#ifndef COMMON_OBSERVE_H
+#define COMMON_OBSERVE_H
+
+#include <stdint.h>
+
+struct observation {
+	const char *program; /* for messages */
+	const char *socket;  /* of the owner */
+	const char *port;
+	const char *file; /* pcapng; "-": the standard output; NULL: a line for each frame */
+	uint64_t count;	  /* end after so many frames; 0: at a signal */
+	char **filter;	  /* its words, which end with a NULL */
+};
+
+/* Until a signal comes. The exit status: 0; 1 after a message; 2: the filter is none. */
+int observe(const struct observation *what);
+
+#endif
