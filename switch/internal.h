@@ -15,7 +15,7 @@
 #ifndef RVS_INTERNAL_H
 #define RVS_INTERNAL_H
 
-#include "rvs.h"
+#include <rvs/rvs.h>
 
 #define RVS_BATCH	     64	 /* frames that are worked on together */
 #define RVS_PARTS	     128 /* their descriptors */

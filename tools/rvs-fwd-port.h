@@ -3,7 +3,7 @@
 #ifndef RVS_FWD_PORT_H
 #define RVS_FWD_PORT_H
 
-#include <rvs.h>
+#include <rvs/rvs.h>
 #include "options.h"
 
 /*

@@ -4,7 +4,7 @@
 #define COMMON_ADDRESS_H
 
 #include <stdbool.h>
-#include <rvs.h>
+#include <rvs/rvs.h>
 
 /* One more, 10.0.0.1 or 2001:db8::1, that the port may send from. False: it is none, or there
  * are too many. */

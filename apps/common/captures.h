@@ -10,7 +10,7 @@
 
 #include <json-c/json.h>
 #include <stddef.h>
-#include <rvs.h>
+#include <rvs/rvs.h>
 
 #define CAPTURE_SECONDS 10 /* for which a port is captured, once that was asked for */
 

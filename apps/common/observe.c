@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <json-c/json.h>
 #include <pcap/pcap.h>
-#include <rvs.h>
+#include <rvs/rvs.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>

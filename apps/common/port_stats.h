@@ -4,7 +4,7 @@
 #define COMMON_PORT_STATS_H
 
 #include <json-c/json.h>
-#include <rvs.h>
+#include <rvs/rvs.h>
 #include <stddef.h>
 #include <stdio.h>
 

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <rvs.h>
+#include <rvs/rvs.h>
 
 /* Ports from first on, and what they are called: NULL, if there is no port of that number. */
 struct see {

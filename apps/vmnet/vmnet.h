@@ -9,7 +9,7 @@
 
 #include <elisa/abi.h>
 #include <rvif/elisa.h>
-#include <rvs.h>
+#include <rvs/rvs.h>
 
 #define VMNET_PLACES_OFFSET (8ULL << 30) /* in the object area: where vNICs are */
 #define VMNET_SWITCH_OFFSET (1ULL << 30) /* struct vmnet_state, the switch behind it */

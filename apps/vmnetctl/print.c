@@ -2,7 +2,7 @@
 /* Counters as tables. */
 #include "ctl.h"
 
-#include <rvs.h>
+#include <rvs/rvs.h>
 #include <string.h>
 #include "port_stats.h"
 #include "show.h"

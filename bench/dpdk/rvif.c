@@ -9,7 +9,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <rte_malloc.h>
-#include <rvs.h>
+#include <rvs/rvs.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 #include <rvif/driver.h>
-#include <rvs.h>
+#include <rvs/rvs.h>
 #include "count.h"
 #include "options.h"
 

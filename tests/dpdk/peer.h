@@ -6,7 +6,7 @@
 #ifndef TESTS_DPDK_PEER_H
 #define TESTS_DPDK_PEER_H
 
-#include <rvs.h>
+#include <rvs/rvs.h>
 #include <stdbool.h>
 
 #define PEER_PORTS 8

@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <rvs.h>
+#include <rvs/rvs.h>
 #include "switch_input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include <rvif/driver.h>
-#include <rvs.h>
+#include <rvs/rvs.h>
 
 enum {
 	NET_PORTS = 260,

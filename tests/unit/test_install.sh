@@ -38,6 +38,7 @@ symbols libelisa.so lib/libelisa.map
 symbols libelisa-extra.so lib/extra/libelisa-extra.map
 symbols libelisa-kv.so lib/kv/libelisa-kv.map
 symbols librvif-elisa.so lib/rvif/librvif-elisa.map
+symbols librvs.so switch/librvs.map
 # the server's process for a client ends with it
 symbols libelisa-compat.so lib/compat/libelisa-compat.map '_exit'
 
@@ -75,6 +76,16 @@ export PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1 PKG_CONFIG_ALLOW_SYSTEM_LIBS=1
 cc -std=c11 -Wall -Wextra -Werror -o "$root/program" "$root/program.c" \
 	$(pkg-config --cflags --libs libelisa-extra libelisa)
 LD_LIBRARY_PATH="$libraries" "$root/program" | grep 'open .*modprobe elisa-guest'
+
+# the switch in a program, shared and static
+for static in '' -Wl,-Bstatic; do
+	# shellcheck disable=SC2046,SC2086 # options, to be split
+	cc -std=c11 -Wall -Wextra -Werror -o "$root/hub" "$source/apps/hub/hub.c" $static \
+		$(pkg-config --cflags --libs librvs librvif) -Wl,-Bdynamic
+	[ "$(LD_LIBRARY_PATH="$libraries" "$root/hub")" = "1 taken, 1 delivered
+20 bytes: hello" ] || fail "hub does not forward"
+	ldd "$root/hub" | grep -q librvs.so.1 || [ "$static" ] || fail "hub does not use librvs.so.1"
+done
 
 # the code of an export, its manager and its test, from what is installed alone
 cat >"$root/function.c" <<'END'

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <elisa/guest_ioctl.h>
 #include <elisa/host_ioctl.h>
-#include <rvs.h>
+#include <rvs/rvs.h>
 #include "counters.h"
 
 #define MD_ROW(prefix, name, number, text) \

@@ -5,11 +5,17 @@
  *
  * Forwarding (rvs_forward) runs in any number of senders at once. All other calls are control: the
  * owner makes one at a time, while forwarding goes on. docs/rvs.md explains the whole.
+ *
+ * Link with librvs; apps/hub/hub.c is a whole program.
  */
 #ifndef RVS_H
 #define RVS_H
 
 #include <rvif/rvif.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 #define RVS_MAX_PORTS	1024
 #define RVS_MAX_SENDERS 4096
@@ -295,5 +301,9 @@ struct rvs_port_info {
 };
 
 int rvs_port_info(struct rvs *rvs, uint32_t port, struct rvs_port_info *info);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
