@@ -113,6 +113,22 @@ static void make_bell(struct daemon *d)
 	d->bell = -1;
 }
 
+/* Daemon and code are two files. Guests are not served before the first look. */
+static int check_version(struct daemon *d, const char *code)
+{
+	long version;
+
+	if (library_call(d, VMNET_ASK_VERSION, 0, 0, 0, 0, &version) != LIBRARY_DONE)
+		return -1;
+	if (version == VMNET_SWITCH_VERSION)
+		return 0;
+	output_print(STDERR_FILENO,
+		     "elisa-vmnet: %s: the code is not of version %d but of another one (%ld); it "
+		     "has to be of the daemon's release\n",
+		     code, VMNET_SWITCH_VERSION, version);
+	return -1;
+}
+
 static int set_up(struct daemon *d, const char *code)
 {
 	uint8_t own[ELISA_TICKET_SIZE];
@@ -147,6 +163,8 @@ static int set_up(struct daemon *d, const char *code)
 	explicit_bzero(own, sizeof(own));
 	if (error)
 		return failed(d, "attaching to the export, for which this VM needs a grant, too");
+	if (check_version(d, code))
+		return -1;
 	return uplinks_begin(d);
 }
 

@@ -42,8 +42,10 @@ static long ask_manager(struct vmnet_port *port)
 
 /* The old vNIC of this place is served until the manager has seen its end:
  * "serving" names the attachment. */
-static long join(struct vmnet_port *port)
+static long join(struct vmnet_port *port, long version)
 {
+	if (version != VMNET_VERSION)
+		return -(VMNET_OTHER_VERSION + (VMNET_VERSION << 16));
 	if (!elisa_self()->donated)
 		return -VMNET_NOTHING_DONATED;
 	if (__atomic_load_n(&port->joined, __ATOMIC_RELAXED) == elisa_self()->attachment)
@@ -115,7 +117,7 @@ static long guest_op(long op, long a1)
 	port = &state()->port[number];
 	switch (op) {
 	case VMNET_JOIN:
-		return join(port);
+		return join(port, a1);
 	case VMNET_FORWARD:
 		return forward(port, number, (uint32_t)(a1 & ~VMNET_HOLD),
 			       a1 & VMNET_HOLD ? RVS_HOLD : 0);
@@ -268,6 +270,8 @@ static long manager_op(long op, long a1, long a2, long a3, long a4)
 	const uint32_t number = (uint32_t)a1;
 	struct vmnet_port *port;
 
+	if (op == VMNET_ASK_VERSION)
+		return VMNET_SWITCH_VERSION;
 	if (op == VMNET_AGE)
 		return rvs_table_age(the_switch(), state()->now);
 	if (op == VMNET_WAKE) {

@@ -8,17 +8,18 @@
 #define VMNET_H
 
 #include <elisa/abi.h>
-#include <rvif/elisa.h>
+#include <rvif/vmnet.h>
 #include <rvs/rvs.h>
 
-#define VMNET_PLACES_OFFSET (8ULL << 30) /* in the object area: where vNICs are */
-#define VMNET_SWITCH_OFFSET (1ULL << 30) /* struct vmnet_state, the switch behind it */
-#define VMNET_CODE_OFFSET   0ULL
-#define VMNET_MANAGER	    0u	/* its place */
-#define VMNET_VCPUS	    32u /* of a guest, that may call */
-#define VMNET_BUDGET	    64u
+#define VMNET_PLACES_OFFSET  (8ULL << 30) /* in the object area: where vNICs are */
+#define VMNET_SWITCH_OFFSET  (1ULL << 30) /* struct vmnet_state, the switch behind it */
+#define VMNET_CODE_OFFSET    0ULL
+#define VMNET_MANAGER	     0u	 /* its place */
+#define VMNET_VCPUS	     32u /* of a guest, that may call */
+#define VMNET_SWITCH_VERSION 1	 /* of the manager's calls and struct vmnet_state */
+#define VMNET_BUDGET	     64u
 
-/* What the manager may call, by the first argument; a guest's are in <rvif/elisa.h>. A call that
+/* What the manager may call, by the first argument; a guest's are in <rvif/vmnet.h>. A call that
  * was stopped, at any instruction, can be made again. */
 enum vmnet_manager_op {
 	/* Attach port a1 if its vNIC wants it, detach it if not. Returns enum
@@ -37,6 +38,9 @@ enum vmnet_manager_op {
 	VMNET_AGE,
 	/* Address a2 (as in memory, 6 bytes) is for good behind port a1: add if a3, else remove. */
 	VMNET_STATIC,
+	/* Returns VMNET_SWITCH_VERSION. Only if it is the daemon's own may the rest be called: this
+	 * number means the same in all versions. */
+	VMNET_ASK_VERSION = 0x1000,
 };
 
 enum vmnet_link {

@@ -29,31 +29,6 @@ extern const struct rvif_transport rvif_over_elisa;
  */
 const char *rvif_elisa_error(void);
 
-/* What a guest may call, by the first argument. Negative results of both are enum vmnet_error or,
- * below 0x100, the switch's own. */
-enum vmnet_op {
-	/* My vNIC is all that I have donated, from its start on: serve it. Returns 0. */
-	VMNET_JOIN,
-	/* Move what is posted in my transmit queue (second argument). Returns descriptors left.
-	 * With VMNET_HOLD beside the queue, frames for a receiver that has no room are left, too,
-	 * and the result has VMNET_HOLD: my driver calls again, and leaves it out when it has
-	 * waited enough. */
-	VMNET_FORWARD,
-	/* My driver went up or down: the manager looks soon. Returns 0. */
-	VMNET_CHANGED,
-	VMNET_OPS_OF_GUESTS,
-};
-
-#define VMNET_HOLD (1L << 30)
-
-enum vmnet_error {
-	VMNET_BAD_OP = 0x100,
-	VMNET_NOT_SERVED,     /* the port is not, or not any more, this attachment's: join, wait */
-	VMNET_STOPPED,	      /* an earlier call of this vCPU was aborted: wait for the manager */
-	VMNET_TOO_MANY_VCPUS, /* only the first ones of a guest may call */
-	VMNET_NOTHING_DONATED,
-};
-
 #ifdef __cplusplus
 }
 #endif

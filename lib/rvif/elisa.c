@@ -24,6 +24,7 @@
 #include <elisa/elisa.h>
 #include <rvif/elisa.h>
 #include <rvif/patience.h>
+#include <rvif/vmnet.h>
 
 #define HUGE_PAGE (2ull << 20)
 #define NAP_NS	  100000
@@ -107,12 +108,16 @@ static int call(struct over_elisa *over, uint32_t number, long op, long argument
 static int join(struct over_elisa *over, uint32_t number)
 {
 	long value;
-	int error = call(over, number, VMNET_JOIN, 0, &value);
+	int error = call(over, number, VMNET_JOIN, VMNET_VERSION, &value);
 
 	if (error == -ENOTCONN)
 		return failed(error, "the switch behind '%s' is gone", over->where);
 	if (error)
 		return system_failed(error, "joining the switch");
+	if (value < 0 && (-value & 0xffff) == VMNET_OTHER_VERSION)
+		return failed(-EPROTO,
+			      "the switch behind '%s' has version %ld of vmnet, and not %d",
+			      over->where, -value >> 16, VMNET_VERSION);
 	return value ? failed(-EPROTO, "what '%s' exports is no switch of elisa-vmnet",
 			      over->where) :
 		       0;

@@ -36,7 +36,7 @@ static int errno_of(const struct outcome *out)
 
 static int op(struct rvif_vnic *vnic, long which)
 {
-	struct outcome out = nic_call(nic_of(vnic), which, 0);
+	struct outcome out = nic_call(nic_of(vnic), which, VMNET_VERSION);
 
 	return out.value ? -EPROTO : errno_of(&out);
 }

@@ -19,6 +19,7 @@
 #include <unistd.h>
 #include <elisa/function.h>
 #include "internal.h"
+#include <rvif/driver.h>
 #include "vmnet.h"
 
 #define PORTS	   4 /* and the manager's */
@@ -175,7 +176,7 @@ static void bring_up(struct nic *nic, uint32_t place)
 {
 	make_nic(nic, place);
 	as(place, 10 + place, 0);
-	assert_int_equal(entry_function(VMNET_JOIN, 0, 0, 0, 0, 0), 0);
+	assert_int_equal(entry_function(VMNET_JOIN, VMNET_VERSION, 0, 0, 0, 0), 0);
 	assert_int_equal(manager(VMNET_LOOK, place, 0, 0, 0), VMNET_WENT_UP);
 	assert_int_equal(rvif_attached(&nic->vnic), 1);
 }
@@ -275,13 +276,32 @@ static void guests_manage_nothing(void **unused)
 		assert_int_equal(entry_function(op, 1, 0, 0, 0, 0), -VMNET_BAD_OP);
 	assert_int_equal(entry_function(-1, 0, 0, 0, 0, 0), -VMNET_BAD_OP);
 	as(ELISA_NO_PLACE, 12, 0);
-	assert_int_equal(entry_function(VMNET_JOIN, 0, 0, 0, 0, 0), -VMNET_NOT_SERVED);
+	assert_int_equal(entry_function(VMNET_JOIN, VMNET_VERSION, 0, 0, 0, 0), -VMNET_NOT_SERVED);
 	as(PORTS + 1, 12, 0);
 	assert_int_equal(entry_function(VMNET_FORWARD, 0, 0, 0, 0, 0), -VMNET_NOT_SERVED);
 	/* nor is the manager right about everything */
 	assert_int_equal(manager(VMNET_LOOK, PORTS + 1, 0, 0, 0), -RVS_BAD_PORT);
 	assert_int_equal(manager(VMNET_LOOK, -1, 0, 0, 0), -RVS_BAD_PORT);
 	assert_int_equal(manager(VMNET_STATIC + 1, 1, 0, 0, 0), -VMNET_BAD_OP);
+}
+
+/* Guest, code and daemon have to speak of the same things. */
+static void versions_differ(void **unused)
+{
+	static const long others[] = {0, VMNET_VERSION + 1, -1, VMNET_VERSION + (1l << 32)};
+	struct nic a;
+
+	(void)unused;
+	make_nic(&a, 1);
+	as(1, 11, 0);
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		assert_int_equal(entry_function(VMNET_JOIN, others[i], 0, 0, 0, 0),
+				 -(VMNET_OTHER_VERSION + (VMNET_VERSION << 16)));
+	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_DOWN);
+	as(1, 11, 0);
+	assert_int_equal(entry_function(VMNET_ASK_VERSION, 0, 0, 0, 0, 0), -VMNET_BAD_OP);
+	assert_int_equal(manager(VMNET_ASK_VERSION, 0, 0, 0, 0), VMNET_SWITCH_VERSION);
+	assert_int_equal(entry_function(VMNET_JOIN, VMNET_VERSION, 0, 0, 0, 0), 0);
 }
 
 static void nothing_is_served_that_was_not_donated(void **unused)
@@ -292,11 +312,12 @@ static void nothing_is_served_that_was_not_donated(void **unused)
 	make_nic(&a, 1);
 	as(1, 11, 0);
 	self->donated = 0;
-	assert_int_equal(entry_function(VMNET_JOIN, 0, 0, 0, 0, 0), -VMNET_NOTHING_DONATED);
+	assert_int_equal(entry_function(VMNET_JOIN, VMNET_VERSION, 0, 0, 0, 0),
+			 -VMNET_NOTHING_DONATED);
 	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_DOWN);
 	/* less than its vNIC says */
 	self->donated = a.vnic.size - 4096;
-	assert_int_equal(entry_function(VMNET_JOIN, 0, 0, 0, 0, 0), 0);
+	assert_int_equal(entry_function(VMNET_JOIN, VMNET_VERSION, 0, 0, 0, 0), 0);
 	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_REFUSED + (RVIF_BAD_SIZE << 8));
 	assert_int_equal(rvif_attached(&a.vnic), -RVIF_BAD_SIZE);
 	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_DOWN);
@@ -312,7 +333,7 @@ static void the_next_one_waits_for_the_end_of_the_last(void **unused)
 	/* the first one's end has not been seen yet, and its place has a new owner */
 	make_nic(&c, 1);
 	as(1, 77, 0);
-	assert_int_equal(entry_function(VMNET_JOIN, 0, 0, 0, 0, 0), 0);
+	assert_int_equal(entry_function(VMNET_JOIN, VMNET_VERSION, 0, 0, 0, 0), 0);
 	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_DOWN);
 	assert_int_equal(forward(1, 77, 0), -VMNET_NOT_SERVED);
 	assert_int_equal(manager(VMNET_GONE, 1, 11, 0, 0), 0);
@@ -326,7 +347,7 @@ static void the_next_one_waits_for_the_end_of_the_last(void **unused)
 	/* one that goes before it was served is not served afterwards */
 	assert_int_equal(manager(VMNET_GONE, 1, 77, 0, 0), 0);
 	as(1, 78, 0);
-	assert_int_equal(entry_function(VMNET_JOIN, 0, 0, 0, 0, 0), 0);
+	assert_int_equal(entry_function(VMNET_JOIN, VMNET_VERSION, 0, 0, 0, 0), 0);
 	assert_int_equal(manager(VMNET_GONE, 1, 78, 0, 0), 0);
 	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_DOWN);
 }
@@ -360,7 +381,7 @@ static void nothing_passes_to_the_next_one(void **unused)
 	rvif_header(&c.vnic)->config.mac[5] = 7;
 	rvif_store(&rvif_header(&c.vnic)->driver.state, RVIF_DRIVER_DOWN);
 	as(1, 77, 3);
-	assert_int_equal(entry_function(VMNET_JOIN, 0, 0, 0, 0, 0), 0);
+	assert_int_equal(entry_function(VMNET_JOIN, VMNET_VERSION, 0, 0, 0, 0), 0);
 	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_DOWN);
 	assert_int_equal(manager(VMNET_GONE, 1, 11, 0, 0), 1);
 	assert_int_equal(manager(VMNET_LOOK, 1, 0, 0, 0), VMNET_DOWN);
@@ -479,7 +500,7 @@ static void who_is_rung(void **unused)
 	wanted = 0;
 	assert_int_equal(rung[VMNET_MANAGER], 2);
 	as(1, 11, 0);
-	assert_int_equal(entry_function(VMNET_JOIN, 0, 0, 0, 0, 0), 0);
+	assert_int_equal(entry_function(VMNET_JOIN, VMNET_VERSION, 0, 0, 0, 0), 0);
 	assert_int_equal(rung[VMNET_MANAGER], 2);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(entry_function(VMNET_CHANGED, 0, 0, 0, 0, 0), 0);
@@ -637,7 +658,7 @@ static bool is_as_new(uint32_t attachment)
 	make_nic(&three, 3);
 	rvif_header(&three.vnic)->config.mac[5] = 1;
 	as(3, 13, 0);
-	if (entry_function(VMNET_JOIN, 0, 0, 0, 0, 0) ||
+	if (entry_function(VMNET_JOIN, VMNET_VERSION, 0, 0, 0, 0) ||
 	    manager(VMNET_LOOK, 3, 0, 0, 0) != VMNET_REFUSED + (RVIF_MAC_IN_USE << 8))
 		return false;
 	rvif_store(&rvif_header(&one.vnic)->driver.state, RVIF_DRIVER_DOWN);
@@ -658,7 +679,7 @@ static bool goes_on_with_another(long op)
 	manager(op, 1, 11, 0, 0);
 	make_nic(&one, 1);
 	as(1, 77, 0);
-	if (entry_function(VMNET_JOIN, 0, 0, 0, 0, 0))
+	if (entry_function(VMNET_JOIN, VMNET_VERSION, 0, 0, 0, 0))
 		return false;
 	return state->port[1].sender[3].inside == 0 && is_as_new(77);
 }
@@ -678,7 +699,7 @@ static void the_manager_is_stopped_anywhere(void **unused)
 	bring_up(&two, 2);
 	make_nic(&one, 1);
 	as(1, 11, 0);
-	assert_int_equal(entry_function(VMNET_JOIN, 0, 0, 0, 0, 0), 0);
+	assert_int_equal(entry_function(VMNET_JOIN, VMNET_VERSION, 0, 0, 0, 0), 0);
 	assert_int_equal(step_manager(VMNET_LOOK, 1, 0, goes_on_with_the_same), VMNET_WENT_UP);
 	rvif_store(&rvif_header(&one.vnic)->driver.state, RVIF_DRIVER_DOWN);
 	assert_int_equal(step_manager(VMNET_LOOK, 1, 0, goes_on_when_it_is_down), VMNET_WENT_DOWN);
@@ -699,6 +720,7 @@ int main(void)
 		TEST(frames_go_from_port_to_port),
 		TEST(frames_wait_in_the_guest),
 		TEST(guests_manage_nothing),
+		TEST(versions_differ),
 		TEST(nothing_is_served_that_was_not_donated),
 		TEST(the_next_one_waits_for_the_end_of_the_last),
 		TEST(nothing_passes_to_the_next_one),
