@@ -39,6 +39,7 @@
 #define RVS_TYPE_MAC_CONTROL 0x0888u /* 88-08: pause frames */
 #define RVS_TYPE_SLOW	     0x0988u /* 88-09: LACP */
 #define RVS_WAYS	     5
+#define RVS_PART	     16384u /* buckets, 1 MiB, that one call looks at */
 #define RVS_MAP		     256
 
 #define rvs_likely(x)	     __builtin_expect(!!(x), 1)
@@ -142,9 +143,10 @@ struct rvs_port {
 	/* what is needed less often, or changes */
 	uint32_t learned rvs_aligned(RVS_ALIGNMENT);
 	uint32_t max_learned;
-	uint32_t learned_seen; /* by rvs_table_age */
+	uint32_t learned_seen; /* up to rvs->aged_to */
 	uint32_t attached;     /* the owner's */
 	uint64_t mac;	       /* 0: none */
+	uint64_t swept_to;     /* while it is being detached: from here on it may have addresses */
 	uint32_t has_vlans;
 	uint32_t rules_at; /* from here: struct rvs_rules */
 	uint32_t limits;   /* bits by enum rvs_limit */
@@ -266,6 +268,7 @@ struct rvs {
 	uint64_t capture_at;
 	uint64_t size;
 	uint64_t bucket_count; /* of all tables */
+	uint64_t aged_to;      /* the bucket that ages next */
 	uint32_t bucket_mask;  /* of one */
 	uint32_t bucket_shift;
 	uint16_t network_of[RVS_NO_VLAN + 1]; /* a VLAN's table; 0: that of ports without VLANs */
@@ -440,7 +443,8 @@ static inline void rvs_mac_bytes(uint8_t mac[6], uint64_t word)
 /* table.c: may this port send from the address? If it may learn, the table knows afterwards. */
 int rvs_source(struct rvs *rvs, uint32_t port, uint32_t table, uint64_t mac, uint32_t now);
 int rvs_table_set(struct rvs *rvs, uint32_t port, uint64_t mac);
-int rvs_table_sweep(struct rvs *rvs, uint32_t port, int statics);
+/* A part of the addresses of a port that is being detached goes. 1: there are more. */
+int rvs_table_leave(struct rvs *rvs, uint32_t port);
 
 /* filter.c: takes over the policy's IP addresses. */
 void rvs_filter_set(struct rvs_port *port, const struct rvs_policy *policy);

@@ -337,7 +337,8 @@ int rvs_port_detach(struct rvs *rvs, uint32_t number)
 	}
 	if (busy)
 		return -RVS_BUSY;
-	rvs_table_sweep(rvs, number, 1);
+	if (rvs_table_leave(rvs, number))
+		return -RVS_BUSY;
 	rvif_store(&port->rx_queues, 0);
 	rvif_store(&port->tx_queues, 0);
 	rvs_vlans_leave(rvs, number);
@@ -345,6 +346,7 @@ int rvs_port_detach(struct rvs *rvs, uint32_t number)
 	rvif_store(&header->sw.link, 0);
 	rvif_publish(&header->sw.state, RVIF_SWITCH_DETACHED);
 	/* until here all of this can be done again */
+	rvs_store64(&port->swept_to, 0);
 	rvif_publish(&port->attached, 0);
 	port->region = NULL;
 	return 0;

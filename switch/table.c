@@ -22,9 +22,15 @@ static int replace(uint64_t *word, uint64_t old, uint64_t entry)
 					   __ATOMIC_RELAXED);
 }
 
-static void learned_add(struct rvs *rvs, uint32_t port, uint32_t n)
+/* What a port has learned in this bucket changes. While the table ages, ports' addresses are counted
+ * anew up to a bucket: there they are in that count, too. */
+static void learned_add(struct rvs *rvs, const struct rvs_bucket *bucket, uint32_t port, uint32_t n)
 {
-	__atomic_fetch_add(&rvs_port_at(rvs, port)->learned, n, __ATOMIC_RELAXED);
+	struct rvs_port *p = rvs_port_at(rvs, port);
+
+	__atomic_fetch_add(&p->learned, n, __ATOMIC_RELAXED);
+	if ((uint64_t)(bucket - rvs_bucket_at(rvs, 0)) < rvs_load64(&rvs->aged_to))
+		__atomic_fetch_add(&p->learned_seen, n, __ATOMIC_RELAXED);
 }
 
 /* Is the address in another way of the bucket, too? Both who enter it look after they did, so at
@@ -72,18 +78,18 @@ static void learn(struct rvs *rvs, struct rvs_bucket *bucket, uint32_t port, uin
 		return;
 	if (!(victim && rvs_entry_port(victim) == port) && rvif_load(&p->learned) >= p->max_learned)
 		return;
-	learned_add(rvs, port, 1);
+	learned_add(rvs, bucket, port, 1);
 	rvif_store(&bucket->heard[way], now);
 	entry = make_entry(mac, port, 0);
 	if (!replace(&bucket->entry[way], victim, entry)) {
-		learned_add(rvs, port, -1u);
+		learned_add(rvs, bucket, port, -1u);
 		return;
 	}
 	if (victim)
-		learned_add(rvs, rvs_entry_port(victim), -1u);
+		learned_add(rvs, bucket, rvs_entry_port(victim), -1u);
 	/* another sender may have entered it at the same time, perhaps the owner for good */
 	if (has_twin(bucket, way, mac) && replace(&bucket->entry[way], entry, 0))
-		learned_add(rvs, port, -1u);
+		learned_add(rvs, bucket, port, -1u);
 }
 
 /* An address that another port had: it moved. If this port may not teach it, it is forgotten:
@@ -95,15 +101,15 @@ static void move(struct rvs *rvs, struct rvs_bucket *bucket, int way, uint64_t e
 
 	if ((p->flags & RVS_NO_LEARNING) || rvif_load(&p->learned) >= p->max_learned) {
 		if (replace(&bucket->entry[way], entry, 0))
-			learned_add(rvs, rvs_entry_port(entry), -1u);
+			learned_add(rvs, bucket, rvs_entry_port(entry), -1u);
 		return;
 	}
-	learned_add(rvs, port, 1);
+	learned_add(rvs, bucket, port, 1);
 	rvif_store(&bucket->heard[way], now);
 	if (replace(&bucket->entry[way], entry, make_entry(mac, port, 0)))
-		learned_add(rvs, rvs_entry_port(entry), -1u);
+		learned_add(rvs, bucket, rvs_entry_port(entry), -1u);
 	else
-		learned_add(rvs, port, -1u);
+		learned_add(rvs, bucket, port, -1u);
 }
 
 int rvs_source(struct rvs *rvs, uint32_t port, uint32_t table, uint64_t mac, uint32_t now)
@@ -171,11 +177,11 @@ static int set(struct rvs *rvs, uint32_t port, uint32_t table, uint64_t mac)
 			return rvs_entry_port(entry) == port ? 0 : -RVS_EXISTS;
 	} while (!replace(&bucket->entry[way], entry, make_entry(mac, port, RVS_ENTRY_STATIC)));
 	if (entry)
-		learned_add(rvs, rvs_entry_port(entry), -1u);
+		learned_add(rvs, bucket, rvs_entry_port(entry), -1u);
 	for (int i = 0; i < RVS_WAYS; i++) {
 		entry = rvs_load64(&bucket->entry[i]);
 		if (i != way && rvs_is_match(entry, mac) && replace(&bucket->entry[i], entry, 0))
-			learned_add(rvs, rvs_entry_port(entry), -1u);
+			learned_add(rvs, bucket, rvs_entry_port(entry), -1u);
 	}
 	return 0;
 }
@@ -215,7 +221,9 @@ int rvs_static_add(struct rvs *rvs, uint32_t port, const uint8_t mac[6])
 {
 	uint64_t word = rvs_mac_word(mac);
 
-	if (port >= rvs->config.ports || !rvs_port_at(rvs, port)->attached)
+	/* nor while it is being detached: that may have passed the place */
+	if (port >= rvs->config.ports || !rvs_port_at(rvs, port)->attached ||
+	    rvs_port_at(rvs, port)->swept_to)
 		return -RVS_BAD_PORT;
 	if (!word || (word & RVS_GROUP_BIT))
 		return -RVS_BAD_ADDRESS;
@@ -229,67 +237,97 @@ int rvs_static_remove(struct rvs *rvs, uint32_t port, const uint8_t mac[6])
 	return unset(rvs, port, rvs_mac_word(mac)) ? 0 : -RVS_NOT_FOUND;
 }
 
-/* Removes entries of a port, or of all (RVS_FLOOD); returns how many. */
-int rvs_table_sweep(struct rvs *rvs, uint32_t port, int statics)
+/* Removes a bucket's entries of a port, or of all (RVS_FLOOD); returns how many. */
+static int sweep(struct rvs *rvs, uint64_t number, uint32_t port, int statics)
 {
+	struct rvs_bucket *bucket = rvs_bucket_at(rvs, number);
 	int removed = 0;
 
-	for (uint64_t b = 0; b < rvs->bucket_count; b++) {
-		struct rvs_bucket *bucket = rvs_bucket_at(rvs, b);
+	for (int i = 0; i < RVS_WAYS; i++) {
+		uint64_t entry = rvs_load64(&bucket->entry[i]);
 
-		for (int i = 0; i < RVS_WAYS; i++) {
-			uint64_t entry = rvs_load64(&bucket->entry[i]);
-
-			if (!entry || ((entry & RVS_ENTRY_STATIC) && !statics))
-				continue;
-			if (port != RVS_FLOOD && rvs_entry_port(entry) != port)
-				continue;
-			if (!replace(&bucket->entry[i], entry, 0))
-				continue;
-			if (!(entry & RVS_ENTRY_STATIC))
-				learned_add(rvs, rvs_entry_port(entry), -1u);
-			removed++;
-		}
+		if (!entry || ((entry & RVS_ENTRY_STATIC) && !statics))
+			continue;
+		if (port != RVS_FLOOD && rvs_entry_port(entry) != port)
+			continue;
+		if (!replace(&bucket->entry[i], entry, 0))
+			continue;
+		if (!(entry & RVS_ENTRY_STATIC))
+			learned_add(rvs, bucket, rvs_entry_port(entry), -1u);
+		removed++;
 	}
 	return removed;
+}
+
+/* The buckets of the next part, from *position on. */
+static uint64_t part_end(const struct rvs *rvs, uint64_t position)
+{
+	return rvs->bucket_count - position > RVS_PART ? position + RVS_PART : rvs->bucket_count;
+}
+
+int rvs_table_leave(struct rvs *rvs, uint32_t number)
+{
+	struct rvs_port *port = rvs_port_at(rvs, number);
+	const uint64_t end = part_end(rvs, port->swept_to);
+
+	for (uint64_t b = port->swept_to; b < end; b++)
+		sweep(rvs, b, number, 1);
+	rvs_store64(&port->swept_to, end);
+	return end < rvs->bucket_count;
 }
 
 int rvs_table_flush(struct rvs *rvs, int port)
 {
+	int removed = 0;
+
 	if (port >= (int)rvs->config.ports)
 		return -RVS_BAD_PORT;
-	return rvs_table_sweep(rvs, port < 0 ? RVS_FLOOD : (uint32_t)port, 0);
+	for (uint64_t b = 0; b < rvs->bucket_count; b++)
+		removed += sweep(rvs, b, port < 0 ? RVS_FLOOD : (uint32_t)port, 0);
+	return removed;
+}
+
+/* Entries that are too old go, and those that a stopped sender left twice; ports' others count. */
+static void age_bucket(struct rvs *rvs, uint64_t number, uint32_t now)
+{
+	struct rvs_bucket *bucket = rvs_bucket_at(rvs, number);
+
+	for (int i = 0; i < RVS_WAYS; i++) {
+		uint64_t entry = rvs_load64(&bucket->entry[i]);
+
+		if (!entry || (entry & RVS_ENTRY_STATIC))
+			continue;
+		if (!rvs_is_old(rvs, rvif_load(&bucket->heard[i]), now) &&
+		    !has_twin(bucket, i, entry & RVS_MAC_MASK))
+			__atomic_fetch_add(&rvs_port_at(rvs, rvs_entry_port(entry))->learned_seen,
+					   1, __ATOMIC_RELAXED);
+		else if (replace(&bucket->entry[i], entry, 0))
+			learned_add(rvs, bucket, rvs_entry_port(entry), -1u);
+	}
 }
 
 /* Also counts anew what each port has learned: a sender that was stopped may have left a count
- * too high. Learning goes on meanwhile, so a count may be off by what was learned during this. */
+ * too high. Learning goes on meanwhile, so a count may be off by what is learned at the bucket
+ * that is looked at; the next time it is not. */
 int rvs_table_age(struct rvs *rvs, uint32_t now)
 {
-	int removed = 0;
+	const uint64_t begin = rvs->aged_to, end = part_end(rvs, begin);
 
-	for (uint32_t p = 0; p < rvs->config.ports; p++)
-		rvs_port_at(rvs, p)->learned_seen = 0;
-	for (uint64_t b = 0; b < rvs->bucket_count; b++) {
-		struct rvs_bucket *bucket = rvs_bucket_at(rvs, b);
-
-		for (int i = 0; i < RVS_WAYS; i++) {
-			uint64_t entry = rvs_load64(&bucket->entry[i]);
-
-			if (!entry || (entry & RVS_ENTRY_STATIC))
-				continue;
-			if (!rvs_is_old(rvs, rvif_load(&bucket->heard[i]), now) &&
-			    !has_twin(bucket, i, entry & RVS_MAC_MASK))
-				rvs_port_at(rvs, rvs_entry_port(entry))->learned_seen++;
-			else if (replace(&bucket->entry[i], entry, 0))
-				removed++;
-		}
+	for (uint32_t p = 0; !begin && p < rvs->config.ports; p++)
+		rvif_store(&rvs_port_at(rvs, p)->learned_seen, 0);
+	for (uint64_t b = begin; b < end; b++) {
+		age_bucket(rvs, b, now);
+		rvs_store64(&rvs->aged_to, b + 1);
 	}
+	if (end < rvs->bucket_count)
+		return 1;
 	for (uint32_t p = 0; p < rvs->config.ports; p++) {
 		struct rvs_port *port = rvs_port_at(rvs, p);
 
-		rvif_store(&port->learned, port->learned_seen);
+		rvif_store(&port->learned, rvif_load(&port->learned_seen));
 	}
-	return removed;
+	rvs_store64(&rvs->aged_to, 0);
+	return 0;
 }
 
 int rvs_table_dump(struct rvs *rvs, uint64_t *position, struct rvs_entry *entries, uint32_t room)

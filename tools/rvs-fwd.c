@@ -173,10 +173,20 @@ static void unmap(struct port *port)
 	port->attached = false;
 }
 
-/* There is one sender, and it is here, so none is inside. */
+/* There is one sender, and it is here, so none is inside: what is busy has more to do. */
+static int let_go(uint32_t number)
+{
+	int error;
+
+	do
+		error = rvs_port_detach(rvs, number);
+	while (error == -RVS_BUSY);
+	return error;
+}
+
 static void detach(struct port *port)
 {
-	if (port->attached && rvs_port_detach(rvs, (uint32_t)(port - ports)) < 0)
+	if (port->attached && let_go((uint32_t)(port - ports)) < 0)
 		say(port, "detaching failed");
 	port->attached = false;
 }
@@ -197,7 +207,7 @@ static void drop_cut_short(void)
 			 0) == MAP_FAILED)
 			abort();
 		rvs_sender_gone(rvs, 0);
-		rvs_port_detach(rvs, i); /* it may have been in the middle of attaching */
+		let_go(i); /* it may have been in the middle of attaching */
 		unmap(port);
 		return;
 	}
@@ -574,6 +584,7 @@ static void run(void)
 {
 	static double last_report, last_look, last_age, began;
 	static uint32_t idle, rounds;
+	static bool ages; /* a part of the table at each look */
 
 	began = last_report = last_age = monotonic();
 	last_look = 0;
@@ -597,6 +608,8 @@ static void run(void)
 		if (now - last_look > (idle < IDLE_ROUNDS ? LOOK_EVERY_US : SLEEP_US) * 1e-6) {
 			rvs_refill(rvs, (uint32_t)(1e6 * (now - last_look)));
 			last_look = now;
+			if (ages)
+				ages = rvs_table_age(rvs, (uint32_t)now);
 			for (uint32_t i = 0; i < port_count; i++)
 				look_at(&ports[i], now);
 			control.now = now;
@@ -605,7 +618,7 @@ static void run(void)
 		if (now - last_age > 1) {
 			last_age = now;
 			captures_look(&control.captures, now);
-			rvs_table_age(rvs, (uint32_t)now);
+			ages = true;
 			say_left_out(now);
 		}
 		if (options.interval > 0 && now - last_report >= options.interval) {

@@ -28,6 +28,7 @@
 #define IDLE_MS	   1000 /* at other times, if guests can ring */
 #define QUIET_MS   200	/* if they cannot: a driver that stops waits for us */
 #define BUSY_LONG  0.2	/* seconds */
+#define AGE_PARTS  16	/* of the table, in a second */
 #define REST_MS	   5	/* however often they ring */
 #define REFILL_MS  10	/* between refills of ports that have sent */
 #define FULL_MS	   50	/* and of those that have not: less than what a burst is worth */
@@ -232,12 +233,21 @@ static int refill(struct daemon *d, double since, int sleep_ms)
 	return most < sleep_ms ? most : sleep_ms;
 }
 
+/* A call looks at a part of the table, so that no call is long. */
+static void age(struct daemon *d)
+{
+	long more = 1;
+
+	for (int parts = 0; more == 1 && parts < AGE_PARTS; parts++)
+		if (library_call(d, VMNET_AGE, 0, 0, 0, 0, &more) != LIBRARY_DONE)
+			return;
+}
+
 /* Looks now, and at what else is due, until a signal comes. */
 static int run(struct daemon *d, const struct options *options)
 {
 	const int idle_ms = d->bell >= 0 ? IDLE_MS : QUIET_MS;
 	double busy_until = 0, aged = monotonic(), refilled = aged, now = aged;
-	long removed;
 
 	while (!service_stop && !d->over) {
 		const int sleep_ms =
@@ -263,7 +273,7 @@ static int run(struct daemon *d, const struct options *options)
 			aged = now;
 			ports_forgive(d);
 			say_left_out(d);
-			library_call(d, VMNET_AGE, 0, 0, 0, 0, &removed);
+			age(d);
 			if (options->report)
 				report_write(d, options->report);
 			if (options->metrics)

@@ -146,12 +146,15 @@ static void undo_opening(struct vmnet_port *port)
  */
 static long detach(struct vmnet_port *port, uint32_t number)
 {
+	uint32_t parts = 0;
+
 	undo_opening(port);
 	if (!port->attached)
 		return 0;
 	__atomic_store_n(&port->leaving, 1, __ATOMIC_SEQ_CST);
-	if (rvs_port_detach(the_switch(), number) == -RVS_BUSY)
-		return -RVS_BUSY;
+	while (rvs_port_detach(the_switch(), number) == -RVS_BUSY)
+		if (++parts == VMNET_PARTS)
+			return -RVS_BUSY;
 	__atomic_store_n(&port->attached, 0, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&port->leaving, 0, __ATOMIC_RELEASE);
 	return 0;

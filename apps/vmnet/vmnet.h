@@ -16,6 +16,7 @@
 #define VMNET_CODE_OFFSET    0ULL
 #define VMNET_MANAGER	     0u	 /* its place */
 #define VMNET_VCPUS	     32u /* of a guest, that may call */
+#define VMNET_PARTS	     8	 /* of the table, in which a call looks for a port's addresses */
 #define VMNET_SWITCH_VERSION 1	 /* of the manager's calls and struct vmnet_state */
 #define VMNET_BUDGET	     64u
 
@@ -34,7 +35,7 @@ enum vmnet_manager_op {
 	/* Rings all that may sleep, after calls were aborted or attachments went: they may have
 	 * given frames and not have come to ring. Returns 0. */
 	VMNET_WAKE,
-	/* Removes addresses not heard of for long. How many. */
+	/* Removes addresses not heard of for long, in a part of the table. 1: there is more. */
 	VMNET_AGE,
 	/* Address a2 (as in memory, 6 bytes) is for good behind port a1: add if a3, else remove. */
 	VMNET_STATIC,

@@ -49,7 +49,7 @@ enum rvs_error {
 	RVS_BAD_PORT,	    /* no such port, or not attached */
 	RVS_BAD_QUEUE,	    /* the port has no such queue */
 	RVS_BAD_ADDRESS,    /* a group's address, or none */
-	RVS_BUSY,	    /* a sender is inside; try again */
+	RVS_BUSY,	    /* a sender is inside, or there is more to do; try again */
 	RVS_EXISTS,	    /* another port has the address for good */
 	RVS_FULL,	    /* the table has no place for the address */
 	RVS_NOT_FOUND,	    /* the table does not have it */
@@ -114,7 +114,8 @@ int rvs_port_attach(struct rvs *rvs, uint32_t port, void *region, uint64_t size,
 
 /* From the first call on, nothing more goes in; at 0 the switch has let go of the memory. An owner
  * that was stopped in it calls it again.
- * -RVS_BUSY: a sender is inside; call again, or rvs_sender_gone if it does not run any more. */
+ * -RVS_BUSY: a sender is inside; call again, or rvs_sender_gone if it does not run any more. Or the
+ * forwarding table is so long that a call removes only a part of the port's addresses: call again. */
 int rvs_port_detach(struct rvs *rvs, uint32_t port);
 
 /* The next vNIC is another owner's: address and counters of the last one are not seen any more.
@@ -177,9 +178,12 @@ int rvs_sender_holds(struct rvs *rvs, uint32_t sender);
 int rvs_static_add(struct rvs *rvs, uint32_t port, const uint8_t mac[6]);
 int rvs_static_remove(struct rvs *rvs, uint32_t port, const uint8_t mac[6]);
 
-/* Removes learned addresses: those not heard of for max_age; all of a port; all (port < 0). Returns
- * how many. */
+/* Removes learned addresses that were not heard of for max_age, in the next 16384 buckets. Nothing
+ * is sent to these anyway; ports get the room. 1: there are more buckets; 0: that was the end, and
+ * the next call begins anew. */
 int rvs_table_age(struct rvs *rvs, uint32_t now);
+/* Removes all that a port taught, or all (port < 0), in one call however long the table is. Returns
+ * how many. */
 int rvs_table_flush(struct rvs *rvs, int port);
 
 struct rvs_entry {
