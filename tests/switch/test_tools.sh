@@ -71,6 +71,30 @@ three_commands()
 	sums
 }
 
+# Threads that send flows to threads that receive: each flow is whole and in order, and all queues have some.
+flows_and_queues()
+{
+	"$fwd" --json --interval 0 a.vnic b.vnic >fwd.json &
+	local switch=$! receiver
+	"$pktgen" rx --queues 4 --json --interval 0 b.vnic >rx.json &
+	receiver=$!
+	appears b.vnic || return 1
+	sleep 0.1
+	"$pktgen" tx --queues 3 --json --interval 0 --count 3001 --rate 3000 --udp 10.0.0.1,10.0.0.2 --flows 40 --latency \
+		--wait 10 a.vnic >tx.json || return 1
+	sleep 0.3
+	kill -INT $receiver
+	wait $receiver || return 1
+	kill -TERM $switch
+	wait $switch || return 1
+	cat rx.json
+	[ "$(number tx.json sent)" = 3001 ] && [ "$(number rx.json received)" = 3001 ] && [ "$(number rx.json lost)" = 0 ] &&
+		[ "$(number rx.json disordered)" = 0 ] && [ "$(number rx.json frames)" = 3001 ] &&
+		[ "$(number rx.json p50)" -gt 0 ] && [ "$(number rx.json max)" -ge "$(number rx.json p99)" ] &&
+		python3 -c 'import json; a, b = json.loads(open("fwd.json").readlines()[-1])["ports"]
+assert all(queue["sent"] >= 1000 for queue in a["queues"]) and all(queue["received"] > 100 for queue in b["queues"]), (a, b)'
+}
+
 ping_pong()
 {
 	"$fwd" --quiet a.vnic b.vnic &
@@ -173,6 +197,11 @@ usage()
 		says "$pktgen" "--to: 'x' is not a MAC address, as 02:00:00:00:00:01" tx --to x a &&
 		says "$pktgen" "--time: 'abc' is not a number of seconds" tx --time abc a &&
 		says "$pktgen" "--rate: 'x' is not a number of frames per second" tx --rate x a &&
+		says "$pktgen" "--udp: '10.0.0.1' is not two IPv4 addresses, as 10.0.0.1,10.0.0.2" tx --udp 10.0.0.1 a &&
+		says "$pktgen" "--udp: '10.0.0.1,x' is not two IPv4 addresses, as 10.0.0.1,10.0.0.2" tx --udp 10.0.0.1,x a &&
+		says "$pktgen" "--udp and --latency are for tx" rx --latency a &&
+		says "$pktgen" "--udp: frames of a mix of sizes have no room for it" tx --udp 10.0.0.1,10.0.0.2 --size imix a &&
+		says "$pktgen" "--queues is for tx and rx" ping --queues 2 a &&
 		says "$pktgen" "--mode and --group are for a file, not for elisa:a" tx --mode 0660 elisa:a &&
 		says "$fwd" "the paths of vNICs' files are missing" &&
 		says "$fwd" "--interval: 'x' is not a number of seconds" --interval x a &&
@@ -181,6 +210,7 @@ usage()
 }
 
 check "three commands" three_commands
+check "flows and queues" flows_and_queues
 check "ping and pong, and a driver that comes back" ping_pong
 check "a file cut short, a driver killed" cut_short_and_killed
 check "a vNIC in use" in_use

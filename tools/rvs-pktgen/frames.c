@@ -10,17 +10,19 @@
 
 static uint32_t tx_buffer(const struct pktgen *p)
 {
-	return p->vnic.layout.buffers + (p->tx.posted & p->tx.mask) * BUFFER;
+	return p->vnic->layout.buffers +
+	       (2 * p->queue * RING + (p->tx.posted & p->tx.mask)) * BUFFER;
 }
 
 static uint32_t rx_buffer(const struct pktgen *p, uint32_t index)
 {
-	return p->vnic.layout.buffers + (RING + (index & p->rx.mask)) * BUFFER;
+	return p->vnic->layout.buffers +
+	       ((2 * p->queue + 1) * RING + (index & p->rx.mask)) * BUFFER;
 }
 
 static struct test_frame *frame_at(const struct pktgen *p, uint32_t buffer)
 {
-	return (struct test_frame *)(void *)(p->vnic.region + buffer);
+	return (struct test_frame *)(void *)(p->vnic->region + buffer);
 }
 
 uint32_t buffers_of_frame(const struct pktgen *p)
@@ -53,27 +55,82 @@ static void post_tx(struct pktgen *p, uint32_t length, uint16_t flags)
 	p->tx.posted++;
 }
 
+static void put16(uint8_t *at, uint32_t value)
+{
+	at[0] = (uint8_t)(value >> 8);
+	at[1] = (uint8_t)value;
+}
+
+/* RFC 1071 */
+static uint32_t ip_checksum(const uint8_t header[20])
+{
+	uint32_t sum = 0;
+
+	for (int i = 0; i < 20; i += 2)
+		sum += (uint32_t)header[i] << 8 | header[i + 1];
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return ~sum & 0xffff;
+}
+
+/* IPv4 and UDP without a checksum of its own, of a flow after the other. */
+static void put_udp(const struct pktgen *p, struct udp_frame *frame, uint32_t size,
+		    uint64_t sequence)
+{
+	const uint32_t ip_length = size - offsetof(struct udp_frame, ip);
+
+	put16(frame->type, 0x0800);
+	memset(frame->ip, 0, sizeof(frame->ip) + sizeof(frame->udp));
+	frame->ip[0] = 0x45;
+	put16(frame->ip + 2, ip_length);
+	frame->ip[8] = 64;
+	frame->ip[9] = 17;
+	memcpy(frame->ip + 12, p->options.udp.from, 4);
+	memcpy(frame->ip + 16, p->options.udp.to, 4);
+	put16(frame->ip + 10, ip_checksum(frame->ip));
+	put16(frame->udp, 1024 + (uint32_t)(sequence % p->options.flows));
+	put16(frame->udp + 2, 9); /* discard */
+	put16(frame->udp + 4, ip_length - 20);
+}
+
+const struct test_mark *mark_of(const struct test_frame *frame, uint32_t length)
+{
+	const struct udp_frame *udp = (const struct udp_frame *)(const void *)frame;
+
+	if (frame->mark.magic == TEST_MAGIC)
+		return &frame->mark;
+	return length >= sizeof(*udp) && udp->mark.magic == TEST_MAGIC ? &udp->mark : NULL;
+}
+
 void put_frame(struct pktgen *p, uint64_t sequence)
 {
 	struct test_frame *frame = frame_at(p, tx_buffer(p));
 	uint32_t left = next_size(p, sequence);
+	const uint32_t flows = p->options.flows;
+	const struct test_mark mark = {.magic = TEST_MAGIC,
+				       .sequence = (sequence - 1) / flows + 1,
+				       .run = p->run + (sequence - 1) % flows,
+				       .sent_ns = p->options.latency ? nanoseconds() : 0};
 
 	memcpy(frame->to, p->options.to, 6);
 	memcpy(frame->from, p->mac, 6);
-	frame->type[0] = ETHER_TYPE >> 8;
-	frame->type[1] = ETHER_TYPE & 0xff;
-	frame->flags = 0;
-	frame->magic = TEST_MAGIC;
-	frame->sequence = sequence;
-	frame->run = p->run;
-	p->bytes += left;
+	if (p->options.udp.is_on) {
+		put_udp(p, (struct udp_frame *)(void *)frame, left, sequence);
+		((struct udp_frame *)(void *)frame)->mark = mark;
+	} else {
+		frame->type[0] = ETHER_TYPE >> 8;
+		frame->type[1] = ETHER_TYPE & 0xff;
+		frame->flags = 0;
+		frame->mark = mark;
+	}
+	count(&p->bytes, left);
 	while (left) {
 		uint32_t n = left < BUFFER ? left : BUFFER;
 
 		left -= n;
 		post_tx(p, n, left ? RVIF_MORE : 0);
 	}
-	p->sent++;
+	count(&p->sent, 1);
 }
 
 void put_answer(struct pktgen *p, const struct test_frame *frame, uint32_t length)
@@ -84,8 +141,8 @@ void put_answer(struct pktgen *p, const struct test_frame *frame, uint32_t lengt
 	memcpy(reply->to, frame->from, 6);
 	memcpy(reply->from, p->mac, 6);
 	post_tx(p, length, 0);
-	p->sent++;
-	p->bytes += length;
+	count(&p->sent, 1);
+	count(&p->bytes, length);
 }
 
 void publish_tx(struct pktgen *p)
@@ -93,9 +150,9 @@ void publish_tx(struct pktgen *p)
 	int error;
 
 	rvif_ring_publish(&p->tx);
-	if (!rvif_ring_kick_wanted(&p->tx, rvif_header(&p->vnic)->sw.features))
+	if (!rvif_ring_kick_wanted(&p->tx, rvif_header(p->vnic)->sw.features))
 		return;
-	error = p->vnic.transport->kick(&p->vnic, 0);
+	error = p->vnic->transport->kick(p->vnic, p->queue);
 	/* -ETIME: the VM was paused in the midst of a call, or ran it for
 	 * too long: the next one may do */
 	if (error && error != -EAGAIN && error != -ETIME) {
@@ -151,6 +208,6 @@ void sleep_a_little(struct pktgen *p)
 	if (p->options.poll)
 		return;
 	if (rvif_ring_may_sleep(&p->rx, &seen))
-		p->vnic.transport->wait(&p->vnic, 0, seen, 20000);
+		p->vnic->transport->wait(p->vnic, p->queue, seen, 20000);
 	rvif_ring_awake(&p->rx);
 }

@@ -4,6 +4,7 @@
  * however it ends but by SIGKILL.
  */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,39 +22,65 @@ static void on_stop(int signal)
 	stop = 1;
 }
 
-/* 0, or 1 after a message. */
-static int generate(struct pktgen *p)
+/* What a thread does of all that is to be sent. */
+static void share(struct options *options, uint32_t queue)
 {
+	const double queues = options->queues, count = options->count;
+
+	options->rate /= queues;
+	if (options->command == TX && count > 0)
+		options->count = floor(count / queues) + (queue < fmod(count, queues));
+}
+
+/* 0, or 1 after a message. */
+static int generate(const struct options *options)
+{
+	struct pktgen *all = calloc(options->queues, sizeof(*all));
+	static struct rvif_vnic vnic;
 	int error;
 
-	p->samples = calloc(MAX_SAMPLES, sizeof(*p->samples));
-	if (!p->samples) {
+	if (all)
+		all->samples = calloc(MAX_SAMPLES, sizeof(*all->samples));
+	if (!all || !all->samples) {
 		output_print(STDERR_FILENO, "rvs-pktgen: no memory\n");
+		free(all);
 		return 1;
 	}
-	memcpy(p->mac, p->options.mac, sizeof(p->mac));
-	error = vnic_open(p) < 0;
-	if (!error) {
-		error = vnic_wait_for_switch(p) < 0;
-		if (!error && !stop)
-			run_command(p);
-		vnic_close(p);
+	for (uint32_t queue = 0; queue < options->queues; queue++) {
+		struct pktgen *p = &all[queue];
+
+		p->options = *options;
+		share(&p->options, queue);
+		p->vnic = &vnic;
+		p->queue = queue;
+		p->all = all;
+		memcpy(p->mac, options->mac, sizeof(p->mac));
 	}
-	free(p->samples);
+	error = vnic_open(all) < 0;
+	if (!error) {
+		error = vnic_wait_for_switch(all) < 0;
+		for (uint32_t queue = 1; queue < options->queues; queue++)
+			memcpy(all[queue].mac, all->mac, sizeof(all->mac));
+		if (!error && !stop)
+			error = run_command(all) < 0;
+		vnic_close(all);
+	}
+	free(all->samples);
+	free(all);
 	return error;
 }
 
 int main(int argc, char **argv)
 {
-	static struct pktgen p;
+	static struct options options;
 	int status, error;
 
 	if (output_open(program.name))
 		return 1;
-	if (!read_command_line(&p.options, argc, argv, &status))
+	if (!read_command_line(&options, argc, argv, &status))
 		return status;
 	signals_catch(on_stop);
-	status = generate(&p);
+	status = generate(&options);
 	/* No file is left behind any more: the results wait for their
 	 * reader until a signal comes. */
 	signals_catch(SIG_DFL);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command line: the table of its options, and what of it depends on the command. */
+#include <arpa/inet.h>
+#include <errno.h>
 #include <string.h>
 #include "pktgen.h"
 #include "vnic_options.h"
@@ -10,6 +12,22 @@ static int read_size(const struct program_option *option, const char *text, void
 		return option_number(option, text, to);
 	*(uint32_t *)to = IMIX;
 	return 0;
+}
+
+static int read_udp(const struct program_option *option, const char *text, void *to)
+{
+	const char *comma = strchr(text, ',');
+	struct udp_option *udp = to;
+	char from[INET_ADDRSTRLEN];
+
+	(void)option;
+	if (!comma || (size_t)(comma - text) >= sizeof(from))
+		return -EINVAL;
+	memcpy(from, text, (size_t)(comma - text));
+	from[comma - text] = 0;
+	udp->is_on = inet_pton(AF_INET, from, udp->from) == 1 &&
+		     inet_pton(AF_INET, comma + 1, udp->to) == 1;
+	return udp->is_on ? 0 : -EINVAL;
 }
 
 static const struct program_option known[] = {
@@ -26,6 +44,16 @@ static const struct program_option known[] = {
 	 .least = MIN_SIZE,
 	 .most = MAX_SIZE,
 	 .help = "bytes of a frame, 64 to 9216 (default 64)"},
+	OPTION_READ("udp", "FROM,TO", "two IPv4 addresses, as 10.0.0.1,10.0.0.2", read_udp, udp,
+		    "of tx: with IP and UDP headers between these; frames have at\n"
+		    "least 80 bytes then"),
+	OPTION_NUMBER("flows", "N", "a number of flows", flows, 1, MAX_FLOWS,
+		      "of --udp: source ports, in turn, 1 to 1024 (default 1)"),
+	OPTION_FLAG("latency", latency,
+		    "of tx: frames say when they were sent; rx prints for how long\n"
+		    "they were on their way, if it runs on the same machine"),
+	OPTION_NUMBER("queues", "N", "a number of queues", queues, 1, MAX_QUEUES,
+		      "of tx and rx: pairs of queues, with a thread each, 1 to 16\n(default 1)"),
 	OPTION_NUMBER("batch", "N", "a number of frames", batch, 1, MAX_BATCH,
 		      "frames that are posted at once, 1 to 256 (default 32)"),
 	{.name = "count",
@@ -92,6 +120,8 @@ static void set_defaults(struct options *options)
 	if (!options->has_mac)
 		memcpy(options->mac,
 		       (uint8_t[]){2, 0, 0, 0, 0, command == TX || command == PING ? 1 : 2}, 6);
+	if (options->udp.is_on && options->size < MIN_UDP_SIZE)
+		options->size = MIN_UDP_SIZE;
 	if (options->time < 0)
 		options->time = command == PING ? 10 : 0;
 }
@@ -104,6 +134,8 @@ bool read_command_line(struct options *options, int argc, char **argv, int *stat
 		.to = {2, 0, 0, 0, 0, 2},
 		.size = MIN_SIZE,
 		.batch = 32,
+		.flows = 1,
+		.queues = 1,
 		.time = -1,
 		.interval = 1,
 	};
@@ -120,6 +152,12 @@ bool read_command_line(struct options *options, int argc, char **argv, int *stat
 	else if (options->command >= PING && options->size > BUFFER)
 		options_wrong(&program, "--size: frames of ping and pong have at most %d bytes",
 			      BUFFER);
+	else if (options->command != TX && (options->udp.is_on || options->latency))
+		options_wrong(&program, "--udp and --latency are for tx");
+	else if (options->command >= PING && options->queues > 1)
+		options_wrong(&program, "--queues is for tx and rx");
+	else if (options->udp.is_on && options->size == IMIX)
+		options_wrong(&program, "--udp: frames of a mix of sizes have no room for it");
 	else
 		*status = vnic_check_access(&program, argv[first + 1], &options->access);
 	if (*status)

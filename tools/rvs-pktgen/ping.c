@@ -7,7 +7,8 @@
 static void take_answer(struct pktgen *p, const struct test_frame *frame, uint32_t length)
 {
 	(void)length;
-	if (frame->magic == TEST_MAGIC && frame->run == p->run && frame->sequence == p->expected)
+	if (frame->mark.magic == TEST_MAGIC && frame->mark.run == p->run &&
+	    frame->mark.sequence == p->expected)
 		p->answered = nanoseconds();
 }
 
@@ -25,18 +26,18 @@ void ping(struct pktgen *p)
 	publish_tx(p);
 	while (!p->answered && !stop) {
 		if (!take_frames(p, take_answer) && nanoseconds() - start > REPLY_TIMEOUT_NS) {
-			p->lost++;
+			p->unanswered++;
 			return;
 		}
 	}
 	if (p->answered && p->sample_count < MAX_SAMPLES)
 		p->samples[p->sample_count++] = p->answered - start;
-	p->received += p->answered != 0;
+	count(&p->received, p->answered != 0);
 }
 
 void answer(struct pktgen *p, const struct test_frame *frame, uint32_t length)
 {
-	p->received++;
+	count(&p->received, 1);
 	if (!tx_room(p, 1) || length > BUFFER)
 		return;
 	put_answer(p, frame, length);

@@ -1,22 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The commands' loop: what a round of each does, at which rate it sends, and when it is over. */
 #include <math.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+#include "output.h"
 #include "pktgen.h"
 
 static void count_frame(struct pktgen *p, const struct test_frame *frame, uint32_t length)
 {
-	p->received++;
-	p->bytes += length;
-	if (frame->magic != TEST_MAGIC) {
-		p->foreign++;
+	const struct test_mark *mark = mark_of(frame, length);
+	uint64_t now;
+
+	count(&p->received, 1);
+	count(&p->bytes, length);
+	if (!mark) {
+		count(&p->foreign, 1);
 		return;
 	}
-	if (frame->run == p->last_run && frame->sequence <= p->last)
-		p->disordered++;
-	else if (frame->run == p->last_run)
-		p->lost += frame->sequence - p->last - 1;
-	p->last = frame->sequence;
-	p->last_run = frame->run;
+	sequence_note(&p->sequence, mark->run, mark->sequence);
+	if (!mark->sent_ns)
+		return;
+	now = nanoseconds();
+	latency_note(&p->latency, now > mark->sent_ns ? now - mark->sent_ns : 0);
 }
 
 /*
@@ -52,16 +58,30 @@ static void send_batch(struct pktgen *p, double start)
 		publish_tx(p);
 }
 
+static uint64_t sum(const struct pktgen *all, size_t member)
+{
+	uint64_t result = 0;
+
+	for (uint32_t queue = 0; queue < all->options.queues; queue++)
+		result += __atomic_load_n(
+			(const uint64_t *)(const void *)((const char *)&all[queue] + member),
+			__ATOMIC_RELAXED);
+	return result;
+}
+
+/* By all threads. */
 static uint64_t frames_done(const struct pktgen *p)
 {
-	return p->options.command == TX ? p->sent : p->received;
+	return p->options.command == TX ? sum(p->all, offsetof(struct pktgen, sent)) :
+					  sum(p->all, offsetof(struct pktgen, received));
 }
 
 static bool is_done(const struct pktgen *p, double elapsed)
 {
-	if (stop)
+	if (stop || __atomic_load_n(&p->all->over, __ATOMIC_RELAXED))
 		return true;
-	if (p->options.count > 0 && (double)frames_done(p) >= p->options.count)
+	if (p->options.count > 0 &&
+	    (double)(p->options.command == TX ? p->sent : frames_done(p)) >= p->options.count)
 		return true;
 	return p->options.time > 0 && elapsed >= p->options.time;
 }
@@ -92,32 +112,100 @@ static void drain_tx(struct pktgen *p)
 		nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
 }
 
-void run_command(struct pktgen *p)
+/* What all threads have counted; the last three only when they have ended. */
+static void add_up(const struct pktgen *all, struct totals *totals)
 {
-	const enum command command = p->options.command;
-	const double interval = p->options.interval, start = monotonic();
+	*totals = (struct totals){
+		.sent = sum(all, offsetof(struct pktgen, sent)),
+		.received = sum(all, offsetof(struct pktgen, received)),
+		.bytes = sum(all, offsetof(struct pktgen, bytes)),
+		.foreign = sum(all, offsetof(struct pktgen, foreign)),
+		.lost = sum(all, offsetof(struct pktgen, sequence.lost)),
+		.reordered = sum(all, offsetof(struct pktgen, sequence.reordered)),
+		.duplicated = sum(all, offsetof(struct pktgen, sequence.duplicated)),
+	};
+}
+
+/* A queue's part of the command. The first one prints what all do. */
+static void run_queue(struct pktgen *p)
+{
+	const double interval = p->options.interval, start = p->all->start;
+	const bool prints = !p->queue && p->options.command != PING && interval > 0;
+	static struct totals totals;
 	double last = start, now = start;
 	uint64_t frames_before = 0, bytes_before = 0;
 
-	p->run = nanoseconds();
 	for (uint32_t rounds = 0; !is_done(p, now - start); rounds++) {
-		const uint64_t frames = frames_done(p);
-
 		work(p, start);
 		if (rounds % 16)
 			continue;
 		now = monotonic();
-		if (command == PING || interval <= 0 || now - last < interval)
+		if (!prints || now - last < interval)
 			continue;
-		print_rates(p, now - last, frames - frames_before, p->bytes - bytes_before, false);
+		add_up(p, &totals);
+		print_rates(p, &totals, now - last, frames_done(p) - frames_before,
+			    totals.bytes - bytes_before, false);
 		last = now;
-		frames_before = frames;
-		bytes_before = p->bytes;
+		frames_before = frames_done(p);
+		bytes_before = totals.bytes;
 	}
-	if (command == TX)
+	if (p->options.command == TX)
 		drain_tx(p);
-	if (command == PING)
-		print_latency(p);
-	else
-		print_rates(p, monotonic() - start, frames_done(p), p->bytes, true);
+}
+
+static void *run_thread(void *argument)
+{
+	run_queue(argument);
+	return NULL;
+}
+
+/* Signals are the first thread's. */
+static int start_threads(struct pktgen *all)
+{
+	sigset_t every, before;
+	int error = 0;
+
+	sigfillset(&every);
+	pthread_sigmask(SIG_SETMASK, &every, &before);
+	for (uint32_t queue = 1; !error && queue < all->options.queues; queue++) {
+		error = pthread_create(&all[queue].thread, NULL, run_thread, &all[queue]);
+		all[queue].is_running = !error;
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (!error)
+		return 0;
+	output_print(STDERR_FILENO, "rvs-pktgen: no thread for a queue: %s\n",
+		     strerrordesc_np(error));
+	return -1;
+}
+
+int run_command(struct pktgen *all)
+{
+	const enum command command = all->options.command;
+	static struct totals totals;
+	int error;
+
+	all->start = monotonic();
+	for (uint32_t queue = 0; queue < all->options.queues; queue++)
+		all[queue].run = (nanoseconds() * MAX_QUEUES + queue) * MAX_FLOWS;
+	error = start_threads(all);
+	if (!error)
+		run_queue(all);
+	/* a sender's other threads have their own share to send */
+	if (error || command != TX)
+		__atomic_store_n(&all->over, true, __ATOMIC_RELAXED);
+	for (uint32_t queue = 1; queue < all->options.queues; queue++)
+		if (all[queue].is_running)
+			pthread_join(all[queue].thread, NULL);
+	if (error)
+		return error;
+	if (command == PING) {
+		print_latency(all);
+		return 0;
+	}
+	add_up(all, &totals);
+	for (uint32_t queue = 0; queue < all->options.queues; queue++)
+		latency_add(&totals.latency, &all[queue].latency);
+	print_rates(all, &totals, monotonic() - all->start, frames_done(all), totals.bytes, true);
+	return 0;
 }

@@ -13,8 +13,8 @@ int vnic_open(struct pktgen *p)
 {
 	const char *path = p->options.path;
 	struct rvif_config config = {
-		.tx_queues = 1,
-		.rx_queues = 1,
+		.tx_queues = (uint16_t)p->options.queues,
+		.rx_queues = (uint16_t)p->options.queues,
 		.tx_ring = RING,
 		.rx_ring = RING,
 		.buffer_size = BUFFER,
@@ -25,21 +25,25 @@ int vnic_open(struct pktgen *p)
 
 	memcpy(config.mac, p->mac, 6);
 	config.any_mac = !p->options.has_mac;
-	error = rvif_configure(&config, 2ull * RING * BUFFER);
+	error = rvif_configure(&config, 2ull * p->options.queues * RING * BUFFER);
 	if (error) {
 		output_print(STDERR_FILENO, "rvs-pktgen: %s\n", rvif_strreason(-error));
 		return -1;
 	}
-	error = vnic_open_for(&p->vnic, path, &config, &p->options.access);
+	error = vnic_open_for(p->vnic, path, &config, &p->options.access);
 	if (error) {
 		output_print(STDERR_FILENO, "rvs-pktgen: %s: %s\n", path, vnic_error(path, error));
 		return -1;
 	}
-	rvif_start(&p->vnic);
-	rvif_tx_ring_init(&p->tx, &p->vnic, 0);
-	rvif_rx_ring_init(&p->rx, &p->vnic, 0);
-	post_rx(p);
-	rvif_ring_publish(&p->rx);
+	rvif_start(p->vnic);
+	for (uint32_t queue = 0; queue < p->options.queues; queue++) {
+		struct pktgen *of = &p->all[queue];
+
+		rvif_tx_ring_init(&of->tx, of->vnic, queue);
+		rvif_rx_ring_init(&of->rx, of->vnic, queue);
+		post_rx(of);
+		rvif_ring_publish(&of->rx);
+	}
 	return 0;
 }
 
@@ -48,7 +52,7 @@ static void take_mac(struct pktgen *p)
 {
 	uint8_t mac[6];
 
-	memcpy(mac, rvif_header(&p->vnic)->sw.mac, sizeof(mac));
+	memcpy(mac, rvif_header(p->vnic)->sw.mac, sizeof(mac));
 	if (rvif_mac_is_station(mac))
 		memcpy(p->mac, mac, sizeof(mac));
 }
@@ -59,7 +63,7 @@ int vnic_wait_for_switch(struct pktgen *p)
 	const double start = monotonic();
 
 	while (!stop) {
-		int attached = rvif_attached(&p->vnic);
+		int attached = rvif_attached(p->vnic);
 
 		if (attached == 1) {
 			take_mac(p);
@@ -83,7 +87,7 @@ int vnic_wait_for_switch(struct pktgen *p)
 
 void vnic_close(struct pktgen *p)
 {
-	if (rvif_attached(&p->vnic) == 1)
-		rvif_stop(&p->vnic, STOP_US);
-	rvif_close(&p->vnic);
+	if (rvif_attached(p->vnic) == 1)
+		rvif_stop(p->vnic, STOP_US);
+	rvif_close(p->vnic);
 }
