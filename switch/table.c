@@ -22,8 +22,8 @@ static int replace(uint64_t *word, uint64_t old, uint64_t entry)
 					   __ATOMIC_RELAXED);
 }
 
-/* What a port has learned in this bucket changes. While the table ages, ports' addresses are counted
- * anew up to a bucket: there they are in that count, too. */
+/* What a port has learned in this bucket changes. While the table ages, ports' addresses are
+ * counted anew up to a bucket: there they are in that count, too. */
 static void learned_add(struct rvs *rvs, const struct rvs_bucket *bucket, uint32_t port, uint32_t n)
 {
 	struct rvs_port *p = rvs_port_at(rvs, port);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A block is made whole in memory, then written. Its numbers are in this machine's byte order, which
- * the file says. */
+/* A block is made whole in memory, then written. Its numbers are in this machine's byte order,
+ * which the file says. */
 #include "pcapng.h"
 
 #include <errno.h>

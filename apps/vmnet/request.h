@@ -20,8 +20,8 @@ enum request_takes {
 	REQUEST_TAKES_CONFIG, /* needs "config", an object */
 };
 
-/* A name, what it takes, and whether it is for administrators only: those that change something, and
- * the one that shows what VMs send. */
+/* A name, what it takes, and whether it is for administrators only: those that change something,
+ * and the one that shows what VMs send. */
 #define REQUEST_LIST(REQUEST)                     \
 	REQUEST(PORTS, ports, NOTHING, false)     \
 	REQUEST(COUNTERS, counters, PORT, false)  \

@@ -114,8 +114,8 @@ int rvs_port_attach(struct rvs *rvs, uint32_t port, void *region, uint64_t size,
 
 /* From the first call on, nothing more goes in; at 0 the switch has let go of the memory. An owner
  * that was stopped in it calls it again.
- * -RVS_BUSY: a sender is inside; call again, or rvs_sender_gone if it does not run any more. Or the
- * forwarding table is so long that a call removes only a part of the port's addresses: call again. */
+ * -RVS_BUSY: a sender is inside; call again, or rvs_sender_gone if it does not run any more. Or a
+ * call has removed only a part of the port's addresses from a long forwarding table: call again. */
 int rvs_port_detach(struct rvs *rvs, uint32_t port);
 
 /* The next vNIC is another owner's: address and counters of the last one are not seen any more.

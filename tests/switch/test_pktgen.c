@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How rvs-pktgen counts: frames that are missing, doubled or late, of several senders; and times. */
+/* How rvs-pktgen counts: frames that are missing, doubled or late, of several senders; times. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is written as pcapng, libpcap reads; and block by block it is as the format's document has it. */
+/* What is written as pcapng, libpcap reads; block by block it is as the format's document says. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Times of any number of frames in memory of one size: counted in steps of 1/32 of the time, so that
- * a percentile is too low by 3 % at most.
+ * Times of any number of frames in memory of one size: counted in steps of 1/32 of the time, so
+ * that a percentile is too low by 3 % at most.
  */
 #ifndef PKTGEN_LATENCY_H
 #define PKTGEN_LATENCY_H

@@ -129,8 +129,8 @@ void vnic_close(struct pktgen *p);
 uint32_t buffers_of_frame(const struct pktgen *p);
 /* Room for so many frames, or less. */
 uint32_t tx_room(struct pktgen *p, uint32_t frames);
-/* Fills the next descriptors with a frame, whose number is 1 or more; does not publish. Each flow is
- * a run with its own numbers: what the switch keeps in order is a flow. */
+/* Fills the next descriptors with a frame, whose number is 1 or more; does not publish. Each flow
+ * is a run with its own numbers: what the switch keeps in order is a flow. */
 void put_frame(struct pktgen *p, uint64_t sequence);
 /* The same with a copy of a frame of one buffer, back to its sender. */
 void put_answer(struct pktgen *p, const struct test_frame *frame, uint32_t length);
