@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A network that is changed while it runs, by elisa-vmnetctl and by a reload, on a real host: ports are closed, opened,
-# added and removed, a VM is evicted and comes back, a ticket is withdrawn and its VM does not. The other guest notices
-# nothing of it.
+# added and removed, frames are captured, a VM is evicted and comes back, a ticket is withdrawn and its VM does not. The
+# other guest notices nothing of it.
 #
 #machine: --with-qemu --mem 1024 --file build/user/tools/elisactl:/bin/elisactl
 #machine: --file tests/vms.sh:/vms.sh

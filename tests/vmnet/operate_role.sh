@@ -71,6 +71,9 @@ manager()
 	ctl up a
 	becomes a up
 	echo "closed and opened"
+	ctl capture a --count 3 >/captured
+	[ "$(grep -c ' sent 02:00:00:00:00:01 > ' /captured)" = 3 ] || fail "captured: $(cat /captured)"
+	echo "its frames were captured"
 	ctl kick a
 	another a "$_a"
 	echo "evicted and back"
