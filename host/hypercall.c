@@ -343,8 +343,8 @@ static int hypercall(struct kvm_vcpu *kvm_vcpu, u64 *wait)
 	int r;
 
 	BUILD_BUG_ON(sizeof(struct elisa_hc_page) != PAGE_SIZE);
-	/* before all else: the current VMCS is not its own */
-	if (eh_is_confidential(kvm_vcpu->kvm))
+	/* before all else: the current VMCS is not its own, or is that of a nested guest */
+	if (eh_is_confidential(kvm_vcpu->kvm) || (kvm_vcpu->arch.hflags & HF_GUEST_MASK))
 		return -EOPNOTSUPP;
 	if (!PAGE_ALIGNED(gpa))
 		return -EINVAL;

@@ -15,13 +15,16 @@
 #include "path/path.h"
 #include "path/predicate.h"
 
-/* CR4 bits that cannot act in the gate or sub contexts. Not: PCIDE (stale translations
- * under another root), LA57, CET, PKS, UINTR, FRED, VMXE, LAM_SUP and all that is unknown. */
+/*
+ * CR4 bits that cannot act in the gate or sub contexts. Not: PCIDE (stale translations under another
+ * root), LA57, CET, PKS, UINTR, FRED, LAM_SUP and all that is unknown. VMXE is among them: all VMX
+ * instructions of a guest exit, whatever its CR4 is, but for VMREAD and VMWRITE of ring 0.
+ */
 #define CR4_KNOWN                                                                           \
 	(X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE | X86_CR4_PSE | X86_CR4_PAE | \
 	 X86_CR4_MCE | X86_CR4_PGE | X86_CR4_PCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT |    \
-	 X86_CR4_UMIP | X86_CR4_FSGSBASE | X86_CR4_OSXSAVE | X86_CR4_SMEP | X86_CR4_SMAP |  \
-	 X86_CR4_PKE)
+	 X86_CR4_UMIP | X86_CR4_VMXE | X86_CR4_FSGSBASE | X86_CR4_OSXSAVE | X86_CR4_SMEP |  \
+	 X86_CR4_SMAP | X86_CR4_PKE)
 #define CR4_ALLOWED	(CR4_KNOWN | X86_CR4_PCIDE)
 /* SMEP keeps ring 0 out of the code pages; SMAP is a second wall before planted tables. */
 #define CR4_NEEDED	(X86_CR4_PAE | X86_CR4_SMEP | X86_CR4_SMAP)

@@ -25,7 +25,8 @@
  *   the host's traces  -                the host, at any time                   read
  *   all of them        -                an ioctl; a reset; KVM_RUN itself, with  hooks: vcpu_load()
  *                                       registers from the VMM                  and the reset
- *   all of them        -                nested VMX                              CR4.VMXE is refused
+ *   all of them        -                exits of nested guests                  entry hook, at
+ *                                                                               their entry
  *
  * So an exit is quiet if the handler of its reason emulates no instruction from the guest's memory
  * and writes none of what is not compared. On the list are those that are, and are frequent: CPUID,

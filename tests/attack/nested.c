@@ -3,6 +3,11 @@
  * A guest that is attached and runs a VM of its own (KVM's nested VMX), whose code tries all that
  * the guest could: VMFUNC to every index, with and without VM functions that the guest gives
  * it, the guest's stub, the hypercall. It gets its own hypervisor's answers, and never a context.
+ *
+ * The guest's kernel calls between its VM's runs. An exit of that VM gives it a state of its own
+ * choice, without an exit that the host could see: it plants tables, other roots and bits of CR4
+ * so. Functions execute the instructions of VMX while the guest has a VMCS.
+ *
  * And a VMM that loads the state of such a nested guest into a vCPU that is in a call.
  */
 #include <errno.h>
@@ -68,12 +73,40 @@ CODE(nested_vmcall, "	mov $11, %eax\n"
 		    "	vmcall\n"
 		    "	cpuid\n");
 CODE(nested_spin, "1:	jmp 1b\n");
+CODE(nested_exit, "	cpuid\n");
+/* At such an exit, with no exit to the host: to ring 3's R13 for a call of function R14 */
+CODE(call_at_exit, "	push $0x23\n"
+		   "	push $0x2ff000\n"
+		   "	push $0x202\n"
+		   "	push $0x1b\n"
+		   "	push %r13\n"
+		   "	mov $30, %esi\n"
+		   "	mov $12, %edx\n"
+		   "	mov %r14, %rdi\n"
+		   "	iretq\n");
+/*
+ * Ring 3's: R12 = error, R13 = value. It may use no port: an exit of a nested guest makes the TSS
+ * too short for that.
+ */
+CODE(call_and_stop, "	call *%r11\n"
+		    "	mov %rdx, %r12\n"
+		    "	mov %rax, %r13\n"
+		    "	int3\n");
+CODE(leave_vmx, "	mov $0x681e, %eax\n"
+		"	vmread %rax, %rbx\n"
+		"	vmxoff\n"
+		"	out %al, $0x10\n"
+		"	hlt\n");
 #define L1_CODE	  ATTACK_KERNEL
 #define L1_EXIT	  (ATTACK_KERNEL + 0x100)
 #define L2_VMFUNC (ATTACK_KERNEL + 0x200)
 #define L2_CALL	  (ATTACK_KERNEL + 0x240)
 #define L2_VMCALL (ATTACK_KERNEL + 0x280)
 #define L2_SPIN	  (ATTACK_KERNEL + 0x2c0)
+#define L2_EXIT	  (ATTACK_KERNEL + 0x2e0)
+#define L1_CALLS  (ATTACK_KERNEL + 0x340)
+#define L1_LEAVES (ATTACK_KERNEL + 0x380)
+#define NO_END	  99
 /* the same for ring 3 of the nested guest */
 #define L2_USER	  (ATTACK_USER - ATTACK_KERNEL)
 
@@ -261,6 +294,119 @@ static void try_everything(bool vmfunc)
 	attack_try(*object_data(pair.manager) == object, "the object changed");
 }
 
+/* The guest's VM exits, and the guest calls at once. The guest keeps its VMCS. */
+static struct outcome call_at_nested_exit(uint64_t field, uint64_t value)
+{
+	struct kvm_regs regs = {.rdi = POINTERS,
+				.rsi = FIELDS,
+				.r11 = stub_entry(pair.slot),
+				.r12 = NO_END,
+				.r13 = ATTACK_USER + 0x400,
+				.r14 = DO_ADD,
+				.rflags = 0x200};
+	struct outcome out;
+
+	CHECK_EQ(set_sregs(pair.guest, 0, &vmx), 0);
+	prepare(L2_EXIT, 0, false);
+	put(0x6c16, L1_CALLS);
+	if (field)
+		put(field, value);
+	start_at(pair.guest, 0, 0, L1_CODE, &regs);
+	out = finish_within(pair.guest, 0, 20000);
+	out.error = (long)out.regs.r12;
+	out.value = (long)out.regs.r13;
+	return out;
+}
+
+/* Its VMCS still has the nested guest's RIP in it. */
+static void leave(void)
+{
+	struct kvm_regs none = {.rflags = 0x200};
+	struct outcome out;
+
+	CHECK_EQ(set_sregs(pair.guest, 0, &vmx), 0);
+	out = run_at(pair.guest, 0, 0, L1_LEAVES, &none);
+	attack_try(!out.exit && out.regs.rbx == L2_EXIT, "VMXOFF: exit %#x, RIP %#llx", out.exit,
+		   out.regs.rbx);
+	CHECK_EQ(set_sregs(pair.guest, 0, &good), 0);
+	attack_try(attack_pair_works(&pair), "no call after VMXOFF");
+}
+
+static void state_by_nested_exits(void)
+{
+	static const struct {
+		const char *name;
+		uint64_t field, set, clear;
+	} bad[] = {
+		{"IDT in the window", 0x6c0e, ELISA_WINDOW_BASE + 0x1000, ~0ULL},
+		{"IDT below the window", 0x6c0e, ELISA_WINDOW_BASE - 0x1000, ~0ULL},
+		{"no SMEP", 0x6c04, 0, 1 << 20},
+		{"no SMAP", 0x6c04, 0, 1 << 21},
+		{"PCIDE", 0x6c04, 1 << 17, 0},
+	};
+	struct outcome out = call_at_nested_exit(0, 0);
+	unsigned int i;
+
+	attack_try(!out.error && out.value == 42, "at an exit: %#x, error %ld", out.exit,
+		   out.error);
+	leave();
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		out = call_at_nested_exit(bad[i].field, (vmx.cr4 & ~bad[i].clear) | bad[i].set);
+		attack_try(out.error == ELISA_CALL_CLOSED, "%s: exit %#x, error %ld", bad[i].name,
+			   out.exit, out.error);
+		leave();
+	}
+	out = call_at_nested_exit(0x6c02, ROOT_OTHER);
+	attack_try(out.exit == FAULT(UD) && out.error == NO_END,
+		   "another root: exit %#x, error %ld", out.exit, out.error);
+	leave();
+}
+
+/* All VMX instructions by a function, in a VM that has a VMCS of its own. */
+#define OF_VMX(X)                                                              \
+	X(vmlaunch, "vmlaunch")                                                \
+	X(vmresume, "vmresume")                                                \
+	X(vmxoff, "vmxoff")                                                    \
+	X(vmxon, "vmxon (%rsp)")                                               \
+	X(vmclear, "vmclear (%rsp)")                                           \
+	X(vmptrld, "vmptrld (%rsp)")                                           \
+	X(vmptrst, "vmptrst (%rsp)")                                           \
+	X(vmread, "mov $0x681e, %eax; vmread %rax, %rcx")                      \
+	X(vmread_stack, "mov $0x681e, %eax; vmread %rax, (%rsp)")              \
+	X(vmwrite, "mov $0x681e, %eax; mov $0x1000, %ecx; vmwrite %rcx, %rax") \
+	X(invept, "mov $2, %eax; invept (%rsp), %rax")                         \
+	X(invvpid, "mov $2, %eax; invvpid (%rsp), %rax")
+#define SUB_CODE(name, text) CODE(sub_##name, text "; xor %edx, %edx; ret");
+OF_VMX(SUB_CODE)
+
+static void functions_of_a_hypervisor(void)
+{
+#define SUB_ENTRY(name, text) {#name, sub_##name, sub_##name##_end},
+	static const struct {
+		const char *name;
+		const uint8_t *code, *end;
+	} cases[] = {OF_VMX(SUB_ENTRY)};
+	struct outcome out = call_at_nested_exit(0, 0);
+	unsigned int i;
+
+	attack_try(!out.error && out.value == 42, "at an exit: %#x", out.exit);
+	CHECK_EQ(set_sregs(pair.guest, 0, &vmx), 0);
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		attack_place(pair.manager, OBJECT + ATTACK_OBJECT, cases[i].code, cases[i].end);
+		out = call(pair.guest, 0, pair.slot, DO_JUMP, ATTACK_FUNCTION, 0);
+		attack_try(!out.exit && (out.error == ELISA_CALL_FORBIDDEN ||
+					 out.error == ELISA_CALL_FAULT),
+			   "%s: exit %#x, error %ld", cases[i].name, out.exit, out.error);
+		attack_try(attack_pair_works(&pair), "%s: no call afterwards", cases[i].name);
+	}
+	wait_in_sub(pair.guest, 0, pair.slot, pair.manager);
+	let_go(pair.manager);
+	out = finish(pair.guest, 0);
+	attack_try(!out.exit && !out.error && out.value == 7, "suspended: %#x, error %ld", out.exit,
+		   out.error);
+	leave();
+}
+
 /* The VMM keeps a nested guest's state and loads it where a call is suspended. */
 static void loaded_in_a_call(void)
 {
@@ -302,7 +448,6 @@ static void loaded_in_a_call(void)
 
 int main(void)
 {
-	struct outcome out;
 	uint64_t info;
 	bool vmfunc;
 
@@ -321,9 +466,11 @@ int main(void)
 	PLACE(pair.guest, L2_VMCALL, nested_vmcall);
 	PLACE(pair.guest, L2_SPIN, nested_spin);
 	memcpy(pair.guest->memory + L2_VMFUNC + L2_USER, pair.guest->memory + L2_VMFUNC, 0x100);
-	out = call(pair.guest, 0, pair.slot, DO_ADD, 1, 2);
-	attack_try(!out.exit && out.error == ELISA_CALL_CLOSED, "VMXE: exit %#x, error %ld",
-		   out.exit, out.error);
+	PLACE(pair.guest, L2_EXIT, nested_exit);
+	PLACE(pair.guest, L1_CALLS, call_at_exit);
+	PLACE(pair.guest, L1_LEAVES, leave_vmx);
+	PLACE(pair.guest, ATTACK_USER + 0x400, call_and_stop);
+	attack_try(attack_pair_works(&pair), "with VMXE");
 	CHECK_EQ(set_sregs(pair.guest, 0, &good), 0);
 	attack_try(attack_pair_works(&pair), "after VMXE");
 	vmfunc = msr(0x48b) >> 32 & SECONDARY_VMFUNC;
@@ -334,6 +481,8 @@ int main(void)
 	attack_try(nested(L2_CALL, 3, false, 0, &info) == EXIT_EXCEPTION, "its stub again");
 	CHECK_EQ(set_sregs(pair.guest, 0, &good), 0);
 	attack_try(attack_pair_works(&pair), "no call after its own VMs");
+	state_by_nested_exits();
+	functions_of_a_hypervisor();
 	loaded_in_a_call();
 	return 0;
 }

@@ -29,6 +29,9 @@ static void calls_refused(void **state)
 	machines[MANAGER].kvm.confidential = true;
 	assert_int_equal(raw_call(GPA(0)), -EOPNOTSUPP);
 	machines[MANAGER].kvm.confidential = false;
+	machines[MANAGER].vcpu.arch.hflags = HF_GUEST_MASK;
+	assert_int_equal(raw_call(GPA(0)), -EOPNOTSUPP);
+	machines[MANAGER].vcpu.arch.hflags = 0;
 	shim_vmcs[GUEST_SS_AR_BYTES] = 0xf3;
 	assert_int_equal(raw_call(GPA(0)), -EPERM);
 	shim_vmcs[GUEST_SS_AR_BYTES] = 0;

@@ -27,8 +27,8 @@ static int end(void **state)
 
 static void every_bit_of_cr4(void **state)
 {
-	/* VME PVI TSD DE PSE (PAE) MCE PGE PCE OSFXSR OSXMMEXCPT UMIP, FSGSBASE, OSXSAVE, PKE */
-	const u64 harmless = 0xfffULL | 1ULL << 16 | 1ULL << 18 | 1ULL << 22;
+	/* VME PVI TSD DE PSE (PAE) MCE PGE PCE OSFXSR OSXMMEXCPT UMIP, VMXE, FSGSBASE, OSXSAVE, PKE */
+	const u64 harmless = 0xfffULL | 1ULL << 13 | 1ULL << 16 | 1ULL << 18 | 1ULL << 22;
 	const u64 needed = 1ULL << 5 | 1ULL << 20 | 1ULL << 21;
 	u64 cr4 = vcpu->arch.cr4;
 
@@ -60,7 +60,7 @@ static void bits_that_the_guest_owns(void **state)
 	shim_vmcs[CR4_GUEST_HOST_MASK] = ~cet;
 	shim_vmcs[GUEST_CR4] = cet;
 	assert_int_equal(eh_predicate(vcpu, false), ELISA_CLOSED_CR4);
-	/* the others are KVM's own in the VMCS: VMXE, say */
+	/* the others are KVM's own in the VMCS */
 	shim_vmcs[GUEST_CR4] = ~cet;
 	assert_int_equal(eh_predicate(vcpu, false), ELISA_NOT_CLOSED);
 	vcpu->arch.cr4 = copy | cet;

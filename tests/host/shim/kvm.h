@@ -21,6 +21,7 @@ enum {
 };
 #define EFER_LMA	    (1u << 10)
 #define HF_SMM_MASK	    (1u << 6)
+#define HF_GUEST_MASK	    (1u << 5)
 #define XFEATURE_MASK_FPSSE 3
 struct kvm_memory_slot {
 	gfn_t base_gfn;
