@@ -108,8 +108,8 @@ static const struct reason reasons[ELISA_WHY_COUNT] = {
 			     "on the host reload KVM with: modprobe kvm_intel enable_apicv=0", NULL,
 			     NO_VALUE},
 	[ELISA_WHY_VCPU_STATE] = {"the vCPU is in a state that ELISA refuses",
-				  "boot a 64-bit kernel with SMEP and SMAP, without 5-level "
-				  "paging (no5lvl), FRED, user CET and tracing of the CPU; without "
+				  "boot a 64-bit kernel with SMEP and SMAP, without "
+				  "FRED, user CET and tracing of the CPU; without "
 				  "trust in the manager also with FSGSBASE and XSAVE",
 				  "CR4", HEX},
 	[ELISA_WHY_CPU_BUG] = {"the host's CPU has a flaw (as L1TF, MDS or GDS) by which a guest "

@@ -272,6 +272,7 @@ struct eh_attachment {
 	u32 grant_id;		  /* const */
 	u32 slot, mode, export_flags; /* const */
 	u64 root;		      /* const: the process's page-table root */
+	u32 levels;		      /* const: of the guest's page tables, 4 or 5 */
 	u32 place;		      /* as `number`: ELISA_NO_PLACE or index in export->places */
 	u16 user_cs, user_ss;	      /* const */
 	bool allow_pcid;	      /* const: of the grant */

@@ -111,13 +111,14 @@ static int check_host(struct eh_vm *vm, struct kvm_vcpu *kvm_vcpu, struct eh_ref
 		return eh_refuse(refusal, -EOPNOTSUPP, ELISA_WHY_CPU_BUG, 0);
 	if (eh_cpu_has_tsx())
 		return eh_refuse(refusal, -EOPNOTSUPP, ELISA_WHY_TSX, 0);
-	closed = eh_predicate(kvm_vcpu, rights & ELISA_GRANT_ALLOW_PCID);
+	closed = eh_predicate(kvm_vcpu, rights & ELISA_GRANT_ALLOW_PCID, eh_levels(kvm_vcpu));
 	if (closed != ELISA_NOT_CLOSED && closed != ELISA_CLOSED_APICV)
 		return eh_refuse(refusal, -EOPNOTSUPP, why_of(closed), kvm_vcpu->arch.cr4);
 	return 0;
 }
 
-static struct eh_attachment *attachment_new(struct eh_vm *vm, const struct elisa_hc_attach *in,
+static struct eh_attachment *attachment_new(struct eh_vm *vm, struct kvm_vcpu *kvm_vcpu,
+					    const struct elisa_hc_attach *in,
 					    const struct target *t)
 {
 	struct eh_attachment *a = kzalloc(sizeof(*a), GFP_KERNEL_ACCOUNT);
@@ -138,6 +139,7 @@ static struct eh_attachment *attachment_new(struct eh_vm *vm, const struct elisa
 	kref_get(&export->events->ref);
 	a->events = export->events;
 	a->root = in->root;
+	a->levels = eh_levels(kvm_vcpu);
 	a->user_cs = in->user_cs;
 	a->user_ss = in->user_ss;
 	a->mode = export->terms.rights & ELISA_GRANT_TRUSTED_MANAGER ? ELISA_MODE_TRUSTED :
@@ -310,7 +312,7 @@ static int attach_in_slot(struct eh_attachment *a, struct elisa_hc_attach *in,
 		return eh_refuse(refusal, r, ELISA_WHY_NO_MEMORY, 0);
 	if (r)
 		return eh_refuse(refusal, -EBUSY, ELISA_WHY_HOOK, 0);
-	r = eh_slot_prepare(a->slot);
+	r = eh_slot_prepare(a->slot, a->levels);
 	if (!r)
 		r = eh_attachment_build(a, ELISA_OBJECT_BASE + t->entry);
 	if (r)
@@ -326,7 +328,7 @@ static int attach(struct eh_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_a
 		  const struct target *t, struct eh_refusal *refusal)
 {
 	u64 limit = eh_grants_max_pages(vm->vmm, ELISA_GRANT_ATTACH);
-	struct eh_attachment *a = attachment_new(vm, in, t);
+	struct eh_attachment *a = attachment_new(vm, kvm_vcpu, in, t);
 	int r;
 
 	if (!a)

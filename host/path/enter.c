@@ -219,7 +219,7 @@ static enum elisa_closed why_closed(struct eh_vcpu *vcpu)
 		return ELISA_CLOSED_NOT_ATTACHED;
 	if (unlikely(!vcpu->synced))
 		return ELISA_CLOSED_NOT_SYNCED;
-	return eh_predicate(vcpu->kvm_vcpu, vcpu->seen.allow_pcid);
+	return eh_predicate(vcpu->kvm_vcpu, vcpu->seen.allow_pcid, eh_levels_of_contexts(vcpu));
 }
 
 /* Traced once, until it opens or there is another reason. */

@@ -35,6 +35,21 @@ struct eh_context *eh_context_of(struct eh_vcpu *vcpu, u64 eptp, enum eh_where *
 	return NULL;
 }
 
+/* For how many levels of page tables a vCPU's contexts are made; 0: not all for the same. */
+u32 eh_levels_of_contexts(const struct eh_vcpu *vcpu)
+{
+	u32 levels = 0, more;
+	int slot;
+
+	for_each_set_bit(slot, vcpu->used, ELISA_SLOTS) {
+		more = vcpu->slots[slot]->attachment->levels;
+		if (levels && more != levels)
+			return 0;
+		levels = more;
+	}
+	return levels;
+}
+
 bool eh_is_poisoned(struct eh_context *c)
 {
 	return (c->attachment->export_flags & ELISA_EXPORT_POISON) && !c->revoked &&

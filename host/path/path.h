@@ -39,7 +39,8 @@ static inline bool eh_in_smm(struct kvm_vcpu *kvm_vcpu)
 #endif
 }
 
-enum elisa_closed eh_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid);
+u32 eh_levels(struct kvm_vcpu *kvm_vcpu);
+enum elisa_closed eh_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid, u32 levels);
 
 /* ---- event.c */
 struct eh_events *eh_events_new(struct eh_bell *bell);

@@ -16,16 +16,17 @@
 #include "path/predicate.h"
 
 /*
- * CR4 bits that cannot act in the gate or sub contexts. Not: PCIDE (stale translations under another
- * root), LA57, CET, PKS, UINTR, FRED, LAM_SUP and all that is unknown. VMXE is among them: all VMX
- * instructions of a guest exit, whatever its CR4 is, but for VMREAD and VMWRITE of ring 0.
+ * CR4 bits that cannot act in the gate or sub contexts. Not: PCIDE (stale translations under
+ * another root), LA57 (other page tables), CET, PKS, UINTR, FRED, LAM_SUP and all that is unknown.
+ * VMXE is among them: all VMX instructions of a guest exit, whatever its CR4 is, but for VMREAD and
+ * VMWRITE of ring 0.
  */
 #define CR4_KNOWN                                                                           \
 	(X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE | X86_CR4_PSE | X86_CR4_PAE | \
 	 X86_CR4_MCE | X86_CR4_PGE | X86_CR4_PCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT |    \
 	 X86_CR4_UMIP | X86_CR4_VMXE | X86_CR4_FSGSBASE | X86_CR4_OSXSAVE | X86_CR4_SMEP |  \
 	 X86_CR4_SMAP | X86_CR4_PKE)
-#define CR4_ALLOWED	(CR4_KNOWN | X86_CR4_PCIDE)
+#define CR4_ALLOWED	(CR4_KNOWN | X86_CR4_PCIDE | X86_CR4_LA57)
 /* SMEP keeps ring 0 out of the code pages; SMAP is a second wall before planted tables. */
 #define CR4_NEEDED	(X86_CR4_PAE | X86_CR4_SMEP | X86_CR4_SMAP)
 
@@ -37,7 +38,26 @@
  */
 u64 eh_watched_cr4(void)
 {
-	return ~(u64)CR4_ALLOWED | X86_CR4_PCIDE | CR4_NEEDED;
+	return ~(u64)CR4_ALLOWED | X86_CR4_PCIDE | X86_CR4_LA57 | CR4_NEEDED;
+}
+
+/* KVM's copy may be older than the bits that the guest owns. */
+static u64 cr4_of(struct kvm_vcpu *kvm_vcpu)
+{
+	u64 owned = ~vmcs_get(CR4_GUEST_HOST_MASK);
+
+	return (kvm_vcpu->arch.cr4 & ~owned) | (vmcs_get(GUEST_CR4) & owned);
+}
+
+static u32 levels_of(u64 cr4)
+{
+	return cr4 & X86_CR4_LA57 ? 5 : 4;
+}
+
+/* Of the page tables that the vCPU walks in long mode. Its VMCS is loaded. */
+u32 eh_levels(struct kvm_vcpu *kvm_vcpu)
+{
+	return levels_of(cr4_of(kvm_vcpu));
 }
 
 /* 4 GiB in front of the window: a limit is at most that, so it need not be read. */
@@ -61,18 +81,19 @@ bool eh_trace_is_on(void)
 
 /*
  * ELISA_NOT_CLOSED, or what is in the way. The vCPU's VMCS is loaded; it is not in nested guest
- * mode. @allow_pcid: the administrator trusts this guest's kernel with PCIDs.
+ * mode. @allow_pcid: the administrator trusts this guest's kernel with PCIDs. @levels: those that
+ * its contexts' tables are made for.
  */
-enum elisa_closed eh_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid)
+enum elisa_closed eh_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid, u32 levels)
 {
-	u64 owned = ~vmcs_get(CR4_GUEST_HOST_MASK), secondary;
-	/* KVM's copy may be older than the bits that the guest owns */
-	u64 cr4 = (kvm_vcpu->arch.cr4 & ~owned) | (vmcs_get(GUEST_CR4) & owned);
+	u64 cr4 = cr4_of(kvm_vcpu), secondary;
 
 	if (unlikely((cr4 & X86_CR4_PCIDE) && !allow_pcid))
 		return ELISA_CLOSED_PCID;
 	if (unlikely((cr4 & ~CR4_ALLOWED) || (cr4 & CR4_NEEDED) != CR4_NEEDED))
 		return ELISA_CLOSED_CR4;
+	if (unlikely(levels_of(cr4) != levels))
+		return ELISA_CLOSED_LEVELS;
 	/*
 	 * The sub stub's XRSTOR leaves alone what XCR0 does not name, and a function can use the
 	 * XMM registers without XCR0[1] (SDM vol. 1, 13.5.2). All other components cannot be

@@ -22,6 +22,8 @@
  *   IDTR, GDTR base    no: they exit    emulator                                not quiet
  *   LDTR, TR base      no: they exit    emulator, task switch                   not quiet
  *   CR3, for INVVPID   its own affair   MOV CR3, emulator                       not quiet
+ *   contexts' levels   no               VCPU_SYNC: another context              compared, in memory
+ *                                                                               (forget)
  *   the host's traces  -                the host, at any time                   read
  *   all of them        -                an ioctl; a reset; KVM_RUN itself, with  hooks: vcpu_load()
  *                                       registers from the VMM                  and the reset

@@ -41,6 +41,7 @@ extern atomic_t eh_poisonings;
 u64 eh_code_address(struct eh_context *c);
 bool eh_page_root_is(struct eh_context *c, u64 cr3);
 struct eh_context *eh_context_of(struct eh_vcpu *vcpu, u64 eptp, enum eh_where *where);
+u32 eh_levels_of_contexts(const struct eh_vcpu *vcpu);
 bool eh_is_poisoned(struct eh_context *c);
 void eh_set_default(struct eh_vcpu *vcpu, u64 eptp);
 void eh_forget_cached_registers(struct kvm_vcpu *kvm_vcpu);

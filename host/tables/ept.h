@@ -30,7 +30,8 @@
  * Offsets of the leaves. None may lie in the first 8 KiB of its 2 MiB: an attacker who
  * loads CR3 with an APT page's own address makes the CPU read our last-level entries
  * as large-page entries (bit 7 is set in each), and then bits 20:13 of the address are
- * reserved and must be zero (SDM 4.5), so that the walk faults.
+ * reserved and must be zero (SDM 4.5), so that the walk faults. As entries of a PML4 or PML5 they
+ * fault for bit 7 alone.
  */
 #define EH_GPA_CODE	     0x20000ULL
 #define EH_GPA_APT	     0x40000ULL
@@ -40,9 +41,13 @@
 #define EH_GPA_SELF	     (EH_GPA_PRIVATE + 0x30000ULL)
 #define EH_GPA_EXCHANGE_LEAF (EH_GPA_EXCHANGE + 0x100000ULL)
 
-/* The pages of a slot's APT, in the order of their guest-physical addresses. */
+/*
+ * The pages of a slot's APT, in the order of their guest-physical addresses. A guest pages with 4
+ * levels, or with 5 (CR4.LA57), and there is an APT for each: in tables for the other number the
+ * CPU would take entries of one level for those of another.
+ */
 enum eh_apt {
-	EH_APT_PML4, /* answers at the process's own root instead */
+	EH_APT_ROOT, /* PML4 or PML5; answers at the process's own root instead */
 	EH_APT_PDPT,
 	EH_APT_PD,
 	EH_APT_PT_CODE,
@@ -50,8 +55,14 @@ enum eh_apt {
 	EH_APT_PT_EXCHANGE,
 	EH_APT_PD_SELF,
 	EH_APT_PT_SELF,
+	EH_APT_PML4, /* below a PML5 */
 	EH_APT_PAGES
 };
+
+static inline unsigned int eh_apt_pages(unsigned int levels)
+{
+	return levels == 5 ? EH_APT_PAGES : EH_APT_PML4;
+}
 
 /* x86 page tables, SDM table 4-15 ff.; A and D preset: the CPU may not write them */
 #define APT_TABLE	0x27ULL /* present, writable, user, accessed */
@@ -121,19 +132,24 @@ static inline __u64 apt_private_gpa(__u64 offset)
 }
 
 /*
- * Fills the pages of @slot's APT (one array of 512 entries each). @base is
+ * Fills the pages of @slot's APT (one array of 512 entries each), eh_apt_pages() of them. @base is
  * eh_gpa_base(); no physical address of the host is in them.
  */
-static inline void apt_fill(__u64 *pages[EH_APT_PAGES], unsigned int slot, __u64 base)
+static inline void apt_fill(__u64 *pages[EH_APT_PAGES], unsigned int levels, unsigned int slot,
+			    __u64 base)
 {
 	__u64 window = ELISA_WINDOW_BASE + slot * ELISA_SLOT_SIZE;
 	__u64 apt = base + EH_GPA_APT;
-	__u64 *pt = pages[EH_APT_PT_PRIVATE];
+	__u64 *pml4 = pages[EH_APT_ROOT], *pt = pages[EH_APT_PT_PRIVATE];
 	__u64 region = ELISA_LIST_OFFSET & ~0x1fffffULL;
 	unsigned int i;
 
-	pages[EH_APT_PML4][level_index(window, 4)] = (apt + EH_APT_PDPT * ELISA_PAGE_SIZE) |
-						     APT_TABLE;
+	if (levels == 5) {
+		pml4 = pages[EH_APT_PML4];
+		pages[EH_APT_ROOT][level_index(window, 5)] = (apt + EH_APT_PML4 * ELISA_PAGE_SIZE) |
+							     APT_TABLE;
+	}
+	pml4[level_index(window, 4)] = (apt + EH_APT_PDPT * ELISA_PAGE_SIZE) | APT_TABLE;
 	pages[EH_APT_PDPT][level_index(window, 3)] = (apt + EH_APT_PD * ELISA_PAGE_SIZE) |
 						     APT_TABLE;
 	for (i = 0; i < ELISA_OBJECT_SIZE / GIB; i++)

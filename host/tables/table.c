@@ -27,14 +27,17 @@
 #include "tables/ept.h"
 #include "tables/tables.h"
 
-/* Per slot, the same for every VM: built at first use, never changed, freed at unload. */
+/*
+ * Per slot and number of levels, the same for every VM: built at first use, never changed, freed at
+ * unload.
+ */
 struct slot_pages {
 	u64 *apt[EH_APT_PAGES];
 	u8 *code[2];	    /* gate-in, gate-out */
 	u64 *pd[2], *pt[2]; /* EPT of `apt` and `code` */
 };
 
-static struct slot_pages *slots[ELISA_SLOTS]; /* written once, see eh_slot_prepare() */
+static struct slot_pages *slots[2][ELISA_SLOTS]; /* written once, see eh_slot_prepare() */
 static u64 gpa_base;
 
 static void *page_new(void)
@@ -58,6 +61,11 @@ u64 eh_root_limit(void)
 	return gpa_base;
 }
 
+static struct slot_pages **slot_of(u32 slot, u32 levels)
+{
+	return &slots[levels == 5][slot];
+}
+
 static void slot_free(struct slot_pages *slot)
 {
 	int i;
@@ -76,9 +84,12 @@ void eh_tables_exit(void)
 {
 	int i;
 
-	for (i = 0; i < ELISA_SLOTS; i++)
-		if (slots[i])
-			slot_free(slots[i]);
+	for (i = 0; i < ELISA_SLOTS; i++) {
+		if (slots[0][i])
+			slot_free(slots[0][i]);
+		if (slots[1][i])
+			slot_free(slots[1][i]);
+	}
 }
 
 /* The leaves of a context's first GiB: the inner APT pages, and its code page. */
@@ -86,7 +97,7 @@ static void const_leaves(u64 *pt, u64 *const apt[], void *code, u64 code_rights)
 {
 	int i;
 
-	for (i = EH_APT_PDPT; i < EH_APT_PAGES; i++)
+	for (i = EH_APT_PDPT; i < EH_APT_PAGES && apt[i]; i++)
 		pt[level_index(EH_GPA_APT, 1) + i] = ept_leaf(__pa(apt[i]), EPT_READ);
 	pt[level_index(EH_GPA_CODE, 1)] = ept_leaf(__pa(code), code_rights);
 }
@@ -94,19 +105,19 @@ static void const_leaves(u64 *pt, u64 *const apt[], void *code, u64 code_rights)
 /*
  * Makes @slot's constant pages. Two threads may make the same at once: the second one's are freed.
  */
-int eh_slot_prepare(u32 slot)
+int eh_slot_prepare(u32 slot, u32 levels)
 {
 	struct slot_pages *s;
 	bool ok = true;
 	int i;
 
-	if (READ_ONCE(slots[slot]))
+	if (READ_ONCE(*slot_of(slot, levels)))
 		return 0;
 	s = kzalloc(sizeof(*s), GFP_KERNEL);
 	if (!s)
 		return -ENOMEM;
 	/* shared by all VMs: not charged to the one that comes first */
-	for (i = 0; i < EH_APT_PAGES; i++)
+	for (i = 0; i < eh_apt_pages(levels); i++)
 		ok &= !!(s->apt[i] = (u64 *)get_zeroed_page(GFP_KERNEL));
 	for (i = 0; i < 2; i++) {
 		ok &= !!(s->code[i] = (u8 *)get_zeroed_page(GFP_KERNEL));
@@ -117,14 +128,14 @@ int eh_slot_prepare(u32 slot)
 		slot_free(s);
 		return -ENOMEM;
 	}
-	apt_fill(s->apt, slot, gpa_base);
+	apt_fill(s->apt, levels, slot, gpa_base);
 	elisa_gate_in_build(s->code[0], slot);
 	elisa_gate_out_build(s->code[1], slot);
 	for (i = 0; i < 2; i++) {
 		const_leaves(s->pt[i], s->apt, s->code[i], EPT_EXEC);
 		s->pd[i][0] = ept_table(__pa(s->pt[i]));
 	}
-	if (cmpxchg(&slots[slot], NULL, s))
+	if (cmpxchg(slot_of(slot, levels), NULL, s))
 		slot_free(s);
 	return 0;
 }
@@ -348,7 +359,7 @@ static bool root_has_own_pml4_entry(u64 root)
  */
 int eh_attachment_build(struct eh_attachment *a, u64 entry)
 {
-	struct slot_pages *s = slots[a->slot];
+	struct slot_pages *s = *slot_of(a->slot, a->levels);
 	u32 i;
 
 	a->root_pd = page_new();
@@ -358,7 +369,7 @@ int eh_attachment_build(struct eh_attachment *a, u64 entry)
 	a->sub_stub = page_new();
 	if (!a->root_pd || !a->root_pt || !a->sub_pd || !a->sub_pt || !a->sub_stub)
 		return -ENOMEM;
-	a->root_pt[level_index(a->root, 1)] = ept_leaf(__pa(s->apt[EH_APT_PML4]), EPT_READ);
+	a->root_pt[level_index(a->root, 1)] = ept_leaf(__pa(s->apt[EH_APT_ROOT]), EPT_READ);
 	a->root_pd[level_index(a->root, 2)] = ept_table(__pa(a->root_pt));
 	if (root_has_own_pml4_entry(a->root)) {
 		a->root_pdpt = page_new();
@@ -440,7 +451,7 @@ static void context_private(struct eh_context *c)
 static void context_root(struct eh_context *c, enum eh_where where, bool by_mode)
 {
 	struct eh_attachment *a = c->attachment;
-	struct slot_pages *s = slots[a->slot];
+	struct slot_pages *s = *slot_of(a->slot, a->levels);
 	u64 *pml4 = c->pml4[where], *pdpt = c->pdpt[where];
 	unsigned int gib = level_index(gpa_base, 3);
 

@@ -30,7 +30,7 @@ struct eh_ready {
 void eh_tables_init(void);
 void eh_tables_exit(void);
 u64 eh_root_limit(void);
-int eh_slot_prepare(u32 slot);
+int eh_slot_prepare(u32 slot, u32 levels);
 bool eh_ready_tables(struct eh_export *export, u64 offset, u64 length, struct eh_ready *ready);
 void eh_ready_free(struct eh_ready *ready);
 bool eh_export_tables_make(struct eh_export *export, u64 offset, u64 length,

@@ -156,7 +156,8 @@ struct elisa_host_attachment {
 	CLOSED(DEBUGCTL, 11, "debugctl", "DEBUGCTL has branch tracing or LBR on") \
 	CLOSED(HOST_TRACE, 12, "host-trace", \
 		"the host traces it (Processor Trace, architectural LBRs)") \
-	CLOSED(TABLES, 13, "tables", "IDT, GDT, LDT or TSS is in or just below the window")
+	CLOSED(TABLES, 13, "tables", "IDT, GDT, LDT or TSS is in or just below the window") \
+	CLOSED(LEVELS, 14, "levels", "CR4.LA57 is another than when the VM attached")
 /* clang-format on */
 #define ELISA_VCPU_STATE_NUMBER(name, number, word, text) ELISA_VCPU_##name = (number),
 #define ELISA_CLOSED_NUMBER(name, number, word, text)	  ELISA_CLOSED_##name = (number),

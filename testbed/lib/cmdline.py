@@ -28,7 +28,7 @@ _MODELS = {
 }
 
 
-def host(profile, cpu_model, cpus, extra="", weight=1, btf=False):
+def host(profile, cpu_model, cpus, extra="", weight=1, btf=False, lacks=()):
     words = ["console=ttyS0", *_COMMON, *_PROFILES[profile], f"lpj={400000 * weight}", "reboot=t",
              "initcall_blacklist=" + ",".join(_SKIPPED + (() if btf else _BTF))]
     words += _MODELS.get(cpu_model, ())
@@ -36,6 +36,8 @@ def host(profile, cpu_model, cpus, extra="", weight=1, btf=False):
         # Bochs does not skip over the idle time of more than one processor, and grace periods are idle
         # time: rmmod takes 6 times as long without this.
         words.append("rcupdate.rcu_expedited=1")
+    if lacks:
+        words.append("ELISA_EMULATOR_LACKS=" + ",".join(lacks))  # the first process's environment
     return " ".join(words + extra.split())
 
 

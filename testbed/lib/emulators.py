@@ -10,6 +10,9 @@ import paths
 import ramimage
 
 FETCHED = os.path.join(paths.ROOT, "build", "emulator", "bochs")  # by testbed/fetch-emulator
+# What no Bochs does right, for tests that would end the machine by it. One that was mended (by
+# testbed/build-emulator) says of what in a file beside it.
+BROKEN = ("la57",)
 BOCHSRC = """\
 config_interface: textconfig
 display_library: rfb, options="timeout=0"
@@ -68,6 +71,18 @@ def version(bochs):
     if not found:
         paths.fail(f"'{bochs}' does not say which version of Bochs it is")
     return int(found.group(1)), int(found.group(2))
+
+
+def lacks(emulator):
+    """Those words of BROKEN that are true of this emulator."""
+    if emulator == "qemu":
+        return []
+    try:
+        with open(os.path.join(os.path.dirname(emulator), "mended"), encoding="ascii") as f:
+            mended = f.read().split()
+    except OSError:
+        mended = []
+    return [word for word in BROKEN if word not in mended]
 
 
 def _no_network(command):

@@ -194,7 +194,7 @@ static void start_once(void)
 	eh_directory_init();
 	shim_assert(!eh_bells_init() && !eh_failure_init() && !eh_apicv_init());
 	for (u32 slot = 0; slot < ELISA_SLOTS; slot++)
-		shim_assert(!eh_slot_prepare(slot));
+		shim_assert(!eh_slot_prepare(slot, 4) && !eh_slot_prepare(slot, 5));
 	atexit(eh_tables_exit);
 	atexit(eh_bells_exit);
 	atexit(eh_apicv_exit);

@@ -22,8 +22,8 @@ static const u64 *table(const struct space *space, u64 gpa)
 	u64 n = (gpa - apt->base - EH_GPA_APT) / PAGE_SIZE;
 
 	if (gpa == apt->root)
-		return apt->page[EH_APT_PML4];
-	return n >= EH_APT_PDPT && n < EH_APT_PAGES ? apt->page[n] : NULL;
+		return apt->page[EH_APT_ROOT];
+	return n >= EH_APT_PDPT && n < eh_apt_pages(space->levels) ? apt->page[n] : NULL;
 }
 
 static void expect(u64 virtual, u64 physical, u64 size)
@@ -56,7 +56,7 @@ static void check_slot(struct apt *apt, unsigned int slot, const struct space *s
 		       base + EH_GPA_OBJECT + (i + 1) * GIB - PAGE_SIZE, GIB);
 	}
 	expect(ELISA_SELF_ADDRESS, base + EH_GPA_SELF, PAGE_SIZE);
-	/* the enumeration sees all 48 bits of addresses: there is nothing more */
+	/* the enumeration sees all 48 or 57 bits of addresses: there is nothing more */
 	assert_int_equal(found.count, 4 + ELISA_STACK_PAGES + ELISA_EXCHANGE_MAX_PAGES +
 					      ELISA_OBJECT_SIZE / GIB);
 	assert_int_equal(found.faults, 0);
@@ -67,25 +67,31 @@ static void check_slot(struct apt *apt, unsigned int slot, const struct space *s
 	}
 }
 
-static void window_leads_where_it_must_and_nowhere_else(void **state)
+static void check_window(int levels)
 {
 	static const unsigned int bits[] = {39, 40, 42, 44, 46, 48};
 	static struct apt apt;
 	u64 *pages[EH_APT_PAGES];
 
-	(void)state;
 	for (unsigned int b = 0; b < sizeof(bits) / sizeof(*bits); b++)
 		for (unsigned int slot = 0; slot < ELISA_SLOTS; slot++) {
-			struct space space = {table, &apt, bits[b]};
+			struct space space = {table, &apt, bits[b], levels};
 
 			memset(&apt, 0, sizeof(apt));
 			apt.base = eh_gpa_base(bits[b]);
 			apt.root = 0x1234000;
-			for (int i = 0; i < EH_APT_PAGES; i++)
-				pages[i] = apt.page[i];
-			apt_fill(pages, slot, apt.base);
+			for (unsigned int i = 0; i < EH_APT_PAGES; i++)
+				pages[i] = i < eh_apt_pages(levels) ? apt.page[i] : NULL;
+			apt_fill(pages, levels, slot, apt.base);
 			check_slot(&apt, slot, &space);
 		}
+}
+
+static void window_leads_where_it_must_and_nowhere_else(void **state)
+{
+	(void)state;
+	check_window(4);
+	check_window(5);
 }
 
 static void leaves_keep_clear_of_the_first_8_kib(void **state)

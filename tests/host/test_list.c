@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Whose page tables CR3 names: its address bits decide, and neither a PCID nor the bits for linear
- * address masking of user pointers (LAM) make another process or the same one of it.
+ * address masking of user pointers (LAM) make another process or the same one of it. And for how
+ * many levels of page tables a vCPU's contexts are.
  */
 #include <setjmp.h>
 #include <cmocka.h>
@@ -34,10 +35,34 @@ static void predicate(void **state)
 	(void)state;
 	host_start();
 	shim_vmcs[GUEST_CR3] = 0x1000 | LAM_U57 | LAM_U48;
-	assert_int_equal(eh_predicate(vcpu, false), ELISA_NOT_CLOSED);
+	assert_int_equal(eh_predicate(vcpu, false, 4), ELISA_NOT_CLOSED);
 	vcpu->arch.cr4 |= 1ULL << 28; /* LAM_SUP */
-	assert_int_equal(eh_predicate(vcpu, false), ELISA_CLOSED_CR4);
+	assert_int_equal(eh_predicate(vcpu, false, 4), ELISA_CLOSED_CR4);
 	host_end();
+}
+
+/* Attachments may have been made by vCPUs of which some page with five levels. */
+static void levels(void **state)
+{
+	static struct eh_attachment four = {.levels = 4}, five = {.levels = 5};
+	static struct eh_context old = {.attachment = &four}, new = {.attachment = &five};
+	static struct eh_vcpu vcpu;
+
+	(void)state;
+	assert_int_equal(eh_levels_of_contexts(&vcpu), 0);
+	for (int slot = 0; slot < ELISA_SLOTS; slot++) {
+		vcpu.slots[slot] = &old;
+		set_bit(slot, vcpu.used);
+		assert_int_equal(eh_levels_of_contexts(&vcpu), 4);
+	}
+	for (int slot = 0; slot < ELISA_SLOTS; slot++) {
+		vcpu.slots[slot] = &new;
+		assert_int_equal(eh_levels_of_contexts(&vcpu), slot + 1 < ELISA_SLOTS ? 0 : 5);
+	}
+	for (int slot = 0; slot < ELISA_SLOTS; slot++) {
+		vcpu.slots[slot] = &old;
+		assert_int_equal(eh_levels_of_contexts(&vcpu), slot + 1 < ELISA_SLOTS ? 0 : 4);
+	}
 }
 
 int main(void)
@@ -45,6 +70,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(roots),
 		cmocka_unit_test(predicate),
+		cmocka_unit_test(levels),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,8 @@
 /*
  * The EPT that host/tables/table.c builds: each context maps what it must with the rights it must,
  * and nothing else; no page-table root but the process's own leads to a gate; every allocation may
- * fail; all is freed. Argument: the processor's physical address bits.
+ * fail; all is freed. All of it for guests that page with four levels, and with five. Argument: the
+ * processor's physical address bits.
  */
 #include <setjmp.h>
 #include <cmocka.h>
@@ -14,11 +15,14 @@
 #define RX   (EPT_READ | EPT_EXEC)
 
 static struct reaches found;
+static u32 levels;
 
 static int start(void **state)
 {
 	(void)state;
 	host_start();
+	if (levels == 5)
+		machines[GUEST].vcpu.arch.cr4 |= X86_CR4_LA57;
 	host_grant(MANAGER, ELISA_GRANT_EXPORT, "strict", 0);
 	host_grant(MANAGER, ELISA_GRANT_EXPORT | ELISA_GRANT_TRUSTED_MANAGER, "trusted", 0);
 	host_grant(GUEST, ELISA_GRANT_ATTACH, "*", 0);
@@ -56,7 +60,7 @@ static void take(u64 gpa, const void *page, u64 rights)
 static void take_apt(struct eh_context *c, u64 base)
 {
 	take(c->attachment->root, NULL, EPT_READ);
-	for (int i = EH_APT_PDPT; i < EH_APT_PAGES; i++)
+	for (u32 i = EH_APT_PDPT; i < eh_apt_pages(levels); i++)
 		take(base + EH_GPA_APT + i * PAGE_SIZE, NULL, EPT_READ);
 }
 
@@ -235,7 +239,7 @@ static void fill_list(struct eh_vcpu *vcpu, u64 default_eptp, u64 sub_state)
 /* With this CR3 nothing at all is mapped in a gate: the first fetch after VMFUNC faults. */
 static void expect_no_address(struct eh_context *c, enum eh_where where, u64 cr3)
 {
-	struct space space = ept_space(&c->eptp[where]);
+	struct space space = ept_space(&c->eptp[where], levels);
 
 	x86_enumerate(&space, cr3, &found);
 	if (found.count)
@@ -243,21 +247,31 @@ static void expect_no_address(struct eh_context *c, enum eh_where where, u64 cr3
 			 found.at[0].from);
 }
 
-static void expect_gate_at_one_address(struct eh_context *c, enum eh_where where)
+/* In how many ways this CR3 leads to the gate's code, the last one in *address. */
+static unsigned int ways_to_the_gate(struct eh_context *c, enum eh_where where, u64 cr3, u32 walked,
+				     u64 *address)
 {
-	struct space space = ept_space(&c->eptp[where]);
-	u64 code = ELISA_WINDOW_BASE + c->attachment->slot * ELISA_SLOT_SIZE + ELISA_CODE_OFFSET;
+	struct space space = ept_space(&c->eptp[where], walked);
 	u64 gpa = eh_root_limit() + EH_GPA_CODE;
 	unsigned int ways = 0;
 
-	assert_int_equal(ept_find(c->eptp[where], gpa) & EPT_TABLE, EPT_EXEC);
-	x86_enumerate(&space, c->attachment->root, &found);
+	x86_enumerate(&space, cr3, &found);
 	for (unsigned int i = 0; i < found.count; i++)
 		if (gpa >= found.at[i].to && gpa - found.at[i].to < found.at[i].size) {
-			assert_true(found.at[i].from == code);
+			*address = found.at[i].from;
 			ways++;
 		}
-	assert_int_equal(ways, 1);
+	return ways;
+}
+
+static void expect_gate_at_one_address(struct eh_context *c, enum eh_where where)
+{
+	u64 code = ELISA_WINDOW_BASE + c->attachment->slot * ELISA_SLOT_SIZE + ELISA_CODE_OFFSET;
+	u64 gpa = eh_root_limit() + EH_GPA_CODE, address = 0;
+
+	assert_int_equal(ept_find(c->eptp[where], gpa) & EPT_TABLE, EPT_EXEC);
+	assert_int_equal(ways_to_the_gate(c, where, c->attachment->root, levels, &address), 1);
+	assert_true(address == code);
 }
 
 static void check_attacks(struct eh_context *c, enum eh_where where)
@@ -294,6 +308,24 @@ static void no_other_root_leads_to_a_gate(void **state)
 			check_attacks(context(slot), EH_IN_GATE_IN);
 			check_attacks(context(slot), EH_IN_GATE_OUT);
 		}
+	}
+}
+
+/* The entry predicate refuses a vCPU that walks other levels. Nor would it find the gate's code. */
+static void other_levels_lead_to_no_gate(void **state)
+{
+	u64 address;
+
+	(void)state;
+	host_publish("strict");
+	for (u32 slot = 0; slot < ELISA_SLOTS; slot++) {
+		assert_int_equal(host_attach("strict", ROOT + slot * PAGE_SIZE, 0), 0);
+		assert_int_equal(context(slot)->attachment->levels, levels);
+		for (int where = EH_IN_GATE_IN; where <= EH_IN_GATE_OUT; where++)
+			assert_int_equal(ways_to_the_gate(context(slot), where,
+							  context(slot)->attachment->root,
+							  9 - levels, &address),
+					 0);
 	}
 }
 
@@ -386,14 +418,14 @@ static void failed_slot_leaves_nothing(void **state)
 	u32 slot;
 
 	(void)state;
-	/* before any host_start(): the slots' pages are made here */
+	/* before the first host_start(): the slots' pages are made there */
 	eh_tables_init();
 	for (slot = 0; slot < 2; slot++, r = -ENOMEM)
 		for (long n = 0; r; n++) {
 			long before = shim_live;
 
 			shim_fail_after = n;
-			r = eh_slot_prepare(slot);
+			r = eh_slot_prepare(slot, slot ? 5 : 4);
 			shim_fail_after = -1;
 			assert_true(!r || (r == -ENOMEM && shim_live == before));
 		}
@@ -403,6 +435,7 @@ static void failed_slot_leaves_nothing(void **state)
 
 int main(int argc, char **argv)
 {
+	int failed = 0;
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(failed_slot_leaves_nothing),
 		TEST(contexts_map_exactly_what_they_must),
@@ -411,11 +444,14 @@ int main(int argc, char **argv)
 		TEST(mapping_reaches_contexts_that_exist),
 		TEST(revoked_sub_maps_nothing_of_the_object),
 		TEST(no_other_root_leads_to_a_gate),
+		TEST(other_levels_lead_to_no_gate),
 		TEST(no_saved_rsp_makes_the_data_page_a_table),
 		TEST(failed_allocations_leave_nothing),
 	};
 
 	if (argc > 1)
 		boot_cpu_data.x86_phys_bits = atoi(argv[1]);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	for (levels = 4; levels <= 5; levels++)
+		failed += cmocka_run_group_tests(tests, NULL, NULL);
+	return failed;
 }

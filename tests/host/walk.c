@@ -7,9 +7,11 @@
 #define LARGE	       0x80ULL
 #define NOT_EXECUTABLE (1ULL << 63)
 
-static u64 canonical(u64 address)
+static u64 canonical(const struct space *space, u64 address)
 {
-	return address & (1ULL << 47) ? address | 0xffff000000000000ULL : address;
+	const u64 sign = 1ULL << (11 + 9 * space->levels);
+
+	return address & sign ? address | -sign : address;
 }
 
 static u64 level_size(int level)
@@ -26,7 +28,7 @@ static bool x86_reserved(const struct space *space, u64 entry, int level)
 		return true;
 	if (!(entry & LARGE) || level == 1)
 		return false;
-	if (level == 4)
+	if (level >= 4)
 		return true;
 	/* bit 12 is PAT */
 	return address & (level_size(level) - 1) & ~0x1fffULL;
@@ -48,7 +50,7 @@ static void x86_level(const struct space *space, u64 gpa, int level, u64 address
 		return;
 	}
 	for (u64 i = 0; i < 512; i++) {
-		u64 entry = table[i], at = canonical(address | i * level_size(level));
+		u64 entry = table[i], at = canonical(space, address | i * level_size(level));
 		u64 target = entry & EPT_ADDRESS;
 
 		if (!(entry & PRESENT))
@@ -66,7 +68,7 @@ static void x86_level(const struct space *space, u64 gpa, int level, u64 address
 void x86_enumerate(const struct space *space, u64 cr3, struct reaches *found)
 {
 	found->count = found->faults = 0;
-	x86_level(space, cr3 & EPT_ADDRESS, 4, 0, found);
+	x86_level(space, cr3 & EPT_ADDRESS, space->levels, 0, found);
 }
 
 static void ept_level(u64 table_entry, int level, u64 address, u64 above, struct reaches *found)
@@ -124,9 +126,9 @@ static const u64 *table_through_ept(const struct space *space, u64 gpa)
 	return leaf & EPT_READ ? __va(leaf & EPT_ADDRESS) : NULL;
 }
 
-struct space ept_space(const u64 *eptp)
+struct space ept_space(const u64 *eptp, int levels)
 {
-	return (struct space){table_through_ept, eptp, boot_cpu_data.x86_phys_bits};
+	return (struct space){table_through_ept, eptp, boot_cpu_data.x86_phys_bits, levels};
 }
 
 const struct reach *reach_of(const struct reaches *found, u64 from)

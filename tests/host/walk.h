@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a CPU makes of page tables and of an EPT, by the SDM's rules: 4-level paging (4.5) with its
- * reserved bits, and EPT (29.3) without A/D bits. Enumerates all that is mapped, so that a test
- * can say "and nothing else".
+ * What a CPU makes of page tables and of an EPT, by the SDM's rules: paging with 4 and 5 levels
+ * (4.5) with its reserved bits, and EPT (29.3) without A/D bits. Enumerates all that is mapped, so
+ * that a test can say "and nothing else".
  */
 #ifndef TESTS_WALK_H
 #define TESTS_WALK_H
@@ -26,6 +26,7 @@ struct space {
 	const u64 *(*table)(const struct space *space, u64 gpa);
 	const void *data;
 	unsigned int physical_bits;
+	int levels; /* of the page tables */
 };
 
 /* All virtual addresses that are mapped with this CR3 and for what they count (ring 3). */
@@ -35,8 +36,8 @@ void x86_enumerate(const struct space *space, u64 cr3, struct reaches *found);
 void ept_enumerate(u64 eptp, struct reaches *found);
 /* The leaf of an EPT for an address, or 0. */
 u64 ept_find(u64 eptp, u64 gpa);
-/* The space of an EPT: tables are read through it. */
-struct space ept_space(const u64 *eptp);
+/* The space of an EPT: tables are read through it, of so many levels. */
+struct space ept_space(const u64 *eptp, int levels);
 
 const struct reach *reach_of(const struct reaches *found, u64 from);
 

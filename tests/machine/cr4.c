@@ -8,7 +8,6 @@
 #define CR4_PCIDE    (1 << 17)
 #define CR4_SMEP     (1 << 20)
 #define CR4_SMAP     (1 << 21)
-#define CR4_LA57     (1 << 12)
 #define EFER_LMA_LME 0x500
 
 static struct vm *manager, *guest;
@@ -33,17 +32,10 @@ static void check_refused(uint64_t set, uint64_t clear, enum elisa_why why, uint
 {
 	struct kvm_sregs good = get_sregs(guest, 0), other = good;
 	struct outcome out;
-	int r;
 
 	other.cr4 |= set;
 	other.cr4 &= ~clear;
-	r = set_sregs(guest, 0, &other);
-	if (r) {
-		/* KVM itself does not let this VM have it */
-		CHECK_EQ(r, -EINVAL);
-		CHECK(set == CR4_LA57);
-		return;
-	}
+	CHECK_EQ(set_sregs(guest, 0, &other), 0);
 	CHECK_EQ(attach_try(guest, "t.second", 0), -EOPNOTSUPP);
 	CHECK_EQ(guest->page->why, why);
 	CHECK_EQ(guest->page->value, other.cr4);
@@ -87,7 +79,6 @@ int main(void)
 	check_refused(0, CR4_SMAP, ELISA_WHY_VCPU_STATE, slot);
 	check_refused(0, CR4_SMEP, ELISA_WHY_VCPU_STATE, slot);
 	check_refused(0, CR4_SMEP | CR4_SMAP, ELISA_WHY_VCPU_STATE, slot);
-	check_refused(CR4_LA57, 0, ELISA_WHY_VCPU_STATE, slot);
 
 	/* the administrator trusts this guest's kernel with PCIDs */
 	CHECK(grant(ELISA_GRANT_ATTACH | ELISA_GRANT_ALLOW_PCID, "t.second", 0) > 0);
@@ -120,6 +111,6 @@ int main(void)
 	CHECK(out.exit == FAULT(UD) || out.error == ELISA_CALL_CLOSED);
 	CHECK_EQ(hypercall(guest, 0, ELISA_HC_VCPU_SYNC), 0);
 	CHECK_EQ(call(guest, 0, second, DO_ADD, 3, 4).value, 7);
-	printf("cr4: PCIDE, SMEP and SMAP off, LA57, no long mode: closed, and open again\n");
+	printf("cr4: PCIDE, SMEP and SMAP off, no long mode: closed, and open again\n");
 	return 0;
 }

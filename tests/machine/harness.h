@@ -42,6 +42,8 @@
 
 #define VCPUS	       4
 
+#define SKIPPED	       77 /* main()'s status: not there to be tested, and said so */
+
 /* Of a system call that must succeed: its result, or the test ends with what it was. */
 int sys(int r, const char *what);
 #define SYS(call) sys((call), #call)
