@@ -96,6 +96,11 @@ enum eh_called_id {
  */
 #define EH_APICV_DISABLED 0
 
+/* CR4.LAM_SUP, which older headers do not have. */
+#ifndef X86_CR4_LAM_SUP
+#define X86_CR4_LAM_SUP (1UL << 28)
+#endif
+
 /* The older names of reading an MSR. */
 #ifndef rdmsrq
 #define rdmsrq	    rdmsrl

@@ -17,15 +17,16 @@
 
 /*
  * CR4 bits that cannot act in the gate or sub contexts. Not: PCIDE (stale translations under
- * another root), LA57 (other page tables), CET, PKS, UINTR, FRED, LAM_SUP and all that is unknown.
- * VMXE is among them: all VMX instructions of a guest exit, whatever its CR4 is, but for VMREAD and
- * VMWRITE of ring 0.
+ * another root), LA57 (other page tables), CET, PKS, UINTR, FRED and all that is unknown.
+ *
+ * VMXE: all VMX instructions of a guest exit, whatever its CR4 is, but for VMREAD and VMWRITE of
+ * ring 0. LAM_SUP: only addresses whose bit 63 is 1 have tags then, and the APT maps none of those.
  */
 #define CR4_KNOWN                                                                           \
 	(X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE | X86_CR4_PSE | X86_CR4_PAE | \
 	 X86_CR4_MCE | X86_CR4_PGE | X86_CR4_PCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT |    \
 	 X86_CR4_UMIP | X86_CR4_VMXE | X86_CR4_FSGSBASE | X86_CR4_OSXSAVE | X86_CR4_SMEP |  \
-	 X86_CR4_SMAP | X86_CR4_PKE)
+	 X86_CR4_SMAP | X86_CR4_PKE | X86_CR4_LAM_SUP)
 #define CR4_ALLOWED	(CR4_KNOWN | X86_CR4_PCIDE | X86_CR4_LA57)
 /* SMEP keeps ring 0 out of the code pages; SMAP is a second wall before planted tables. */
 #define CR4_NEEDED	(X86_CR4_PAE | X86_CR4_SMEP | X86_CR4_SMAP)

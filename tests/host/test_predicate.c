@@ -27,8 +27,10 @@ static int end(void **state)
 
 static void every_bit_of_cr4(void **state)
 {
-	/* VME PVI TSD DE PSE (PAE) MCE PGE PCE OSFXSR OSXMMEXCPT UMIP, VMXE, FSGSBASE, OSXSAVE, PKE */
-	const u64 harmless = 0xfffULL | 1ULL << 13 | 1ULL << 16 | 1ULL << 18 | 1ULL << 22;
+	/* VME PVI TSD DE PSE (PAE) MCE PGE PCE OSFXSR OSXMMEXCPT UMIP, VMXE, FSGSBASE, OSXSAVE,
+	 * PKE, LAM_SUP */
+	const u64 harmless = 0xfffULL | 1ULL << 13 | 1ULL << 16 | 1ULL << 18 | 1ULL << 22 |
+			     1ULL << 28;
 	const u64 needed = 1ULL << 5 | 1ULL << 20 | 1ULL << 21;
 	u64 cr4 = vcpu->arch.cr4;
 
@@ -212,9 +214,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(every_bit_of_cr4),
-		TEST(levels_of_paging), TEST(bits_that_the_guest_owns),
-		TEST(xcr0_names_sse),	TEST(modes_and_controls),
-		TEST(host_traces),	TEST(kernel_tables_in_the_window),
+		TEST(levels_of_paging),
+		TEST(bits_that_the_guest_owns),
+		TEST(xcr0_names_sse),
+		TEST(modes_and_controls),
+		TEST(host_traces),
+		TEST(kernel_tables_in_the_window),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,6 +55,9 @@ static inline unsigned long __gfn_to_hva_memslot(const struct kvm_memory_slot *s
 
 /* ---- in the place of host/kvm/compat.h, which is about ftrace and kernel versions */
 #define ELISA_HOST_COMPAT_H
+#ifndef X86_CR4_LAM_SUP
+#define X86_CR4_LAM_SUP (1UL << 28)
+#endif
 #define EH_MEMORY_FAILURE_EVENT	 "memory_failure_event"
 #define EH_MEM_GUEST_MEMFD	 4u
 #define eh_is_confidential(kvm)	 ((kvm)->confidential)
