@@ -101,16 +101,25 @@ static const struct reason reasons[ELISA_WHY_COUNT] = {
 				     DECIMAL},
 	[ELISA_WHY_PCID] = {"this VM runs with CR4.PCIDE=1, and cached translations of other "
 			    "processes could be used in the object's context",
-			    "start this VM with -cpu ...,-pcid (or boot its kernel with nopcid)",
+			    "start this VM with -cpu ...,-pcid (libvirt: <feature "
+			    "policy='disable' name='pcid'/>), or boot its kernel with nopcid",
 			    NULL, NO_VALUE},
+	[ELISA_WHY_CET] = {"this VM runs with CR4.CET=1, and its kernel could have the CPU read "
+			   "the object at indirect branches",
+			   "boot this VM's kernel with ibt=off nousershstk", "CR4", HEX},
+	[ELISA_WHY_COUNTERS] = {"PEBS, LBRs or branch tracing of this VM would go on in the "
+				"object's context",
+				"stop perf in this VM, or start it with -cpu ...,pmu=off (libvirt: "
+				"<pmu state='off'/> among its features)",
+				"CR4", HEX},
 	[ELISA_WHY_APICV] = {"KVM does not switch this VM's APICv off: the CPU could deliver "
 			     "interrupts inside the object's context",
 			     "on the host reload KVM with: modprobe kvm_intel enable_apicv=0", NULL,
 			     NO_VALUE},
 	[ELISA_WHY_VCPU_STATE] = {"the vCPU is in a state that ELISA refuses",
-				  "boot a 64-bit kernel with SMEP and SMAP, without "
-				  "FRED, user CET and tracing of the CPU; without "
-				  "trust in the manager also with FSGSBASE and XSAVE",
+				  "boot a 64-bit kernel, without fred=on, in a VM with -cpu host "
+				  "or ...,+smep,+smap,+fsgsbase,+xsave (libvirt: <feature "
+				  "policy='require' name='smap'/> and so on)",
 				  "CR4", HEX},
 	[ELISA_WHY_CPU_BUG] = {"the host's CPU has a flaw (as L1TF, MDS or GDS) by which a guest "
 			       "could read what a call leaves in the CPU",

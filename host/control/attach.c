@@ -92,6 +92,11 @@ static enum elisa_why why_of(enum elisa_closed closed)
 	switch (closed) {
 	case ELISA_CLOSED_PCID:
 		return ELISA_WHY_PCID;
+	case ELISA_CLOSED_CET:
+		return ELISA_WHY_CET;
+	case ELISA_CLOSED_COUNTERS:
+	case ELISA_CLOSED_DEBUGCTL:
+		return ELISA_WHY_COUNTERS;
 	case ELISA_CLOSED_APICV:
 		return ELISA_WHY_APICV;
 	default:

@@ -17,7 +17,8 @@
 
 /*
  * CR4 bits that cannot act in the gate or sub contexts. Not: PCIDE (stale translations under
- * another root), LA57 (other page tables), CET, PKS, UINTR, FRED and all that is unknown.
+ * another root), LA57 (other page tables), PKS, UINTR, FRED and all that is unknown. Nor CET: at an
+ * indirect branch of sub's the CPU may read a bitmap at an address that the guest has chosen.
  *
  * VMXE: all VMX instructions of a guest exit, whatever its CR4 is, but for VMREAD and VMWRITE of
  * ring 0. LAM_SUP: only addresses whose bit 63 is 1 have tags then, and the APT maps none of those.
@@ -91,6 +92,8 @@ enum elisa_closed eh_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid, u32 l
 
 	if (unlikely((cr4 & X86_CR4_PCIDE) && !allow_pcid))
 		return ELISA_CLOSED_PCID;
+	if (unlikely(cr4 & X86_CR4_CET))
+		return ELISA_CLOSED_CET;
 	if (unlikely((cr4 & ~CR4_ALLOWED) || (cr4 & CR4_NEEDED) != CR4_NEEDED))
 		return ELISA_CLOSED_CR4;
 	if (unlikely(levels_of(cr4) != levels))

@@ -129,7 +129,9 @@ enum elisa_hc {
 	WHY(MEMLOCK, "over the VMM's RLIMIT_MEMLOCK on the host", "the limit, in pages") \
 	WHY(UNTOLD, "the manager has not heard of so many ended attachments", "how many") \
 	WHY(PLACES_PER_VMM, "the VMM's VMs have as many places as they may without tickets", "the limit") \
-	WHY(ASKED, "the host asks whether to grant it: ask again (the guest driver does)", "-")
+	WHY(ASKED, "the host asks whether to grant it: ask again (the guest driver does)", "-") \
+	WHY(CET, "CR4.CET is 1: boot with ibt=off nousershstk", "CR4") \
+	WHY(COUNTERS, "PEBS, LBRs or branch tracing: use -cpu ...,pmu=off", "CR4")
 /* clang-format on */
 #define ELISA_WHY_NUMBER(name, text, value) ELISA_WHY_##name,
 

@@ -157,7 +157,8 @@ struct elisa_host_attachment {
 	CLOSED(HOST_TRACE, 12, "host-trace", \
 		"the host traces it (Processor Trace, architectural LBRs)") \
 	CLOSED(TABLES, 13, "tables", "IDT, GDT, LDT or TSS is in or just below the window") \
-	CLOSED(LEVELS, 14, "levels", "CR4.LA57 is another than when the VM attached")
+	CLOSED(LEVELS, 14, "levels", "CR4.LA57 is another than when the VM attached") \
+	CLOSED(CET, 15, "cet", "CR4.CET is 1: indirect-branch tracking could read the object")
 /* clang-format on */
 #define ELISA_VCPU_STATE_NUMBER(name, number, word, text) ELISA_VCPU_##name = (number),
 #define ELISA_CLOSED_NUMBER(name, number, word, text)	  ELISA_CLOSED_##name = (number),

@@ -81,6 +81,14 @@ static void attach_requests_refused(void **state)
 	machines[GUEST].vcpu.arch.cr4 |= X86_CR4_PCIDE;
 	request_attach(&page, "shop", ROOT, 0);
 	attach(-EOPNOTSUPP, ELISA_WHY_PCID, machines[GUEST].vcpu.arch.cr4);
+	machines[GUEST].vcpu.arch.cr4 ^= X86_CR4_PCIDE | X86_CR4_CET;
+	request_attach(&page, "shop", ROOT, 0);
+	attach(-EOPNOTSUPP, ELISA_WHY_CET, machines[GUEST].vcpu.arch.cr4);
+	machines[GUEST].vcpu.arch.cr4 ^= X86_CR4_CET;
+	machines[GUEST].vcpu.arch.pmu.pebs_enable = 1;
+	request_attach(&page, "shop", ROOT, 0);
+	attach(-EOPNOTSUPP, ELISA_WHY_COUNTERS, machines[GUEST].vcpu.arch.cr4);
+	machines[GUEST].vcpu.arch.pmu.pebs_enable = 0;
 	request_attach(&page, "shop", ROOT, 0);
 	expect(MANAGER, ELISA_HC_ATTACH, -EPERM, ELISA_WHY_NO_GRANT, 0);
 }

@@ -43,6 +43,8 @@ static void every_bit_of_cr4(void **state)
 			assert_int_equal(eh_predicate(vcpu, true, 4), ELISA_CLOSED_CR4);
 		else if (bit == 17)
 			assert_int_equal(eh_predicate(vcpu, false, 4), ELISA_CLOSED_PCID);
+		else if (bit == 23)
+			assert_int_equal(eh_predicate(vcpu, false, 4), ELISA_CLOSED_CET);
 		else if (bit == 12)
 			assert_int_equal(eh_predicate(vcpu, false, 4), ELISA_CLOSED_LEVELS);
 		else
@@ -85,14 +87,14 @@ static void bits_that_the_guest_owns(void **state)
 	(void)state;
 	shim_vmcs[CR4_GUEST_HOST_MASK] = ~cet;
 	shim_vmcs[GUEST_CR4] = cet;
-	assert_int_equal(eh_predicate(vcpu, false, 4), ELISA_CLOSED_CR4);
+	assert_int_equal(eh_predicate(vcpu, false, 4), ELISA_CLOSED_CET);
 	/* the others are KVM's own in the VMCS */
 	shim_vmcs[GUEST_CR4] = ~cet;
 	assert_int_equal(eh_predicate(vcpu, false, 4), ELISA_NOT_CLOSED);
 	vcpu->arch.cr4 = copy | cet;
 	assert_int_equal(eh_predicate(vcpu, false, 4), ELISA_NOT_CLOSED);
 	shim_vmcs[CR4_GUEST_HOST_MASK] = ~0ULL;
-	assert_int_equal(eh_predicate(vcpu, false, 4), ELISA_CLOSED_CR4);
+	assert_int_equal(eh_predicate(vcpu, false, 4), ELISA_CLOSED_CET);
 	/* and none of those that are refused or demanded stays the guest's */
 	for (int bit = 0; bit < 64; bit++) {
 		vcpu->arch.cr4 = copy ^ 1ULL << bit;

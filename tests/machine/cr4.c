@@ -8,6 +8,7 @@
 #define CR4_PCIDE    (1 << 17)
 #define CR4_SMEP     (1 << 20)
 #define CR4_SMAP     (1 << 21)
+#define CR4_CET	     (1 << 23)
 #define EFER_LMA_LME 0x500
 
 static struct vm *manager, *guest;
@@ -28,6 +29,18 @@ static enum elisa_closed why_closed(enum elisa_vcpu_state state)
 	return vcpus[i].closed;
 }
 
+/* From Linux 6.18 on, where the processor has it. */
+static bool kvm_gives(uint64_t cr4)
+{
+	struct kvm_sregs good = get_sregs(guest, 0), other = good;
+	bool given;
+
+	other.cr4 |= cr4;
+	given = !set_sregs(guest, 0, &other);
+	CHECK_EQ(set_sregs(guest, 0, &good), 0);
+	return given;
+}
+
 static void check_refused(uint64_t set, uint64_t clear, enum elisa_why why, uint32_t slot)
 {
 	struct kvm_sregs good = get_sregs(guest, 0), other = good;
@@ -42,8 +55,9 @@ static void check_refused(uint64_t set, uint64_t clear, enum elisa_why why, uint
 	out = call(guest, 0, slot, DO_COUNT, 0, 0);
 	CHECK_EQ(out.exit, 0);
 	CHECK_EQ(out.error, ELISA_CALL_CLOSED);
-	CHECK_EQ(why_closed(ELISA_VCPU_CLOSED),
-		 why == ELISA_WHY_PCID ? ELISA_CLOSED_PCID : ELISA_CLOSED_CR4);
+	CHECK_EQ(why_closed(ELISA_VCPU_CLOSED), why == ELISA_WHY_PCID ? ELISA_CLOSED_PCID :
+						why == ELISA_WHY_CET  ? ELISA_CLOSED_CET :
+									ELISA_CLOSED_CR4);
 	CHECK_EQ(set_sregs(guest, 0, &good), 0);
 	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
 	CHECK_EQ(why_closed(ELISA_VCPU_OPEN), ELISA_NOT_CLOSED);
@@ -76,6 +90,8 @@ int main(void)
 	slot = attach(guest, "t.cr4", ELISA_STUB_TRUSTING, 0);
 	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
 	check_refused(CR4_PCIDE, 0, ELISA_WHY_PCID, slot);
+	if (kvm_gives(CR4_CET))
+		check_refused(CR4_CET, 0, ELISA_WHY_CET, slot);
 	check_refused(0, CR4_SMAP, ELISA_WHY_VCPU_STATE, slot);
 	check_refused(0, CR4_SMEP, ELISA_WHY_VCPU_STATE, slot);
 	check_refused(0, CR4_SMEP | CR4_SMAP, ELISA_WHY_VCPU_STATE, slot);
@@ -111,6 +127,6 @@ int main(void)
 	CHECK(out.exit == FAULT(UD) || out.error == ELISA_CALL_CLOSED);
 	CHECK_EQ(hypercall(guest, 0, ELISA_HC_VCPU_SYNC), 0);
 	CHECK_EQ(call(guest, 0, second, DO_ADD, 3, 4).value, 7);
-	printf("cr4: PCIDE, SMEP and SMAP off, no long mode: closed, and open again\n");
+	printf("cr4: PCIDE, CET where KVM has it, SMEP and SMAP off, no long mode: closed, and open again\n");
 	return 0;
 }

@@ -66,18 +66,33 @@ static void texts_hold_the_value(void **state)
 	assert_int_equal(elisa_close(handle), 0);
 }
 
-static void pcid_says_how_to_start_the_vm(void **state)
+/* By QEMU's option, libvirt's line, or its kernel's command line. */
+static void modes_say_how_to_start_the_vm(void **state)
 {
+	static const struct {
+		enum elisa_why why;
+		const char *says;
+	} what[] = {
+		{ELISA_WHY_PCID, "-cpu ...,-pcid"},
+		{ELISA_WHY_PCID, "<feature policy='disable' name='pcid'/>"},
+		{ELISA_WHY_PCID, "nopcid"},
+		{ELISA_WHY_CET, "ibt=off nousershstk"},
+		{ELISA_WHY_COUNTERS, "-cpu ...,pmu=off"},
+		{ELISA_WHY_COUNTERS, "<pmu state='off'/>"},
+		{ELISA_WHY_VCPU_STATE, "+smep,+smap"},
+		{ELISA_WHY_VCPU_STATE, "<feature policy='require' name='smap'/>"},
+	};
 	struct fake fake = {0};
 	struct elisa *handle;
-	char *text;
 
 	(void)state;
 	assert_int_equal(fake_open(&fake, &handle), 0);
-	text = text_of(handle, &fake, EOPNOTSUPP, ELISA_WHY_PCID);
-	assert_non_null(strstr(text, "-cpu ...,-pcid"));
-	assert_non_null(strstr(text, "nopcid"));
-	free(text);
+	for (size_t i = 0; i < COUNT_OF(what); i++) {
+		char *text = text_of(handle, &fake, EOPNOTSUPP, what[i].why);
+
+		assert_non_null(strstr(text, what[i].says));
+		free(text);
+	}
 	assert_int_equal(elisa_close(handle), 0);
 }
 
@@ -168,7 +183,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_reason_has_its_own_text),
 		cmocka_unit_test(texts_hold_the_value),
-		cmocka_unit_test(pcid_says_how_to_start_the_vm),
+		cmocka_unit_test(modes_say_how_to_start_the_vm),
 		cmocka_unit_test(errno_alone_has_a_text),
 		cmocka_unit_test(missing_device_says_what_to_load),
 		cmocka_unit_test(refused_hello_closes_the_device),
