@@ -19,18 +19,25 @@
 #define TIMERS	      200
 #define TIMER_CODE    (KERNEL_CODE + 0x8000)
 
-/* RDI = vector, RSI = count: the local APIC's timer, one shot, undivided */
+/*
+ * R8 = vector, R9 = count: the local APIC's timer, one shot, undivided. Then to ring 3's R13 with
+ * RSP = R14, and no exit to the VMM: the timer is to fire in the call that is made there.
+ */
 asm(".pushsection .rodata\n"
-    "start_timer:\n"
+    "timer_and_call:\n"
     "	mov $0xfee00000, %eax\n"
     "	movl $0xb, 0x3e0(%rax)\n"
-    "	mov %edi, 0x320(%rax)\n"
-    "	mov %esi, 0x380(%rax)\n"
-    "	out %al, $0x10\n"
-    "	hlt\n"
-    "start_timer_end:\n"
+    "	mov %r8d, 0x320(%rax)\n"
+    "	mov %r9d, 0x380(%rax)\n"
+    "	push $0x23\n"
+    "	push %r14\n"
+    "	push $0x202\n"
+    "	push $0x1b\n"
+    "	push %r13\n"
+    "	iretq\n"
+    "timer_and_call_end:\n"
     "	.popsection\n");
-extern const uint8_t start_timer[], start_timer_end[];
+extern const uint8_t timer_and_call[], timer_and_call_end[];
 
 static struct vm *manager, *guest;
 static uint32_t slot;
@@ -82,7 +89,9 @@ static int with_msr(uint32_t index, uint64_t value)
 		struct kvm_msr_entry entry;
 	} msrs = {.head.nmsrs = 1, .entry.index = index, .entry.data = value};
 
-	if (ioctl(guest->vcpu[0], KVM_SET_MSRS, &msrs) != 1)
+	/* some bits KVM takes and drops */
+	if (ioctl(guest->vcpu[0], KVM_SET_MSRS, &msrs) != 1 ||
+	    ioctl(guest->vcpu[0], KVM_GET_MSRS, &msrs) != 1 || msrs.entry.data != value)
 		return say(NOT_AVAILABLE, "KVM gives this guest no MSR %#x with %#llx", index,
 			   (unsigned long long)value);
 	return closed("MSR");
@@ -98,27 +107,30 @@ static int with_cr4(int bit)
 	return closed("CR4");
 }
 
-/* With kvm_intel's preemption timer, or without: the exit may be one that the emulator has not. */
+/* With kvm_intel's preemption timer, or without: its exits are others then. */
 static int with_timer(void)
 {
 	uint64_t exits = vcpu_stat(guest, 0, "exits"), traps = counter(ELISA_COUNT_RETURN_TRAPS);
-	struct kvm_regs regs = {.rdi = 0x40};
+	const struct kvm_regs spin = {.rsi = 100000, .rflags = 0x200};
 	struct outcome out;
 	uint64_t rip;
 	int i;
 
-	memcpy(guest->memory + TIMER_CODE, start_timer, start_timer_end - start_timer);
+	memcpy(guest->memory + TIMER_CODE, timer_and_call, timer_and_call_end - timer_and_call);
 	for (i = 1; i <= TIMERS; i++) {
-		regs.rsi = 1000 * i;
-		CHECK_EQ(run_at(guest, 0, 0, TIMER_CODE, &regs).exit, 0);
-		out = call(guest, 0, slot, DO_SPIN, 1000000, 0);
+		const struct kvm_regs regs = {.r8 = 0x40,
+					      .r9 = 1000 * i,
+					      .rdi = DO_SPIN,
+					      .rsi = 1000000,
+					      .r11 = stub_entry(slot),
+					      .r13 = user_code(user_call),
+					      .r14 = USER_STACK};
+
+		out = run_at(guest, 0, 0, TIMER_CODE, &regs);
 		if (out.exit || out.error || out.value != 7)
 			return say(1, "timer %d: exit %#x, error %ld", i, out.exit, out.error);
-		while (*(volatile uint64_t *)&seen(guest)->interrupts < (uint64_t)i) {
-			regs.rsi = 100000;
-			regs.rflags = 0x200;
-			CHECK_EQ(run_at(guest, 0, 3, user_code(user_spin), &regs).exit, 0);
-		}
+		while (*(volatile uint64_t *)&seen(guest)->interrupts < (uint64_t)i)
+			CHECK_EQ(run_at(guest, 0, 3, user_code(user_spin), &spin).exit, 0);
 		rip = seen(guest)->rip;
 		if (seen(guest)->interrupts != (uint64_t)i ||
 		    (rip - USER_CODE >= 0x10000 && rip - code_page(slot) >= PAGE_SIZE))
@@ -128,7 +140,8 @@ static int with_timer(void)
 	}
 	exits = vcpu_stat(guest, 0, "exits") - exits;
 	traps = counter(ELISA_COUNT_RETURN_TRAPS) - traps;
-	return say(traps ? 0 : 1,
+	/* a call is as long as the longest of them, or nearly: most fire in it */
+	return say(traps < TIMERS / 2,
 		   "%d timers, each once and in default; %llu exits, %llu at returns", TIMERS,
 		   (unsigned long long)exits, (unsigned long long)traps);
 }
