@@ -133,7 +133,7 @@ format:
 	git ls-files '*.c' '*.h' | xargs clang-format -i
 
 clean:
-	rm -rf build/packages build/roots/*-* build/user* build/host-* build/guest-* build/gate build/machine-tests build/switch-image build/attacks build/livepatch-* build/mutations build/debug-tests build/logs
+	rm -rf build/packages build/roots/*-* build/user* build/host-* build/guest-* build/gate build/machine-tests build/switch-image build/attacks build/selftest build/livepatch-* build/mutations build/debug-tests build/logs
 
 .PHONY: all deps dpdk-headers kernels emulator emulator-built gate modules user demo demo-net demo-kv test attack mutations soak test-debug bench bench-tenants bench-switch \
 	bench-sub bench-kv bench-net bench-tap bench-uplink packages test-packages check format clean

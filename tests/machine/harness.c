@@ -292,6 +292,13 @@ double now_us(void)
 	return time.tv_sec * 1e6 + time.tv_nsec / 1e3;
 }
 
+bool tsc_counts_instructions(void)
+{
+	const char *what = getenv("ELISA_TSC_COUNTS");
+
+	return what && !strcmp(what, "instructions");
+}
+
 static void on_alarm(int signal)
 {
 	(void)signal;

@@ -128,6 +128,7 @@ struct outcome finish_within(struct vm *vm, int vcpu, long us);
 void until_at_least(const volatile uint64_t *word, uint64_t least);
 
 double now_us(void); /* since some time in the past */
+bool tsc_counts_instructions(void); /* an emulator's; otherwise time */
 /* SIGALRM after @first microseconds, then every @interval; 0, 0 stops. */
 void timer(long first, long interval);
 void msi(struct vm *vm, int vcpu, int vector);
@@ -210,6 +211,9 @@ struct outcome call_loop(struct vm *vm, int vcpu, uint32_t slot, long function, 
 			 uint64_t *cycles);
 struct outcome call_loop_with(struct vm *vm, int vcpu, uint32_t slot, long function, long a1,
 			      uint64_t count, uint64_t *cycles);
+/* The same of any code of ring 3's at @target that does as a stub. */
+struct outcome call_loop_to(struct vm *vm, int vcpu, uint64_t target, long function, long a1,
+			    uint64_t count, uint64_t *cycles);
 /* @count calls in a guest loop that goes on after errors: bit n of *ends is an end with -n. */
 struct outcome call_again(struct vm *vm, int vcpu, uint32_t slot, long function, uint64_t count,
 			  uint64_t *ends);

@@ -31,7 +31,7 @@ static uint64_t bad_ends(void)
  * or the return that follows one if the call's time is being watched. Returns the
  * instructions of one call without the loop's and the function's own.
  */
-static double count_calls(struct vm *guest, struct vm *manager, const struct kind *kind,
+static inline double count_calls(struct vm *guest, struct vm *manager, const struct kind *kind,
 			  const char *mode, uint32_t slot, uint64_t calls)
 {
 	uint64_t exits, irq, traps, bad, cycles, least = ~0ULL, done;

@@ -273,13 +273,18 @@ static struct outcome loop_at(struct vm *vm, int vcpu, const void *code, struct 
 	return out;
 }
 
+struct outcome call_loop_to(struct vm *vm, int vcpu, uint64_t target, long function, long a1,
+			    uint64_t count, uint64_t *cycles)
+{
+	struct loop how = {.count = count, .function = function, .stub = target, .a1 = a1};
+
+	return loop_at(vm, vcpu, user_loop, how, cycles);
+}
+
 struct outcome call_loop_with(struct vm *vm, int vcpu, uint32_t slot, long function, long a1,
 			      uint64_t count, uint64_t *cycles)
 {
-	struct loop how = {
-		.count = count, .function = function, .stub = stub_entry(slot), .a1 = a1};
-
-	return loop_at(vm, vcpu, user_loop, how, cycles);
+	return call_loop_to(vm, vcpu, stub_entry(slot), function, a1, count, cycles);
 }
 
 struct outcome call_again(struct vm *vm, int vcpu, uint32_t slot, long function, uint64_t count,

@@ -25,11 +25,10 @@ int main(void)
 		CHECK_EQ(out.error, 0);
 		CHECK_EQ(out.value, 42);
 		each = count_calls(guest, manager, &kinds[i], "trusted", slot, i ? 10000 : 100000);
-		CHECK(each >= 25);
-		if (!i) {
-			CHECK(each <= 32);
+		if (!i)
 			printf("result insns_per_call_trusted=%.2f\n", each);
-		}
+		if (tsc_counts_instructions())
+			CHECK(each >= 25 && (i || each <= 32));
 	}
 	export_new(manager, "t.strict", ELISA_EXPORT_GENERAL_REGS, 0);
 	attach(guest, "t.strict", ELISA_STUB_TRUSTING, 0);

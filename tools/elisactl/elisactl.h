@@ -24,6 +24,7 @@ struct options {
 	uint32_t pid; /* 0: none given */
 	const char *pidfile;
 	const char *output;
+	const char *programs;
 	double interval; /* 0: none given, as below */
 	uint64_t count;
 	const char *sort;
@@ -40,6 +41,8 @@ int open_device(const struct options *options);
 
 /* print.c */
 void add_number(struct json_object *to, const char *key, uint64_t value);
+/* NULL: nothing is added. */
+void add_text(struct json_object *to, const char *key, const char *text);
 /* From a field that may lack its NUL. */
 void add_name(struct json_object *to, const char name[ELISA_NAME_SIZE]);
 struct flag_word {
@@ -91,5 +94,8 @@ int run_events(const struct options *options);
 
 /* check.c: exit status */
 int run_check(const struct options *options);
+
+/* selftest.c: exit status */
+int run_selftest(const struct options *options, char **names);
 
 #endif

@@ -24,14 +24,17 @@ static const struct program_option known[] = {
 		    "migration does; the log lacks writes of functions"),
 	OPTION_NUMBER("max-pages", "N", "a number of pages", grant.max_pages, 0, MOST_PAGES,
 		      "pages of 4 KiB that the host may hold for it (0: the default)"),
-	{.help = "metrics:"},
+	{.help = "metrics, selftest:"},
 	{.name = "output",
 	 .letter = 'o',
 	 .value = "FILE",
 	 .must = "a file",
 	 .read = option_text,
 	 OPTION_AT(output),
-	 .help = "write it, whole, instead of the standard output"},
+	 .help = "write it, whole, instead of the standard output or the file\n"
+		 "elisa-selftest-HOST.json"},
+	OPTION_TEXT("programs", "DIR", "a folder", programs,
+		    "selftest: its programs (default " SELFTEST_PROGRAMS ")"),
 	{.help = "top:"},
 	OPTION_REAL("interval", "SECONDS", "a number of seconds", interval, 3600,
 		    "between two views (default 1)"),
@@ -78,9 +81,12 @@ const struct program program = {
 		"                --pidfile: for this VMM, which no elisad is needed for\n"
 		"  events        what happens: waits for the next event, prints what is there\n"
 		"  version       releases and versions of the ABI of all sides\n"
-		"  check         what this host lacks, and what to do\n",
+		"  check         what this host lacks, and what to do\n"
+		"  selftest [NAME]...\n"
+		"                tests, attacks and a benchmark on this host, while no VM uses it;\n"
+		"                NAME is machine, attack, hardware, bench, or one of them/TEST\n",
 	.after = "Exit status: 0 done (check: usable); 1 failed (check: something is missing);\n"
-		 "2 wrong usage.\n",
+		 "2 wrong usage; 3 selftest cannot run on this host.\n",
 	.options = known,
 	.option_count = sizeof(known) / sizeof(*known),
 };
@@ -97,6 +103,8 @@ static int run(const struct options *options, char **arguments)
 		return run_policy(options, arguments + 1);
 	if (options->pid || options->pidfile)
 		return options_wrong(&program, "%s takes no option of grant", command);
+	if (!strcmp(command, "selftest"))
+		return run_selftest(options, arguments + 1);
 	if (options->output && strcmp(command, "metrics"))
 		return options_wrong(&program, "%s takes no option of metrics", command);
 	if ((options->interval || options->count || options->sort) && strcmp(command, "top"))
@@ -122,7 +130,10 @@ static int run(const struct options *options, char **arguments)
 
 int main(int argc, char **argv)
 {
-	struct options options = {.device = "/dev/elisa", .root = "", .run = STATE_DIRECTORY};
+	struct options options = {.device = "/dev/elisa",
+				  .root = "",
+				  .run = STATE_DIRECTORY,
+				  .programs = SELFTEST_PROGRAMS};
 	int first, status;
 
 	first = options_read(&program, 0, &options, argc, argv, &status);

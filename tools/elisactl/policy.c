@@ -43,12 +43,6 @@ static int check(const char *directory)
 
 /* -------------------------------------------------------------------------------- show */
 
-static void add_text(struct json_object *to, const char *key, const char *text)
-{
-	if (text)
-		json_object_object_add(to, key, json_object_new_string(text));
-}
-
 static struct json_object *show_grants(const struct elisa_host_grant *grants, size_t count,
 				       uint32_t right)
 {

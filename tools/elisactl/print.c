@@ -10,6 +10,12 @@ void add_number(struct json_object *to, const char *key, uint64_t value)
 	json_object_object_add(to, key, json_object_new_uint64(value));
 }
 
+void add_text(struct json_object *to, const char *key, const char *text)
+{
+	if (text)
+		json_object_object_add(to, key, json_object_new_string(text));
+}
+
 void add_name(struct json_object *to, const char name[ELISA_NAME_SIZE])
 {
 	int length = (int)strnlen(name, ELISA_NAME_SIZE);

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+# `elisactl selftest` as on a real host, with the module as it is installed: it refuses while a VM is
+# known to the module, runs everything otherwise, and its file says that the machine is an emulated
+# one. The module's parameters are afterwards what they were.
+#
+#machine: --mem 512 --file build/user/tools/elisactl:/bin/elisactl
+#machine: --file build/selftest/machine:/selftest/machine --file build/selftest/attack:/selftest/attack
+#machine: --file build/selftest/probe:/selftest/probe --file build/selftest/bench:/selftest/bench
+#machine: --file tests/hardware/sampled:/selftest/sampled
+. /testbed/lib.sh
+
+problems=0
+problem()
+{
+	say "PROBLEM: $*"
+	problems=$((problems + 1))
+}
+
+selftest()
+{
+	elisactl --programs /selftest -o /tmp/selftest.json selftest "$@" >/tmp/says 2>&1
+}
+
+# refused TEXT: with its own exit status, without a file
+refused()
+{
+	selftest machine/call
+	[ $? = 3 ] || problem "not refused: $(cat /tmp/says)"
+	grep -q "$1" /tmp/says || problem "it does not say '$1': $(cat /tmp/says)"
+	[ ! -e /tmp/selftest.json ] || problem "a file without a test"
+}
+
+refused 'load the module: modprobe elisa'
+modload elisa || exit 1
+refused 'allow_leaky_cpu=1'
+rmmod elisa
+modload elisa allow_leaky_cpu=1 || exit 1
+/selftest/machine/strict >/dev/null 2>&1 &
+vm=$!
+tries=0
+while ! elisactl vms | grep -q . && [ $tries -lt 50 ]; do
+	usleep 20000
+	tries=$((tries + 1))
+done
+kill -STOP $vm
+refused "VM [0-9]* of process $vm uses ELISA"
+kill -CONT $vm
+kill -9 $vm
+wait
+tries=0
+while elisactl vms | grep -q . && [ $tries -lt 100 ]; do
+	usleep 20000
+	tries=$((tries + 1))
+done
+
+before=$(cat /sys/module/elisa/parameters/max_limit_us)
+# shellcheck disable=SC2046 # one word a test
+selftest $(echo "$ELISA_SELFTEST" | tr , ' ')
+status=$?
+[ "$(cat /sys/module/elisa/parameters/max_limit_us)" = "$before" ] || problem "max_limit_us is another one"
+cat /tmp/says
+grep -q '"emulated":true' /tmp/selftest.json || problem "the file does not say that this is an emulator"
+grep -q '"name":"call_strict_general_trusting"' /tmp/selftest.json || problem "no figure of a call"
+grep -q '"name":"packet"' /tmp/selftest.json || problem "no figure of a packet"
+say "$(tail -n 1 /tmp/says)"
+sed -n '/"figures"/,/^  \],/p' /tmp/selftest.json
+[ $status = 0 ] || problem "status $status"
+rmmod elisa || problem "the module is in use"
+[ $problems = 0 ]
