@@ -21,6 +21,13 @@
 		"xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",       \
 		"xmm15"
 
+/*
+ * The function that has the call gets a frame pointer: its frame could not be found by RSP, which
+ * moves, and unwinders need it while the call is under way. .cfi directives here could not know by
+ * which register the compiler finds the frame.
+ */
+#define ELISA_CALL_FRAME() __asm__("" : : "X"(__builtin_frame_address(0)))
+
 /* value is the stub's address, then the result; error is the third argument, then RDX. Last: what
  * may change. */
 #define ELISA_CALL_STUB(value, error, a0, a1, a3, a4, a5, ...)                               \
@@ -29,6 +36,7 @@
 		register long r8_ __asm__("r8") = a4;                                        \
 		register long r9_ __asm__("r9") = a5;                                        \
                                                                                              \
+		ELISA_CALL_FRAME();                                                          \
 		__asm__ volatile(ELISA_CALL_ASM                                              \
 				 : ELISA_CALL_OPERANDS(value, error, a0, a1, r10_, r8_, r9_) \
 				 :                                                           \

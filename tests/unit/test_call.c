@@ -4,7 +4,9 @@
  * registers but RSP and RBP and writes to the stack below RSP. Built at several optimization
  * levels, because what could break is what the compiler believes.
  */
+#include <signal.h>
 #include <string.h>
+#include <unwind.h>
 #include "test.h"
 #include <elisa/elisa.h>
 
@@ -13,6 +15,7 @@ long stub_seen[7];
 
 void stub(void);
 void stub_general(void);
+void stub_interrupted(void);
 
 __asm__(".pushsection .text\n"
 	".type stub_general, @function\n"
@@ -68,6 +71,14 @@ __asm__(".pushsection .text\n"
 	"	movdqa %xmm0, %xmm15\n"
 	"	jmp stub_general\n"
 	".size stub, . - stub\n"
+	".type stub_interrupted, @function\n"
+	"stub_interrupted:\n"
+	"	.cfi_startproc\n"
+	"	int3\n"
+	"	xor %edx, %edx\n"
+	"	ret\n"
+	"	.cfi_endproc\n"
+	".size stub_interrupted, . - stub_interrupted\n"
 	".popsection\n");
 
 long stub_error;
@@ -216,6 +227,57 @@ static void loops_hold(void **state)
 	assert_int_equal(sum, 99990000);
 }
 
+/* ---- what a profiler sees that interrupts a call */
+
+#define FRAMES 64
+static uintptr_t frames[FRAMES], back_in_outer, back_in_test;
+static int frame_count;
+
+static _Unwind_Reason_Code note_frame(struct _Unwind_Context *context, void *unused)
+{
+	(void)unused;
+	if (frame_count == FRAMES)
+		return _URC_END_OF_STACK;
+	frames[frame_count++] = _Unwind_GetIP(context);
+	return _URC_NO_REASON;
+}
+
+static void on_interrupt(int number)
+{
+	(void)number;
+	_Unwind_Backtrace(note_frame, NULL);
+}
+
+/* Without a frame pointer it would have its frame by the stack pointer, which the call moves. */
+static __attribute__((noinline)) long inner(const struct elisa_attachment *attachment, long a)
+{
+	struct elisa_result result = elisa_call(attachment, a, 2, 3, 4, 5, 6);
+
+	back_in_outer = (uintptr_t)__builtin_extract_return_addr(__builtin_return_address(0));
+	return result.error + a;
+}
+
+static __attribute__((noinline)) long outer(const struct elisa_attachment *attachment, long a)
+{
+	back_in_test = (uintptr_t)__builtin_extract_return_addr(__builtin_return_address(0));
+	return inner(attachment, a + 1) + a;
+}
+
+static void a_profiler_finds_the_callers(void **state)
+{
+	struct elisa_attachment attachment = to(stub_interrupted);
+	const struct sigaction action = {.sa_handler = on_interrupt};
+	int i;
+
+	(void)state;
+	assert_int_equal(sigaction(SIGTRAP, &action, NULL), 0);
+	assert_int_equal(outer(&attachment, 1), 3);
+	for (i = 0; i < frame_count && frames[i] != back_in_outer; i++)
+		;
+	assert_true(i + 1 < frame_count);
+	assert_true(frames[i + 1] == back_in_test);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -225,6 +287,7 @@ int main(void)
 		cmocka_unit_test(red_zone_and_registers_hold),
 		cmocka_unit_test(vector_registers_hold),
 		cmocka_unit_test(loops_hold),
+		cmocka_unit_test(a_profiler_finds_the_callers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
