@@ -21,8 +21,8 @@ static int check_stubs(unsigned int slot)
 	char why[256];
 
 	for (mode = ELISA_MODE_STRICT; mode <= ELISA_MODE_TRUSTED; mode++) {
-		for (flags = 0; flags <= ELISA_EXPORT_GENERAL_REGS; flags++) {
-			elisa_sub_stub_build(page, slot, mode, flags, entry);
+		for (flags = 0; flags < ELISA_SUB_STUBS; flags++) {
+			elisa_sub_stub_build(page, slot, mode, elisa_sub_stub_flags(flags), entry);
 			if (sub_stub_check(page, slot, mode, why, sizeof(why)))
 				return fail("sub stub", slot, why);
 		}

@@ -57,7 +57,8 @@ static unsigned int stay(enum context context, const __u8 *page, unsigned int sl
 	return at;
 }
 
-static unsigned int call(unsigned int slot, unsigned int mode, bool full, unsigned int flags)
+static unsigned int call(unsigned int slot, unsigned int mode, unsigned int export_flags,
+			 unsigned int flags)
 {
 	static const enum context strict[] = {DEFAULT, GATE_IN, SUB, GATE_OUT, DEFAULT};
 	static const enum context trusted[] = {DEFAULT, GATE_IN, SUB, DEFAULT};
@@ -68,10 +69,10 @@ static unsigned int call(unsigned int slot, unsigned int mode, bool full, unsign
 
 	elisa_gate_in_build(page[GATE_IN], slot);
 	elisa_gate_out_build(page[GATE_OUT], slot);
-	elisa_sub_stub_build(page[SUB], slot, mode, full ? 0 : ELISA_EXPORT_GENERAL_REGS,
-			     ELISA_OBJECT_BASE);
-	at = elisa_guest_stub_build(page[DEFAULT], slot, mode,
-				    flags | (full ? ELISA_STUB_FULL : 0));
+	elisa_sub_stub_build(page[SUB], slot, mode, export_flags, ELISA_OBJECT_BASE);
+	if (!(export_flags & ELISA_EXPORT_GENERAL_REGS))
+		flags |= ELISA_STUB_FULL;
+	at = elisa_guest_stub_build(page[DEFAULT], slot, mode, flags);
 
 	printf("  1  caller    ---  call stub\n");
 	while (!done) {
@@ -85,7 +86,7 @@ int main(int argc, char **argv)
 {
 	const unsigned int guarded = ELISA_STUB_FSGSBASE | ELISA_STUB_PKU | ELISA_STUB_XSAVE;
 	unsigned int slot = argc > 1 ? strtoul(argv[1], NULL, 0) : 0;
-	unsigned int counts[8];
+	unsigned int counts[16];
 	unsigned int i;
 
 	if (slot >= ELISA_SLOTS) {
@@ -97,16 +98,20 @@ int main(int argc, char **argv)
 		fprintf(stderr, "count: Capstone does not start\n");
 		return 1;
 	}
-	for (i = 0; i < 8; i++) {
-		printf("%s, %s registers, %s caller\n", i & 4 ? "trusted" : "strict",
-		       i & 1 ? "all" : "general", i & 2 ? "guarded" : "trusting");
-		counts[i] = call(slot, i & 4 ? ELISA_MODE_TRUSTED : ELISA_MODE_STRICT, i & 1,
+	for (i = 0; i < 16; i++) {
+		printf("%s, %s registers, %s caller%s\n", i & 4 ? "trusted" : "strict",
+		       i & 1 ? "all" : "general", i & 2 ? "guarded" : "trusting",
+		       i & 8 ? ", counted" : "");
+		counts[i] = call(slot, i & 4 ? ELISA_MODE_TRUSTED : ELISA_MODE_STRICT,
+				 (i & 1 ? 0 : ELISA_EXPORT_GENERAL_REGS) |
+					 (i & 8 ? ELISA_EXPORT_COUNTED : 0),
 				 i & 2 ? guarded : ELISA_STUB_TRUSTING);
 		printf("\n");
 	}
-	printf("instructions         general  all\n");
+	printf("instructions         general  all  counted: general  all\n");
 	for (i = 0; i < 8; i += 2)
-		printf("%-8s %-8s        %3u  %3u\n", i & 4 ? "trusted" : "strict",
-		       i & 2 ? "guarded" : "trusting", counts[i], counts[i + 1]);
+		printf("%-8s %-8s        %3u  %3u               %3u  %3u\n",
+		       i & 4 ? "trusted" : "strict", i & 2 ? "guarded" : "trusting", counts[i],
+		       counts[i + 1], counts[i + 8], counts[i + 9]);
 	return 0;
 }

@@ -24,7 +24,7 @@
 
 /* Where the long variants of the sub stub lie, apart from the offsets that the contexts
  * have in common. */
-#define SUB_FULL_CODE 0x800
+#define SUB_LONG_CODE 0x800
 
 struct code {
 	__u8 *page;
@@ -168,16 +168,18 @@ void elisa_sub_stub_build(__u8 *page, unsigned int slot, unsigned int mode,
 	struct code c = {page, ELISA_SUB_ENTRY(slot)};
 	int strict = mode == ELISA_MODE_STRICT;
 	int full = !(export_flags & ELISA_EXPORT_GENERAL_REGS);
+	int counted = !!(export_flags & ELISA_EXPORT_COUNTED);
 	unsigned int vmfunc;
 	unsigned int i;
 
 	page_fill(page);
 	vmfunc = strict ? ELISA_GATE_OUT_ENTRY(slot) - 3 : ELISA_TRUSTED_VMFUNC(slot);
 
-	if (full) {
+	if (full)
 		xrstor_image_build(page);
-		emit_jmp(&c, SUB_FULL_CODE);
-		c.at = SUB_FULL_CODE;
+	if (full || counted) {
+		emit_jmp(&c, SUB_LONG_CODE);
+		c.at = SUB_LONG_CODE;
 	}
 
 	if (!strict) {
@@ -185,9 +187,13 @@ void elisa_sub_stub_build(__u8 *page, unsigned int slot, unsigned int mode,
 		emit_store_rsp(&c, STACK_TOP - 8);
 	}
 	EMIT(&c, 0x48, 0x8d, 0x25); /* lea stack(%rip), %rsp */
-	emit_rel32(&c, strict ? STACK_TOP : STACK_TOP - 16, 0);
+	emit_rel32(&c, strict && !counted ? STACK_TOP : STACK_TOP - 16, 0);
 	EMIT(&c, 0x6a, 0x02); /* push $2 */
 	EMIT(&c, 0x9d);	      /* popfq: AC, DF, TF, NT off */
+	if (counted) {
+		EMIT(&c, 0x48, 0xff, 0x05); /* incq calls(%rip): this vCPU is in one of them */
+		emit_rel32(&c, ELISA_CALLS_OFFSET, 0);
+	}
 	if (full)
 		emit_xrstor(&c);
 	EMIT(&c, 0x4c, 0x89, 0xd1); /* mov %r10, %rcx: the fourth */
@@ -215,7 +221,7 @@ void elisa_sub_stub_build(__u8 *page, unsigned int slot, unsigned int mode,
 	} else {
 		EMIT(&c, 0x31, 0xc9); /* xor %ecx, %ecx */
 	}
-	if (full)
+	if (full || counted)
 		emit_jmp(&c, vmfunc);
 
 	c.at = vmfunc;

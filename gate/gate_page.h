@@ -15,6 +15,12 @@
 #define ELISA_XRSTOR_IMAGE_SIZE 576
 #define ELISA_ENTRY_POINTER	0xf00
 
+/*
+ * Offset in the slot, in the stack's last page: the calls of an export that is
+ * ELISA_EXPORT_COUNTED. The function can write there, as on its stack.
+ */
+#define ELISA_CALLS_OFFSET	(ELISA_STACK_OFFSET + ELISA_STACK_PAGES * ELISA_PAGE_SIZE - 16)
+
 void elisa_gate_in_build(__u8 *page, unsigned int slot);
 void elisa_gate_out_build(__u8 *page, unsigned int slot);
 
@@ -22,6 +28,13 @@ void elisa_gate_out_build(__u8 *page, unsigned int slot);
  * address of the export's function. */
 void elisa_sub_stub_build(__u8 *page, unsigned int slot, unsigned int mode,
 			  unsigned int export_flags, __u64 entry);
+
+/* The export's flags that make another sub stub, in all combinations. */
+#define ELISA_SUB_STUBS 4
+static inline unsigned int elisa_sub_stub_flags(unsigned int which)
+{
+	return (which & 1 ? ELISA_EXPORT_GENERAL_REGS : 0) | (which & 2 ? ELISA_EXPORT_COUNTED : 0);
+}
 
 /* The caller trusts the manager with what its function does to registers. */
 #define ELISA_STUB_TRUSTING 1u

@@ -54,8 +54,8 @@ static void put_slot(unsigned int slot)
 	elisa_gate_out_build(page, slot);
 	put(page, sizeof(page));
 	for (mode = ELISA_MODE_STRICT; mode <= ELISA_MODE_TRUSTED; mode++) {
-		for (flags = 0; flags <= ELISA_EXPORT_GENERAL_REGS; flags++) {
-			elisa_sub_stub_build(page, slot, mode, flags, entry);
+		for (flags = 0; flags < ELISA_SUB_STUBS; flags++) {
+			elisa_sub_stub_build(page, slot, mode, elisa_sub_stub_flags(flags), entry);
 			put(page, sizeof(page));
 		}
 		for (flags = 0; flags < 32; flags++) {

@@ -356,10 +356,13 @@ static void one_call(char *function, unsigned int export_flags, unsigned int stu
 	const bool full = !(export_flags & ELISA_EXPORT_GENERAL_REGS);
 	const bool ends = function != function_bad;
 	__u64 *target = (__u64 *)(ELISA_OBJECT_BASE + (function_target - function_honest));
+	__u64 *calls = (__u64 *)at(ELISA_CALLS_OFFSET);
 	__u8 page[ELISA_PAGE_SIZE];
 	unsigned int i;
 	__u64 sum = 0;
 
+	enter(SUB);
+	*calls = 1000;
 	enter(GATE_IN);
 	list_reset();
 #define PAGE_BUILT(context)                                                         \
@@ -410,6 +413,9 @@ static void one_call(char *function, unsigned int export_flags, unsigned int stu
 	}
 	if (ends)
 		expect("switches", switches, mode == ELISA_MODE_STRICT ? 4 : 3);
+	enter(SUB);
+	if (export_flags & ELISA_EXPORT_COUNTED)
+		expect("calls", *calls, 1001);
 	enter(GATE_IN);
 	expect("sub's entry", at(ELISA_LIST_OFFSET)[8 * ELISA_INDEX_SUB(slot)],
 	       ELISA_EPTP_DISARMED);
@@ -419,6 +425,10 @@ static void one_call(char *function, unsigned int export_flags, unsigned int stu
 
 static void calls(unsigned int guards)
 {
+	const unsigned int counted = ELISA_EXPORT_COUNTED;
+
+	one_call(function_honest, counted | ELISA_EXPORT_GENERAL_REGS, ELISA_STUB_TRUSTING);
+	one_call(function_vectors, counted, guards);
 	one_call(function_honest, ELISA_EXPORT_GENERAL_REGS, ELISA_STUB_TRUSTING);
 	one_call(function_honest, ELISA_EXPORT_GENERAL_REGS, guards);
 	one_call(function_vectors, 0, ELISA_STUB_TRUSTING);

@@ -147,14 +147,17 @@ static void list_attachment(struct records *records, struct eh_attachment *attac
 					       .slot = attachment->slot,
 					       .mode = attachment->mode,
 					       .pages = eh_context_pages() + 1,
+					       .flags = attachment->export_flags,
 					       .aborts = atomic64_read(&attachment->aborts)};
 	struct eh_context *context;
 
 	spin_lock(&attachment->vm->lock);
 	record.export_id = attachment->export ? attachment->export_id : 0;
 	record.number = attachment->number;
-	list_for_each_entry(context, &attachment->contexts, node)
+	list_for_each_entry(context, &attachment->contexts, node) {
 		record.vcpus++;
+		record.calls += eh_context_calls(context);
+	}
 	spin_unlock(&attachment->vm->lock);
 	eh_spans_report(&record.suspended, &attachment->suspended);
 	memcpy(record.name, attachment->name, ELISA_NAME_SIZE);
@@ -196,8 +199,11 @@ static void list_vcpu(struct records *records, struct eh_vcpu *vcpu)
 {
 	struct elisa_host_vcpu record = {.vm = vcpu->vm->id, .vcpu = vcpu->kvm_vcpu->vcpu_idx};
 	unsigned long flags;
+	int slot;
 
 	raw_spin_lock_irqsave(&vcpu->lock, flags);
+	for_each_set_bit(slot, vcpu->used, ELISA_SLOTS)
+		record.calls += eh_context_calls(vcpu->slots[slot]);
 	record.state = state_of(vcpu);
 	record.closed = vcpu->vmfunc == EH_VMFUNC_OPEN ? ELISA_NOT_CLOSED : vcpu->closed;
 	record.attachments = bitmap_weight(vcpu->used, ELISA_SLOTS);

@@ -102,6 +102,8 @@ static const struct program_option known[] = {
 		    "its function uses general registers only"),
 	OPTION_BITS("poison", export_flags, ELISA_EXPORT_POISON,
 		    "let no call in after an aborted one"),
+	OPTION_BITS("counted", export_flags, ELISA_EXPORT_COUNTED,
+		    "have its calls counted: one instruction more, or three"),
 	OPTION_NUMBER("limit-us", "N", "a number of microseconds", limit_us, 0, UINT32_MAX,
 		      "run time that a call may use (default: the host's)"),
 	OPTION_READ("stack", "BYTES,VCPUS,GUESTS", "BYTES,VCPUS,GUESTS of stacks", read_stack,

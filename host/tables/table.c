@@ -510,6 +510,17 @@ u32 eh_context_pages(void)
 	return 2 * EH_ROOTS + 4 + 2 + ELISA_STACK_PAGES;
 }
 
+/* What the sub stub has counted, or the manager's code has left in its place. 0: not counted. */
+u64 eh_context_calls(const struct eh_context *c)
+{
+	const u32 last = (ELISA_STACK_PAGES - 1) * PAGE_SIZE;
+
+	if (!(c->attachment->export_flags & ELISA_EXPORT_COUNTED))
+		return 0;
+	return READ_ONCE(*(u64 *)(c->stack[ELISA_STACK_PAGES - 1] + ELISA_CALLS_OFFSET -
+				  ELISA_STACK_OFFSET - last));
+}
+
 void eh_context_free(struct eh_context *c)
 {
 	int i;

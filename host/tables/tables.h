@@ -47,6 +47,7 @@ int eh_attachment_build(struct eh_attachment *attachment, u64 entry);
 void eh_attachment_tables_free(struct eh_attachment *attachment);
 int eh_context_build(struct eh_context *context);
 void eh_context_free(struct eh_context *context);
+u64 eh_context_calls(const struct eh_context *context);
 void eh_context_link_object(struct eh_context *context, struct eh_export *export, u32 gib);
 void eh_context_hide_object(struct eh_context *context);
 u32 eh_context_pages(void);

@@ -196,7 +196,8 @@ struct elisa_hc_export {
 	FLAG(PRIVATE, 1, "private", "reached by its ticket only") \
 	FLAG(POISON, 2, "poison", \
 		"after an aborted call none is let in until it is published again") \
-	FLAG(FAULTS, 3, "faults", "the manager gets ELISA_EVENT_FAULT")
+	FLAG(FAULTS, 3, "faults", "the manager gets ELISA_EVENT_FAULT") \
+	FLAG(COUNTED, 4, "counted", "its calls are counted, in the sub context")
 #define ELISA_BIT_OF_LIST(name, bit, word, text) | 1u << (bit)
 /* clang-format on */
 #define ELISA_EXPORT_FLAG_NUMBER(name, bit, word, text) ELISA_EXPORT_##name = 1u << (bit),

@@ -88,8 +88,8 @@ uint32_t elisa_error_why(struct elisa *handle, uint64_t *value);
 /*
  * Create an export that VMs can attach to by its name once it is published.
  * name: [A-Za-z0-9._-], 1 to ELISA_NAME_SIZE - 1 characters, granted by the host's administrator.
- * flags: ELISA_EXPORT_GENERAL_REGS, _POISON, _FAULTS. limit_us: run time in microseconds that
- * one call may use, 0 for the host's default. *made: out.
+ * flags: ELISA_EXPORT_GENERAL_REGS, _POISON, _FAULTS, _COUNTED. limit_us: run time in microseconds
+ * that one call may use, 0 for the host's default. *made: out.
  * Errors: -EINVAL (arguments), -EPERM (no grant), -EEXIST (name), -EDQUOT (quota), -ENOMEM.
  */
 int elisa_export_create(struct elisa *handle, const char *name, uint32_t flags, uint32_t limit_us,

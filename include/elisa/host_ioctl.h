@@ -130,6 +130,9 @@ struct elisa_host_attachment {
 	char name[ELISA_NAME_SIZE];
 	__u64 number; /* among its export's, from 1 */
 	struct elisa_host_spans suspended;
+	__u32 flags; /* of its export: ELISA_EXPORT_* */
+	__u32 pad;
+	__u64 calls; /* of an export that is COUNTED, else 0: by its sub stub */
 };
 
 /* clang-format off */
@@ -181,6 +184,7 @@ struct elisa_host_vcpu {
 	__u32 attachments; /* that it is set up for */
 	__u32 pad;
 	__u64 return_traps; /* as in struct elisa_hc_hello */
+	__u64 calls;	    /* of the attachments that it is set up for, as there */
 };
 
 /* Since the module was loaded. */

@@ -127,7 +127,7 @@ struct outcome finish_within(struct vm *vm, int vcpu, long us);
  */
 void until_at_least(const volatile uint64_t *word, uint64_t least);
 
-double now_us(void); /* since some time in the past */
+double now_us(void);		    /* since some time in the past */
 bool tsc_counts_instructions(void); /* an emulator's; otherwise time */
 /* SIGALRM after @first microseconds, then every @interval; 0, 0 stops. */
 void timer(long first, long interval);

@@ -32,7 +32,7 @@ static uint64_t bad_ends(void)
  * instructions of one call without the loop's and the function's own.
  */
 static inline double count_calls(struct vm *guest, struct vm *manager, const struct kind *kind,
-			  const char *mode, uint32_t slot, uint64_t calls)
+				 const char *mode, uint32_t slot, uint64_t calls)
 {
 	uint64_t exits, irq, traps, bad, cycles, least = ~0ULL, done;
 	struct outcome out;

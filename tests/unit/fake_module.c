@@ -21,7 +21,12 @@ static const struct elisa_host_vm vms[] = {
 
 static const struct elisa_host_vcpu vcpus[] = {
 	{.vm = 1, .closed = ELISA_CLOSED_NOT_ATTACHED},
-	{.vm = 2, .vcpu = 0, .state = ELISA_VCPU_OPEN, .attachments = 2, .return_traps = 9},
+	{.vm = 2,
+	 .vcpu = 0,
+	 .state = ELISA_VCPU_OPEN,
+	 .attachments = 2,
+	 .return_traps = 9,
+	 .calls = 80},
 	{.vm = 2, .vcpu = 1, .state = ELISA_VCPU_SUSPENDED, .attachments = 2},
 	{.vm = 2,
 	 .vcpu = 2,
@@ -47,7 +52,15 @@ static struct elisa_host_export exports[] = {
 };
 
 static struct elisa_host_attachment attachments[] = {
-	{.vm = 2, .slot = 0, .export_id = 7, .number = 1, .vcpus = 5, .aborts = 5, .name = "few"},
+	{.vm = 2,
+	 .slot = 0,
+	 .export_id = 7,
+	 .number = 1,
+	 .vcpus = 5,
+	 .aborts = 5,
+	 .name = "few",
+	 .flags = ELISA_EXPORT_COUNTED,
+	 .calls = 70},
 	{.vm = 2, .slot = 1, .export_id = 7, .number = 2, .vcpus = 5, .name = "many"},
 };
 
@@ -60,6 +73,7 @@ static void count(struct elisa_host_spans *spans, int bucket, uint64_t times)
 static void time_goes_on(void)
 {
 	attachments[0].aborts += 1000;
+	attachments[0].calls += 50000;
 	exports[0].aborts += 1000;
 	count(&attachments[0].suspended, 2, 100);
 	count(&attachments[1].suspended, 0, 1000);

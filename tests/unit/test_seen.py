@@ -69,6 +69,8 @@ def test_metrics(directory):
     assert count == [buckets[-1][1]] and buckets[0] == (1.024e-06, 0) or buckets[0][1] <= count[0]
     closed = {labels: value for (_, labels), value in families["elisa_vm_closed_vcpus"][1].items()}
     assert closed == {(("pid", "4002"), ("reason", "pcid"), ("vm", "2")): 2}, closed
+    calls = {dict(labels)["name"]: value for (_, labels), value in families["elisa_attachment_calls"][1].items()}
+    assert list(calls) == ["few"] and calls["few"] >= 50000, calls
     output = directory + "/elisa.prom"
     assert elisactl("metrics", "-o", output) == ""
     assert os.listdir(directory) == ["elisa.prom"]
@@ -95,11 +97,12 @@ def check_with_others(text):
 
 def test_vcpus():
     text = elisactl("vcpus").splitlines()
-    assert text[0].split() == ["vm", "vcpu", "state", "closed_by", "attachments", "return_traps"], text[0]
+    assert text[0].split() == ["vm", "vcpu", "state", "closed_by", "attachments", "return_traps", "calls"], text[0]
     assert [line.split()[:4] for line in text[1:]] == [
         ["1", "0", "idle", "not-attached"], ["2", "0", "open", "-"], ["2", "1", "suspended", "-"],
         ["2", "2", "closed", "pcid"], ["2", "3", "closed", "pcid"], ["2", "4", "77", "99"]], text
-    assert json.loads(elisactl("--json", "vcpus"))[3]["closed_by"] == "pcid"
+    vcpus = json.loads(elisactl("--json", "vcpus"))
+    assert vcpus[3]["closed_by"] == "pcid" and vcpus[1]["calls"] == 80
 
 
 def test_histogram():
@@ -118,10 +121,12 @@ def test_top():
     assert all(len(line) <= 80 for line in text), text
     # the made-up times go faster than the clock: the columns keep their order, not their width
     assert [line.split()[3] for line in text] == ["name", "many", "few"] * 2
-    for order, first in (("aborts", "few"), ("time", "many"), ("name", "few"), ("vm", "few"), ("suspended", "many")):
+    for order, first in (("aborts", "few"), ("time", "many"), ("name", "few"), ("vm", "few"), ("calls", "few"), ("suspended", "many")):
         for view in elisactl("--json", "--sort", order, *options).splitlines():
             assert [row["name"] for row in json.loads(view)][0] == first, order
     row = json.loads(elisactl("--json", *options).splitlines()[0])[0]
+    counted = json.loads(elisactl("--json", "--sort", "calls", *options).splitlines()[0])
+    assert row["calls_per_second"] == "-" and counted[0]["calls_per_second"] > 10000, counted
     assert row["pid"] == 4002 and 2000 < row["suspended_per_second"] <= 10000, row
     assert "no column 'none'" in elisactl("--sort", "none", "top", status=2)
     elisactl("--interval", "0.01", "top", status=2)

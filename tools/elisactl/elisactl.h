@@ -68,6 +68,10 @@ int run_stats(const struct options *options);
 #define CLOSED_WORD 16
 const char *closed_word(uint32_t closed, char unknown[CLOSED_WORD]);
 
+/* "-": its export does not have them counted. */
+void add_calls(struct json_object *to, const char *key,
+	       const struct elisa_host_attachment *attachment, uint64_t calls);
+
 /* How often calls were suspended. */
 uint64_t spans_count(const struct elisa_host_spans *spans);
 

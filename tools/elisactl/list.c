@@ -123,6 +123,15 @@ static struct json_object *show_export(const void *record, bool json)
 	return shown;
 }
 
+void add_calls(struct json_object *to, const char *key,
+	       const struct elisa_host_attachment *attachment, uint64_t calls)
+{
+	if (attachment->flags & ELISA_EXPORT_COUNTED)
+		add_number(to, key, calls);
+	else
+		json_object_object_add(to, key, json_object_new_string("-"));
+}
+
 static struct json_object *show_attachment(const void *record, bool json)
 {
 	const struct elisa_host_attachment *attachment = record;
@@ -138,6 +147,7 @@ static struct json_object *show_attachment(const void *record, bool json)
 	add_number(shown, "vcpus", attachment->vcpus);
 	add_number(shown, "pages_per_vcpu", attachment->pages);
 	add_number(shown, "aborts", attachment->aborts);
+	add_calls(shown, "calls", attachment, attachment->calls);
 	add_number(shown, "suspended", spans_count(&attachment->suspended));
 	add_name(shown, attachment->name);
 	if (json) {
@@ -164,6 +174,7 @@ static struct json_object *show_vcpu(const void *record, bool json)
 			       json_object_new_string(closed_word(vcpu->closed, unknown)));
 	add_number(shown, "attachments", vcpu->attachments);
 	add_number(shown, "return_traps", vcpu->return_traps);
+	add_number(shown, "calls", vcpu->calls);
 	return shown;
 }
 

@@ -41,7 +41,7 @@ static const struct program_option known[] = {
 	OPTION_NUMBER("count", "N", "a number of views", count, 1, 1e9,
 		      "end after so many (default: a signal ends it)"),
 	OPTION_TEXT("sort", "COLUMN", "a column", sort,
-		    "suspended (default), time, aborts, vm or name"),
+		    "suspended (default), calls, time, aborts, vm or name"),
 	{.help = "all:"},
 	OPTION_FLAG("json", json, "print JSON"),
 	OPTION_TEXT("device", "PATH", "a file", device, "the module's device (default /dev/elisa)"),

@@ -195,6 +195,12 @@ static void print_attachments(FILE *to, const struct seen *seen)
 		label_attachment(to, "elisa_attachment_aborts_total", &attachments[i]);
 		print_number(to, attachments[i].aborts);
 	}
+	head(to, "elisa_attachment_calls", "counter", "Calls, where the export has them counted");
+	for (int i = 0; i < seen->attachment_count; i++)
+		if (attachments[i].flags & ELISA_EXPORT_COUNTED) {
+			label_attachment(to, "elisa_attachment_calls_total", &attachments[i]);
+			print_number(to, attachments[i].calls);
+		}
 	head(to, "elisa_attachment_suspensions", "counter", "Times that a call was suspended");
 	for (int i = 0; i < seen->attachment_count; i++) {
 		label_attachment(to, "elisa_attachment_suspensions_total", &attachments[i]);

@@ -2,7 +2,7 @@
 /*
  * How often calls of each attachment were interrupted, for how long they were suspended, and how
  * many ended early, by what was counted since the last view. Calls that nothing interrupts cause no
- * exit, so that the host does not count them.
+ * exit: there are numbers of them only where the export has them counted.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -26,7 +26,8 @@ struct attachments {
 struct row {
 	const struct elisa_host_attachment *is;
 	int pid;
-	double suspended, share, aborts; /* share: of the time, 1 for each vCPU that is always */
+	double calls, suspended, share,
+		aborts; /* share: of the time, 1 for each vCPU that is always */
 };
 
 /* ---- in which order */
@@ -39,6 +40,11 @@ static int by_number(double a, double b)
 static int by_suspended(const void *a, const void *b)
 {
 	return by_number(((const struct row *)a)->suspended, ((const struct row *)b)->suspended);
+}
+
+static int by_calls(const void *a, const void *b)
+{
+	return by_number(((const struct row *)a)->calls, ((const struct row *)b)->calls);
 }
 
 static int by_time(const void *a, const void *b)
@@ -72,8 +78,8 @@ static const struct order {
 	const char *column;
 	int (*compare)(const void *a, const void *b);
 } orders[] = {
-	{"suspended", by_suspended}, {"time", by_time}, {"aborts", by_aborts}, {"vm", by_vm},
-	{"name", by_name},
+	{"suspended", by_suspended}, {"calls", by_calls}, {"time", by_time},
+	{"aborts", by_aborts},	     {"vm", by_vm},	  {"name", by_name},
 };
 
 static const struct order *order_of(const char *column)
@@ -109,6 +115,7 @@ static struct row row_of(const struct elisa_host_attachment *is,
 		was = &none;
 	return (struct row){
 		.is = is,
+		.calls = view_per_second(is->calls, was->calls, seconds),
 		.suspended = view_per_second(spans_count(&is->suspended),
 					     spans_count(&was->suspended), seconds),
 		.share = 1e-9 * view_per_second(is->suspended.ns, was->suspended.ns, seconds),
@@ -127,12 +134,17 @@ static int pid_of(const struct elisa_host_vm *vms, int count, uint32_t id)
 static void print_text(FILE *to, const struct row *rows, int count)
 {
 	view_begin(to);
-	fprintf(to, "%5s %7s %4s %-20s %5s %11s %9s %8s\n", "vm", "pid", "slot", "name", "vcpus",
-		"suspended/s", "time %", "aborts/s");
-	for (int i = 0; i < count; i++)
-		fprintf(to, "%5u %7d %4u %-20.20s %5u %11.0f %9.2f %8.0f\n", rows[i].is->vm,
-			rows[i].pid, rows[i].is->slot, rows[i].is->name, rows[i].is->vcpus,
+	fprintf(to, "%5s %7s %4s %-15s %5s %10s %11s %7s %8s\n", "vm", "pid", "slot", "name",
+		"vcpus", "calls/s", "suspended/s", "time %", "aborts/s");
+	for (int i = 0; i < count; i++) {
+		char calls[16] = "-";
+
+		if (rows[i].is->flags & ELISA_EXPORT_COUNTED)
+			snprintf(calls, sizeof(calls), "%.0f", rows[i].calls);
+		fprintf(to, "%5u %7d %4u %-15.15s %5u %10s %11.0f %7.2f %8.0f\n", rows[i].is->vm,
+			rows[i].pid, rows[i].is->slot, rows[i].is->name, rows[i].is->vcpus, calls,
 			rows[i].suspended, 100 * rows[i].share, rows[i].aborts);
+	}
 }
 
 /* One line. */
@@ -150,6 +162,7 @@ static void print_rows_as_json(FILE *to, const struct row *rows, int count)
 		add_number(row, "attachment", rows[i].is->number);
 		add_name(row, rows[i].is->name);
 		add_number(row, "vcpus", rows[i].is->vcpus);
+		add_calls(row, "calls_per_second", rows[i].is, (uint64_t)(rows[i].calls + 0.5));
 		add_number(row, "suspended_per_second", (uint64_t)(rows[i].suspended + 0.5));
 		add_number(row, "suspended_ns_per_second", (uint64_t)(1e9 * rows[i].share + 0.5));
 		add_number(row, "aborts_per_second", (uint64_t)(rows[i].aborts + 0.5));
