@@ -12,8 +12,21 @@
 #define FIRST_SLEEP 4	 /* ms */
 #define ALL_SLEEPS  1000 /* ms */
 
-/* As eg_hypercall(). Sleeps; a signal ends the waiting. */
-int eg_ask(struct elisa_hc_page *page, struct elisa_status *status)
+/* Sleeps without it: others need not wait for this request. True: a signal has come. */
+static bool sleep_without(struct mutex *held, unsigned int ms)
+{
+	bool signalled;
+
+	if (held)
+		mutex_unlock(held);
+	signalled = msleep_interruptible(ms);
+	if (held)
+		mutex_lock(held);
+	return signalled;
+}
+
+/* As eg_hypercall(). Sleeps, without the lock @held; a signal ends the waiting. */
+int eg_ask(struct elisa_hc_page *page, struct elisa_status *status, struct mutex *held)
 {
 	unsigned int slept = 0, next = FIRST_SLEEP;
 	int ret;
@@ -25,7 +38,7 @@ int eg_ask(struct elisa_hc_page *page, struct elisa_status *status)
 		if (!ret || status->why != ELISA_WHY_ASKED || slept == ALL_SLEEPS)
 			break;
 		next = min(next, ALL_SLEEPS - slept);
-		if (msleep_interruptible(next))
+		if (sleep_without(held, next))
 			return eg_refuse(status, -ERESTARTSYS, ELISA_OK, 0);
 		slept += next;
 		next *= 2;

@@ -18,6 +18,24 @@
 #include "guest.h"
 #include "trace.h"
 
+/*
+ * Who has a slot, of all processes. The host gives a slot to one attachment at a time: another one
+ * that is found there was forgotten, as when this VM's state was restored on a host that knows
+ * nothing of it. It must not end its successor. Held while the host is asked.
+ */
+static DEFINE_MUTEX(slots_lock);
+static struct eg_attachment *slots[ELISA_SLOTS];
+
+static void slot_take(struct eg_attachment *attachment)
+{
+	struct eg_attachment *before = slots[attachment->slot];
+
+	lockdep_assert_held(&slots_lock);
+	if (before)
+		before->stale = true;
+	slots[attachment->slot] = attachment;
+}
+
 static int host_detach(u32 slot, struct elisa_status *status)
 {
 	struct elisa_hc_page *page = eg_page_get(ELISA_HC_DETACH);
@@ -34,11 +52,18 @@ static int host_detach(u32 slot, struct elisa_status *status)
  * pinned pages, which the caller must keep, and the mm, whose page-table root would become
  * another process's, which would then be the attached one.
  */
-static bool host_lets_go(struct eg_process *process, u32 slot)
+static bool host_lets_go(struct eg_process *process, struct eg_attachment *attachment)
 {
 	struct elisa_status status = {};
-	int ret = host_detach(slot, &status);
+	u32 slot = attachment->slot;
+	int ret = 0;
 
+	mutex_lock(&slots_lock);
+	if (!attachment->stale) {
+		ret = host_detach(slot, &status);
+		slots[slot] = NULL;
+	}
+	mutex_unlock(&slots_lock);
 	if (!ret || status.why == ELISA_WHY_NO_ATTACHMENT || status.why == ELISA_WHY_NO_HOST)
 		return true;
 	mmgrab(process->mm);
@@ -63,7 +88,7 @@ static void donations_end(struct eg_process *process, struct eg_attachment *atta
 /* Cannot fail: what the host could not let go of stays pinned for ever. */
 static void attachment_end(struct eg_process *process, struct eg_attachment *attachment)
 {
-	bool gone = host_lets_go(process, attachment->slot);
+	bool gone = host_lets_go(process, attachment);
 
 	trace_elisa_guest_detach(attachment->slot);
 	if (gone)
@@ -86,13 +111,15 @@ void eg_detach_all(struct eg_process *process, struct eg_file *file)
 	mutex_unlock(&process->lock);
 }
 
+/* The oldest; or the one that the host knows. */
 static struct eg_attachment *attachment_of(struct eg_process *process, struct eg_file *file,
-					   u32 slot)
+					   u32 slot, bool known)
 {
 	struct eg_attachment *attachment;
 
 	list_for_each_entry(attachment, &process->attachments, node)
-		if (attachment->slot == slot && attachment->file == file)
+		if (attachment->slot == slot && attachment->file == file &&
+		    !(known && attachment->stale))
 			return attachment;
 	return NULL;
 }
@@ -108,7 +135,7 @@ int eg_detach(struct eg_file *file, struct elisa_ioc_detach *arg)
 	if (!process)
 		return ret;
 	mutex_lock(&process->lock);
-	attachment = attachment_of(process, file, arg->slot);
+	attachment = attachment_of(process, file, arg->slot, false);
 	if (attachment) {
 		attachment_end(process, attachment);
 		ret = eg_refuse(&arg->status, 0, ELISA_OK, 0);
@@ -163,8 +190,12 @@ static int host_attach(struct eg_attachment *attachment, struct mm_struct *mm,
 	page->attach.exchange_pages = attachment->count;
 	for (i = 0; i < attachment->count; i++)
 		page->attach.exchange[i] = page_to_phys(attachment->pages[i]);
-	ret = eg_ask(page, &arg->status);
+	mutex_lock(&slots_lock);
+	ret = eg_ask(page, &arg->status, &slots_lock);
 	attachment->slot = page->attach.slot;
+	if (!ret && attachment->slot < ELISA_SLOTS)
+		slot_take(attachment);
+	mutex_unlock(&slots_lock);
 	arg->slot = page->attach.slot;
 	arg->mode = page->attach.mode;
 	arg->export_flags = page->attach.export_flags;
@@ -293,7 +324,7 @@ int eg_attach(struct eg_file *file, struct elisa_ioc_attach *arg)
 err_vcpus:
 	eg_vcpus_release();
 err_detach:
-	if (!host_lets_go(process, attachment->slot))
+	if (!host_lets_go(process, attachment))
 		goto err_free;
 err_unpin:
 	eg_unpin(process->mm, attachment->pages, attachment->count);
@@ -342,11 +373,13 @@ static int donate_run(struct eg_process *process, struct eg_file *file, u64 addr
 	if (ret)
 		goto err_free;
 	mutex_lock(&process->lock);
-	attachment = attachment_of(process, file, arg->slot);
+	mutex_lock(&slots_lock);
+	attachment = attachment_of(process, file, arg->slot, true);
 	if (attachment)
 		ret = host_donate(arg->slot, donation, arg);
 	else
 		ret = eg_refuse(&arg->status, -ENOENT, ELISA_WHY_NO_ATTACHMENT, arg->slot);
+	mutex_unlock(&slots_lock);
 	if (!ret)
 		list_add_tail(&donation->node, &attachment->donations);
 	mutex_unlock(&process->lock);

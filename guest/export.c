@@ -99,7 +99,7 @@ int eg_export_create(struct eg_file *file, struct elisa_ioc_export *arg)
 		ret = -EINTR;
 		goto err_page;
 	}
-	ret = eg_ask(page, &arg->status);
+	ret = eg_ask(page, &arg->status, NULL);
 	if (ret)
 		goto err;
 	export->id = page->export_.id;

@@ -10,6 +10,7 @@
  *   mm->mmap_lock         (the kernel's)
  *   process->lock         a process's attachments and stub pages; a vm_ops callback may
  *                         take it, so nothing that takes mmap_lock runs under it
+ *   slots_lock            (in attach.c) which attachment has a slot
  *   setup_lock            (in doorbell.c) which interrupt is the doorbell; nothing nests inside it
  *   eg_events_lock     the open files and the exports by id
  *   file->queue_lock      (spin) the events that a file has not read yet
@@ -102,6 +103,7 @@ struct eg_attachment {
 	struct list_head node; /* in process->attachments; process->lock, as all below */
 	struct eg_file *file;
 	struct list_head donations;
+	bool stale; /* slots_lock: the host forgot it and gave its slot again */
 	u32 slot;
 	u32 count; /* pages of the exchange buffer */
 	struct page *pages[];
@@ -123,7 +125,7 @@ void eg_page_put(struct elisa_hc_page *page);
 int eg_hypercall(struct elisa_hc_page *page, struct elisa_status *status);
 
 /* ---- ask.c */
-int eg_ask(struct elisa_hc_page *page, struct elisa_status *status);
+int eg_ask(struct elisa_hc_page *page, struct elisa_status *status, struct mutex *held);
 
 /* ---- vcpu.c */
 int eg_vcpus_init(void);

@@ -379,6 +379,36 @@ static void test_races(void)
 	CHECK(get("attachments") == 0 && pinned() == 0);
 }
 
+/* A host that knows nothing of this VM gives its slots anew. Whoever had one ends its own alone. */
+static void test_forgotten(void)
+{
+	int first = device(), second = device(), later = device();
+	char *p = memory(8192);
+
+	CHECK(!attach(first, 0, NULL, 0) && last.slot == 0);
+	CHECK(!attach(second, 0, p, 8192) && last.slot == 1);
+	set("forget", 1);
+	CHECK(!attach(later, 0, NULL, 0) && last.slot == 0);
+	CHECK(!attach(later, 0, NULL, 0) && last.slot == 1 && get("attachments") == 2);
+	CHECK(donate(second, 1, p, 4096) && last_gift.status.why == ELISA_WHY_NO_ATTACHMENT);
+	CHECK(!donate(later, 1, p, 4096) && get("donated") == 1);
+	CHECK(!detach(second, 1) && get("attachments") == 2 && pinned() == 4);
+	close(first);
+	CHECK(get("attachments") == 2);
+
+	/* one file, whose new attachment has the old one's slot */
+	set("forget", 1);
+	CHECK(!attach(later, 0, NULL, 0) && last.slot == 0);
+	CHECK(!donate(later, 0, p + 4096, 4096) && get("donated") == 1);
+	CHECK(!detach(later, 0) && get("attachments") == 1);
+	CHECK(!detach(later, 0) && get("attachments") == 0);
+	CHECK(detach(later, 0) && errno == ENOENT);
+	close(later);
+	close(second);
+	CHECK(pinned() == 0);
+	munmap(p, 8192);
+}
+
 static int cpu1_online(const char *value)
 {
 	int fd = open("/sys/devices/system/cpu/cpu1/online", O_WRONLY);
@@ -420,6 +450,7 @@ int main(void)
 	RUN(end_of_process(2));
 	RUN(test_threads());
 	RUN(test_races());
+	RUN(test_forgotten());
 	RUN(test_hotplug());
 	printf(">> %d failures\n", failures);
 	return failures != 0;

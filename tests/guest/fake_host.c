@@ -69,6 +69,19 @@ static int ring(const char *text, const struct kernel_param *param)
 static const struct kernel_param_ops ring_ops = {.set = ring};
 module_param_cb(ring, &ring_ops, NULL, 0200);
 
+/* A write to "forget": as after the VM's state was restored on another host. */
+static int forget(const char *text, const struct kernel_param *param)
+{
+	spin_lock_irq(&lock);
+	slots = 0;
+	attachments = donated = 0;
+	spin_unlock_irq(&lock);
+	return 0;
+}
+
+static const struct kernel_param_ops forget_ops = {.set = forget};
+module_param_cb(forget, &forget_ops, NULL, 0200);
+
 int eg_hypercall_init(void)
 {
 	return 0;
