@@ -327,7 +327,8 @@ ELISA_PUBLIC const char *elisa_call_strerror(long error)
 		       "that; its manager has to repair the object and publish it again";
 	case ELISA_CALL_NOT_ATTACHED:
 		return "this process is not attached; only the process that attached may call, "
-		       "and a child of fork() must attach for itself";
+		       "and a child of fork() must attach for itself. After the VM was restored, "
+		       "or the host's module was loaded anew, detach and attach again";
 	default:
 		return "an error that this library does not know; update it";
 	}

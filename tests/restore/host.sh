@@ -59,8 +59,8 @@ there 1 1 0
 monitored restored -incoming 'exec:cat /tmp/state'
 monitor_says 'VM status: paused[^(]*$' && monitor cont
 ended restored
-has restored 'first: lost'
 has restored 'second: lost'
+has restored 'first: lost: .*attach again'
 has restored 'first: slot 0'
 has restored 'first: calls work'
 has restored 'second: calls work'
