@@ -7,7 +7,7 @@
 
 static int lock_sender(struct rvs *rvs, struct rvs_txq *txq, uint32_t sender, uint32_t port)
 {
-	if (rvs_likely(rvs_lock_try(&txq->lock, sender + 1)))
+	if (rvs_likely(rvs_lock_for(rvs, &txq->lock, sender + 1)))
 		return 0;
 	if (rvif_load(&txq->lock) != RVS_LOCK_DEAD)
 		return -RVS_BUSY;

@@ -341,6 +341,18 @@ static inline int rvs_lock_try(uint32_t *lock, uint32_t value)
 					   __ATOMIC_RELAXED);
 }
 
+/* The same. Where there is one thread only, a lock tells what that was doing when it was stopped. */
+static inline int rvs_lock_for(const struct rvs *rvs, uint32_t *lock, uint32_t value)
+{
+	if (!rvs->config.one_thread)
+		return rvs_lock_try(lock, value);
+	if (rvif_load(lock))
+		return 0;
+	rvif_store(lock, value);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	return 1;
+}
+
 static inline void rvs_unlock(uint32_t *lock)
 {
 	__atomic_store_n(lock, 0, __ATOMIC_RELEASE);

@@ -24,8 +24,8 @@ static int config_ok(const struct rvs_config *config)
 	       config->buckets <= RVS_MAX_BUCKETS && !(config->buckets & (config->buckets - 1)) &&
 	       config->vlans <= RVS_MAX_VLAN &&
 	       (config->vlans + 1ull) * config->buckets <= RVS_MAX_BUCKETS &&
-	       config->max_age <= INT32_MAX && config->records <= RVS_MAX_RECORDS &&
-	       !(config->records & (config->records - 1));
+	       config->max_age <= INT32_MAX && config->one_thread <= 1 &&
+	       config->records <= RVS_MAX_RECORDS && !(config->records & (config->records - 1));
 }
 
 /* Where everything is; only the offsets and the size are set. */

@@ -30,7 +30,7 @@ static inline uint32_t rvs_receiver_lock(const struct rvs_sender *s, struct rvs_
 	for (uint32_t spins = 0;; spins++) {
 		uint32_t holder;
 
-		if (rvs_likely(rvs_lock_try(&rxq->lock, s->number + 1)))
+		if (rvs_likely(rvs_lock_for(s->rvs, &rxq->lock, s->number + 1)))
 			return RVS_GOOD;
 		holder = rvif_load(&rxq->lock);
 		if (holder == RVS_LOCK_DEAD)

@@ -84,7 +84,7 @@ static inline uint32_t rvs_run(struct rvs_sender *s, uint32_t next, uint32_t lim
 	r.port = rvs_port_at(s->rvs, number);
 	to = r.port;
 	r.rxq = rvs_rxq_at(s->rvs, number * s->rvs->config.queues);
-	if (rvs_unlikely(!rvs_lock_try(&r.rxq->lock, s->number + 1)))
+	if (rvs_unlikely(!rvs_lock_for(s->rvs, &r.rxq->lock, s->number + 1)))
 		return 0;
 	rvs_receiver_open(&r);
 	if (rvs_unlikely(from->sends_to != to->hears || rvs_receiver_is_crowded(&r) ||

@@ -681,7 +681,8 @@ static void receive_descriptor_changes(void **state)
 	net_free(net);
 }
 
-int main(void)
+/* With any argument: the switch of one thread. */
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(abandoned),
@@ -703,5 +704,7 @@ int main(void)
 
 	net_config.ports = 4; /* all of the switch is copied for each instruction */
 	net_config.buckets = 64;
+	net_config.one_thread = argc > 1;
+	(void)argv;
 	return cmocka_run_group_tests_name("stopped and disturbed", tests, NULL, NULL);
 }

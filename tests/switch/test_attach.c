@@ -363,7 +363,7 @@ static void bad_configurations_of_the_switch(void **state)
 	assert_int_equal(rvs_init(memory, rvs_size(&good), &good), 0);
 	assert_int_equal(rvs_init(memory, rvs_size(&good) - 1, &good), -RVS_BAD_MEMORY);
 	assert_int_equal(rvs_init(memory + 64, sizeof(memory) - 64, &good), -RVS_BAD_MEMORY);
-	for (int field = 0; field < 9; field++) {
+	for (int field = 0; field < 10; field++) {
 		bad = good;
 		switch (field) {
 		case 0:
@@ -389,6 +389,9 @@ static void bad_configurations_of_the_switch(void **state)
 			break;
 		case 7:
 			bad.buckets = 0;
+			break;
+		case 8:
+			bad.one_thread = 2;
 			break;
 		default:
 			bad.max_age = 0x80000000;
