@@ -22,6 +22,7 @@
 #include <unistd.h>
 #include <rvif/driver.h>
 #include <rvif/patience.h>
+#include <rvif/switch.h>
 #include "clock.h"
 #include "limit.h"
 #include "options.h"
@@ -55,12 +56,8 @@ struct port {
 	const char *path;      /* or the name of an interface: */
 	struct uplink *uplink; /* NULL: it is no uplink */
 	struct rvs_policy policy;
-	uint8_t *region;  /* NULL: no file is mapped */
-	int fd;		  /* of the file that is mapped; holds the lock that makes it ours */
+	struct rvif_mapping map;
 	char why_not[96]; /* the last reason not to map the file that was said; "": none */
-	size_t size;
-	dev_t device;
-	ino_t inode;
 	bool attached;
 	bool refused;	 /* said so for this epoch */
 	uint32_t epoch;	 /* of the driver that is attached or was refused */
@@ -136,18 +133,23 @@ static void on_bus_error(int signal, siginfo_t *info, void *context)
 
 /* --------------------------------------------------------------------------------- receivers */
 
+static const struct rvif_header *header_of(const struct port *port)
+{
+	return (const struct rvif_header *)(const void *)port->map.region;
+}
+
 /* A receiver sleeps on "completed" of its queue; see rvif_shared_file. */
 static void wake(uint32_t number, uint32_t queue)
 {
 	const struct port *port = &ports[number];
-	const struct rvif_header *header = (const struct rvif_header *)(const void *)port->region;
+	const struct rvif_header *header = header_of(port);
 	struct rvif_config config = header->config; /* its own affair if this changed */
 	struct rvif_layout layout;
 
 	if (!port->attached || rvif_layout(&config, &layout) || queue >= config.rx_queues ||
-	    layout.buffers > port->size)
+	    layout.buffers > port->map.size)
 		return;
-	syscall(SYS_futex, &rvif_rx_queue(port->region, &layout, queue)->completed, FUTEX_WAKE,
+	syscall(SYS_futex, &rvif_rx_queue(port->map.region, &layout, queue)->completed, FUTEX_WAKE,
 		INT_MAX, NULL, NULL, 0);
 }
 
@@ -164,14 +166,6 @@ static void wake_all(void)
 }
 
 /* ------------------------------------------------------------------------------------- ports */
-
-static void unmap(struct port *port)
-{
-	munmap(port->region, port->size);
-	close(port->fd);
-	port->region = NULL;
-	port->attached = false;
-}
 
 /* There is one sender, and it is here, so none is inside: what is busy has more to do. */
 static int let_go(uint32_t number)
@@ -197,18 +191,19 @@ static void drop_cut_short(void)
 {
 	for (uint32_t i = 0; i < port_count; i++) {
 		struct port *port = &ports[i];
+		struct rvif_mapping *map = &port->map;
 
-		if (!port->region || fault_at < port->region ||
-		    fault_at >= port->region + port->size)
+		if (!map->region || fault_at < map->region || fault_at >= map->region + map->size)
 			continue;
 		say(port, "the file was cut short; dropped");
-		if (mmap(port->region, port->size, PROT_READ | PROT_WRITE,
+		if (mmap(map->region, map->size, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
 			 0) == MAP_FAILED)
 			abort();
 		rvs_sender_gone(rvs, 0);
 		let_go(i); /* it may have been in the middle of attaching */
-		unmap(port);
+		port->attached = false;
+		rvif_unmap(map);
 		return;
 	}
 	rvs_sender_gone(rvs, 0);
@@ -223,36 +218,6 @@ static void cannot_use(struct port *port, const char *why)
 	say(port, why);
 }
 
-/*
- * A file has one switch, or each would take frames that the other one has delivered, and answer the
- * driver. The lock belongs to this open file, so another path of the same command line, or a link,
- * finds it held, too. It is another one than the driver's (flock).
- */
-static bool lock_file(int fd)
-{
-	struct flock header = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = RVIF_HEADER_SIZE};
-
-	return !fcntl(fd, F_OFD_SETLK, &header);
-}
-
-/* NULL, or why this is no file of a vNIC that we can have. */
-static const char *check_file(int fd, struct stat *st)
-{
-	if (fstat(fd, st) < 0)
-		return strerrordesc_np(errno);
-	if (!S_ISREG(st->st_mode))
-		return "no regular file";
-	if (st->st_size < RVIF_HEADER_SIZE)
-		return "shorter than the header of a vNIC";
-	if ((uint64_t)st->st_size > RVIF_MAX_REGION)
-		return "longer than a vNIC can be";
-	if (!lock_file(fd))
-		return errno == EAGAIN || errno == EACCES ?
-			       "in use: another switch, or another path here, has this file" :
-			       strerrordesc_np(errno);
-	return NULL;
-}
-
 /* A file may come later; that its folder does as well is less likely than a mistake. */
 static bool has_folder(const char *path)
 {
@@ -265,54 +230,22 @@ static bool has_folder(const char *path)
 
 static void map_file(struct port *port)
 {
-	struct stat st;
 	const char *why;
-	int fd = open(port->path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	const int error = rvif_map(&port->map, port->path, &why);
 
-	if (fd < 0 && errno == ENOENT) {
-		if (has_folder(port->path))
-			port->why_not[0] = 0;
-		else
-			cannot_use(port, "there is no such folder");
+	if (error == -EAGAIN)
+		return;
+	if (error && (error != -ENOENT || !has_folder(port->path))) {
+		cannot_use(port, error == -ENOENT ? "there is no such folder" : why);
 		return;
 	}
-	if (fd < 0) {
-		cannot_use(port, strerrordesc_np(errno));
-		return;
-	}
-	why = check_file(fd, &st);
-	if (!why) {
-		port->size = (size_t)st.st_size;
-		port->region = mmap(NULL, port->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-		if (port->region == MAP_FAILED) {
-			port->region = NULL;
-			why = strerrordesc_np(errno);
-		}
-	}
-	if (why) {
-		cannot_use(port, why);
-		close(fd);
-		return;
-	}
-	port->fd = fd;
 	port->why_not[0] = 0;
-	port->device = st.st_dev;
-	port->inode = st.st_ino;
 	port->refused = false;
-}
-
-/* Another file, or none, at the path. */
-static bool was_replaced(const struct port *port)
-{
-	struct stat st;
-
-	return stat(port->path, &st) < 0 || st.st_dev != port->device || st.st_ino != port->inode ||
-	       (uint64_t)st.st_size < port->size;
 }
 
 static void attach(struct port *port, uint32_t epoch)
 {
-	int error = rvs_port_attach(rvs, (uint32_t)(port - ports), port->region, port->size,
+	int error = rvs_port_attach(rvs, (uint32_t)(port - ports), port->map.region, port->map.size,
 				    &port->policy);
 	struct rvs_port_info info;
 
@@ -356,15 +289,15 @@ static void look_at(struct port *port, double now)
 		look_at_uplink(port, now);
 		return;
 	}
-	if (port->region && was_replaced(port)) {
+	if (port->map.is_open && rvif_map_is_old(&port->map, port->path)) {
 		detach(port);
-		unmap(port);
+		rvif_unmap(&port->map);
 	}
-	if (!port->region)
+	if (!port->map.region)
 		map_file(port);
-	if (!port->region)
+	if (!port->map.region)
 		return;
-	header = (const struct rvif_header *)(const void *)port->region;
+	header = header_of(port);
 	state = rvif_load_acquire(&header->driver.state);
 	epoch = rvif_load(&header->driver.epoch);
 	if (port->attached && (state != RVIF_DRIVER_UP || epoch != port->epoch))
@@ -542,7 +475,7 @@ static uint32_t list_kicks(struct futex_waitv *list)
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < port_count; i++) {
-		struct rvif_header *header = (struct rvif_header *)(void *)ports[i].region;
+		struct rvif_header *header = (struct rvif_header *)(void *)ports[i].map.region;
 
 		if (!header)
 			continue;
@@ -639,8 +572,8 @@ static void run(void)
 		detach(&ports[i]);
 		if (ports[i].uplink)
 			uplink_close(ports[i].uplink);
-		else if (ports[i].region)
-			unmap(&ports[i]);
+		else
+			rvif_unmap(&ports[i].map);
 	}
 	may_jump = 0;
 }
@@ -677,9 +610,10 @@ static int make_switch(uint32_t max_age)
 				    .queues = QUEUES,
 				    .buckets = 4096,
 				    .vlans = count_vlans(),
+				    .one_thread = 1,
 				    .max_age = max_age,
 				    .records = options.control ? RECORDS : 0};
-	size_t size;
+	uint64_t size;
 
 	if (getrandom(&config.seed, sizeof(config.seed), 0) != sizeof(config.seed))
 		return -errno;
@@ -793,8 +727,8 @@ static int open_uplink(struct port *port)
 			strerrordesc_np(-error), error == -EPERM ? "; this needs CAP_NET_RAW" : "");
 		return 1;
 	}
-	port->region = uplink_vnic(port->uplink)->region;
-	port->size = uplink_vnic(port->uplink)->size;
+	port->map.region = uplink_vnic(port->uplink)->region;
+	port->map.size = uplink_vnic(port->uplink)->size;
 	return 0;
 }
 

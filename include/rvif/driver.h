@@ -54,6 +54,27 @@ struct rvif_access {
 	int has_group;
 };
 
+/*
+ * Memory of the driver's own at the end of its region, so that frames that lie there need no copy:
+ * whole pages of a file that a switch can map, too. A piece begins at a multiple of its page size,
+ * in the file and in the region.
+ */
+struct rvif_memory {
+	int fd;
+	uint64_t at; /* in the file */
+	uint64_t size;
+	uint64_t page;	 /* size of the file's pages, a power of two */
+	uint64_t offset; /* in the region; set by rvif_place */
+};
+
+#define RVIF_MAX_MEMORY 253 /* pieces, as descriptors of one message of a socket */
+
+struct rvif_sharing {
+	struct rvif_memory *memory;
+	uint32_t count;
+	uint64_t own; /* bytes of the region before them */
+};
+
 struct rvif_vnic {
 	const struct rvif_transport *transport;
 	struct rvif_config config;
@@ -65,6 +86,7 @@ struct rvif_vnic {
 	/* Of a transport whose kicks move the frames: how long these may wait for a receiver that
 	 * has no room, before they are dropped. 0: not at all. Set while no thread kicks. */
 	uint64_t hold_us;
+	const struct rvif_sharing *sharing; /* NULL: none */
 };
 
 /* One direction of one queue, private to the thread that uses it. */
@@ -92,10 +114,29 @@ int rvif_open(struct rvif_vnic *vnic, const struct rvif_transport *transport, co
 int rvif_open_for(struct rvif_vnic *vnic, const struct rvif_transport *transport, const char *where,
 		  const struct rvif_config *config, const struct rvif_access *access);
 
+/* Places the pieces one behind the other, the first behind the byte end. Returns where the last one
+ * ends; 0: one of them is none, or the region would be too large. */
+uint64_t rvif_place(struct rvif_memory *memory, uint32_t count, uint64_t end);
+
+/* Adds memory to a configuration of rvif_configure. Returns 0 or -enum rvif_reason. */
+int rvif_configure_sharing(struct rvif_config *config, struct rvif_sharing *sharing);
+
+/*
+ * As rvif_open_for, with a configuration of rvif_configure_sharing: "sharing" has to stay until
+ * rvif_close. A switch asks for the memory when it finds the vNIC: then the descriptor of
+ * rvif_sharing_fd becomes readable, and rvif_share answers. -EOPNOTSUPP: not with this transport;
+ * -ENAMETOOLONG: too long a path for a socket beside it.
+ */
+int rvif_open_sharing(struct rvif_vnic *vnic, const struct rvif_transport *transport,
+		      const char *where, const struct rvif_config *config,
+		      const struct rvif_access *access, const struct rvif_sharing *sharing);
+int rvif_sharing_fd(const struct rvif_vnic *vnic);
+void rvif_share(const struct rvif_vnic *vnic);
+
 /* rvif_stop first. */
 void rvif_close(struct rvif_vnic *vnic);
 
-/* While down: all may change, but region_size has to fit what was opened.
+/* While down: all may change, but region_size has to fit what was opened, without shared memory.
  * Returns 0 or -enum rvif_reason. */
 int rvif_reconfigure(struct rvif_vnic *vnic, const struct rvif_config *config);
 

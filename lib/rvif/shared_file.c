@@ -20,10 +20,13 @@
 #include <time.h>
 #include <unistd.h>
 #include <rvif/driver.h>
+#include "sharing.h"
 #include "sleep.h"
 
 struct shared_file {
 	int fd;
+	int listener; /* for switches that ask for shared memory; -1: none */
+	uint64_t inode;
 	int left_behind; /* a file of the name whose driver is dead, locked; -1: there is none */
 	int announced;
 	char path[PATH_MAX];
@@ -39,6 +42,13 @@ static int is_at(int fd, const char *path)
 	       opened.st_ino == named.st_ino;
 }
 
+static uint64_t inode_of(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) < 0 ? 0 : st.st_ino;
+}
+
 static void shared_file_close(struct rvif_vnic *vnic)
 {
 	struct shared_file *file = vnic->private_data;
@@ -46,6 +56,10 @@ static void shared_file_close(struct rvif_vnic *vnic)
 	if (vnic->region)
 		munmap(vnic->region, vnic->size);
 	vnic->region = NULL;
+	if (file->listener >= 0) {
+		close(file->listener);
+		sharing_remove(file->path, file->inode);
+	}
 	if (file->fd >= 0) {
 		if (!file->announced)
 			unlink(file->temporary);
@@ -72,6 +86,7 @@ static int take_left_behind(struct shared_file *file)
 		error = flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
 		if (!error && is_at(fd, file->path)) {
 			file->left_behind = fd;
+			sharing_remove(file->path, inode_of(fd));
 			return 0;
 		}
 		close(fd);
@@ -98,7 +113,7 @@ static int shared_file_open(struct rvif_vnic *vnic, const char *where)
 	if (!file)
 		return -ENOMEM;
 	vnic->private_data = file;
-	file->fd = file->left_behind = -1;
+	file->fd = file->listener = file->left_behind = -1;
 	if ((size_t)snprintf(file->path, sizeof(file->path), "%s", where) >= sizeof(file->path) ||
 	    (size_t)snprintf(file->temporary, sizeof(file->temporary), "%s.XXXXXX", where) >=
 		    sizeof(file->temporary)) {
@@ -127,6 +142,13 @@ static int shared_file_open(struct rvif_vnic *vnic, const char *where)
 		error = -errno;
 		goto err;
 	}
+	if (vnic->sharing) {
+		file->inode = inode_of(file->fd);
+		file->listener = sharing_listen(file->path, file->inode, &vnic->access);
+		error = file->listener < 0 ? file->listener : 0;
+		if (error)
+			goto err;
+	}
 	return 0;
 err:
 	shared_file_close(vnic);
@@ -151,6 +173,20 @@ static int shared_file_announce(struct rvif_vnic *vnic)
 	return 0;
 }
 
+int rvif_sharing_fd(const struct rvif_vnic *vnic)
+{
+	const struct shared_file *file = vnic->private_data;
+
+	return vnic->sharing ? file->listener : -1;
+}
+
+void rvif_share(const struct rvif_vnic *vnic)
+{
+	const struct shared_file *file = vnic->private_data;
+
+	sharing_serve(file->listener, vnic->sharing);
+}
+
 /* The switch sleeps on one word for all queues. */
 static int shared_file_kick(struct rvif_vnic *vnic, uint32_t queue)
 {
@@ -162,11 +198,24 @@ static int shared_file_kick(struct rvif_vnic *vnic, uint32_t queue)
 	return 0;
 }
 
+/* A switch has a lock of its own on the header as long as it maps the file, see <rvif/switch.h>. A
+ * switch that was killed has none. */
+static int shared_file_changed(struct rvif_vnic *vnic)
+{
+	const struct shared_file *file = vnic->private_data;
+	struct flock header = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = RVIF_HEADER_SIZE};
+
+	if (fcntl(file->fd, F_OFD_GETLK, &header) < 0)
+		return -errno;
+	return header.l_type == F_UNLCK ? -ENOTCONN : 0;
+}
+
 const struct rvif_transport rvif_shared_file = {
 	.name = "shared file",
 	.open = shared_file_open,
 	.announce = shared_file_announce,
 	.kick = shared_file_kick,
 	.wait = rvif_futex_wait,
+	.changed = shared_file_changed,
 	.close = shared_file_close,
 };

@@ -25,20 +25,32 @@ int rvif_configure(struct rvif_config *config, uint64_t data_bytes)
 	return -(int)rvif_layout(config, &layout);
 }
 
-int rvif_open_for(struct rvif_vnic *vnic, const struct rvif_transport *transport, const char *where,
-		  const struct rvif_config *config, const struct rvif_access *access)
+int rvif_configure_sharing(struct rvif_config *config, struct rvif_sharing *sharing)
+{
+	struct rvif_layout layout;
+
+	sharing->own = config->region_size;
+	config->region_size = rvif_place(sharing->memory, sharing->count, sharing->own);
+	return config->region_size ? -(int)rvif_layout(config, &layout) : -RVIF_BAD_SIZE;
+}
+
+int rvif_open_sharing(struct rvif_vnic *vnic, const struct rvif_transport *transport,
+		      const char *where, const struct rvif_config *config,
+		      const struct rvif_access *access, const struct rvif_sharing *sharing)
 {
 	int error;
 
 	memset(vnic, 0, sizeof(*vnic));
 	if (access)
 		vnic->access = *access;
-	if ((vnic->access.mode || vnic->access.has_group) && transport != &rvif_shared_file)
+	if ((vnic->access.mode || vnic->access.has_group || sharing) &&
+	    transport != &rvif_shared_file)
 		return -EOPNOTSUPP;
 	vnic->transport = transport;
 	vnic->config = *config;
-	vnic->size = config->region_size;
-	if (rvif_layout(&vnic->config, &vnic->layout))
+	vnic->sharing = sharing;
+	vnic->size = sharing ? sharing->own : config->region_size;
+	if (rvif_layout(&vnic->config, &vnic->layout) || vnic->size < vnic->layout.buffers)
 		return -EINVAL;
 	error = transport->open(vnic, where);
 	if (error)
@@ -48,6 +60,12 @@ int rvif_open_for(struct rvif_vnic *vnic, const struct rvif_transport *transport
 	if (error)
 		transport->close(vnic);
 	return error;
+}
+
+int rvif_open_for(struct rvif_vnic *vnic, const struct rvif_transport *transport, const char *where,
+		  const struct rvif_config *config, const struct rvif_access *access)
+{
+	return rvif_open_sharing(vnic, transport, where, config, access, NULL);
 }
 
 int rvif_open(struct rvif_vnic *vnic, const struct rvif_transport *transport, const char *where,
