@@ -130,9 +130,10 @@ static int parse_group(const char *key, const char *value, void *opaque)
 
 int net_rvif_parse(const char *arguments, struct net_rvif_options *options)
 {
-	static const char *const known[] = {"path", "elisa", "mac",  "queues", "buffer",
-					    "csum", "tso",   "mode", "group",  NULL};
+	static const char *const known[] = {"path", "elisa", "mac",   "queues",	   "buffer", "csum",
+					    "tso",  "mode",  "group", "zero_copy", NULL};
 	struct rte_kvargs *list;
+	bool has_buffer;
 	int error;
 
 	*options = (struct net_rvif_options){
@@ -145,7 +146,7 @@ int net_rvif_parse(const char *arguments, struct net_rvif_options *options)
 		NET_RVIF_LOG(
 			ERR,
 			"arguments '%s': only path=, elisa=, mac=, queues=, buffer=, csum=, tso=, "
-			"mode= and group= are known",
+			"mode=, group= and zero_copy= are known",
 			arguments ? arguments : "");
 		return -EINVAL;
 	}
@@ -166,6 +167,9 @@ int net_rvif_parse(const char *arguments, struct net_rvif_options *options)
 		error = rte_kvargs_process(list, "mode", parse_mode, options);
 	if (!error)
 		error = rte_kvargs_process(list, "group", parse_group, options);
+	if (!error)
+		error = rte_kvargs_process(list, "zero_copy", parse_switch, &options->zero_copy);
+	has_buffer = rte_kvargs_count(list, "buffer");
 	rte_kvargs_free(list);
 	if (!error && !options->path) {
 		NET_RVIF_LOG(ERR,
@@ -177,6 +181,18 @@ int net_rvif_parse(const char *arguments, struct net_rvif_options *options)
 	    (options->access.mode || options->access.has_group)) {
 		NET_RVIF_LOG(ERR, "mode= and group= are for path=, not for elisa='%s'",
 			     options->path);
+		error = -EINVAL;
+	}
+	if (!error && options->zero_copy && options->transport != &rvif_shared_file) {
+		NET_RVIF_LOG(ERR,
+			     "zero_copy=1 is for path=, not for elisa='%s': mbufs cannot be "
+			     "donated yet",
+			     options->path);
+		error = -EINVAL;
+	}
+	if (!error && options->zero_copy && has_buffer) {
+		NET_RVIF_LOG(ERR, "buffer=%u with zero_copy=1: the buffers are the pool's mbufs",
+			     options->buffer_size);
 		error = -EINVAL;
 	}
 	if (!error && options->tso && !options->csum) {

@@ -114,6 +114,10 @@ static void set_burst_functions(struct rte_eth_dev *dev)
 
 	dev->rx_pkt_burst = wide ? net_rvif_rx_avx2 : net_rvif_rx_sse2;
 	dev->tx_pkt_burst = wide ? net_rvif_tx_avx2 : net_rvif_tx_sse2;
+	if (net_rvif_port(dev)->options.zero_copy) {
+		dev->rx_pkt_burst = net_rvif_rx_zero_copy;
+		dev->tx_pkt_burst = net_rvif_tx_zero_copy;
+	}
 	dev->tx_pkt_prepare = net_rvif_tx_prepare;
 }
 
@@ -121,7 +125,9 @@ static int burst_mode(struct rte_eth_dev *dev, uint16_t queue, struct rte_eth_bu
 {
 	RTE_SET_USED(queue);
 	snprintf(mode->info, sizeof(mode->info), "%s",
-		 dev->rx_pkt_burst == net_rvif_rx_avx2 ? "AVX2" : "SSE2");
+		 dev->rx_pkt_burst == net_rvif_rx_zero_copy ? "zero-copy" :
+		 dev->rx_pkt_burst == net_rvif_rx_avx2	    ? "AVX2" :
+							      "SSE2");
 	return 0;
 }
 
@@ -166,7 +172,7 @@ static int dev_start(struct rte_eth_dev *dev)
 		if (error) {
 			NET_RVIF_LOG(ERR, "port %u: no timer for the link: %s", dev->data->port_id,
 				     strerror(-error));
-			net_rvif_down(port);
+			net_rvif_down(port, dev->data);
 			return error;
 		}
 	}
@@ -185,7 +191,7 @@ static int dev_stop(struct rte_eth_dev *dev)
 	if (port->up)
 		for (uint16_t i = 0; i < dev->data->nb_rx_queues; i++)
 			net_rvif_count_missed(dev->data->rx_queues[i]);
-	net_rvif_down(port);
+	net_rvif_down(port, dev->data);
 	net_rvif_link_update(dev, 0);
 	for (uint16_t i = 0; i < dev->data->nb_rx_queues; i++)
 		dev->data->rx_queue_state[i] = RTE_ETH_QUEUE_STATE_STOPPED;
@@ -202,7 +208,7 @@ static int dev_close(struct rte_eth_dev *dev)
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return 0;
 	net_rvif_link_unwatch(dev);
-	net_rvif_down(port);
+	net_rvif_down(port, dev->data);
 	net_rvif_region_close(port);
 	net_rvif_free_options(&port->options);
 	return 0;
@@ -367,4 +373,5 @@ static struct rte_vdev_driver driver = {
 RTE_PMD_REGISTER_VDEV(net_rvif, driver);
 RTE_PMD_REGISTER_PARAM_STRING(net_rvif,
 			      "path=<file> mac=<xx:xx:xx:xx:xx:xx> queues=<1-128> "
-			      "buffer=<512-65535> csum=<0|1> tso=<0|1> mode=<octal> group=<group>");
+			      "buffer=<512-65535> csum=<0|1> tso=<0|1> mode=<octal> group=<group> "
+			      "zero_copy=<0|1>");

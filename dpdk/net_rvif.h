@@ -43,6 +43,23 @@ struct net_rvif_options {
 	uint32_t buffer_size;
 	bool csum;
 	bool tso;
+	bool zero_copy;
+};
+
+/* Memory at one address here, and behind one offset in the region. */
+struct net_rvif_range {
+	uintptr_t start;
+	uint64_t length;
+	uint32_t offset;
+};
+
+/* What a port of zero_copy=1 shares with the switch: pages with the data of its pools' mbufs. */
+struct net_rvif_memory {
+	struct rvif_sharing sharing;
+	struct rvif_memory pieces[RVIF_MAX_MEMORY];
+	uintptr_t starts[RVIF_MAX_MEMORY];	       /* of these, here */
+	struct net_rvif_range ranges[RVIF_MAX_MEMORY]; /* the longest first */
+	uint32_t count;
 };
 
 struct net_rvif_rx_stats {
@@ -60,11 +77,13 @@ struct net_rvif_tx_stats {
 	uint64_t bad;	      /* too short, too long, too many segments */
 	uint64_t unsupported; /* an offload that the switch did not grant, or that we never offer */
 	uint64_t full;	      /* bursts that were cut short by a full ring */
+	uint64_t copied;      /* with zero_copy=1 */
 	uint64_t kicks;
 	uint64_t checksums;
 };
 
-/* Slot i of the ring always stands for buffer i: to post is to move the index. */
+/* Slot i of the ring always stands for buffer i: to post is to move the index. With zero_copy=1 it
+ * stands for mbufs[i], which is the only record of what the switch fills. */
 struct net_rvif_rxq {
 	struct rvif_ring ring;
 	uint32_t published; /* what the switch was told of ring.posted */
@@ -86,12 +105,17 @@ struct net_rvif_rxq {
 	uint64_t missed;      /* frames that found no buffer */
 	uint64_t missed_seen; /* what the switch's counter was then */
 	uint16_t descriptors;
+
+	const struct net_rvif_memory *memory;
+	struct rte_mbuf **mbufs;
+	uint32_t slot_mask;
+	uint32_t buffer_at; /* of an mbuf's buffer behind its header */
 };
 
 /*
  * Frames lie one behind the other in an area that is used as a ring of bytes, each at a cache line
  * of its own; it begins anew whenever nothing is in flight, so that few lines and pages stay in
- * use.
+ * use. With zero_copy=1 only those do that have to be copied.
  */
 struct net_rvif_txq {
 	struct rvif_ring ring;
@@ -111,6 +135,11 @@ struct net_rvif_txq {
 
 	uint16_t descriptors;
 	uint16_t threshold;
+
+	const struct net_rvif_memory *memory;
+	struct rte_mempool *pool;
+	void **mbufs;	 /* of each descriptor that is out; NULL: it was copied */
+	uint32_t others; /* of these, how many do not simply go back to the pool */
 };
 
 struct net_rvif_port {
@@ -120,13 +149,19 @@ struct net_rvif_port {
 	bool up;		       /* rvif_start was called */
 	bool stale; /* a switch did not let go of the region: the next start makes a new one */
 	bool lost;  /* the switch is gone, said a kick; as stale. Set by any sender */
-	uint32_t refused; /* the epoch whose refusal was reported */
+	uint32_t refused;	       /* the epoch whose refusal was reported */
+	struct rte_intr_handle *asked; /* a switch asks for the memory; NULL: none is shared */
+	struct net_rvif_memory memory;
 };
 
 extern int net_rvif_logtype;
 
 #define NET_RVIF_LOG(level, format, ...) \
 	rte_log(RTE_LOG_##level, net_rvif_logtype, "net_rvif: " format "\n", ##__VA_ARGS__)
+
+void net_rvif_kick(struct net_rvif_txq *queue);
+bool net_rvif_in_other(const struct net_rvif_memory *memory, uintptr_t data, uint32_t length,
+		       uint32_t *offset);
 
 static inline struct net_rvif_port *net_rvif_port(const struct rte_eth_dev *dev)
 {
@@ -139,6 +174,56 @@ static inline void net_rvif_rearm(struct rte_mbuf *m, const struct net_rvif_rxq 
 	memcpy((char *)m + offsetof(struct rte_mbuf, rearm_data), &queue->rearm,
 	       sizeof(queue->rearm));
 	m->ol_flags = queue->mbuf_flags;
+}
+
+/* The same of a frame of one segment. */
+static inline void net_rvif_rx_start(struct rte_mbuf *m, const struct net_rvif_rxq *queue,
+				     uint16_t length)
+{
+	net_rvif_rearm(m, queue);
+	m->packet_type = 0;
+	m->pkt_len = length;
+	m->data_len = length;
+	m->vlan_tci = 0;
+}
+
+/* Buffers go back a few at a time, and all of them when there is nothing else to do. */
+static inline void net_rvif_rx_publish(struct net_rvif_rxq *queue)
+{
+	if (queue->published == queue->ring.posted)
+		return;
+	queue->published = queue->ring.posted;
+	rvif_ring_publish(&queue->ring);
+}
+
+/* Is it time to look what the switch is done with, before so many frames are posted? */
+static inline bool net_rvif_tx_is_due(const struct net_rvif_txq *queue, uint32_t count)
+{
+	const uint32_t out = rvif_distance(queue->ring.posted, queue->ring.reaped);
+
+	return out >= queue->reclaim_at || queue->head >= NET_RVIF_RECLAIM_BYTES ||
+	       out + count > queue->descriptors;
+}
+
+/*
+ * Takes back the room of what the switch completed, and says how many descriptors that is. Its line
+ * is not read for every burst, because it is in another CPU's cache, or has just been written here;
+ * but often enough that what is in use stays in the first-level cache. Until the switch is there it
+ * is, for it may want to be kicked.
+ */
+static inline uint32_t net_rvif_tx_reclaim(struct net_rvif_txq *queue)
+{
+	struct rvif_ring *ring = &queue->ring;
+	uint32_t done = rvif_ring_completed(ring);
+
+	queue->kick = rvif_load(&ring->control->kick_wanted) != 0;
+	queue->reclaim_at = rvif_attached(&queue->port->vnic) == 1 ? queue->threshold : 0;
+	ring->reaped += done;
+	if (ring->reaped == ring->posted)
+		queue->head = queue->tail = 0;
+	else if (done)
+		queue->tail = queue->ends[(ring->reaped - 1) & queue->slot_mask];
+	return done;
 }
 
 /* Room for a frame in the area: true, and where it begins. It is taken by net_rvif_tx_post. */
@@ -155,17 +240,55 @@ static inline bool net_rvif_tx_room(const struct net_rvif_txq *queue, uint32_t l
 	return queue->tail > RTE_CACHE_LINE_ROUNDUP(length);
 }
 
-/* Fills in the next descriptor; words: its offload fields, see struct rvif_desc. */
-static inline void net_rvif_tx_post(struct net_rvif_txq *queue, uint32_t at, uint32_t length,
-				    uint16_t flags, uint64_t words)
+/* Fills in the next descriptor with data at an offset in the region; words: its offload fields, see
+ * struct rvif_desc. */
+static inline void net_rvif_tx_point(struct net_rvif_txq *queue, uint32_t offset, uint32_t length,
+				     uint16_t flags, uint64_t words)
 {
 	uint64_t *desc = (uint64_t *)(void *)rvif_ring_desc(&queue->ring, queue->ring.posted);
 
-	queue->head = at + RTE_CACHE_LINE_ROUNDUP(length);
 	queue->ends[queue->ring.posted & queue->slot_mask] = queue->head;
-	desc[0] = (queue->area_offset + at) | (uint64_t)length << 32 | (uint64_t)flags << 48;
+	desc[0] = offset | (uint64_t)length << 32 | (uint64_t)flags << 48;
 	desc[1] = words;
 	queue->ring.posted++;
+}
+
+/* The same with data that was copied into the area. */
+static inline void net_rvif_tx_post(struct net_rvif_txq *queue, uint32_t at, uint32_t length,
+				    uint16_t flags, uint64_t words)
+{
+	queue->head = at + RTE_CACHE_LINE_ROUNDUP(length);
+	net_rvif_tx_point(queue, queue->area_offset + at, length, flags, words);
+}
+
+/* The end of a burst that has taken "sent" of the frames; posted: what ring.posted was before. */
+static inline void net_rvif_tx_finish(struct net_rvif_txq *queue, uint32_t posted, bool all,
+				      uint32_t sent)
+{
+	if (unlikely(!all)) {
+		queue->stats.full++;
+		/* what an earlier kick could not move may be all that is in the way */
+		if (!sent && queue->kick)
+			net_rvif_kick(queue);
+	}
+	if (likely(queue->ring.posted != posted)) {
+		rvif_ring_publish(&queue->ring);
+		if (queue->kick)
+			net_rvif_kick(queue);
+	}
+}
+
+/* Data at this address, all of it, in the region: true, and where. */
+static inline bool net_rvif_in_region(const struct net_rvif_memory *memory, const void *data,
+				      uint32_t length, uint32_t *offset)
+{
+	uint64_t at = (uintptr_t)data - memory->ranges[0].start;
+
+	if (likely(at + length <= memory->ranges[0].length && at < memory->ranges[0].length)) {
+		*offset = memory->ranges[0].offset + (uint32_t)at;
+		return true;
+	}
+	return net_rvif_in_other(memory, (uintptr_t)data, length, offset);
 }
 
 /* devargs.c: 0, or -errno after a message; the options have to be freed in any case. */
@@ -175,11 +298,19 @@ void net_rvif_free_options(struct net_rvif_options *options);
 /* region.c: the region by what the application configured, and the way up and down */
 int net_rvif_region_open(struct net_rvif_port *port, const struct rte_eth_dev_data *data);
 int net_rvif_up(struct net_rvif_port *port, const struct rte_eth_dev_data *data);
-void net_rvif_down(struct net_rvif_port *port);
+void net_rvif_down(struct net_rvif_port *port, const struct rte_eth_dev_data *data);
 void net_rvif_region_close(struct net_rvif_port *port);
 /* In words: why opening or reconnecting has just failed in this thread. */
 const char *net_rvif_why(const struct net_rvif_port *port, int error);
 void net_rvif_set_rx_mode(struct net_rvif_port *port, uint8_t promiscuous, uint8_t all_multicast);
+
+/* memory.c: finds the memory of the port's pools. 0, or -errno after a message. */
+int net_rvif_find_memory(struct net_rvif_memory *memory, const struct rte_eth_dev_data *data);
+/* Once it has its place in the region. */
+void net_rvif_make_ranges(struct net_rvif_memory *memory);
+/* Answers switches that ask for it, as long as the region is open. */
+int net_rvif_memory_serve(struct net_rvif_port *port);
+void net_rvif_memory_end(struct net_rvif_port *port);
 
 /* queue.c */
 int net_rvif_rx_queue_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t descriptors,
@@ -215,6 +346,17 @@ uint16_t net_rvif_rx_avx2(void *queue, struct rte_mbuf **frames, uint16_t count)
 uint16_t net_rvif_tx_sse2(void *queue, struct rte_mbuf **frames, uint16_t count);
 uint16_t net_rvif_tx_avx2(void *queue, struct rte_mbuf **frames, uint16_t count);
 
+/* zero_copy.c: the same for zero_copy=1 */
+uint16_t net_rvif_rx_zero_copy(void *queue, struct rte_mbuf **frames, uint16_t count);
+uint16_t net_rvif_tx_zero_copy(void *queue, struct rte_mbuf **frames, uint16_t count);
+/* Posts as many empty mbufs as there are and have room. */
+void net_rvif_refill(struct net_rvif_rxq *queue);
+/* The record of a descriptor: this mbuf, which may have other holders, or none. */
+void net_rvif_tx_hold(struct net_rvif_txq *queue, uint32_t index, struct rte_mbuf *m);
+/* The port is down: all mbufs go back that the switch had. */
+void net_rvif_rx_release(struct net_rvif_rxq *queue);
+void net_rvif_tx_release(struct net_rvif_txq *queue);
+
 /* rx_slow.c, tx_slow.c: everything but single frames that fit one buffer. */
 
 /* Takes one frame that begins at ring.reaped, of at most available descriptors. first: an mbuf,
@@ -222,10 +364,14 @@ uint16_t net_rvif_tx_avx2(void *queue, struct rte_mbuf **frames, uint16_t count)
  * with, 0 if there are no mbufs. */
 struct rte_mbuf *net_rvif_rx_slow(struct net_rvif_rxq *queue, struct rte_mbuf *first,
 				  uint32_t available, uint32_t *used);
+/* The same of mbufs that the switch has filled, with zero_copy=1: they are used in any case. */
+struct rte_mbuf *net_rvif_rx_slow_zero_copy(struct net_rvif_rxq *queue, uint32_t available,
+					    uint32_t *used);
 /* Posts a frame of any kind: 1 posted, 0 no room now, -1 counted as lost. The mbuf stays the
  * caller's. */
 int net_rvif_tx_slow(struct net_rvif_txq *queue, struct rte_mbuf *frame);
-void net_rvif_kick(struct net_rvif_txq *queue);
+/* The same with zero_copy=1: only with 0 the mbuf stays the caller's. */
+int net_rvif_tx_slow_zero_copy(struct net_rvif_txq *queue, struct rte_mbuf *frame);
 uint16_t net_rvif_tx_prepare(void *queue, struct rte_mbuf **frames, uint16_t count);
 
 #endif

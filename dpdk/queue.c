@@ -50,6 +50,7 @@ int net_rvif_rx_queue_setup(struct rte_eth_dev *dev, uint16_t index, uint16_t de
 	const uint64_t csum = RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
 	uint64_t offloads = config->offloads | dev->data->dev_conf.rxmode.offloads;
 	uint16_t room = rte_pktmbuf_data_room_size(pool);
+	uint32_t slots = rte_align32pow2(descriptors);
 	struct net_rvif_rxq *queue;
 	int error;
 
@@ -60,10 +61,13 @@ int net_rvif_rx_queue_setup(struct rte_eth_dev *dev, uint16_t index, uint16_t de
 			     dev->data->port_id, pool->name);
 		return -EINVAL;
 	}
-	queue = rte_zmalloc_socket("net_rvif_rxq", sizeof(*queue), RTE_CACHE_LINE_SIZE,
-				   (int)socket);
+	queue = rte_zmalloc_socket("net_rvif_rxq", sizeof(*queue) + slots * sizeof(*queue->mbufs),
+				   RTE_CACHE_LINE_SIZE, (int)socket);
 	if (!queue)
 		return -ENOMEM;
+	queue->mbufs = (struct rte_mbuf **)(queue + 1);
+	queue->slot_mask = slots - 1;
+	queue->buffer_at = (uint32_t)sizeof(struct rte_mbuf) + rte_pktmbuf_priv_size(pool);
 	queue->pool = pool;
 	queue->descriptors = descriptors;
 	queue->room = (uint16_t)(room - RTE_PKTMBUF_HEADROOM);
@@ -94,11 +98,14 @@ int net_rvif_tx_queue_setup(struct rte_eth_dev *dev, uint16_t index, uint16_t de
 			     dev->data->port_id, config->tx_free_thresh, descriptors);
 		return -EINVAL;
 	}
-	queue = rte_zmalloc_socket("net_rvif_txq", sizeof(*queue) + slots * sizeof(uint32_t),
+	queue = rte_zmalloc_socket("net_rvif_txq",
+				   sizeof(*queue) +
+					   slots * (sizeof(*queue->mbufs) + sizeof(*queue->ends)),
 				   RTE_CACHE_LINE_SIZE, (int)socket);
 	if (!queue)
 		return -ENOMEM;
-	queue->ends = (uint32_t *)(queue + 1);
+	queue->mbufs = (void **)(queue + 1);
+	queue->ends = (uint32_t *)(queue->mbufs + slots);
 	queue->slot_mask = slots - 1;
 	queue->index = index;
 	queue->descriptors = descriptors;

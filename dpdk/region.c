@@ -38,8 +38,26 @@ static uint32_t ring_size(uint32_t descriptors)
 	return rte_align32pow2(RTE_MAX(descriptors, (uint32_t)RVIF_MIN_RING));
 }
 
-/* What the application configured; before it did, what the arguments say. */
-static int configure(const struct net_rvif_port *port, const struct rte_eth_dev_data *data,
+static bool is_shared(const struct net_rvif_port *port)
+{
+	return port->memory.sharing.count;
+}
+
+/* Bytes of the receive buffers: what all pools have room for, if these are mbufs. */
+static uint32_t buffer_size(const struct net_rvif_port *port, const struct rte_eth_dev_data *data)
+{
+	uint32_t size = port->options.buffer_size;
+
+	for (uint16_t i = 0; port->options.zero_copy && i < data->nb_rx_queues; i++) {
+		const struct net_rvif_rxq *queue = data->rx_queues[i];
+
+		size = !i ? queue->room : RTE_MIN(size, (uint32_t)queue->room);
+	}
+	return size;
+}
+
+/* What the application configured; before it did, what the arguments say, and no shared memory. */
+static int configure(struct net_rvif_port *port, const struct rte_eth_dev_data *data,
 		     struct rvif_config *config)
 {
 	uint64_t rx_offloads = data->dev_conf.rxmode.offloads;
@@ -64,7 +82,7 @@ static int configure(const struct net_rvif_port *port, const struct rte_eth_dev_
 		.rx_queues = (uint16_t)RTE_MAX(data->nb_rx_queues, queues),
 		.tx_ring = ring_size(tx_descriptors ? tx_descriptors : NET_RVIF_DEFAULT_RING),
 		.rx_ring = ring_size(rx_descriptors ? rx_descriptors : NET_RVIF_DEFAULT_RING),
-		.buffer_size = port->options.buffer_size,
+		.buffer_size = buffer_size(port, data),
 		.max_frame = (uint32_t)data->mtu + NET_RVIF_OVERHEAD,
 	};
 	if (port->options.csum &&
@@ -77,9 +95,13 @@ static int configure(const struct net_rvif_port *port, const struct rte_eth_dev_
 	memcpy(config->mac, data->mac_addrs, sizeof(config->mac));
 	config->any_mac = rte_is_same_ether_addr(data->mac_addrs, &port->any_mac);
 
-	bytes = (uint64_t)config->rx_queues * config->rx_ring * stride(config->buffer_size) +
-		(uint64_t)config->tx_queues * tx_area(config);
+	bytes = (uint64_t)config->tx_queues * tx_area(config);
+	if (!is_shared(port))
+		bytes +=
+			(uint64_t)config->rx_queues * config->rx_ring * stride(config->buffer_size);
 	error = rvif_configure(config, bytes);
+	if (!error && is_shared(port))
+		error = rvif_configure_sharing(config, &port->memory.sharing);
 	if (!error)
 		return 0;
 	NET_RVIF_LOG(ERR, "%s: %u and %u queues, rings of %u and %u, buffers of %u, MTU %u: %s",
@@ -97,9 +119,17 @@ const char *net_rvif_why(const struct net_rvif_port *port, int error)
 
 static int open_region(struct net_rvif_port *port, const struct rvif_config *config)
 {
-	int error = rvif_open_for(&port->vnic, port->options.transport, port->options.path, config,
-				  &port->options.access);
+	int error = rvif_open_sharing(&port->vnic, port->options.transport, port->options.path,
+				      config, &port->options.access,
+				      is_shared(port) ? &port->memory.sharing : NULL);
 
+	if (!error && is_shared(port)) {
+		net_rvif_make_ranges(&port->memory);
+		error = net_rvif_memory_serve(port);
+		if (error)
+			rvif_close(&port->vnic);
+		return error;
+	}
 	if (error) {
 		NET_RVIF_LOG(ERR, "cannot create '%s' (%" PRIu64 " bytes): %s", port->options.path,
 			     config->region_size, net_rvif_why(port, error));
@@ -119,7 +149,14 @@ int net_rvif_region_open(struct net_rvif_port *port, const struct rte_eth_dev_da
 
 void net_rvif_region_close(struct net_rvif_port *port)
 {
+	net_rvif_memory_end(port);
 	rvif_close(&port->vnic);
+}
+
+/* Where most of what is sent is likely to come from. */
+static struct rte_mempool *main_pool(const struct rte_eth_dev_data *data)
+{
+	return data->nb_rx_queues ? ((struct net_rvif_rxq *)data->rx_queues[0])->pool : NULL;
 }
 
 /* Sizes and memory of the queues. */
@@ -138,9 +175,13 @@ static void place_queues(struct net_rvif_port *port, const struct rte_eth_dev_da
 		queue->limit = RTE_MIN(RTE_MIN(config->max_frame, config->buffer_size),
 				       (uint32_t)queue->room);
 		queue->features = config->features;
-		queue->buffers = port->vnic.region + at;
 		queue->publish_at = RTE_MIN(queue->descriptors / 8u, (uint32_t)NET_RVIF_PUBLISH);
+		queue->published = 0;
 		queue->missed_seen = 0;
+		queue->memory = &port->memory;
+		if (is_shared(port))
+			continue;
+		queue->buffers = port->vnic.region + at;
 		for (uint32_t k = 0; k < config->rx_ring; k++, at += queue->stride)
 			*rvif_ring_desc(&queue->ring, k) = (struct rvif_desc){.offset = at};
 	}
@@ -156,6 +197,9 @@ static void place_queues(struct net_rvif_port *port, const struct rte_eth_dev_da
 		queue->max_frame = config->max_frame;
 		queue->reclaim_at = 0;
 		queue->kick = false;
+		queue->memory = &port->memory;
+		queue->pool = main_pool(data);
+		queue->others = 0;
 		at += queue->area_size;
 	}
 }
@@ -172,48 +216,81 @@ void net_rvif_set_rx_mode(struct net_rvif_port *port, uint8_t promiscuous, uint8
 		rvif_store(&rvif_header(&port->vnic)->driver.rx_mode, mode);
 }
 
+/* As it was before, if that is large enough, or anew. Shared memory belongs to a new file only. */
+static int prepare_region(struct net_rvif_port *port, const struct rvif_config *config)
+{
+	int error;
+
+	if (!port->vnic.region || port->stale || port->lost || is_shared(port) ||
+	    config->region_size > port->vnic.size) {
+		net_rvif_region_close(port);
+		return open_region(port, config);
+	}
+	error = rvif_reconfigure(&port->vnic, config);
+	if (!error)
+		return 0;
+	NET_RVIF_LOG(ERR, "%s: %s", port->options.path, rvif_strreason(-error));
+	return -EINVAL;
+}
+
+static void post_buffers(struct net_rvif_port *port, struct net_rvif_rxq *queue)
+{
+	if (is_shared(port)) {
+		net_rvif_refill(queue);
+		net_rvif_rx_publish(queue);
+		return;
+	}
+	queue->ring.posted = queue->descriptors;
+	net_rvif_rx_publish(queue);
+}
+
 int net_rvif_up(struct net_rvif_port *port, const struct rte_eth_dev_data *data)
 {
 	struct rvif_config config;
-	int error = configure(port, data, &config);
+	int error = 0;
 
+	if (port->options.zero_copy) {
+		net_rvif_memory_end(port);
+		error = net_rvif_find_memory(&port->memory, data);
+	}
+	if (!error)
+		error = configure(port, data, &config);
+	if (!error)
+		error = prepare_region(port, &config);
 	if (error)
 		return error;
-	if (port->vnic.region && !port->stale && !port->lost &&
-	    config.region_size <= port->vnic.size) {
-		error = rvif_reconfigure(&port->vnic, &config);
-		if (error) {
-			NET_RVIF_LOG(ERR, "%s: %s", port->options.path, rvif_strreason(-error));
-			return -EINVAL;
-		}
-	} else {
-		net_rvif_region_close(port);
-		error = open_region(port, &config);
-		if (error)
-			return error;
-	}
 	net_rvif_set_rx_mode(port, data->promiscuous, data->all_multicast);
 	place_queues(port, data);
 	rvif_start(&port->vnic);
-	for (uint16_t i = 0; i < data->nb_rx_queues; i++) {
-		struct net_rvif_rxq *queue = data->rx_queues[i];
-
-		queue->ring.posted = queue->published = queue->descriptors;
-		rvif_ring_publish(&queue->ring);
-	}
+	for (uint16_t i = 0; i < data->nb_rx_queues; i++)
+		post_buffers(port, data->rx_queues[i]);
 	port->up = true;
 	return 0;
 }
 
-void net_rvif_down(struct net_rvif_port *port)
+/* Mbufs that the switch had. */
+static void release_all(const struct rte_eth_dev_data *data)
+{
+	for (uint16_t i = 0; i < data->nb_rx_queues; i++)
+		net_rvif_rx_release(data->rx_queues[i]);
+	for (uint16_t i = 0; i < data->nb_tx_queues; i++)
+		net_rvif_tx_release(data->tx_queues[i]);
+}
+
+void net_rvif_down(struct net_rvif_port *port, const struct rte_eth_dev_data *data)
 {
 	if (!port->up)
 		return;
 	port->up = false;
-	if (!rvif_stop(&port->vnic, STOP_TIMEOUT_US))
+	if (!rvif_stop(&port->vnic, STOP_TIMEOUT_US)) {
+		if (port->options.zero_copy)
+			release_all(data);
 		return;
-	NET_RVIF_LOG(WARNING,
-		     "%s: the switch did not let go within %u ms; the next start makes a new file",
-		     port->options.path, STOP_TIMEOUT_US / 1000);
+	}
+	NET_RVIF_LOG(
+		WARNING,
+		"%s: the switch did not let go within %u ms; the next start makes a new file%s",
+		port->options.path, STOP_TIMEOUT_US / 1000,
+		is_shared(port) ? ", and mbufs that it has are lost" : "");
 	port->stale = true;
 }

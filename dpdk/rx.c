@@ -7,15 +7,6 @@
 #include "copy.h"
 #include "net_rvif.h"
 
-static inline void start_mbuf(struct rte_mbuf *m, const struct net_rvif_rxq *queue, uint16_t length)
-{
-	net_rvif_rearm(m, queue);
-	m->packet_type = 0;
-	m->pkt_len = length;
-	m->data_len = length;
-	m->vlan_tci = 0;
-}
-
 /* As many mbufs as there are, up to count. */
 static uint32_t get_mbufs(struct net_rvif_rxq *queue, struct rte_mbuf **mbufs, uint32_t count)
 {
@@ -26,15 +17,6 @@ static uint32_t get_mbufs(struct net_rvif_rxq *queue, struct rte_mbuf **mbufs, u
 	return count;
 }
 
-/* Buffers go back a few at a time, and all of them when there is nothing else to do. */
-static inline void publish(struct net_rvif_rxq *queue)
-{
-	if (queue->published == queue->ring.posted)
-		return;
-	queue->published = queue->ring.posted;
-	rvif_ring_publish(&queue->ring);
-}
-
 uint16_t BURST(net_rvif_rx)(void *opaque, struct rte_mbuf **frames, uint16_t count)
 {
 	struct net_rvif_rxq *queue = opaque;
@@ -43,7 +25,7 @@ uint16_t BURST(net_rvif_rx)(void *opaque, struct rte_mbuf **frames, uint16_t cou
 	uint64_t bytes = 0;
 
 	if (!ready) {
-		publish(queue);
+		net_rvif_rx_publish(queue);
 		return 0;
 	}
 	mbufs = get_mbufs(queue, frames, RTE_MIN(ready, (uint32_t)count));
@@ -54,7 +36,7 @@ uint16_t BURST(net_rvif_rx)(void *opaque, struct rte_mbuf **frames, uint16_t cou
 		struct rte_mbuf *m = frames[got];
 
 		if (likely(!flags && length >= RVIF_MIN_FRAME && length <= queue->limit)) {
-			start_mbuf(m, queue, length);
+			net_rvif_rx_start(m, queue, length);
 			net_rvif_copy((uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM,
 				      queue->buffers + (size_t)slot * queue->stride, length);
 			bytes += length;
@@ -73,7 +55,7 @@ uint16_t BURST(net_rvif_rx)(void *opaque, struct rte_mbuf **frames, uint16_t cou
 		ring->posted += used;
 	}
 	if (rvif_distance(ring->posted, queue->published) >= queue->publish_at)
-		publish(queue);
+		net_rvif_rx_publish(queue);
 	if (got < mbufs)
 		rte_mempool_put_bulk(queue->pool, (void **)frames + got, mbufs - got);
 	queue->stats.packets += got;

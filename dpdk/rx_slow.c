@@ -131,6 +131,42 @@ static void strip(struct rte_mbuf *first)
 	first->nb_segs = 1;
 }
 
+/* The mbuf whose buffer a descriptor was, with so many bytes. */
+static struct rte_mbuf *take_filled(const struct net_rvif_rxq *queue, uint32_t index,
+				    uint16_t length)
+{
+	struct rte_mbuf *m = queue->mbufs[index & queue->slot_mask];
+
+	net_rvif_rx_start(m, queue, length);
+	return m;
+}
+
+struct rte_mbuf *net_rvif_rx_slow_zero_copy(struct net_rvif_rxq *queue, uint32_t available,
+					    uint32_t *used)
+{
+	uint16_t lengths[RVIF_MAX_CHAIN];
+	struct rvif_desc desc;
+	const uint32_t at = queue->ring.reaped;
+	const uint32_t count = read_chain(queue, available, lengths, &desc, used);
+	struct rte_mbuf *first = count ? take_filled(queue, at, lengths[0]) : NULL, *last = first;
+	uint64_t *counter = &queue->stats.bad;
+
+	for (uint32_t i = 1; i < count; i++) {
+		last->next = take_filled(queue, at + i, lengths[i]);
+		last = last->next;
+		first->nb_segs++;
+		first->pkt_len += lengths[i];
+	}
+	if (count > 1 && !queue->scatter)
+		counter = &queue->stats.too_long;
+	else if (count && !read_flags(queue, first, &desc))
+		return first;
+	++*counter;
+	for (uint32_t i = 0; i < *used; i++)
+		rte_pktmbuf_free_seg(take_filled(queue, at + i, 0));
+	return NULL;
+}
+
 struct rte_mbuf *net_rvif_rx_slow(struct net_rvif_rxq *queue, struct rte_mbuf *first,
 				  uint32_t available, uint32_t *used)
 {

@@ -34,13 +34,10 @@ static const struct field rx_fields[] = {
 };
 
 static const struct field tx_fields[] = {
-	TX_FIELD("packets", stats.packets),
-	TX_FIELD("bytes", stats.bytes),
-	TX_FIELD("bad_packets", stats.bad),
-	TX_FIELD("offload_not_granted", stats.unsupported),
-	TX_FIELD("ring_full", stats.full),
-	TX_FIELD("kicks", stats.kicks),
-	TX_FIELD("checksums_computed", stats.checksums),
+	TX_FIELD("packets", stats.packets), TX_FIELD("bytes", stats.bytes),
+	TX_FIELD("bad_packets", stats.bad), TX_FIELD("offload_not_granted", stats.unsupported),
+	TX_FIELD("ring_full", stats.full),  TX_FIELD("kicks", stats.kicks),
+	TX_FIELD("copied", stats.copied),   TX_FIELD("checksums_computed", stats.checksums),
 };
 
 void net_rvif_count_missed(struct net_rvif_rxq *queue)

@@ -7,25 +7,6 @@
 #include "copy.h"
 #include "net_rvif.h"
 
-/*
- * Takes back the room of what the switch completed. Its line is not read for every burst, because
- * it is in another CPU's cache, or has just been written here; but often enough that what is in use
- * stays in the first-level cache. Until the switch is there it is, for it may want to be kicked.
- */
-static void reclaim(struct net_rvif_txq *queue)
-{
-	struct rvif_ring *ring = &queue->ring;
-	uint32_t done = rvif_ring_completed(ring);
-
-	queue->kick = rvif_load(&ring->control->kick_wanted) != 0;
-	queue->reclaim_at = rvif_attached(&queue->port->vnic) == 1 ? queue->threshold : 0;
-	ring->reaped += done;
-	if (ring->reaped == ring->posted)
-		queue->head = queue->tail = 0;
-	else if (done)
-		queue->tail = queue->ends[(ring->reaped - 1) & queue->slot_mask];
-}
-
 /* Back to the pool: at once if no other holder has any of them and they are of one pool. */
 static inline void release(struct rte_mbuf **frames, uint32_t count, bool plain)
 {
@@ -39,14 +20,12 @@ uint16_t BURST(net_rvif_tx)(void *opaque, struct rte_mbuf **frames, uint16_t cou
 {
 	struct net_rvif_txq *queue = opaque;
 	struct rvif_ring *ring = &queue->ring;
-	uint32_t sent, out, lost = 0, posted = ring->posted;
+	uint32_t sent, lost = 0, posted = ring->posted;
 	uint64_t bytes = 0;
 	bool plain = true;
 
-	out = rvif_distance(ring->posted, ring->reaped);
-	if (out >= queue->reclaim_at || queue->head >= NET_RVIF_RECLAIM_BYTES ||
-	    out + count > queue->descriptors)
-		reclaim(queue);
+	if (net_rvif_tx_is_due(queue, count))
+		net_rvif_tx_reclaim(queue);
 	for (sent = 0; sent < count; sent++) {
 		struct rte_mbuf *m = frames[sent];
 		uint32_t length = m->data_len, at;
@@ -72,19 +51,9 @@ uint16_t BURST(net_rvif_tx)(void *opaque, struct rte_mbuf **frames, uint16_t cou
 		plain = plain && m->pool == frames[0]->pool && RTE_MBUF_DIRECT(m) &&
 			rte_mbuf_refcnt_read(m) == 1;
 	}
-	if (unlikely(sent < count)) {
-		queue->stats.full++;
-		/* what an earlier kick could not move may be all that is in the way */
-		if (!sent && queue->kick)
-			net_rvif_kick(queue);
-	}
+	net_rvif_tx_finish(queue, posted, sent == count, sent);
 	if (unlikely(!sent))
 		return 0;
-	if (likely(ring->posted != posted)) {
-		rvif_ring_publish(ring);
-		if (queue->kick)
-			net_rvif_kick(queue);
-	}
 	release(frames, sent, plain);
 	queue->stats.packets += sent - lost;
 	queue->stats.bytes += bytes;

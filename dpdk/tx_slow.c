@@ -21,6 +21,7 @@ struct wish {
 	struct rvif_desc desc;
 	uint16_t length; /* to add to the checksum field, in the frame's byte order */
 	bool ip_sum;
+	bool software; /* the driver computes the sum, as the switch did not grant that */
 };
 
 /* Bytes from the transport header on by the IP header, which unlike the frame's length has no
@@ -181,40 +182,153 @@ static int lost(uint64_t *counter)
 	return -1;
 }
 
-int net_rvif_tx_slow(struct net_rvif_txq *queue, struct rte_mbuf *m)
+/* Does the frame make sense, and does the switch take it? 0, or -1 once it was counted as lost. */
+static int admit(struct net_rvif_txq *queue, const struct rte_mbuf *m, struct wish *wish)
 {
-	uint32_t features = rvif_load(&rvif_header(&queue->port->vnic)->sw.features);
-	struct wish wish;
-	const struct rvif_desc *desc = &wish.desc;
-	uint64_t words = 0;
-	uint32_t at;
-	uint16_t sum = 0, ip_sum = 0;
-	bool software;
-	int error = consistent(m) ? check(queue, m, &wish) : -EINVAL;
+	const uint32_t features = rvif_load(&rvif_header(&queue->port->vnic)->sw.features);
+	const struct rvif_desc *desc = &wish->desc;
+	const int error = consistent(m) ? check(queue, m, wish) : -EINVAL;
 
 	if (error)
 		return lost(error == -ENOTSUP ? &queue->stats.unsupported : &queue->stats.bad);
 	if ((desc->flags & RVIF_GSO_TCP4 && !(features & RVIF_F_TSO4)) ||
 	    (desc->flags & RVIF_GSO_TCP6 && !(features & RVIF_F_TSO6)))
 		return lost(&queue->stats.unsupported);
+	wish->software = desc->flags && !(features & RVIF_F_CSUM);
+	return 0;
+}
+
+/* Posts a frame's first bytes, which were copied, with the sums that it asks for; more: flags of
+ * the descriptor besides. */
+static void post_head(struct net_rvif_txq *queue, const struct rte_mbuf *m, const struct wish *wish,
+		      uint32_t at, uint32_t length, uint16_t more)
+{
+	const struct rvif_desc *desc = &wish->desc;
+	uint8_t *data = queue->area + at;
+	uint64_t words = 0;
+	uint16_t sum;
+
+	if (desc->flags) {
+		sum = wish->software ? checksum(m, wish) : pseudo_sum(m, wish);
+		memcpy(data + desc->csum_start + desc->csum_offset, &sum, sizeof(sum));
+	}
+	if (wish->ip_sum) {
+		sum = ip_checksum(m);
+		memcpy(data + m->l2_len + offsetof(struct rte_ipv4_hdr, hdr_checksum), &sum,
+		       sizeof(sum));
+	}
+	queue->stats.checksums += wish->software + wish->ip_sum;
+	if (!wish->software)
+		memcpy(&words, &desc->csum_start, sizeof(words));
+	net_rvif_tx_post(queue, at, length, (uint16_t)((wish->software ? 0 : desc->flags) | more),
+			 words);
+}
+
+static int post_copy(struct net_rvif_txq *queue, const struct rte_mbuf *m, const struct wish *wish)
+{
+	uint32_t at;
+
 	if (!net_rvif_tx_room(queue, m->pkt_len, &at))
 		return 0;
-
-	software = desc->flags && !(features & RVIF_F_CSUM);
-	if (desc->flags)
-		sum = software ? checksum(m, &wish) : pseudo_sum(m, &wish);
-	if (wish.ip_sum)
-		ip_sum = ip_checksum(m);
-	queue->stats.checksums += software + wish.ip_sum;
 	gather(queue->area + at, m);
+	post_head(queue, m, wish, at, m->pkt_len, 0);
+	return 1;
+}
+
+int net_rvif_tx_slow(struct net_rvif_txq *queue, struct rte_mbuf *m)
+{
+	struct wish wish;
+
+	return admit(queue, m, &wish) ? -1 : post_copy(queue, m, &wish);
+}
+
+/* ---------------------------------------------------------------------------------- zero-copy */
+
+/* Bytes at the start that have to be copied, because the driver writes to them and the mbuf may
+ * have other holders. */
+static uint32_t head_of(const struct rte_mbuf *m, const struct wish *wish)
+{
+	const struct rvif_desc *desc = &wish->desc;
+	uint32_t bytes = wish->ip_sum ? (uint32_t)m->l2_len + m->l3_len : 0;
+
 	if (desc->flags)
-		memcpy(queue->area + at + desc->csum_start + desc->csum_offset, &sum, sizeof(sum));
-	if (wish.ip_sum)
-		memcpy(queue->area + at + m->l2_len + offsetof(struct rte_ipv4_hdr, hdr_checksum),
-		       &ip_sum, sizeof(ip_sum));
-	if (!software)
-		memcpy(&words, &desc->csum_start, sizeof(words));
-	net_rvif_tx_post(queue, at, m->pkt_len, software ? 0 : desc->flags, words);
+		bytes = RTE_MAX(bytes, (uint32_t)desc->csum_start + desc->csum_offset +
+					       (uint32_t)sizeof(uint16_t));
+	return bytes;
+}
+
+/* Descriptors that a frame takes in place; 0: it has to be copied. */
+static uint32_t count_parts(const struct net_rvif_txq *queue, const struct rte_mbuf *m,
+			    uint32_t head)
+{
+	uint32_t parts = head != 0, offset;
+
+	if (head ? head < RVIF_MIN_FRAME : m->data_len < RVIF_MIN_FRAME)
+		return 0;
+	for (const struct rte_mbuf *part = m; part; part = part->next, head = 0) {
+		if (part->data_len == head)
+			continue;
+		if (!net_rvif_in_region(queue->memory, rte_pktmbuf_mtod(part, void *),
+					part->data_len, &offset))
+			return 0;
+		parts++;
+	}
+	return parts <= RTE_MIN((uint32_t)queue->descriptors, (uint32_t)RVIF_MAX_CHAIN) ? parts : 0;
+}
+
+/* All of it but the head, which was posted if there is any. Segments without data have no
+ * descriptor, and are free. */
+static void post_parts(struct net_rvif_txq *queue, struct rte_mbuf *m, uint32_t head)
+{
+	uint32_t left = m->pkt_len - head, offset = 0;
+	struct rte_mbuf *next;
+
+	for (; m; m = next, head = 0) {
+		const uint32_t length = m->data_len - head;
+
+		next = m->next;
+		if (!length) {
+			rte_pktmbuf_free_seg(m);
+			continue;
+		}
+		net_rvif_in_region(queue->memory, rte_pktmbuf_mtod_offset(m, void *, head), length,
+				   &offset);
+		left -= length;
+		net_rvif_tx_hold(queue, queue->ring.posted, m);
+		net_rvif_tx_point(queue, offset, length, left ? RVIF_MORE : 0, 0);
+	}
+}
+
+int net_rvif_tx_slow_zero_copy(struct net_rvif_txq *queue, struct rte_mbuf *m)
+{
+	const uint32_t posted = queue->ring.posted;
+	uint32_t head, parts, at;
+	struct wish wish;
+
+	if (admit(queue, m, &wish)) {
+		rte_pktmbuf_free(m);
+		return -1;
+	}
+	head = head_of(m, &wish);
+	parts = count_parts(queue, m, head);
+	if (!parts) {
+		if (!post_copy(queue, m, &wish))
+			return 0;
+		net_rvif_tx_hold(queue, posted, NULL);
+		queue->stats.copied++;
+		rte_pktmbuf_free(m);
+		return 1;
+	}
+	if (rvif_distance(posted, queue->ring.reaped) + parts > queue->descriptors)
+		return 0;
+	if (head) {
+		if (!net_rvif_tx_room(queue, head, &at))
+			return 0;
+		net_rvif_copy(queue->area + at, rte_pktmbuf_mtod(m, const uint8_t *), head);
+		post_head(queue, m, &wish, at, head, m->pkt_len > head ? RVIF_MORE : 0);
+		net_rvif_tx_hold(queue, posted, NULL);
+	}
+	post_parts(queue, m, head);
 	return 1;
 }
 

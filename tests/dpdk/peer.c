@@ -5,13 +5,11 @@
  */
 #include "peer.h"
 
-#include <fcntl.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <time.h>
 
 #define BURST 32
 
@@ -23,6 +21,7 @@ int peer_open(struct peer *peer, const char *const *paths, unsigned int count)
 		.queues = 8,
 		.buckets = 256,
 		.max_age = 300,
+		.one_thread = 1,
 		.seed = 7,
 	};
 	uint64_t size = rvs_size(&config);
@@ -66,30 +65,19 @@ static void detach(struct peer *peer, unsigned int index)
 
 static void unmap(struct peer *peer, unsigned int index)
 {
-	struct peer_port *port = &peer->ports[index];
-
 	detach(peer, index);
-	if (port->memory)
-		munmap(port->memory, port->size);
-	port->memory = NULL;
+	rvif_unmap(&peer->ports[index].map);
 }
 
+/* The driver gives its memory in another thread. */
 static void map(struct peer_port *port)
 {
-	int fd = open(port->path, O_RDWR | O_CLOEXEC);
-	struct stat status;
+	const struct timespec nap = {.tv_nsec = 100000};
+	const char *why;
 
-	if (fd < 0)
-		return;
-	if (!fstat(fd, &status) && status.st_size >= RVIF_HEADER_SIZE) {
-		port->size = (uint64_t)status.st_size;
-		port->inode = status.st_ino;
-		port->epoch = 0;
-		port->memory = mmap(NULL, port->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-		if (port->memory == MAP_FAILED)
-			port->memory = NULL;
-	}
-	close(fd);
+	port->epoch = 0;
+	while (rvif_map(&port->map, port->path, &why) == -EAGAIN)
+		nanosleep(&nap, NULL);
 }
 
 void peer_control(struct peer *peer)
@@ -98,15 +86,14 @@ void peer_control(struct peer *peer)
 		struct peer_port *port = &peer->ports[i];
 		struct rvif_header *header;
 		struct rvs_port_info info;
-		struct stat status;
 		uint32_t epoch;
 		bool up;
 
-		if (port->memory && (stat(port->path, &status) || status.st_ino != port->inode))
+		if (port->map.region && rvif_map_is_old(&port->map, port->path))
 			unmap(peer, i);
-		if (!port->memory)
+		if (!port->map.region)
 			map(port);
-		header = port->memory;
+		header = (struct rvif_header *)(void *)port->map.region;
 		if (!header)
 			continue;
 		up = rvif_load_acquire(&header->driver.state) == RVIF_DRIVER_UP;
@@ -116,8 +103,8 @@ void peer_control(struct peer *peer)
 		if (port->attached || !up || port->held || epoch == port->epoch)
 			continue;
 		port->epoch = epoch;
-		port->attached =
-			!rvs_port_attach(peer->rvs, i, port->memory, port->size, &port->policy);
+		port->attached = !rvs_port_attach(peer->rvs, i, port->map.region, port->map.size,
+						  &port->policy);
 		if (port->attached && !rvs_port_info(peer->rvs, i, &info))
 			port->tx_queues = info.tx_queues;
 	}
@@ -146,6 +133,14 @@ void peer_release(struct peer *peer, unsigned int port)
 	peer->ports[port].held = false;
 	peer->ports[port].epoch = 0;
 	peer_control(peer);
+}
+
+void peer_kill(struct peer *peer)
+{
+	for (unsigned int i = 0; i < peer->count; i++) {
+		peer->ports[i].attached = false;
+		rvif_unmap(&peer->ports[i].map);
+	}
 }
 
 void peer_stats(struct peer *peer, unsigned int port, struct rvs_stats *stats)

@@ -6,6 +6,7 @@
 #ifndef TESTS_DPDK_PEER_H
 #define TESTS_DPDK_PEER_H
 
+#include <rvif/switch.h>
 #include <rvs/rvs.h>
 #include <stdbool.h>
 
@@ -14,9 +15,7 @@
 struct peer_port {
 	const char *path;
 	struct rvs_policy policy;
-	void *memory; /* NULL: no file */
-	uint64_t size;
-	uint64_t inode;
+	struct rvif_mapping map;
 	bool attached;
 	bool held;	/* not to be attached for now */
 	uint32_t epoch; /* attached or refused */
@@ -41,6 +40,8 @@ unsigned int peer_forward(struct peer *peer);
 /* The switch goes away from a port for good, or until peer_release. */
 void peer_hold(struct peer *peer, unsigned int port);
 void peer_release(struct peer *peer, unsigned int port);
+/* The switch dies: its mappings and locks end, and it has written nothing. */
+void peer_kill(struct peer *peer);
 /* Over all attachments of a port. */
 void peer_stats(struct peer *peer, unsigned int port, struct rvs_stats *stats);
 

@@ -17,6 +17,14 @@ struct content {
 	uint32_t size;
 } __attribute__((packed, aligned(2)));
 
+enum buffers buffers;
+
+void choose_buffers(int argc, char **argv)
+{
+	if (argc > 1)
+		buffers = strcmp(argv[1], "pinned") ? NATIVE : PINNED;
+}
+
 int start_dpdk(void **state)
 {
 	const char *plugin = getenv("NET_RVIF_PLUGIN");
@@ -43,23 +51,48 @@ int stop_dpdk(void **state)
 	return rte_eal_cleanup();
 }
 
+/* A zone's name is the pool's. */
+static struct rte_mempool *make_pinned(const char *name, unsigned int count, uint16_t size)
+{
+	struct rte_pktmbuf_extmem memory = {
+		.buf_len = (size_t)count * RTE_CACHE_LINE_ROUNDUP(size),
+		.elt_size = (uint16_t)RTE_CACHE_LINE_ROUNDUP(size),
+	};
+	const struct rte_memzone *zone =
+		rte_memzone_reserve(name, memory.buf_len, SOCKET_ID_ANY, 0);
+
+	assert_non_null(zone);
+	memory.buf_ptr = zone->addr;
+	memory.buf_iova = zone->iova;
+	return rte_pktmbuf_pool_create_extbuf(name, count, 0, 0, size, SOCKET_ID_ANY, &memory, 1);
+}
+
 struct rte_mempool *make_pool(unsigned int count, uint16_t room)
 {
+	const uint16_t size = (uint16_t)(room + RTE_PKTMBUF_HEADROOM);
 	static unsigned int number;
 	char name[32];
 	struct rte_mempool *pool;
 
 	snprintf(name, sizeof(name), "pool%u", number++);
-	pool = rte_pktmbuf_pool_create(name, count, 0, 0, (uint16_t)(room + RTE_PKTMBUF_HEADROOM),
-				       SOCKET_ID_ANY);
+	pool = buffers == PINNED ? make_pinned(name, count, size) :
+				   rte_pktmbuf_pool_create(name, count, 0, 0, size, SOCKET_ID_ANY);
 	assert_non_null(pool);
 	return pool;
+}
+
+void lose_pool(struct rte_mempool *pool)
+{
+	const struct rte_memzone *zone = rte_memzone_lookup(pool->name);
+
+	rte_mempool_free(pool);
+	rte_memzone_free(zone);
 }
 
 void free_pool(struct rte_mempool *pool)
 {
 	assert_int_equal(rte_mempool_in_use_count(pool), 0);
-	rte_mempool_free(pool);
+	lose_pool(pool);
 }
 
 void world_open(struct world *world, unsigned int count, const char *more)
@@ -74,8 +107,9 @@ void world_open(struct world *world, unsigned int count, const char *more)
 	for (unsigned int i = 0; i < count; i++) {
 		snprintf(world->paths[i], sizeof(world->paths[i]), "%s/port%u", world->folder, i);
 		snprintf(name, sizeof(name), "net_rvif%u", i);
-		snprintf(arguments, sizeof(arguments), "path=%s,mac=02:00:00:00:00:%02x%s%s",
-			 world->paths[i], i + 1, *more ? "," : "", more);
+		snprintf(arguments, sizeof(arguments), "path=%s,mac=02:00:00:00:00:%02x%s%s%s",
+			 world->paths[i], i + 1, *more ? "," : "", more,
+			 buffers == COPIED ? "" : ",zero_copy=1");
 		assert_int_equal(rte_vdev_init(name, arguments), 0);
 		assert_int_equal(rte_eth_dev_get_port_by_name(name, &world->ids[i]), 0);
 		paths[i] = world->paths[i];

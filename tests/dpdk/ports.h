@@ -37,6 +37,17 @@ struct world {
 	struct peer peer;
 };
 
+/* Whose memory frames are in. All but the first: zero_copy=1. */
+enum buffers {
+	COPIED,
+	NATIVE, /* mbufs' own */
+	PINNED, /* external, as testpmd's --mp-alloc=xbuf */
+};
+
+/* By the program's argument: none, "native" or "pinned". */
+extern enum buffers buffers;
+void choose_buffers(int argc, char **argv);
+
 /* cmocka's group fixtures: DPDK with the plugin of $NET_RVIF_PLUGIN */
 int start_dpdk(void **state);
 int stop_dpdk(void **state);
@@ -45,6 +56,8 @@ int stop_dpdk(void **state);
 struct rte_mempool *make_pool(unsigned int count, uint16_t room);
 /* Fails if an mbuf is missing. */
 void free_pool(struct rte_mempool *pool);
+/* The same when mbufs are known to be lost. */
+void lose_pool(struct rte_mempool *pool);
 
 /* count ports "net_rvif0"... with MAC 02:00:00:00:00:01..., and a switch that is not attached
  * yet. */

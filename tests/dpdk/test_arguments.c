@@ -56,6 +56,9 @@ static void test_wrong_values(void **state)
 	refused("path=" FOLDER "/a,csum=2", -EINVAL);
 	refused("path=" FOLDER "/a,csum=0,tso=1", -EINVAL);
 	refused("path=" FOLDER "/a,tso=yes", -EINVAL);
+	refused("path=" FOLDER "/a,zero_copy=2", -EINVAL);
+	refused("path=" FOLDER "/a,zero_copy=1,buffer=2048", -EINVAL);
+	refused("elisa=vmnet,zero_copy=1", -EINVAL);
 }
 
 static void test_permissions(void **state)

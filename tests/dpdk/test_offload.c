@@ -332,7 +332,7 @@ static void test_what_cannot_be(void **state)
 	free_pool(setup.pool);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_segmentation_implies_ip_checksum),
@@ -342,5 +342,6 @@ int main(void)
 		cmocka_unit_test(test_what_cannot_be),
 	};
 
+	choose_buffers(argc, argv);
 	return cmocka_run_group_tests(tests, start_dpdk, stop_dpdk);
 }

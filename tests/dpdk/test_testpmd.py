@@ -74,6 +74,48 @@ def test_jumbo_segments(bench):
     expect(received['RX-bytes'] == 9000 * received['RX-packets'], f'{received}')
 
 
+def zero_copy(bench, alloc):
+    """Each frame is sent in place."""
+    switch = Switch(bench, 2)
+    tx = Testpmd(bench, [0], 'zero_copy=1', [f'--eth-peer=0,{mac(1)}', f'--mp-alloc={alloc}'])
+    rx = Testpmd(bench, [1], 'zero_copy=1', [f'--mp-alloc={alloc}'])
+    tx.wait_link(0)
+    rx.wait_link(0)
+    rx.do('set fwd rxonly', 'start')
+    tx.do('set txpkts 64,1000,400', 'set fwd txonly', 'start')
+    time.sleep(SECONDS)
+    tx.do('stop')
+    received = wait_quiet(rx, 0)
+    sent = tx.stats(0)
+    expect(received['RX-packets'] > 0, 'nothing arrived')
+    expect(sent['TX-packets'] == received['RX-packets'] + received['RX-missed'], f'{sent} {received}')
+    expect(sent['TX-errors'] == received['RX-errors'] == 0, f'errors: {sent} {received}')
+    expect(received['RX-bytes'] == 1464 * received['RX-packets'], f'{received}')
+    expect(tx.xstats(0)['tx_q0_copied'] == 0, 'frames were copied')
+    rx.do('stop')
+    # the switch dies while it has mbufs, and another one comes
+    switch.kill()
+    tx.do('start')
+    switch = Switch(bench, 2)
+    rx.do('start')
+    before = rx.stats(0)['RX-packets']
+    time.sleep(SECONDS)
+    tx.do('stop')
+    expect(wait_quiet(rx, 0)['RX-packets'] > before, 'nothing arrives after a restart')
+    rx.do('stop')
+    tx.quit()
+    rx.quit()
+    switch.stop()
+
+
+def test_zero_copy_native(bench):
+    zero_copy(bench, 'native')
+
+
+def test_zero_copy_xbuf(bench):
+    zero_copy(bench, 'xbuf')
+
+
 def circle(bench, mode, topology):
     """Packets that go round between two ports of one process."""
     switch = Switch(bench, 2)
@@ -200,6 +242,9 @@ def test_wrong_devargs(bench):
     for devargs, text in (('path=', 'names no file'), ('queues=1', 'path= is missing'),
                           (f'path={bench.path(0)},mac=1', 'is not a MAC address'),
                           (f'path={bench.path(0)},queues=0', "queues='0' is not a number"),
+                          (f'path={bench.path(0)},zero_copy=2', "zero_copy='2' is not a number"),
+                          (f'path={bench.path(0)},zero_copy=1,buffer=2048', "the pool's mbufs"),
+                          ('elisa=vmnet,zero_copy=1', 'zero_copy=1 is for path='),
                           (f'path={bench.folder.name}/no/such', 'No such file or directory'),
                           (f'path={bench.path(0)},mac=01:00:00:00:00:00', "group's address")):
         result = subprocess.run(
