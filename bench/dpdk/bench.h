@@ -35,6 +35,7 @@ extern const struct path_kind memif_kind;
 extern const struct path_kind memif_zero_copy_kind;
 extern const struct path_kind vhost_kind;
 extern const struct path_kind rvif_kind;
+extern const struct path_kind rvif_zero_copy_kind;
 extern const struct path_kind rvif_one_mapping_kind;
 
 /* The folder for sockets and shared files. */

@@ -14,13 +14,14 @@
 #include <string.h>
 
 #define MAX_REPEATS 2001
-#define KINDS	    5
+#define KINDS	    6
 #define BURSTS	    3
 
 const char *bench_folder;
 
 static const struct path_kind *const kinds[KINDS] = {
-	&rvif_kind, &memif_kind, &vhost_kind, &memif_zero_copy_kind, &rvif_one_mapping_kind,
+	&rvif_kind,	      &memif_kind,	     &vhost_kind,
+	&rvif_zero_copy_kind, &memif_zero_copy_kind, &rvif_one_mapping_kind,
 };
 static const unsigned int bursts[BURSTS] = {1, 8, 32};
 

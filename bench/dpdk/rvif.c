@@ -6,20 +6,17 @@
 #include "bench.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
+#include <rte_cycles.h>
 #include <rte_malloc.h>
+#include <rvif/switch.h>
 #include <rvs/rvs.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 struct bench_switch {
 	struct rvs *rvs;
-	void *mapped[2]; /* by the switch, as a process of its own would */
-	size_t size[2];
+	struct rvif_mapping map[2]; /* by the switch, as a process of its own would */
 };
 
 static void hop(struct path *path)
@@ -47,6 +44,19 @@ static void *driver_mapping(const char *file)
 	return found;
 }
 
+/* The driver gives its memory in another thread. */
+static int map(struct rvif_mapping *mapping, const char *file)
+{
+	const char *why;
+	int error;
+
+	while ((error = rvif_map(mapping, file, &why)) == -EAGAIN)
+		rte_delay_us_sleep(100);
+	if (error)
+		fprintf(stderr, "%s: cannot map: %s\n", file, why);
+	return error;
+}
+
 static int attach(struct bench_switch *sw, uint32_t port, const char *file, bool own_mapping)
 {
 	const struct rvs_policy policy = {
@@ -55,30 +65,18 @@ static int attach(struct bench_switch *sw, uint32_t port, const char *file, bool
 		.max_learned = 16,
 		.mbps = 100000,
 	};
-	void *region = driver_mapping(file);
-	int fd = open(file, O_RDWR | O_CLOEXEC), error;
-	struct stat status;
+	struct rvif_mapping *mapping = &sw->map[port];
+	void *region;
+	int error = map(mapping, file);
 
-	if (fd < 0 || fstat(fd, &status)) {
-		fprintf(stderr, "%s: %s\n", file, strerror(errno));
-		return -1;
-	}
-	sw->size[port] = (size_t)status.st_size;
-	sw->mapped[port] = mmap(NULL, sw->size[port], PROT_READ | PROT_WRITE,
-				MAP_SHARED | MAP_POPULATE, fd, 0);
-	close(fd);
-	if (sw->mapped[port] == MAP_FAILED) {
-		sw->mapped[port] = NULL;
-		fprintf(stderr, "%s: cannot map: %s\n", file, strerror(errno));
-		return -1;
-	}
-	if (own_mapping)
-		region = sw->mapped[port];
+	if (error)
+		return error;
+	region = own_mapping ? mapping->region : driver_mapping(file);
 	if (!region) {
 		fprintf(stderr, "%s: not found in /proc/self/maps\n", file);
 		return -1;
 	}
-	error = rvs_port_attach(sw->rvs, port, region, sw->size[port], &policy);
+	error = rvs_port_attach(sw->rvs, port, region, mapping->size, &policy);
 	if (error)
 		fprintf(stderr, "%s: refused, reason %d\n", file, -error);
 	return error;
@@ -90,8 +88,7 @@ static void close_rvif(struct path *path)
 
 	for (uint32_t port = 0; port < 2; port++) {
 		rvs_port_detach(sw->rvs, port);
-		if (sw->mapped[port])
-			munmap(sw->mapped[port], sw->size[port]);
+		rvif_unmap(&sw->map[port]);
 	}
 	port_close(path->tx);
 	port_close(path->rx);
@@ -99,8 +96,9 @@ static void close_rvif(struct path *path)
 	rte_free(sw);
 }
 
+/* more: the ports' arguments besides */
 static int open_switch(struct path *path, struct rte_mempool *pool, unsigned int frame,
-		       bool own_mapping)
+		       bool own_mapping, const char *more)
 {
 	const struct rvs_config config = {
 		.ports = 2,
@@ -108,6 +106,7 @@ static int open_switch(struct path *path, struct rte_mempool *pool, unsigned int
 		.queues = 1,
 		.buckets = 1024,
 		.max_age = 300,
+		.one_thread = 1,
 		.seed = 1,
 	};
 	uint64_t size = rvs_size(&config);
@@ -128,10 +127,10 @@ static int open_switch(struct path *path, struct rte_mempool *pool, unsigned int
 		char name[32];
 
 		/* the paths are open at the same time */
-		snprintf(name, sizeof(name), "net_rvif%u", i + 2 * own_mapping);
+		snprintf(name, sizeof(name), "net_%s%u", path->name, i);
 		snprintf(file[i], sizeof(file[i]), "%s/%s", bench_folder, name);
-		snprintf(arguments, sizeof(arguments), "path=%s,mac=02:00:00:00:00:0%u,buffer=%u",
-			 file[i], i + 1, frame > 2048 ? 9216u : 2048u);
+		snprintf(arguments, sizeof(arguments), "path=%s,mac=02:00:00:00:00:0%u,%s", file[i],
+			 i + 1, more);
 		port[i] = port_open(name, arguments, pool, frame);
 		if (port[i] < 0)
 			break;
@@ -148,17 +147,28 @@ static int open_switch(struct path *path, struct rte_mempool *pool, unsigned int
 	return -1;
 }
 
+static const char *buffers(unsigned int frame)
+{
+	return frame > 2048 ? "buffer=9216" : "buffer=2048";
+}
+
 static int open_rvif(struct path *path, struct rte_mempool *pool, unsigned int frame)
 {
-	return open_switch(path, pool, frame, true);
+	return open_switch(path, pool, frame, true, buffers(frame));
 }
 
 /* Driver and switch at the same addresses: some CPUs' first-level caches find a line fast only by
  * the address by which it came, and this shows how much of a packet's cost that is. */
 static int open_one_mapping(struct path *path, struct rte_mempool *pool, unsigned int frame)
 {
-	return open_switch(path, pool, frame, false);
+	return open_switch(path, pool, frame, false, buffers(frame));
+}
+
+static int open_zero_copy(struct path *path, struct rte_mempool *pool, unsigned int frame)
+{
+	return open_switch(path, pool, frame, true, "zero_copy=1");
 }
 
 const struct path_kind rvif_kind = {"rvif", open_rvif, close_rvif};
+const struct path_kind rvif_zero_copy_kind = {"rvif_zero_copy", open_zero_copy, close_rvif};
 const struct path_kind rvif_one_mapping_kind = {"rvif_one_mapping", open_one_mapping, close_rvif};
