@@ -11,7 +11,7 @@
 #machine: --guest-file build/user/apps/tap/rvif-tap:/bin/rvif-tap
 #machine: --guest-file build/user/lib/libelisa.so.1:/lib/libelisa.so.1
 #machine: --guest-file build/user/lib/libelisa-extra.so.1:/lib/libelisa-extra.so.1
-#machine: --guest-file /usr/bin/iperf3:/bin/iperf3 --guest-file /usr/sbin/ip:/bin/iproute
+#machine: --guest-file /usr/bin/iperf3:/bin/iperf3 --guest-file /usr/sbin/ip:/opt/ip
 trouble=0
 . /vms.sh
 patient 12000
