@@ -17,7 +17,7 @@ BOCHSRC = """\
 config_interface: textconfig
 display_library: rfb, options="timeout=0"
 cpu: model={cpu_model}, count={cpus}, ips={ips}, reset_on_triple_fault=0{quantum}
-memory: guest={mem}, host={mem}
+memory: guest={mem}, host={host_mem}
 romimage: file=$BXSHARE/BIOS-bochs-latest
 vgaromimage: file=$BXSHARE/VGABIOS-lgpl-latest
 optromimage1: file="{work}/option.rom", address=0xd0000
@@ -99,7 +99,9 @@ def bochs(binary, work, logs, args, vmlinux, initrd, cmdline):
     ramimage.write(os.path.join(work, "ram.img"), vmlinux, initrd, cmdline, args.mem)
     paths.replace(os.path.join(work, "option.rom"), ramimage.option_rom())
     config = BOCHSRC.format(
-        cpu_model=args.cpu_model, cpus=args.cpus, mem=args.mem, work=work,
+        cpu_model=args.cpu_model, cpus=args.cpus, mem=args.mem,
+        # Bochs has no more than 2 GiB at once; what the machine touches beyond that it puts in a file
+        host_mem=min(args.mem, 2048), work=work,
         # A kernel with checks is as far as a stock one when a timer fires.
         ips=100000000 * args.weight,
         # With the default quantum the processors see each other's interrupts too late.
