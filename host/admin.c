@@ -123,6 +123,7 @@ static void list_export(struct records *records, struct eh_export *export)
 	spin_lock(&export->lock);
 	record.state = export->state;
 	record.pages = export->pages;
+	record.tables = export->tables;
 	eh_spans_report(&record.suspended, &export->suspended);
 	list_for_each_entry(attachment, &export->attachments, node) {
 		record.attachments++;

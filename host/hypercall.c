@@ -42,7 +42,9 @@ static int hello(struct call *call)
 	if (call->vm)
 		WRITE_ONCE(call->vm->abi, page->hello.abi);
 	page->hello.flags = (rights & ELISA_GRANT_EXPORT ? ELISA_HELLO_MAY_EXPORT : 0) |
-			    (rights & ELISA_GRANT_ATTACH ? ELISA_HELLO_MAY_ATTACH : 0);
+			    (rights & ELISA_GRANT_ATTACH ? ELISA_HELLO_MAY_ATTACH : 0) |
+			    (eh_ept_2m ? ELISA_HELLO_TAKES_2M : 0) |
+			    (eh_ept_1g ? ELISA_HELLO_TAKES_1G : 0);
 	page->hello.root_limit = eh_root_limit();
 	memset(page->hello.exits, 0, sizeof(page->hello.exits));
 	page->hello.return_traps = 0;

@@ -138,6 +138,9 @@ static const struct reason reasons[ELISA_WHY_COUNT] = {
 				"place", DECIMAL},
 	[ELISA_WHY_ASKED] = {"the host is asking its administrator's policy about this VM",
 			     "try again in a moment", NULL, NO_VALUE},
+	[ELISA_WHY_ORDER] = {"no large page can be mapped there",
+			     "name 4 KiB pages (the driver of this release does it by itself)",
+			     "address or offset", HEX},
 	[ELISA_WHY_PLACES_PER_VMM] =
 		{"this VM has as many places of the export as it may have without tickets",
 		 "detach one of them, attach by a ticket, or let the export's manager allow more",

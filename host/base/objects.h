@@ -203,9 +203,21 @@ struct eh_run {
 	struct list_head node;
 	u64 offset; /* in the object area; not for an exchange buffer */
 	u32 prot;   /* of a mapping */
+	u32 order;  /* of each page: enum elisa_order */
 	u32 count;
-	struct page *pages[];
+	struct page *pages[]; /* the first of each large one; NULL: unmapped */
 };
+
+/* Bytes of each page of a run, and of all. */
+static inline u64 eh_run_step(const struct eh_run *run)
+{
+	return (u64)PAGE_SIZE << run->order;
+}
+
+static inline u64 eh_run_length(const struct eh_run *run)
+{
+	return run->count * eh_run_step(run);
+}
 
 struct eh_place {
 	struct eh_attachment *attachment; /* export->lock; NULL: free; RCU: eh_ring_place() */
@@ -215,6 +227,7 @@ struct eh_place {
 };
 
 #define EH_OBJECT_GIB (ELISA_OBJECT_SIZE >> 30)
+#define EH_SINK_PAGES 3 /* by the level of what it takes the place of */
 
 /* Owners: the registry, until one thread ends the export, and requests that use it. */
 struct eh_export {
@@ -244,10 +257,14 @@ struct eh_export {
 	u32 places_per_vmm; /* of those without a ticket; 0: all */
 	u32 place_count;    /* 0: no donations; set once, after `places` */
 	struct eh_place *places;
-	void *sink; /* a page, where donated ones were */
+	/* where donated pages were: a page; a table and a directory that lead to it alone */
+	u64 *sink[EH_SINK_PAGES];
 	struct list_head attachments;
 	struct list_head untold; /* eh_end: of attachments that have ended */
-	u64 *pd[EH_OBJECT_GIB];	 /* EPT page directories of the object, built once */
+	u64 gib[EH_OBJECT_GIB];	 /* EPT entries: a page directory, or 1 GiB of memory */
+	u64 unshown;		 /* bit by GiB: contexts may have another entry, see show.c */
+	u64 changes;		 /* of `gib` */
+	u32 tables;		 /* pages of tables that its own memory and donated memory have */
 	bool poisoned;		 /* hooks of attached vCPUs that are not revoked set it */
 	atomic64_t aborts;
 	struct eh_spans suspended; /* export->lock: of attachments that have ended */

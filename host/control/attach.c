@@ -209,11 +209,10 @@ static int pin_exchange(struct eh_attachment *a, struct kvm_vcpu *kvm_vcpu,
 	r = eh_share(a->vm, kvm_vcpu, in->exchange, in->exchange_pages, refusal);
 	if (r)
 		return r;
-	a->exchange = eh_run_new(in->exchange_pages);
+	a->exchange = eh_run_new(in->exchange_pages, ELISA_ORDER_4K);
 	if (!a->exchange)
 		return eh_refuse(refusal, -ENOMEM, ELISA_WHY_NO_MEMORY, 0);
-	r = eh_guest_pin(a->vm->vmm, limit, kvm_vcpu, in->exchange, in->exchange_pages,
-			 a->exchange->pages, refusal);
+	r = eh_run_pin(a->vm->vmm, limit, kvm_vcpu, in->exchange, a->exchange, refusal);
 	if (r) {
 		kvfree(a->exchange);
 		a->exchange = NULL;
@@ -264,7 +263,7 @@ static int check_again(struct eh_attachment *a, const struct elisa_hc_attach *in
 		return eh_refuse(refusal, -EDQUOT, ELISA_WHY_QUOTA, t->terms.max_pages);
 	if (!a->exchange)
 		return 0;
-	return eh_refuse_failed(a->exchange->pages, a->exchange_pages, in->exchange, refusal);
+	return eh_refuse_failed(a->exchange, in->exchange, refusal);
 }
 
 /* Under export->lock and vm->lock. Takes over the caller's share of the hooks. */

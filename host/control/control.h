@@ -110,7 +110,7 @@ int eh_export_publish(struct eh_export *export, struct elisa_hc_publish *in,
 void eh_export_destroy(struct eh_export *export);
 void eh_export_put(struct eh_export *export);
 bool eh_name_is_good(const char *name);
-int eh_check_range(u64 offset, u64 pages, struct eh_refusal *refusal);
+int eh_check_range(u64 offset, u64 pages, u32 order, struct eh_refusal *refusal);
 struct eh_attachment *eh_attachment_next(struct eh_export *export, struct eh_attachment *last);
 bool eh_export_end(struct eh_export *export);
 void eh_export_let_go(struct eh_export *export);
@@ -119,10 +119,14 @@ void eh_export_kill(struct eh_export *export);
 /* ---- map.c */
 int eh_export_map(struct eh_export *export, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_map *in,
 		  struct eh_refusal *refusal);
+bool eh_export_overlaps(struct eh_export *export, u64 offset, u64 length);
+
+/* ---- unmap.c */
 int eh_export_unmap(struct eh_export *export, struct elisa_hc_unmap *in,
 		    struct eh_refusal *refusal);
-bool eh_export_is_mapped(struct eh_export *export, u64 offset, u64 length);
-bool eh_export_overlaps(struct eh_export *export, u64 offset, u64 length);
+
+/* ---- show.c */
+void eh_export_show(struct eh_export *export);
 
 /* ---- places.c */
 int eh_places_create(struct eh_export *export, struct elisa_hc_places *in,

@@ -18,8 +18,15 @@
 #include "path/path.h"
 #include "tables/tables.h"
 
-/* May @a give so many pages more? Under export->lock, or for a first look. */
-static int check_room(struct eh_export *export, struct eh_attachment *a, u32 count,
+/* Where the attachment's next page goes. Under export->lock, or for a first look. */
+static u64 next_offset(struct eh_export *export, struct eh_attachment *a)
+{
+	return export->places_offset + a->place * export->place_pages * PAGE_SIZE +
+	       READ_ONCE(a->donated);
+}
+
+/* May @a give so many pages of this order more? Under export->lock, or for a first look. */
+static int check_room(struct eh_export *export, struct eh_attachment *a, u32 count, u32 order,
 		      struct eh_refusal *refusal)
 {
 	u64 room;
@@ -27,27 +34,11 @@ static int check_room(struct eh_export *export, struct eh_attachment *a, u32 cou
 	if (a->place == ELISA_NO_PLACE)
 		return eh_refuse(refusal, -EINVAL, ELISA_WHY_NO_PLACE, a->place);
 	room = export->place_pages - READ_ONCE(a->donated) / PAGE_SIZE;
-	if (count > room)
+	if ((u64)count << order > room)
 		return eh_refuse(refusal, -ENOSPC, ELISA_WHY_RANGE, room);
+	if (!IS_ALIGNED(next_offset(export, a), (u64)PAGE_SIZE << order))
+		return eh_refuse(refusal, -EINVAL, ELISA_WHY_ORDER, next_offset(export, a));
 	return 0;
-}
-
-/* The table entries of a run show its pages, or the sink. Under export->lock, tables in place. */
-static void show(struct eh_export *export, struct eh_run *run, bool sink)
-{
-	u32 i;
-
-	for (i = 0; i < run->count; i++)
-		eh_export_table_set(export, run->offset + (u64)i * PAGE_SIZE,
-				    sink ? __pa(export->sink) : page_to_phys(run->pages[i]),
-				    ELISA_PROT_READ | ELISA_PROT_WRITE);
-}
-
-/* Where the attachment's next page goes. Under export->lock, or for a first look. */
-static u64 next_offset(struct eh_export *export, struct eh_attachment *a)
-{
-	return export->places_offset + a->place * export->place_pages * PAGE_SIZE +
-	       READ_ONCE(a->donated);
 }
 
 /*
@@ -77,21 +68,23 @@ static int donate_locked(struct eh_export *export, struct eh_attachment *a,
 			 struct elisa_hc_donate *in, struct eh_run *run, struct eh_ready *ready,
 			 bool *was_sink, struct eh_refusal *refusal)
 {
-	u64 length = (u64)run->count * PAGE_SIZE;
+	u64 at, length = eh_run_length(run);
 	int r;
 
 	if (a->export != export || eh_attachment_is_shut(a))
 		return eh_refuse(refusal, -ENOENT, ELISA_WHY_NO_ATTACHMENT, in->slot);
-	r = check_room(export, a, run->count, refusal);
+	r = check_room(export, a, run->count, run->order, refusal);
 	if (!r)
-		r = eh_refuse_failed(run->pages, run->count, in->gpa, refusal);
+		r = eh_refuse_failed(run, in->gpa, refusal);
 	if (r)
 		return r;
 	run->offset = next_offset(export, a);
+	if (!eh_export_takes(export, run, &at))
+		return eh_refuse(refusal, -EINVAL, ELISA_WHY_ORDER, at);
 	*was_sink = eh_export_tables_map(export, run->offset, length);
-	if (!eh_export_tables_make(export, run->offset, length, ready))
+	if (!eh_export_tables_make(export, run, ready))
 		return -EAGAIN;
-	show(export, run, false);
+	eh_export_tables_set(export, run);
 	list_add_tail(&run->node, &a->donations);
 	WRITE_ONCE(a->donated, a->donated + length);
 	a->donating++;
@@ -108,19 +101,20 @@ static int donate_pinned(struct eh_export *export, struct eh_attachment *a,
 	int r;
 
 	do {
-		if (!eh_ready_tables(export, next_offset(export, a), (u64)run->count * PAGE_SIZE,
-				     &ready))
+		if (!eh_ready_tables(export, next_offset(export, a), run, &ready))
 			return eh_refuse(refusal, -ENOMEM, ELISA_WHY_NO_MEMORY, 0);
 		spin_lock(&export->lock);
 		r = donate_locked(export, a, in, run, &ready, &was_sink, refusal);
 		spin_unlock(&export->lock);
 		eh_ready_free(&ready);
 	} while (r == -EAGAIN);
-	if (!r && was_sink)
+	if (r)
+		return r;
+	eh_export_show(export);
+	if (was_sink)
 		eh_flush_export(export);
-	if (!r)
-		tell_contexts(export, a);
-	return r;
+	tell_contexts(export, a);
+	return 0;
 }
 
 /* Without locks the pages are faulted in and pinned. */
@@ -132,15 +126,16 @@ static int donate(struct eh_export *export, struct eh_attachment *a, struct kvm_
 	struct eh_run *run;
 	int r;
 
-	r = check_room(export, a, in->count, refusal);
+	r = check_room(export, a, in->count, in->order, refusal);
 	if (!r)
 		r = eh_share(a->vm, kvm_vcpu, in->gpa, in->count, refusal);
 	if (r)
 		return r;
-	run = eh_run_new(in->count);
+	run = eh_run_new(in->count, in->order);
 	if (!run)
 		return eh_refuse(refusal, -ENOMEM, ELISA_WHY_NO_MEMORY, 0);
-	r = eh_guest_pin(vmm, limit, kvm_vcpu, in->gpa, in->count, run->pages, refusal);
+	run->prot = ELISA_PROT_READ | ELISA_PROT_WRITE;
+	r = eh_run_pin(vmm, limit, kvm_vcpu, in->gpa, run, refusal);
 	if (r) {
 		kvfree(run);
 		return r;
@@ -161,6 +156,9 @@ int eh_donate(struct eh_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_donat
 	if (!in->count || in->count > ELISA_HC_DONATE_PAGES)
 		return eh_refuse(refusal, -EINVAL, in->count ? ELISA_WHY_FIELD : ELISA_WHY_NO_PAGES,
 				 in->count);
+	r = eh_check_order(in->order, refusal);
+	if (r)
+		return r;
 	a = eh_attachment_in(vm, in->slot);
 	if (!a)
 		return eh_refuse(refusal, -ENOENT, ELISA_WHY_NO_ATTACHMENT, in->slot);
@@ -188,7 +186,7 @@ static struct eh_run *take_run(struct eh_export *export, struct eh_attachment *a
 	run = list_first_entry_or_null(&a->donations, struct eh_run, node);
 	if (run) {
 		list_del(&run->node);
-		show(export, run, true);
+		eh_export_tables_sink(export, run);
 	}
 	spin_unlock(&export->lock);
 	return run;
@@ -207,8 +205,10 @@ void eh_donations_end(struct eh_export *export, struct eh_attachment *a, bool al
 		list_add_tail(&run->node, &gone);
 	if (list_empty(&gone))
 		return;
-	if (!all_shut)
+	if (!all_shut) {
+		eh_export_show(export);
 		eh_flush_export(export);
+	}
 	list_for_each_entry_safe(run, next, &gone, node) {
 		list_del(&run->node);
 		eh_vmm_leave(a->vm->vmm, run);

@@ -174,12 +174,15 @@ int eh_export_create(struct eh_vm *vm, struct elisa_hc_export *in, struct eh_ref
 	return r;
 }
 
-int eh_check_range(u64 offset, u64 pages, struct eh_refusal *refusal)
+/* Of so many pages of this order. */
+int eh_check_range(u64 offset, u64 pages, u32 order, struct eh_refusal *refusal)
 {
+	u64 size = (u64)PAGE_SIZE << order;
+
 	if (!pages)
 		return eh_refuse(refusal, -EINVAL, ELISA_WHY_NO_PAGES, 0);
-	if (!PAGE_ALIGNED(offset) || offset >= ELISA_OBJECT_SIZE ||
-	    pages > (ELISA_OBJECT_SIZE - offset) / PAGE_SIZE)
+	if (!IS_ALIGNED(offset, size) || offset >= ELISA_OBJECT_SIZE ||
+	    pages > (ELISA_OBJECT_SIZE - offset) / size)
 		return eh_refuse(refusal, -EINVAL, ELISA_WHY_RANGE, offset);
 	return 0;
 }

@@ -26,23 +26,18 @@
 
 static struct tracepoint *event;
 
-static bool run_failed(const struct eh_run *run, u32 *which)
-{
-	return run && eh_any_failed((struct page **)run->pages, run->count, which);
-}
-
 static bool object_failed(struct eh_export *export, u64 *offset)
 {
 	struct eh_run *run;
 	bool failed = false;
-	u32 which;
+	u64 at;
 
 	mutex_lock(&export->owner);
 	list_for_each_entry(run, &export->mappings, node) {
 		cond_resched();
-		failed = run_failed(run, &which);
+		failed = eh_run_failed(run, &at);
 		if (failed) {
-			*offset = run->offset + (u64)which * PAGE_SIZE;
+			*offset = run->offset + at;
 			break;
 		}
 	}
@@ -53,10 +48,10 @@ static bool object_failed(struct eh_export *export, u64 *offset)
 static bool exchange_failed(struct eh_attachment *a)
 {
 	bool failed;
-	u32 which;
+	u64 at;
 
 	spin_lock(&a->vm->lock);
-	failed = run_failed(a->exchange, &which);
+	failed = a->exchange && eh_run_failed(a->exchange, &at);
 	spin_unlock(&a->vm->lock);
 	return failed;
 }
@@ -81,12 +76,12 @@ static bool donation_failed(struct eh_export *export, struct eh_attachment *a)
 {
 	struct eh_run *run = NULL;
 	bool failed;
-	u32 which;
+	u64 at;
 
 	do {
 		spin_lock(&export->lock);
 		run = donation_after(a, run);
-		failed = run_failed(run, &which);
+		failed = run && eh_run_failed(run, &at);
 		spin_unlock(&export->lock);
 		cond_resched();
 	} while (run && !failed);

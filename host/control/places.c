@@ -23,7 +23,7 @@ static int check_places(struct elisa_hc_places *in, struct eh_refusal *refusal)
 		return eh_refuse(refusal, -EINVAL, ELISA_WHY_FIELD, in->per_vmm);
 	if (in->size > ELISA_OBJECT_SIZE / PAGE_SIZE / in->count)
 		return eh_refuse(refusal, -EINVAL, ELISA_WHY_RANGE, in->size);
-	return eh_check_range(in->offset, in->size * in->count, refusal);
+	return eh_check_range(in->offset, in->size * in->count, ELISA_ORDER_4K, refusal);
 }
 
 static struct eh_place *places_new(struct eh_export *export, u32 count)
@@ -42,14 +42,15 @@ int eh_places_create(struct eh_export *export, struct elisa_hc_places *in,
 {
 	struct eh_place *places;
 	bool overlaps;
-	void *sink;
+	u64 *sink[EH_SINK_PAGES];
+	bool has_sink;
 	int r;
 
 	r = check_places(in, refusal);
 	if (r)
 		return r;
 	places = places_new(export, in->count);
-	sink = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	has_sink = eh_sink_make(sink);
 	/* keeps the manager from mapping something there; no guest has donated anything yet */
 	mutex_lock(&export->owner);
 	overlaps = eh_export_overlaps(export, in->offset, in->size * in->count * PAGE_SIZE);
@@ -60,11 +61,11 @@ int eh_places_create(struct eh_export *export, struct elisa_hc_places *in,
 		r = eh_refuse(refusal, -EBUSY, ELISA_WHY_NO_PLACE, export->place_count);
 	} else if (overlaps) {
 		r = eh_refuse(refusal, -EEXIST, ELISA_WHY_OVERLAP, in->offset);
-	} else if (!places || !sink) {
+	} else if (!places || !has_sink) {
 		r = eh_refuse(refusal, -ENOMEM, ELISA_WHY_NO_MEMORY, 0);
 	} else {
 		export->places = places;
-		export->sink = sink;
+		memcpy(export->sink, sink, sizeof(sink));
 		export->places_offset = in->offset;
 		export->place_pages = in->size;
 		export->places_per_vmm = in->per_vmm;
@@ -73,7 +74,7 @@ int eh_places_create(struct eh_export *export, struct elisa_hc_places *in,
 	spin_unlock(&export->lock);
 	mutex_unlock(&export->owner);
 	if (r) {
-		free_page((unsigned long)sink);
+		eh_sink_free(sink);
 		kfree(places);
 	}
 	return r;
@@ -156,6 +157,6 @@ void eh_place_leave(struct eh_export *export, struct eh_attachment *a)
 /* The export ends. */
 void eh_places_free(struct eh_export *export)
 {
-	free_page((unsigned long)export->sink);
+	eh_sink_free(export->sink);
 	kfree_sensitive(export->places);
 }

@@ -13,7 +13,8 @@
 #include "base/base.h"
 #include "kvm/kvm.h"
 
-bool eh_invept_context; /* this CPU has INVEPT of a single context; const after init */
+bool eh_ept_2m, eh_ept_1g; /* const after init */
+bool eh_invept_context;	   /* this CPU has INVEPT of a single context; const after init */
 
 #define HARMLESS(bug, text) {X86_BUG_##bug, text, true},
 #define LEAKS(bug, text)    {X86_BUG_##bug, text, false},
@@ -115,6 +116,8 @@ int eh_cpu_check(void)
 	if (!(ept & VMX_EPT_EXTENT_GLOBAL_BIT))
 		return cpu_lacks("INVEPT of all contexts");
 	eh_invept_context = ept & VMX_EPT_EXTENT_CONTEXT_BIT;
+	eh_ept_2m = ept & VMX_EPT_2MB_PAGE_BIT;
+	eh_ept_1g = ept & VMX_EPT_1GB_PAGE_BIT;
 	if (!(ept >> 32 & VMX_VPID_EXTENT_SINGLE_CONTEXT_BIT))
 		return cpu_lacks("INVVPID of a single context");
 	if (!boot_cpu_has(X86_FEATURE_SMEP) || !boot_cpu_has(X86_FEATURE_SMAP))

@@ -37,6 +37,7 @@ void eh_kvm_inhibit_apicv(struct kvm *kvm, bool inhibit);
 
 /* ---- cpu.c */
 extern bool eh_invept_context;
+extern bool eh_ept_2m, eh_ept_1g; /* leaves of EPTs may be so large */
 int eh_cpu_check(void);
 bool eh_cpu_leaks(void);
 bool eh_cpu_has_tsx(void);

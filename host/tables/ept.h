@@ -78,6 +78,8 @@ static inline unsigned int eh_apt_pages(unsigned int levels)
 #define EPT_EXEC_USER	0x400ULL
 #define EPT_EXEC	(EPT_EXEC_KERNEL | EPT_EXEC_USER)
 #define EPT_TABLE	(EPT_READ | EPT_WRITE | EPT_EXEC)
+#define EPT_LARGE	0x80ULL			 /* a leaf of 2 MiB or 1 GiB */
+#define EPT_PART(level) (1ULL << (50 + (level))) /* ignored by the CPU: of a leaf of that level */
 #define EPT_WB_IPAT	((6ULL << 3) | (1ULL << 6))
 #define EPT_ADDRESS	0x000ffffffffff000ULL
 
@@ -89,6 +91,32 @@ static inline unsigned int level_index(__u64 address, int level)
 static inline __u64 ept_leaf(__u64 physical, __u64 rights)
 {
 	return physical | rights | EPT_WB_IPAT;
+}
+
+/* Bytes that an entry of a table of this level maps. */
+static inline __u64 level_size(int level)
+{
+	return 1ULL << (12 + 9 * (level - 1));
+}
+
+/* The level of the leaves of pages of this order. */
+static inline int level_of(__u32 order)
+{
+	return 1 + order / 9;
+}
+
+/* The level of the leaf as that a page was mapped: @entry's own, or that of one that was split. */
+static inline int ept_mapped_level(__u64 entry, int level)
+{
+	return entry & EPT_PART(3) ? 3 : entry & EPT_PART(2) ? 2 : level;
+}
+
+/* Entry @i of the table that takes the place of @leaf, of this level: it maps the same. */
+static inline __u64 ept_part(__u64 leaf, int level, unsigned int i)
+{
+	__u64 part = (leaf | EPT_PART(ept_mapped_level(leaf, level))) + i * level_size(level - 1);
+
+	return level == 2 ? part & ~EPT_LARGE : part;
 }
 
 static inline __u64 ept_table(__u64 physical)

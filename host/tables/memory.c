@@ -14,6 +14,7 @@
 
 #include "base/base.h"
 #include "kvm/compat.h"
+#include "kvm/kvm.h"
 #include "tables/tables.h"
 
 static struct kvm_memory_slot *slot_of(struct kvm_vcpu *kvm_vcpu, u64 gpa)
@@ -66,7 +67,61 @@ static bool may_pin(struct vm_area_struct *vma)
 	       (magic == TMPFS_MAGIC || magic == HUGETLBFS_MAGIC);
 }
 
-static int pin_one(struct kvm_vcpu *kvm_vcpu, u64 gpa, struct page **page,
+/* Can pages of this size be mapped here? */
+int eh_check_order(u32 order, struct eh_refusal *refusal)
+{
+	if (order == ELISA_ORDER_4K || (order == ELISA_ORDER_2M && eh_ept_2m) ||
+	    (order == ELISA_ORDER_1G && eh_ept_1g))
+		return 0;
+	return eh_refuse(refusal, -EINVAL, ELISA_WHY_FIELD, order);
+}
+
+/*
+ * Does the process map so many pages from @hva on, in order, with the right to write, and are they
+ * all @folio's? No fault is made. The part of a folio that a process has lost may be another's.
+ */
+static bool maps_all(unsigned long hva, struct folio *folio, struct page *first, int count)
+{
+	struct page **pages = (struct page **)__get_free_page(GFP_KERNEL_ACCOUNT);
+	bool same;
+	int i, n;
+
+	BUILD_BUG_ON(sizeof(*pages) << ELISA_ORDER_2M > PAGE_SIZE);
+	if (!pages)
+		return false;
+	n = get_user_pages_fast_only(hva, count, FOLL_WRITE, pages);
+	same = n == count;
+	for (i = 0; i < n; i++) {
+		same = same && page_folio(pages[i]) == folio && pages[i] == first + i;
+		put_page(pages[i]);
+	}
+	free_page((unsigned long)pages);
+	return same;
+}
+
+/*
+ * Is the page that was pinned the first one of a page of this size? It has to be one in
+ * host-physical memory, in one folio, which the pin keeps as a whole, and in the VMM's page tables.
+ * There a hugetlb page is whole always. Others are 2 MiB at most.
+ */
+static bool is_large(struct vm_area_struct *vma, unsigned long hva, struct page *page, u32 order)
+{
+	struct folio *folio = page_folio(page);
+	unsigned long count = 1UL << order;
+
+	if (!IS_ALIGNED(page_to_pfn(page), count) || folio_nr_pages(folio) < count ||
+	    vma->vm_end - hva < count << PAGE_SHIFT)
+		return false;
+	return is_vm_hugetlb_page(vma) ||
+	       (order == ELISA_ORDER_2M && maps_all(hva, folio, page, count));
+}
+
+static bool slot_has(const struct kvm_memory_slot *slot, u64 gpa, u32 order)
+{
+	return slot->base_gfn + slot->npages - (gpa >> PAGE_SHIFT) >= 1UL << order;
+}
+
+static int pin_one(struct kvm_vcpu *kvm_vcpu, u64 gpa, u32 order, struct page **page,
 		   struct eh_refusal *refusal)
 {
 	struct mm_struct *mm = current->mm;
@@ -76,11 +131,13 @@ static int pin_one(struct kvm_vcpu *kvm_vcpu, u64 gpa, struct page **page,
 	long n;
 	int r;
 
-	if (gpa & ~PAGE_MASK)
+	if (!IS_ALIGNED(gpa, (u64)PAGE_SIZE << order))
 		return eh_refuse(refusal, -EINVAL, ELISA_WHY_RANGE, gpa);
 	r = check_slot(slot, gpa, refusal);
 	if (r)
 		return r;
+	if (!slot_has(slot, gpa, order))
+		return eh_refuse(refusal, -EINVAL, ELISA_WHY_ORDER, gpa);
 	hva = __gfn_to_hva_memslot(slot, gpa >> PAGE_SHIFT);
 	r = mmap_read_lock_killable(mm);
 	if (r)
@@ -93,6 +150,10 @@ static int pin_one(struct kvm_vcpu *kvm_vcpu, u64 gpa, struct page **page,
 		n = eh_pin_page(vma, hva, page);
 		if (n != 1)
 			r = eh_refuse(refusal, n < 0 ? n : -EFAULT, ELISA_WHY_PIN, gpa);
+		else if (order && !is_large(vma, hva, *page, order)) {
+			unpin_user_pages(page, 1);
+			r = eh_refuse(refusal, -EINVAL, ELISA_WHY_ORDER, gpa);
+		}
 	}
 	mmap_read_unlock(mm);
 	return r;
@@ -169,10 +230,13 @@ static void forget_pin(struct eh_vmm *vmm, struct page *page)
 }
 
 static int pin_and_count(struct eh_vmm *vmm, u64 limit, struct kvm_vcpu *kvm_vcpu, u64 gpa,
-			 struct page **page, struct eh_refusal *refusal)
+			 u32 order, struct page **page, struct eh_refusal *refusal)
 {
-	int r = fatal_signal_pending(current) ? -EINTR : pin_one(kvm_vcpu, gpa, page, refusal);
+	int r;
 
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	r = pin_one(kvm_vcpu, gpa, order, page, refusal);
 	if (r)
 		return r;
 	mutex_lock(&vmm->lock);
@@ -183,48 +247,93 @@ static int pin_and_count(struct eh_vmm *vmm, u64 limit, struct kvm_vcpu *kvm_vcp
 	return r;
 }
 
-/*
- * Pins @count guest pages for as long as the module maps them, if no more than @limit are held
- * of the VMM then. All or nothing; a refusal's value is the guest-physical address,
- * or the limit.
- */
-int eh_guest_pin(struct eh_vmm *vmm, u64 limit, struct kvm_vcpu *kvm_vcpu, const u64 *gpas,
-		 u32 count, struct page **pages, struct eh_refusal *refusal)
+struct eh_run *eh_run_new(u32 count, u32 order)
 {
-	u32 i;
-	int r;
+	struct eh_run *run = kvzalloc(struct_size(run, pages, count), GFP_KERNEL_ACCOUNT);
 
-	for (i = 0; i < count; i++) {
-		r = pin_and_count(vmm, limit, kvm_vcpu, gpas[i], &pages[i], refusal);
-		if (r) {
-			eh_guest_unpin(vmm, pages, i);
-			return r;
-		}
+	if (run) {
+		run->count = count;
+		run->order = order;
 	}
-	return 0;
+	return run;
 }
 
 /* Nothing is counted less before it is let go: the lock is held over both. */
-void eh_guest_unpin(struct eh_vmm *vmm, struct page **pages, u32 count)
+static void unpin(struct eh_vmm *vmm, struct eh_run *run)
 {
 	u32 i;
 
 	mutex_lock(&vmm->lock);
-	for (i = 0; i < count; i++)
-		forget_pin(vmm, pages[i]);
-	unpin_user_pages_dirty_lock(pages, count, true);
+	for (i = 0; i < run->count; i++)
+		if (run->pages[i]) {
+			forget_pin(vmm, run->pages[i]);
+			unpin_user_pages_dirty_lock(&run->pages[i], 1, true);
+			run->pages[i] = NULL;
+		}
 	mutex_unlock(&vmm->lock);
 }
 
-bool eh_any_failed(struct page **pages, u32 count, u32 *which)
+/*
+ * Pins the guest pages of a run for as long as the module maps them, if no more than @limit are
+ * held of the VMM then. All or nothing; a refusal's value is the guest-physical address,
+ * or the limit.
+ */
+int eh_run_pin(struct eh_vmm *vmm, u64 limit, struct kvm_vcpu *kvm_vcpu, const u64 *gpas,
+	       struct eh_run *run, struct eh_refusal *refusal)
 {
+	int r = 0;
 	u32 i;
 
-	for (i = 0; i < count; i++)
-		if (is_page_hwpoison(pages[i])) {
-			*which = i;
-			return true;
-		}
+	for (i = 0; !r && i < run->count; i++) {
+		r = pin_and_count(vmm, limit, kvm_vcpu, gpas[i], run->order, &run->pages[i],
+				  refusal);
+		if (r)
+			run->pages[i] = NULL;
+	}
+	if (r)
+		unpin(vmm, run);
+	return r;
+}
+
+/* Unpins the pages of a run that is in no list. */
+void eh_run_free(struct eh_vmm *vmm, struct eh_run *run)
+{
+	unpin(vmm, run);
+	kvfree(run);
+}
+
+/*
+ * Has this page failed, or one of its folio's? Of hugetlb the kernel marks the folio itself, and
+ * uses the flag that says so of others for something else.
+ */
+static bool may_have_failed(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	return is_page_hwpoison(page) || (folio_test_large(folio) && !folio_test_hugetlb(folio) &&
+					  folio_test_has_hwpoisoned(folio));
+}
+
+/*
+ * Has memory of the run failed, and at which byte of it? Of hugetlb the kernel marks the folio, of
+ * others the page, and the folio as one that has such a page.
+ */
+bool eh_run_failed(const struct eh_run *run, u64 *at)
+{
+	struct page *page;
+	unsigned long n;
+	u32 i;
+
+	for (i = 0; i < run->count; i++) {
+		page = run->pages[i];
+		if (!page || !may_have_failed(page))
+			continue;
+		for (n = 0; n < 1UL << run->order; n++)
+			if (is_page_hwpoison(page + n)) {
+				*at = i * eh_run_step(run) + n * PAGE_SIZE;
+				return true;
+			}
+	}
 	return false;
 }
 
@@ -232,27 +341,12 @@ bool eh_any_failed(struct page **pages, u32 count, u32 *which)
  * Memory may fail between its pin and its place in a list, where failure.c looks for it. Under the
  * list's lock, when it is put there.
  */
-int eh_refuse_failed(struct page **pages, u32 count, const u64 *gpas, struct eh_refusal *refusal)
+int eh_refuse_failed(const struct eh_run *run, const u64 *gpas, struct eh_refusal *refusal)
 {
-	u32 which;
+	u64 at;
 
-	if (!eh_any_failed(pages, count, &which))
+	if (!eh_run_failed(run, &at))
 		return 0;
-	return eh_refuse(refusal, -EHWPOISON, ELISA_WHY_PIN, gpas[which]);
-}
-
-struct eh_run *eh_run_new(u32 count)
-{
-	struct eh_run *run = kvzalloc(struct_size(run, pages, count), GFP_KERNEL_ACCOUNT);
-
-	if (run)
-		run->count = count;
-	return run;
-}
-
-/* Unpins the pages of a run that is in no list. */
-void eh_run_free(struct eh_vmm *vmm, struct eh_run *run)
-{
-	eh_guest_unpin(vmm, run->pages, run->count);
-	kvfree(run);
+	return eh_refuse(refusal, -EHWPOISON, ELISA_WHY_PIN,
+			 gpas[at / eh_run_step(run)] + at % eh_run_step(run));
 }

@@ -11,37 +11,48 @@
 /* ---- memory.c: guest memory, and the pinning of it */
 int eh_guest_hva(struct kvm_vcpu *kvm_vcpu, u64 gpa, unsigned long *hva,
 		 struct eh_refusal *refusal);
-int eh_guest_pin(struct eh_vmm *vmm, u64 limit, struct kvm_vcpu *kvm_vcpu, const u64 *gpas,
-		 u32 count, struct page **pages, struct eh_refusal *refusal);
-void eh_guest_unpin(struct eh_vmm *vmm, struct page **pages, u32 count);
-int eh_refuse_failed(struct page **pages, u32 count, const u64 *gpas, struct eh_refusal *refusal);
-bool eh_any_failed(struct page **pages, u32 count, u32 *which);
-struct eh_run *eh_run_new(u32 count);
+int eh_check_order(u32 order, struct eh_refusal *refusal);
+struct eh_run *eh_run_new(u32 count, u32 order);
+int eh_run_pin(struct eh_vmm *vmm, u64 limit, struct kvm_vcpu *kvm_vcpu, const u64 *gpas,
+	       struct eh_run *run, struct eh_refusal *refusal);
 void eh_run_free(struct eh_vmm *vmm, struct eh_run *run);
+bool eh_run_failed(const struct eh_run *run, u64 *at);
+int eh_refuse_failed(const struct eh_run *run, const u64 *gpas, struct eh_refusal *refusal);
 
 /* ---- table.c: EPT and APT pages; the pure part is in ept.h */
 
-/* Pages for tables of at most ELISA_HC_MAP_PAGES pages of the object. */
+/*
+ * Pages for tables: two directories, two tables. So many a run of ELISA_HC_MAP_PAGES lacks, and the
+ * two ends of what is unmapped of one.
+ */
+#define EH_READY_PAGES 4
 struct eh_ready {
 	u32 count;
-	u64 *page[4]; /* two directories, two tables */
+	u64 *page[EH_READY_PAGES];
 };
 
 void eh_tables_init(void);
 void eh_tables_exit(void);
 u64 eh_root_limit(void);
 int eh_slot_prepare(u32 slot, u32 levels);
-bool eh_ready_tables(struct eh_export *export, u64 offset, u64 length, struct eh_ready *ready);
+bool eh_ready_tables(struct eh_export *export, u64 offset, const struct eh_run *run,
+		     struct eh_ready *ready);
+bool eh_ready_split(struct eh_ready *ready);
 void eh_ready_free(struct eh_ready *ready);
-bool eh_export_tables_make(struct eh_export *export, u64 offset, u64 length,
+bool eh_export_takes(struct eh_export *export, const struct eh_run *run, u64 *offset);
+bool eh_export_tables_make(struct eh_export *export, const struct eh_run *run,
 			   struct eh_ready *ready);
+void eh_export_tables_set(struct eh_export *export, const struct eh_run *run);
+void eh_export_tables_sink(struct eh_export *export, const struct eh_run *run);
 bool eh_export_tables_map(struct eh_export *export, u64 offset, u64 length);
 bool eh_export_is_code(struct eh_export *export, u64 offset);
-void eh_export_table_set(struct eh_export *export, u64 offset, u64 physical, u32 prot);
 u64 eh_export_table_get(struct eh_export *export, u64 offset);
-void eh_export_table_clear(struct eh_export *export, u64 offset);
-void eh_export_tables_shut(struct eh_export *export, u64 offset, u64 length);
-void eh_export_tables_free_shut(struct eh_export *export, u64 offset, u64 length);
+bool eh_export_split(struct eh_export *export, u64 offset, struct eh_ready *ready);
+u64 eh_export_tables_clear(struct eh_export *export, const struct eh_run *run, u64 *at, u64 end);
+bool eh_export_tables_have(struct eh_export *export, const struct eh_run *run, u64 *at, u64 end);
+void eh_export_table_free_shut(struct eh_export *export, u64 offset);
+bool eh_sink_make(u64 *sink[EH_SINK_PAGES]);
+void eh_sink_free(u64 *sink[EH_SINK_PAGES]);
 void eh_export_table_free(struct eh_export *export);
 int eh_attachment_build(struct eh_attachment *attachment, u64 entry);
 void eh_attachment_tables_free(struct eh_attachment *attachment);

@@ -131,7 +131,8 @@ enum elisa_hc {
 	WHY(PLACES_PER_VMM, "the VMM's VMs have as many places as they may without tickets", "the limit") \
 	WHY(ASKED, "the host asks whether to grant it: ask again (the guest driver does)", "-") \
 	WHY(CET, "CR4.CET is 1: boot with ibt=off nousershstk", "CR4") \
-	WHY(COUNTERS, "PEBS, LBRs or branch tracing: use -cpu ...,pmu=off", "CR4")
+	WHY(COUNTERS, "PEBS, LBRs or branch tracing: use -cpu ...,pmu=off", "CR4") \
+	WHY(ORDER, "no page of this order can be mapped there", "address or object offset")
 /* clang-format on */
 #define ELISA_WHY_NUMBER(name, text, value) ELISA_WHY_##name,
 
@@ -175,6 +176,8 @@ struct elisa_hc_hello {
 };
 #define ELISA_HELLO_MAY_EXPORT 1u
 #define ELISA_HELLO_MAY_ATTACH 2u
+#define ELISA_HELLO_TAKES_2M   4u /* pages of ELISA_ORDER_2M */
+#define ELISA_HELLO_TAKES_1G   8u
 
 /* Selects an export: by public name, or by the ticket of a private one. */
 struct elisa_hc_export {
@@ -207,25 +210,35 @@ enum elisa_export_flag {
 	ELISA_EXPORT_FLAGS = 0 ELISA_EXPORT_FLAG_LIST(ELISA_BIT_OF_LIST)
 };
 
-#define ELISA_PROT_READ	   1u
-#define ELISA_PROT_WRITE   2u
-#define ELISA_PROT_EXEC	   4u
+#define ELISA_PROT_READ	 1u
+#define ELISA_PROT_WRITE 2u
+#define ELISA_PROT_EXEC	 4u
+
+/*
+ * The size of each page that a request names: so many pages of 4 KiB, as a power of two. HELLO's
+ * flags say which large ones the host takes. Those hold data: an instruction is in 4 KiB only.
+ */
+enum elisa_order {
+	ELISA_ORDER_4K = 0,
+	ELISA_ORDER_2M = 9,
+	ELISA_ORDER_1G = 18,
+};
 
 #define ELISA_HC_MAP_PAGES 448
 struct elisa_hc_map {
 	__u32 id;
-	__u32 prot;   /* READ, READ|WRITE or READ|EXEC */
-	__u64 offset; /* in the object area, page aligned */
-	__u32 count;  /* 1 .. ELISA_HC_MAP_PAGES */
-	__u32 pad;
-	__u64 gpa[ELISA_HC_MAP_PAGES]; /* page aligned guest-physical addresses */
+	__u32 prot;		       /* READ, READ|WRITE or READ|EXEC */
+	__u64 offset;		       /* in the object area, aligned to the size of a page */
+	__u32 count;		       /* 1 .. ELISA_HC_MAP_PAGES */
+	__u32 order;		       /* enum elisa_order */
+	__u64 gpa[ELISA_HC_MAP_PAGES]; /* guest-physical addresses, aligned likewise */
 };
 
 struct elisa_hc_unmap {
 	__u32 id;
 	__u32 pad;
 	__u64 offset;
-	__u64 count; /* pages */
+	__u64 count; /* pages of 4 KiB */
 };
 
 struct elisa_hc_publish {
@@ -304,8 +317,9 @@ struct elisa_hc_detach {
 #define ELISA_HC_DONATE_PAGES 448
 struct elisa_hc_donate {
 	__u32 slot;
-	__u32 count;   /* 1 .. ELISA_HC_DONATE_PAGES */
-	__u64 donated; /* out: pages in all */
+	__u16 count;   /* 1 .. ELISA_HC_DONATE_PAGES */
+	__u16 order;   /* enum elisa_order */
+	__u64 donated; /* out: pages of 4 KiB in all */
 	__u64 gpa[ELISA_HC_DONATE_PAGES];
 };
 

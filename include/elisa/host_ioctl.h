@@ -110,7 +110,7 @@ struct elisa_host_export {
 	__u32 limit_us;
 	__u64 aborts;
 	__u32 suspend_us;
-	__u32 pad;
+	__u32 tables; /* pages of the host's own for its object's tables */
 	char name[ELISA_NAME_SIZE];
 	struct elisa_host_spans suspended; /* calls of all attachments that it has and had */
 };

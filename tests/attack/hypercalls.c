@@ -56,6 +56,7 @@ static void make_request(struct elisa_hc_page *page)
 		page->map.offset =
 			ONE_OF(0, 0x1000, 0x1ff000, 0x3ffff000, ELISA_OBJECT_SIZE - 0x1000);
 		page->map.count = ONE_OF(1, 2, 3, 448, 0, 449);
+		page->map.order = ONE_OF(0, 0, 9, 18, 1);
 		for (i = 0; i < ELISA_HC_MAP_PAGES; i++)
 			page->map.gpa[i] = ONE_OF(OBJECT, OBJECT + 0x1000, 0, HYPERCALL_PAGE, ROOT,
 						  MEMORY_SIZE - 0x1000, MEMORY_SIZE, 0xfee00000);
@@ -95,6 +96,7 @@ static void make_request(struct elisa_hc_page *page)
 	case ELISA_HC_DONATE:
 		page->donate.slot = ONE_OF(0, 1, 63, 64);
 		page->donate.count = ONE_OF(1, 2, 448, 449, 0);
+		page->donate.order = ONE_OF(0, 0, 0, 9, 18, 1);
 		for (i = 0; i < ELISA_HC_DONATE_PAGES; i++)
 			page->donate.gpa[i] = OBJECT + 0x100000 + i * PAGE_SIZE;
 		break;

@@ -77,6 +77,8 @@ static struct shim_msr {
 #define VMX_EPT_EXECUTE_ONLY_BIT	   (1ull << 0)
 #define VMX_EPT_PAGE_WALK_4_BIT		   (1ull << 6)
 #define VMX_EPTP_WB_BIT			   (1ull << 14)
+#define VMX_EPT_2MB_PAGE_BIT		   (1ull << 16)
+#define VMX_EPT_1GB_PAGE_BIT		   (1ull << 17)
 #define VMX_EPT_EXTENT_CONTEXT_BIT	   (1ull << 25)
 #define VMX_EPT_EXTENT_GLOBAL_BIT	   (1ull << 26)
 #define VMX_VPID_EXTENT_SINGLE_CONTEXT_BIT (1ull << 9)

@@ -42,22 +42,33 @@ static const u64 offsets[] = {0,
 			      ELISA_OBJECT_SIZE - 0x2000,
 			      ELISA_OBJECT_SIZE - 0x1000,
 			      ELISA_OBJECT_SIZE};
-static const u64 counts[] = {1, 2, 3, 8, 0, 200, ELISA_HC_MAP_PAGES};
+static const u64 counts[] = {1, 2, 3, 8, 0, 200, ELISA_HC_MAP_PAGES, 512, 0x40000};
 static const u64 names[] = {0x61, 0x62, 0x63, 0x6162};
 static const u64 gpas[] = {GPA(1),	   GPA(2),	 GPA(3),	  GPA(READ_ONLY),
 			   GPA(DIRTY_LOG), GPA(NO_SLOT), GPA(INTERNAL),	  GPA(FILE_BACKED),
 			   GPA(DEVICE),	   GPA(TMPFS),	 GPA(UNPINNABLE), 0,
 			   GPA(900),	   GPA(4) + 1};
+/* of large pages; the last of them of none */
+static const u64 large_gpas[] = {LARGE_GPA,
+				 LARGE_GPA + 0x200000,
+				 LARGE_GPA + 0x40000000,
+				 LARGE_GPA + 0x40200000,
+				 LARGE_GPA + 0x40201000,
+				 GPA(0x100)};
+static const u64 orders[] = {0, 0, ELISA_ORDER_2M, ELISA_ORDER_1G, 1};
 static const u64 roots[] = {0x1000, 0x2000, 0x7ffff000, 0x80000000, 0, 1ULL << 40};
 static const u64 prots[] = {1, 3, 5, 7};
 static const u64 small[] = {0, 1, 2, 3, 4, 63, 64};
 
 #define CHOOSE(input, values) choose(input, values, sizeof(values) / sizeof(*(values)))
 
-static void fill_gpas(struct input *input, __u64 *to, unsigned int room, u64 count)
+static void fill_gpas(struct input *input, __u64 *to, unsigned int room, u64 count, u64 order)
 {
 	for (u64 i = 0; i < count && i < room; i++)
-		to[i] = i < 4 ? CHOOSE(input, gpas) : GPA(8 + i);
+		if (order)
+			to[i] = i < 4 ? CHOOSE(input, large_gpas) : LARGE_GPA + i * 0x200000;
+		else
+			to[i] = i < 4 ? CHOOSE(input, gpas) : GPA(8 + i);
 }
 
 static void fill(struct input *input, struct elisa_hc_page *page, u32 call, u32 last)
@@ -81,7 +92,9 @@ static void fill(struct input *input, struct elisa_hc_page *page, u32 call, u32 
 		page->map.offset = CHOOSE(input, offsets);
 		page->map.count = CHOOSE(input, counts);
 		page->map.prot = CHOOSE(input, prots);
-		fill_gpas(input, page->map.gpa, ELISA_HC_MAP_PAGES, page->map.count);
+		page->map.order = CHOOSE(input, orders);
+		fill_gpas(input, page->map.gpa, ELISA_HC_MAP_PAGES, page->map.count,
+			  page->map.order);
 		break;
 	case ELISA_HC_EXPORT_UNMAP:
 		page->unmap.id = id;
@@ -101,7 +114,7 @@ static void fill(struct input *input, struct elisa_hc_page *page, u32 call, u32 
 		page->attach.ticket[31] = take(input, 1) % 4;
 		page->attach.exchange_pages = CHOOSE(input, counts);
 		fill_gpas(input, page->attach.exchange, ELISA_EXCHANGE_MAX_PAGES,
-			  page->attach.exchange_pages);
+			  page->attach.exchange_pages, 0);
 		break;
 	case ELISA_HC_EXPORT_PLACES:
 		page->places.id = id;
@@ -117,7 +130,9 @@ static void fill(struct input *input, struct elisa_hc_page *page, u32 call, u32 
 	case ELISA_HC_DONATE:
 		page->donate.slot = CHOOSE(input, small);
 		page->donate.count = CHOOSE(input, counts);
-		fill_gpas(input, page->donate.gpa, ELISA_HC_DONATE_PAGES, page->donate.count);
+		page->donate.order = CHOOSE(input, orders);
+		fill_gpas(input, page->donate.gpa, ELISA_HC_DONATE_PAGES, page->donate.count,
+			  page->donate.order);
 		break;
 	case ELISA_HC_DOORBELL:
 		page->doorbell.gsi = take(input, 1) % 32;
@@ -138,6 +153,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	u32 grants[4], last = 0;
 
 	host_start();
+	host_large_memory(MANAGER);
+	host_large_memory(GUEST);
 	for (int i = 0; i < 4; i++) {
 		bool both = i == 3;
 
@@ -146,7 +163,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				       i % 2 ? ELISA_GRANT_ATTACH :
 					       ELISA_GRANT_EXPORT |
 						       (i ? ELISA_GRANT_TRUSTED_MANAGER : 0),
-				       i < 2 ? "a*" : "*", 500);
+				       i < 2 ? "a*" : "*", i < 2 ? 500 : LARGE_PAGES);
 	}
 	while (input.left) {
 		u32 what = take(&input, 1), call = take(&input, 1) % (ELISA_HC_COUNT + 1);

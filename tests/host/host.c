@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Two VMs for the host module, see host.h. */
+#include <sys/mman.h>
+
 #include "host.h"
 
 struct machine machines[MACHINES];
@@ -18,6 +20,7 @@ WEAK unsigned int eh_max_suspend_us = 100000;
 WEAK unsigned int eh_default_max_pages = 600;
 WEAK unsigned int eh_calls_per_second = 1000;
 WEAK bool eh_invept_context = true;
+WEAK bool eh_ept_2m = true, eh_ept_1g = true;
 
 WEAK bool eh_cpu_leaks(void)
 {
@@ -219,7 +222,7 @@ void host_start(void)
 static void machine_end(struct machine *m)
 {
 	for (unsigned int i = 0; i < RAM_PAGES; i++)
-		shim_assert(!m->mm.pages[i].pins);
+		shim_assert(!m->mm.pages[i].pins && !m->mm.pages[i].references);
 	shim_assert(!m->references);
 	shim_assert(m->mm.mm_count == 1 && m->mm.mm_users.counter <= 1);
 	shim_assert(!atomic64_read(&m->mm.pinned_vm));
@@ -249,6 +252,58 @@ void host_end(void)
 	shim_assert(shim_live == live && !shim_modules && !hooks_armed);
 	for (int i = 0; i < MACHINES; i++)
 		machine_end(&machines[i]);
+}
+
+/* ---- large pages */
+static struct shim_area large[MACHINES];
+
+static struct page *large_pages(u8 *memory)
+{
+	struct page *pages = mmap(NULL, LARGE_PAGES * sizeof(struct page), PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	unsigned long i;
+
+	shim_assert(pages != MAP_FAILED);
+	for (i = 0; i < LARGE_PAGES; i++)
+		pages[i].head = i < LARGE_PAGES / 2 ? pages : &pages[i / 512 * 512];
+	for (i = LARGE_PAGES / 2; i < LARGE_PAGES; i += 512)
+		pages[i] = (struct page){.data = memory + i * PAGE_SIZE, .folio_pages = 512};
+	pages[0] =
+		(struct page){.data = memory, .folio_pages = LARGE_PAGES / 2, .is_hugetlb = true};
+	return pages;
+}
+
+void host_large_memory(int machine)
+{
+	const unsigned long gib = LARGE_PAGES / 2 * PAGE_SIZE;
+	struct mm_struct *mm = &machines[machine].mm;
+	struct shim_area *area = &large[machine];
+	unsigned long at;
+
+	if (!area->memory) {
+		at = (unsigned long)mmap(NULL, 3 * gib, PROT_NONE,
+					 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		area->memory = (u8 *)((__pa(at) | (gib - 1)) + 1 - SHIM_PHYSICAL);
+		area->count = LARGE_PAGES;
+	}
+	if (!area->pages)
+		area->pages = large_pages(area->memory);
+	mm->more = *area;
+	at = (unsigned long)area->memory;
+	mm->vma[6] = (struct vm_area_struct){.vm_start = at, .vm_end = at + gib, .hugetlb = true};
+	mm->vma[7] = (struct vm_area_struct){.vm_start = at + gib, .vm_end = at + 2 * gib};
+	machines[machine].kvm.slots[7] =
+		(struct kvm_memory_slot){LARGE_GPA / PAGE_SIZE, LARGE_PAGES, at, 0, 7};
+}
+
+void host_large_memory_free(void)
+{
+	for (int m = 0; m < MACHINES; m++) {
+		for (unsigned long i = 0; i < LARGE_PAGES; i++)
+			shim_assert(!large[m].pages[i].pins && !large[m].pages[i].references);
+		munmap(large[m].pages, LARGE_PAGES * sizeof(struct page));
+		large[m].pages = NULL;
+	}
 }
 
 static void set_name(char *to, const char *name)

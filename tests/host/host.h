@@ -57,6 +57,15 @@ void host_start(void); /* both VMs, no grants */
 void host_end(void);   /* the VMs end; fails unless all memory, pins and references are back */
 u32 host_grant(int machine, u32 rights, const char *name, u64 max_pages);
 u8 *guest_memory(int machine, u64 gpa);
+/*
+ * 2 GiB more for a VM, at LARGE_GPA in the order of its addresses: a hugetlb page of 1 GiB, then
+ * folios of 2 MiB as transparent huge pages are, aligned by what the tests take for physical
+ * addresses. After host_start(). What was done to its pages stays until all of it is freed.
+ */
+#define LARGE_GPA   (64ULL << 30)
+#define LARGE_PAGES (0x80000000ULL / PAGE_SIZE)
+void host_large_memory(int machine);
+void host_large_memory_free(void);
 /* With a page in the caller's hands at GPA(0); the answer is copied back to it. */
 int host_call(int machine, u32 call, struct elisa_hc_page *page);
 void host_settle(void); /* works are done, no VM is held */

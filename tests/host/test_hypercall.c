@@ -46,7 +46,8 @@ static void calls_refused(void **state)
 	expect(MANAGER, ELISA_HC_HELLO, -EPROTO, ELISA_WHY_ABI, ELISA_ABI_VERSION);
 	page.hello.abi = ELISA_ABI_VERSION;
 	expect(MANAGER, ELISA_HC_HELLO, 0, ELISA_OK, 0);
-	assert_int_equal(page.hello.flags, ELISA_HELLO_MAY_EXPORT);
+	assert_int_equal(page.hello.flags,
+			 ELISA_HELLO_MAY_EXPORT | ELISA_HELLO_TAKES_2M | ELISA_HELLO_TAKES_1G);
 	assert_int_equal(page.hello.root_limit, eh_root_limit());
 }
 

@@ -9,7 +9,7 @@
 
 #define GUESTS 5 /* VMs of the guest's VMM, besides its first */
 
-static struct kvm kvms[EH_VMS_PER_VMM];
+static struct machine more[EH_VMS_PER_VMM];
 static struct kvm_vcpu vcpus[EH_VCPUS_PER_VMM];
 static struct eh_refusal refusal;
 
@@ -39,15 +39,15 @@ static void vcpus_of_a_vm(void **state)
 	unsigned int i;
 
 	(void)state;
-	kvms[0] = machines[GUEST].kvm;
+	more[0].kvm = machines[GUEST].kvm;
 	for (i = 0; i < EH_VCPUS_PER_VM; i++)
-		assert_int_equal(speak(&vcpus[i], &kvms[0], &vcpu), 0);
-	assert_int_equal(speak(&one_more, &kvms[0], &vcpu), -EDQUOT);
+		assert_int_equal(speak(&vcpus[i], &more[0].kvm, &vcpu), 0);
+	assert_int_equal(speak(&one_more, &more[0].kvm, &vcpu), -EDQUOT);
 	assert_int_equal(refusal.why, ELISA_WHY_QUOTA);
 	assert_int_equal(refusal.value, EH_VCPUS_PER_VM);
 	/* one goes, another one comes */
 	eh_vcpu_gone(&vcpus[7]);
-	assert_int_equal(speak(&vcpus[7], &kvms[0], &vcpu), 0);
+	assert_int_equal(speak(&vcpus[7], &more[0].kvm, &vcpu), 0);
 	for (i = 0; i < EH_VCPUS_PER_VM; i++)
 		eh_vcpu_gone(&vcpus[i]);
 }
@@ -61,15 +61,15 @@ static void vcpus_of_a_vmm(void **state)
 
 	(void)state;
 	for (i = 0; i <= EH_VCPUS_PER_VMM / EH_VCPUS_PER_VM; i++)
-		kvms[i] = machines[GUEST].kvm;
+		more[i].kvm = machines[GUEST].kvm;
 	for (i = 0; i < EH_VCPUS_PER_VMM; i++)
-		assert_int_equal(speak(&vcpus[i], &kvms[i / EH_VCPUS_PER_VM], &vcpu), 0);
+		assert_int_equal(speak(&vcpus[i], &more[i / EH_VCPUS_PER_VM].kvm, &vcpu), 0);
 	/* neither in a VM that is there nor in another one, which is not there afterwards */
 	eh_vcpu_gone(&vcpus[3]);
-	assert_int_equal(speak(&vcpus[3], &kvms[1], &vcpu), -EDQUOT);
+	assert_int_equal(speak(&vcpus[3], &more[1].kvm, &vcpu), -EDQUOT);
 	assert_int_equal(refusal.value, EH_VCPUS_PER_VM);
-	assert_int_equal(speak(&vcpus[3], &kvms[0], &vcpu), 0);
-	assert_int_equal(speak(&one_more, &kvms[i / EH_VCPUS_PER_VM], &vcpu), -EDQUOT);
+	assert_int_equal(speak(&vcpus[3], &more[0].kvm, &vcpu), 0);
+	assert_int_equal(speak(&one_more, &more[i / EH_VCPUS_PER_VM].kvm, &vcpu), -EDQUOT);
 	assert_int_equal(refusal.why, ELISA_WHY_QUOTA);
 	assert_int_equal(refusal.value, EH_VCPUS_PER_VMM);
 	for (i = 0; i < EH_VCPUS_PER_VMM; i++)
@@ -84,13 +84,13 @@ static void vms_of_a_vmm(void **state)
 
 	(void)state;
 	for (i = 0; i < EH_VMS_PER_VMM; i++) {
-		kvms[i] = machines[GUEST].kvm;
-		assert_int_equal(eh_vm_may_speak(&kvms[i]), EH_MAY);
-		assert_int_equal(speak(&vcpus[i], &kvms[i], &vcpu), 0);
+		more[i].kvm = machines[GUEST].kvm;
+		assert_int_equal(eh_vm_may_speak(&more[i].kvm), EH_MAY);
+		assert_int_equal(speak(&vcpus[i], &more[i].kvm, &vcpu), 0);
 	}
 	assert_int_equal(eh_vm_may_speak(&one_more), EH_MAY_NOT_MORE);
 	/* those that are there are not concerned, nor is another VMM */
-	assert_int_equal(eh_vm_may_speak(&kvms[5]), EH_MAY);
+	assert_int_equal(eh_vm_may_speak(&more[5].kvm), EH_MAY);
 	assert_int_equal(eh_vm_may_speak(&machines[MANAGER].kvm), EH_MAY);
 	eh_vcpu_gone(&vcpus[5]);
 	assert_int_equal(eh_vm_may_speak(&one_more), EH_MAY);
@@ -108,8 +108,8 @@ static void a_vm_too_many(void **state)
 
 	(void)state;
 	for (i = 0; i < EH_VMS_PER_VMM; i++) {
-		kvms[i] = machines[GUEST].kvm;
-		assert_int_equal(speak(&vcpus[i], &kvms[i], &vcpu), 0);
+		more[i].kvm = machines[GUEST].kvm;
+		assert_int_equal(speak(&vcpus[i], &more[i].kvm, &vcpu), 0);
 	}
 	memset(&page, 0, sizeof(page));
 	shim_tick = 0;
@@ -139,8 +139,8 @@ static void attachments_of_a_vmm(void **state)
 	map(id, 0, 1);
 	publish(id, 0, 0, ELISA_OK, 0);
 	for (i = 0; i < GUESTS; i++) {
-		kvms[i] = machines[GUEST].kvm;
-		assert_int_equal(speak(&vcpus[i], &kvms[i], &vcpu[i]), 0);
+		more[i].kvm = machines[GUEST].kvm;
+		assert_int_equal(speak(&vcpus[i], &more[i].kvm, &vcpu[i]), 0);
 	}
 	for (i = 0; i < GUESTS - 1; i++)
 		for (slot = 0; slot < ELISA_SLOTS; slot++, count++)

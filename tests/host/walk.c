@@ -6,17 +6,13 @@
 #define USER	       4ULL
 #define LARGE	       0x80ULL
 #define NOT_EXECUTABLE (1ULL << 63)
+#define EPT_PARTS      (EPT_PART(2) | EPT_PART(3))
 
 static u64 canonical(const struct space *space, u64 address)
 {
 	const u64 sign = 1ULL << (11 + 9 * space->levels);
 
 	return address & sign ? address | -sign : address;
-}
-
-static u64 level_size(int level)
-{
-	return 1ULL << (12 + 9 * (level - 1));
 }
 
 /* Table 4-15 ff. of SDM vol. 3: bits that make the walk fault when they are set. */
@@ -82,18 +78,21 @@ static void ept_level(u64 table_entry, int level, u64 address, u64 above, struct
 		if (!entry)
 			continue;
 		/* bits that are reserved, and those that the module has no use for */
-		if (level > 1) {
+		if (level > 1 && !(entry & EPT_LARGE)) {
 			shim_assert((entry & ~EPT_ADDRESS) == EPT_TABLE ||
 				    (level == 4 &&
 				     (entry & ~EPT_ADDRESS) == (EPT_TABLE & ~EPT_EXEC_KERNEL)));
 			ept_level(entry, level - 1, at, above & rights, found);
 			continue;
 		}
-		shim_assert((entry & ~EPT_ADDRESS & ~EPT_TABLE) == EPT_WB_IPAT);
+		shim_assert(level < 4 && !(entry & (level_size(level) - 1) & EPT_ADDRESS));
+		shim_assert((entry & ~EPT_ADDRESS & ~EPT_TABLE & ~EPT_PARTS) ==
+			    (EPT_WB_IPAT | (level > 1 ? EPT_LARGE : 0)));
+		shim_assert(level == 1 || !(rights & EPT_EXEC));
 		shim_assert(!(rights & EPT_EXEC) || (rights & EPT_EXEC) == EPT_EXEC);
 		shim_assert(rights && (rights & EPT_READ || !(rights & EPT_WRITE)));
 		shim_assert(!(rights & EPT_WRITE && rights & EPT_EXEC));
-		add(found, at, entry & EPT_ADDRESS, PAGE_SIZE, above & rights);
+		add(found, at, entry & EPT_ADDRESS, level_size(level), above & rights);
 	}
 }
 
@@ -113,10 +112,10 @@ u64 ept_find(u64 eptp, u64 gpa)
 		return 0;
 	for (int level = 4; level; level--) {
 		entry = ((const u64 *)__va(entry & EPT_ADDRESS))[level_index(gpa, level)];
-		if (!(entry & EPT_TABLE))
-			return 0;
+		if (!(entry & EPT_TABLE) || (level > 1 && entry & EPT_LARGE))
+			break;
 	}
-	return entry;
+	return entry & EPT_TABLE ? entry : 0;
 }
 
 static const u64 *table_through_ept(const struct space *space, u64 gpa)

@@ -160,7 +160,8 @@ static void attaching(void)
 
 	page->hello.abi = ELISA_ABI_VERSION;
 	CHECK_EQ(hypercall(vm, 0, ELISA_HC_HELLO), 0);
-	CHECK_EQ(page->hello.flags, ELISA_HELLO_MAY_EXPORT | ELISA_HELLO_MAY_ATTACH);
+	CHECK_EQ(page->hello.flags, ELISA_HELLO_MAY_EXPORT | ELISA_HELLO_MAY_ATTACH |
+					    ELISA_HELLO_TAKES_2M | ELISA_HELLO_TAKES_1G);
 	limit = page->hello.root_limit; /* as wide as this CPU's addresses */
 	attach_request(limit);
 	EXPECT(ATTACH, -EINVAL, WHY_ROOT, limit);

@@ -110,6 +110,8 @@ static struct json_object *show_export(const void *record, bool json)
 	json_object_object_add(shown, "state", json_object_new_string(state_name(export_->state)));
 	add_flags(shown, "flags", export_->flags, export_flags, COUNT_OF(export_flags));
 	add_number(shown, "pages", export_->pages);
+	if (json)
+		add_number(shown, "table_pages", export_->tables);
 	add_number(shown, "attachments", export_->attachments);
 	add_number(shown, "limit_us", export_->limit_us);
 	add_number(shown, "suspend_us", export_->suspend_us);

@@ -264,20 +264,59 @@ struct vm_area_struct *vma_lookup(struct mm_struct *mm, unsigned long address)
 	return NULL;
 }
 
+static struct page *page_at(struct mm_struct *mm, unsigned long address)
+{
+	unsigned long n = (address - (unsigned long)mm->memory) / PAGE_SIZE;
+	unsigned long more = (address - (unsigned long)mm->more.memory) / PAGE_SIZE;
+
+	if (n < mm->page_count)
+		return &mm->pages[n];
+	if (more < mm->more.count) {
+		mm->more.pages[more].data = mm->more.memory + more * PAGE_SIZE;
+		return &mm->more.pages[more];
+	}
+	return NULL;
+}
+
 long pin_user_pages(unsigned long address, unsigned long count, unsigned int flags,
 		    struct page **pages)
 {
 	struct mm_struct *mm = current->mm;
-	unsigned long n = (address - (unsigned long)mm->memory) / PAGE_SIZE;
+	struct page *page = page_at(mm, address);
 
 	shim_assert(mm->locked && count == 1 && flags == (FOLL_WRITE | FOLL_LONGTERM));
-	shim_assert(n < mm->page_count);
-	if (mm->pages[n].unpinnable)
+	shim_assert(page);
+	if (page->unpinnable)
 		return -EFAULT;
-	mm->pages[n].pins++;
-	page_folio(&mm->pages[n])->page.folio_pins++;
-	*pages = &mm->pages[n];
+	page->pins++;
+	page_folio(page)->page.folio_pins++;
+	*pages = page;
 	return 1;
+}
+
+/* At a page that was lost another one is, of no folio. */
+int get_user_pages_fast_only(unsigned long address, int count, unsigned int flags,
+			     struct page **pages)
+{
+	static struct page other;
+	int i;
+
+	shim_assert(flags == FOLL_WRITE);
+	for (i = 0; i < count; i++) {
+		struct page *page = page_at(current->mm, address + i * PAGE_SIZE);
+
+		if (!page || page->unpinnable)
+			break;
+		pages[i] = page->lost ? &other : page;
+		pages[i]->references++;
+	}
+	return i;
+}
+
+void put_page(struct page *page)
+{
+	shim_assert(page->references > 0);
+	page->references--;
 }
 
 void unpin_user_pages(struct page **pages, unsigned long count)
@@ -404,7 +443,8 @@ struct tracepoint shim_memory_failure = {.name = "memory_failure_event"};
 
 void shim_fail_page(struct page *page)
 {
-	page->hwpoison = true;
+	page->hwpoison = page_folio(page)->page.has_hwpoisoned = true;
+	page_folio(page)->page.hwpoison |= page_folio(page)->page.is_hugetlb;
 	shim_memory_failure.probe(NULL, (unsigned long)page->data / PAGE_SIZE, 0, 0);
 }
 

@@ -66,13 +66,19 @@ void shim_bug(const char *file, int line, const char *text) __attribute__((noret
 void shim_trace(const char *name);
 unsigned int shim_traced(const char *name); /* how often, since it was asked for the last time */
 
-#define fls64(n)		    ((n) ? 64 - __builtin_clzll(n) : 0)
-#define min(a, b)		    ((a) < (b) ? (a) : (b))
-#define unlikely(condition)	    __builtin_expect(!!(condition), 0)
-#define upper_32_bits(n)	    ((u32)((u64)(n) >> 32))
-#define min_t(type, a, b)	    ((type)(a) < (type)(b) ? (type)(a) : (type)(b))
-#define max_t(type, a, b)	    ((type)(a) > (type)(b) ? (type)(a) : (type)(b))
-#define max(a, b)		    ((a) > (b) ? (a) : (b))
+#define fls64(n)	    ((n) ? 64 - __builtin_clzll(n) : 0)
+#define min(a, b)	    ((a) < (b) ? (a) : (b))
+#define unlikely(condition) __builtin_expect(!!(condition), 0)
+#define upper_32_bits(n)    ((u32)((u64)(n) >> 32))
+#define min_t(type, a, b)   ((type)(a) < (type)(b) ? (type)(a) : (type)(b))
+#define max_t(type, a, b)   ((type)(a) > (type)(b) ? (type)(a) : (type)(b))
+#define max(a, b)	    ((a) > (b) ? (a) : (b))
+#define swap(a, b)                         \
+	do {                               \
+		typeof(a) shim_swap = (a); \
+		(a) = (b);                 \
+		(b) = shim_swap;           \
+	} while (0)
 #define smp_load_acquire(p)	    __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define smp_store_release(p, value) __atomic_store_n(p, value, __ATOMIC_RELEASE)
 static inline u64 div_u64(u64 a, u32 b)
@@ -100,6 +106,8 @@ void shim_run_work(void);
 #define PAGE_SIZE	   (1UL << PAGE_SHIFT)
 #define PAGE_MASK	   (~(PAGE_SIZE - 1))
 #define PHYSICAL_PAGE_MASK (((1UL << 52) - 1) & PAGE_MASK)
+#define IS_ALIGNED(x, a)   (((x) & ((a)-1)) == 0)
+#define BIT_ULL(n)	   (1ULL << (n))
 #define PAGE_ALIGNED(x)	   (((x) & (PAGE_SIZE - 1)) == 0)
 /* an offset, so that a forgotten conversion does not work by chance */
 #define SHIM_PHYSICAL	   (1UL << 48)
@@ -175,6 +183,7 @@ static inline void list_splice_init(struct list_head *from, struct list_head *to
 	}
 }
 
+#define list_first_entry(head, type, member) list_entry((head)->next, type, member)
 #define list_first_entry_or_null(list, type, member) \
 	(list_empty(list) ? NULL : list_entry((list)->next, type, member))
 static inline void list_move(struct list_head *entry, struct list_head *list)
@@ -452,9 +461,18 @@ struct page {
 	int pins;
 	struct page *head;		       /* of its folio; NULL: it is one of its own */
 	unsigned long folio_pages, folio_pins; /* of a head */
+	bool is_hugetlb, has_hwpoisoned;       /* of a head */
 	bool hwpoison;
 	bool unpinnable;
+	bool lost;		   /* the process has no such page at this address any more */
+	long references;	   /* but pins */
 	unsigned long unpinned_at; /* shim_flushes at that time */
+};
+/* memory of a process, and its pages in this order */
+struct shim_area {
+	u8 *memory;
+	struct page *pages;
+	unsigned long count;
 };
 struct mm_struct {
 	int mm_count;
@@ -465,6 +483,7 @@ struct mm_struct {
 	u8 *memory; /* of all areas */
 	struct page *pages;
 	unsigned long page_count;
+	struct shim_area more; /* beside the above */
 	struct mmu_notifier *notifier;
 };
 struct task_struct {
@@ -512,6 +531,9 @@ struct vm_area_struct *vma_lookup(struct mm_struct *mm, unsigned long address);
 long pin_user_pages(unsigned long address, unsigned long count, unsigned int flags,
 		    struct page **pages);
 void unpin_user_pages(struct page **pages, unsigned long count);
+int get_user_pages_fast_only(unsigned long address, int count, unsigned int flags,
+			     struct page **pages);
+void put_page(struct page *page);
 #define unpin_user_pages_dirty_lock(pages, count, dirty) unpin_user_pages(pages, count)
 
 /* a folio is known by its first page; it may be joined or split when no page of it is pinned */
@@ -527,8 +549,18 @@ static inline unsigned long folio_nr_pages(const struct folio *folio)
 	shim_assert(folio->page.folio_pins);
 	return folio->page.folio_pages ? folio->page.folio_pages : 1;
 }
-#define folio_pfn(folio)       ((unsigned long)(folio)->page.data / PAGE_SIZE)
-#define is_page_hwpoison(page) ((page)->hwpoison)
+#define folio_pfn(folio)	     page_to_pfn(&(folio)->page)
+#define page_to_pfn(page)	     (page_to_phys(page) / PAGE_SIZE)
+#define folio_test_large(f)	     ((f)->page.folio_pages > 1)
+#define folio_test_hugetlb(f)	     ((f)->page.is_hugetlb)
+#define folio_test_has_hwpoisoned(f) ((f)->page.has_hwpoisoned)
+/* of hugetlb it is the folio that is marked */
+static inline bool is_page_hwpoison(struct page *page)
+{
+	struct page *head = &page_folio(page)->page;
+
+	return head->is_hugetlb ? head->hwpoison : page->hwpoison;
+}
 
 /* limits of the process that runs, and what it may */
 extern unsigned long shim_memlock; /* bytes */
