@@ -337,57 +337,75 @@ err_unlock:
 	return ret;
 }
 
-static int host_donate(u32 slot, struct eg_donation *donation, struct elisa_ioc_donate *arg)
+/*
+ * One hypercall's worth of a range that is pinned. The attachment is looked for under the lock that
+ * ends it, so that the slot cannot be another attachment's by then.
+ */
+static int donate_some(struct eg_process *process, struct eg_file *file, struct eg_range *range,
+		       struct elisa_ioc_donate *arg)
 {
 	struct elisa_hc_page *page = eg_page_get(ELISA_HC_DONATE);
-	u32 i;
-	int ret;
-
-	page->donate.slot = slot;
-	page->donate.count = donation->count;
-	for (i = 0; i < donation->count; i++)
-		page->donate.gpa[i] = page_to_phys(donation->pages[i]);
-	ret = eg_hypercall(page, &arg->status);
-	if (!ret)
-		arg->donated = page->donate.donated << PAGE_SHIFT;
-	eg_page_put(page);
-	return ret;
-}
-
-/*
- * One hypercall's worth. Pinned first, for that may wait; then the attachment is looked for under
- * the lock that ends it, so that the slot cannot be another attachment's by then.
- */
-static int donate_run(struct eg_process *process, struct eg_file *file, u64 address, u32 count,
-		      struct elisa_ioc_donate *arg)
-{
 	struct eg_attachment *attachment;
 	struct eg_donation *donation;
-	int ret;
+	u32 order, count, pages;
+	int ret = -ENOMEM;
 
-	donation = kvmalloc(struct_size(donation, pages, count), GFP_KERNEL_ACCOUNT);
+	count = eg_range_next(range, page->donate.gpa, ELISA_HC_DONATE_PAGES, &order);
+	pages = count << order;
+	donation = kvmalloc(struct_size(donation, pages, pages), GFP_KERNEL_ACCOUNT);
 	if (!donation)
-		return -ENOMEM;
-	donation->count = count;
-	ret = eg_pin(process->mm, address, count, donation->pages, &arg->status);
-	if (ret)
-		goto err_free;
+		goto out;
+	donation->count = pages;
+	memcpy(donation->pages, range->pages + range->done, pages * sizeof(*range->pages));
+	page->donate.slot = arg->slot;
+	page->donate.count = count;
+	page->donate.order = order;
 	mutex_lock(&process->lock);
 	mutex_lock(&slots_lock);
 	attachment = attachment_of(process, file, arg->slot, true);
 	if (attachment)
-		ret = host_donate(arg->slot, donation, arg);
+		ret = eg_hypercall(page, &arg->status);
 	else
 		ret = eg_refuse(&arg->status, -ENOENT, ELISA_WHY_NO_ATTACHMENT, arg->slot);
 	mutex_unlock(&slots_lock);
-	if (!ret)
+	if (!ret) {
 		list_add_tail(&donation->node, &attachment->donations);
+		range->done += pages;
+		arg->donated = page->donate.donated << PAGE_SHIFT;
+	}
 	mutex_unlock(&process->lock);
 	if (!ret)
-		return 0;
-	eg_unpin(process->mm, donation->pages, count);
-err_free:
+		goto out;
 	kvfree(donation);
+	if (eg_range_shrink(range, page->donate.gpa, count, order, &arg->status))
+		ret = 0;
+out:
+	eg_page_put(page);
+	return ret;
+}
+
+/* Pinned first, for that may wait. What the host has not taken is let go. */
+static int donate_chunk(struct eg_process *process, struct eg_file *file, u64 address, u32 count,
+			struct elisa_ioc_donate *arg)
+{
+	/* what the place is aligned to only the host knows */
+	struct eg_range range = {.offset = address, .count = count, .largest = ELISA_ORDER_1G};
+	int ret;
+
+	range.pages = kvmalloc_array(count, sizeof(*range.pages), GFP_KERNEL_ACCOUNT);
+	if (!range.pages)
+		return -ENOMEM;
+	ret = eg_pin(process->mm, address, count, range.pages, &arg->status);
+	if (!ret) {
+		while (!ret && range.done < count) {
+			ret = donate_some(process, file, &range, arg);
+			if (!ret && fatal_signal_pending(current))
+				ret = -EINTR;
+			cond_resched();
+		}
+		eg_unpin(process->mm, range.pages + range.done, count - range.done);
+	}
+	kvfree(range.pages);
 	return ret;
 }
 
@@ -411,13 +429,10 @@ int eg_donate(struct eg_file *file, struct elisa_ioc_donate *arg)
 	if (!process)
 		return eg_refuse(&arg->status, -ENOENT, ELISA_WHY_NO_ATTACHMENT, arg->slot);
 	while (!ret && done < arg->length) {
-		u32 count = min_t(u64, (arg->length - done) >> PAGE_SHIFT, ELISA_HC_DONATE_PAGES);
+		u32 count = eg_chunk(arg->address + done, arg->length - done);
 
-		ret = donate_run(process, file, arg->address + done, count, arg);
+		ret = donate_chunk(process, file, arg->address + done, count, arg);
 		done += (u64)count << PAGE_SHIFT;
-		if (!ret && fatal_signal_pending(current))
-			ret = -EINTR;
-		cond_resched();
 	}
 	return ret;
 }

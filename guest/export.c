@@ -155,109 +155,111 @@ static int physical_check(const struct elisa_ioc_map *arg, struct elisa_status *
 	return 0;
 }
 
-/* Nothing to pin and nothing to forget: no kernel of this VM moves that memory. */
-static int map_physical_run(struct eg_export *export, u64 offset, u64 address, u32 count, u32 prot,
-			    struct elisa_status *status)
+/* Has the host map the range. What it has mapped when one request fails is range->done. */
+static int map_range(struct eg_export *export, struct eg_range *range, u32 prot,
+		     struct elisa_status *status)
 {
-	struct elisa_hc_page *page = eg_page_get(ELISA_HC_EXPORT_MAP);
-	u32 i;
-	int ret;
+	struct elisa_hc_page *page;
+	int ret = 0;
 
-	page->map.id = export->id;
-	page->map.prot = prot;
-	page->map.offset = offset;
-	page->map.count = count;
-	for (i = 0; i < count; i++)
-		page->map.gpa[i] = address + (u64)i * PAGE_SIZE;
-	ret = eg_hypercall(page, status);
-	eg_page_put(page);
+	while (!ret && range->done < range->count) {
+		if (signal_pending(current))
+			return -EINTR;
+		page = eg_page_get(ELISA_HC_EXPORT_MAP);
+		page->map.id = export->id;
+		page->map.prot = prot;
+		page->map.offset = range->offset + (range->done << PAGE_SHIFT);
+		page->map.count =
+			eg_range_next(range, page->map.gpa, ELISA_HC_MAP_PAGES, &page->map.order);
+		ret = eg_hypercall(page, status);
+		if (!ret)
+			range->done += (u64)page->map.count << page->map.order;
+		else if (eg_range_shrink(range, page->map.gpa, page->map.count, page->map.order,
+					 status))
+			ret = 0;
+		eg_page_put(page);
+		cond_resched();
+	}
 	return ret;
 }
 
-static int map_run(struct eg_export *export, u64 offset, u64 address, u32 count, u32 prot,
-		   struct elisa_status *status)
+/* Pins what the range is of. It stays pinned until runs_drop(). */
+static int pin_range(struct eg_export *export, struct eg_range *range, u64 address,
+		     struct elisa_status *status)
 {
-	struct elisa_hc_page *page;
 	struct eg_run *run;
-	u32 i;
 	int ret;
 
-	run = kvmalloc(struct_size(run, pages, count), GFP_KERNEL_ACCOUNT);
+	run = kvmalloc(struct_size(run, pages, range->count), GFP_KERNEL_ACCOUNT);
 	if (!run)
 		return -ENOMEM;
-	ret = eg_pin(export->file->mm, address, count, run->pages, status);
-	if (ret)
-		goto err;
-	run->offset = offset;
-	run->count = count;
-	run->live = count;
-
-	page = eg_page_get(ELISA_HC_EXPORT_MAP);
-	page->map.id = export->id;
-	page->map.prot = prot;
-	page->map.offset = offset;
-	page->map.count = count;
-	for (i = 0; i < count; i++)
-		page->map.gpa[i] = page_to_phys(run->pages[i]);
-	ret = eg_hypercall(page, status);
-	eg_page_put(page);
-	if (ret)
-		goto err_unpin;
+	ret = eg_pin(export->file->mm, address, range->count, run->pages, status);
+	if (ret) {
+		kvfree(run);
+		return ret;
+	}
+	run->offset = range->offset;
+	run->count = range->count;
+	run->live = range->count;
 	list_add_tail(&run->node, &export->runs);
+	range->pages = run->pages;
 	return 0;
-
-err_unpin:
-	eg_unpin(export->file->mm, run->pages, count);
-err:
-	kvfree(run);
-	return ret;
 }
 
 /* After a failure in the middle nothing of the request stays mapped. */
-static void map_undo(struct eg_export *export, u64 offset, u64 done)
+static void map_undo(struct eg_export *export, u64 offset, u64 mapped, u64 pinned)
 {
 	struct elisa_status status;
 
-	if (!done)
-		return;
-	if (host_unmap(export, offset, done >> PAGE_SHIFT, &status))
-		pr_warn("export %u: cannot unmap %#llx bytes at %#llx after a failure (reason %u)\n",
-			export->id, done, offset, status.why);
+	if (mapped && host_unmap(export, offset, mapped >> PAGE_SHIFT, &status))
+		pr_warn("export %u: cannot unmap %#llx bytes at %#llx after a failure, reason %u\n",
+			export->id, mapped, offset, status.why);
 	else
-		runs_drop(export, offset, offset + done);
+		runs_drop(export, offset, offset + pinned);
 }
 
-typedef int map_function(struct eg_export *export, u64 offset, u64 address, u32 count, u32 prot,
-			 struct elisa_status *status);
+/* Of physical memory nothing is pinned: no kernel of this VM moves it. */
+static int map_chunks(struct eg_export *export, struct elisa_ioc_map *arg, bool physical)
+{
+	u64 done = 0, chunk;
+	int ret;
 
-static int map_runs(struct eg_file *file, struct elisa_ioc_map *arg, map_function *map)
+	do {
+		struct eg_range range = {
+			.address = arg->address + done,
+			.offset = arg->offset + done,
+			.count = eg_chunk(arg->address + done, arg->length - done),
+			.largest = arg->prot & ELISA_PROT_EXEC ? ELISA_ORDER_4K : ELISA_ORDER_1G,
+		};
+
+		chunk = range.count << PAGE_SHIFT;
+		ret = physical ? 0 : pin_range(export, &range, range.address, &arg->status);
+		if (ret)
+			chunk = 0;
+		else
+			ret = map_range(export, &range, arg->prot, &arg->status);
+		if (ret) {
+			map_undo(export, arg->offset, done + (range.done << PAGE_SHIFT),
+				 done + chunk);
+			return ret;
+		}
+		done += chunk;
+	} while (done < arg->length);
+	return 0;
+}
+
+static int map(struct eg_file *file, struct elisa_ioc_map *arg, bool physical)
 {
 	struct eg_export *export;
-	u64 done = 0;
-	int ret = 0;
+	int ret;
 
 	if (mutex_lock_killable(&file->lock))
 		return -EINTR;
 	export = export_find(file, arg->id);
-	if (!export) {
+	if (export)
+		ret = map_chunks(export, arg, physical);
+	else
 		ret = eg_refuse(&arg->status, -ENOENT, ELISA_WHY_NO_EXPORT, arg->id);
-		goto out;
-	}
-	while (done < arg->length && !ret) {
-		u64 left = (arg->length - done) >> PAGE_SHIFT;
-		u32 count = min_t(u64, left, ELISA_HC_MAP_PAGES);
-
-		if (signal_pending(current))
-			ret = -EINTR;
-		else
-			ret = map(export, arg->offset + done, arg->address + done, count, arg->prot,
-				  &arg->status);
-		if (!ret)
-			done += (u64)count << PAGE_SHIFT;
-	}
-	if (ret)
-		map_undo(export, arg->offset, done);
-out:
 	mutex_unlock(&file->lock);
 	return ret;
 }
@@ -266,7 +268,7 @@ int eg_export_map(struct eg_file *file, struct elisa_ioc_map *arg)
 {
 	int ret = map_check(arg, TASK_SIZE_MAX, &arg->status);
 
-	return ret ? ret : map_runs(file, arg, map_run);
+	return ret ? ret : map(file, arg, false);
 }
 
 int eg_export_map_physical(struct eg_file *file, struct elisa_ioc_map *arg)
@@ -275,7 +277,7 @@ int eg_export_map_physical(struct eg_file *file, struct elisa_ioc_map *arg)
 
 	if (!ret)
 		ret = physical_check(arg, &arg->status);
-	return ret ? ret : map_runs(file, arg, map_physical_run);
+	return ret ? ret : map(file, arg, true);
 }
 
 int eg_export_unmap(struct eg_file *file, struct elisa_ioc_unmap *arg)

@@ -66,7 +66,7 @@ struct eg_export {
 	bool stale; /* eg_events_lock: the host forgot it and used its id again */
 };
 
-/* Pages of the manager in an export, pinned: as many as go into one hypercall. */
+/* Pages of the manager in an export, pinned: a chunk, see order.c. */
 struct eg_run {
 	struct list_head node; /* in export->runs; file->lock as all below */
 	u64 offset;
@@ -149,6 +149,23 @@ int eg_export_places(struct eg_file *file, struct elisa_ioc_places *arg);
 int eg_export_ticket(struct eg_file *file, struct elisa_ioc_ticket *arg);
 int eg_export_evict(struct eg_file *file, struct elisa_ioc_evict *arg);
 void eg_exports_release(struct eg_file *file);
+
+/* ---- order.c: memory in pages as large as the host takes */
+struct eg_range {
+	struct page **pages; /* NULL: memory that this kernel does not manage */
+	u64 address;	     /* ... from here on, guest-physical */
+	u64 offset;	     /* of the object, as far as it is known */
+	u64 count, done;     /* pages of 4 KiB; those that the host has */
+	u32 largest, order;  /* the largest that may be; that may be now, ... */
+	u64 small_until;     /* ... up to here */
+	u32 fewer;	     /* so many in the next request; 0: as many as fit */
+};
+
+void eg_orders_set(u32 hello_flags);
+u32 eg_range_next(struct eg_range *range, u64 *gpas, u32 max, u32 *order);
+bool eg_range_shrink(struct eg_range *range, const u64 *gpas, u32 count, u32 order,
+		     const struct elisa_status *status);
+u32 eg_chunk(u64 address, u64 length);
 
 /* ---- process.c */
 struct eg_process *eg_process_get(struct mm_struct *mm);

@@ -23,6 +23,7 @@ static int hello(struct elisa_status *status, struct elisa_hc_hello *answer)
 	page->hello.abi = ELISA_ABI_VERSION;
 	ret = eg_hypercall(page, status);
 	*answer = page->hello;
+	eg_orders_set(answer->flags);
 	eg_page_put(page);
 	return ret;
 }
@@ -98,7 +99,7 @@ static int info(struct elisa_ioc_info *arg)
 	if (arg->abi < ELISA_ABI_OLDEST || arg->abi > ELISA_ABI_VERSION)
 		return eg_refuse(&arg->status, -EPROTO, ELISA_WHY_ABI, ELISA_ABI_VERSION);
 	ret = hello(&arg->status, &answer);
-	arg->flags = answer.flags;
+	arg->flags = answer.flags & (ELISA_HELLO_MAY_EXPORT | ELISA_HELLO_MAY_ATTACH);
 	memcpy(arg->exits, answer.exits, sizeof(arg->exits));
 	arg->return_traps = answer.return_traps;
 	return ret;

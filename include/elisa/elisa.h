@@ -119,7 +119,9 @@ int elisa_export_create_private(struct elisa *handle, const char *name, uint32_t
  * offset: where, address: from where, length: how much, all in bytes, multiples of ELISA_PAGE_SIZE.
  * prot: ELISA_PROT_READ, READ | WRITE or READ | EXEC. The memory must be anonymous, shmem or
  * hugetlb, writable in this process when it is mapped, whatever prot says (it is pinned for
- * writing), and should stay mapped here until it is unmapped from the export.
+ * writing), and should stay mapped here until it is unmapped from the export. Huge pages at
+ * offsets that are multiples of their size are mapped as such if the host has them, too. Code is
+ * never.
  * Errors: -EINVAL (alignment, range, prot), -EEXIST (overlap), -EFAULT (no writable memory there),
  * -EDQUOT (the grant's pages are used up), -EINTR, -ENOMEM (memory, or ulimit -l).
  */
@@ -137,7 +139,8 @@ int elisa_export_map_physical(struct elisa_export *export_, uint64_t offset, uin
 
 /*
  * Take pages out again, from running attachments too; offset and length in bytes as in
- * elisa_export_map(). On return no call can reach them. Errors: -EINVAL, -ENOENT, -EINTR.
+ * elisa_export_map(), of which it may be a part. On return no call can reach them.
+ * Errors: -EINVAL, -ENOENT, -ENOMEM (to split a huge page), -EINTR.
  */
 int elisa_export_unmap(struct elisa_export *export_, uint64_t offset, size_t length);
 

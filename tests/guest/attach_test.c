@@ -141,6 +141,28 @@ static void test_donate(void)
 	munmap(p, 8 << 20);
 }
 
+static void test_donate_large_pages(void)
+{
+	size_t size = 16 << 20;
+	char *p = large_memory(size);
+	int fd = device(), before = get("large"), taken;
+
+	takes_large(fd, 1);
+	CHECK(!attach(fd, 0, NULL, 0) && !donate(fd, last.slot, p, size));
+	CHECK(last_gift.donated == size && pinned() == 16384);
+	taken = get("large") - before;
+	CHECK(taken == 5);
+	/* what came before a failure stays */
+	set("fail_after", 2);
+	set("fail_call", ELISA_HC_DONATE);
+	CHECK(donate(fd, last.slot, p, size) && last_gift.status.value == 4711);
+	CHECK(get("donated") > 4096 && pinned() == 4 * get("donated"));
+	CHECK(!detach(fd, last.slot) && pinned() == 0);
+	takes_large(fd, 0);
+	close(fd);
+	munmap(p, size);
+}
+
 static void test_attach_failures(void)
 {
 	char *p = memory(65536);
@@ -442,6 +464,7 @@ int main(void)
 	RUN(test_attach());
 	RUN(test_asked());
 	RUN(test_donate());
+	RUN(test_donate_large_pages());
 	RUN(test_attach_failures());
 	RUN(test_window());
 	RUN(test_escape());

@@ -66,6 +66,33 @@ static inline int device(void)
 	return fd;
 }
 
+/* So much of whole pages of 2 MiB. */
+static inline char *large_memory(size_t size)
+{
+	int fd = open("/proc/sys/vm/nr_hugepages", O_WRONLY);
+	void *p;
+
+	if (fd < 0 || dprintf(fd, "%zu", size >> 21) < 0)
+		perror("nr_hugepages");
+	close(fd);
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_POPULATE, -1, 0);
+	if (p == MAP_FAILED) {
+		perror("pages of 2 MiB");
+		exit(1);
+	}
+	return p;
+}
+
+/* Does the host take large pages? The driver asks it at each INFO. */
+static inline void takes_large(int fd, int takes)
+{
+	struct elisa_ioc_info arg = {.abi = ELISA_ABI_VERSION};
+
+	set("takes_large", takes);
+	CHECK(!ioctl(fd, ELISA_IOC_INFO, &arg) && arg.flags == 3);
+}
+
 static inline int export_create(int fd)
 {
 	struct elisa_ioc_export arg = {.name = "test"};

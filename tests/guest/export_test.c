@@ -40,6 +40,41 @@ static void test_export(void)
 	munmap(p, size);
 }
 
+/*
+ * Of eight large pages some are none for the host: they go in small ones, and the others as they
+ * are. So does what is not aligned, or code.
+ */
+static void test_large_pages(void)
+{
+	size_t size = 16 << 20;
+	char *p = large_memory(size);
+	int fd = device(), before = get("large"), pages = get("pages"), taken;
+	int id = export_create(fd);
+	struct elisa_ioc_unmap un = {.id = id, .offset = (3 << 20) + 4096, .length = 4096};
+
+	takes_large(fd, 1);
+	CHECK(!map(fd, id, 0, p, size, 3) && get("pages") == pages + 4096);
+	taken = get("large") - before;
+	CHECK(taken == 5);
+	CHECK(pinned() == 16384);
+	CHECK(!ioctl(fd, ELISA_IOC_EXPORT_UNMAP, &un));
+	CHECK(get("pages") == pages + 4095 && pinned() == 16380);
+	CHECK(!map(fd, id, 32 << 20, p + 4096, 7 << 20, 3) && !map(fd, id, 64 << 20, p, size, 5));
+	CHECK(!map(fd, id, (96 << 20) + 4096, p, size, 3));
+	CHECK(get("large") == before + taken);
+	set("fail_after", 1);
+	set("fail_call", ELISA_HC_EXPORT_MAP);
+	before = pinned();
+	CHECK(map(fd, id, 128 << 20, p, size, 3) && last_map.status.value == 4711);
+	CHECK(pinned() == before && get("pages") == pages + 4095 + (7 << 8) + 8192);
+	takes_large(fd, 0);
+	before = get("large");
+	CHECK(!map(fd, id, 128 << 20, p, size, 3) && get("large") == before);
+	close(fd);
+	CHECK(pinned() == 0 && get("exports") == 0);
+	munmap(p, size);
+}
+
 static void test_export_failures(void)
 {
 	size_t size = 4 << 20;
@@ -199,6 +234,7 @@ int main(void)
 	setbuf(stdout, NULL);
 	RUN(test_info());
 	RUN(test_export());
+	RUN(test_large_pages());
 	RUN(test_export_failures());
 	RUN(test_device_memory());
 	RUN(test_physical_memory());

@@ -29,6 +29,10 @@ module_param(attachments, int, 0444);
 module_param(donated, int, 0444);
 module_param(syncs, int, 0444);
 module_param(resets, int, 0444);
+static int large; /* requests with large pages that were granted */
+module_param(large, int, 0444);
+static bool takes_large;
+module_param(takes_large, bool, 0644); /* as HELLO says */
 static int fail_call, fail_after, mode, export_flags, flood, flood_callers = 1,
 							     abi = ELISA_ABI_VERSION;
 module_param(fail_call, int, 0644);  /* this call fails, once... */
@@ -161,9 +165,24 @@ static int ask(struct elisa_hc_page *page, struct elisa_status *status)
 	return eg_refuse(status, -EAGAIN, ELISA_WHY_ASKED, 0);
 }
 
-static int answer(struct elisa_hc_page *page, struct elisa_status *status)
+/* Every third large page is none here, by its place in the object: its neighbours are. */
+static int check_pages(const u64 *gpa, u32 count, u32 order, u64 at, struct elisa_status *status)
 {
 	u32 i;
+
+	for (i = 0; i < count; i++) {
+		if (!gpa[i] || !IS_ALIGNED(gpa[i], (u64)PAGE_SIZE << order))
+			return -EINVAL;
+		if (order && ((at >> order) + i) % 3 == 1)
+			return eg_refuse(status, -EINVAL, ELISA_WHY_ORDER, gpa[i]);
+	}
+	large += order ? count : 0;
+	return 0;
+}
+
+static int answer(struct elisa_hc_page *page, struct elisa_status *status)
+{
+	int ret;
 
 	if ((page->call == ELISA_HC_ATTACH || page->call == ELISA_HC_EXPORT_CREATE) &&
 	    ask(page, status))
@@ -177,17 +196,19 @@ static int answer(struct elisa_hc_page *page, struct elisa_status *status)
 		if (page->hello.abi != abi)
 			return eg_refuse(status, -EPROTO, ELISA_WHY_ABI, abi);
 		page->hello.flags = ELISA_HELLO_MAY_EXPORT | ELISA_HELLO_MAY_ATTACH;
+		if (takes_large)
+			page->hello.flags |= ELISA_HELLO_TAKES_2M;
 		return 0;
 	case ELISA_HC_EXPORT_CREATE:
 		exports++;
 		page->export_.id = next_id++;
 		return 0;
 	case ELISA_HC_EXPORT_MAP:
-		for (i = 0; i < page->map.count; i++)
-			if (!page->map.gpa[i] || !PAGE_ALIGNED(page->map.gpa[i]))
-				return -EINVAL;
-		pages += page->map.count;
-		return 0;
+		ret = check_pages(page->map.gpa, page->map.count, page->map.order,
+				  page->map.offset >> PAGE_SHIFT, status);
+		if (!ret)
+			pages += page->map.count << page->map.order;
+		return ret;
 	case ELISA_HC_EXPORT_UNMAP:
 		pages -= page->unmap.count;
 		return 0;
@@ -208,12 +229,12 @@ static int answer(struct elisa_hc_page *page, struct elisa_status *status)
 		donated = 0;
 		return 0;
 	case ELISA_HC_DONATE:
-		for (i = 0; i < page->donate.count; i++)
-			if (!page->donate.gpa[i] || !PAGE_ALIGNED(page->donate.gpa[i]))
-				return -EINVAL;
-		donated += page->donate.count;
+		ret = check_pages(page->donate.gpa, page->donate.count, page->donate.order, donated,
+				  status);
+		if (!ret)
+			donated += page->donate.count << page->donate.order;
 		page->donate.donated = donated;
-		return 0;
+		return ret;
 	case ELISA_HC_DOORBELL:
 		if (!granted)
 			return eg_refuse(status, -EPERM, ELISA_WHY_NO_GRANT, 0);
