@@ -341,7 +341,7 @@ static inline int rvs_lock_try(uint32_t *lock, uint32_t value)
 					   __ATOMIC_RELAXED);
 }
 
-/* The same. Where there is one thread only, a lock tells what that was doing when it was stopped. */
+/* The same. Where there is one thread only, a lock tells what it was doing when it was stopped. */
 static inline int rvs_lock_for(const struct rvs *rvs, uint32_t *lock, uint32_t value)
 {
 	if (!rvs->config.one_thread)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Short turns at the processor. Of two threads with the same share of it the kernel's scheduler lets
- * the one with the shorter turns in first (EEVDF, Linux 6.12 and later). A thread that moves frames
- * works for microseconds and then sleeps: with the usual turns of 3 ms it waits at each wake-up
- * until another program's turn is over. It gets no larger share by this, and needs no privilege.
+ * Short turns at the processor. Of two threads with the same share of it the kernel's scheduler
+ * lets the one with the shorter turns in first (EEVDF, Linux 6.12 and later). A thread that moves
+ * frames works for microseconds and then sleeps: with the usual turns of 3 ms it waits at each
+ * wake-up until another program's turn is over. It gets no larger share by this, and needs no
+ * privilege.
  */
 #ifndef COMMON_TURNS_H
 #define COMMON_TURNS_H

@@ -17,8 +17,8 @@
 
 enum {
 	MIN_RING = RVIF_MAX_CHAIN,
-	MIN_BUFFER = 1024, /* so that a chain has room for the longest frame */
-	BATCH = 64,	   /* frames between two publications */
+	MIN_BUFFER = 1024,	     /* so that a chain has room for the longest frame */
+	BATCH = 64,		     /* frames between two publications */
 	ETHER_OVERHEAD = 14 + 2 * 4, /* two VLAN tags */
 	MIN_MTU = 68,
 	MAX_MTU = RVIF_MAX_FRAME - ETHER_OVERHEAD,

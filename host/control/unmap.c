@@ -189,7 +189,8 @@ static void runs_free(struct eh_vmm *vmm, struct list_head *runs)
 
 /*
  * Takes a range out again, also under attachments that exist: a call that touches it from now on
- * faults. A large page that the range cuts is split. It is unpinned when no part is mapped any more.
+ * faults. A large page that the range cuts is split. It is unpinned when no part is mapped any
+ * more.
  */
 int eh_export_unmap(struct eh_export *export, struct elisa_hc_unmap *in, struct eh_refusal *refusal)
 {

@@ -22,8 +22,7 @@
 	HOOK(HYPERCALL, "kvm", "kvm_sched_yield", "void (struct kvm_vcpu *, long unsigned int)") \
 	HOOK(VCPU_FREE, "kvm_intel", "vmx_vcpu_free", "void (struct kvm_vcpu *)") \
 	HOOK(MEMSLOT, "kvm", "kvm_arch_commit_memory_region", \
-	     "void (struct kvm *, struct kvm_memory_slot *, struct kvm_memory_slot *, " \
-	     "enum kvm_mr_change)") \
+	     "void (struct kvm *, struct kvm_memory_slot *, struct kvm_memory_slot *, ...)") \
 	HOOK(RUN, "kvm_intel", "vmx_vcpu_run", "fastpath_t (struct kvm_vcpu *, ...)") \
 	HOOK(HANDLE_EXIT, "kvm_intel", "vmx_handle_exit", "int (struct kvm_vcpu *, fastpath_t)") \
 	HOOK(VCPU_LOAD, "kvm", "vcpu_load", "void (struct kvm_vcpu *)") \

@@ -18,8 +18,8 @@ extern "C" {
  * the export is no such switch. kick moves all that is posted in the
  * queue: -ENOTCONN when the manager is gone, -EAGAIN when the switch cannot do it now, -ETIME or
  * -EIO when the call did not come to its end; -EBUSY: see hold_us of the vNIC. One
- * thread at a time a queue; not after fork(). A receiver sleeps until the VM's doorbell rings, or, in a
- * VM without one, looks now and then. reconnect: the errors of open.
+ * thread at a time a queue; not after fork(). A receiver sleeps until the VM's doorbell rings, or,
+ * in a VM without one, looks now and then. reconnect: the errors of open.
  */
 extern const struct rvif_transport rvif_over_elisa;
 

@@ -39,7 +39,7 @@ struct rvs_config {
 	uint32_t max_age; /* of a learned address, in the caller's units of time */
 	uint32_t records; /* places in the capture ring; a power of two, 0: it has none */
 	uint32_t one_thread; /* 1: one thread makes all calls; then locks cost next to nothing */
-	uint64_t seed;	  /* unknown to the ports' drivers, so that they cannot aim at a bucket */
+	uint64_t seed; /* unknown to the ports' drivers, so that they cannot aim at a bucket */
 };
 
 /* All calls return 0 or more, or one of these negated, rvs_port_attach -enum rvif_reason. */

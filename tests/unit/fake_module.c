@@ -2,7 +2,8 @@
 /*
  * The host module's answers, in the place of ioctl(2): two VMs, one of them with vCPUs in all
  * states and a reason that no vocabulary has, two attachments that are interrupted ever more often.
- * With --device of any file elisactl shows them; with ELISA_FAKE_VMS in its environment there are none.
+ * With --device of any file elisactl shows them; with ELISA_FAKE_VMS in its environment there are
+ * none.
  */
 #include <errno.h>
 #include <stdarg.h>

@@ -76,7 +76,7 @@ def main():
         modules[module].function(function, prototype.replace("...", "u64"))
     for name, types in {"vmlinux": kernel, **modules}.items():
         types.write(os.path.join(directory, name))
-    assert len(entries) == 19, len(entries)
+    assert len(entries) == 20, len(entries)
 
 
 main()

@@ -28,18 +28,21 @@ static int setup(void **state)
 	return 0;
 }
 
-/* A switch that leaves so many descriptors, held if it may: VMNET_HOLD beside the queue comes
- * back. */
+/* A switch that takes each join, and leaves so many descriptors, held if it may: VMNET_HOLD beside
+ * the queue comes back. */
 long left;
 void switch_stub(void);
 __asm__(".pushsection .text\n"
 	".type switch_stub, @function\n"
 	"switch_stub:\n"
 	"	endbr64\n"
+	"	xor %eax, %eax\n"
+	"	xor %edx, %edx\n"
+	"	test %rdi, %rdi\n"
+	"	jz 1f\n"
 	"	mov %rsi, %rax\n"
 	"	add left(%rip), %rax\n"
-	"	xor %edx, %edx\n"
-	"	ret\n"
+	"1:	ret\n"
 	".popsection\n");
 
 static const struct rvif_config small = {.tx_queues = 1,
