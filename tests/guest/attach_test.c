@@ -401,7 +401,7 @@ static void test_races(void)
 	CHECK(get("attachments") == 0 && pinned() == 0);
 }
 
-/* A host that knows nothing of this VM gives its slots anew. Whoever had one ends its own alone. */
+/* A host that does not know this VM gives slots anew. A process ends only its own attachment. */
 static void test_forgotten(void)
 {
 	int first = device(), second = device(), later = device();

@@ -300,10 +300,9 @@ static bool fails(char *memory, uint64_t at, uint64_t said_at)
 	CHECK_EQ(map_data(ELISA_ORDER_2M, 1), 0);
 	while (take_events(manager)->count)
 		;
-	if (madvise(memory + at, PAGE_SIZE, MADV_HWPOISON)) {
-		CHECK_EQ(errno, EINVAL);
+	/* a folio that is pinned is not split, which the kernel calls a failure */
+	if (madvise(memory + at, PAGE_SIZE, MADV_HWPOISON) && errno == EINVAL)
 		return false;
-	}
 	for (tries = 0; tries < TRIES; tries++) {
 		taken = take_events(manager);
 		for (n = 0; n < (int)taken->count; n++)

@@ -251,7 +251,7 @@ def test_log_has_a_limit(directory):
     """An owner that changes its file all the time does not fill the log; what is left out is counted."""
     path = directory + "/a.vnic"
     with Program(directory, FWD, "--quiet", path) as fwd:
-        for size in range(300):
+        for size in range(600):  # an idle switch looks every 20 ms
             with open(path + ".new", "wb") as file:
                 file.truncate(size % 2 * (1 << 41))
             os.rename(path + ".new", path)
