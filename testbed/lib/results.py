@@ -10,7 +10,7 @@ import paths
 
 FILE = os.path.join(paths.ROOT, "build", "results")
 # as the jobs say it, behind their mark
-ENDED = re.compile(r">> (ok|FAILED|skipped) ([\w.-]+)")
+ENDED = re.compile(r">> (ok|FAILED|SKIPPED) ([\w.-]+)")
 
 
 def tests_of(console):

@@ -40,7 +40,7 @@ class Table(unittest.TestCase):
         return [cell.strip() for cell in self.table().stdout.splitlines()[2].split("|")[1:-1]]
 
     def test_each_verdict_is_counted(self):
-        self.machine(">> ok a\n>> ok b\n>> FAILED c\n>> skipped d\n")
+        self.machine(">> ok a\n>> ok b\n>> FAILED c\n>> SKIPPED d\n")
         self.assertEqual(self.row()[:8], ["6.1.0", "Bochs 3.0", "`arrow_lake`", "1",
                                           "`tests/machine`, `preempt=full`", "2", "1: c", "1"])
 
