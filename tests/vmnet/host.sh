@@ -59,7 +59,7 @@ fi
 tsc "all is said"
 ended a b
 has a '"sent":5000,'
-has b '"received":5000,"lost":0,"disordered":0,"foreign":0'
+has b '"received":5000,"lost":0,"disordered":0,"reordered":0,"duplicated":0,"foreign":0'
 has a '"answers":50,'
 elisactl stats
 kill_vm manager
