@@ -53,8 +53,9 @@ enum {
 };
 
 struct port {
-	const char *path;      /* or the name of an interface: */
-	struct uplink *uplink; /* NULL: it is no uplink */
+	const char *path;	 /* or the name of an interface: */
+	struct uplink *uplink;	 /* NULL: it is no uplink */
+	struct uplink_seen seen; /* of that */
 	struct rvs_policy policy;
 	struct rvif_mapping map;
 	char why_not[96]; /* the last reason not to map the file that was said; "": none */
@@ -314,10 +315,10 @@ static const char *name_of(const void *owner, uint32_t port)
 	return port < port_count ? ports[port].path : "";
 }
 
-static const struct uplink *uplink_of(const void *owner, uint32_t port)
+static const struct uplink_seen *uplink_of(const void *owner, uint32_t port)
 {
 	(void)owner;
-	return ports[port].uplink;
+	return ports[port].uplink ? &ports[port].seen : NULL;
 }
 
 static void print_uplinks(FILE *to, const struct see *see)
@@ -355,7 +356,7 @@ static struct json_object *port_as_json(const struct port *port, const struct rv
 	json_object_object_add(object, "vnic", utf8_json(port->path));
 	json_object_object_add(object, "attached", json_object_new_boolean(port->attached));
 	if (port->uplink)
-		uplink_report(object, port->uplink);
+		uplink_report(object, port->path, &port->seen);
 	json_object_object_add(object, "mac", json_object_new_string(mac));
 	port_stats_add_vlans(object, &port->policy);
 	json_object_object_add(object, "learned", json_object_new_uint64(info.learned));
@@ -378,7 +379,7 @@ static void print_port(FILE *to, const struct port *port, const struct rvs_stats
 		(unsigned long long)port_stats_drops(stats));
 	port_stats_print_drops(to, stats);
 	if (port->uplink)
-		uplink_print(to, port->uplink);
+		uplink_print(to, port->path, &port->seen);
 }
 
 static void print_table(FILE *to, const struct rvs_stats *stats, double seconds)
@@ -721,7 +722,7 @@ static int open_uplink(struct port *port)
 		return options_wrong(&program, "--uplink: '%s' is no name of an interface",
 				     port->path);
 	error = uplink_open(&port->uplink, port->path, &rvif_private_memory, "", UPLINK_MIB << 20,
-			    &what);
+			    &port->seen, &what);
 	if (error) {
 		fprintf(stderr, "rvs-fwd: uplink %s: %s: %s%s\n", port->path, what,
 			strerrordesc_np(-error), error == -EPERM ? "; this needs CAP_NET_RAW" : "");

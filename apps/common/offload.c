@@ -50,7 +50,7 @@ int offload_to_rvif(const struct virtio_net_hdr *header, const uint8_t *head, ui
 	} else if (header->flags & VIRTIO_NET_HDR_F_DATA_VALID && features & RVIF_F_CSUM) {
 		desc->flags = RVIF_CSUM_VALID;
 	}
-	/* with ECN: CWR is in the first segment only, as the switch has it when it cuts */
+	/* with ECN: CWR is for the first segment only, and so does the switch cut it */
 	switch (header->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
 	case VIRTIO_NET_HDR_GSO_NONE:
 		return 0;

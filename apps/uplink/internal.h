@@ -12,24 +12,9 @@
 #include "frames.h"
 #include "uplink.h"
 
-enum uplink_state {
-	UPLINK_GONE, /* there is no such interface, or none that can be used */
-	UPLINK_DOWN,
-	UPLINK_UP,
-};
-
-/* By the thread of their direction; but missed, which the kernel counts, by the owner's. */
-struct uplink_counts {
-	uint64_t frames, bytes, gso;
-	uint64_t dropped_length;
-	/* in */
-	uint64_t missed, dropped_offload, dropped_closed;
-	/* out */
-	uint64_t dropped_bad, dropped_down, dropped_busy, dropped_refused;
-};
-
 struct uplink {
 	/* from the start on */
+	struct uplink_seen *seen; /* of the owner's memory */
 	struct rvif_vnic vnic;
 	int socket;
 	int wake; /* an eventfd: it is to end */
@@ -39,7 +24,6 @@ struct uplink {
 	int index;	     /* of the interface; 0: none */
 	bool looked;	     /* at least once */
 	int why_not;	     /* it could not be used the last time: -errno */
-	enum uplink_state state;
 	char said[256];
 	bool said_lost; /* that frames are */
 	double next_look, next_try;
@@ -50,10 +34,7 @@ struct uplink {
 	bool lost; /* a call said that the switch is gone */
 
 	struct frames tx __attribute__((aligned(RVIF_LINE))); /* inward */
-	struct uplink_counts in;
-
 	struct frames rx __attribute__((aligned(RVIF_LINE))); /* outward */
-	struct uplink_counts out;
 };
 
 #define NOT_SERVED UINT32_MAX

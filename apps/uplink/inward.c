@@ -50,7 +50,7 @@ static void take(struct uplink *u, struct place *place, uint32_t length, uint32_
 	uint32_t head;
 
 	if (features == NOT_SERVED) {
-		count(&u->in.dropped_closed, 1);
+		count(&u->seen->in.dropped_closed, 1);
 		return;
 	}
 	if (tag && length >= RVIF_MIN_FRAME) {
@@ -58,19 +58,19 @@ static void take(struct uplink *u, struct place *place, uint32_t length, uint32_
 		length += UPLINK_TAG;
 	}
 	if (length < RVIF_MIN_FRAME || length > RVIF_MAX_FRAME) {
-		count(&u->in.dropped_length, 1);
+		count(&u->seen->in.dropped_length, 1);
 		return;
 	}
 	head = length < u->tx.buffer - skip ? length : u->tx.buffer - skip;
 	if (offload_to_rvif(&place->header, buffer + skip, head, length, features, &desc)) {
-		count(&u->in.dropped_offload, 1);
+		count(&u->seen->in.dropped_offload, 1);
 		return;
 	}
 	frames_put(&u->tx, &desc, skip, length);
-	count(&u->in.frames, 1);
-	count(&u->in.bytes, length);
+	count(&u->seen->in.frames, 1);
+	count(&u->seen->in.bytes, length);
 	if (place->header.gso_type)
-		count(&u->in.gso, 1);
+		count(&u->seen->in.gso, 1);
 }
 
 /* Up to a batch of frames. False: the interface has no more; or it went down, which the kernel says
@@ -86,7 +86,7 @@ static bool fill(struct uplink *u)
 		if (length >= 0)
 			take(u, &place, (uint32_t)length, tag);
 		else if (length == -EINVAL) /* of a kind that the kernel cannot describe */
-			count(&u->in.dropped_offload, 1);
+			count(&u->seen->in.dropped_offload, 1);
 		else
 			return false;
 	}

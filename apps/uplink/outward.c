@@ -46,13 +46,13 @@ static void give(struct uplink *u, struct frame *frame)
 	const int error = send_patiently(u, frame);
 
 	if (error) {
-		count(counter_of(&u->out, error), 1);
+		count(counter_of(&u->seen->out, error), 1);
 		return;
 	}
-	count(&u->out.frames, 1);
-	count(&u->out.bytes, frame->length);
+	count(&u->seen->out.frames, 1);
+	count(&u->seen->out.bytes, frame->length);
 	if (frame->header.gso_type)
-		count(&u->out.gso, 1);
+		count(&u->seen->out.gso, 1);
 }
 
 /* Returns whether there were any. */
@@ -65,7 +65,7 @@ static bool give_frames(struct uplink *u)
 	for (int i = 0; left && i < UPLINK_BATCH; i++) {
 		if (frames_read(&u->rx, left, u->vnic.config.features, u->vnic.config.max_frame,
 				&frame))
-			count(&u->out.dropped_bad, 1);
+			count(&u->seen->out.dropped_bad, 1);
 		else
 			give(u, &frame);
 		left -= frame.count;

@@ -114,7 +114,7 @@ static void release(struct uplink *u)
 
 int uplink_open(struct uplink **uplink, const char *interface,
 		const struct rvif_transport *transport, const char *where, uint64_t most_bytes,
-		const char **what)
+		struct uplink_seen *seen, const char **what)
 {
 	struct uplink *u = aligned_alloc(RVIF_LINE, sizeof(*u));
 	int error;
@@ -125,6 +125,7 @@ int uplink_open(struct uplink **uplink, const char *interface,
 	memset(u, 0, sizeof(*u));
 	u->socket = u->wake = -1;
 	u->granted = NOT_SERVED;
+	u->seen = seen;
 	snprintf(u->name, sizeof(u->name), "%s", interface);
 	error = open_all(u, transport, where, most_bytes, what);
 	if (error)
@@ -204,7 +205,7 @@ static enum uplink_state state_of(struct uplink *u, int *error)
 /* Once. The kernel can cut such frames before they come here. */
 static const char *look_for_lost(struct uplink *u)
 {
-	if (u->said_lost || !__atomic_load_n(&u->in.dropped_offload, __ATOMIC_RELAXED))
+	if (u->said_lost || !__atomic_load_n(&u->seen->in.dropped_offload, __ATOMIC_RELAXED))
 		return NULL;
 	u->said_lost = true;
 	return say(u, "frames with an offload that no port has are lost, as datagrams in one "
@@ -219,11 +220,11 @@ static const char *follow_interface(struct uplink *u)
 	int error;
 
 	state = state_of(u, &error);
-	if (state == u->state && !is_first && error == u->why_not)
+	if (state == u->seen->state && !is_first && error == u->why_not)
 		return NULL;
 	u->looked = true;
 	u->why_not = error;
-	u->state = state;
+	__atomic_store_n(&u->seen->state, state, __ATOMIC_RELAXED);
 	if (error == -EPROTONOSUPPORT)
 		return say(u, "this is no Ethernet interface");
 	return say(u, error ? strerrordesc_np(-error) : said_of[state]);
@@ -237,7 +238,7 @@ const char *uplink_look(struct uplink *u, double now)
 		return NULL;
 	u->next_look = now + LOOK_EVERY;
 	follow_switch(u, now);
-	count(&u->in.missed, packet_missed(u));
+	count(&u->seen->in.missed, packet_missed(u));
 	what = follow_interface(u);
 	return what ? what : look_for_lost(u);
 }
@@ -245,9 +246,4 @@ const char *uplink_look(struct uplink *u, double now)
 const struct rvif_vnic *uplink_vnic(const struct uplink *u)
 {
 	return &u->vnic;
-}
-
-const char *uplink_interface(const struct uplink *u)
-{
-	return u->name;
 }

@@ -14,6 +14,7 @@
 #include "control.h"
 #include "limit.h"
 #include "uplink.h"
+#include "uplink_process.h"
 #include "vmnet.h"
 
 #define MAX_PORTS   127 /* and the manager's own place */
@@ -83,6 +84,16 @@ struct tickets {
 	uint8_t of[MAX_PORTS][ELISA_TICKET_SIZE];
 };
 
+/* uplinks.c: the process of a port that is an interface. */
+struct port_uplink {
+	struct uplink_process process;
+	char interface[IFNAMSIZ]; /* that it has, or had last */
+	bool ending;		  /* it was told to end */
+	double killed_at;	  /* then */
+	double next;		  /* not started again before */
+	double pause;
+};
+
 /* What the daemon knows of a place. */
 struct port {
 	uint64_t attachment; /* 0: none */
@@ -105,9 +116,7 @@ struct port {
 	bool unserved;	    /* what the switch has counted there is of an owner before this one */
 	struct limit limit; /* of what is said because of its VM */
 	struct place_ticket ticket;
-	struct uplink *uplink; /* NULL: it is none, or not yet */
-	int uplink_ticket;     /* a file, if it is one */
-	double uplink_next;    /* when to try again */
+	struct port_uplink uplink;
 };
 
 struct daemon {
@@ -210,10 +219,9 @@ void tickets_close(struct daemon *d, uint32_t place);
 /* Takes the next steps of all changes. */
 void tickets_look(struct daemon *d);
 
-/* uplinks.c: ports that are interfaces. 0, or -1 after a message: one cannot be opened. */
-int uplinks_begin(struct daemon *d);
-/* Opens and closes what the configuration says, and looks at those that are there. */
+/* uplinks.c: starts and ends what the configuration says, and looks at those that are there. */
 void uplinks_look(struct daemon *d);
+/* Ends all, and waits for that for a while. */
 void uplinks_close(struct daemon *d);
 
 /* commands.c: the reply to a request on the daemon's socket (control.h). */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * elisa-vmnet: exports the switch and manages it. It moves no packets: guests do, by their calls,
- * and uplinks, in threads of their own. When it ends, the export ends.
+ * and uplinks, in processes of their own. When it ends, the export ends.
  */
 #include <errno.h>
 #include <poll.h>
@@ -164,9 +164,7 @@ static int set_up(struct daemon *d, const char *code)
 	explicit_bzero(own, sizeof(own));
 	if (error)
 		return failed(d, "attaching to the export, for which this VM needs a grant, too");
-	if (check_version(d, code))
-		return -1;
-	return uplinks_begin(d);
+	return check_version(d, code);
 }
 
 static void tear_down(struct daemon *d)
@@ -366,6 +364,8 @@ int main(int argc, char **argv)
 
 	if (output_open(program.name))
 		return 1;
+	if (uplink_process_is(argc, argv, &status))
+		return status;
 	if (!options_only(&program, &options, argc, argv, &status))
 		return status;
 	if (options.show)

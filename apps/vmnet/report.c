@@ -42,9 +42,9 @@ static uint64_t evictions_of(const struct port *port)
 	return port->emptied ? 0 : port->evictions;
 }
 
-static const struct uplink *uplink_of(const void *daemon, uint32_t place)
+static const struct uplink_seen *uplink_of(const void *daemon, uint32_t place)
 {
-	return ((const struct daemon *)daemon)->port[place].uplink;
+	return ((const struct daemon *)daemon)->port[place].uplink.process.seen;
 }
 
 /* What the daemon counts of each port, beside the switch. */
@@ -129,8 +129,9 @@ json_object *report_port(const struct daemon *d, uint32_t place, bool with_queue
 			       json_object_new_boolean(d->port[place].link == VMNET_UP));
 	json_object_object_add(port, "closed", json_object_new_boolean(d->port[place].closed));
 	json_object_object_add(port, "broken", json_object_new_boolean(d->port[place].broken));
-	if (d->port[place].uplink)
-		uplink_report(port, d->port[place].uplink);
+	if (d->port[place].uplink.process.seen)
+		uplink_report(port, d->port[place].uplink.interface,
+			      d->port[place].uplink.process.seen);
 	add(port, "stalls", stalls_of(&d->port[place]));
 	add(port, "evictions", evictions_of(&d->port[place]));
 	add(port, "kept_out", ports_out(d, place));

@@ -1,89 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Ports that are Linux interfaces of this VM. To the switch such a port is as any other: a place
- * whose memory is donated, here by this process itself, by a ticket that no other one learns. Its
- * two threads call the switch as a guest's do. So all that is said of attachments holds for it:
- * the operator may evict it, and it comes back.
+ * whose memory is donated, here by a process of the daemon's, by a ticket that no other one learns.
+ * It calls the switch as a guest's does. So all that is said of attachments holds for it: an
+ * operator may evict it, and it comes back.
  */
-#include <errno.h>
-#include <stdio.h>
+#include <poll.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
-#include <rvif/elisa.h>
 #include "daemon.h"
 
-#define TRY_EVERY 5 /* seconds */
-
-/* What the transport reads it from: a file without a name. */
-static int put_ticket(const uint8_t ticket[ELISA_TICKET_SIZE])
-{
-	char text[2 * ELISA_TICKET_SIZE + 2];
-	int fd = memfd_create("ticket", MFD_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	for (int i = 0; i < ELISA_TICKET_SIZE; i++)
-		snprintf(text + 2 * i, 3, "%02x", ticket[i]);
-	text[2 * ELISA_TICKET_SIZE] = '\n';
-	n = write(fd, text, 2 * ELISA_TICKET_SIZE + 1);
-	explicit_bzero(text, sizeof(text));
-	if (n == 2 * ELISA_TICKET_SIZE + 1)
-		return fd;
-	close(fd);
-	return -EIO;
-}
-
-static const char *hint(int error)
-{
-	switch (error) {
-	case -EPERM:
-		return "; this needs CAP_NET_RAW";
-	case -EAFNOSUPPORT:
-		return "; its unit must allow AF_PACKET (RestrictAddressFamilies)";
-	default:
-		return "";
-	}
-}
-
-static void say_failure(struct daemon *d, uint32_t place, const char *what, int error)
-{
-	const bool is_vnic = !strcmp(what, UPLINK_VNIC); /* of which the library knows more */
-
-	say(d, place, STDERR_FILENO, "uplink %s: %s: %s%s", d->config.port[place - 1].uplink, what,
-	    is_vnic ? rvif_elisa_error() : strerrordesc_np(-error), is_vnic ? "" : hint(error));
-}
-
-static int open_uplink(struct daemon *d, uint32_t place)
-{
-	struct port *port = &d->port[place];
-	const char *what = "its ticket";
-	char where[32];
-	int error;
-
-	port->uplink_next = d->now + TRY_EVERY;
-	error = put_ticket(port->ticket.bytes);
-	if (error >= 0) {
-		port->uplink_ticket = error;
-		snprintf(where, sizeof(where), "/proc/self/fd/%d", port->uplink_ticket);
-		error = uplink_open(&port->uplink, d->config.port[place - 1].uplink,
-				    &rvif_over_elisa, where, (uint64_t)d->config.port_mib << 20,
-				    &what);
-		if (error)
-			close(port->uplink_ticket);
-	}
-	if (error)
-		say_failure(d, place, what, error);
-	return error;
-}
-
-static void close_uplink(struct port *port)
-{
-	uplink_close(port->uplink);
-	close(port->uplink_ticket);
-	port->uplink = NULL;
-}
+#define TRY_EVERY 5  /* seconds between two starts at first; twice as long each time */
+#define TRY_MOST  80 /* up to so many */
+#define END_AFTER 2  /* it is killed if it has not ended */
+#define LAST_MS	  1500
+#define LOOK_MS	  10
 
 static bool is_wanted(const struct daemon *d, uint32_t place)
 {
@@ -91,29 +22,52 @@ static bool is_wanted(const struct daemon *d, uint32_t place)
 	       !tickets_is_changing(d, place);
 }
 
-static void look(struct daemon *d, uint32_t place)
+static void start(struct daemon *d, uint32_t place)
 {
-	struct port *port = &d->port[place];
-	const char *what;
+	const struct port_config *config = &d->config.port[place - 1];
+	struct port_uplink *of = &d->port[place].uplink;
+	const struct uplink_wish wish = {.port = config->name,
+					 .interface = config->uplink,
+					 .most_bytes = (uint64_t)d->config.port_mib << 20,
+					 .ticket = d->port[place].ticket.bytes};
+	int error;
 
-	if (port->uplink && (!is_wanted(d, place) || strcmp(uplink_interface(port->uplink),
-							    d->config.port[place - 1].uplink)))
-		close_uplink(port);
-	if (!port->uplink && is_wanted(d, place) && d->now >= port->uplink_next)
-		open_uplink(d, place);
-	if (!port->uplink)
-		return;
-	what = uplink_look(port->uplink, d->now);
-	if (what)
-		say(d, place, STDOUT_FILENO, "%s", what);
+	of->pause = of->pause ? of->pause * 2 : TRY_EVERY;
+	if (of->pause > TRY_MOST)
+		of->pause = TRY_MOST;
+	of->next = d->now + of->pause;
+	of->ending = false;
+	error = uplink_process_start(&of->process, &wish);
+	if (error)
+		say(d, place, STDERR_FILENO, "uplink %s: its process: %s", config->uplink,
+		    strerrordesc_np(-error));
+	else
+		strcpy(of->interface, config->uplink);
 }
 
-int uplinks_begin(struct daemon *d)
+/* It is told once to end, and killed if it does not. */
+static void end(struct daemon *d, struct port_uplink *of)
 {
-	for (uint32_t place = 1; place <= d->config.port_count; place++)
-		if (is_wanted(d, place) && open_uplink(d, place))
-			return -1;
-	return 0;
+	if (of->ending && d->now < of->killed_at)
+		return;
+	uplink_process_end(&of->process, of->ending);
+	of->ending = true;
+	of->killed_at = d->now + END_AFTER;
+	of->pause = of->next = 0; /* the next one has not failed yet */
+}
+
+static void look(struct daemon *d, uint32_t place)
+{
+	struct port_uplink *of = &d->port[place].uplink;
+
+	if (of->process.pid && uplink_process_has_ended(&of->process) && !of->ending)
+		say(d, place, STDERR_FILENO, "uplink %s: its process has ended; started again",
+		    of->interface);
+	if (of->process.pid &&
+	    (!is_wanted(d, place) || strcmp(of->interface, d->config.port[place - 1].uplink)))
+		end(d, of);
+	if (!of->process.pid && is_wanted(d, place) && d->now >= of->next)
+		start(d, place);
 }
 
 void uplinks_look(struct daemon *d)
@@ -122,9 +76,30 @@ void uplinks_look(struct daemon *d)
 		look(d, place);
 }
 
-void uplinks_close(struct daemon *d)
+/* How many are left. */
+static uint32_t reap(struct daemon *d)
+{
+	uint32_t left = 0;
+
+	for (uint32_t place = 1; place <= d->config.port_count; place++) {
+		struct uplink_process *process = &d->port[place].uplink.process;
+
+		left += process->pid && !uplink_process_has_ended(process);
+	}
+	return left;
+}
+
+static void end_all(const struct daemon *d, bool at_once)
 {
 	for (uint32_t place = 1; place <= d->config.port_count; place++)
-		if (d->port[place].uplink)
-			close_uplink(&d->port[place]);
+		if (d->port[place].uplink.process.pid)
+			uplink_process_end(&d->port[place].uplink.process, at_once);
+}
+
+void uplinks_close(struct daemon *d)
+{
+	end_all(d, false);
+	for (int waited = 0; reap(d) && waited < LAST_MS; waited += LOOK_MS)
+		poll(NULL, 0, LOOK_MS);
+	end_all(d, true);
 }

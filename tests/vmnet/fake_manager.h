@@ -31,11 +31,14 @@ struct fake_manager {
 	uint32_t evict_why;	   /* enum elisa_why: why that fails */
 	/* what elisa_events_read() gives; above 0: all that there is room for, so often */
 	int events_result;
-	/* uplinks that are open; calls that wanted to open one, and whether these fail */
-	int uplinks, uplinks_opened;
-	bool uplinks_fail;
-	uint8_t uplink_ticket[ELISA_TICKET_SIZE]; /* of the last one */
-	const char *uplink_says;
+	/* uplinks' processes that there are, and how often one was started, told to end, killed */
+	int uplinks, uplinks_started, uplinks_told, uplinks_killed;
+	bool uplinks_fail;   /* none can be started */
+	bool uplink_is_deaf; /* it does not end when it is told to */
+	bool uplink_ends;    /* it does, or did so by itself */
+	/* of the last one */
+	char uplink_interface[IFNAMSIZ];
+	uint8_t uplink_ticket[ELISA_TICKET_SIZE];
 	char said[256];	       /* what was printed last */
 	unsigned int lines;    /* that were printed */
 	unsigned int left_out; /* that were said to be */

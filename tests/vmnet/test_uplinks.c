@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When the daemon opens and closes uplinks, by which tickets, and what of a failure is said. */
+/* When the daemon starts and ends the processes of uplinks, and by which tickets. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -44,27 +44,15 @@ static void begins_with_them(void **state)
 	d->config = with_uplink(1, "eth0");
 	assert_int_equal(tickets_read(&d->config, &tickets), 0);
 	assert_int_equal(tickets_begin(d, &tickets), 0);
-	assert_int_equal(uplinks_begin(d), 0);
+	uplinks_look(d);
 	assert_int_equal(fake.uplinks, 1);
 	/* the place takes the ticket that the uplink has */
 	assert_memory_equal(fake.uplink_ticket, fake.tickets[1], ELISA_TICKET_SIZE);
 	assert_memory_not_equal(fake.tickets[1], fake.tickets[4], ELISA_TICKET_SIZE);
-	assert_string_equal(uplink_interface(d->port[1].uplink), "eth0");
+	assert_string_equal(fake.uplink_interface, "eth0");
 	uplinks_close(d);
 	assert_int_equal(fake.uplinks, 0);
-}
-
-static void does_not_begin_without_the_right(void **state)
-{
-	struct daemon *d = fake.daemon;
-
-	(void)state;
-	d->config = with_uplink(1, "eth0");
-	assert_int_equal(tickets_read(&d->config, &tickets), 0);
-	assert_int_equal(tickets_begin(d, &tickets), 0);
-	fake.uplinks_fail = true;
-	assert_int_equal(uplinks_begin(d), -1);
-	assert_non_null(strstr(fake.said, "CAP_NET_RAW"));
+	assert_int_equal(fake.uplinks_killed, 0);
 }
 
 static void comes_and_goes_by_a_reload(void **state)
@@ -82,14 +70,14 @@ static void comes_and_goes_by_a_reload(void **state)
 
 	take(&config); /* the same: nothing happens */
 	settle();
-	assert_int_equal(fake.uplinks_opened, 1);
+	assert_int_equal(fake.uplinks_started, 1);
 
 	strcpy(config.port[1].uplink, "eth1"); /* another interface for the same place */
 	take(&config);
 	settle();
 	assert_int_equal(fake.uplinks, 1);
-	assert_int_equal(fake.uplinks_opened, 2);
-	assert_string_equal(uplink_interface(d->port[2].uplink), "eth1");
+	assert_int_equal(fake.uplinks_started, 2);
+	assert_string_equal(fake.uplink_interface, "eth1");
 
 	config.port[1].uplink[0] = 0; /* a VM's port again, with another ticket */
 	take(&config);
@@ -105,46 +93,75 @@ static void comes_and_goes_by_a_reload(void **state)
 	take(&config);
 	settle();
 	assert_int_equal(fake.uplinks, 0);
+	assert_int_equal(fake.uplinks_killed, 0);
 }
 
-static void is_tried_again(void **state)
+/* Told once, killed after a while; at the daemon's end, too. */
+static void is_killed_if_it_does_not_end(void **state)
+{
+	struct config config = with_uplink(1, "eth0");
+
+	(void)state;
+	take(&config);
+	settle();
+	fake.uplink_is_deaf = true;
+	config.port[0].uplink[0] = 0;
+	take(&config);
+	uplinks_look(fake.daemon);
+	uplinks_look(fake.daemon);
+	assert_int_equal(fake.uplinks_told, 1);
+	settle();
+	assert_int_equal(fake.uplinks_killed, 1);
+	assert_int_equal(fake.uplinks, 0);
+	config = with_uplink(1, "eth0");
+	take(&config);
+	settle();
+	assert_int_equal(fake.uplinks, 1);
+	uplinks_close(fake.daemon);
+	assert_int_equal(fake.uplinks_killed, 2);
+}
+
+/* Ever later, if it ends by itself or cannot be started. */
+static void is_started_again(void **state)
 {
 	const struct config config = with_uplink(1, "eth0");
+	int started;
 
 	(void)state;
 	fake.uplinks_fail = true;
 	take(&config);
 	settle();
 	assert_int_equal(fake.uplinks, 0);
-	assert_in_range(fake.uplinks_opened, 1, 3); /* not at each look */
+	assert_in_range(fake.uplinks_started, 1, 3); /* not at each look */
 	fake.uplinks_fail = false;
-	settle();
+	for (int i = 0; i < 5; i++)
+		settle();
 	assert_int_equal(fake.uplinks, 1);
+	started = fake.uplinks_started;
+	fake.uplink_ends = true;
+	uplinks_look(fake.daemon);
+	assert_non_null(strstr(fake.said, "first: uplink eth0: its process has ended"));
+	for (int i = 0; i < 10; i++)
+		settle();
+	assert_int_equal(fake.uplinks_started, started + 1);
 	uplinks_close(fake.daemon);
+}
+
+static void assert_link(const char *port, const char *expected)
+{
+	json_object *object = json_tokener_parse(port);
+
+	assert_string_equal(show_link(object), expected);
+	json_object_put(object);
 }
 
 static void is_shown(void **state)
 {
-	struct daemon *d = fake.daemon;
-	const struct config config = with_uplink(1, "eth0");
-	json_object *port;
-
 	(void)state;
-	take(&config);
-	settle();
-	fake.uplink_says = "uplink eth0: there is no such interface";
-	uplinks_look(d);
-	assert_non_null(strstr(fake.said, "first: uplink eth0: there is no such interface"));
-	port = json_tokener_parse("{\"link\": true, \"uplink\": {\"state\": \"gone\"}}");
-	assert_string_equal(show_link(port), "gone");
-	json_object_put(port);
-	port = json_tokener_parse("{\"link\": true, \"uplink\": {}}");
-	assert_string_equal(show_link(port), "up");
-	json_object_put(port);
-	port = json_tokener_parse("{\"link\": false, \"uplink\": {\"state\": \"up\"}}");
-	assert_string_equal(show_link(port), "down");
-	json_object_put(port);
-	uplinks_close(d);
+	assert_link("{\"link\": true, \"uplink\": {\"state\": \"gone\"}}", "gone");
+	assert_link("{\"link\": true, \"uplink\": {}}", "up");
+	assert_link("{\"link\": true, \"uplink\": 5}", "up");
+	assert_link("{\"link\": false, \"uplink\": {\"state\": \"up\"}}", "down");
 }
 
 /* An operator may evict it as any other; what it owes is its own. */
@@ -172,9 +189,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		on_fake(begins_with_them),
-		on_fake(does_not_begin_without_the_right),
 		on_fake(comes_and_goes_by_a_reload),
-		on_fake(is_tried_again),
+		on_fake(is_killed_if_it_does_not_end),
+		on_fake(is_started_again),
 		on_fake(is_shown),
 		on_fake(is_an_owner),
 	};

@@ -33,7 +33,7 @@ interface()
 			usleep 20000
 		done
 		kill -0 "$tap" 2>/dev/null && break
-		grep -q -e "has not granted\|no such export\|not published" /tmp/error || fail "rvif-tap"
+		grep -q -e "has not granted\|no such export\|not published\|attach again" /tmp/error || fail "rvif-tap"
 		sleep 1
 	done
 	ip address add "10.9.0.$1/24" dev net0

@@ -8,7 +8,7 @@
 #include <elisa/guest_ioctl.h>
 #include <elisa/host_ioctl.h>
 #include <rvs/rvs.h>
-#include "counters.h"
+#include "seen.h"
 
 #define MD_ROW(prefix, name, number, text) \
 	printf("| `" prefix "%s` | %lld | %s |\n", #name, (long long)(number), text);

@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an uplink counts: direction ("in": from the interface to the switch), name, meaning. In
- * reports a counter is in the object of its direction, in OpenMetrics it is uplink_IN_NAME. */
-#ifndef UPLINK_COUNTERS_H
-#define UPLINK_COUNTERS_H
+/*
+ * What can be seen of an uplink, perhaps by another process, in memory that both map: its state and
+ * what it counts. Each word has one writer, and is read at any time.
+ */
+#ifndef UPLINK_SEEN_H
+#define UPLINK_SEEN_H
 
+#include <stdint.h>
+
+/*
+ * Direction ("in": from the interface to the switch), name, meaning. In reports a counter is in the
+ * object of its direction, in OpenMetrics it is uplink_IN_NAME.
+ */
 /* clang-format off */
 #define UPLINK_COUNTER_LIST(COUNTER) \
 	COUNTER(in, frames, "from the interface, given to the switch") \
@@ -22,5 +30,27 @@
 	COUNTER(out, dropped_busy, "found the kernel's queue full") \
 	COUNTER(out, dropped_refused, "refused by the kernel for another reason")
 /* clang-format on */
+
+enum uplink_state {
+	UPLINK_GONE, /* there is no such interface, or none that can be used */
+	UPLINK_DOWN,
+	UPLINK_UP,
+	UPLINK_STATES,
+};
+
+/* By the thread of their direction; but missed, which the kernel counts, by the owner's. */
+struct uplink_counts {
+	uint64_t frames, bytes, gso;
+	uint64_t dropped_length;
+	/* in */
+	uint64_t missed, dropped_offload, dropped_closed;
+	/* out */
+	uint64_t dropped_bad, dropped_down, dropped_busy, dropped_refused;
+} __attribute__((aligned(128)));
+
+struct uplink_seen {
+	struct uplink_counts in, out;
+	uint32_t state; /* enum uplink_state */
+};
 
 #endif
