@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdbool.h>
 
+#define FIRST_PAUSE_US 20
+
 static uint32_t least(uint32_t a, uint32_t b)
 {
 	return a < b ? a : b;
@@ -56,6 +58,15 @@ void frames_put(struct frames *f, const struct rvif_desc *desc, uint32_t skip, u
 		f->ring.posted++;
 		flags = skip = 0;
 	}
+}
+
+uint64_t frames_pause_us(uint64_t waited_us)
+{
+	const uint64_t quarter = waited_us / 4;
+
+	if (quarter < FIRST_PAUSE_US)
+		return FIRST_PAUSE_US;
+	return quarter < FRAMES_RETRY_US ? quarter : FRAMES_RETRY_US;
 }
 
 /* --------------------------------------------------------------------------------- received */

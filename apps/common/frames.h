@@ -54,6 +54,11 @@ uint32_t frames_aim(const struct frames *f, uint32_t skip, struct iovec *parts);
 /* A frame of so many bytes, behind skip, is in these: its descriptors, with desc's offloads. */
 void frames_put(struct frames *f, const struct rvif_desc *desc, uint32_t skip, uint32_t length);
 
+/* No switch wakes a sender that waits for room, or for a kick that can succeed: it looks again,
+ * each time after a quarter of what it has waited so far. Microseconds; FRAMES_RETRY_US at most. */
+#define FRAMES_RETRY_US 100000
+uint64_t frames_pause_us(uint64_t waited_us);
+
 /* Gives all buffers to the switch. */
 void frames_post_all(struct frames *f);
 /*

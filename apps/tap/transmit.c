@@ -10,8 +10,6 @@
 #include <time.h>
 #include "tap.h"
 
-#define FIRST_PAUSE_US 20
-
 /* Where a frame from the interface goes. */
 struct place {
 	struct virtio_net_hdr header;
@@ -114,17 +112,6 @@ static void sleep_for_room(struct queue *queue, uint64_t pause_us)
 	nanosleep(&pause, NULL);
 }
 
-/* No switch wakes a sender: the thread looks again, each time after a quarter of what it has waited
- * so far. */
-static uint64_t next_pause_us(uint64_t waited_us)
-{
-	const uint64_t quarter = waited_us / 4, most = RETRY_MS * 1000;
-
-	if (quarter < FIRST_PAUSE_US)
-		return FIRST_PAUSE_US;
-	return quarter < most ? quarter : most;
-}
-
 /* What the switch has taken, and what was posted: as long as that changes nothing is stuck. */
 static uint64_t progress(const struct queue *queue)
 {
@@ -150,9 +137,9 @@ void *transmit(void *argument)
 		if (progress(queue) != seen)
 			waited_us = 0;
 		seen = progress(queue);
-		pause_us = next_pause_us(waited_us);
+		pause_us = frames_pause_us(waited_us);
 		if (error && error != -EBUSY)
-			pause_us = RETRY_MS * 1000;
+			pause_us = FRAMES_RETRY_US;
 		waited_us += pause_us;
 		if (!frames_have_room(&queue->tx, 0))
 			sleep_for_room(queue, pause_us);

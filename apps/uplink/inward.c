@@ -11,8 +11,7 @@
 #include <time.h>
 #include "internal.h"
 
-#define FIRST_PAUSE_US 20
-#define ADDRESSES      12 /* bytes: a tag comes behind them */
+#define ADDRESSES 12 /* bytes: a tag comes behind them */
 
 /* Where a frame from the interface goes; room for a tag is left before it. */
 struct place {
@@ -114,19 +113,24 @@ static void sleep_for_frames(const struct uplink *u, bool retry)
 	poll(wait, 2, retry ? UPLINK_RETRY_MS : -1);
 }
 
-/* No switch wakes a sender: the thread looks again, ever later. */
-static uint32_t sleep_for_room(uint32_t pause_us)
+/* Returns for how long it has waited so far, since the switch took frames last. */
+static uint64_t sleep_for_room(const struct uplink *u, uint64_t waited_us, uint32_t *seen)
 {
-	const struct timespec pause = {.tv_nsec = pause_us * 1000L};
+	const uint32_t completed = rvif_load(&u->tx.ring.control->completed);
+	const uint64_t before = completed == *seen ? waited_us : 0;
+	const uint64_t pause_us = frames_pause_us(before);
+	const struct timespec pause = {.tv_nsec = (long)pause_us * 1000};
 
+	*seen = completed;
 	nanosleep(&pause, NULL);
-	return pause_us * 2 < UPLINK_RETRY_MS * 1000 ? pause_us * 2 : UPLINK_RETRY_MS * 1000;
+	return before + pause_us;
 }
 
 void *uplink_inward(void *argument)
 {
 	struct uplink *u = argument;
-	uint32_t pause_us = FIRST_PAUSE_US, published = u->tx.ring.posted;
+	uint32_t published = u->tx.ring.posted, seen = published;
+	uint64_t waited_us = 0;
 	bool retry = false;
 
 	while (!is_set(&u->stop)) {
@@ -137,11 +141,9 @@ void *uplink_inward(void *argument)
 			published = u->tx.ring.posted;
 			retry = kick(u);
 		}
-		if (frames_have_room(&u->tx, UPLINK_TAG))
-			pause_us = FIRST_PAUSE_US;
-		else
-			pause_us = sleep_for_room(pause_us);
-		if (!more)
+		if (!frames_have_room(&u->tx, UPLINK_TAG))
+			waited_us = sleep_for_room(u, waited_us, &seen);
+		else if (!more)
 			sleep_for_frames(u, retry);
 	}
 	return NULL;

@@ -40,11 +40,11 @@ struct rvif_transport {
 	void (*close)(struct rvif_vnic *vnic);
 };
 
-/* A file that a switch maps, too: where is its path. Polling for transmit, futex for receive. */
+/* A file that a switch maps, too: where is its path. Both sides sleep with futexes in it. */
 extern const struct rvif_transport rvif_shared_file;
 
-/* Memory of this process, between two inaccessible pages, for a switch in the same process. Polling
- * for transmit, futex for receive. */
+/* Memory of this process, between two inaccessible pages, for a switch in the same process. Both
+ * sides sleep as with a file. */
 extern const struct rvif_transport rvif_private_memory;
 
 /* Which users may open the file of a vNIC, beside the one that makes it. */

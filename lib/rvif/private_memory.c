@@ -34,13 +34,6 @@ static int private_announce(struct rvif_vnic *vnic)
 	return 0;
 }
 
-static int private_kick(struct rvif_vnic *vnic, uint32_t queue)
-{
-	(void)vnic;
-	(void)queue;
-	return 0;
-}
-
 static void private_close(struct rvif_vnic *vnic)
 {
 	munmap(vnic->region - GUARD, vnic->size + 2 * GUARD);
@@ -51,7 +44,7 @@ const struct rvif_transport rvif_private_memory = {
 	.name = "private memory",
 	.open = private_open,
 	.announce = private_announce,
-	.kick = private_kick,
+	.kick = rvif_futex_kick,
 	.wait = rvif_futex_wait,
 	.close = private_close,
 };

@@ -11,14 +11,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/futex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 #include <rvif/driver.h>
@@ -189,17 +187,6 @@ void rvif_share(const struct rvif_vnic *vnic)
 	sharing_serve(file->listener, vnic->sharing);
 }
 
-/* The switch sleeps on one word for all queues. */
-static int shared_file_kick(struct rvif_vnic *vnic, uint32_t queue)
-{
-	uint32_t *kicks = &rvif_header(vnic)->driver.kicks;
-
-	(void)queue;
-	__atomic_fetch_add(kicks, 1, __ATOMIC_RELEASE);
-	syscall(SYS_futex, kicks, FUTEX_WAKE, 1, NULL, NULL, 0);
-	return 0;
-}
-
 /* A switch has a lock of its own on the header as long as it maps the file, see <rvif/switch.h>. A
  * switch that was killed has none. */
 static int shared_file_changed(struct rvif_vnic *vnic)
@@ -216,7 +203,7 @@ const struct rvif_transport rvif_shared_file = {
 	.name = "shared file",
 	.open = shared_file_open,
 	.announce = shared_file_announce,
-	.kick = shared_file_kick,
+	.kick = rvif_futex_kick,
 	.wait = rvif_futex_wait,
 	.changed = shared_file_changed,
 	.close = shared_file_close,

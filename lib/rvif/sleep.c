@@ -19,3 +19,13 @@ int rvif_futex_wait(struct rvif_vnic *vnic, uint32_t queue, uint32_t seen, uint3
 		return errno == EAGAIN ? 0 : -errno;
 	return 0;
 }
+
+int rvif_futex_kick(struct rvif_vnic *vnic, uint32_t queue)
+{
+	uint32_t *kicks = &rvif_header(vnic)->driver.kicks;
+
+	(void)queue;
+	__atomic_fetch_add(kicks, 1, __ATOMIC_RELEASE);
+	syscall(SYS_futex, kicks, FUTEX_WAKE, 1, NULL, NULL, 0);
+	return 0;
+}

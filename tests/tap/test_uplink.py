@@ -55,6 +55,21 @@ def unreachable(host, peer):
     raise AssertionError("%s reaches %s" % (host.addresses[V4], peer.addresses[V4]))
 
 
+def test_wakes_the_switch(uplinked):
+    """A switch that sleeps looks at its queues every 20 ms, or when a driver kicks: a frame from outside does."""
+    def seconds():
+        time.sleep(0.05)
+        began = time.monotonic()
+        ping(net.station, net.hosts[0])
+        return time.monotonic() - began
+
+    with uplinked() as net:
+        ping(net.station, net.hosts[0])
+        median = sorted(seconds() for _ in range(31))[15]
+        print("   an answer after %.1f ms" % (1000 * median))
+        assert median < 0.006
+
+
 def without_offload(uplinked, options):
     """What comes in one piece is cut by the switch, with its checksums, which this host's kernel looks at."""
     with uplinked([options, ""]) as net:
