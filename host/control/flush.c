@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What CPUs remember of the tables in tables/table.c. A CPU caches translations and entries of
+ * What CPUs remember of the tables in tables/. A CPU caches translations and entries of
  * paging structures, tagged with the root they came from (SDM vol. 3, "Caching Translation
  * Information"; EP4TA). What was in a page that is unmapped must not be reached through them by a
  * vCPU. No other tenant pays for that: an IPI goes only to CPUs that run a vCPU of this VM or

@@ -19,7 +19,21 @@ void eh_run_free(struct eh_vmm *vmm, struct eh_run *run);
 bool eh_run_failed(const struct eh_run *run, u64 *at);
 int eh_refuse_failed(const struct eh_run *run, const u64 *gpas, struct eh_refusal *refusal);
 
-/* ---- table.c: EPT and APT pages; the pure part is in ept.h */
+/* ---- table.c: EPT and APT pages of slots, attachments, contexts; the pure part is in ept.h */
+void eh_tables_init(void);
+void eh_tables_exit(void);
+u64 eh_root_limit(void);
+int eh_slot_prepare(u32 slot, u32 levels);
+int eh_attachment_build(struct eh_attachment *attachment, u64 entry);
+void eh_attachment_tables_free(struct eh_attachment *attachment);
+int eh_context_build(struct eh_context *context);
+void eh_context_free(struct eh_context *context);
+u64 eh_context_calls(const struct eh_context *context);
+void eh_context_link_object(struct eh_context *context, struct eh_export *export, u32 gib);
+void eh_context_hide_object(struct eh_context *context);
+u32 eh_context_pages(void);
+
+/* ---- object.c: the EPT tables of an object */
 
 /*
  * Pages for tables: two directories, two tables. So many a run of ELISA_HC_MAP_PAGES lacks, and the
@@ -31,10 +45,6 @@ struct eh_ready {
 	u64 *page[EH_READY_PAGES];
 };
 
-void eh_tables_init(void);
-void eh_tables_exit(void);
-u64 eh_root_limit(void);
-int eh_slot_prepare(u32 slot, u32 levels);
 bool eh_ready_tables(struct eh_export *export, u64 offset, const struct eh_run *run,
 		     struct eh_ready *ready);
 bool eh_ready_split(struct eh_ready *ready);
@@ -51,16 +61,8 @@ bool eh_export_split(struct eh_export *export, u64 offset, struct eh_ready *read
 u64 eh_export_tables_clear(struct eh_export *export, const struct eh_run *run, u64 *at, u64 end);
 bool eh_export_tables_have(struct eh_export *export, const struct eh_run *run, u64 *at, u64 end);
 void eh_export_table_free_shut(struct eh_export *export, u64 offset);
+void eh_export_table_free(struct eh_export *export);
 bool eh_sink_make(u64 *sink[EH_SINK_PAGES]);
 void eh_sink_free(u64 *sink[EH_SINK_PAGES]);
-void eh_export_table_free(struct eh_export *export);
-int eh_attachment_build(struct eh_attachment *attachment, u64 entry);
-void eh_attachment_tables_free(struct eh_attachment *attachment);
-int eh_context_build(struct eh_context *context);
-void eh_context_free(struct eh_context *context);
-u64 eh_context_calls(const struct eh_context *context);
-void eh_context_link_object(struct eh_context *context, struct eh_export *export, u32 gib);
-void eh_context_hide_object(struct eh_context *context);
-u32 eh_context_pages(void);
 
 #endif

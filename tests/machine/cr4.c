@@ -127,6 +127,7 @@ int main(void)
 	CHECK(out.exit == FAULT(UD) || out.error == ELISA_CALL_CLOSED);
 	CHECK_EQ(hypercall(guest, 0, ELISA_HC_VCPU_SYNC), 0);
 	CHECK_EQ(call(guest, 0, second, DO_ADD, 3, 4).value, 7);
-	printf("cr4: PCIDE, CET where KVM has it, SMEP and SMAP off, no long mode: closed, and open again\n");
+	printf("cr4: PCIDE, CET where KVM has it, SMEP and SMAP off, no long mode: closed, and open "
+	       "again\n");
 	return 0;
 }
