@@ -258,7 +258,7 @@ static uint32_t give_segment(struct rvs_sender *s, struct rvs_receiver *r, struc
 	return RVS_GOOD;
 }
 
-/* n frames or segments, of frame number. */
+/* n frames or segments, of frame number. They have one record: of that frame, as it was sent. */
 static void not_given(struct rvs_sender *s, struct rvs_receiver *r, uint32_t number,
 		      uint32_t reason, uint32_t n)
 {
@@ -438,28 +438,36 @@ static uint32_t buffers_of(const struct rvs_receiver *r, uint32_t total, uint32_
 	return (total + r->port->buffer_size - 1) / r->port->buffer_size;
 }
 
-/* Buffers that frame n needs there; 0: it is to be dropped, whatever room there is. Of a frame that
- * is cut the last segment may need fewer. */
+/* All segments but the last are as long as the first. */
+static uint32_t buffers_of_segments(const struct rvs_receiver *r, const struct rvs_segments *cut)
+{
+	const uint32_t before = (cut->count - 1) * cut->size;
+	const uint32_t first = buffers_of(r, cut->length + rvs_min(cut->size, cut->left), 0);
+
+	return first ? (cut->count - 1) * first +
+			       buffers_of(r, cut->length + cut->left - before, 0) :
+		       0;
+}
+
+/* Buffers that frame n needs there; 0: it is to be dropped, whatever room there is. */
 static uint32_t buffers_for(const struct rvs_sender *s, uint32_t n, const struct rvs_receiver *r)
 {
 	const struct rvs_frame *frame = &s->frames[n];
 	struct rvs_segments cut;
 	struct reader reader;
 	struct head head;
-	uint32_t need;
 
 	if (choose_head(s, n, r->port, &head) != RVS_GOOD)
 		return 0;
 	if (takes_whole(r->port, frame->flags))
-		need = buffers_of(r, frame->total + head.after - head.before, frame->flags);
-	else if (open_segments(s, n, &head, &cut, &reader) == RVS_GOOD)
-		need = cut.count * buffers_of(r, cut.length + cut.size, 0);
-	else
+		return buffers_of(r, frame->total + head.after - head.before, frame->flags);
+	if (open_segments(s, n, &head, &cut, &reader) != RVS_GOOD)
 		return 0;
-	return need <= r->port->rx_mask + 1 ? need : 0;
+	return buffers_of_segments(r, &cut);
 }
 
-/* Back-pressure: what the only receiver of a batch has no room for stays with the sender. */
+/* Back-pressure: what the only receiver of a batch has no room for stays with the sender. A frame
+ * that its ring never has room for does not wait: it is dropped, or the last of its segments are. */
 static __attribute__((noinline)) void hold_rest(struct rvs_sender *s, const struct rvs_receiver *r)
 {
 	uint32_t room = r->room;
@@ -467,16 +475,18 @@ static __attribute__((noinline)) void hold_rest(struct rvs_sender *s, const stru
 	for (uint32_t n = 0; n < s->frame_count; n++) {
 		const uint32_t need = buffers_for(s, n, r);
 
-		if (need > room) {
+		if (need > room && need <= r->port->rx_mask + 1) {
 			rvs_take_less(s, n);
 			return;
 		}
-		room -= need;
+		room -= rvs_min(need, room);
 	}
 }
 
 static int is_any_cut(const struct rvs_sender *s, const struct rvs_port *port)
 {
+	if (!(s->port->features & ~port->features & (RVIF_F_TSO4 | RVIF_F_TSO6)))
+		return 0;
 	for (uint32_t n = 0; n < s->frame_count; n++)
 		if (!takes_whole(port, s->frames[n].flags))
 			return 1;

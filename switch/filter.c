@@ -71,7 +71,7 @@ static struct view take_snapshot(struct rvs_sender *s, uint32_t n)
 {
 	struct rvs_frame *frame = &s->frames[n];
 	struct rvs_extra *extra = &s->extras[n];
-	uint8_t *const to = s->snapshots[n];
+	uint8_t *const to = s->snapshots[n + s->bad_count];
 	const uint32_t length = rvs_min(frame->total, RVS_SNAPSHOT);
 	uint32_t have;
 

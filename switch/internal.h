@@ -241,7 +241,7 @@ struct rvs_sender {
 	/* of the port's limits, what this batch may use and has used */
 	int64_t allowed[RVS_LIMITS];
 	int64_t used[RVS_LIMITS];
-	uint8_t bad[RVS_PARTS];	   /* reasons of frames that pass one threw away */
+	uint8_t bad[RVS_BATCH];	   /* reasons of frames that pass one threw away */
 	uint8_t order[RVS_BATCH];  /* indexes of frames, by group */
 	uint8_t flood[RVS_BATCH];  /* of those for everybody */
 	uint8_t wanted[RVS_BATCH]; /* of these, for the receiver at hand */
@@ -253,7 +253,7 @@ struct rvs_sender {
 	uint32_t hashes[RVS_BATCH]; /* of flooded frames */
 	struct rvs_extra extras[RVS_BATCH];
 	struct rvs_amount before[RVS_BATCH];
-	struct rvs_frame frames[RVS_BATCH] rvs_aligned(64);
+	struct rvs_frame frames[RVS_BATCH] rvs_aligned(64); /* from the end on: bad ones */
 } rvs_aligned(RVS_ALIGNMENT);
 
 struct rvs {
@@ -483,8 +483,8 @@ void rvs_vlans_leave(struct rvs *rvs, uint32_t port);
  * are held are not of the batch afterwards. */
 void rvs_deliver(struct rvs_sender *s);
 
-/* record.c: frame n of a port that is captured, or that was to be given to such a port: then,
- * if the verdict is good, as it lies in so many of s->buffers. */
+/* record.c: the frame at this place of s->frames, of a port that is captured, or that was to be
+ * given to such a port: then, if the verdict is good, as it lies in so many of s->buffers. */
 void rvs_record_taken(struct rvs_sender *s, uint32_t n, uint32_t verdict);
 void rvs_record_given(struct rvs_sender *s, uint32_t port, uint32_t n, uint32_t verdict,
 		      uint32_t buffers);

@@ -23,8 +23,19 @@ static inline uint32_t flags_of(uint64_t word)
 	return (uint32_t)(word >> 48);
 }
 
-static __attribute__((noinline)) void bad(struct rvs_sender *s, uint32_t reason)
+/* Bad frames are kept behind the good ones, from the end on: together they are a batch at most. */
+static uint32_t place_of_bad(uint32_t number)
 {
+	return RVS_BATCH - 1 - number;
+}
+
+/* Frame n is one, and its place is free again. */
+static __attribute__((noinline)) void bad(struct rvs_sender *s, uint32_t n, uint32_t reason)
+{
+	const uint32_t place = place_of_bad(s->bad_count);
+
+	s->frames[place] = s->frames[n];
+	s->extras[place] = s->extras[n];
 	s->bad[s->bad_count++] = (uint8_t)reason;
 }
 
@@ -101,18 +112,23 @@ static uint32_t take_special(struct rvs_sender *s, uint32_t n, const struct rvif
 	return used;
 }
 
-/* A frame that is not plain: the same, or it is a bad one. */
+/* A frame that is not plain: the same, or it is a bad one; that has no bytes that may be read. */
 static __attribute__((noinline)) uint32_t take_other(struct rvs_sender *s, uint32_t n,
 						     const struct rvif_desc *ring, uint64_t word,
 						     uint32_t index, uint32_t posted,
 						     uint32_t *reason)
 {
+	uint32_t used = 1;
+
 	if (flags_of(word))
-		return take_special(s, n, ring, word, index, posted, reason);
-	*reason = length_of(word) < RVIF_MIN_FRAME || length_of(word) > s->port->max_frame ?
-			  RVS_DROP_BAD_LENGTH :
-			  RVS_DROP_BAD_DESC;
-	return 1;
+		used = take_special(s, n, ring, word, index, posted, reason);
+	else
+		*reason = length_of(word) < RVIF_MIN_FRAME || length_of(word) > s->port->max_frame ?
+				  RVS_DROP_BAD_LENGTH :
+				  RVS_DROP_BAD_DESC;
+	if (*reason != RVS_GOOD)
+		s->frames[n].total = 0;
+	return used;
 }
 
 static void begin_group(struct rvs_sender *s, uint32_t port, uint32_t queue)
@@ -273,7 +289,6 @@ void rvs_take(struct rvs_sender *s, uint32_t next, uint32_t posted, uint32_t lim
 	const uint32_t mask = s->port->tx_mask, limits = s->port->limits;
 	struct recent recent = {
 		.head = s->port->own_source, .mask = s->port->head_mask, .group = RVS_NO_GROUP};
-	const uint32_t captured = rvif_load(&s->port->captured);
 	uint32_t used = 0, n = 0, taken = 0, stop;
 	uint64_t sum = 0;
 
@@ -299,13 +314,11 @@ void rvs_take(struct rvs_sender *s, uint32_t next, uint32_t posted, uint32_t lim
 		if (rvs_likely(reason == RVS_GOOD)) {
 			sum += frame->total;
 			reason = decide(s, n, &recent);
-			if (rvs_unlikely(captured && reason != RVS_GOOD))
-				rvs_record_taken(s, n, reason);
 		}
 		if (rvs_likely(reason == RVS_GOOD))
 			n++;
 		else
-			bad(s, reason);
+			bad(s, n, reason);
 	}
 	s->frame_count = n;
 	note(s, &s->batch, taken, used, sum);
@@ -320,6 +333,25 @@ void rvs_take_less(struct rvs_sender *s, uint32_t n)
 	s->used[RVS_LIMIT_BYTES] = s->batch.charged_bytes;
 }
 
+/* All of a batch, good and bad, in the order in which they came. What is held is not of the batch
+ * any more: a frame is recorded once, however often it was read. */
+static __attribute__((noinline)) void record_all(struct rvs_sender *s)
+{
+	uint32_t good = 0, bad = 0;
+
+	while (good + bad < s->batch.frames) {
+		const uint32_t place = place_of_bad(bad);
+
+		if (good < s->frame_count && s->before[good].frames == good + bad) {
+			rvs_record_taken(s, good++, RVS_GOOD);
+			continue;
+		}
+		if (s->frames[place].total)
+			rvs_record_taken(s, place, s->bad[bad]);
+		bad++;
+	}
+}
+
 /* What it dropped counts after the batch does, and what it pays for before. */
 void rvs_take_commit(struct rvs_sender *s)
 {
@@ -329,7 +361,6 @@ void rvs_take_commit(struct rvs_sender *s)
 	for (uint32_t i = 0; i < s->bad_count; i++)
 		rvs_drop(s, s->bad[i], 1);
 	s->bad_count = 0;
-	/* those that are held are recorded when they are taken */
-	for (uint32_t i = 0; i < s->frame_count && rvif_load(&s->port->captured); i++)
-		rvs_record_taken(s, i, RVS_GOOD);
+	if (rvs_unlikely(rvif_load(&s->port->captured)))
+		record_all(s);
 }

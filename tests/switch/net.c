@@ -203,6 +203,22 @@ void net_post(struct net *net, uint32_t port, uint32_t queue, const void *frame,
 	rvif_ring_publish(tx);
 }
 
+void net_post_tcp(struct net *net, uint32_t from, uint32_t to, uint32_t payload, uint32_t size)
+{
+	uint8_t frame[65536] = {[12] = 8, [14] = 0x45, [23] = 6, [46] = 0x50};
+	struct rvif_ring *tx = &net->port[from].tx[0];
+	struct rvif_desc *desc = rvif_ring_desc(tx, tx->posted);
+
+	net_mac(frame, to);
+	net_mac(frame + 6, from);
+	net_post(net, from, 0, frame, NET_TCP_HEADER + payload);
+	desc->flags = RVIF_CSUM_NEEDED | RVIF_GSO_TCP4;
+	desc->csum_start = NET_TCP_HEADER - 20;
+	desc->csum_offset = 16;
+	desc->gso_size = (uint16_t)size;
+	desc->header_length = NET_TCP_HEADER;
+}
+
 void net_forward(struct net *net, uint32_t port, uint32_t queue)
 {
 	assert_int_equal(rvs_forward(net->rvs, 0, port, queue, 1000 | net->budget, net->now,

@@ -23,6 +23,7 @@ enum {
 	NET_RING = 16,
 	NET_BUFFER = 2048,
 	NET_SENDERS = 4,
+	NET_TCP_HEADER = 54, /* with those of Ethernet and IPv4, no options */
 };
 
 struct net_port {
@@ -75,6 +76,8 @@ void net_frame(uint8_t *frame, uint32_t length, const uint8_t *to, const uint8_t
 uint32_t net_udp_frame(uint8_t *frame, uint32_t to, uint32_t from, uint16_t port);
 /* Posts a frame in one descriptor, from a buffer of its own; publishes. */
 void net_post(struct net *net, uint32_t port, uint32_t queue, const void *frame, uint32_t length);
+/* Posts a frame of TCP over IPv4 that is to be cut: this payload, in segments of "size". */
+void net_post_tcp(struct net *net, uint32_t from, uint32_t to, uint32_t payload, uint32_t size);
 /* Posts any descriptor; publishes. */
 void net_post_desc(struct net *net, uint32_t port, const struct rvif_desc *desc);
 /* Forwards all of a queue as sender 0, with a budget that no honest test exceeds. */

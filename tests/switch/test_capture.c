@@ -146,9 +146,12 @@ static void test_dropped(void **unused)
 	assert_copy(5, 1, RVS_DROP_FULL, 0, 5, 64, 3);
 	/* of a descriptor that makes no sense there are no bytes to be read */
 	net_post_desc(net, 5, &(struct rvif_desc){.offset = UINT32_MAX, .length = 64});
+	net_post_desc(
+		net, 5,
+		&(struct rvif_desc){.offset = UINT32_MAX, .length = 64, .flags = RVIF_CSUM_NEEDED});
 	net_forward(net, 5, 0);
 	assert_no_copy();
-	assert_int_equal(net_drops(net, 5, RVS_DROP_BAD_DESC), 1);
+	assert_int_equal(net_drops(net, 5, RVS_DROP_BAD_DESC), 2);
 }
 
 /* Longer ones than a record, and than a buffer, are cut off. */
