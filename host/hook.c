@@ -113,7 +113,7 @@ void notrace eh_memslot_handler(struct kvm *kvm, const struct kvm_memory_slot *s
 	if (!slot || !(slot->flags & KVM_MEM_LOG_DIRTY_PAGES))
 		return;
 	atomic_inc(&replacing);
-	eh_slot_logged(kvm, slot->base_gfn, slot->npages);
+	eh_slot_logged(kvm, slot);
 	atomic_dec(&replacing);
 }
 

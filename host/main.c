@@ -28,11 +28,24 @@ static void stop(void)
 	eh_bells_exit();
 }
 
+static void exit_works(void)
+{
+	destroy_workqueue(eh_slow_works);
+	destroy_workqueue(eh_works);
+}
+
 static int init_works(void)
 {
 	/* not bound to the CPU of a tenant's thread, which may keep a work from running there */
 	eh_works = alloc_workqueue("elisa", WQ_UNBOUND, 0);
-	return eh_works ? 0 : -ENOMEM;
+	if (!eh_works)
+		return -ENOMEM;
+	/* its own: works that wait in it, as many as one queue runs at once, hold up no others */
+	eh_slow_works = alloc_workqueue("elisa-slow", WQ_UNBOUND, WQ_MAX_ACTIVE);
+	if (eh_slow_works)
+		return 0;
+	destroy_workqueue(eh_works);
+	return -ENOMEM;
 }
 
 static int __init eh_module_init(void)
@@ -76,7 +89,7 @@ err_apicv:
 err_bells:
 	eh_bells_exit();
 err_works:
-	destroy_workqueue(eh_works);
+	exit_works();
 	eh_tables_exit();
 	return r;
 }
@@ -87,7 +100,7 @@ static void __exit eh_module_exit(void)
 	stop();
 	eh_grants_free();
 	eh_vmm_exit();
-	destroy_workqueue(eh_works);
+	exit_works();
 	eh_tables_exit();
 }
 

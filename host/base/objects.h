@@ -24,7 +24,7 @@
  *   told_lock (spin), stream_lock (raw spin)  what administrators' files are told, in unknown.c and
  *                             stream.c. stream_lock nests inside all of these, nothing inside it.
  *   vmm->lock (mutex)         what is pinned of one VMM. Taken by threads of its VMs and by works
- *                             of theirs; inside of nothing.
+ *                             of theirs; inside of export->owner of the same VMM's, or of nothing.
  *   hooks_lock (mutex)        which hooks are in place; in arm.c, inside of nothing. It is held
  *                             over grace periods when the hooks come and when they go.
  *
@@ -130,7 +130,8 @@ struct eh_vmm {
 	struct work_struct object_failure; /* and in their objects */
 	struct mutex lock;		   /* all below */
 	struct xarray folios; /* by the first page's number: how many pins of it are ours */
-	u64 pins;	      /* of all folios; read without the lock, as `held` */
+	u64 pins;	      /* of all folios; read without the lock, as the next two */
+	u64 tables;	      /* that large pages of its objects were split into */
 	u64 held;	      /* pages of all folios */
 };
 
@@ -157,7 +158,7 @@ struct eh_terms {
 	u64 max_pages;
 };
 
-/* Guest page frames, both ends included. */
+/* Addresses in the VMM, both ends included. */
 struct eh_range {
 	u64 first, last;
 };
@@ -205,6 +206,7 @@ struct eh_run {
 	u32 prot;   /* of a mapping */
 	u32 order;  /* of each page: enum elisa_order */
 	u32 count;
+	u32 tables;	      /* vmm->lock: that its large pages were split into */
 	struct page *pages[]; /* the first of each large one; NULL: unmapped */
 };
 
@@ -307,6 +309,7 @@ struct eh_attachment {
 	u64 donated;		    /* export->lock: bytes */
 	u32 donating;		    /* export->lock: donations whose flush is under way */
 	struct list_head donations; /* export->lock: eh_run */
+	struct list_head leaving;   /* export->lock: eh_run; out of the tables, not yet flushed */
 	struct eh_run *exchange;    /* vm->lock: pinned; NULL: none, or revoked */
 	struct list_head contexts;  /* vm->lock: of the vCPUs */
 	u64 untold;		    /* vm->lock: of vCPUs that have gone, see untold.c */

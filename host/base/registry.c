@@ -12,5 +12,5 @@ LIST_HEAD(eh_grants);
 DEFINE_HASHTABLE(eh_vcpus, 16);
 /* For hook_entry.S: how many vCPUs that are set up share a byte. Written under eh_registry. */
 u8 eh_vcpu_filter[EH_FILTER_SIZE];
-struct workqueue_struct *eh_works;
+struct workqueue_struct *eh_works, *eh_slow_works;
 DEFINE_PER_CPU(struct eh_counts, eh_counts);

@@ -159,6 +159,7 @@ static struct eh_attachment *attachment_new(struct eh_vm *vm, struct kvm_vcpu *k
 	memcpy(a->name, export->name, ELISA_NAME_SIZE);
 	INIT_LIST_HEAD(&a->contexts);
 	INIT_LIST_HEAD(&a->donations);
+	INIT_LIST_HEAD(&a->leaving);
 	return a;
 }
 
@@ -259,7 +260,8 @@ static int check_again(struct eh_attachment *a, const struct elisa_hc_attach *in
 	if (a->shut)
 		return eh_refuse(refusal, -ENOENT, ELISA_WHY_NO_ATTACHMENT, a->slot);
 	/* the buffer was pinned by the VM's largest grant; what counts is this one */
-	if (max(READ_ONCE(vmm->held), READ_ONCE(vmm->pins)) > t->terms.max_pages)
+	if (max(READ_ONCE(vmm->held), READ_ONCE(vmm->pins) + READ_ONCE(vmm->tables)) >
+	    t->terms.max_pages)
 		return eh_refuse(refusal, -EDQUOT, ELISA_WHY_QUOTA, t->terms.max_pages);
 	if (!a->exchange)
 		return 0;

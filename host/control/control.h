@@ -71,7 +71,7 @@ void eh_refused_tell(struct eh_vm *vm, u32 call, const char *name,
 /* ---- logging.c: dirty logging of shared memory */
 int eh_share(struct eh_vm *vm, struct kvm_vcpu *kvm_vcpu, const u64 *gpas, u32 count,
 	     struct eh_refusal *refusal);
-void eh_slot_logged(struct kvm *kvm, u64 first_gfn, u64 pages);
+void eh_slot_logged(struct kvm *kvm, const struct kvm_memory_slot *slot);
 
 /* ---- failure.c: memory that fails */
 int eh_failure_init(void);

@@ -4,7 +4,8 @@
  * looked for is hashed with a key that no VM knows, so that no VM can choose what shares a chain.
  * Chains stay short, for what one VMM may have is bounded: EH_EXPORTS_PER_VMM, EH_TICKETS_PER_VMM.
  *
- * An export enters once and leaves once. The thread that takes it out is the one that ends it.
+ * An export enters once and leaves once, when it has ended for its guests. The thread that takes it
+ * out is the one that lets its memory go.
  */
 #include <linux/hashtable.h>
 #include <linux/random.h>
@@ -240,7 +241,7 @@ static void take_ticket(struct eh_place *place)
 	place->export->vm->vmm->ticket_count--;
 }
 
-/* True: the export was in the directory. The caller gets its reference, and ends the export. */
+/* True: the export was in the directory. The caller gets its reference, and lets its memory go. */
 bool eh_export_leave(struct eh_export *export)
 {
 	bool was_there;

@@ -5,8 +5,15 @@
  * their place, so that no call that still uses them faults, and only when no CPU remembers them are
  * they let go.
  *
- * A donor's attachment that is shut takes no more memory. So the thread that ends the attachment
- * finds all of it, run by run, and no lock is held for longer than one run takes.
+ * A donor's attachment that is shut takes no more memory. So a thread that ends the attachment
+ * finds all of it, run by run, and no lock is held for longer than one run takes. Several threads
+ * may end it at once, and each of them may be kept from running at any point. So none relies on
+ * another:
+ *
+ *   take   Each run goes from `donations` to `leaving`, and the sink takes its place.
+ *   flush  A thread that finds `donations` empty shows and flushes for all runs, also for those
+ *          that another thread has taken.
+ *   leave  What is in `leaving` then goes to the donor's VMM, which unpins it.
  */
 #include <linux/mm.h>
 #include <linux/nospec.h>
@@ -174,45 +181,57 @@ int eh_donate(struct eh_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_donat
 }
 
 /*
- * The next run of an attachment that is shut, taken out of all attachments, or NULL. Before the run
- * is let go the caller flushes. An attachment leaves the export after its last run was taken, and
- * the export's tables go after its last attachment has left.
+ * Takes the next run of an attachment that is shut out of the tables. False: there is none. An
+ * attachment leaves the export after its last run was taken, and the export's tables go after its
+ * last attachment has left.
  */
-static struct eh_run *take_run(struct eh_export *export, struct eh_attachment *a)
+static bool take_run(struct eh_export *export, struct eh_attachment *a)
 {
 	struct eh_run *run;
 
 	spin_lock(&export->lock);
 	run = list_first_entry_or_null(&a->donations, struct eh_run, node);
 	if (run) {
-		list_del(&run->node);
+		list_move(&run->node, &a->leaving);
 		eh_export_tables_sink(export, run);
 	}
 	spin_unlock(&export->lock);
 	return run;
 }
 
+/* A run that was taken goes to the donor's VMM. False: there is none. */
+static bool leave_run(struct eh_export *export, struct eh_attachment *a)
+{
+	struct eh_run *run;
+
+	spin_lock(&export->lock);
+	run = list_first_entry_or_null(&a->leaving, struct eh_run, node);
+	if (run) {
+		list_del(&run->node);
+		eh_vmm_leave(a->vm->vmm, run);
+	}
+	spin_unlock(&export->lock);
+	return run;
+}
+
 /*
- * The attachment is shut, and no CPU runs its contexts: its pages are in no attachment any more.
- * @all_shut: the same is true of all attachments of the export, so no flush is needed.
+ * The attachment is shut, and no CPU runs its contexts. When this returns its pages are in no
+ * attachment any more, and no CPU remembers them. @all_shut: all attachments of the export are shut
+ * likewise, so no flush is needed.
  */
 void eh_donations_end(struct eh_export *export, struct eh_attachment *a, bool all_shut)
 {
-	struct eh_run *run, *next;
-	LIST_HEAD(gone);
-
-	while ((run = take_run(export, a)))
-		list_add_tail(&run->node, &gone);
-	if (list_empty(&gone))
+	while (take_run(export, a))
+		cond_resched();
+	/* it gets no more since it is shut */
+	if (!READ_ONCE(a->donated))
 		return;
 	if (!all_shut) {
 		eh_export_show(export);
 		eh_flush_export(export);
 	}
-	list_for_each_entry_safe(run, next, &gone, node) {
-		list_del(&run->node);
-		eh_vmm_leave(a->vm->vmm, run);
-	}
+	while (leave_run(export, a))
+		cond_resched();
 	/* another thread may have ended the attachment since its runs were taken */
 	eh_vmm_unpin_soon(a->vm->vmm);
 }

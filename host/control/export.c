@@ -4,12 +4,15 @@
  * them. An export lives until its manager destroys it or is gone; its pages stay pinned
  * until no CPU can reach them any more.
  *
- * The end of an export, by whichever thread has taken it out of the directory:
+ * The end of an export. Several threads may end it at once: its manager, the administrator, KVM's
+ * call when dirty logging begins. Each of them does steps 1 to 3, so that none returns while a call
+ * goes on because another thread gets no processor:
  *
  *   1. `dead` is set under export->lock: no attachment and no mapping is added after that.
  *   2. All its attachments are shut, and the CPUs that run their VMs' vCPUs interrupted once.
  *   3. Each attachment is revoked: its contexts show nothing of the object.
- *   4. The tables are freed; the pages go to their VMMs, whose works unpin them.
+ *   4. The export leaves the directory: its name is free. One thread does this, and the next steps.
+ *   5. The tables are freed; the pages go to their VMMs, whose works unpin them.
  *
  * Requests may still have a reference. They find `dead` under the lock, and the memory of the
  * export itself stays until the last of them is done.
@@ -235,20 +238,21 @@ static void shut_all(struct eh_export *export)
 }
 
 /*
- * The export ends for all guests: its name is free, its callers get ELISA_CALL_REVOKED. Waits for
- * no other tenant. True: this thread has ended it, and lets its memory go, eh_export_let_go().
+ * The export has ended for all guests when this returns: its callers get ELISA_CALL_REVOKED. Waits
+ * for no other tenant. True: this thread has taken it out of the directory, and lets its memory go,
+ * eh_export_let_go().
  */
 bool eh_export_end(struct eh_export *export)
 {
 	struct eh_attachment *a;
 
-	if (!eh_export_leave(export))
-		return false;
 	shut_all(export);
 	while ((a = eh_attachment_next(export, NULL))) {
 		eh_attachment_finish(a, true);
 		eh_attachment_put(a);
 	}
+	if (!eh_export_leave(export))
+		return false;
 	/* no context shows these tables any more, and no CPU remembers them */
 	eh_export_table_free(export);
 	return true;

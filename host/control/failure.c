@@ -177,5 +177,8 @@ void eh_failure_exit(void)
 		tracepoint_probe_unregister(event, memory_failed, NULL);
 		tracepoint_synchronize_unregister();
 	}
+	/* that queues a work of each VMM, in both queues */
 	flush_workqueue(eh_works);
+	flush_workqueue(eh_works);
+	flush_workqueue(eh_slow_works);
 }

@@ -15,9 +15,13 @@
  * readers before it calls us (kvm_swap_active_memslots()). A request that saw the slot without
  * logging has put its pages in a list by then.
  *
- * What is noted is the slot's range of guest-physical addresses, as long as the VM lives. When
- * there are more ranges than room, the last one grows. Then logging may end sharing that it does
- * not concern; it never misses any.
+ * What is noted is where the slot's memory is in the VMM, as long as the VM lives: a VMM may move a
+ * slot, or have the same memory in two. When there are more ranges than room, the last one grows.
+ * Then logging may end sharing that it does not concern. It misses none, unless the VMM itself
+ * moves the memory to another address (mremap()).
+ *
+ * A grant accepts the loss for logging that begins, and for sharing that begins, while the VMM has
+ * it. Nothing ends when it is taken back later but what was made under it.
  */
 #include <linux/kvm_host.h>
 #include <linux/minmax.h>
@@ -32,60 +36,65 @@ static bool may_be_logged(struct eh_vm *vm)
 	return eh_grant_rights(vm->mm) & ELISA_GRANT_DIRTY_LOG;
 }
 
-static void note(struct eh_vm *vm, u64 first, u64 last)
+static struct eh_range memory_of(const struct kvm_memory_slot *slot)
+{
+	return (struct eh_range){slot->userspace_addr,
+				 slot->userspace_addr + slot->npages * PAGE_SIZE - 1};
+}
+
+static void note(struct eh_vm *vm, struct eh_range memory)
 {
 	struct eh_range *range = vm->shared;
 	u32 i;
 
 	spin_lock(&vm->lock);
 	for (i = 0; i < vm->shared_count; i++, range++)
-		if (range->first <= first && last <= range->last)
+		if (range->first <= memory.first && memory.last <= range->last)
 			goto out;
 	if (vm->shared_count < EH_SHARED_RANGES) {
-		vm->shared[vm->shared_count++] = (struct eh_range){first, last};
+		vm->shared[vm->shared_count++] = memory;
 		goto out;
 	}
 	range = &vm->shared[EH_SHARED_RANGES - 1];
-	range->first = min(range->first, first);
-	range->last = max(range->last, last);
+	range->first = min(range->first, memory.first);
+	range->last = max(range->last, memory.last);
 out:
 	spin_unlock(&vm->lock);
 }
 
 /*
  * Before a request of the VM's pins the pages: may they be shared? A page that is in no memory slot
- * is refused when it is pinned.
+ * is refused here: it may be in one when it is pinned, and would not be noted.
  */
 int eh_share(struct eh_vm *vm, struct kvm_vcpu *kvm_vcpu, const u64 *gpas, u32 count,
 	     struct eh_refusal *refusal)
 {
 	const struct kvm_memory_slot *slot = NULL;
-	u64 gfn, last = 0;
+	u64 gfn;
 	u32 i;
 
 	for (i = 0; i < count; i++) {
 		gfn = gpas[i] >> PAGE_SHIFT;
-		if (slot && gfn >= slot->base_gfn && gfn <= last)
+		if (slot && gfn >= slot->base_gfn && gfn - slot->base_gfn < slot->npages)
 			continue;
 		slot = __gfn_to_memslot(kvm_memslots(kvm_vcpu->kvm), gfn);
 		if (!slot)
-			continue;
+			return eh_refuse(refusal, -EFAULT, ELISA_WHY_NOT_RAM, gpas[i]);
 		if ((slot->flags & KVM_MEM_LOG_DIRTY_PAGES) && !may_be_logged(vm))
 			return eh_refuse(refusal, -EBUSY, ELISA_WHY_DIRTY_LOG, gpas[i]);
-		last = slot->base_gfn + slot->npages - 1;
-		note(vm, slot->base_gfn, last);
+		note(vm, memory_of(slot));
 	}
 	return 0;
 }
 
-static bool has_shared(struct eh_vm *vm, u64 first, u64 last)
+static bool has_shared(struct eh_vm *vm, struct eh_range memory)
 {
 	bool found = false;
 	u32 i;
 
 	spin_lock(&vm->lock);
 	for (i = 0; i < vm->shared_count; i++)
-		found |= vm->shared[i].first <= last && first <= vm->shared[i].last;
+		found |= vm->shared[i].first <= memory.last && memory.first <= vm->shared[i].last;
 	spin_unlock(&vm->lock);
 	return found;
 }
@@ -109,15 +118,15 @@ static bool end_exports(struct eh_vm *vm, u64 gpa)
  * KVM has changed a memory slot, and logs it now: a thread of the VMM's, which holds KVM's
  * slots_lock of this VM.
  */
-void eh_slot_logged(struct kvm *kvm, u64 first_gfn, u64 pages)
+void eh_slot_logged(struct kvm *kvm, const struct kvm_memory_slot *slot)
 {
 	struct eh_vm *vm = eh_vm_find(kvm);
-	u64 gpa = first_gfn << PAGE_SHIFT;
+	u64 gpa = slot->base_gfn << PAGE_SHIFT;
 	bool ended;
 
 	if (!vm)
 		return;
-	if (has_shared(vm, first_gfn, first_gfn + pages - 1) && !may_be_logged(vm)) {
+	if (has_shared(vm, memory_of(slot)) && !may_be_logged(vm)) {
 		ended = eh_vm_revoke(vm, 0);
 		ended |= end_exports(vm, gpa);
 		if (ended) {

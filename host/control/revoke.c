@@ -8,11 +8,10 @@
  *   kick     The CPUs that run a vCPU of the VM leave guest mode once. After that no CPU runs or
  *            resumes any of the contexts. A vCPU may still be on its way from such an exit to its
  *            exit hook: see context_end() in sync.c.
- *   finish   The donated pages leave the object, with a flush; each thread that does this flushes
- *            for what it took. The contexts show nothing of the object any more. Under export->lock
- *            and vm->lock the attachment leaves the export: `export` is NULL after that, the place
- *            is free, the exchange buffer is not its own any more. The thread that finds `export`
- *            set does this.
+ *   finish   The donated pages leave the object, with a flush: donate.c. The contexts show nothing
+ *            of the object any more. Under export->lock and vm->lock the attachment leaves the
+ *            export: `export` is NULL after that, the place is free, the exchange buffer is not its
+ *            own any more. The thread that finds `export` set does this.
  *
  * A revoked attachment keeps its slot until the guest detaches, so that callers get an error and
  * not a fault. Pages of the guest's go to its VMM, whose thread or work unpins them.

@@ -48,40 +48,62 @@ static bool cuts(const struct unmapping *u, const struct eh_run *run)
 	return end_of(u, run) - from_of(u, run) < eh_run_length(run);
 }
 
-/* No large page of the run reaches over an end of the range. False: no memory. */
-static bool split(struct eh_export *export, const struct unmapping *u, struct eh_run *run)
+/* No large page of the run reaches over an end of the range. False: too few pages are ready. */
+static bool split_ends(struct eh_export *export, const struct unmapping *u, struct eh_run *run,
+		       struct eh_ready *ready)
 {
-	struct eh_ready ready;
 	bool ok;
 
-	if (!run->order)
-		return true;
-	if (!eh_ready_split(&ready))
-		return false;
 	spin_lock(&export->lock);
-	ok = eh_export_split(export, from_of(u, run), &ready) &&
-	     eh_export_split(export, end_of(u, run), &ready);
+	ok = eh_export_split(export, run, from_of(u, run), ready) &&
+	     eh_export_split(export, run, end_of(u, run), ready);
 	spin_unlock(&export->lock);
-	eh_ready_free(&ready);
 	return ok;
 }
 
+/* The tables that a split makes count as pins do: one page of 1 GiB may have 513 of them. */
+static int split(struct eh_export *export, const struct unmapping *u, struct eh_run *run,
+		 struct eh_refusal *refusal)
+{
+	struct eh_vmm *vmm = export->vm->vmm;
+	struct eh_ready ready = {.count = 0};
+	u32 unused = EH_READY_PAGES;
+	bool ok = false;
+	int r;
+
+	if (split_ends(export, u, run, &ready))
+		return 0;
+	r = eh_run_count_tables(vmm, eh_grant_max_pages(vmm, export->terms.grant_id), run,
+				EH_READY_PAGES, refusal);
+	if (r)
+		return r;
+	if (eh_ready_split(&ready)) {
+		ok = split_ends(export, u, run, &ready);
+		unused = ready.count;
+	}
+	eh_run_forget_tables(vmm, run, unused);
+	eh_ready_free(&ready);
+	return ok ? 0 : eh_refuse(refusal, -ENOMEM, ELISA_WHY_NO_MEMORY, 0);
+}
+
 /* All that takes memory. What is split already maps the same as before. */
-static bool prepare(struct eh_export *export, struct unmapping *u)
+static int prepare(struct eh_export *export, struct unmapping *u, struct eh_refusal *refusal)
 {
 	struct eh_run *run, *spare;
+	int r;
 
 	list_for_each_entry(run, &export->mappings, node) {
 		if (!touches(u, run) || !cuts(u, run))
 			continue;
 		spare = eh_run_new(run->count, run->order);
 		if (!spare)
-			return false;
+			return eh_refuse(refusal, -ENOMEM, ELISA_WHY_NO_MEMORY, 0);
 		list_add_tail(&spare->node, &u->spare);
-		if (!split(export, u, run))
-			return false;
+		r = split(export, u, run, refusal);
+		if (r)
+			return r;
 	}
-	return true;
+	return 0;
 }
 
 /* The run's part is in the tables no more; the caller flushes. The lock is held for 2 MiB of it. */
@@ -163,9 +185,11 @@ static int unmap(struct eh_export *export, struct unmapping *u, struct eh_refusa
 {
 	struct eh_run *run;
 	u64 pages = 0;
+	int r;
 
-	if (!prepare(export, u))
-		return eh_refuse(refusal, -ENOMEM, ELISA_WHY_NO_MEMORY, 0);
+	r = prepare(export, u, refusal);
+	if (r)
+		return r;
 	list_for_each_entry(run, &export->mappings, node)
 		if (touches(u, run))
 			pages += hide(export, u, run);

@@ -95,7 +95,7 @@ static void notifier_free(struct mmu_notifier *notifier)
 {
 	struct eh_vmm *vmm = vmm_of(notifier);
 
-	WARN_ON(vmm->pins || vmm->export_count || vmm->vm_count);
+	WARN_ON(vmm->pins || vmm->tables || vmm->export_count || vmm->vm_count);
 	xa_destroy(&vmm->folios);
 	kfree(vmm);
 }
@@ -109,7 +109,7 @@ static void mm_released(struct mmu_notifier *notifier, struct mm_struct *mm)
 	/* without references there is nothing to end; it happens once, so the work is not queued */
 	if (vmm->refs) {
 		vmm->refs++;
-		queue_work(eh_works, &vmm->ending);
+		queue_work(eh_slow_works, &vmm->ending);
 	}
 	spin_unlock(&eh_registry);
 }
@@ -230,23 +230,23 @@ void eh_vmm_unpin_unused(struct eh_vmm *vmm)
 }
 
 /* A work of the VMM's runs soon, with a reference to it. The caller has one. */
-static void work_soon(struct eh_vmm *vmm, struct work_struct *work)
+static void work_soon(struct eh_vmm *vmm, struct workqueue_struct *works, struct work_struct *work)
 {
 	spin_lock(&eh_registry);
-	if (queue_work(eh_works, work))
+	if (queue_work(works, work))
 		vmm->refs++;
 	spin_unlock(&eh_registry);
 }
 
 void eh_vmm_unpin_soon(struct eh_vmm *vmm)
 {
-	work_soon(vmm, &vmm->unpinning);
+	work_soon(vmm, eh_slow_works, &vmm->unpinning);
 }
 
 void eh_vmm_failure_soon(struct eh_vmm *vmm)
 {
-	work_soon(vmm, &vmm->failure);
-	work_soon(vmm, &vmm->object_failure);
+	work_soon(vmm, eh_works, &vmm->failure);
+	work_soon(vmm, eh_slow_works, &vmm->object_failure);
 }
 
 static bool none_left(void)
@@ -264,9 +264,11 @@ void eh_vmm_exit(void)
 {
 	/* works of VMMs that have gone have references still, and may have queued others */
 	flush_workqueue(eh_works);
+	flush_workqueue(eh_slow_works);
 	while (!none_left()) {
 		msleep(20);
 		flush_workqueue(eh_works);
+		flush_workqueue(eh_slow_works);
 	}
 	mmu_notifier_synchronize();
 }

@@ -163,7 +163,8 @@ static int pin_one(struct kvm_vcpu *kvm_vcpu, u64 gpa, u32 order, struct page **
  * What is counted. A pin keeps the whole folio of its page: of 2 MiB, of 1 GiB. So what is held of
  * a VMM is the pages of all folios of which a page is pinned, each folio once. Its grant's limit
  * and RLIMIT_MEMLOCK are about that number. The pins are counted as well and have the same limit: a
- * page that is mapped at many places costs the host an entry for each.
+ * page that is mapped at many places costs the host an entry for each. With them are counted the
+ * tables that a run's large pages were split into, until the run is let go.
  *
  * The number is exact, for a folio's size and first page are the same at its first pin and its
  * last: the kernel splits, joins or moves no folio that has references which it cannot find, as
@@ -198,7 +199,7 @@ static int count_pin(struct eh_vmm *vmm, struct page *page, u64 limit, struct eh
 	unsigned long pins = xa_to_value(xa_load(&vmm->folios, folio_pfn(folio)));
 	int r;
 
-	if (vmm->pins >= limit)
+	if (vmm->pins + vmm->tables >= limit)
 		return eh_refuse(refusal, -EDQUOT, ELISA_WHY_QUOTA, limit);
 	r = pins ? 0 : count_new_folio(vmm, folio_nr_pages(folio), limit, refusal);
 	if (r)
@@ -258,6 +259,32 @@ struct eh_run *eh_run_new(u32 count, u32 order)
 	return run;
 }
 
+/* So many tables more are to be made for the run's pages, if the limit allows it. */
+int eh_run_count_tables(struct eh_vmm *vmm, u64 limit, struct eh_run *run, u32 count,
+			struct eh_refusal *refusal)
+{
+	int r = 0;
+
+	mutex_lock(&vmm->lock);
+	if (vmm->pins + vmm->tables + count > limit) {
+		r = eh_refuse(refusal, -EDQUOT, ELISA_WHY_QUOTA, limit);
+	} else {
+		vmm->tables += count;
+		run->tables += count;
+	}
+	mutex_unlock(&vmm->lock);
+	return r;
+}
+
+/* So many of those were not made. */
+void eh_run_forget_tables(struct eh_vmm *vmm, struct eh_run *run, u32 count)
+{
+	mutex_lock(&vmm->lock);
+	vmm->tables -= count;
+	run->tables -= count;
+	mutex_unlock(&vmm->lock);
+}
+
 /* Nothing is counted less before it is let go: the lock is held over both. */
 static void unpin(struct eh_vmm *vmm, struct eh_run *run)
 {
@@ -270,6 +297,8 @@ static void unpin(struct eh_vmm *vmm, struct eh_run *run)
 			unpin_user_pages_dirty_lock(&run->pages[i], 1, true);
 			run->pages[i] = NULL;
 		}
+	vmm->tables -= run->tables;
+	run->tables = 0;
 	mutex_unlock(&vmm->lock);
 }
 

@@ -283,26 +283,6 @@ bool eh_export_is_code(struct eh_export *export, u64 offset)
 	return offset < ELISA_OBJECT_SIZE && eh_export_table_get(export, offset) & EPT_EXEC;
 }
 
-/*
- * No large page reaches over @offset any more: it is split in smaller ones, which map the same. Two
- * tables at most. False: no pages are ready for them.
- */
-bool eh_export_split(struct eh_export *export, u64 offset, struct eh_ready *ready)
-{
-	u64 *entry;
-	int level;
-
-	lockdep_assert_held(&export->lock);
-	while (offset % GIB) {
-		entry = entry_of(export, offset, &level);
-		if (!(*entry & EPT_LARGE) || !(offset % level_size(level)))
-			break;
-		if (!make_table(export, entry, level, ready))
-			return false;
-	}
-	return true;
-}
-
 /* Is it the leaf of a page of the run's size, or of a part of one? */
 static bool is_of(const struct eh_run *run, u64 entry, int level)
 {
@@ -313,6 +293,31 @@ static bool is_of(const struct eh_run *run, u64 entry, int level)
 static u32 index_in(const struct eh_run *run, u64 offset)
 {
 	return (offset - run->offset) / eh_run_step(run);
+}
+
+/*
+ * No large page of the run's reaches over @offset any more: it is split in smaller ones, which map
+ * the same. Two tables at most. Another run's page that is there stays as it is: a donation's goes
+ * as one. False: no pages are ready for the tables.
+ */
+bool eh_export_split(struct eh_export *export, const struct eh_run *run, u64 offset,
+		     struct eh_ready *ready)
+{
+	u64 *entry;
+	int level;
+
+	lockdep_assert_held(&export->lock);
+	if (offset >= run->offset + eh_run_length(run) || !run->pages[index_in(run, offset)])
+		return true;
+	while (offset % GIB) {
+		entry = entry_of(export, offset, &level);
+		if (!(*entry & EPT_LARGE) || !(offset % level_size(level)) ||
+		    !is_of(run, *entry, level))
+			break;
+		if (!make_table(export, entry, level, ready))
+			return false;
+	}
+	return true;
 }
 
 /*

@@ -15,6 +15,9 @@ int eh_check_order(u32 order, struct eh_refusal *refusal);
 struct eh_run *eh_run_new(u32 count, u32 order);
 int eh_run_pin(struct eh_vmm *vmm, u64 limit, struct kvm_vcpu *kvm_vcpu, const u64 *gpas,
 	       struct eh_run *run, struct eh_refusal *refusal);
+int eh_run_count_tables(struct eh_vmm *vmm, u64 limit, struct eh_run *run, u32 count,
+			struct eh_refusal *refusal);
+void eh_run_forget_tables(struct eh_vmm *vmm, struct eh_run *run, u32 count);
 void eh_run_free(struct eh_vmm *vmm, struct eh_run *run);
 bool eh_run_failed(const struct eh_run *run, u64 *at);
 int eh_refuse_failed(const struct eh_run *run, const u64 *gpas, struct eh_refusal *refusal);
@@ -57,7 +60,8 @@ void eh_export_tables_sink(struct eh_export *export, const struct eh_run *run);
 bool eh_export_tables_map(struct eh_export *export, u64 offset, u64 length);
 bool eh_export_is_code(struct eh_export *export, u64 offset);
 u64 eh_export_table_get(struct eh_export *export, u64 offset);
-bool eh_export_split(struct eh_export *export, u64 offset, struct eh_ready *ready);
+bool eh_export_split(struct eh_export *export, const struct eh_run *run, u64 offset,
+		     struct eh_ready *ready);
 u64 eh_export_tables_clear(struct eh_export *export, const struct eh_run *run, u64 *at, u64 end);
 bool eh_export_tables_have(struct eh_export *export, const struct eh_run *run, u64 *at, u64 end);
 void eh_export_table_free_shut(struct eh_export *export, u64 offset);

@@ -361,6 +361,106 @@ static void no_memory_for_a_split(void **state)
 	is_at(GIB + 2 * SIZE_2M, MANAGER, 2 * SIZE_2M, SIZE_2M);
 }
 
+/*
+ * An export with a run of so many times the same page, of which the first bytes were unmapped and
+ * are a place since; the guest is attached to it, and to nothing else.
+ */
+static void with_a_hole(u64 offset, u32 order, u32 count, u64 at, u64 hole)
+{
+	struct elisa_hc_page places = {
+		.places = {.count = 1, .offset = offset, .size = hole / PAGE_SIZE}};
+
+	host_grant(MANAGER, ELISA_GRANT_EXPORT, "shop2", PAGES);
+	host_grant(GUEST, ELISA_GRANT_ATTACH, "shop2", PAGES);
+	id = create("shop2");
+	request_map(&page, id, offset, count, RW)->map.order = order;
+	for (u32 i = 0; i < count; i++)
+		page.map.gpa[i] = LARGE_GPA + at;
+	assert_int_equal(host_call(MANAGER, ELISA_HC_EXPORT_MAP, &page), 0);
+	assert_int_equal(unmap(offset, hole), 0);
+	map(id, 0, 1);
+	places.places.id = id;
+	assert_int_equal(host_call(MANAGER, ELISA_HC_EXPORT_PLACES, &places), 0);
+	publish(id, 0, 0, ELISA_OK, 0);
+	detach(0);
+	assert_int_equal(host_attach("shop2", ROOT, 0), 0);
+}
+
+/*
+ * A run that lost its first page, with a place there since: what is unmapped of the run is nothing
+ * of what a guest gives, and the gift stays one large page.
+ */
+static void a_hole_with_a_gift(u32 order, u64 at, u64 offset)
+{
+	const u64 size = (u64)PAGE_SIZE << order;
+	u32 before;
+
+	with_a_hole(offset, order, 2, at, size);
+	assert_int_equal(donate(0, order, 1, at), 0);
+	is_at(offset, GUEST, at, size);
+	before = tables();
+	assert_int_equal(unmap(offset + PAGE_SIZE, PAGE_SIZE), -ENOENT);
+	assert_int_equal(unmap(offset + PAGE_SIZE, size), 0);
+	is_at(offset, GUEST, at, size);
+	/* that of the run's second page, of which a part went */
+	assert_int_equal(tables() - before, order == ORDER_1G ? 2 : 1);
+}
+
+static void a_gift_of_2m_in_a_hole(void **state)
+{
+	(void)state;
+	a_hole_with_a_gift(ORDER_2M, GIB, 2 * GIB);
+}
+
+static void a_gift_of_1g_in_a_hole(void **state)
+{
+	(void)state;
+	a_hole_with_a_gift(ORDER_1G, 0, 2 * GIB);
+}
+
+/* A part of a page of 1 GiB went, and a guest gives 2 MiB there. */
+static void a_gift_of_2m_in_a_page_of_1g(void **state)
+{
+	u32 before;
+
+	(void)state;
+	with_a_hole(2 * GIB, ORDER_1G, 1, 0, SIZE_2M);
+	assert_int_equal(donate(0, ORDER_2M, 1, GIB), 0);
+	is_at(2 * GIB, GUEST, GIB, SIZE_2M);
+	before = tables();
+	assert_int_equal(unmap(2 * GIB + PAGE_SIZE, PAGE_SIZE), -ENOENT);
+	is_at(2 * GIB, GUEST, GIB, SIZE_2M);
+	assert_int_equal(tables(), before);
+}
+
+/* A page of 1 GiB is one pin, but may have 513 tables. */
+static void tables_count_as_pins(void **state)
+{
+	struct eh_vmm *vmm = vmm_of(MANAGER);
+	u64 pins = vmm->pins, left = 2;
+
+	(void)state;
+	assert_int_equal(map_large(GIB, ORDER_1G, 1, 0, RW), 0);
+	assert_int_equal(unmap(GIB, PAGE_SIZE), 0);
+	assert_int_equal(vmm->tables, 2);
+	for (; left < 512 && vmm->tables < 40; left++)
+		assert_int_equal(unmap(GIB + left * SIZE_2M, PAGE_SIZE), 0);
+	assert_int_equal(vmm->tables, 40);
+	/* as if the grant allowed no more than that */
+	vmm->pins += PAGES - 40 - vmm->pins - 2;
+	assert_int_equal(unmap(GIB + left * SIZE_2M, PAGE_SIZE), -EDQUOT);
+	assert_int_equal(machines[MANAGER].why, ELISA_WHY_QUOTA);
+	assert_int_equal(machines[MANAGER].value, PAGES);
+	/* what needs no table is unmapped all the same */
+	assert_int_equal(unmap(GIB + left * SIZE_2M, SIZE_2M), 0);
+	vmm->pins = pins + 1;
+	assert_int_equal(unmap(GIB + ++left * SIZE_2M, PAGE_SIZE), 0);
+	assert_int_equal(vmm->tables, 41);
+	assert_int_equal(unmap(GIB, GIB), 0);
+	assert_int_equal(vmm->tables, 0);
+	assert_int_equal(vmm->pins, pins);
+}
+
 static void gifts(u32 order, u64 at, u64 offset)
 {
 	u64 size = (u64)PAGE_SIZE << order, found, sink, one;
@@ -553,6 +653,10 @@ int main(void)
 		TEST(a_part_of_1g_goes),
 		TEST(a_part_of_a_run_goes),
 		TEST(no_memory_for_a_split),
+		TEST(a_gift_of_2m_in_a_hole),
+		TEST(a_gift_of_1g_in_a_hole),
+		TEST(a_gift_of_2m_in_a_page_of_1g),
+		TEST(tables_count_as_pins),
 		TEST(a_gift_of_2m),
 		TEST(a_gift_of_1g),
 		TEST(a_gift_comes_again),

@@ -25,7 +25,7 @@ static void logged(int machine, int slot)
 	struct kvm_memory_slot *changed = &machines[machine].kvm.slots[slot];
 
 	changed->flags |= KVM_MEM_LOG_DIRTY_PAGES;
-	eh_slot_logged(&machines[machine].kvm, changed->base_gfn, changed->npages);
+	eh_slot_logged(&machines[machine].kvm, changed);
 	host_settle();
 }
 
@@ -112,7 +112,7 @@ static void a_vm_that_has_not_spoken(void **state)
 
 	(void)state;
 	assert_int_equal(host_attach("shop", ROOT, 2), 0);
-	eh_slot_logged(&stranger, GPA(0) / PAGE_SIZE, RAM_PAGES);
+	eh_slot_logged(&stranger, &machines[GUEST].kvm.slots[RAM]);
 	assert_true(is_attached());
 }
 
@@ -125,24 +125,55 @@ static void more_slots_than_room(void **state)
 
 	(void)state;
 	for (u32 i = 0; i < count; i++) {
-		*slot = (struct kvm_memory_slot){
-			0x100000 + 2 * i, 1,
-			(unsigned long)machines[MANAGER].mm.memory + (100 + i) * PAGE_SIZE, 0, 9};
+		*slot = (struct kvm_memory_slot){0x100000 + 2 * i, 1,
+						 (unsigned long)machines[MANAGER].mm.memory +
+							 (2 * RAM_PAGES + i) * PAGE_SIZE,
+						 0, 9};
 		gpa = slot->base_gfn * PAGE_SIZE;
 		assert_int_equal(eh_share(host_vm(MANAGER), &machines[MANAGER].vcpu, &gpa, 1,
 					  &(struct eh_refusal){0}),
 				 0);
 	}
 	assert_int_equal(host_attach("shop", ROOT, 2), 0);
-	eh_slot_logged(&machines[MANAGER].kvm, 0x100000 + 2 * count, 1000);
+	slot->userspace_addr += PAGE_SIZE;
+	slot->npages = 100;
+	eh_slot_logged(&machines[MANAGER].kvm, slot);
 	assert_true(is_attached());
-	eh_slot_logged(&machines[MANAGER].kvm, 0x100000 + 2 * (count - 1), 1);
+	slot->userspace_addr -= PAGE_SIZE;
+	eh_slot_logged(&machines[MANAGER].kvm, slot);
 	assert_false(is_attached());
+}
+
+/* KVM_MR_MOVE with logging at once, or the same memory in a second slot. */
+static void memory_at_another_address(void **state)
+{
+	struct kvm_memory_slot moved = machines[MANAGER].kvm.slots[RAM];
+
+	(void)state;
+	assert_int_equal(host_attach("shop", ROOT, 2), 0);
+	moved.base_gfn += 0x1000000;
+	eh_slot_logged(&machines[MANAGER].kvm, &moved);
+	assert_false(is_attached());
+}
+
+/* The VMM adds the slot after the first look: a page of it would be shared, and not noted. */
+static void memory_that_comes_meanwhile(void **state)
+{
+	const u64 gpas[] = {GPA(0), GPA(0) + (1ULL << 40)};
+	struct eh_refusal refusal;
+
+	(void)state;
+	assert_int_equal(eh_share(host_vm(MANAGER), &machines[MANAGER].vcpu, gpas, 2, &refusal),
+			 -EFAULT);
+	assert_int_equal(refusal.why, ELISA_WHY_NOT_RAM);
+	assert_int_equal(refusal.value, gpas[1]);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(memory_at_another_address, start, requests_end),
+		cmocka_unit_test_setup_teardown(memory_that_comes_meanwhile, start, requests_end),
 		cmocka_unit_test_setup_teardown(a_managers_exports_end, start, requests_end),
 		cmocka_unit_test_setup_teardown(a_guests_attachments_end, start, requests_end),
 		cmocka_unit_test_setup_teardown(a_guest_that_gave_no_page_goes_on, start,

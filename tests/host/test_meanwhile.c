@@ -322,6 +322,86 @@ static void a_table_that_is_used_again(void **state)
 	eh_export_put(export);
 }
 
+/*
+ * ---- Two threads end the same: the one that comes second does not return before it has ended.
+ * What is found then is looked at when both are done.
+ */
+static bool has_ended;
+static long pinned;
+
+/* The other thread has taken the gift, and did not flush yet. */
+static void detach_donor(void)
+{
+	detach();
+	/* of the other attachment */
+	has_ended = *host_vcpu(GUEST)->forget & 2;
+	host_settle();
+	pinned = atomic64_read(&machines[GUEST].mm.pinned_vm);
+}
+
+static void a_donor_that_is_evicted_detaches(void **state)
+{
+	u32 two = create("shop.two");
+
+	(void)state;
+	map(two, 0, 1);
+	memset(&page, 0, sizeof(page));
+	page.places = (struct elisa_hc_places){.id = two, .count = 2, .offset = PLACES, .size = 16};
+	expect(MANAGER, ELISA_HC_EXPORT_PLACES, 0, ELISA_OK, 0);
+	publish(two, 0, 0, ELISA_OK, 0);
+	assert_int_equal(host_attach("shop.two", ROOT, 0), 0);
+	gift = (struct elisa_hc_donate){.count = 2, .gpa = {GPA(300), GPA(301)}};
+	donate();
+	assert_int_equal(host_attach("shop.two", ROOT + PAGE_SIZE, 0), 0);
+	*host_vcpu(GUEST)->forget = 0;
+	memset(&page, 0, sizeof(page));
+	page.evict = (struct elisa_hc_evict){.id = two, .attachment = 1};
+	/* the hypercall's page, the set of CPUs to shut, then that to flush */
+	meanwhile(detach_donor, 2);
+	expect(MANAGER, ELISA_HC_EVICT, 0, ELISA_OK, 0);
+	assert_null(shim_meanwhile);
+	assert_true(has_ended);
+	assert_int_equal(pinned, 0);
+}
+
+/* Before the other thread has shut any attachment. */
+static void take_grant_of_ended(void)
+{
+	take_managers_grant();
+	has_ended = !host_vm(GUEST)->slots[0]->export;
+}
+
+static void a_grant_of_an_export_that_is_destroyed(void **state)
+{
+	(void)state;
+	assert_int_equal(host_attach("shop", ROOT, 0), 0);
+	meanwhile(take_grant_of_ended, 1);
+	destroy();
+	assert_null(shim_meanwhile);
+	assert_true(has_ended);
+	assert_true(list_empty(&eh_exports));
+}
+
+static void log_ended(void)
+{
+	struct kvm_memory_slot *slot = &machines[MANAGER].kvm.slots[0];
+
+	slot->flags |= KVM_MEM_LOG_DIRTY_PAGES;
+	eh_slot_logged(&machines[MANAGER].kvm, slot);
+	has_ended = !host_vm(GUEST)->slots[0]->export;
+	slot->flags = 0;
+}
+
+static void logging_of_an_export_that_is_destroyed(void **state)
+{
+	(void)state;
+	assert_int_equal(host_attach("shop", ROOT, 0), 0);
+	meanwhile(log_ended, 1);
+	destroy();
+	assert_null(shim_meanwhile);
+	assert_true(has_ended);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, requests_end)
 
 int main(void)
@@ -341,6 +421,9 @@ int main(void)
 		TEST(a_grant_that_goes_while_its_manager_maps),
 		TEST(two_donations_for_one_room),
 		TEST(a_table_that_is_used_again),
+		TEST(a_donor_that_is_evicted_detaches),
+		TEST(a_grant_of_an_export_that_is_destroyed),
+		TEST(logging_of_an_export_that_is_destroyed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
