@@ -29,13 +29,16 @@ sparse: links
 	find $(BUILD) -name '*.o' -delete
 	$(kbuild) C=2 CF=-Wsparse-error modules
 
+# modules_install runs depmod only where the headers have a System.map, which Debian's do not
+# and "make kernelrelease" there is upstream's name, not the one that the kernel has
+release = release=$$(sed -n 's/^.define UTS_RELEASE "\(.*\)"/\1/p' $(HEADERS)/include/generated/utsrelease.h)
+depmod = depmod $(if $(INSTALL_MOD_PATH),-b $(INSTALL_MOD_PATH)) $$release
 install:
 	$(kbuild) INSTALL_MOD_DIR=updates modules_install
+	$(release) && $(depmod)
 
 uninstall:
-	release=$$($(MAKE) -s --no-print-directory -C $(HEADERS) kernelrelease) && \
-		rm -f $(INSTALL_MOD_PATH)/lib/modules/$$release/updates/$(MODULE).ko* && \
-		depmod $(if $(INSTALL_MOD_PATH),-b $(INSTALL_MOD_PATH)) $$release
+	$(release) && rm -f $(INSTALL_MOD_PATH)/lib/modules/$$release/updates/$(MODULE).ko* && $(depmod)
 
 # those that an older tree has left lead nowhere, or hide a file that is in a folder now
 links:

@@ -466,8 +466,10 @@ static uint32_t buffers_for(const struct rvs_sender *s, uint32_t n, const struct
 	return buffers_of_segments(r, &cut);
 }
 
-/* Back-pressure: what the only receiver of a batch has no room for stays with the sender. A frame
- * that its ring never has room for does not wait: it is dropped, or the last of its segments are. */
+/*
+ * Back-pressure: what the only receiver of a batch has no room for stays with the sender. A frame
+ * that its ring never has room for does not wait: it is dropped, or the last of its segments are.
+ */
 static __attribute__((noinline)) void hold_rest(struct rvs_sender *s, const struct rvs_receiver *r)
 {
 	uint32_t room = r->room;

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: (GPL-2.0-only WITH Linux-syscall-note) OR Apache-2.0 */
 /*
  * Flaws of processors by the kernel's names (X86_BUG_*, and "bugs" in /proc/cpuinfo), and what they
  * mean where a guest runs on after a call without an exit. The module and "elisactl check" refuse

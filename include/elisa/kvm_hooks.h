@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: (GPL-2.0-only WITH Linux-syscall-note) OR Apache-2.0 */
 /*
  * The functions of KVM that the host's module hooks or calls, and which kernels it was tested
  * with. The module finds functions by these names, and `elisactl check` looks whether another user

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: (GPL-2.0-only WITH Linux-syscall-note) OR Apache-2.0 */
 /*
  * What a function of the kernel is by the kernel's own type information (BTF), for the host's
  * module and `elisactl check`: "int (struct kvm_vcpu *, bool)". Types and strings of a module come

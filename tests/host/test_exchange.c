@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: Apache-2.0
 /*
  * What a function learns of its caller's exchange buffer, and which ranges elisa_exchange() gives
  * out of what the host wrote. The page that a context has is copied to where a function would see

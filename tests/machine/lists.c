@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: Apache-2.0
 /*
  * The lists of a program of another release: fields that it does not know are cut off, and those
  * that the module does not have are 0. What is beyond is left alone. And what a VM's driver has
