@@ -6,6 +6,7 @@
 #   make demo         three VMs on an emulated host
 #   make demo-net     a network between two of them, beside virtio-net
 #   make demo-kv      a store between two of them, beside memcached by virtio-net
+#   make demo-nested  elisa.ko in a VM that has nested VMX, as a cloud's VM may
 #   make test         all tests
 #   make attack       all attacks and mutations, up to an hour; a part is in "make test"
 #   make mutations    each defence taken away: does its test notice?
@@ -23,6 +24,7 @@
 #   make bench-net    what a packet from guest to guest costs the host, beside virtio-net and vhost-net
 #   make packages     Debian packages, in build/packages/; RELEASE=12, 13 or all: for which Debian
 #   make test-packages  they are installed, upgraded and purged in fresh roots; their modules are loaded
+#   make test-debian13  the README's commands, on a bare Debian 13: in a root that has make, git and certificates
 #   make check        static analysis, sanitizers, formatting
 #   make clean        build/ without the downloaded kernels
 # Each for kernel 6.1; KERNEL=6.12, 7.3, 6.12-trixie for another (testbed/fetch-kernel), "6.1 7.3" for two, all for
@@ -76,6 +78,9 @@ demo: all
 demo-net: all
 	demo/run-net $(HAVE)
 
+demo-nested: all
+	demo/run-nested $(HAVE)
+
 demo-kv: all
 	demo/run-kv $(HAVE)
 
@@ -126,6 +131,9 @@ packages: deps
 test-packages: all
 	tests/packages/run $(RELEASES)
 
+test-debian13: deps
+	tests/release/run 13
+
 check: all
 	tests/check
 
@@ -135,5 +143,5 @@ format:
 clean:
 	rm -rf build/packages build/roots/*-* build/user* build/host-* build/guest-* build/gate build/machine-tests build/switch-image build/attacks build/selftest build/livepatch-* build/mutations build/debug-tests build/logs
 
-.PHONY: all deps dpdk-headers kernels emulator emulator-built gate modules user demo demo-net demo-kv test attack mutations soak test-debug bench bench-tenants bench-switch \
-	bench-sub bench-kv bench-net bench-tap bench-uplink packages test-packages check format clean
+.PHONY: all deps dpdk-headers kernels emulator emulator-built gate modules user demo demo-net demo-nested demo-kv test attack mutations soak test-debug bench bench-tenants bench-switch \
+	bench-sub bench-kv bench-net bench-tap bench-uplink packages test-packages test-debian13 check format clean
