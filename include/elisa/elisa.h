@@ -201,7 +201,9 @@ int elisa_export_stacks(struct elisa_export *export_, uint64_t offset, size_t si
  */
 int elisa_export_destroy(struct elisa_export *export_);
 
+/* The handle that the export was created by. */
 struct elisa *elisa_export_handle(const struct elisa_export *export_);
+/* The name as it was given. It lasts until elisa_export_destroy(). */
 const char *elisa_export_name(const struct elisa_export *export_);
 uint32_t elisa_export_id(const struct elisa_export *export_);	 /* as in struct elisa_event */
 uint32_t elisa_export_flags(const struct elisa_export *export_); /* as it was created */
@@ -270,7 +272,9 @@ int elisa_donate(struct elisa_attachment *attachment, void *address, size_t leng
 /* The attachment's place, or ELISA_NO_PLACE. */
 uint32_t elisa_attachment_place(const struct elisa_attachment *attachment);
 
+/* The handle that this process attached by. */
 struct elisa *elisa_attachment_handle(const struct elisa_attachment *attachment);
+/* The VM's slot that the attachment has, from 0 to ELISA_SLOTS - 1. */
 uint32_t elisa_attachment_slot(const struct elisa_attachment *attachment);
 /* How calls travel: decided by the host's administrator, not by this process. */
 enum elisa_mode elisa_attachment_mode(const struct elisa_attachment *attachment);

@@ -181,6 +181,7 @@ static inline int rvif_mac_is_station(const uint8_t mac[6])
 	return !(mac[0] & 1) && (mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5]) != 0;
 }
 
+/* The header at the beginning of the vNIC's region, which the switch may write at any time. */
 static inline struct rvif_header *rvif_header(const struct rvif_vnic *vnic)
 {
 	return (struct rvif_header *)(void *)vnic->region;
@@ -196,6 +197,7 @@ static inline void rvif_tx_ring_init(struct rvif_ring *ring, const struct rvif_v
 	ring->posted = ring->reaped = ring->sleeps = 0;
 }
 
+/* Receive queue `queue`; likewise after each rvif_start. */
 static inline void rvif_rx_ring_init(struct rvif_ring *ring, const struct rvif_vnic *vnic,
 				     uint32_t queue)
 {
@@ -211,6 +213,7 @@ static inline uint32_t rvif_ring_room(const struct rvif_ring *ring)
 	return ring->mask + 1 - rvif_distance(ring->posted, ring->reaped);
 }
 
+/* The descriptor at a running index, such as ring->posted. */
 static inline struct rvif_desc *rvif_ring_desc(const struct rvif_ring *ring, uint32_t index)
 {
 	return &ring->descs[index & ring->mask];
@@ -251,6 +254,7 @@ static inline int rvif_ring_may_sleep(struct rvif_ring *ring, uint32_t *seen)
 	return *seen == ring->reaped;
 }
 
+/* After a sleep that rvif_ring_may_sleep() allowed, however it ended. */
 static inline void rvif_ring_awake(struct rvif_ring *ring)
 {
 	rvif_store(&ring->control->need_notify, 0);

@@ -35,6 +35,7 @@ int rvif_map(struct rvif_mapping *mapping, const char *path, const char **why);
 /* Is there another file, or none, or a shorter one at the path? */
 int rvif_map_is_old(const struct rvif_mapping *mapping, const char *path);
 
+/* Lets go of the memory and the file. The mapping may be all 0. */
 void rvif_unmap(struct rvif_mapping *mapping);
 
 #ifdef __cplusplus

@@ -123,6 +123,7 @@ int rvs_port_detach(struct rvs *rvs, uint32_t port);
  * -RVS_BUSY: the port is attached. What is left of its limits stays, for these are the port's. */
 int rvs_port_forget(struct rvs *rvs, uint32_t port);
 
+/* What the port's driver sees as the state of its link. 0 or -RVS_BAD_PORT. */
 int rvs_port_set_link(struct rvs *rvs, uint32_t port, int up);
 
 /* -------------------------------------------------------------------------------- forwarding */
@@ -291,6 +292,7 @@ struct rvs_stats {
 	uint64_t rx_missed; /* frames for this port that found no buffers */
 };
 
+/* The sums of all queue pairs, while others forward: 0 or -RVS_BAD_PORT. */
 int rvs_port_stats(struct rvs *rvs, uint32_t port, struct rvs_stats *stats);
 /* One queue pair's; a direction that has no such queue counts 0. */
 int rvs_queue_stats(struct rvs *rvs, uint32_t port, uint32_t queue, struct rvs_stats *stats);
@@ -305,6 +307,7 @@ struct rvs_port_info {
 	uint8_t mac[6];
 };
 
+/* The state of a port, attached or not: 0 or -RVS_BAD_PORT. */
 int rvs_port_info(struct rvs *rvs, uint32_t port, struct rvs_port_info *info);
 
 #ifdef __cplusplus
