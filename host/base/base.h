@@ -14,8 +14,8 @@
 extern spinlock_t eh_registry;
 extern struct list_head eh_vms, eh_exports, eh_grants; /* eh_registry */
 
-extern struct workqueue_struct *eh_works; /* a work belongs to one tenant, waits for no other */
-extern struct workqueue_struct *eh_slow_works; /* and may wait for a mutex of its tenant's */
+/* A work belongs to one tenant. Those in eh_slow_works may wait for a mutex of their tenant. */
+extern struct workqueue_struct *eh_works, *eh_slow_works;
 /* By CPU: a VM that makes its CPU count without end takes no cache line from others. */
 struct eh_counts {
 	u64 of[ELISA_COUNT_COUNT];

@@ -371,15 +371,20 @@ static void take_grant_of_ended(void)
 	has_ended = !host_vm(GUEST)->slots[0]->export;
 }
 
-static void a_grant_of_an_export_that_is_destroyed(void **state)
+static void destroyed_with(void (*other)(void))
 {
-	(void)state;
 	assert_int_equal(host_attach("shop", ROOT, 0), 0);
-	meanwhile(take_grant_of_ended, 1);
+	meanwhile(other, 1);
 	destroy();
 	assert_null(shim_meanwhile);
 	assert_true(has_ended);
 	assert_true(list_empty(&eh_exports));
+}
+
+static void a_grant_of_an_export_that_is_destroyed(void **state)
+{
+	(void)state;
+	destroyed_with(take_grant_of_ended);
 }
 
 static void log_ended(void)
@@ -395,11 +400,7 @@ static void log_ended(void)
 static void logging_of_an_export_that_is_destroyed(void **state)
 {
 	(void)state;
-	assert_int_equal(host_attach("shop", ROOT, 0), 0);
-	meanwhile(log_ended, 1);
-	destroy();
-	assert_null(shim_meanwhile);
-	assert_true(has_ended);
+	destroyed_with(log_ended);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, requests_end)
