@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "rvs-fwd-control.h"
+/* What is answered at the socket: requests to capture a vNIC (captures.h), from root and the user
+ * that runs the switch. */
+#include "fwd.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -17,9 +19,18 @@ static const char *text_of(json_object *request, const char *key)
 	return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
 }
 
+/* The number of the vNIC with this path, or -1. */
+static int port_of(const struct fwd *fwd, const char *path)
+{
+	for (uint32_t i = 0; i < fwd->port_count; i++)
+		if (!strcmp(fwd->port[i].path, path))
+			return (int)i;
+	return -1;
+}
+
 /* The result, or NULL and why not. */
-static json_object *answer(struct fwd_control *control, const struct control_user *user,
-			   json_object *request, int *file, char *why, size_t size)
+static json_object *answer(struct fwd *fwd, const struct control_user *user, json_object *request,
+			   int *file, char *why, size_t size)
 {
 	const char *command = NULL, *path = NULL;
 	int port;
@@ -37,16 +48,16 @@ static json_object *answer(struct fwd_control *control, const struct control_use
 		snprintf(why, size, "user %u may not see what ports send", user->uid);
 		return NULL;
 	}
-	port = control->port(path);
+	port = port_of(fwd, path);
 	if (port < 0) {
 		snprintf(why, size, "no vNIC is called \"%s\"", path);
 		return NULL;
 	}
-	if (!captures_is_on(&control->captures, (uint32_t)port))
+	if (!captures_is_on(&fwd->captures, (uint32_t)port))
 		output_print(STDERR_FILENO, "rvs-fwd: %s: captured, by process %d of user %u\n",
 			     path, user->pid, user->uid);
-	*file = control->captures.ring;
-	return captures_port(&control->captures, (uint32_t)port, control->now);
+	*file = fwd->captures.ring;
+	return captures_port(&fwd->captures, (uint32_t)port, fwd->now);
 }
 
 static char *answer_line(void *owner, const struct control_user *user, const char *line,
@@ -68,11 +79,15 @@ static char *answer_line(void *owner, const struct control_user *user, const cha
 	return text;
 }
 
-int fwd_control_open(struct fwd_control *control, const char *path)
+int capture_open(struct fwd *fwd)
 {
-	const int error = control_open(&control->socket, path, &(struct rvif_access){0},
-				       answer_line, control);
+	const char *path = fwd->options.control;
+	int error;
 
+	fwd->socket.fd = -1;
+	if (!path)
+		return 0;
+	error = control_open(&fwd->socket, path, &(struct rvif_access){0}, answer_line, fwd);
 	if (!error)
 		return 0;
 	output_print(STDERR_FILENO, "rvs-fwd: --control: %s: %s\n", path, control_strerror(error));

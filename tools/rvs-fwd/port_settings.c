@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Settings of a port behind its path; see rvs-fwd-port.h. */
+/* What rvs-fwd is told of a single port, behind its path. */
+#include "fwd.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 #include "address.h"
-#include "rvs-fwd-port.h"
 #include "vlans.h"
 
 static int read_trunk(const struct program_option *option, const char *text, void *to)
@@ -77,8 +78,7 @@ static const struct program_option *find(const char *name)
 
 /* Of an argument whose last comma this is. 0: the setting was taken, and cut off; 1: it is none,
  * and the argument is as it was; else as options_wrong(). */
-static int take_setting(const struct program *program, char *argument, char *comma,
-			struct rvs_policy *policy)
+static int take_setting(char *argument, char *comma, struct rvs_policy *policy)
 {
 	char *value = strchr(comma, '=');
 	const struct program_option *setting;
@@ -94,19 +94,19 @@ static int take_setting(const struct program *program, char *argument, char *com
 	}
 	/* called by all of the argument up to here: that names the vNIC, too */
 	if (value && !setting->value)
-		return options_wrong(program, "%s takes no value", argument);
-	wrong = options_take(program, setting, argument, value, policy);
+		return options_wrong(&program, "%s takes no value", argument);
+	wrong = options_take(&program, setting, argument, value, policy);
 	*comma = 0;
 	return wrong;
 }
 
 /* From the end on, so that the first thing that is no setting ends the path. */
-int port_settings(const struct program *program, char *argument, struct rvs_policy *policy)
+int port_settings(char *argument, struct rvs_policy *policy)
 {
 	char *comma;
 	int taken = 0;
 
 	while (!taken && (comma = strrchr(argument, ',')))
-		taken = take_setting(program, argument, comma, policy);
+		taken = take_setting(argument, comma, policy);
 	return taken == 1 ? 0 : taken;
 }
