@@ -110,8 +110,10 @@ def header(text):
     for m in re.finditer(r"/\*.*?\*/", text, re.S):
         body = re.sub(r"^\s*\* ?", "", m[0][2:-2], flags=re.M)
         at = text.count("\n", 0, m.start()) + 1
-        for part in re.split(r"\n\s*\n|\n\s*(?=[-*] )|\n {2,}(?=\S)", body):
-            yield at, " ".join(part.split())
+        # lists: of items, of registers, of the errors that a function gives
+        for part in re.split(r"\n\s*\n|\n\s*(?=[-*] )|\n {2,}(?=\S)|(?=\bErrors[:,])", body):
+            if not part.startswith("Errors"):
+                yield at, " ".join(part.split())
 
 
 def sentences(paragraph):
