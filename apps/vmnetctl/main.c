@@ -182,7 +182,7 @@ static int print_result(const struct options *options, const struct command *com
 
 	if (!json_object_is_type(result, command->type) ||
 	    (!strcmp(command->request, "ports") && !show_ports_of(result))) {
-		fprintf(stderr, "elisa-vmnetctl: the reply makes no sense\n");
+		fprintf(stderr, "elisa-vmnetctl: the reply is malformed\n");
 		return -1;
 	}
 	to = open_memstream(&text, &size);
