@@ -1,10 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Follows the gate's code from every byte offset, in 64-bit and in compatibility mode.
+ * The proof of the gate pages: follows their code from every byte offset, in 64-bit and in
+ * compatibility mode.
  *
- * Two decoders must agree. Whatever is not on the list of ours (decode.h) is a violation.
- * Capstone must see the same length and the same memory operand, so that a mistake
- * in our list does not pass.
+ * Why every offset. VMFUNC keeps RIP, so a guest or a manager may arrive in a gate page at any
+ * byte. They choose the offset and all registers except EAX and ECX, which VMFUNC itself needs. So
+ * a path begins with EAX = 0 and ECX = the index of the gate, and everything else is unknown.
+ *
+ * What a path may do. In a gate context the EPTP list is writable. A path may store to the two
+ * entries of its own slot only, in the one direction that its page exists for, and only so that the
+ * exact armed or disarmed byte results. It may store RSP in gate-in and load it in gate-out, within
+ * the 8 bytes of the RSP slot. In 64-bit mode it may touch no other memory. Compatibility mode
+ * reaches memory below 4 GiB only, and nothing of ours lies there.
+ *
+ * How a path ends well:
+ * - at a trap, which ends the call;
+ * - at a VMFUNC that exits, because its function does not exist or its entry is disarmed;
+ * - in sub, from gate-in, at the entry of sub's stub;
+ * - in default, from gate-out, at the designed return, with sub disarmed, gate-in armed and RSP
+ *   loaded;
+ * - in compatibility mode, in a gate of the neighbouring slot, which maps nothing at that address.
+ * A VMFUNC to the gate itself continues behind it. All other ends are violations. So is a path of
+ * more than STEPS_MAX instructions, because no designed path is nearly as long.
+ *
+ * The list entries. A path starts from each of the four states of the two entries, armed or not,
+ * since a hostile guest may have skipped a store (one_offset()).
+ *
+ * Two decoders must agree. An instruction that is not on our list (decode.h) is a violation.
+ * Capstone must see the same length and the same memory operand, so that a mistake in our list
+ * does not pass.
  */
 #include <capstone/capstone.h>
 #include <stdarg.h>
@@ -61,7 +85,11 @@ static int violation(struct check *check, unsigned int offset, const char *forma
 	return -1;
 }
 
-/* Capstone's opinion on the same bytes. */
+/*
+ * Capstone's opinion on the same bytes: the same length, a trap where we see one, a VMFUNC where we
+ * see one, memory operands only where our list has them and at the same address. It may see no
+ * branch and no privileged instruction in what we take for a register instruction.
+ */
 static int second_opinion(struct check *check, const __u8 *page, unsigned int offset,
 			  const struct insn *insn)
 {
@@ -135,7 +163,11 @@ static bool in_rsp_slot(const struct check *check, const struct insn *insn)
 	return insn->target >= slot && insn->target + insn->width <= slot + 8;
 }
 
-/* A store to the list must be one of the two that this page is there for. */
+/*
+ * A store to the list must be one of the two that this page exists for. Gate-in arms sub and
+ * disarms gate-in; gate-out disarms sub and arms gate-in. The result must be the exact byte, so
+ * that a store which is entered in the middle, with another mask, does not pass.
+ */
 static int list_store(struct check *check, struct state *state, const struct insn *insn)
 {
 	const unsigned int slot = check->pages->slot;
@@ -163,7 +195,10 @@ static int list_store(struct check *check, struct state *state, const struct ins
 	return 0;
 }
 
-/* 1: go on in `state`, 0: the path ends well. */
+/*
+ * A VMFUNC with what the path knows of EAX, ECX and the list. 1: the path continues in `state`;
+ * 0: it ends well. An unknown ECX could name any context, so it is a violation.
+ */
 static int vmfunc(struct check *check, struct state *state, const struct insn *insn)
 {
 	const unsigned int slot = check->pages->slot;
@@ -210,6 +245,10 @@ static int vmfunc(struct check *check, struct state *state, const struct insn *i
 	return 1;
 }
 
+/*
+ * Follows one path to its end. There are no branches in the gate, so a start has one path. It
+ * records what the path did in `check`, for designed_paths().
+ */
 static int follow(struct check *check, struct state state)
 {
 	const __u8 *page = state.context == IN_GATE ? check->pages->in : check->pages->out;
@@ -272,6 +311,7 @@ static int follow(struct check *check, struct state state)
 	return violation(check, state.offset, "does not end");
 }
 
+/* The state right after the VMFUNC that enters a gate: EAX and ECX are the CPU's operands. */
 static struct state arrival(const struct check *check, enum context context, unsigned int offset)
 {
 	const unsigned int slot = check->pages->slot;
@@ -318,7 +358,11 @@ static int every_offset(struct check *check)
 	return 0;
 }
 
-/* The paths that a call takes do what they are for. */
+/*
+ * The paths of a call do what they exist for. Safety alone would also hold for a page of int3. So
+ * the three designed entries must lead to sub or default, with RSP stored and the list as the
+ * next step needs it.
+ */
 static int designed_paths(struct check *check)
 {
 	const unsigned int slot = check->pages->slot;
@@ -347,6 +391,12 @@ static int designed_paths(struct check *check)
 	return 0;
 }
 
+/*
+ * What the proof assumes about addresses, checked once for each slot. The window lies above 4 GiB,
+ * where compatibility mode cannot fetch. List, data and stack share one 2 MiB region, which has one
+ * page table in each context. The saved RSP is not aligned, so that no page-table entry consists of
+ * bytes that a guest chose alone. The indexes of slots and contexts do not overlap.
+ */
 #define REGION_OF(offset) ((offset) >> 21)
 
 static const char *layout_fault(unsigned int slot)

@@ -19,11 +19,11 @@ struct gate_pages {
 /* 0, or -1 with the first violation in `why`. */
 int gate_check(const struct gate_pages *pages, char *why, size_t size);
 
-/* The same for one byte offset of gate-out, in 64-bit mode. */
+/* Checks one byte offset of gate-out, in 64-bit mode. For tests. */
 int gate_out_check_at(const struct gate_pages *pages, unsigned int offset, char *why, size_t size);
 
-/* The same for the sub stub and the guest's stub: no VMFUNC but the intended ones, and
- * filler wherever a manager's code could arrive in another context. */
+/* Check the sub stub and the guest's stub: no VMFUNC except the intended ones, and filler wherever
+ * a manager's code could arrive in another context. */
 int sub_stub_check(const __u8 *page, unsigned int slot, unsigned int mode, char *why, size_t size);
 int guest_stub_check(const __u8 *page, unsigned int slot, unsigned int mode, unsigned int call,
 		     char *why, size_t size);

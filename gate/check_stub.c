@@ -1,5 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The stubs in sub and in default: where there is a VMFUNC, and that there is none elsewhere. */
+/*
+ * The stubs in sub and in default: a VMFUNC is at the designed places and nowhere else.
+ *
+ * These pages need no proof by paths. The EPTP list is not writable from default, nor from sub in
+ * strict mode. What matters is where a VMFUNC can lead: the manager's code may jump anywhere in the
+ * sub stub, and may execute VMFUNC itself. So the guest's stub is int3 wherever sub can arrive in
+ * default. The sub stub holds only its own VMFUNC, apart from the entry pointer, which the manager
+ * chose.
+ */
 #include <stdbool.h>
 #include <stdio.h>
 

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Whatever is not on the list is bad, not a trap: that a decoder calls it invalid would prove
- * nothing about a newer CPU.
+ * The list of instructions that the gate's code may consist of, entered at any byte.
+ *
+ * An instruction that is not on the list is bad, not a trap. Another decoder may call it invalid,
+ * but that proves nothing about a newer CPU. Only one-byte opcodes that the manual leaves undefined
+ * in 64-bit mode count as traps.
+ *
+ * The decoder also tracks EAX and ECX as far as constants determine them, because VMFUNC takes its
+ * function and its index from there. A write that it does not model makes the register unknown,
+ * and a VMFUNC with an unknown ECX is a violation (check.c).
  */
 #include <string.h>
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A decoder that knows a short list of instructions that touch registers only, the list stores and
- * RSP accesses of the gate, and the opcodes that have been undefined in 64-bit mode since its
- * invention.
+ * A decoder that knows a short list:
+ * - instructions that touch registers only,
+ * - the list stores and RSP accesses of the gate,
+ * - opcodes that have been undefined in 64-bit mode since its invention.
  */
 #ifndef ELISA_GATE_DECODE_H
 #define ELISA_GATE_DECODE_H

@@ -2,13 +2,13 @@
 /*
  * The code of the gate and sub contexts and of the guest's stub, byte by byte.
  *
- * In the gate contexts the EPTP list is writable, so no byte sequence of a gate page may
- * write anything but the intended bits, wherever a hostile guest or manager enters it:
- * the encodings below are chosen for what they mean when they are entered in the middle.
- * gate/check_gate.c proves it for every offset; docs/gate.md tells what each is for.
+ * In the gate contexts the EPTP list is writable. So no byte sequence of a gate page may write
+ * anything except the intended bits, wherever a hostile guest or manager enters it. The encodings
+ * below are chosen for what they mean when they are entered in the middle. gate/check_gate.c
+ * proves that for every offset; docs/gate.md explains each encoding.
  *
- * Nothing here may depend on a value that a guest or manager chose, but for the entry
- * pointer, which is data.
+ * The code must not depend on a value that a guest or manager chose, except for the entry pointer,
+ * which is data.
  */
 #include "gate_page.h"
 

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Runs whole calls through the pages, natively: VMFUNC is an undefined instruction to a CPU
- * that does not virtualize, and the SIGILL handler switches the code page as the CPU would.
- * Arguments, results, errors and what each stub promises to keep or to clear are compared. Where
- * the build machine has no FSGSBASE or protection keys the handler plays these instructions, too.
+ * Runs whole calls through the pages, natively. VMFUNC is an undefined instruction outside of a VM.
+ * The SIGILL handler looks up the list entry and maps the code page of the other context, as the
+ * CPU would switch to it; list, data and stack become accessible as in that context. Then the
+ * thread continues behind the VMFUNC.
+ *
+ * The test compares arguments, results, errors, and the registers that each stub promises to keep
+ * or to clear. If the build machine has no FSGSBASE or protection keys, the handler emulates these
+ * instructions, too. What it cannot show: execute-only pages, and exits.
  */
 #define _GNU_SOURCE
 #include <signal.h>

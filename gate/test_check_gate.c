@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The checker must be able to fail: gate pages with one thing wrong each. A page that
- * passes, or is refused for another reason than the planted one, is an error.
+ * The checker must be able to fail. Each test plants one fault in good gate pages: a hidden store,
+ * a skipped disarm, an exchanged order, an ECX from a register. It is an error if the checker
+ * accepts such a page, or refuses it for another reason than the planted one.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The hooks into a stock KVM: ftrace calls us (hook_entry.S) at the first instruction of KVM
- * functions that are found by name, and we may send the CPU elsewhere. KVM's text and symbols are
- * never linked or patched by us; a hook that does not concern us must cost next to
- * nothing. When they are in place is kvm/arm.c's.
+ * The hooks into a stock KVM. The module finds functions of KVM by name, and ftrace calls
+ * hook_entry.S at their first instruction. A handler may then send the CPU elsewhere. The module
+ * never links or patches KVM's text and symbols. A hook that runs for a vCPU without ELISA must
+ * cost next to nothing. kvm/arm.c decides when the hooks are in place.
  */
 #include <linux/atomic.h>
 #include <linux/delay.h>
@@ -40,9 +40,11 @@ static void replace_hypercall(struct kvm_vcpu *kvm_vcpu, unsigned long destinati
 	u64 wait = 0;
 
 	atomic_inc(&replacing);
-	/* a VM that is made to wait must not keep the module by that, before or after its call */
+	/* a VM that the module makes wait, before or after its call, must not keep the module from
+	 * being unloaded */
 	eh_hypercall_wait(eh_hypercall_debt(kvm_vcpu));
-	/* it may sleep on a VMM's page for long: not while the module goes */
+	/* it may sleep on a VMM's page for long; it must not begin while the module is being
+	 * unloaded */
 	if (try_module_get(THIS_MODULE)) {
 		wait = eh_hypercall(kvm_vcpu, destination);
 		module_put(THIS_MODULE);
@@ -117,7 +119,8 @@ void notrace eh_memslot_handler(struct kvm *kvm, const struct kvm_memory_slot *s
 	atomic_dec(&replacing);
 }
 
-/* From here on: for vCPUs that are set up and those that share their byte of the filter. */
+/* The handlers from here on run for vCPUs that are set up, and for vCPUs that share a byte of the
+ * filter with them. */
 
 /* IRQs are off. */
 void notrace eh_run_handler(struct kvm_vcpu *kvm_vcpu)
@@ -198,7 +201,8 @@ int eh_hooks_init(void)
 	return r;
 }
 
-/* No attachment exists any more: their share of the module kept it from being unloaded. */
+/* No attachment exists any more, because each holds a reference to the module, which keeps it from
+ * being unloaded. */
 void eh_hooks_exit(void)
 {
 	eh_arm_exit();

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Hypercalls: one page of hostile input, copied once, checked, answered. It runs in the
- * vCPU's thread inside KVM's handling of VMCALL, may sleep, and must never trust a field
+ * Hypercalls: the module copies one page of hostile input once, checks it, and answers. This runs
+ * in the vCPU's thread inside KVM's handler of VMCALL, and may sleep. It must never trust a field
  * of the guest's page after the copy.
  *
- * Each call is paid for from the token bucket of the VMM's grant: it holds what a second allows.
- * When it is empty the vCPU's thread sleeps after the call, outside of all locks, until the call is
- * paid for. So a guest needs no code for it, and cannot leave it out. A thread sleeps at most as
- * long as one call costs, times the VMM's threads that sleep with it; a signal that kills ends it.
+ * Each call takes tokens from the bucket of the VMM's grant, which holds the tokens of one second.
+ * When the bucket is empty, the vCPU's thread sleeps after the call, outside of all locks, until
+ * the call is paid for. So a guest needs no code for that, and cannot omit it. A thread sleeps at
+ * most for the cost of one call times the number of the VMM's threads that sleep with it. A fatal
+ * signal ends the sleep.
  */
 #include <linux/kvm_host.h>
 #include <linux/sched/signal.h>
@@ -161,9 +162,9 @@ static int about_vm(struct call *call)
 }
 
 /*
- * A VM that nothing was granted has nothing, and gets nothing: the answers are those of a VM
- * without exports and attachments, and the host remembers nothing of it. Its driver starts before
- * it is granted something.
+ * A VM without a grant has nothing and gets nothing. The answers are those of a VM without exports
+ * and attachments, and the host keeps no state for it. A VM's driver may start before the
+ * administrator grants the VM something.
  */
 static int dispatch_ungranted(struct call *call)
 {
@@ -188,7 +189,7 @@ static int dispatch_ungranted(struct call *call)
 	return eh_refuse(&call->refusal, -EPERM, ELISA_WHY_NO_GRANT, 0);
 }
 
-/* A manager whose grant was taken back has no export left to map into. */
+/* A manager that lost its grant has no export left to map into. */
 static int no_export(struct call *call, u32 id)
 {
 	struct elisa_hc_page *p = call->page;
@@ -228,7 +229,7 @@ static int dispatch(struct call *call)
 	return r;
 }
 
-/* The name that a request is about; "": by ticket, or none that an export can have. */
+/* The name in a request. "": the request names a ticket, or no name that an export can have. */
 static const char *name_in(const struct elisa_hc_page *p)
 {
 	const char *name = p->call == ELISA_HC_ATTACH	     ? p->attach.name :
@@ -239,8 +240,8 @@ static const char *name_in(const struct elisa_hc_page *p)
 }
 
 /*
- * Administrators' files are told of the failure. If there is a program that may still grant what
- * was asked for, a driver that knows that answer (@waits) gets it, and asks again.
+ * Reports the failure to administrators' files. If a program may still grant the request, a driver
+ * that knows ELISA_WHY_ASKED (@waits) gets that answer, and asks again.
  */
 static int tell_failure(struct call *call, bool waits, int r)
 {
@@ -262,9 +263,9 @@ static int tell_failure(struct call *call, bool waits, int r)
 }
 
 /*
- * Of a call that interrupts other CPUs, makes or frees tables, or looks at all exports: all of it.
- * Of one that makes or pins something of the caller's own, and of most that fail: a tenth. A look
- * at a list: a fiftieth.
+ * The cost of a call, as a part of the full price. Full: it interrupts other CPUs, makes or frees
+ * tables, or looks at all exports. A tenth: it makes or pins something of the caller's own, or it
+ * fails, in most cases. A fiftieth: it looks at a list.
  */
 static u64 price(u32 call, int r, u64 all)
 {
@@ -289,7 +290,7 @@ static u64 price(u32 call, int r, u64 all)
 	return all / 50;
 }
 
-/* For how long the thread has to wait for it. A VM that has no room here pays, too. */
+/* How long the thread must wait for it. A VM that the module has no room for pays, too. */
 static u64 charge(struct kvm_vcpu *kvm_vcpu, u32 call, int r)
 {
 	unsigned int rate = READ_ONCE(eh_calls_per_second);
@@ -301,9 +302,9 @@ static u64 charge(struct kvm_vcpu *kvm_vcpu, u32 call, int r)
 }
 
 /*
- * A thread that is killed pays nothing after its call. A VMM may make one such thread after the
- * other: so a thread whose VMM is deep in debt, deeper than threads that pay can bring it, pays
- * before its call. Returns the nanoseconds to wait.
+ * A thread that is killed pays nothing after its call, and a VMM may make one such thread after the
+ * other. So a thread pays before its call if its VMM owes more than paying threads can ever cause.
+ * Returns the nanoseconds to wait.
  */
 u64 eh_hypercall_debt(struct kvm_vcpu *kvm_vcpu)
 {
@@ -313,9 +314,9 @@ u64 eh_hypercall_debt(struct kvm_vcpu *kvm_vcpu)
 }
 
 /*
- * A VMM can have a thread that touches its memory sleep for as long as it likes. A VM that nothing
- * is granted must not keep the module from going by that. Its page is there, for its guest has
- * written it; if it is not, the call fails.
+ * A VMM can make a thread that touches its memory sleep for any time. A VM without a grant must not
+ * use that to keep the module from being unloaded, so its page is read without a fault. The page is
+ * present, because the guest has just written it. If it is not, the call fails.
  */
 static int copy_in(struct call *call, unsigned long hva)
 {
@@ -345,7 +346,7 @@ static int hypercall(struct kvm_vcpu *kvm_vcpu, u64 *wait)
 	int r;
 
 	BUILD_BUG_ON(sizeof(struct elisa_hc_page) != PAGE_SIZE);
-	/* before all else: the current VMCS is not its own, or is that of a nested guest */
+	/* checked first: the current VMCS is not this vCPU's own, or belongs to a nested guest */
 	if (eh_is_confidential(kvm_vcpu->kvm) || (kvm_vcpu->arch.hflags & HF_GUEST_MASK))
 		return -EOPNOTSUPP;
 	if (!PAGE_ALIGNED(gpa))
@@ -380,8 +381,8 @@ static int hypercall(struct kvm_vcpu *kvm_vcpu, u64 *wait)
 }
 
 /*
- * In the place of kvm_sched_yield(), when the guest named our magic as the vCPU. Returns the
- * nanoseconds to wait before the guest goes on.
+ * Runs instead of kvm_sched_yield() when the guest named our magic number as the vCPU. Returns the
+ * nanoseconds to wait before the guest continues.
  */
 u64 eh_hypercall(struct kvm_vcpu *kvm_vcpu, unsigned long magic)
 {

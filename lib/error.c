@@ -49,7 +49,7 @@ static const struct reason reasons[ELISA_WHY_COUNT] = {
 				 "destroy it and create it again to change its entry", NULL,
 				 NO_VALUE},
 	[ELISA_WHY_QUOTA] =
-		{"a limit is reached: of this VM's grant, or of the process's locked memory",
+		{"the limit of this VM's grant or of the process's locked memory is reached",
 		 "share less; or grant more on the host (elisactl grant --max-pages N) and "
 		 "raise ulimit -l",
 		 "limit", DECIMAL},
@@ -60,28 +60,28 @@ static const struct reason reasons[ELISA_WHY_COUNT] = {
 			     "align it to pages; the object area has 64 GiB, an exchange buffer "
 			     "at most 256 pages",
 			     "value", HEX},
-	[ELISA_WHY_OVERLAP] = {"something is mapped there already",
+	[ELISA_WHY_OVERLAP] = {"the export has a mapping there already",
 			       "unmap it first or choose another offset", "offset", HEX},
-	[ELISA_WHY_PROT] = {"this protection is not possible",
+	[ELISA_WHY_PROT] = {"the host does not accept this protection",
 			    "use ELISA_PROT_READ alone, with ELISA_PROT_WRITE or with "
 			    "ELISA_PROT_EXEC, never with both",
 			    "prot", HEX},
-	[ELISA_WHY_NOT_RAM] = {"a page of it is not RAM of this VM",
+	[ELISA_WHY_NOT_RAM] = {"a page of this memory is not RAM of this VM",
 			       "share ordinary memory, not memory of a device",
 			       "guest-physical address", HEX},
-	[ELISA_WHY_READ_ONLY] = {"the VMM gave this VM a page of it read-only",
+	[ELISA_WHY_READ_ONLY] = {"the VMM gave this VM a page of this memory read-only",
 				 "share memory from elsewhere; the host needs it writable",
 				 "guest-physical address", HEX},
-	[ELISA_WHY_FILE_BACKED] = {"a page of it comes from an ordinary file, in this process or "
-				   "in the VMM",
+	[ELISA_WHY_FILE_BACKED] = {"a page of this memory comes from an ordinary file, in this "
+				   "process or in the VMM",
 				   "share anonymous memory, and start the VM with anonymous, "
 				   "shared (memfd, /dev/shm) or hugetlb memory",
 				   "address", HEX},
-	[ELISA_WHY_DIRTY_LOG] = {"the VMM logs writes to memory (live migration): writes by "
-				 "the function would be missed",
+	[ELISA_WHY_DIRTY_LOG] = {"the VMM logs writes to memory (live migration), and the log "
+				 "would miss writes by the function",
 				 "end the migration, or detach before it", "guest-physical address",
 				 HEX},
-	[ELISA_WHY_PIN] = {"a page of it could not be pinned",
+	[ELISA_WHY_PIN] = {"the host could not pin a page of this memory",
 			   "check the limits on memory of the process and of the VMM, and the "
 			   "kernel's log",
 			   "address", HEX},
@@ -93,7 +93,7 @@ static const struct reason reasons[ELISA_WHY_COUNT] = {
 	[ELISA_WHY_SELECTOR] = {"the code or stack segment is not that of 64-bit user mode",
 				"attach from an ordinary 64-bit process", "selector", HEX},
 	[ELISA_WHY_ATTACHED] = {"this process is attached to the export already",
-				"use the attachment that it has, from any thread", "slot", DECIMAL},
+				"use the process's attachment, from any thread", "slot", DECIMAL},
 	[ELISA_WHY_NO_SLOT] = {"all 64 slots of this VM are in use",
 			       "detach from exports that are no longer needed", NULL, NO_VALUE},
 	[ELISA_WHY_NO_ATTACHMENT] = {"the attachment is gone",
@@ -132,21 +132,22 @@ static const struct reason reasons[ELISA_WHY_COUNT] = {
 			    NO_VALUE},
 	[ELISA_WHY_NO_MEMORY] = {"the host is out of memory", "free memory on the host", NULL,
 				 NO_VALUE},
-	[ELISA_WHY_NO_PLACE] = {"there is no such place, it or all of them are taken, or the "
-				"export has its places already",
-				"detach the one that has it, or let the export's manager make more",
+	[ELISA_WHY_NO_PLACE] = {"there is no such place, or it is taken, or all places are taken, "
+				"or the export has its places already",
+				"detach the attachment that has it, or let the export's manager "
+				"make more places",
 				"place", DECIMAL},
 	[ELISA_WHY_ASKED] = {"the host is asking its administrator's policy about this VM",
 			     "try again in a moment", NULL, NO_VALUE},
 	[ELISA_WHY_ORDER] = {"no large page can be mapped there",
-			     "name 4 KiB pages (the driver of this release does it by itself)",
+			     "use 4 KiB pages (the driver of this release does that by itself)",
 			     "address or offset", HEX},
 	[ELISA_WHY_PLACES_PER_VMM] =
 		{"this VM has as many places of the export as it may have without tickets",
 		 "detach one of them, attach by a ticket, or let the export's manager allow more",
 		 "limit", DECIMAL},
-	[ELISA_WHY_TSX] = {"the host's CPU has transactions (TSX), and one that is open at a call "
-			   "could take back what the gate wrote",
+	[ELISA_WHY_TSX] = {"the host's CPU has transactions (TSX), and a transaction that is "
+			   "open at a call could undo what the gate wrote",
 			   "boot the host's kernel with tsx=off", NULL, NO_VALUE},
 	[ELISA_WHY_DOORBELL] = {"there is no such interrupt, or this VM has none for a doorbell",
 				"see the VM's kernel log and the parameter doorbell of elisa-guest",
@@ -162,21 +163,21 @@ static const struct reason reasons[ELISA_WHY_COUNT] = {
 			      "do not map memory between 0x600000000000 and 0x608000000000",
 			      "address", HEX},
 	[ELISA_WHY_STATE] = {"this open device belongs to another process",
-			     "open the device, export and attach in the process that uses it: "
-			     "a child of fork() or a program after exec() has to do so anew",
+			     "open the device, export and attach in the process that uses it; "
+			     "a child of fork() or a program after exec() must do that again",
 			     NULL, NO_VALUE},
 	[ELISA_WHY_CAPABILITY] = {"the process lacks the capability CAP_SYS_RAWIO",
 				  "run it as root, or give it that capability", NULL, NO_VALUE},
-	[ELISA_WHY_SYSTEM_RAM] = {"this is no memory apart from that of the VM's kernel",
+	[ELISA_WHY_SYSTEM_RAM] = {"this range overlaps memory of the VM's kernel",
 				  "give the address of memory behind a PCI BAR (the file resource "
 				  "of the device in /sys)",
 				  "guest-physical address", HEX},
-	[ELISA_WHY_MEMLOCK] = {"the VM's process on the host may not keep so much memory in RAM",
+	[ELISA_WHY_MEMLOCK] = {"the VMM process on the host may not lock this much memory",
 			       "raise its RLIMIT_MEMLOCK on the host (prlimit --memlock), or share "
-			       "less; of huge pages all of each counts",
+			       "less; a huge page counts as a whole",
 			       "pages that it may", DECIMAL},
-	[ELISA_WHY_UNTOLD] = {"attachments of this VM have ended, with calls that were stopped in "
-			      "the middle, and the manager has not learnt of them yet",
+	[ELISA_WHY_UNTOLD] = {"attachments of this VM ended during calls, and the manager has not "
+			      "read the events about that yet",
 			      "try again when the manager has read its events", "attachments",
 			      DECIMAL},
 };
@@ -193,8 +194,8 @@ static const struct {
 	{EPERM, "let this user read and write the device (a udev rule, or run as root)"},
 	{ENOTTY, "give the guest driver's device; on the host /dev/elisa is another one"},
 	{ENOMEM, "free memory, or raise the process's limit (ulimit -l)"},
-	{EINTR, "a signal came in between: call again"},
-	{EBUSY, "end what still uses it first"},
+	{EINTR, "a signal interrupted the request; call again"},
+	{EBUSY, "end all exports and attachments that use it first"},
 	{EMFILE, "raise the process's limit of open files (ulimit -n)"},
 };
 
@@ -255,7 +256,7 @@ int elisa_fail(struct elisa *handle, int error, uint32_t why, uint64_t value, co
 		format_reason(what, sizeof(what), why, value);
 	else
 		snprintf(what, sizeof(what),
-			 "reason %u (value %#llx), which this library does not know; update it",
+			 "reason %u (value %#llx) is unknown to this library; update the library",
 			 why, (unsigned long long)value);
 	if (subject)
 		snprintf(text, sizeof(text), "%s '%.*s': %s", doing, ELISA_NAME_SIZE, subject,
@@ -306,16 +307,17 @@ ELISA_PUBLIC const char *elisa_call_strerror(long error)
 {
 	switch (error) {
 	case ELISA_CALL_OK:
-		return "the call came to its end";
+		return "the call returned normally";
 	case ELISA_CALL_FAULT:
-		return "the function faulted (a page it may not touch, or an exception); its "
-		       "manager must mend it";
+		return "the function faulted (a page that it may not access, or an exception); "
+		       "its manager must fix the function";
 	case ELISA_CALL_FORBIDDEN:
 		return "the function executed an instruction that its context forbids; its manager "
-		       "must mend it";
+		       "must fix the function";
 	case ELISA_CALL_TIMEOUT:
-		return "the call ran for longer than its export allows, or its vCPU was not run "
-		       "for longer than that; give it less to do, or raise limit_us or suspend_us";
+		return "the call ran for longer than its export allows, or its vCPU was kept from "
+		       "running for too long; give the call less to do, or raise limit_us or "
+		       "suspend_us";
 	case ELISA_CALL_REVOKED:
 		return "the export or the attachment has ended; attach again when its manager is "
 		       "back";
@@ -323,16 +325,16 @@ ELISA_PUBLIC const char *elisa_call_strerror(long error)
 		return "the vCPU's state forbids calls; undo what changed since attaching (CR4, "
 		       "tracing, debugging), or attach again for the reason";
 	case ELISA_CALL_VMM:
-		return "the VMM touched the vCPU during the call (a pause, a debugger, "
-		       "a snapshot); call again if the function can be repeated";
+		return "the VMM read or changed the vCPU's state during the call (a pause, "
+		       "a debugger, a snapshot); call again if the function can be repeated";
 	case ELISA_CALL_POISONED:
-		return "an earlier call was aborted in this export, and it lets no call in after "
-		       "that; its manager has to repair the object and publish it again";
+		return "an earlier call in this export was aborted, and the export refuses calls "
+		       "after that; its manager must repair the object and publish it again";
 	case ELISA_CALL_NOT_ATTACHED:
 		return "this process is not attached; only the process that attached may call, "
 		       "and a child of fork() must attach for itself. After the VM was restored, "
 		       "or the host's module was loaded anew, detach and attach again";
 	default:
-		return "an error that this library does not know; update it";
+		return "this library does not know this error; update the library";
 	}
 }

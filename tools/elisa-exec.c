@@ -99,23 +99,23 @@ static const struct program_option known[] = {
 		      ELISA_OBJECT_SIZE - 1,
 		      "where the application begins in the object area (default 0)"),
 	OPTION_BITS("general-regs", export_flags, ELISA_EXPORT_GENERAL_REGS,
-		    "its function uses general registers only"),
+		    "the function uses general registers only"),
 	OPTION_BITS("poison", export_flags, ELISA_EXPORT_POISON,
-		    "let no call in after an aborted one"),
+		    "after an aborted call, refuse further calls"),
 	OPTION_BITS("counted", export_flags, ELISA_EXPORT_COUNTED,
-		    "have its calls counted: one instruction more, or three"),
+		    "have the host count the calls, for 1 or 3 instructions more"),
 	OPTION_NUMBER("limit-us", "N", "a number of microseconds", limit_us, 0, UINT32_MAX,
-		      "run time that a call may use (default: the host's)"),
+		      "the most run time of a call (default: the host's)"),
 	OPTION_READ("stack", "BYTES,VCPUS,GUESTS", "BYTES,VCPUS,GUESTS of stacks", read_stack,
-		    stack, "stacks of this size for so many vCPUs of each of so many attachments"),
+		    stack, "a stack of this size for each vCPU of each attachment"),
 	OPTION_FLAG("events", events,
-		    "print what happens to attachments, and what faults of the function were"),
+		    "print what happens to attachments, and the faults of the function"),
 	OPTION_READY_FD(ready_fd),
 
 	{.modes = GUEST, .help = "guest: attach and run"},
 	OPTION_TEXT("name", "NAME", "a name", name, "the export"),
 	OPTION_READ("ticket", "HEX", "a ticket, which has 64 hex digits", read_ticket, ticket,
-		    "the ticket of a private export instead"),
+		    "the ticket of a private export, instead of its name"),
 	OPTION_FLAG("trust-manager", trust_manager,
 		    "let the manager's code change this program's registers"),
 
@@ -123,7 +123,7 @@ static const struct program_option known[] = {
 	 .help = "programs of the research prototype (LIB.so defines elisa__server_cb and so on):\n"
 		 "  -f LIB.so         the library\n"
 		 "  -p PORT           TCP port of the server\n"
-		 "  -s SERVER         be a client of it (address or host name); else be the server"},
+		 "  -s SERVER         be a client of SERVER (address or host name); else be the server"},
 
 	{.help = "manager and guest:"},
 	OPTION_TEXT("device", "PATH", "a file", device,

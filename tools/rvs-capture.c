@@ -16,7 +16,7 @@ static const struct program_option known[] = {
 	 .must = "a file",
 	 .read = option_text,
 	 OPTION_AT(file),
-	 .help = "write the frames there, as pcapng; -: to the standard output"},
+	 .help = "write the frames to this file, as pcapng; -: to the standard output"},
 	{.name = "count",
 	 .letter = 'c',
 	 .value = "N",
@@ -24,7 +24,7 @@ static const struct program_option known[] = {
 	 .read = option_number,
 	 OPTION_AT(count),
 	 .most = 1e9,
-	 .help = "end after so many; 0: at a signal (default)"},
+	 .help = "end after this many frames; 0: at a signal (default)"},
 };
 
 static const struct program program = {
@@ -32,7 +32,7 @@ static const struct program program = {
 	.before =
 		"Usage: rvs-capture --socket FILE [OPTION]... VNIC [FILTER]...\n"
 		"\n"
-		"Shows what a vNIC of rvs-fwd sends and gets: all frames, or those that pass the\n"
+		"Shows the frames that a vNIC of rvs-fwd sends and gets: all, or those that pass the\n"
 		"filter, which is as tcpdump's (pcap-filter(7)).\n"
 		"\n",
 	.after = "Exit status: 0 done; 1 failed, or refused; 2 wrong usage.\n",

@@ -40,9 +40,9 @@ struct options {
 static const struct program_option known[] = {
 	OPTION_TEXT("rules", "DIR", "a folder", rules, "the rules (default " RULES_DIRECTORY ")"),
 	OPTION_TEXT("run", "DIR", "a folder", run,
-		    "for its lock and its state (default " STATE_DIRECTORY ")"),
+		    "folder of its lock and its state (default " STATE_DIRECTORY ")"),
 	OPTION_TEXT("device", "PATH", "a file", device, "the module's device (default /dev/elisa)"),
-	OPTION_FLAG("no-audit", quiet, "say nothing of what VMs do, but for grants"),
+	OPTION_FLAG("no-audit", quiet, "report grants only, not what VMs do"),
 	OPTION_READY_FD(ready_fd),
 };
 
@@ -51,9 +51,9 @@ static const struct program program = {
 	.before = "Usage: elisad [OPTION]...\n"
 		  "\n"
 		  "Grants VMs what the rules give them, when they ask; see elisa-grants.d(5).\n"
-		  "SIGHUP, or elisactl policy apply: reads the rules again.\n"
+		  "Reads the rules again on SIGHUP or elisactl policy apply.\n"
 		  "\n",
-	.after = "Exit status: 0 it was told to end; 1 failed; 2 wrong usage.\n",
+	.after = "Exit status: 0 ended by a signal; 1 failed; 2 wrong usage.\n",
 	.options = known,
 	.option_count = sizeof(known) / sizeof(*known),
 };

@@ -182,7 +182,7 @@ static int finish_rule(const struct settings *settings, struct rule *rule,
 	}
 	if (!rule->unit && !rule->cgroup && !rule->domain && !rule->pidfile &&
 	    rule->uid == RULES_ANY_ID && rule->gid == RULES_ANY_ID)
-		return wrong("\"vm\" is missing: it says whom the rule is about");
+		return wrong("\"vm\" is missing: it says which VMs the rule matches");
 	if (!rule->count)
 		return wrong("the rule gives nothing: \"export\" and \"attach\" are missing");
 	if (terms->trusted_manager && !exports)

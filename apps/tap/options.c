@@ -24,9 +24,9 @@ static int read_ring(const struct program_option *option, const char *text, void
 
 static const struct program_option known[] = {
 	OPTION_READ("name", "NAME", "a name of an interface, at most 15 bytes", read_name, name,
-		    "of the interface (default rvif0)"),
+		    "name of the interface (default rvif0)"),
 	OPTION_NUMBER("queues", "N", "a number of queues", queues, 1, RVIF_MAX_QUEUES,
-		      "in each direction, 1 to 128 (default 1)"),
+		      "queues in each direction, 1 to 128 (default 1)"),
 	{.name = "ring",
 	 .value = "N",
 	 .must = "a power of two, of descriptors",
@@ -36,25 +36,25 @@ static const struct program_option known[] = {
 	 .most = RVIF_MAX_RING,
 	 .help = "descriptors of each ring, a power of two from 64 to 32768\n(default 256)"},
 	OPTION_NUMBER("buffer", "N", "a number of bytes", buffer, MIN_BUFFER, RVIF_MAX_BUFFER,
-		      "of the buffer of each descriptor, 1024 to 65535 (default 8192)"),
+		      "bytes of the buffer of each descriptor, 1024 to 65535 (default 8192)"),
 	OPTION_NUMBER("hold", "MS", "a number of milliseconds", hold, 0, 10000,
-		      "elisa: let frames wait so long for a receiver that has no room, before\n"
-		      "they are dropped (default 100; 0: not at all)"),
+		      "elisa: let a frame wait this long for a receiver without room before\n"
+		      "it is dropped (default 100; 0: do not wait)"),
 	OPTION_NUMBER("mtu", "N", "a number of bytes", mtu, MIN_MTU, MAX_MTU,
-		      "68 to 65513 (default 1500); it may be changed later"),
+		      "MTU, 68 to 65513 (default 1500); it may change later"),
 	OPTION_READ("mac", "MAC", STATION_MUST, option_station, mac,
-		    "address to insist on (default: what the switch says, else random)"),
+		    "address to insist on (default: the switch's, else random)"),
 	OPTION_READ("mode", "MODE", ACCESS_MODE_MUST, option_mode, access,
 		    "permissions of the file VNIC, octal (default 0600)"),
-	OPTION_READ("group", "GROUP", "a group", option_group, access, "its group"),
+	OPTION_READ("group", "GROUP", "a group", option_group, access, "group of the file"),
 	OPTION_FLAG("no-csum", no_csum, "no checksum offload, nor TSO"),
 	OPTION_FLAG("no-tso", no_tso, "no segmentation offload"),
-	OPTION_FLAG("promiscuous", promiscuous, "receive frames for unknown addresses, too"),
+	OPTION_FLAG("promiscuous", promiscuous, "also receive frames for unknown addresses"),
 	OPTION_NUMBER("drop", "PERMILLE", "a number of frames", drop, 0, 1000,
-		      "for tests: drop so many of 1000 received frames"),
+		      "for tests: drop this many of 1000 received frames"),
 	OPTION_READY_FD(ready_fd),
 	OPTION_FLAG("stats", stats, "print statistics at the end; SIGUSR1 prints them at any time"),
-	OPTION_FLAG("json", json, "the same as JSON, an object a line"),
+	OPTION_FLAG("json", json, "print statistics at the end as JSON, an object a line"),
 };
 
 const struct program program = {
@@ -62,9 +62,9 @@ const struct program program = {
 	.before =
 		"Usage: rvif-tap [OPTION]... VNIC\n"
 		"\n"
-		"Makes a network interface of an rvif vNIC, as long as it runs. VNIC is a file for a\n"
-		"switch in another process (rvs-fwd); in a VM, elisa:EXPORT or elisa:/PATH/OF/TICKET,\n"
-		"a port of elisa-vmnet. Needs CAP_NET_ADMIN.\n"
+		"Makes a network interface of an rvif vNIC while it runs. VNIC is a file for a switch\n"
+		"in another process (rvs-fwd). In a VM, VNIC may be elisa:EXPORT or\n"
+		"elisa:/PATH/OF/TICKET, a port of elisa-vmnet. Needs CAP_NET_ADMIN.\n"
 		"\n",
 	.after = "Exit status: 0 ended by a signal; 1 failed, or a report could not be written;\n"
 		 "2 wrong usage.\n",

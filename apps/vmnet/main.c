@@ -285,34 +285,33 @@ static const struct program_option known[] = {
 	OPTION_TEXT("config", "FILE", "a file", config,
 		    "ports and limits, JSON; read again at SIGHUP"),
 	OPTION_FLAG("check", only_check,
-		    "read the configuration, say what is wrong with it, and end"),
+		    "check the configuration, report what is wrong with it, and end"),
 	OPTION_TEXT("switch", "FILE", "a file", code,
 		    "the switch's code\n(default " SWITCH_FILE ")"),
 	OPTION_TEXT("report", "FILE", "a file", report,
-		    "write the state of all ports there every second, as JSON"),
+		    "write the state of all ports to this file every second, as JSON"),
 	OPTION_TEXT("metrics", "FILE", "a file", metrics,
-		    "write the counters there as OpenMetrics text, for Prometheus"),
+		    "write the counters to this file as OpenMetrics text, for Prometheus"),
 	OPTION_TEXT("control", "FILE", "a file", control,
 		    "answer requests of elisa-vmnetctl at this socket"),
 	OPTION_READ("control-mode", "MODE", ACCESS_MODE_MUST, option_mode, control_access,
-		    "its permissions: who may ask (default 0600)"),
-	OPTION_READ("control-group", "GROUP", "a group", option_group, control_access, "its group"),
+		    "permissions of the socket (default 0600)"),
+	OPTION_READ("control-group", "GROUP", "a group", option_group, control_access,
+		    "group of the socket"),
 	OPTION_READY_FD(ready_fd),
-	OPTION_TEXT("show", "FILE", "a file", show, "print such a report as a table"),
+	OPTION_TEXT("show", "FILE", "a file", show, "print a file of --report as a table"),
 };
 
 static const struct program program = {
 	.name = "elisa-vmnet",
-	.before =
-		"Usage: elisa-vmnet --config FILE [OPTION]...\n"
-		"       elisa-vmnet --show REPORT\n"
-		"\n"
-		"Manages a network between VMs whose switch runs in their own sub contexts; in the\n"
-		"manager's VM.\n"
-		"\n",
-	.after =
-		"Exit status: 0 ended by a signal, or done; 1 failed, or what it says could not be\n"
-		"written; 2 wrong usage.\n",
+	.before = "Usage: elisa-vmnet --config FILE [OPTION]...\n"
+		  "       elisa-vmnet --show REPORT\n"
+		  "\n"
+		  "Manages a network between VMs, which run its switch in their own sub contexts.\n"
+		  "Runs in the manager's VM.\n"
+		  "\n",
+	.after = "Exit status: 0 ended by a signal, or done; 1 failed, or its output could not be\n"
+		 "written; 2 wrong usage.\n",
 	.options = known,
 	.option_count = sizeof(known) / sizeof(*known),
 };

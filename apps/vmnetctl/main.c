@@ -22,7 +22,7 @@ static const struct program_option known[] = {
 		    "of elisa-vmnet --control (default " DEFAULT_SOCKET ")"),
 	OPTION_FLAG("json", json, "print JSON, an object or a list a line"),
 	OPTION_REAL("interval", "SECONDS", "a number of seconds", interval, 3600,
-		    "of top (default 1)"),
+		    "time between two views of top (default 1)"),
 	{.name = "count",
 	 .letter = 'c',
 	 .value = "N",
@@ -30,37 +30,36 @@ static const struct program_option known[] = {
 	 .read = option_number,
 	 OPTION_AT(count),
 	 .most = 1e9,
-	 .help = "views of top, or frames of capture; 0: until a signal (default)"},
+	 .help = "end after this many views of top or frames of capture;\n0: at a signal (default)"},
 	{.name = "write",
 	 .letter = 'w',
 	 .value = "FILE",
 	 .must = "a file",
 	 .read = option_text,
 	 OPTION_AT(file),
-	 .help = "of capture: write the frames there, as pcapng; -: to the\nstandard output"},
+	 .help = "capture: write the frames to this file, as pcapng; -: to the\nstandard output"},
 };
 
 static const struct program program = {
 	.name = "elisa-vmnetctl",
-	.before =
-		"Usage: elisa-vmnetctl [OPTION]... COMMAND [PORT|FILE]\n"
-		"       elisa-vmnetctl [OPTION]... capture PORT [FILTER]...\n"
-		"\n"
-		"Asks elisa-vmnet about the ports of its network, and changes them while it runs.\n"
-		"\n"
-		"  ports              all ports, and what they sent and received\n"
-		"  counters PORT      all counters of a port, by queue\n"
-		"  drops              which ports' frames were dropped, and why\n"
-		"  table              which address is behind which port\n"
-		"  metrics            all counters as OpenMetrics text, for Prometheus\n"
-		"  top                rates of all ports, again and again\n"
-		"  capture PORT       what the port sends and gets; FILTER: as tcpdump's\n"
-		"  down PORT          do not serve the VM that has it, until up\n"
-		"  up PORT            serve it again\n"
-		"  kick PORT          evict the VM that has it; it may come back\n"
-		"  add FILE           one more port, as in elisa-vmnet's configuration\n"
-		"  remove PORT        evict the VM that has it; none can come\n"
-		"\n",
+	.before = "Usage: elisa-vmnetctl [OPTION]... COMMAND [PORT|FILE]\n"
+		  "       elisa-vmnetctl [OPTION]... capture PORT [FILTER]...\n"
+		  "\n"
+		  "Shows the ports of a network of elisa-vmnet, and changes them while it runs.\n"
+		  "\n"
+		  "  ports              all ports, and what they sent and received\n"
+		  "  counters PORT      all counters of a port, by queue\n"
+		  "  drops              which ports' frames were dropped, and why\n"
+		  "  table              which address is behind which port\n"
+		  "  metrics            all counters as OpenMetrics text, for Prometheus\n"
+		  "  top                rates of all ports, at each interval\n"
+		  "  capture PORT       frames that the port sends and gets; FILTER: as tcpdump's\n"
+		  "  down PORT          serve no VM at the port, until up\n"
+		  "  up PORT            serve the port again\n"
+		  "  kick PORT          evict the VM that has the port; it may come back\n"
+		  "  add FILE           add a port, as in elisa-vmnet's configuration\n"
+		  "  remove PORT        remove the port, and evict the VM that has it\n"
+		  "\n",
 	.after = "Exit status: 0 done; 1 failed, or refused; 2 wrong usage.\n",
 	.options = known,
 	.option_count = sizeof(known) / sizeof(*known),
@@ -183,7 +182,7 @@ static int print_result(const struct options *options, const struct command *com
 
 	if (!json_object_is_type(result, command->type) ||
 	    (!strcmp(command->request, "ports") && !show_ports_of(result))) {
-		fprintf(stderr, "elisa-vmnetctl: the reply makes no sense\n");
+		fprintf(stderr, "elisa-vmnetctl: the reply is malformed\n");
 		return -1;
 	}
 	to = open_memstream(&text, &size);

@@ -40,7 +40,8 @@ bool eh_vm_inhibit_apicv(struct eh_vm *vm)
 	return inhibited;
 }
 
-/* KVM's VM with a reference, if this module has inhibited its APICv and no slot wants that. */
+/* Returns KVM's VM with a reference, if this module has inhibited its APICv and no slot needs that
+ * any more. */
 static struct kvm *unwanted(struct eh_vm *vm)
 {
 	struct kvm *kvm = NULL;

@@ -78,8 +78,8 @@ static struct eh_export *look_up_ticket(const u8 *ticket, u32 *place)
 }
 
 /*
- * By ticket if there is one (*place: the place that it is for), else the public export of
- * this name. Under eh_registry.
+ * Finds an export by ticket if one is given, else the public export of this name. *place: the place
+ * that the ticket is for. Under eh_registry.
  */
 struct eh_export *eh_export_look_up(const char *name, const u8 *ticket, u32 *place)
 {
@@ -208,7 +208,8 @@ static void tell(enum elisa_host_event_kind kind, const struct eh_export *export
 	eh_stream_tell(event);
 }
 
-/* Gives the export its number, if its name or ticket is free. The directory has a reference. */
+/* Gives the export its number, if its name or ticket is free. The directory then holds a
+ * reference. */
 int eh_export_enter(struct eh_export *export, struct eh_refusal *refusal)
 {
 	int r;
@@ -263,7 +264,7 @@ bool eh_export_leave(struct eh_export *export)
 	return was_there;
 }
 
-/* The place of this ticket is @place from now on; it has no other. All 0: none. */
+/* From now on @place has this ticket and no other. All 0: none. */
 int eh_place_set_ticket(struct eh_export *export, u32 place, const u8 *ticket,
 			struct eh_refusal *refusal)
 {

@@ -158,7 +158,7 @@ void eh_vmm_put(struct eh_vmm *vmm)
 		mmu_notifier_put(&vmm->notifier);
 }
 
-/* The VMM whose address space is @mm, or NULL. Under eh_registry. */
+/* Finds the VMM with the address space @mm, or NULL. Under eh_registry. */
 struct eh_vmm *eh_vmm_find(struct mm_struct *mm)
 {
 	struct eh_vmm *vmm;
@@ -183,7 +183,7 @@ struct eh_vmm *eh_vmm_of(struct mm_struct *mm)
 	return vmm;
 }
 
-/* What the VMM's VMs have done cost so much. Returns how long they have to wait for it. */
+/* Charges the VMM for what its VMs have done. Returns how long they must wait for it. */
 u64 eh_vmm_charge(struct mm_struct *mm, u64 now, u64 cost, u64 burst)
 {
 	struct eh_vmm *vmm;

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Doorbells: a function in sub rings a place of its export, and the VM that has the place gets an
- * interrupt; so does a VM whose attachment is revoked, and a manager's when an event waits for it.
- * It is an edge of an interrupt of the VM's own that its driver chose.
+ * Doorbells. A VM gets its doorbell interrupt in three cases: a function in sub rings a place that
+ * the VM has, an attachment of the VM is revoked, or an event waits for the VM as a manager. The
+ * interrupt is an edge of one that the VM's driver chose.
  *
- * Each VM has a bell of its own: a mark, a timer and a work. A ring sets the mark, under no lock
- * but the bell's, and costs the same however many VMs and exports there are. The work raises the
- * interrupt, without any lock, at the priority of ordinary threads. It runs for each bell at most
- * as often as the token bucket says; after that the timer starts it. So no VM waits for another's
- * bell, and rings without end cost the host a bounded part of a CPU.
+ * Each VM has a bell of its own: a mark, a timer and a work. A ring sets the mark under the bell's
+ * lock alone, and costs the same however many VMs and exports exist. The work raises the interrupt,
+ * without any lock, at the priority of ordinary threads. A token bucket limits how often the work
+ * runs for a bell. When the bucket is empty, the timer starts the work later. So no VM waits for
+ * another VM's bell, and endless rings cost the host a bounded part of a CPU.
  *
- * The work holds a reference to the VM. If it is the last one, putting it tears the VM down, which
- * takes long: only this bell's work waits then. That frees the VM in the work itself, so freeing a
- * VM must not wait for its bell's work. The work has a reference to the bell, and finds it without
- * a VM.
+ * The work holds a reference to the VM. If it is the last one, dropping it tears the VM down, which
+ * takes long; only this bell's work waits then. The VM is then freed in the work itself, so freeing
+ * a VM must not wait for the work of its bell. The work also has a reference to the bell, and finds
+ * the bell without a VM.
  */
 #include <linux/hrtimer.h>
 #include <linux/kvm_host.h>
@@ -25,10 +25,10 @@
 #include "kvm/kvm.h"
 #include "path/path.h"
 
-/* So many interrupts of a bell at once, then one in so long: 4,000 a second. */
+/* A bell may raise this many interrupts at once, then one in this time: 4,000 a second. */
 #define RING_BURST  16
 #define RING_PERIOD (250 * NSEC_PER_USEC)
-/* One that takes long, by the routing that its VMM chose, has a share of a CPU: 1 in 20. */
+/* An interrupt may take long, by the routing that the VMM chose. Its bell gets 1/20 of a CPU. */
 #define RING_SHARE  20
 
 struct eh_bell {
@@ -43,7 +43,7 @@ struct eh_bell {
 	struct work_struct work;
 };
 
-/* alone: no tenant's other works keep a ring from its turn */
+/* a queue for bells alone, so that no other work of a tenant delays a ring */
 static struct workqueue_struct *bells;
 
 int eh_bells_init(void)
@@ -93,7 +93,7 @@ static enum hrtimer_restart is_time(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-/* Whose interrupt it is time to raise, with a reference; or NULL. */
+/* Returns the VM to interrupt now, with a reference; or NULL. */
 static struct kvm *take_ring(struct eh_bell *bell, u32 *gsi)
 {
 	struct kvm *kvm = NULL;
@@ -179,7 +179,8 @@ struct eh_bell *eh_bell_new(struct kvm *kvm)
 	return bell;
 }
 
-/* No interrupt any more until the VM's driver asks for it: the VM may be freed after this. */
+/* Silences the bell until the VM's driver asks for interrupts again. The VM may be freed after
+ * this. */
 void eh_bell_silence(struct eh_bell *bell)
 {
 	unsigned long flags;
@@ -241,7 +242,7 @@ bool eh_bell_set(struct eh_bell *bell, u32 gsi)
 	return is_new;
 }
 
-/* Returns when no work raises an interrupt of a bell that is silent. Sleeps. */
+/* Waits until no work raises an interrupt of a silent bell. Sleeps. */
 void eh_bells_flush(void)
 {
 	flush_workqueue(bells);

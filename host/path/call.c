@@ -32,8 +32,8 @@
 #define FCW_INITIAL    0x37f
 #define RFLAGS_KEPT    (X86_EFLAGS_IF | X86_EFLAGS_IOPL | X86_EFLAGS_ID)
 
-/* Exports poisoned so far: a vCPU that enters sees from it that its list may be stale. The
- * work behind eh_export_poisoned() is for those that are inside. */
+/* The number of exports poisoned so far. A vCPU that enters compares it to see whether its list may
+ * be stale. The work behind eh_export_poisoned() reaches the vCPUs that are inside. */
 atomic_t eh_poisonings;
 
 /* KVM caches these VMCS fields; we have changed them behind its back. */
@@ -49,8 +49,8 @@ void eh_set_rip(struct kvm_vcpu *kvm_vcpu, u64 rip)
 	eh_forget_cached_registers(kvm_vcpu);
 }
 
-/* Where the caller's stack was: gate-in has not left it yet, strict keeps it in the data
- * page, trusted at the top of the sub stack. */
+/* Returns the caller's RSP. In gate-in it is still in the register. Later, strict mode has it in
+ * the data page, and trusted mode at the top of the sub stack. */
 static u64 caller_rsp(struct eh_context *c, enum eh_where where)
 {
 	u64 rsp;
@@ -66,10 +66,11 @@ static u64 caller_rsp(struct eh_context *c, enum eh_where where)
 }
 
 /*
- * Whose call ends in context @c? In a gate context outside of its own code page no caller
- * has come in through a stub: a function used VMFUNC to get from its sub context, whose
- * entry is armed still, into another slot's gate. That must not give it the choice of its
- * caller's stack. If more than one could have done it, there is no stack to go on with.
+ * Finds the context of the call that ends in context @c. In a gate context outside of its own code
+ * page, no caller has come in through a stub. There a function used VMFUNC to get from its sub
+ * context into another slot's gate, and its sub entry is still armed. The function must not choose
+ * its caller's stack by that. If several functions could have done it, no stack is known to
+ * continue with.
  */
 struct eh_context *eh_caller_of(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where *where)
 {
@@ -89,7 +90,7 @@ struct eh_context *eh_caller_of(struct eh_vcpu *vcpu, struct eh_context *c, enum
 	return caller;
 }
 
-/* Events that the call itself caused die with it; NMIs and interrupts are not its own. */
+/* Drops events that the call itself caused. NMIs and interrupts are not its own, and stay. */
 void eh_drop_events(struct kvm_vcpu *kvm_vcpu)
 {
 	kvm_vcpu->arch.exception.pending = false;
@@ -98,7 +99,7 @@ void eh_drop_events(struct kvm_vcpu *kvm_vcpu)
 		kvm_vcpu->arch.interrupt.injected = false;
 }
 
-/* The vCPU as after the end of the call with @error. Under vcpu->lock, VMCS loaded. */
+/* Exposes the vCPU as after a call that ended with @error. Under vcpu->lock, VMCS loaded. */
 void eh_expose_end(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where,
 		   enum elisa_call_error error)
 {
@@ -189,8 +190,8 @@ static void forget_stale_state(struct fpstate *fpstate)
 }
 
 /*
- * The same before no hook looks at the vCPU's ioctls any more. Its registers are live, and
- * are what the memory gets: XSAVE may leave out what it believes to be there.
+ * Clears the vector registers before the hooks stop looking at the vCPU's ioctls. Its registers are
+ * live, and are what KVM writes to memory: XSAVE may omit what it believes to be there.
  */
 void eh_forget_saved_state(struct kvm_vcpu *kvm_vcpu)
 {
@@ -207,7 +208,7 @@ bool eh_leaves_vector_state(struct eh_context *c)
 	return !(c->attachment->export_flags & ELISA_EXPORT_GENERAL_REGS);
 }
 
-/* Counts and tells the manager of a call that did not come to its end. @rip: where it was. */
+/* Counts an aborted call, and tells the manager of it. @rip: where the call was. */
 void eh_call_aborted(struct eh_context *c, enum elisa_call_error error, u64 rip)
 {
 	struct eh_attachment *a = c->attachment;
@@ -244,7 +245,7 @@ void eh_call_aborted(struct eh_context *c, enum elisa_call_error error, u64 rip)
 	if (!c->revoked)
 		atomic64_inc(&a->export->aborts);
 	if ((a->export_flags & ELISA_EXPORT_POISON) && !c->revoked) {
-		/* once: the work sends interrupts to all that are attached */
+		/* only once: the work interrupts all attached vCPUs */
 		if (!xchg(&a->export->poisoned, true)) {
 			atomic_inc(&eh_poisonings);
 			eh_export_poisoned(a->export);
@@ -258,7 +259,7 @@ void eh_call_aborted(struct eh_context *c, enum elisa_call_error error, u64 rip)
 	eh_attachment_tell(ELISA_HOST_EVENT_ABORTED, a, error);
 }
 
-/* A call has come to its end: the next one has all its time. */
+/* A call has returned, so the next one has its full time. */
 void eh_forget_time(struct eh_vcpu *vcpu)
 {
 	vcpu->stash.cycles = 0;
@@ -267,7 +268,7 @@ void eh_forget_time(struct eh_vcpu *vcpu)
 	vcpu->entry_tsc = 0;
 }
 
-/* Ends the call in @c with @error, or as the host has ended it already. */
+/* Ends the call in @c with @error, or with the error by which the host has already ended it. */
 void eh_end_call(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where,
 		 enum elisa_call_error error)
 {
@@ -298,7 +299,7 @@ void eh_stash_exposed(struct eh_stash *stash)
 	stash->exposed.ss_ar = vmcs_get(GUEST_SS_AR_BYTES);
 }
 
-/* Suspends the call; KVM sees its end from here on. Under vcpu->lock. */
+/* Suspends the call; from here on KVM sees a vCPU after the call. Under vcpu->lock. */
 void eh_stash_call(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where, u64 eptp,
 		   u64 rip, u64 rflags)
 {
@@ -342,7 +343,7 @@ void eh_stash_orphan(struct eh_vcpu *vcpu, struct eh_context *context)
 	}
 }
 
-/* Its state may be another one at the next entry. The thread has the vCPU's mutex. */
+/* The vCPU's state may have changed at the next entry. The thread has the vCPU's mutex. */
 void eh_vcpu_unsettle(struct eh_vcpu *vcpu)
 {
 	vcpu->known = EH_UNKNOWN;

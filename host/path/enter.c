@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The last things before an entry of a vCPU that is set up, if not all is as it was (settled.h).
+ * What the entry hook does for a vCPU that is set up, unless nothing has changed since its last
+ * entry (settled.h).
  *
  * KVM has loaded the vCPU's VMCS and switched IRQs off. It calls vmx_vcpu_run() next, and our hook
  * is at the function's first instruction. No maskable interrupt, no request of KVM's and no ioctl
@@ -29,7 +30,7 @@
 #include "path/state.h"
 #include "path/switch.h"
 
-/* Has anything changed of what was shown in the stash's place? */
+/* Has anything changed in the state that was exposed instead of the stash? */
 static bool exposed_untouched(struct eh_vcpu *vcpu)
 {
 	const struct eh_stash *stash = &vcpu->stash;
@@ -44,7 +45,7 @@ static bool exposed_untouched(struct eh_vcpu *vcpu)
 			return false;
 	if (kvm_vcpu->arch.regs[VCPU_REGS_RDX] != (unsigned long)(long)ELISA_CALL_VMM)
 		return false;
-	/* an event is about to be delivered to what is shown: that is the truth now */
+	/* KVM is about to deliver an event to the exposed state, which is the real state then */
 	if ((vmcs_get(VM_ENTRY_INTR_INFO_FIELD) & INTR_INFO_VALID) ||
 	    kvm_vcpu->arch.exception.pending || kvm_vcpu->arch.exception.injected ||
 	    kvm_vcpu->arch.interrupt.injected || kvm_vcpu->arch.nmi_injected)
@@ -74,8 +75,9 @@ static enum elisa_call_error may_resume(struct eh_vcpu *vcpu, bool open, u64 ns)
 	if (stash->watched && (stash->cycles >= limit || stash->suspended >= suspended_limit))
 		return ELISA_CALL_TIMEOUT;
 	/*
-	 * Several short calls look like one long one if every exit happens to fall into one: from
-	 * half of either limit on, the return is made to exit, which starts anew.
+	 * Several short calls look like one long call if every exit happens to fall into a call. So
+	 * from half of either limit on, the host makes the return exit, and the time starts anew
+	 * there.
 	 */
 	if (stash->cycles >= limit / 2 || stash->suspended >= suspended_limit / 2) {
 		stash->watched = true;
@@ -97,7 +99,7 @@ static void resume_call(struct eh_vcpu *vcpu)
 	vmcs_set(GUEST_INTERRUPTIBILITY_INFO, stash->interruptibility);
 	vmcs_set(EPT_POINTER, stash->eptp);
 	eh_forget_cached_registers(vcpu->kvm_vcpu);
-	/* as the gate had left them: gate-in shut, so that sub cannot go back into it */
+	/* as the gate left them: gate-in is disarmed, so that sub cannot go back into it */
 	eh_list_keep(vcpu, c, stash->gate_open ? in : in & ~INVALID_BITS,
 		     stash->armed ? sub : sub & ~INVALID_BITS);
 	vcpu->entry_tsc = rdtsc();

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The event queue of a manager VM: attach, detach, abort, fault. Called from the exit path with
- * IRQs off, so it never sleeps; a full queue loses events and says how many. A fault only explains
- * the abort that follows it: it takes no room from others, for in a full queue the oldest fault
+ * The event queue of a manager VM: attach, detach, abort, fault. The exit path calls it with IRQs
+ * off, so it never sleeps. A full queue loses events and counts them. A fault only explains the
+ * abort that follows it, so it takes no room from other events: in a full queue, the oldest fault
  * gives way to any other event.
  *
- * A VM that does not read its events costs the host one queue. Of lost aborts the last one of each
- * vCPU and attachment is told again (control/untold.c), and so is the end of an attachment with
+ * A VM that does not read its events costs the host one queue. The module repeats some lost events
+ * (control/untold.c): the last abort of each vCPU and attachment, and the end of an attachment with
  * aborts. The first event of an empty queue rings the manager's doorbell.
  */
 #include <linux/slab.h>
@@ -81,7 +81,7 @@ bool eh_event_put(struct eh_events *events, struct elisa_event event)
 	return room;
 }
 
-/* A new driver must not read of what an older one had exported. */
+/* A new driver must not read events of exports that an older driver made. */
 void eh_events_clear(struct eh_events *events)
 {
 	unsigned long flags;

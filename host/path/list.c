@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The EPTP list of a vCPU: which of its contexts VMFUNC may enter. Whoever can write it owns
- * the host, so its page is mapped nowhere but in the gate contexts (and by the
- * administrator's choice in trusted sub contexts).
+ * The EPTP list of a vCPU: which of its contexts VMFUNC may enter. Code that can write it owns the
+ * host, so its page is mapped nowhere but in the gate contexts (and by the administrator's choice
+ * in trusted sub contexts).
  */
 #include "path/switch.h"
 

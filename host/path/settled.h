@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The way of a vCPU that is set up and makes no calls at the moment: most exits are KVM's business
- * alone, and the next entry is as the last one. Both hooks find that out by what is below, and then
- * have nothing to do.
+ * The fast path of a vCPU that is set up and makes no calls at the moment. Most of its exits
+ * concern KVM alone, and the next entry is like the last one. Both hooks detect that by the
+ * functions below, and then do nothing.
  *
  * A vCPU is settled by an entry into default with VMFUNC on (enter.c). It stays settled over exits
  * in default that are quiet (predicate.h); all others, ioctls and resets unsettle it.
@@ -58,7 +58,7 @@ static __always_inline bool eh_is_ours_in_default(u64 reason)
 }
 
 /*
- * After an exit, without the lock: is it KVM's business alone? Then the vCPU has left the inside.
+ * After an exit, without the lock: does the exit concern KVM alone? Then the vCPU is outside.
  *
  * The vCPU was settled: VMFUNC is on, so the list page stays. No call was suspended, so there is no
  * time to forget; and the timer ends no call that has no armed sub. So nothing is changed here that

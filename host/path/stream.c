@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What administrators' files are told of all VMs. Each reader has a ring of its own. A full ring
- * loses records and says how many; so no reader delays a VM, another reader, or the module.
+ * The events of all VMs, for administrators' files. Each reader has a ring of its own. A full ring
+ * loses records and counts them, so no reader delays a VM, another reader, or the module.
  *
- * An event is told where it happens, under the locks that make it true, so that its records are in
- * the order of the events. That may be the exit path with IRQs off. So stream_lock is a leaf: it is
- * held over a copy for each reader, of which there are STREAM_READERS at most, and over one
- * batch that a reader takes. Readers are woken by an irq_work, which needs no lock here.
+ * An event is recorded where it happens, under the locks that protect its cause. So the records are
+ * in the order of the events. That place may be the exit path with IRQs off. So stream_lock is a
+ * leaf. It is held while an event is copied to each reader, at most STREAM_READERS, and while a
+ * reader takes one batch. Readers are woken by an irq_work, which needs no lock here.
  *
  * Without a reader that wants an event, it costs a look at eh_stream_wanted.
  */
@@ -116,7 +116,7 @@ static void count_readers(void)
 	WRITE_ONCE(answering, answers);
 }
 
-/* A reader that is told from now on; -EBUSY: there are as many as may be. */
+/* Adds a reader of all events from now on. -EBUSY: there are STREAM_READERS already. */
 struct eh_reader *eh_stream_open(u32 kinds, bool answers)
 {
 	struct eh_reader *reader = kvzalloc(sizeof(*reader), GFP_KERNEL_ACCOUNT);

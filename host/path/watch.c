@@ -15,8 +15,8 @@
  *                           trusted mode sub's stub disarms its entry first, so nothing in memory
  *                           tells of the call: the exit hook ends it, when the thread runs again.
  *
- * In both cases the function has run its last instruction, so that the manager, who gets the
- * event now, can take its locks back. A vCPU in guest mode is not kept from anything.
+ * In both cases the function has executed its last instruction. So the manager, which gets the
+ * event now, can take back the function's locks. A vCPU in guest mode is not kept from anything.
  *
  * The entry hook starts the timer if it is not running, and takes it along to another CPU. The
  * timer ends by itself when it finds the vCPU neither in guest mode nor in a call: it costs a vCPU
@@ -77,12 +77,12 @@ void eh_watch_end(struct eh_vcpu *vcpu)
 }
 
 /*
- * For how long the call under way has been kept from running in all, with the time since @since. A
- * VMM that runs the vCPU for a moment, again and again, gains nothing by that. What was before
- * counts if it is known to be the same call (stash.watched), which enter.c makes sure of from half
- * the time on. So a call ends at the latest when it has been suspended for 1.5 times suspend_us;
- * and once more as long if its vCPU's thread is kept from its exit hook, where time counts from
- * the first look.
+ * How long the present call has been kept from running in all, with the time since @since. A VMM
+ * that runs the vCPU for a moment, again and again, gains nothing by that. Earlier suspensions
+ * count if they are known to be of the same call (stash.watched), which enter.c ensures from half
+ * the time on. So a call ends at the latest after a suspension of 1.5 times suspend_us. It may take
+ * as long again if the vCPU's thread is kept from its exit hook, where time counts from the first
+ * look.
  */
 static u64 kept(const struct eh_vcpu *vcpu, u64 since, u64 now)
 {
@@ -114,8 +114,8 @@ u64 eh_held_before_hook(const struct eh_vcpu *vcpu, u64 now)
 }
 
 /*
- * The exit hook: has the call that it finds in @c been kept from running for too long? If the
- * thread came late the timer has ended it already, in strict mode.
+ * For the exit hook: has the call in @c been kept from running for too long? If the thread came
+ * late, the timer has already ended the call, in strict mode.
  */
 bool eh_is_overdue(struct eh_vcpu *vcpu, struct eh_context *c)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The formats and the guest-physical layout behind the gate and sub contexts: plain
- * arithmetic, so that it is tested natively too. No function here touches memory.
+ * The formats and the guest-physical layout behind the gate and sub contexts. This is plain
+ * arithmetic, so that native tests cover it, too. No function here touches memory.
  *
  * Guest-physical addresses of a slot's contexts start at `base`, 128 GiB below the end
  * of what the CPU can address (the same for all slots and VMs):

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A page of a table, or that a context maps: zeroes, charged to the tenant whose thread asks. */
+/* Allocates a zeroed page for a table, or for a context to map. The thread's tenant is charged for
+ * it. */
 #ifndef ELISA_HOST_PAGE_H
 #define ELISA_HOST_PAGE_H
 

@@ -13,16 +13,15 @@
 #define ELISA_ABI_OLDEST	 1 /* which the host's module and the driver serve, too */
 
 /*
- * Vocabularies are lists: each word has one line, of which its number, the masks, the texts of
- * tools and the tables of docs/abi.md and the manual pages are made (tests/vocabulary). To add a
- * word is to add its line, at the end; a word's number never changes.
+ * A vocabulary is a list with one line for each word. The word's number, the masks, the texts of
+ * tools, and the tables of docs/abi.md and the manual pages come from that line (tests/vocabulary).
+ * To add a word, add its line at the end. The number of a word never changes.
  */
 
 /* -------------------------------------------------------------------- the window
  *
- * One level-4 page-table entry's worth of user address space (512 GiB) belongs to
- * ELISA in every process that is attached. It lies above 4 GiB: compatibility mode
- * cannot fetch there.
+ * In every attached process, ELISA owns the user address space of one level-4 page-table entry (512
+ * GiB). It lies above 4 GiB, because compatibility mode cannot fetch there.
  *
  *   base + slot * 1 GiB    the slot's own pages, distinct for every slot
  *   base + 64 GiB          the object area, the same address in every slot: pointers
@@ -37,8 +36,8 @@
 #define ELISA_OBJECT_SIZE	 0x1000000000ULL
 #define ELISA_SELF_ADDRESS	 (ELISA_OBJECT_BASE + ELISA_OBJECT_SIZE + 0x180000ULL)
 
-/* Offsets in a slot. The code page is the guest's stub in the default context, the
- * host's gate code in the gate contexts and the host's entry stub in the sub context. */
+/* Offsets in a slot. The code page depends on the context. In default it is the guest's stub, in
+ * the gate contexts the host's gate code, in sub the host's entry stub. */
 #define ELISA_CODE_OFFSET	 0x0ULL
 #define ELISA_STACK_OFFSET	 0x27240000ULL
 #define ELISA_STACK_PAGES	 3
@@ -56,8 +55,9 @@
  *                        ignores a yield to a vCPU that does not exist
  *   RBX = ELISA_HC_MAGIC no APIC id has a bit above 31
  *   RCX = guest-physical address of a struct elisa_hc_page, page aligned, in RAM
- * On return RBX is ELISA_HC_REPLY if a host module took the call (unchanged if not)
- * and RCX is 0 or a negative errno; the page's `why` and `value` then say more.
+ *
+ * On return RBX is ELISA_HC_REPLY if a host module took the call, else it is unchanged. RCX is 0 or
+ * a negative errno; the page's `why` and `value` then say more.
  */
 #define ELISA_HC_RAX		 11
 #define ELISA_HC_MAGIC		 0x454c495341484331ULL
@@ -168,9 +168,9 @@ struct elisa_hc_hello {
 	__u32 abi;	  /* in: the driver's ELISA_ABI_VERSION */
 	__u32 flags;	  /* out: ELISA_HELLO_* */
 	__u64 root_limit; /* out: page-table roots must be below this address */
-	/* out: VM exits of this vCPU since it was set up, this one included, by the basic
-	 * exit reason of SDM appendix C; and those VMFUNC exits that were the end of a call
-	 * during which an interrupt had to be held back */
+	/* out: VM exits of this vCPU since it was set up, this one included, by the basic exit
+	 * reason of SDM appendix C. return_traps: the VMFUNC exits at the end of a call during
+	 * which an interrupt had to be held back */
 	__u64 exits[ELISA_EXIT_REASONS];
 	__u64 return_traps;
 };
@@ -196,9 +196,9 @@ struct elisa_hc_export {
 /* clang-format off */
 #define ELISA_EXPORT_FLAG_LIST(FLAG) \
 	FLAG(GENERAL_REGS, 0, "general-regs", "the function uses general registers only") \
-	FLAG(PRIVATE, 1, "private", "reached by its ticket only") \
+	FLAG(PRIVATE, 1, "private", "only its ticket gives access") \
 	FLAG(POISON, 2, "poison", \
-		"after an aborted call none is let in until it is published again") \
+		"after an aborted call, no call gets in until it is published again") \
 	FLAG(FAULTS, 3, "faults", "the manager gets ELISA_EVENT_FAULT") \
 	FLAG(COUNTED, 4, "counted", "its calls are counted, in the sub context")
 #define ELISA_BIT_OF_LIST(name, bit, word, text) | 1u << (bit)
@@ -252,7 +252,8 @@ struct elisa_hc_destroy {
 	__u32 pad;
 };
 
-/* Revokes one attachment of the caller's export: ELISA_CALL_REVOKED for it, nothing for others. */
+/* Revokes one attachment of the caller's export. Its calls end with ELISA_CALL_REVOKED; other
+ * attachments do not notice. */
 struct elisa_hc_evict {
 	__u32 id;
 	__u32 pad;
@@ -260,9 +261,9 @@ struct elisa_hc_evict {
 };
 
 /*
- * Once: room in the object area for memory that guests donate. Each attachment made from then on
- * takes one place for as long as it lives; what its VM donates appears from the place's start
- * on, in all attachments of the export.
+ * Reserves room in the object area for memory that guests donate; once for an export. Each
+ * attachment made from then on takes one place for as long as it lives. What its VM donates appears
+ * from the place's start on, in all attachments of the export.
  */
 #define ELISA_MAX_PLACES 256
 struct elisa_hc_places {
@@ -274,8 +275,8 @@ struct elisa_hc_places {
 	__u32 pad;
 };
 
-/* An attachment by this ticket gets this place, and no other does. All 0: one by the export's
- * own name or ticket may get it (the state at the beginning). */
+/* Only an attachment by this ticket gets this place. With all bytes 0, as at the beginning, an
+ * attachment by the export's own name or ticket may get the place. */
 struct elisa_hc_ticket {
 	__u32 id;
 	__u32 place;
@@ -309,10 +310,9 @@ struct elisa_hc_detach {
 };
 
 /*
- * Adds pages to what the attachment has donated. They can be read and written
- * in every attachment of the export, from its place's start + all that was
- * donated before, until this attachment ends. Afterwards one page of the
- * host's takes the place of them all: a call that is under way does not fault.
+ * Adds pages to what the attachment has donated. Until this attachment ends, every attachment of
+ * the export can read and write them, behind all that was donated to the place before. Afterwards a
+ * page of the host's replaces all of them, so that a call in progress does not fault.
  */
 #define ELISA_HC_DONATE_PAGES 448
 struct elisa_hc_donate {
@@ -323,8 +323,8 @@ struct elisa_hc_donate {
 	__u64 gpa[ELISA_HC_DONATE_PAGES];
 };
 
-/* Read-only in sub, at ELISA_SELF_ADDRESS: which attachment calls, by the host's word. A vCPU is in
- * one call of an attachment at a time. */
+/* Read-only in sub, at ELISA_SELF_ADDRESS: which attachment calls. Only the host writes it. A vCPU
+ * is in one call of an attachment at a time. */
 struct elisa_self {
 	__u64 attachment; /* its number, as in events */
 	__u64 donated;	  /* bytes, from its place's start on */
@@ -337,9 +337,12 @@ struct elisa_self {
 };
 
 /*
- * The global system interrupt (of the VM's first IOAPIC: its pin) that gets an edge, low to high,
- * when one of its attachments is rung or revoked, or when an event has come into the VM's empty
- * queue; and once now, if it is a new one. ELISA_NO_DOORBELL, as after ELISA_HC_RESET: none.
+ * Selects the global system interrupt that is the VM's doorbell: the pin of the VM's first IOAPIC.
+ * The interrupt gets an edge, low to high, in these cases:
+ * - an attachment of the VM is rung or revoked;
+ * - an event comes into the VM's empty queue;
+ * - the interrupt has just been selected, and is a new one.
+ * ELISA_NO_DOORBELL selects none, as after ELISA_HC_RESET.
  */
 struct elisa_hc_doorbell {
 	__u32 gsi; /* 0 .. ELISA_MAX_GSI */
@@ -350,8 +353,9 @@ struct elisa_hc_doorbell {
 
 /*
  * A function rings by VMCALL, in sub: RAX = ELISA_RING, RCX = a place of its export. The VM that
- * has the place now learns that there is something to look at, not what. It goes on with the next
- * instruction, all registers as before. Any other VMCALL ends the call (ELISA_CALL_FORBIDDEN).
+ * has the place learns that there is something to look at, not what. The function continues with
+ * the next instruction and unchanged registers. Any other VMCALL ends the call
+ * (ELISA_CALL_FORBIDDEN).
  */
 #define ELISA_RING				     0x454c4953414e4731ULL
 

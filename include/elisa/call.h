@@ -7,9 +7,10 @@
 #define ELISA_CALL_H
 
 /*
- * The stub's register contract: arguments in RDI, RSI, RDX, R10, R8, R9, result in RAX and RDX;
- * RSP, RBP and DF=0 hold, all else may change. The stub runs on the caller's stack, so the caller's
- * red zone is stepped over first: two instructions of four bytes.
+ * The stub's register contract: arguments are in RDI, RSI, RDX, R10, R8 and R9, the result is in
+ * RAX and RDX. RSP, RBP and DF=0 are preserved, all other registers may change. The stub runs on
+ * the caller's stack, so the call first steps over the caller's red zone: two instructions of four
+ * bytes.
  */
 #define ELISA_CALL_ASM "add $-128, %%rsp\n\tcall *%%rax\n\tsub $-128, %%rsp"
 #define ELISA_CALL_OPERANDS(value, error, a0, a1, r10, r8, r9) \
@@ -22,9 +23,9 @@
 		"xmm15"
 
 /*
- * The function that has the call gets a frame pointer: its frame could not be found by RSP, which
- * moves, and unwinders need it while the call is under way. .cfi directives here could not know by
- * which register the compiler finds the frame.
+ * Gives a frame pointer to the function that contains the call. Unwinders need the frame during the
+ * call, and cannot find it by RSP, which moves. .cfi directives here could not know by which
+ * register the compiler finds the frame.
  */
 #define ELISA_CALL_FRAME() __asm__("" : : "X"(__builtin_frame_address(0)))
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-only WITH Linux-syscall-note) OR Apache-2.0 */
 /*
- * Flaws of processors by the kernel's names (X86_BUG_*, and "bugs" in /proc/cpuinfo), and what they
- * mean where a guest runs on after a call without an exit. The module and "elisactl check" refuse
- * every flaw that is not HARMLESS here, so also each that a newer kernel learns of.
- * docs/security.md has the reasons at length.
+ * Processor flaws by the kernel's names (X86_BUG_*, and "bugs" in /proc/cpuinfo). The list says
+ * what each flaw means where a guest continues after a call without an exit. The module and
+ * "elisactl check" refuse every flaw that is not HARMLESS here. So they also refuse flaws that only
+ * a newer kernel knows. docs/security.md has the reasons at length.
  */
 #ifndef ELISA_CPU_BUGS_H
 #define ELISA_CPU_BUGS_H

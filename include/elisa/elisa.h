@@ -5,10 +5,10 @@
  *
  * Conventions. A function that returns int gives 0 (or a count) or -errno; elisa_error() then has
  * the full text. Offsets are bytes in the object area, which every attachment sees at
- * ELISA_OBJECT_BASE. A handle, its exports and its attachments may be used by several threads at
- * once; only what ends one of them (elisa_close, elisa_export_destroy, elisa_detach) must not run
- * beside another use of the same object. They belong to the process that made them: a child
- * of fork() must not use them.
+ * ELISA_OBJECT_BASE. Several threads may use a handle, its exports and its attachments at once.
+ * Only the functions that end one of them (elisa_close, elisa_export_destroy, elisa_detach) must
+ * not run beside another use of the same object. These objects belong to the process that made
+ * them: a child of fork() must not use them.
  */
 #ifndef ELISA_ELISA_H
 #define ELISA_ELISA_H
@@ -52,10 +52,10 @@ int elisa_close(struct elisa *handle);
 uint32_t elisa_rights(const struct elisa *handle);
 
 /*
- * VM exits of the vCPU that this thread happens to run on, since it was set up for an attachment,
- * by basic exit reason (SDM vol. 3 appendix C); for benchmarks. return_traps: of the exits by
- * VMFUNC, those at the end of a call during which an interrupt had to wait. Each look is itself one
- * exit by VMCALL, which is counted.
+ * Count the VM exits of the vCPU that this thread happens to run on, for benchmarks. exits: since
+ * the vCPU was set up for an attachment, by basic exit reason (SDM vol. 3 appendix C).
+ * return_traps: of the exits by VMFUNC, those at the end of a call during which an interrupt had to
+ * wait. Each query is itself one exit by VMCALL, which is counted.
  */
 int elisa_vcpu_exits(struct elisa *handle, uint64_t exits[ELISA_EXIT_REASONS],
 		     uint64_t *return_traps);
@@ -64,10 +64,10 @@ int elisa_vcpu_exits(struct elisa *handle, uint64_t exits[ELISA_EXIT_REASONS],
 int elisa_fd(const struct elisa *handle);
 
 /*
- * Signal an eventfd(2) whenever this VM's doorbell has rung: the code of an
- * export rang the place of an attachment of this VM, an attachment was revoked,
- * or an event came. It tells nothing more: look, and be prepared to find nothing.
- * It stays so until elisa_close(); up to 256 for a handle, 1024 in a VM.
+ * Signal an eventfd(2) whenever this VM's doorbell rings. It rings when the code of an export rings
+ * a place that this VM has, when an attachment is revoked, or when an event comes. The signal does
+ * not say which: look, and be prepared to find nothing. The eventfd stays registered until
+ * elisa_close(). A handle can have 256 of them, a VM 1024.
  * Errors: -EOPNOTSUPP (this VM has no doorbell), -EBADF (no eventfd), -EDQUOT, -ENOMEM.
  */
 int elisa_doorbell(struct elisa *handle, int eventfd);
@@ -96,18 +96,19 @@ int elisa_export_create(struct elisa *handle, const char *name, uint32_t flags, 
 			struct elisa_export **made);
 
 /*
- * For exports that are created by this handle from now on: the longest time, in
- * microseconds of wall clock, that a call may stay suspended because its VMM or the host
- * does not run the vCPU. Then the call ends with ELISA_CALL_TIMEOUT, and the manager gets
- * ELISA_EVENT_ABORT at once, so that it can release what the call had locked. 0: the
- * host's default (module parameter suspend_us, 50 ms). Above the host's maximum
- * (max_suspend_us), creating an export fails with -EDQUOT. Not thread-safe with creating.
+ * Limit the suspension of calls, for exports that this handle creates from now on. A call is
+ * suspended while its VMM or the host does not run its vCPU. After suspend_us microseconds of wall
+ * clock, the call ends with ELISA_CALL_TIMEOUT. The manager then gets ELISA_EVENT_ABORT at once, so
+ * that it can release what the call had locked. 0: the host's default (module parameter suspend_us,
+ * 50 ms). Above the host's maximum (max_suspend_us), creating an export fails with -EDQUOT. Not
+ * thread-safe with creating.
  */
 void elisa_set_suspend_limit(struct elisa *handle, uint32_t suspend_us);
 
 /*
- * The same for an export that is reached by its ticket only. The library draws the ticket from
- * getrandom(2) into ticket (out, ELISA_TICKET_SIZE bytes); hand it to the VM that is to attach.
+ * Create an export that VMs reach by its ticket only. The library draws the ticket from
+ * getrandom(2) into ticket (out, ELISA_TICKET_SIZE bytes). Hand it to the VM that is to attach. The
+ * rest is as for elisa_export_create().
  */
 int elisa_export_create_private(struct elisa *handle, const char *name, uint32_t flags,
 				uint32_t limit_us, uint8_t ticket[ELISA_TICKET_SIZE],
@@ -115,13 +116,12 @@ int elisa_export_create_private(struct elisa *handle, const char *name, uint32_t
 
 /*
  * Put memory of this process into the export. The pages are pinned and shared, not copied: later
- * writes by either side are seen by the other.
- * offset: where, address: from where, length: how much, all in bytes, multiples of ELISA_PAGE_SIZE.
- * prot: ELISA_PROT_READ, READ | WRITE or READ | EXEC. The memory must be anonymous, shmem or
- * hugetlb, writable in this process when it is mapped, whatever prot says (it is pinned for
- * writing), and should stay mapped here until it is unmapped from the export. Huge pages at
- * offsets that are multiples of their size are mapped as such if the host has them, too. Code is
- * never.
+ * writes by either side are seen by the other. offset: where, address: from where, length: how
+ * much, all in bytes, multiples of ELISA_PAGE_SIZE. prot: ELISA_PROT_READ, READ | WRITE or READ |
+ * EXEC. The memory must be anonymous, shmem or hugetlb. It must be writable in this process,
+ * whatever prot says, because it is pinned for writing. It should stay mapped here until it is
+ * unmapped from the export. Huge pages at offsets that are multiples of their size are mapped as
+ * huge pages if the host has them, too. Code never is.
  * Errors: -EINVAL (alignment, range, prot), -EEXIST (overlap), -EFAULT (no writable memory there),
  * -EDQUOT (the grant's pages are used up), -EINTR, -ENOMEM (memory, or ulimit -l).
  */
@@ -129,9 +129,10 @@ int elisa_export_map(struct elisa_export *export_, uint64_t offset, const void *
 		     size_t length, uint32_t prot);
 
 /*
- * The same for guest-physical memory that is not the VM kernel's: memory behind a PCI BAR, as
- * QEMU's ivshmem-plain gives it. Needs CAP_SYS_RAWIO. The host has to have ordinary memory there,
- * and the device must keep its address until the memory is unmapped from the export.
+ * Map guest-physical memory that is not the VM kernel's, as elisa_export_map() maps a process's. It
+ * is memory behind a PCI BAR, as QEMU's ivshmem-plain gives it. Needs CAP_SYS_RAWIO. The host must
+ * have ordinary memory there. The device must keep its address until the memory is unmapped from
+ * the export.
  * Errors: also -EPERM (no CAP_SYS_RAWIO), -EINVAL (the kernel's own RAM), -EFAULT (no memory).
  */
 int elisa_export_map_physical(struct elisa_export *export_, uint64_t offset, uint64_t address,
@@ -152,14 +153,14 @@ int elisa_export_unmap(struct elisa_export *export_, uint64_t offset, size_t len
 int elisa_export_publish(struct elisa_export *export_, uint64_t entry);
 
 /*
- * Make room in the object area for memory that attachers donate (elisa_donate()): count places (1
- * to ELISA_MAX_PLACES) of size bytes each, one behind the other from offset on; offset and size
- * are multiples of ELISA_PAGE_SIZE. Each attachment made from then on takes a place until it ends;
- * when none is free, attaching fails. Attaching fails too when the VMs of its VMM have per_vmm
- * places that no ticket keeps (elisa_export_place_ticket(); 0: no limit). Once for an export. The
- * function learns its caller's place from struct elisa_self, the manager from the value of
- * ELISA_EVENT_ATTACH. Errors: -EINVAL (range), -EEXIST (something is mapped there), -EBUSY (made
- * already), -ENOENT, -ENOMEM, -EINTR.
+ * Make room in the object area for memory that attachments donate (elisa_donate()). count: the
+ * number of places, 1 to ELISA_MAX_PLACES, which lie one behind the other from offset on. size:
+ * bytes of each. offset and size are multiples of ELISA_PAGE_SIZE. Each attachment made from then
+ * on takes a place until it ends. Attaching fails when no place is free. It also fails when the VMs
+ * of its VMM have per_vmm places that no ticket keeps (elisa_export_place_ticket(); 0: no limit).
+ * Call it once for an export. The function learns its caller's place from struct elisa_self, the
+ * manager from the value of ELISA_EVENT_ATTACH. Errors: -EINVAL (range), -EEXIST (something is
+ * mapped there), -EBUSY (made already), -ENOENT, -ENOMEM, -EINTR.
  */
 int elisa_export_places(struct elisa_export *export_, uint64_t offset, uint32_t count, size_t size,
 			uint32_t per_vmm);
@@ -182,13 +183,14 @@ int elisa_export_place_ticket(struct elisa_export *export_, uint32_t place,
 int elisa_evict(struct elisa_export *export_, uint64_t attachment);
 
 /*
- * Larger stacks for the function than the host's of ELISA_STACK_PAGES pages: size bytes for each
- * place of the export (make them first, they bound how many attachments there can be) and each of
- * vcpus vCPUs of an attachment's VM, counted as in struct elisa_self. A call on another vCPU than
- * these ends with ELISA_CALL_FAULT. They take the object area from offset on: a page, and for each
- * stack 2 * size bytes, of which the lower half stays unmapped. The memory is this process's and
- * counts for its grant at once; attaching costs no more. A call costs 17 instructions more. Once,
- * before elisa_export_publish(). size and offset are multiples of ELISA_PAGE_SIZE.
+ * Give the function larger stacks than the host's, which have ELISA_STACK_PAGES pages. Each place
+ * of the export gets a stack of size bytes for each of vcpus vCPUs, counted as in struct
+ * elisa_self. Make the places first, because they limit the number of attachments. A call on a
+ * further vCPU ends with ELISA_CALL_FAULT. The stacks take the object area from offset on: a page,
+ * and for each stack 2 * size bytes, of which the lower half stays unmapped. The memory is this
+ * process's and counts against its grant at once; attaching costs no more. A call costs 17
+ * instructions more. Call it once, before elisa_export_publish(). size and offset are multiples of
+ * ELISA_PAGE_SIZE.
  * Errors: -EINVAL (no places, range), -EBUSY (made already), -ENOMEM, those of elisa_export_map().
  * After a failure nothing is left in the export.
  */
@@ -216,9 +218,10 @@ uint32_t elisa_export_flags(const struct elisa_export *export_); /* as it was cr
 int elisa_events_read(struct elisa *handle, struct elisa_event *events, size_t room);
 
 /*
- * Say in words what the function did, of an event of type ELISA_EVENT_FAULT: what it wanted, and
- * the instruction, by the symbol of an object that elisa_extra_load() has put there. text: out,
- * size bytes, cut at its end. Returns the length of the whole text, as snprintf(3). Thread-safe.
+ * Describe an event of type ELISA_EVENT_FAULT in words: what the function tried to do, and at which
+ * instruction. The instruction is named by a symbol if elisa_extra_load() has loaded its object.
+ * text: out, size bytes, cut at its end. Returns the length of the whole text, as snprintf(3).
+ * Thread-safe.
  * Errors: -EINVAL (another event, NULL).
  */
 int elisa_fault_text(struct elisa_export *export_, const struct elisa_event *event, char *text,
@@ -232,11 +235,11 @@ struct elisa_attachment {
 };
 
 /*
- * Attach this process to a published export by its name.
- * flags: 0 or ELISA_ATTACH_TRUST_MANAGER: the manager's code may then change every register but RSP
- * and RBP of the caller; only for managers that may as well run code in this process.
- * exchange, length: a buffer of this process that the function may read and write, page aligned, up
- * to ELISA_EXCHANGE_MAX_PAGES pages, in bytes; NULL and 0 for none. Both ends share it at all
+ * Attach this process to a published export by its name. flags: 0 or ELISA_ATTACH_TRUST_MANAGER.
+ * With the latter, the manager's code may change every register of the caller except RSP and RBP.
+ * Use it only for managers that may as well run code in this process. exchange, length: a buffer of
+ * this process that the function may read and write; NULL and 0 for none. It is page aligned;
+ * length is in bytes, up to ELISA_EXCHANGE_MAX_PAGES pages. Both ends share the buffer at all
  * times: read a field once, then check it. It must stay mapped until elisa_detach(). *made: out.
  * Errors: -EINVAL (arguments), -EPERM (no grant), -ENOENT (no such export), -EAGAIN (not published
  * yet: try again), -EDQUOT (quota), -ENOMEM; others for the VM's or the host's state and for slots:
@@ -245,7 +248,8 @@ struct elisa_attachment {
 int elisa_attach(struct elisa *handle, const char *name, uint32_t flags, void *exchange,
 		 size_t length, struct elisa_attachment **made);
 
-/* The same by the ticket of a private export. All bytes 0 is not a ticket: -EINVAL. */
+/* Attach to a private export by its ticket, else as elisa_attach(). All bytes 0 is no ticket:
+ * -EINVAL. */
 int elisa_attach_private(struct elisa *handle, const uint8_t ticket[ELISA_TICKET_SIZE],
 			 uint32_t flags, void *exchange, size_t length,
 			 struct elisa_attachment **made);
@@ -257,11 +261,12 @@ int elisa_attach_private(struct elisa *handle, const uint8_t ticket[ELISA_TICKET
 int elisa_detach(struct elisa_attachment *attachment);
 
 /*
- * Give memory of this process to the export: its code can read and write it in every attachment, at
- * the attachment's place behind all that was given before, until this attachment ends or is
- * revoked. What is read there afterwards is nothing of this process's. Same kinds of memory as
- * elisa_export_map(); address and length are multiples of ELISA_PAGE_SIZE. donated, if not NULL:
- * out, bytes in all. After a failure a part of it may have been given: detach.
+ * Give memory of this process to the export. Until this attachment ends or is revoked, the code of
+ * the export can read and write the memory in every attachment. It lies at this attachment's place,
+ * behind all that was given before. What the code reads there afterwards does not belong to this
+ * process. The kinds of memory are those of elisa_export_map(). address and length are multiples of
+ * ELISA_PAGE_SIZE. donated, if not NULL: out, bytes in all. After a failure a part of it may have
+ * been given: detach.
  * Errors: -EINVAL (arguments, memory, no place), -ENOSPC (more than the
  * place holds), -EDQUOT (grant),
  * -ENOENT (the attachment is gone), -EFAULT, -ENOMEM, -EINTR.
@@ -302,10 +307,10 @@ struct elisa_result {
 const char *elisa_call_strerror(long error);
 
 /*
- * Call the export's entry function with six integers, never addresses: what lies in the exchange
- * buffer is named by its offset there. From any thread of the process that attached, many at once;
- * not from a signal handler that may have interrupted a call on the same thread's stack below its
- * red zone, and never after elisa_detach(). Code built for AVX-512 must be built so as a whole file
+ * Call the export's entry function with six integers. Pass no addresses: name data in the exchange
+ * buffer by its offset there. Any thread of the process that attached may call, many at once. A
+ * signal handler must not call if it may have interrupted a call on the same thread's stack below
+ * the red zone. No call may follow elisa_detach(). Code for AVX-512 must be built as a whole file
  * (-mavx512f), not by a function attribute.
  */
 static inline __attribute__((always_inline)) struct elisa_result
@@ -324,10 +329,11 @@ elisa_call(const struct elisa_attachment *attachment, long a0, long a1, long a2,
 }
 
 /*
- * The same, and the compiler may keep vector and x87 registers live across the call. Only where
- * elisa_attachment_general() says so: the export declares ELISA_EXPORT_GENERAL_REGS and this
- * process attached with ELISA_ATTACH_TRUST_MANAGER. Nothing stops a function that declares it from
- * changing those registers, and without that trust the stub clears them.
+ * Call like elisa_call(), and let the compiler keep vector and x87 registers live across the call.
+ * Use it only where elisa_attachment_general() permits it: the export declares
+ * ELISA_EXPORT_GENERAL_REGS, and this process attached with ELISA_ATTACH_TRUST_MANAGER. Nothing
+ * stops the function of such an export from changing those registers. Without that trust, the stub
+ * clears them.
  */
 static inline __attribute__((always_inline)) struct elisa_result
 elisa_call_general(const struct elisa_attachment *attachment, long a0, long a1, long a2, long a3,

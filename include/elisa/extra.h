@@ -36,7 +36,7 @@ struct elisa_extra_image; /* a loaded shared object: the manager's own view of i
 int elisa_extra_load(struct elisa_export *export_, const char *file, uint64_t offset,
 		     struct elisa_extra_image **made);
 
-/* The same from size bytes of memory, for example of an object linked into the manager. */
+/* Load an object from size bytes of memory, for example one that is linked into the manager. */
 int elisa_extra_load_memory(struct elisa_export *export_, const void *data, size_t size,
 			    uint64_t offset, struct elisa_extra_image **made);
 

@@ -3,9 +3,9 @@
  * For the code of an export, which runs in the sub context: which attachment calls, what the caller
  * shares, and doorbells. Needs no library.
  *
- * Arguments come from a guest, and the function may write the whole object: an argument must never
- * be used as an address, nor as an index without a bound. What is larger than six integers goes
- * through the exchange buffer, by offsets.
+ * Arguments come from a guest, and the function may write the whole object. So the function must
+ * never use an argument as an address, nor as an index without a bound. Data larger than six
+ * integers goes through the exchange buffer, by offsets.
  */
 #ifndef ELISA_FUNCTION_H
 #define ELISA_FUNCTION_H
@@ -32,9 +32,9 @@ static inline const struct elisa_self *elisa_self(void)
 }
 
 /*
- * Rings the doorbell of the VM whose attachment has this place of the
- * export; nothing happens if no VM has it, or if its driver has no doorbell.
- * One VM exit. A thread that wakes up sees all that was stored before.
+ * Rings the doorbell of the VM that has this place of the export, for one VM exit. Nothing happens
+ * if no VM has the place, or if the VM's driver has no doorbell. A thread that wakes up sees all
+ * that was stored before.
  */
 static inline void elisa_ring(uint32_t place)
 {
@@ -43,10 +43,10 @@ static inline void elisa_ring(uint32_t place)
 #endif
 
 /*
- * Bytes of the caller's own exchange buffer, from offset on; NULL unless all of
- * length lies in it. Both may be anything that a guest gave, but length must be
- * the true one: bound a count before it is multiplied. The guest may write there
- * at any time: read a value once, into a variable of your own, then check it.
+ * Bytes of the caller's own exchange buffer, from offset on; NULL unless all of length lies in it.
+ * Offset and length may come from a guest, but length must be the true one: bound a count before
+ * multiplying it. The guest may write there at any time: read a value once into a local variable,
+ * then check it.
  */
 static inline void *elisa_exchange(uint64_t offset, uint64_t length)
 {

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: (GPL-2.0-only WITH Linux-syscall-note) OR Apache-2.0 */
 /*
- * Where code meets code in a slot's code page: the offsets that the guest's stub and
- * the host's gate pages share, and the indexes of a slot's contexts in the EPTP list.
- * They are part of the ABI; gate/ builds and checks the pages that use them, and
- * docs/gate.md explains them.
+ * The offsets that the guest's stub and the host's gate pages share in a slot's code page. Also the
+ * indexes of a slot's contexts in the EPTP list. They are part of the ABI; gate/ builds and checks
+ * the pages that use them, and docs/gate.md explains them.
  *
- * The constants were searched for, not chosen for their looks: every byte of the gate's
- * code must be harmless when it is executed as the first byte of an instruction. Change
- * one and gate/check_gate will very likely refuse the page.
+ * A search found these constants. Every byte of the gate's code must be harmless when it is
+ * executed as the first byte of an instruction. If a constant changes, gate/check_gate will very
+ * likely refuse the page.
  */
 #ifndef ELISA_GATE_LAYOUT_H
 #define ELISA_GATE_LAYOUT_H
@@ -20,8 +19,8 @@
 #define ELISA_INDEX_GATE_IN(slot)   (0x50 + (slot))
 #define ELISA_INDEX_GATE_OUT(slot)  (0x90 + (slot))
 
-/* Low byte of a list entry (SDM vol. 3C, EPTP): write-back and 4 levels; disarmed, the
- * memory type is the reserved value 2, and a VMFUNC to it exits. */
+/* Low byte of a list entry (SDM vol. 3C, EPTP): write-back and 4 levels. In a disarmed entry the
+ * memory type is the reserved value 2, so that a VMFUNC to it exits. */
 #define ELISA_EPTP_ARMED	    0x1e
 #define ELISA_EPTP_DISARMED	    0x1a
 
@@ -29,8 +28,8 @@
 #define ELISA_DATA_OFFSET	    0x27274000
 #define ELISA_LIST_OFFSET	    0x27275000
 
-/* Byte offset in the data page of the caller's saved RSP: 8 bytes from an address that is
- * 1 mod 8, so that as a page table the page can only map address 0. */
+/* Byte offset of the caller's saved RSP in the data page. Its address is 1 mod 8, so that the page,
+ * taken as a page table, can only map address 0. */
 #define ELISA_RSP_SLOT(slot)	    (8 * ELISA_INDEX_SUB(slot) + 0x501)
 
 /*
@@ -54,8 +53,8 @@
 #define ELISA_TRUSTED_VMFUNC(slot)  (ELISA_SUB_ENTRY(slot) + 63)
 #define ELISA_TRUSTED_RETURN(slot)  (ELISA_SUB_ENTRY(slot) + 66)
 
-/* In the guest's stub: where the host resumes the caller of an aborted call, with RSP as
- * it was at the caller's VMFUNC, RDX = the error and all other registers 0. */
+/* In the guest's stub: where the host resumes the caller of an aborted call. RSP is as it was at
+ * the caller's VMFUNC, RDX is the error, all other registers are 0. */
 #define ELISA_ERROR_RETURN(slot)    (0x600 + 0 * (slot))
 
 #endif

@@ -61,9 +61,9 @@ struct elisa_host_list {
 };
 
 /*
- * Records grow at their end. A caller whose record is shorter than the module's gets the fields
- * that it knows; of one that is longer the module leaves the rest 0. Sizes are multiples of 8,
- * 1024 at most.
+ * Records grow at their end. A caller with a shorter record than the module's gets the fields that
+ * it knows. In a longer record the module leaves the rest 0. Sizes are multiples of 8, 1024 at
+ * most.
  */
 #define ELISA_HOST_RECORD_MAX 1024
 
@@ -87,9 +87,9 @@ struct elisa_host_grant_info {
 };
 
 /*
- * For how long calls were suspended. A bucket has the times that were shorter than its bound, which
- * is twice that of the bucket before, and not shorter than that one; the last has all that were
- * longer. What a call takes that nothing interrupts the host does not see.
+ * How long calls were suspended. A bucket counts the times below its bound that are not below the
+ * bound of the previous bucket. Each bound is twice the previous one. The last bucket also counts
+ * all longer times. The host does not see how long a call takes that nothing interrupts.
  */
 #define ELISA_SPANS	      16
 #define ELISA_SPAN_LOG2_NS    10 /* the first bound is 1.024 us, the last 16.8 ms */
@@ -139,19 +139,19 @@ struct elisa_host_attachment {
 #define ELISA_VCPU_STATE_LIST(STATE) \
 	STATE(IDLE, 0, "idle", "VMFUNC is off, as without ELISA") \
 	STATE(CLOSED, 1, "closed", "calls end with ELISA_CALL_CLOSED") \
-	STATE(OPEN, 2, "open", "it may make calls") \
-	STATE(SUSPENDED, 3, "suspended", "likewise, and one was interrupted and has not gone on yet")
+	STATE(OPEN, 2, "open", "the vCPU may make calls") \
+	STATE(SUSPENDED, 3, "suspended", "as open; a call was interrupted and has not continued yet")
 
 /* What keeps a vCPU from calls: what it was about to enter the guest with. */
 #define ELISA_CLOSED_LIST(CLOSED) \
-	CLOSED(NOT_ATTACHED, 1, "not-attached", "it has no attachment") \
+	CLOSED(NOT_ATTACHED, 1, "not-attached", "the vCPU has no attachment") \
 	CLOSED(NOT_SYNCED, 2, "not-synced", \
 		"it left long mode or was reset, and the VM's driver has not set it up since") \
 	CLOSED(PCID, 3, "pcid", "CR4.PCIDE is 1, and a grant has no allow-pcid") \
 	CLOSED(CR4, 4, "cr4", "CR4 has a bit that is refused, or lacks PAE, SMEP or SMAP") \
 	CLOSED(XCR0, 5, "xcr0", "XCR0 lacks x87 or SSE, or has a bit above 31") \
 	CLOSED(EFER, 6, "efer", "EFER.LMA is 0: no long mode") \
-	CLOSED(SMM, 7, "smm", "it is in system management mode") \
+	CLOSED(SMM, 7, "smm", "the vCPU is in system management mode") \
 	CLOSED(COUNTERS, 8, "counters", "PEBS is on, or the VM has the CPU's own counters") \
 	CLOSED(APICV, 9, "apicv", "APICv is active: KVM did not switch it off") \
 	CLOSED(CONTROLS, 10, "controls", \
@@ -191,10 +191,10 @@ struct elisa_host_vcpu {
 /* clang-format off */
 #define ELISA_COUNTER_LIST(COUNTER) \
 	COUNTER(HYPERCALLS, "hypercalls", "hypercalls of VMs") \
-	COUNTER(HYPERCALL_ERRORS, "hypercall_errors", "of these, failed ones") \
+	COUNTER(HYPERCALL_ERRORS, "hypercall_errors", "hypercalls that failed") \
 	COUNTER(EXITS_IN_CONTEXT, "exits_in_context", \
 		"exits that had nothing to do with the call, in gate or sub") \
-	COUNTER(RESUMED, "resumed", "of these, after which the call went on") \
+	COUNTER(RESUMED, "resumed", "exits_in_context after which the call continued") \
 	COUNTER(RETURN_TRAPS, "return_traps", \
 		"exits at the end of a call: an interrupt waited, or time was to be looked at") \
 	COUNTER(INJECTIONS_REFUSED, "injections_refused", \
@@ -206,13 +206,13 @@ struct elisa_host_vcpu {
 	COUNTER(VMM_ENDED, "vmm_ended", "calls that ended with ELISA_CALL_VMM") \
 	COUNTER(REFUSED_VMFUNC, "refused_vmfunc", "#UD for a VMFUNC that is no call") \
 	COUNTER(FOREIGN_ROOT, "foreign_root", \
-		"of these, by a process that is not the attached one") \
+		"refused_vmfunc by a process that is not the attached one") \
 	COUNTER(ROOT_RELOADS, "root_reloads", "KVM gave a vCPU another default context") \
 	COUNTER(CLOSED, "closed", "the entry predicate shut VMFUNC off") \
 	COUNTER(DESC_EXITS, "desc_exits", "LIDT, LGDT, ... of attached vCPUs") \
 	COUNTER(DEBUG_SUPPRESSED, "debug_suppressed", "#DB in gate or sub") \
-	COUNTER(RINGS, "rings", "doorbells, by functions in sub") \
-	COUNTER(INTERRUPTS, "interrupts", "raised for a doorbell, an event or a revocation") \
+	COUNTER(RINGS, "rings", "doorbells rung by functions in sub") \
+	COUNTER(INTERRUPTS, "interrupts", "interrupts raised for a doorbell, an event or a revocation") \
 	COUNTER(THROTTLED, "throttled", "hypercalls that had to wait: too many of the grant")
 /* clang-format on */
 #define ELISA_COUNTER_NUMBER(name, word, text) ELISA_COUNT_##name,
@@ -226,7 +226,7 @@ enum elisa_counter {
 #define ELISA_HOST_FLAG_LIST(FLAG) \
 	FLAG(CPU_BUG, 1, "cpu-bug", \
 		"the CPU has a flaw that is not harmless by cpu_bugs.h: attach is refused") \
-	FLAG(OVERRIDE, 2, "override", "attach is allowed all the same: allow_leaky_cpu") \
+	FLAG(OVERRIDE, 2, "override", "attach is allowed in spite of it: allow_leaky_cpu") \
 	FLAG(ARMED, 3, "armed", "an attachment exists: the hooks that calls need are in place")
 /* clang-format on */
 #define ELISA_HOST_FLAG_NUMBER(name, bit, word, text) ELISA_HOST_##name = 1u << (bit),

@@ -16,8 +16,8 @@
  *   -EINVAL    an argument: the key's length, the value's, the mode
  *   -ENOTCONN  there is no store at present; later calls try again
  *   -EBUSY     other callers were in the way for too long; nothing happened
- *   -EIO       the call was ended half-way: what it was to do has happened or has not; functions
- *              that read, or read and touch, have then tried once more
+ *   -EIO       the host ended the call: its change has happened or has not. Functions that read,
+ *              or read and touch, have then tried once more
  *   -EACCES    this VM has no right to that in this name space
  *   -EPERM     this VM may change its own items only, and this is another's
  *   -ENOMEM    this process has no memory for it
@@ -51,7 +51,7 @@ struct elisa_kv_options {
 
 /*
  * Attach to a store. options may be NULL. *kv: out, NULL after a failure. If the store's manager
- * ends, calls fail with -ENOTCONN; they attach again once it is back.
+ * ends, calls fail with -ENOTCONN. Once the manager is back, a call attaches again.
  * Errors: -EINVAL, -ENOENT (no driver, no such export, no ticket), -EACCES (of the device), -ENOMEM
  * and those of elisa_open() and elisa_attach().
  */
@@ -61,8 +61,8 @@ int elisa_kv_open(const struct elisa_kv_options *options, struct elisa_kv **kv);
 int elisa_kv_close(struct elisa_kv *kv);
 
 /*
- * The text of this thread's last failure: what was wrong with which value. "no error" if nothing
- * failed. It lasts until the thread's next call into the library.
+ * The text of this thread's last failure: what was wrong, and with which value. "no error" if
+ * nothing failed. The text lasts until the thread's next call into the library.
  */
 const char *elisa_kv_error(void);
 
@@ -84,7 +84,7 @@ struct elisa_kv_item {
 int elisa_kv_get(struct elisa_kv *kv, const void *key, size_t key_length, void *value, size_t room,
 		 struct elisa_kv_item *item);
 
-/* The same, and the item lives for ttl seconds from now on. */
+/* Get an item as elisa_kv_get() does; the item then lives for ttl seconds from now on. */
 int elisa_kv_get_and_touch(struct elisa_kv *kv, const void *key, size_t key_length, int64_t ttl,
 			   void *value, size_t room, struct elisa_kv_item *item);
 
@@ -97,10 +97,10 @@ struct elisa_kv_wanted {
 };
 
 /*
- * The items of the first keys, as many as one call of the store gives: call again for the others.
- * Their values lie one after the other in values. Each item is whole; they are not of one moment.
- * Returns how many keys were looked up, at least 1 if there is one. Errors: -EMSGSIZE (the first
- * item's value is longer than room; its item is filled in).
+ * Get the items of the first keys, as many as one call of the store returns; call again for the
+ * others. The values lie one after the other in values. Each item is consistent by itself, but the
+ * items are not a snapshot. Returns how many keys were looked up, at least 1 if count is not 0.
+ * Errors: -EMSGSIZE (the first item's value is longer than room; its item is filled in).
  */
 int elisa_kv_get_many(struct elisa_kv *kv, struct elisa_kv_wanted *wanted, size_t count,
 		      void *values, size_t room);
@@ -139,16 +139,16 @@ int elisa_kv_delete(struct elisa_kv *kv, const void *key, size_t key_length, uin
 int elisa_kv_touch(struct elisa_kv *kv, const void *key, size_t key_length, int64_t ttl);
 
 /*
- * The value is a decimal number up to 2^64 - 1: add to it, modulo 2^64, or take from it, down to 0.
- * number: out, the new one; item: out, of the new value; both may be NULL. Errors: -ENOENT; -EDOM
- * (the value is no such number); -EDQUOT, -ENOSPC as above.
+ * Add to an item's value modulo 2^64, or subtract from it down to 0. The value is a decimal number
+ * up to 2^64 - 1. number: out, the new number; item: out, of the new value; both may be NULL.
+ * Errors: -ENOENT; -EDOM (the value is no such number); -EDQUOT, -ENOSPC as above.
  */
 int elisa_kv_increment(struct elisa_kv *kv, const void *key, size_t key_length, uint64_t by,
 		       uint64_t *number, struct elisa_kv_item *item);
 int elisa_kv_decrement(struct elisa_kv *kv, const void *key, size_t key_length, uint64_t by,
 		       uint64_t *number, struct elisa_kv_item *item);
 
-/* No item that is in the name space now will be found again. */
+/* Remove all items that are in the name space now. */
 int elisa_kv_flush(struct elisa_kv *kv);
 
 /* ---------------------------------------------------------------------------- statistics */
@@ -160,7 +160,7 @@ struct elisa_kv_statistic {
 	uint64_t value;
 };
 
-/* What the store counts, as far as this VM may see it: up to room of them. Returns how many. */
+/* Get the store's statistics that this VM may see, up to room of them. Returns how many. */
 int elisa_kv_statistics(struct elisa_kv *kv, struct elisa_kv_statistic *statistics, size_t room);
 
 #ifdef __cplusplus

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: (GPL-2.0-only WITH Linux-syscall-note) OR Apache-2.0 */
 /*
- * The functions of KVM that the host's module hooks or calls, and which kernels it was tested
- * with. The module finds functions by these names, and `elisactl check` looks whether another user
- * of ftrace has the hooked ones. What they are is compared with the kernel's type information
- * (prototype.h), spelled as there; "...": the module does not care. Each use says what it makes of
- * an entry.
+ * The functions of KVM that the host's module hooks or calls, and which kernels it was tested with.
+ * The module finds functions by these names, and `elisactl check` looks whether another user of
+ * ftrace has the hooked ones. The module compares their prototypes with the kernel's type
+ * information (prototype.h), which spells types so. "..." stands for parameters that the module
+ * does not use. Each use of the list says what it makes of an entry.
  */
 #ifndef ELISA_KVM_HOOKS_H
 #define ELISA_KVM_HOOKS_H
@@ -15,8 +15,8 @@
 #define ELISA_TESTED_KERNELS(SERIES) SERIES("6.1") SERIES("6.12") SERIES("7.3")
 
 /*
- * Those on rare paths come first, hooked as long as the module is loaded; from RUN on they are
- * hooked while a VM is attached: HOOK(id, module, function, prototype).
+ * HOOK(id, module, function, prototype). The functions before RUN are on rare paths, and hooked as
+ * long as the module is loaded. Those from RUN on are hooked while a VM is attached.
  */
 #define ELISA_KVM_HOOKS(HOOK) \
 	HOOK(HYPERCALL, "kvm", "kvm_sched_yield", "void (struct kvm_vcpu *, long unsigned int)") \

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A harness for the code of exports, in a process without a VM: pkg-config libelisa-sub-test. The
- * function is compiled with ELISA_NATIVE, which those flags define, and linked into the test. It
- * is called as by guests: several attachments, each with vCPUs that are threads of the test, or one
- * thread that plays them in turn.
+ * function is compiled with ELISA_NATIVE, which those flags define, and linked into the test. The
+ * test calls it as guests do: by several attachments, each with vCPUs. The vCPUs are threads of the
+ * test, or one thread plays them in turn.
  *
- * As in a sub context a call may end at any instruction. Here it ends by a fault, by its time
- * limit, by a stack overflow (the stack is as small as there), or because the test wants it so:
- * elisa_test_abandon() runs a call one instruction at a time, and after each of them shows the test
- * a world in which the caller never ran on. What the harness does as the host would: it counts the
+ * As in a sub context, a call may end at any instruction. Here it ends by a fault, by its time
+ * limit, by a stack overflow, or because the test wants it so. The stack is as small as in a sub
+ * context. elisa_test_abandon() runs a call one instruction at a time. After each instruction it
+ * shows the test a world in which the caller never continued. Like the host, the harness counts the
  * abort, and gives the event to the test's manager.
  *
  *     elisa_test_new(entry_function, &test);
@@ -65,9 +65,10 @@ void elisa_test_limit(struct elisa_test *test, uint32_t limit_us);
 uint64_t elisa_test_rings(const struct elisa_test *test, uint32_t place);
 
 /*
- * An attachment at a place (below ELISA_TEST_PLACES, or ELISA_NO_PLACE), with an exchange buffer of
- * so many bytes (rounded up to pages, between inaccessible ones) or none. *made: out. Errors:
- * -EBUSY (the place is taken), -ENOSPC (as many as there are places), -EINVAL, -ENOMEM.
+ * Makes an attachment at a place, which is below ELISA_TEST_PLACES or ELISA_NO_PLACE. exchange:
+ * bytes of its exchange buffer, rounded up to pages, between inaccessible ones; 0: none. *made:
+ * out. Errors: -EBUSY (the place is taken), -ENOSPC (as many as there are places), -EINVAL,
+ * -ENOMEM.
  */
 int elisa_test_attach(struct elisa_test *test, uint32_t place, size_t exchange,
 		      struct elisa_test_attachment **made);
@@ -93,12 +94,12 @@ struct elisa_result elisa_test_call(struct elisa_test_attachment *attachment, ui
 				    long a0, long a1, long a2, long a3, long a4, long a5);
 
 /*
- * A call, stopped after each instruction. stopped(context, n, told) is called twice after the nth:
- * told is
- * 1 if the manager has had its event, 0 if it has not, so that the caller's own next call is the
- * first to know. Whatever stopped() does with the export is undone afterwards: all memory of
- * elisa_test_memory(), exchange buffers, attachments' state. It may stop calls itself. result, if
- * not NULL: of the call, which comes to its end at last. Returns how many instructions there were.
+ * Makes a call and stops it after each instruction. After instruction n it calls stopped(context,
+ * n, told) twice. told is 1 if the manager has had its event. It is 0 if not, so that the caller's
+ * own next call is the first to learn of the abort. The harness then undoes what stopped() did with
+ * the export: all memory of elisa_test_memory(), exchange buffers, attachments' state. stopped()
+ * may stop calls itself. result, if not NULL: the result of the call, which ends normally at last.
+ * Returns the number of instructions.
  * Errors: -ENOMEM.
  */
 long elisa_test_abandon(struct elisa_test_attachment *attachment, uint32_t vcpu,

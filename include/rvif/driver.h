@@ -28,9 +28,9 @@ struct rvif_transport {
 	/* Transmit queue has work. For the driver that found kick_wanted set. -EBUSY, only with
 	 * hold_us: frames wait for a receiver that has no room; kick again soon. */
 	int (*kick)(struct rvif_vnic *vnic, uint32_t queue);
-	/* Sleeps while receive queue's completed is seen; -ETIMEDOUT after timeout_us, -ENOTCONN:
-	 * the switch is gone, -EINTR: a signal, -EAGAIN: woken for another queue; look, and ask
-	 * again by rvif_ring_may_sleep(). */
+	/* Sleeps while `completed` of the receive queue is seen. -ETIMEDOUT: after timeout_us;
+	 * -ENOTCONN: the switch is gone; -EINTR: a signal came. -EAGAIN: woken for another queue:
+	 * look, and ask again by rvif_ring_may_sleep(). */
 	int (*wait)(struct rvif_vnic *vnic, uint32_t queue, uint32_t seen, uint32_t timeout_us);
 	/* driver.state was written: the switch has to look. -ENOTCONN: there is none, and no switch
 	 * uses the region. NULL: it sees by itself. */
@@ -55,7 +55,7 @@ struct rvif_access {
 };
 
 /*
- * Memory of the driver's own at the end of its region, so that frames that lie there need no copy:
+ * Memory of the driver's own at the end of its region, so that frames in it need no copy. It is
  * whole pages of a file that a switch can map, too. A piece begins at a multiple of its page size,
  * in the file and in the region.
  */
@@ -152,10 +152,10 @@ int rvif_attached(const struct rvif_vnic *vnic);
 int rvif_stop(struct rvif_vnic *vnic, uint32_t timeout_us);
 
 /*
- * If the switch is gone for good, goes to its successor: the region and all indexes stay, what is
- * posted will be served, and the queues' threads just go on. Thread-safe with what they do. 0:
- * nothing to do; 1: another switch has the region, rvif_attached() says when it is ready; -errno:
- * there is none yet, call again.
+ * Goes to the successor of a switch that is gone for good. The region and all indexes stay, and the
+ * new switch serves what is posted. The threads of the queues may continue meanwhile. 0: nothing to
+ * do. 1: another switch has the region; rvif_attached() says when it is ready. -errno: there is no
+ * successor yet, call again.
  */
 int rvif_reconnect(struct rvif_vnic *vnic);
 
@@ -163,11 +163,12 @@ int rvif_reconnect(struct rvif_vnic *vnic);
 const char *rvif_strreason(int reason);
 
 /*
- * What operators write. 0, or -EINVAL and the result as it was: the whole text has to be right. An
- * address is 17 characters such as 02:00:00:00:00:0a; a mode is octal, from 1 to 0777; a group is a
- * name or a number. hex: count bytes of two digits each, with this separator between them or, if 0,
- * none; read_hex: a line of them in a file, and nothing else; -errno if it cannot be read. Only of
- * these two the bytes may have changed after an error.
+ * Parse what operators write. 0, or -EINVAL if any part of the text is wrong; the result is then
+ * unchanged. An address is 17 characters such as 02:00:00:00:00:0a. A mode is octal, from 1 to
+ * 0777. A group is a name or a number. hex: count bytes of two digits each, with the separator
+ * between them; separator 0: none. read_hex: a file with one line of such bytes, and nothing else;
+ * -errno if the file cannot be read. After an error, these two functions may have changed the
+ * bytes.
  */
 int rvif_parse_mac(const char *text, uint8_t mac[6]);
 int rvif_parse_mode(const char *text, uint32_t *mode);

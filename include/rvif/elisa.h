@@ -12,14 +12,16 @@ extern "C" {
 #endif
 
 /*
- * Where: the export's name, or the path of a file with a port's ticket, which begins
- * with '/'. open needs /dev/elisa and gives the errors of elisa_open(), elisa_attach()
- * and elisa_donate(), -EINVAL for a file that holds no ticket; announce: -EPROTO if
- * the export is no such switch. kick moves all that is posted in the
- * queue: -ENOTCONN when the manager is gone, -EAGAIN when the switch cannot do it now, -ETIME or
- * -EIO when the call did not come to its end; -EBUSY: see hold_us of the vNIC. One
- * thread at a time a queue; not after fork(). A receiver sleeps until the VM's doorbell rings, or,
- * in a VM without one, looks now and then. reconnect: the errors of open.
+ * where: the export's name, or the path of a file with a port's ticket, which begins with '/'.
+ * - open needs /dev/elisa. It gives the errors of elisa_open(), elisa_attach() and elisa_donate(),
+ *   and -EINVAL for a file that holds no ticket.
+ * - announce gives -EPROTO if the export is no such switch.
+ * - kick moves all that is posted in the queue. It gives -ENOTCONN when the manager is gone, and
+ *   -EAGAIN when the switch cannot do it now. It gives -ETIME or -EIO when the host ended the call.
+ *   For -EBUSY see hold_us of the vNIC.
+ * - reconnect gives the errors of open.
+ * Only one thread at a time may use a queue, and none after fork(). A receiver sleeps until the
+ * VM's doorbell rings. In a VM without a doorbell it polls now and then.
  */
 extern const struct rvif_transport rvif_over_elisa;
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How long a sender's queue waits for receivers that have no room. What is in the ring when a wait
- * begins has to be on its way within the time, or the queue gives up: what finds no room is dropped
- * then, and the queue does not wait for ten times as long. So a receiver that takes nothing, or too
- * little, keeps a sender's other frames back for a tenth of the time at most, and none of them for
+ * How long a sender's queue waits for receivers that have no room. The frames in the ring when a
+ * wait begins must be on their way within the time. Otherwise the queue gives up: it drops frames
+ * that find no room, and does not wait again for ten times as long. So a receiver that takes too
+ * little delays a sender's other frames for at most a tenth of the time. It delays no frame for
  * more than twice the time at once.
  */
 #ifndef RVIF_PATIENCE_H
@@ -27,8 +27,8 @@ static inline int rvif_has_patience(const struct rvif_patience *patience, uint64
 	return now >= patience->again;
 }
 
-/* It was: descriptors from next on, up to posted, wait. Another time it may not if that has lasted
- * for "most" microseconds. */
+/* The queue was left with frames: the descriptors from next up to posted wait. If that lasts for
+ * "most" microseconds, the queue may not wait again for a time. */
 static inline void rvif_wait_on(struct rvif_patience *patience, uint32_t next, uint32_t posted,
 				uint64_t now, uint64_t most)
 {

@@ -239,8 +239,8 @@ static inline enum rvif_reason rvif_layout(const struct rvif_config *config,
 	return RVIF_OK;
 }
 
-/* The word of a descriptor that every frame needs, in one store: the side that reads it next,
- * perhaps at once and as one word, does not have to wait for pieces. */
+/* Writes the word of a descriptor that every frame needs, in one store. The other side may read it
+ * at once and as one word, and then does not wait for pieces. */
 static inline void rvif_desc_set(struct rvif_desc *desc, uint32_t offset, uint16_t length,
 				 uint16_t flags)
 {

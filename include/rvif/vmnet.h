@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vmnet: what a guest calls of a switch that runs in its ELISA sub context (elisa-vmnet). Its vNIC
- * is what it has donated; the arguments are the guest's choice, who calls is the host's word.
- * librvif-elisa makes these calls.
+ * vmnet: the calls of a guest to a switch that runs in its ELISA sub context (elisa-vmnet). The
+ * guest's vNIC is the memory that it has donated. The guest chooses the arguments; the host tells
+ * the switch which attachment calls. librvif-elisa makes these calls.
  */
 #ifndef RVIF_VMNET_H
 #define RVIF_VMNET_H
@@ -21,9 +21,9 @@ enum vmnet_op {
 	 * VMNET_VERSION. Returns 0. */
 	VMNET_JOIN,
 	/* Move what is posted in my transmit queue (second argument). Returns descriptors left.
-	 * With VMNET_HOLD beside the queue, frames for a receiver that has no room are left, too,
-	 * and the result has VMNET_HOLD: my driver calls again, and leaves it out when it has
-	 * waited enough. */
+	 * With VMNET_HOLD beside the queue, frames for a receiver without room stay, too, and the
+	 * result has VMNET_HOLD. My driver then calls again, without VMNET_HOLD when it has waited
+	 * long enough. */
 	VMNET_FORWARD,
 	/* My driver went up or down: the manager looks soon. Returns 0. */
 	VMNET_CHANGED,

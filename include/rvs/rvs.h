@@ -70,8 +70,8 @@ enum rvs_port_flag {
 	/* what it sends teaches nothing, but that an address is not behind another port any more */
 	RVS_NO_LEARNING = 1 << 1,
 	RVS_KICK = 1 << 2, /* no thread polls: the driver has to kick after posting */
-	/* what it sends to 01:80:C2:00:00:00 to 0F (STP, LLDP) is flooded; pause frames and slow
-	 * protocols (LACP), which are for the other end of a cable, never are */
+	/* frames to 01:80:C2:00:00:00 to 0F (STP, LLDP) are flooded. Pause frames and slow
+	 * protocols (LACP) never are: they are for the other end of a cable */
 	RVS_FORWARD_LINK_LOCAL = 1 << 3,
 	RVS_ISOLATED = 1 << 4, /* reaches only ports, and is reached only by ports, that are not */
 	/* of IP, ARP and neighbour discovery it sends only what is from its addresses, and
@@ -94,8 +94,8 @@ struct rvs_policy {
 	uint32_t features;    /* enum rvif_feature, offered */
 	uint32_t max_learned; /* addresses */
 	uint32_t mbps;	      /* told to the driver */
-	/* Of its frames without a tag. 0: a trunk drops these; of a port that is no trunk: it is
-	 * in no VLAN, a tag is payload, and it reaches other such ports only. */
+	/* The VLAN of frames without a tag. 0: a trunk drops these frames. A port with 0 that is no
+	 * trunk is in no VLAN: a tag is payload, and it reaches other such ports only. */
 	uint32_t vlan;
 	uint64_t trunk[64]; /* bit v: it sends and gets frames of VLAN v, with their tag */
 	/* with RVS_CHECK_IP; beside these the link-local address that its MAC address makes */
@@ -113,14 +113,14 @@ struct rvs_policy {
 int rvs_port_attach(struct rvs *rvs, uint32_t port, void *region, uint64_t size,
 		    const struct rvs_policy *policy);
 
-/* From the first call on, nothing more goes in; at 0 the switch has let go of the memory. An owner
- * that was stopped in it calls it again.
- * -RVS_BUSY: a sender is inside; call again, or rvs_sender_gone if it does not run any more. Or a
- * call has removed only a part of the port's addresses from a long forwarding table: call again. */
+/* Detaches a port. From the first call on, no frame goes in; at 0 the switch does not use the
+ * memory any more. An owner that was stopped in this function calls it again. -RVS_BUSY: a sender
+ * is inside; call again, or rvs_sender_gone if it does not run any more. Or a call has removed only
+ * a part of the port's addresses from a long forwarding table: call again. */
 int rvs_port_detach(struct rvs *rvs, uint32_t port);
 
-/* The next vNIC is another owner's: address and counters of the last one are not seen any more.
- * -RVS_BUSY: the port is attached. What is left of its limits stays, for these are the port's. */
+/* Resets a port for the vNIC of another owner: address and counters of the last one disappear.
+ * -RVS_BUSY: the port is attached. What is left of the port's limits stays. */
 int rvs_port_forget(struct rvs *rvs, uint32_t port);
 
 /* What the port's driver sees as the state of its link. 0 or -RVS_BAD_PORT. */
@@ -144,34 +144,35 @@ struct rvs_result {
 };
 
 /* Moves up to budget frames from a port's transmit queue. A sender makes one call at a time.
- * -RVS_BUSY: another sender works on this queue. now: any monotonic coarse time, e.g. seconds.
- * With RVS_HOLD in the budget, frames that find their receiver's queue full stay in the ring if all
- * that is seen behind them is for the same queue. The caller says how long, by leaving it out. */
+ * -RVS_BUSY: another sender works on this queue. now: any monotonic coarse time, e.g. seconds. With
+ * RVS_HOLD in the budget, frames stay in the ring if their receiver's queue is full. That holds
+ * only if all frames that are seen behind them are for the same queue. To end the wait, the caller
+ * omits RVS_HOLD. */
 #define RVS_HOLD (1u << 31)
 int rvs_forward(struct rvs *rvs, uint32_t sender, uint32_t port, uint32_t queue, uint32_t budget,
 		uint32_t now, struct rvs_result *result);
 
 /*
- * So many microseconds have passed: ports with limits get what they may send in that time, and have
- * at most a tenth of a second's worth. Made at least that often, or they fall short of their
- * limits. Returns how many ports had less.
+ * This many microseconds have passed: ports with limits get what they may send in that time. They
+ * keep at most what a tenth of a second gives. Call it at least that often, or ports fall short of
+ * their limits. Returns how many ports had less.
  */
 int rvs_refill(struct rvs *rvs, uint32_t microseconds);
 
 /*
- * For an owner that polls and is about to sleep (wanted = 1), and once it is awake (0): whether
- * drivers are to kick. Returns how many ports have frames posted or never kick: if not 0, frames
- * may come and no kick.
+ * Tells drivers whether to kick. An owner that polls calls it before it sleeps (wanted = 1), and
+ * once it is awake (0). Returns how many ports have frames posted or never kick: if not 0, frames
+ * may come without a kick.
  */
 int rvs_want_kicks(struct rvs *rvs, int wanted);
 
-/* The sender does not run any more and was perhaps stopped in the middle, at any instruction.
- * What it held is released; frames that it had taken and not delivered count as
- * RVS_DROP_ABANDONED. Returns how many queues it held: if not 0, the owner wakes all receivers
- * that could sleep. */
+/* Cleans up after a sender that does not run any more, and was perhaps stopped at any instruction.
+ * Releases what the sender held. Frames that it had taken and not delivered count as
+ * RVS_DROP_ABANDONED. Returns how many queues it held: if not 0, the owner wakes all receivers that
+ * could sleep. */
 int rvs_sender_gone(struct rvs *rvs, uint32_t sender);
-/* Before that: how many receive queues it holds, none of them its own port's. What others lose by
- * it is this, and not the transmit queue that it empties. */
+/* Before rvs_sender_gone(): how many receive queues the sender holds, none of them its own port's.
+ * These are what others lose by it, not the transmit queue that it empties. */
 int rvs_sender_holds(struct rvs *rvs, uint32_t sender);
 
 /* ------------------------------------------------------------------------- forwarding table */
@@ -180,9 +181,9 @@ int rvs_sender_holds(struct rvs *rvs, uint32_t sender);
 int rvs_static_add(struct rvs *rvs, uint32_t port, const uint8_t mac[6]);
 int rvs_static_remove(struct rvs *rvs, uint32_t port, const uint8_t mac[6]);
 
-/* Removes learned addresses that were not heard of for max_age, in the next 16384 buckets. Nothing
- * is sent to these anyway; ports get the room. 1: there are more buckets; 0: that was the end, and
- * the next call begins anew. */
+/* Removes learned addresses that no frame came from for max_age, in the next 16384 buckets. Nothing
+ * is sent to these addresses anyway; ports get the room. 1: there are more buckets. 0: that was the
+ * end, and the next call begins again. */
 int rvs_table_age(struct rvs *rvs, uint32_t now);
 /* Removes all that a port taught, or all (port < 0), in one call however long the table is. Returns
  * how many. */
@@ -196,9 +197,9 @@ struct rvs_entry {
 	uint32_t heard; /* the caller's time */
 };
 
-/* Up to room entries from *position on, which starts at 0, of the next RVS_DUMP_LOOKS positions:
- * empty ones are skipped, and with many VLANs most are empty. Returns how many; -1: that was the
- * end. */
+/* Copies up to room entries from *position on, which starts at 0. It looks at the next
+ * RVS_DUMP_LOOKS positions and skips empty ones; with many VLANs most are empty. Returns how many;
+ * -1: that was the end. */
 #define RVS_DUMP_LOOKS 16384
 int rvs_table_dump(struct rvs *rvs, uint64_t *position, struct rvs_entry *entries, uint32_t room);
 
@@ -206,12 +207,12 @@ int rvs_table_dump(struct rvs *rvs, uint64_t *position, struct rvs_entry *entrie
 
 #define RVS_SNAP 2032 /* most bytes of a frame that are copied */
 
-/* Of rvs_size() bytes, those from here on are the capture ring and nothing else, in whole pages:
- * an observer in another process may have these, to read. */
+/* Where the capture ring begins in the rvs_size() bytes. From there on there is nothing else, in
+ * whole pages, so that an observer in another process may have these pages to read. */
 uint64_t rvs_capture_offset(const struct rvs_config *config);
 
-/* From now on frames that the port sends and gets are copied into the ring, or not any more.
- * -RVS_BAD_CONFIG: there is no ring. */
+/* Begins or ends to copy frames that the port sends and gets into the ring. -RVS_BAD_CONFIG: there
+ * is no ring. */
 int rvs_capture(struct rvs *rvs, uint32_t port, int is_on);
 
 /* A frame that was taken from a port or given to it. Its bytes are what its sender or receiver had
@@ -254,7 +255,7 @@ uint64_t rvs_observable(const struct rvs_observer *observer, uint32_t port);
 	DROP(VLAN, vlan, "a tag, or none, that a port does not take") \
 	DROP(BAD_IP, bad_ip, "not from the port's IP addresses: see RVS_CHECK_IP") \
 	DROP(RATE, rate, "beyond the port's limit of frames or bytes") \
-	DROP(STORM, storm, "beyond its limit of frames that are flooded") \
+	DROP(STORM, storm, "beyond the port's limit of flooded frames") \
 	DROP(ISOLATED, isolated, "from one isolated port to another") \
 	DROP(SAME_PORT, same_port, "to an address behind the port it came from") \
 	DROP(LINK_LOCAL, link_local, "not for others: see RVS_FORWARD_LINK_LOCAL") \
@@ -262,8 +263,8 @@ uint64_t rvs_observable(const struct rvs_observer *observer, uint32_t port);
 	DROP(DETACHED, detached, "the receiver went away") \
 	DROP(BUSY, busy, "other senders held the receive queue for too long") \
 	DROP(FULL, full, "no buffers in the receive queue, or none for it") \
-	DROP(TOO_LONG, too_long, "for the receiver's max_frame") \
-	DROP(NO_GSO, no_gso, "to be cut for the receiver, and its headers do not allow that") \
+	DROP(TOO_LONG, too_long, "longer than the receiver's max_frame") \
+	DROP(NO_GSO, no_gso, "needs segmentation for the receiver, but has unsuitable headers") \
 	DROP(BAD_BUFFER, bad_buffer, "the receiver's buffer is outside of its data area") \
 	DROP(ABANDONED, abandoned, "in flight when its sender was stopped")
 /* clang-format on */

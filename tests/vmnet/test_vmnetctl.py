@@ -204,7 +204,7 @@ def test_daemon_makes_no_sense(directory):
     path, thread = replies(directory, *wrong, b'{"result": {}}\n', b'{"result": {"ports": [5]}}\n', b'{"result": "x"}\n',
                            b'{"res', b'{"result": {"ports": 5}}\n', b'{"result": {"ports": []}}\n')
     for _ in range(len(wrong) + 3):
-        bad(path, "the reply makes no sense", "ports")
+        bad(path, "the reply is malformed", "ports")
     bad(path, "the daemon closed the connection", "ports")
     done = ctl(path, "top")
     assert done.returncode == 1, done

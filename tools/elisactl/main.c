@@ -18,12 +18,12 @@ static const struct program_option known[] = {
 		    "with export: calls take 3 context switches instead of 4, and\n"
 		    "the manager's code becomes part of the host's trusted base"),
 	OPTION_BITS("allow-pcid", grant.rights, ELISA_GRANT_ALLOW_PCID,
-		    "the VM's kernel is trusted with CR4.PCIDE=1"),
+		    "the VM may attach with CR4.PCIDE=1; trusts the VM's kernel"),
 	OPTION_BITS("dirty-log", grant.rights, ELISA_GRANT_DIRTY_LOG,
 		    "memory stays shared while the VMM logs writes to it, as a live\n"
-		    "migration does; the log lacks writes of functions"),
+		    "migration does; the log does not record writes of functions"),
 	OPTION_NUMBER("max-pages", "N", "a number of pages", grant.max_pages, 0, MOST_PAGES,
-		      "pages of 4 KiB that the host may hold for it (0: the default)"),
+		      "the most pages of 4 KiB that the host may hold for the VM\n(0: the default)"),
 	{.help = "metrics, selftest:"},
 	{.name = "output",
 	 .letter = 'o',
@@ -31,15 +31,15 @@ static const struct program_option known[] = {
 	 .must = "a file",
 	 .read = option_text,
 	 OPTION_AT(output),
-	 .help = "write it, whole, instead of the standard output or the file\n"
+	 .help = "write to FILE instead of the standard output or the file\n"
 		 "elisa-selftest-HOST.json"},
 	OPTION_TEXT("programs", "DIR", "a folder", programs,
-		    "selftest: its programs (default " SELFTEST_PROGRAMS ")"),
+		    "selftest: the folder of its programs (default " SELFTEST_PROGRAMS ")"),
 	{.help = "top:"},
 	OPTION_REAL("interval", "SECONDS", "a number of seconds", interval, 3600,
-		    "between two views (default 1)"),
+		    "time between two views (default 1)"),
 	OPTION_NUMBER("count", "N", "a number of views", count, 1, 1e9,
-		      "end after so many (default: a signal ends it)"),
+		      "end after this many views (default: a signal ends it)"),
 	OPTION_TEXT("sort", "COLUMN", "a column", sort,
 		    "suspended (default), calls, time, aborts, vm or name"),
 	{.help = "all:"},
@@ -48,8 +48,8 @@ static const struct program_option known[] = {
 	OPTION_TEXT("root", "DIR", "a folder", root,
 		    "check, policy show: look at the files below DIR"),
 	OPTION_TEXT("run", "DIR", "a folder", run,
-		    "policy apply: elisad's state (default " STATE_DIRECTORY ")"),
-	OPTION_FLAG("follow", follow, "events: go on until a signal comes"),
+		    "policy apply: the folder of elisad's state (default " STATE_DIRECTORY ")"),
+	OPTION_FLAG("follow", follow, "events: continue until a signal comes"),
 };
 
 const struct program program = {
@@ -60,27 +60,27 @@ const struct program program = {
 		"Administers ELISA on this host; needs CAP_SYS_ADMIN, except for check.\n"
 		"\n"
 		"  vms           VMs that the module knows\n"
-		"  grants        what was granted\n"
+		"  grants        what each VM was granted\n"
 		"  exports       exports of all VMs\n"
 		"  attachments   which VM is attached to which export\n"
-		"  vcpus         which vCPUs may make calls, and what keeps the others from it\n"
+		"  vcpus         which vCPUs may make calls, and what keeps the others from calls\n"
 		"  stats         counters since the module was loaded\n"
-		"  metrics       all that is counted, as OpenMetrics text for Prometheus\n"
-		"  top           how often calls were interrupted, by attachment, again and again\n"
+		"  metrics       all counters, as OpenMetrics text for Prometheus\n"
+		"  top           how often calls were interrupted, by attachment, at each interval\n"
 		"  grant (--pid PID | --pidfile FILE) (export | attach) NAME\n"
 		"                allow the VM of this VMM to export or to attach to NAME (or\n"
 		"                PREFIX*, quoted); prints the grant's id\n"
-		"  revoke ID     take a grant back; its exports and attachments end\n"
+		"  revoke ID     revoke a grant; its exports and attachments end\n"
 		"  policy check [DIR]\n"
-		"                are the rules in DIR (default " RULES_DIRECTORY ") good?\n"
+		"                check the rules in DIR (default " RULES_DIRECTORY ")\n"
 		"  policy show [DIR]\n"
-		"                the rules, and which VMs that the module knows they are about\n"
+		"                the rules, and which of the module's VMs they match\n"
 		"  policy apply [DIR]\n"
-		"                make grants what the rules say: tells elisad to read them, or,\n"
-		"                if none runs, grants and revokes itself, once. With --pid or\n"
-		"                --pidfile: for this VMM, which no elisad is needed for\n"
-		"  events        what happens: waits for the next event, prints what is there\n"
-		"  version       releases and versions of the ABI of all sides\n"
+		"                adjust the grants to the rules: makes elisad read them, or, if\n"
+		"                none runs, grants and revokes itself, once. With --pid or\n"
+		"                --pidfile it does so itself, for this VMM alone\n"
+		"  events        wait for the next event, and print all that are there\n"
+		"  version       releases and ABI versions of all sides\n"
 		"  check         what this host lacks, and what to do\n"
 		"  selftest [NAME]...\n"
 		"                tests, attacks and a benchmark on this host, while no VM uses it;\n"

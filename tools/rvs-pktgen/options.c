@@ -45,15 +45,15 @@ static const struct program_option known[] = {
 	 .most = MAX_SIZE,
 	 .help = "bytes of a frame, 64 to 9216 (default 64)"},
 	OPTION_READ("udp", "FROM,TO", "two IPv4 addresses, as 10.0.0.1,10.0.0.2", read_udp, udp,
-		    "of tx: with IP and UDP headers between these; frames have at\n"
-		    "least 80 bytes then"),
+		    "tx: send with IP and UDP headers between these; frames then\n"
+		    "have at least 80 bytes"),
 	OPTION_NUMBER("flows", "N", "a number of flows", flows, 1, MAX_FLOWS,
-		      "of --udp: source ports, in turn, 1 to 1024 (default 1)"),
+		      "with --udp: source ports, in turn, 1 to 1024 (default 1)"),
 	OPTION_FLAG("latency", latency,
-		    "of tx: frames say when they were sent; rx prints for how long\n"
-		    "they were on their way, if it runs on the same machine"),
+		    "tx: put the time into each frame; rx prints how long the frames\n"
+		    "were on their way, if it runs on the same machine"),
 	OPTION_NUMBER("queues", "N", "a number of queues", queues, 1, MAX_QUEUES,
-		      "of tx and rx: pairs of queues, with a thread each, 1 to 16\n(default 1)"),
+		      "tx, rx: pairs of queues, with a thread each, 1 to 16 (default 1)"),
 	OPTION_NUMBER("batch", "N", "a number of frames", batch, 1, MAX_BATCH,
 		      "frames that are posted at once, 1 to 256 (default 32)"),
 	{.name = "count",
@@ -63,18 +63,18 @@ static const struct program_option known[] = {
 	 OPTION_AT(count),
 	 .least = 1,
 	 .most = 1e18,
-	 .help = "end after so many frames sent, received, or answered"},
+	 .help = "end after this many frames sent, received, or answered"},
 	OPTION_REAL("time", "SECONDS", "a number of seconds", time, 1e9,
-		    "end after this time (default 10 for ping: whatever comes first)"),
+		    "end after this time, or --count if that comes first (default 10\nfor ping)"),
 	OPTION_REAL("rate", "N", "a number of frames per second", rate, 1e12,
-		    "frames per second to send at most"),
+		    "the most frames to send a second"),
 	OPTION_REAL("interval", "SECONDS", "a number of seconds", interval, 1e6,
 		    "print rates this often (default 1; 0: only at the end)"),
 	OPTION_READ("mode", "MODE", ACCESS_MODE_MUST, option_mode, access,
 		    "permissions of the file VNIC, octal (default 0600)"),
-	OPTION_READ("group", "GROUP", "a group", option_group, access, "its group"),
+	OPTION_READ("group", "GROUP", "a group", option_group, access, "group of the file"),
 	OPTION_FLAG("json", json, "print JSON, an object a line"),
-	OPTION_FLAG("poll", poll, "never sleep while nothing comes"),
+	OPTION_FLAG("poll", poll, "never sleep, even when no frames come"),
 	OPTION_REAL("wait", "SECONDS", "a number of seconds", wait, 1e9,
 		    "give up if no switch attaches the vNIC (default: wait)"),
 };
@@ -88,9 +88,9 @@ const struct program program = {
 		"VM, VNIC may be elisa:EXPORT or elisa:/PATH/OF/TICKET: a port of elisa-vmnet.\n"
 		"\n"
 		"  tx    send frames\n"
-		"  rx    receive, count, find losses\n"
+		"  rx    receive and count frames; find losses\n"
 		"  ping  send one frame at a time and wait for its answer; print latencies\n"
-		"  pong  answer\n"
+		"  pong  answer the frames of ping\n"
 		"\n",
 	.after =
 		"Exit status: 0 done, or ended by a signal; 1 failed, or the results could not be\n"

@@ -26,13 +26,13 @@ static const struct program_option known[] = {
 		    "the store: an export's name, or the path of a file with a ticket\n"
 		    "(default kv)"),
 	OPTION_NUMBER("space", "N", "a number from 0 to 255", store.space, 0, 255,
-		      "its name space (default 0)"),
+		      "the name space in the store (default 0)"),
 	OPTION_NUMBER("ttl", "SECONDS", "a number of seconds", ttl, 0, 2147483647,
 		      "how long the item lives (default 0: for ever)"),
 	OPTION_NUMBER("flags", "N", "a number from 0 to 4294967295", flags, 0, 4294967295,
-		      "a number that is kept with the item (default 0)"),
+		      "a number that the store keeps with the item (default 0)"),
 	OPTION_NUMBER("cas", "N", "a CAS number", cas, 1, 9007199254740992,
-		      "set, delete: only if the item has this number"),
+		      "set, delete: change the item only if it has this number"),
 };
 
 static const struct program program = {
@@ -40,15 +40,15 @@ static const struct program program = {
 	.before =
 		"Usage: elisa-kv-cli [OPTION]... COMMAND [ARGUMENT]...\n"
 		"\n"
-		"One operation on a key-value store that VMs share.\n"
+		"Makes one operation on a key-value store that VMs share.\n"
 		"\n"
 		"  get KEY                       print the value, as it is\n"
 		"  item KEY                      print length, flags, time to live and CAS number\n"
-		"  set|add|replace KEY [VALUE]   store it; without VALUE: the standard input\n"
-		"  append|prepend KEY [VALUE]    join it with the item's value\n"
+		"  set|add|replace KEY [VALUE]   store VALUE; without it: the standard input\n"
+		"  append|prepend KEY [VALUE]    join VALUE with the item's value\n"
 		"  incr|decr KEY [N]             count up or down, by 1 or N; print the number\n"
-		"  touch KEY                     give it the time to live of --ttl\n"
-		"  delete KEY\n"
+		"  touch KEY                     give the item the time to live of --ttl\n"
+		"  delete KEY                    remove the item\n"
 		"  flush                         remove all items of the name space\n"
 		"  stats                         print what the store has counted for this VM\n"
 		"\n",

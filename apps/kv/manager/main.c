@@ -217,14 +217,14 @@ static const struct program_option known[] = {
 	OPTION_TEXT("config", "FILE", "a file", config,
 		    "spaces and places, JSON; read again at SIGHUP"),
 	OPTION_FLAG("check", only_check,
-		    "read the configuration, say what is wrong with it, and end"),
+		    "check the configuration, report what is wrong with it, and end"),
 	OPTION_TEXT("code", "FILE", "a file", code, "the store's code\n(default " CODE_FILE ")"),
 	OPTION_TEXT("report", "FILE", "a file", report,
-		    "write the state of the store there every second, as JSON"),
+		    "write the state of the store to this file every second, as JSON"),
 	OPTION_TEXT("metrics", "FILE", "a file", metrics,
-		    "write the counters there as OpenMetrics text, for Prometheus"),
+		    "write the counters to this file as OpenMetrics text, for Prometheus"),
 	OPTION_READY_FD(ready_fd),
-	OPTION_TEXT("show", "FILE", "a file", show, "print such a report as a table"),
+	OPTION_TEXT("show", "FILE", "a file", show, "print a file of --report as a table"),
 };
 
 static const struct program program = {
@@ -232,10 +232,10 @@ static const struct program program = {
 	.before = "Usage: elisa-kv --config FILE [OPTION]...\n"
 		  "       elisa-kv --show REPORT\n"
 		  "\n"
-		  "Manages a key-value store that VMs share, and whose operations run in their\n"
-		  "own sub contexts; in the manager's VM.\n"
+		  "Manages a key-value store that VMs share and call in their own sub contexts.\n"
+		  "Runs in the manager's VM.\n"
 		  "\n",
-	.after = "Exit status: 0 ended by a signal, or done; 1 failed, or what it says or the\n"
+	.after = "Exit status: 0 ended by a signal, or done; 1 failed, or its output or the\n"
 		 "snapshot could not be written; 2 wrong usage.\n",
 	.options = known,
 	.option_count = sizeof(known) / sizeof(*known),

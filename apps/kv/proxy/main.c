@@ -46,19 +46,19 @@ static const struct program_option known[] = {
 		    "the store: an export's name, or the path of a file with a ticket\n"
 		    "(default kv)"),
 	OPTION_NUMBER("space", "N", "a number from 0 to 255", store.space, 0, 255,
-		      "its name space (default 0)"),
+		      "the name space in the store (default 0)"),
 	OPTION_FLAG("trust-manager", trust,
-		    "let the store's code change this process's vector registers:\n"
-		    "calls are shorter"),
+		    "let the store's code change this process's vector registers;\n"
+		    "calls then take fewer instructions"),
 	OPTION_TEXT("socket", "PATH", "a path", socket, "listen at this path"),
 	OPTION_READ("mode", "MODE", ACCESS_MODE_MUST, option_mode, access,
 		    "permissions of the path (default 0600)"),
 	OPTION_NUMBER("port", "N", "a number from 1 to 65535", port, 1, 65535,
 		      "listen on this port of 127.0.0.1 and ::1;\nmemcached's is 11211"),
 	OPTION_NUMBER("connections", "N", "a number from 1 to 65536", connections, 1, 65536,
-		      "clients at a time (default 1024)"),
+		      "the most clients at a time (default 1024)"),
 	OPTION_NUMBER("idle", "SECONDS", "a number from 0 to 1000000", idle_s, 0, 1000000,
-		      "send a client away that is quiet for so long (default 0: never)"),
+		      "disconnect a client that is idle for this time (default 0: never)"),
 	OPTION_READY_FD(ready_fd),
 };
 

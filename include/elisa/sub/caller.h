@@ -3,25 +3,25 @@
  * Which caller this is, and whether it still lives. The locks of this kit are built on it.
  *
  * A caller is one vCPU of one attachment. The host lets it be in one call at a time, and counts the
- * calls that it ended in the middle (struct elisa_self, `aborts`). So a caller has lives: one ends
- * with each such abort, and with the attachment. The name of a caller in its present life is one
- * 64-bit word, never 0:
+ * calls that it aborted (struct elisa_self, `aborts`). So a caller has lives: a life ends with each
+ * abort, and with the attachment. The name of a caller in its present life is one 64-bit word,
+ * never 0:
  *
  *     number in the table (12 bits) | owner of the number, counted (24) | aborts (27) | 0
  *
  * A lock word holds the name of its holder. The caller's record holds its present name. If the two
- * differ the holder is dead, and it runs no other instruction: the host had ended its call before
- * either of the two that tell of it could happen.
+ * differ, the holder is dead and executes no further instruction. Two events change the record, and
+ * the host ends the holder's call before either can happen:
  *
- * - The same vCPU calls again. elisa_enter() compares what the host says with the record.
+ * - The same vCPU calls again. elisa_enter() compares the host's numbers with the record.
  * - The manager reads the host's event, and gives it to elisa_callers_event().
  *
- * Both write the name by compare-and-swap and from the host's numbers alone, so that it does not
- * matter which of them comes first, or whether one of them stops in the middle.
+ * Both write the name by compare-and-swap, and make it from the host's numbers alone. So it does
+ * not matter which of them comes first, or whether one of them stops in the middle.
  *
  * The number is place * vcpus + vCPU. An attachment has its place for itself until no CPU can run
- * in it, so an export that uses callers has places (elisa_export_places()), as many as there may be
- * attachments. No guest can take another's number.
+ * in it. So an export that uses callers needs places (elisa_export_places()), as many as there may
+ * be attachments. No guest can take another's number.
  */
 #ifndef ELISA_SUB_CALLER_H
 #define ELISA_SUB_CALLER_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A change of several words that happens as a whole or not at all, whatever the caller's end. It is
+ * A change of several words that happens as a whole or not at all, wherever the caller stops. It is
  * a lock with a list of stores:
  *
  *     error = elisa_change_begin(&table->change, &me);
@@ -12,19 +12,20 @@
  *
  * What can happen in which order. elisa_change_set() only notes the store. elisa_change_commit()
  * makes the list count, by one store to `state`; then it makes the stores, takes the list back, and
- * releases the lock. A caller that dies before that one store has changed nothing. One that dies
- * after it has left a list that counts and a lock with a dead name in it. The next caller gets the
- * lock, makes the stores of the list (again, if some were made: they hold values, not differences),
- * and goes on. No other caller writes these words meanwhile, since writing them needs the lock. A
- * caller that dies while it does this leaves all as it was, for the next one.
+ * releases the lock. A caller that dies before that one store has changed nothing. A caller that
+ * dies after it leaves a list that counts, and a lock with a dead name in it. The next caller gets
+ * the lock, makes the stores of the list, and continues. It may repeat stores that were made,
+ * because the list holds values, not differences. No other caller writes these words meanwhile,
+ * since writing them needs the lock. If the next caller dies as well, the list and the dead name
+ * remain for the one after it.
  *
- * So a caller that has begun sees all words either as before a change or as after it. One that has
- * not begun may read single words at any time: each of them is old or new, and they change in the
- * order in which they were set. To read several as of one moment it asks elisa_change_read() before
- * and elisa_change_same() afterwards.
+ * So a caller that has begun sees all words either as before a change or as after it. A caller that
+ * has not begun may read single words at any time. Each word is old or new, and the words change in
+ * the order in which they were set. To read several words as of one moment, the caller calls
+ * elisa_change_read() before and elisa_change_same() afterwards.
  *
- * Memory that no committed word leads to may be written at any time by the caller that has begun:
- * write a new item first, then set the word that leads to it.
+ * The caller that has begun may write memory that no committed word leads to. So write a new item
+ * first, then set the word that leads to it.
  */
 #ifndef ELISA_SUB_CHANGE_H
 #define ELISA_SUB_CHANGE_H

@@ -27,7 +27,7 @@ static inline uint64_t elisa_clock_ns(const struct elisa_clock *clock)
 
 /*
  * The time stamp counter of the caller's vCPU. The guest sets it as it likes, and two VMs have
- * different ones: good for measuring inside one call, never for a decision that protects others.
+ * different ones. Use it to measure inside one call, never for a decision that protects others.
  */
 static inline uint64_t elisa_tsc(void)
 {

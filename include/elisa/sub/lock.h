@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A lock that survives its holder. The word is 0, or the name of the holder (caller.h), with bit 0
- * set if it took the lock over from a dead one and has not yet said that all is well, or
- * ELISA_LOCK_POISONED. There is no other state, and each change of it is one atomic operation, so
- * the holder may stop at any instruction.
+ * A lock that survives its holder. The word has one of these values:
+ * - 0: the lock is free;
+ * - the name of the holder (caller.h);
+ * - the same with bit 0 set: the holder took the lock from a dead one, and has not yet called
+ *   elisa_lock_consistent();
+ * - ELISA_LOCK_POISONED.
+ * Each change of the word is one atomic operation, so the holder may stop at any instruction.
  *
  * As with a robust mutex, the caller that takes a dead one's lock gets -EOWNERDEAD and the lock:
  *
@@ -19,9 +22,9 @@
  *
  * Where a change can be written down before it is made there is nothing to repair: see change.h.
  *
- * A holder that lives but whose vCPU is not run keeps the lock, until the host ends its call
- * (elisa_set_suspend_limit()). Waiting is bounded for that reason, and there is no queue of
- * waiters: one that waits could stop as well.
+ * A live holder keeps the lock while its vCPU does not run, until the host ends its call
+ * (elisa_set_suspend_limit()). For that reason waiting is bounded. There is no queue of waiters,
+ * because a waiter could stop as well.
  */
 #ifndef ELISA_SUB_LOCK_H
 #define ELISA_SUB_LOCK_H

@@ -5,9 +5,8 @@
  *
  * The memory is cut into slabs of one size; each slab in use has blocks of one size class (four
  * classes for each doubling). All that the pool knows is in words, and all of them are written by a
- * change (change.h), the application's own one. So a block is taken, filled in and linked in one
- * change, or nothing of it has happened: there is nothing to rebuild after a death, and no block is
- * lost.
+ * change (change.h), the application's own one. So an application takes, fills in and links a block
+ * in one change, or not at all. There is nothing to rebuild after a death, and no block is lost.
  *
  *     elisa_change_begin(&table->change, &me);
  *     error = elisa_pool_alloc(&table->pool, &table->change, account, size, &block);
@@ -16,9 +15,9 @@
  *     elisa_change_set(&table->change, &slot->block, block);
  *     elisa_change_commit(&table->change);
  *
- * Filling in takes long if it is much. Then a block is held: it belongs to the caller from one
- * change to a later one, and the lock is free in between (elisa_pool_hold()). What a dead caller
- * holds is found by its name, and given back (elisa_pool_reclaim()).
+ * Filling in a large block takes long. For that, a caller holds the block from one change to a
+ * later one, and the lock is free in between (elisa_pool_hold()). The name of a dead caller leads
+ * to the block that it held, and elisa_pool_reclaim() gives the block back.
  *
  * Readers need no lock. Each block has a version, which is odd while the block is filled in, and no
  * two fillings of the whole pool have the same. A reader looks at the version, copies, and looks
@@ -26,8 +25,8 @@
  * to the block still leads there, then the copy is whole. Memory of the pool may be read at any
  * time.
  *
- * Each block counts for an account, which has a limit: give each place its own, and no guest takes
- * the memory of others.
+ * Each block counts against an account, which has a limit. Give each place an account of its own,
+ * and no guest takes the memory of others.
  */
 #ifndef ELISA_SUB_POOL_H
 #define ELISA_SUB_POOL_H
@@ -102,9 +101,9 @@ void elisa_pool_limit(struct elisa_pool *pool, uint32_t account, uint64_t bytes)
 uint64_t elisa_pool_used(const struct elisa_pool *pool, uint32_t account);
 
 /*
- * Begun: takes a block for size bytes, which may be written at once, and is the application's with
- * the commit. *block: out. What is in it is old, of whatever guest: read nothing that was not
- * written. Before all that the same change frees. Errors: -ENOSPC (no memory for this size),
+ * Begun: takes a block for size bytes. It may be written at once, and belongs to the application
+ * from the commit on. *block: out. It has old contents of any guest: read nothing that was not
+ * written. Take blocks before the same change frees any. Errors: -ENOSPC (no memory for this size),
  * -EDQUOT (the account's limit), -EFBIG (larger than a slab), -EINVAL (no such account; something
  * was freed).
  */

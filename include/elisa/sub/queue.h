@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A ring of entries of one size, from one caller at a time to one other at a time, without a lock.
- * Several on one side take a lock around it, which needs no repair after a death: an entry is put
- * by one store, after it was copied in, and taken by one store, after it was copied out. So a
- * producer that dies has put the entry or has not; of a consumer that dies before that store the
- * entry comes again.
+ * A ring of entries of one size, from one producer at a time to one consumer at a time, without a
+ * lock. Several producers, or several consumers, take a lock around it. That lock needs no repair
+ * after a death. The producer copies an entry in and then puts it by one store. The consumer copies
+ * an entry out and then takes it by one store. So a producer that dies has put the entry or has
+ * not. If a consumer dies before its store, the entry comes again.
  */
 #ifndef ELISA_SUB_QUEUE_H
 #define ELISA_SUB_QUEUE_H

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A lock for many readers or one writer. A count of readers would be wrong for ever after one of
- * them had stopped, so there is none: a reader notes the lock in its own record of the table of
- * callers, with its name. A writer takes the writers' lock, and then looks through the records. One
- * whose name is not the caller's present name is of a dead reader, and does not count.
+ * A lock for many readers or one writer. There is no count of readers, because one reader that
+ * stopped would make it wrong for ever. Instead a reader notes the lock, with its name, in its own
+ * record of the table of callers. A writer takes the writers' lock, and then looks through the
+ * records. A noted name that is not the caller's present name belongs to a dead reader, and does
+ * not count.
  *
- * The order decides between a reader and a writer that come at the same time: the reader writes its
- * record before it looks at the writers' lock, the writer takes the lock before it looks at the
- * records. At least one of them sees the other. The reader gives way.
+ * The order decides between a reader and a writer that come at the same time. The reader writes its
+ * record before it looks at the writers' lock. The writer takes the lock before it looks at the
+ * records. So at least one of them sees the other, and the reader gives way.
  *
  * Readers write no line of memory that others write. A writer pays for that: it looks at a cache
  * line for each caller of the table.
