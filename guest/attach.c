@@ -19,9 +19,10 @@
 #include "trace.h"
 
 /*
- * Who has a slot, of all processes. The host gives a slot to one attachment at a time: another one
- * that is found there was forgotten, as when this VM's state was restored on a host that knows
- * nothing of it. It must not end its successor. Held while the host is asked.
+ * Which attachment has a slot, of all processes. The host gives a slot to one attachment at a time.
+ * If the driver finds another one there, the host has forgotten it, as when this VM's state was
+ * restored on another host. The older attachment must not end its successor. The lock is held while
+ * the driver asks the host.
  */
 static DEFINE_MUTEX(slots_lock);
 static struct eg_attachment *slots[ELISA_SLOTS];
