@@ -19,9 +19,10 @@
 #include "trace.h"
 
 /*
- * Who has a slot, of all processes. The host gives a slot to one attachment at a time: another one
- * that is found there was forgotten, as when this VM's state was restored on a host that knows
- * nothing of it. It must not end its successor. Held while the host is asked.
+ * Which attachment has a slot, of all processes. The host gives a slot to one attachment at a time.
+ * If the driver finds another one there, the host has forgotten it, as when this VM's state was
+ * restored on another host. The older attachment must not end its successor. The lock is held while
+ * the driver asks the host.
  */
 static DEFINE_MUTEX(slots_lock);
 static struct eg_attachment *slots[ELISA_SLOTS];
@@ -72,7 +73,7 @@ static bool host_lets_go(struct eg_process *process, struct eg_attachment *attac
 	return false;
 }
 
-/* The donated pages: let go, or left as they are. */
+/* Unpins the donated pages, or leaves them pinned. */
 static void donations_end(struct eg_process *process, struct eg_attachment *attachment, bool unpin)
 {
 	struct eg_donation *donation, *next;
@@ -85,7 +86,7 @@ static void donations_end(struct eg_process *process, struct eg_attachment *atta
 	}
 }
 
-/* Cannot fail: what the host could not let go of stays pinned for ever. */
+/* Cannot fail: memory that the host could not release stays pinned for ever. */
 static void attachment_end(struct eg_process *process, struct eg_attachment *attachment)
 {
 	bool gone = host_lets_go(process, attachment);
@@ -224,7 +225,7 @@ static unsigned int stub_flags(const struct elisa_ioc_attach *arg)
 	return flags;
 }
 
-/* The host has given a slot: make it callable. The attachment is the process's after it. */
+/* Makes a slot that the host has given callable. Afterwards the process owns the attachment. */
 static int attach_publish(struct eg_process *process, struct eg_attachment *attachment, void *stub,
 			  struct elisa_ioc_attach *arg)
 {
@@ -409,7 +410,8 @@ static int donate_chunk(struct eg_process *process, struct eg_file *file, u64 ad
 	return ret;
 }
 
-/* What was donated before a failure stays donated, and says so: it goes with the attachment. */
+/* Memory that was donated before a failure stays donated, and the result says so. It goes with the
+ * attachment. */
 int eg_donate(struct eg_file *file, struct elisa_ioc_donate *arg)
 {
 	struct eg_process *process = READ_ONCE(file->process);

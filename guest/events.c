@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What happens to this VM's exports. The host has one queue for the VM and rings the doorbell
- * when something comes into it; without a doorbell it is asked every 20 ms while a process
+ * The events of this VM's exports. The host has one queue for the VM, and rings the doorbell when
+ * an event comes into it. Without a doorbell, the driver asks the host every 20 ms while a process
  * waits. An event goes to the file that owns its export and must never be seen through another.
  */
 #include <linux/sched/signal.h>
@@ -125,10 +125,10 @@ static u32 room_for(const struct elisa_event *event)
 }
 
 /*
- * A full queue loses events, but an abort only for a later one of the same caller, which says all
- * that the manager has to know: a call that held something must not be forgotten. A manager that
- * never reads must not fill the memory: callers come and go. A fault only explains the abort that
- * follows it, and takes no room from others.
+ * A full queue loses events. It loses an abort only for a later abort of the same caller, which
+ * says all that the manager must know: no call that held something may be forgotten. A manager that
+ * never reads must not fill the memory, since callers come and go. A fault only explains the abort
+ * that follows it, and takes no room from others.
  */
 static void queue_event(struct eg_file *file, const struct elisa_event *event)
 {

@@ -155,7 +155,7 @@ static int physical_check(const struct elisa_ioc_map *arg, struct elisa_status *
 	return 0;
 }
 
-/* Has the host map the range. What it has mapped when one request fails is range->done. */
+/* Makes the host map the range. If a request fails, range->done is what the host has mapped. */
 static int map_range(struct eg_export *export, struct eg_range *range, u32 prot,
 		     struct elisa_status *status)
 {
@@ -391,8 +391,8 @@ int eg_export_evict(struct eg_file *file, struct elisa_ioc_evict *arg)
 }
 
 /*
- * Cannot fail: an export that the host does not know has no pages there, and if the host
- * could not let go of them they stay pinned for ever.
+ * Cannot fail. An export that the host does not know has no pages there. If the host could not
+ * release the pages, they stay pinned for ever.
  */
 static void export_free(struct eg_export *export)
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How a range of memory is named to the host: in pages as large as the host takes. A large page
- * needs guest-physical memory in one piece, aligned as the place in the object is. Whether the
- * memory is one page on the host, too, only the host knows: it says which one is not. That one is
- * named in smaller pages, and the next ones in large ones again.
+ * Names a range of memory to the host in pages as large as the host takes. A large page needs
+ * guest-physical memory in one piece, aligned like its place in the object. Only the host knows
+ * whether the memory is one page on the host, too. It names a page that is not. The driver then
+ * names that memory in smaller pages, and continues with large ones.
  */
 #include <linux/io.h>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A thread that calls into a slot whose attachment is gone gets #UD at the stub's VMFUNC.
- * It ends as any other call that failed, not with SIGILL. A thread whose callee left its
- * context by a VMFUNC of its own gets #BP in a stub page. No other trap may be taken.
+ * A thread that calls into a slot without an attachment gets #UD at the stub's VMFUNC. The call
+ * fails like any other, without SIGILL. If the manager's code leaves its context by a VMFUNC of its
+ * own, the thread gets #BP in a stub page. The driver must take no other trap.
  */
 #include <linux/kdebug.h>
 #include <linux/ptrace.h>

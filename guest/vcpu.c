@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Every vCPU that can run an attached process has to be set up by the host, from that
- * vCPU. No vCPU may come online without it while an attachment exists.
+ * The host must set up every vCPU that can run an attached process, by a request from that vCPU.
+ * While an attachment exists, no vCPU may come online without that.
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>

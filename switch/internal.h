@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The switch's own memory. Nothing in it is shared with a driver. Who may write what:
+ * The switch's own memory. Nothing in it is shared with a driver. What may be written by which
+ * thread:
  *
  *   rvs, rvs_port      The owner, in control calls. Senders read; all that a queue's lock
  *                      protects is valid for the sender that holds the lock.
@@ -107,7 +108,7 @@ struct rvs_rxq {
 	struct rvif_desc *ring;
 } rvs_aligned(RVS_ALIGNMENT);
 
-/* Who fills a receive queue; under its lock. */
+/* Which senders fill a receive queue; under its lock. */
 struct rvs_sharing {
 	uint32_t shared_at; /* when more than one port sent here while it was crowded */
 	uint32_t was_shared;
@@ -243,7 +244,7 @@ struct rvs_sender {
 	int64_t used[RVS_LIMITS];
 	uint8_t bad[RVS_BATCH];	   /* reasons of frames that pass one threw away */
 	uint8_t order[RVS_BATCH];  /* indexes of frames, by group */
-	uint8_t flood[RVS_BATCH];  /* of those for everybody */
+	uint8_t flood[RVS_BATCH];  /* of frames that are flooded */
 	uint8_t wanted[RVS_BATCH]; /* of these, for the receiver at hand */
 	uint16_t map[RVS_MAP];	   /* valid only if the group that it names agrees */
 	struct rvs_group groups[RVS_BATCH];

@@ -51,7 +51,7 @@ static inline void rvs_receiver_open(struct rvs_receiver *r)
 	r->room = rvs_posted(r->control, r->next, r->port->rx_mask);
 }
 
-/* So few are left that it matters who gets them. */
+/* So few descriptors are left that it matters which sender gets them. */
 static inline int rvs_receiver_is_crowded(const struct rvs_receiver *r)
 {
 	return r->room < r->port->crowded;
@@ -68,7 +68,7 @@ static inline void rvs_put_head(uint8_t *to, uint64_t dst, uint64_t rest)
 	elisa_copy_put(to + 6, rest);
 }
 
-/* deliver.c: notes in the result whom to wake */
+/* deliver.c: notes in the result which receiver to wake */
 void rvs_add_wake(struct rvs_result *result, uint32_t port, uint32_t queue);
 
 /* Makes what was given count and be seen: the record by one store, then what follows from it. If

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A share of a receiver's ring for each sender, by "Dynamic queue length thresholds" of Choudhury
- * and Hahne: no sender has more than three times the descriptors that are free. One that floods
- * leaves a quarter of the ring, n of them together 1/(3n+1), and those who send little find room.
- * Which part of the used ones is a sender's is estimated from who filled them last, noted while the
- * ring is crowded only: at other times nothing of this costs anything.
+ * and Hahne: no sender has more than three times the descriptors that are free. One flooding sender
+ * leaves a quarter of the ring, n of them together leave 1/(3n+1), and senders of few frames find
+ * room. The switch estimates each sender's part of the used descriptors from which senders filled
+ * them last. It notes that only while the ring is crowded, so at other times this costs nothing.
  *
  * A sender alone has the whole ring. The first frame of another one may find it full, and is lost;
  * from then on, for max_age, the rule holds. All of this is under the queue's lock, and wrong notes
@@ -19,8 +19,8 @@ static uint32_t chosen(const struct rvs *rvs, uint32_t cell)
 	return (uint32_t)((cell ^ rvs->config.seed) * 0x9e3779b97f4a7c15ull >> 48);
 }
 
-/* Who filled the descriptors of the last delivery: its record, and the one before, tell which
- * these are. */
+/* Notes which sender filled the descriptors of the last delivery. Its record, and the one before,
+ * tell which descriptors these are. */
 static void note_last(const struct rvs *rvs, struct rvs_sharing *sharing,
 		      const struct rvs_receiver *r, uint32_t shift)
 {

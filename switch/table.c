@@ -33,8 +33,8 @@ static void learned_add(struct rvs *rvs, const struct rvs_bucket *bucket, uint32
 		__atomic_fetch_add(&p->learned_seen, n, __ATOMIC_RELAXED);
 }
 
-/* Is the address in another way of the bucket, too? Both who enter it look after they did, so at
- * least one of them sees the other. */
+/* Is the address in another way of the bucket, too? Two senders that enter it both look afterwards,
+ * so at least one of them sees the other. */
 static int has_twin(const struct rvs_bucket *bucket, int way, uint64_t mac)
 {
 	for (int i = 0; i < RVS_WAYS; i++)

@@ -138,7 +138,7 @@ static json_object *result_of(const char *text)
 		json_object_get(result);
 	else
 		say(json_object_is_type(error, json_type_string) ? json_object_get_string(error) :
-								   "the reply makes no sense");
+								   "the reply is malformed");
 	json_object_put(reply);
 	return result;
 }

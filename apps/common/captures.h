@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who captures a switch's ports. An observer is another process: it asks for a port by the owner's
- * control socket and is given the file of the capture ring, to read. It has to ask again before
- * the time is over, so that one that died costs nothing soon. The owner copies nothing, and never
- * waits for an observer.
+ * The observers that capture a switch's ports. An observer is another process. It asks for a port
+ * through the owner's control socket, and gets the file of the capture ring, to read. It must ask
+ * again before the time is over, so that a dead observer costs nothing soon. The owner copies
+ * nothing, and never waits for an observer.
  */
 #ifndef COMMON_CAPTURES_H
 #define COMMON_CAPTURES_H

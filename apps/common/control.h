@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A local socket on which operators ask the daemon and tell it what to do: a line for each request,
- * a line for each reply. Which requests there are is none of its business. All is done by the
- * daemon's one thread, so no peer may make it wait, whatever it sends or does not read:
+ * A local socket on which operators query and control the daemon: a line for each request, a line
+ * for each reply. This file does not know the requests. The daemon's one thread does all the work,
+ * so no peer may make it wait, whatever the peer sends or does not read:
  *
- *   - no call blocks, and a round serves one request only, of whichever peer has waited longest;
+ *   - no call blocks, and a round serves only one request, of the peer that has waited longest;
  *   - a peer's next request is not read before it has taken the reply to the last one, so that at
  *     most one reply for each peer is kept;
- *   - a request has a longest length, and has to be whole in a given time, however many bytes come
- *     in it; so has the reply to be taken. A peer that is slower is dropped;
- *   - peers have a greatest number. Some of their places are for root and the daemon's own user,
- *     and of the others no user has more than a few.
+ *   - a request has a maximum length, and must be complete within a given time. The reply must be
+ *     taken within that time, too. A slower peer is dropped;
+ *   - the number of peers is limited. Some places are for root and the daemon's own user; any other
+ *     user gets only a few of the rest.
  *
  * Which users may connect is for the file system to say: by the socket's mode and group.
  */
@@ -72,7 +72,8 @@ const char *control_strerror(int error);
 unsigned int control_polls(const struct control *control, struct pollfd *polls);
 /* Does what can be done at once. True: more requests have come, and the next call serves one. */
 bool control_serve(struct control *control, double now);
-/* Also removes the file. Nothing is done to one that was not opened but has fd -1. */
+/* Closes the socket and removes the file. Does nothing if the socket was not opened and has fd
+ * -1. */
 void control_close(struct control *control);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frames in a vNIC's buffers, for a driver that gives them to the kernel and takes them from it: a
- * ring has a buffer for each descriptor, and a frame takes as many as it needs. Of what the switch
- * writes only lengths and flags are used, once copied and checked.
+ * Frames in a vNIC's buffers, for a driver that exchanges them with the kernel. A ring has a buffer
+ * for each descriptor, and a frame takes as many as it needs. The driver uses only lengths and
+ * flags of what the switch writes, and copies and checks these once.
  */
 #ifndef COMMON_FRAMES_H
 #define COMMON_FRAMES_H
@@ -54,8 +54,9 @@ uint32_t frames_aim(const struct frames *f, uint32_t skip, struct iovec *parts);
 /* A frame of so many bytes, behind skip, is in these: its descriptors, with desc's offloads. */
 void frames_put(struct frames *f, const struct rvif_desc *desc, uint32_t skip, uint32_t length);
 
-/* No switch wakes a sender that waits for room, or for a kick that can succeed: it looks again,
- * each time after a quarter of what it has waited so far. Microseconds; FRAMES_RETRY_US at most. */
+/* How long a sender sleeps before it looks again, in microseconds. No switch wakes a sender that
+ * waits for room, or for a kick that can succeed. So the sender looks again each time after a
+ * quarter of what it has waited so far, and after FRAMES_RETRY_US at most. */
 #define FRAMES_RETRY_US 100000
 uint64_t frames_pause_us(uint64_t waited_us);
 

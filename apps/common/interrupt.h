@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Threads that sleep in system calls, and have to end: a signal gets them out of their sleep. It is
- * SIGURG, which does nothing to a process otherwise, so that none of the signals that end a program
- * is lost for it.
+ * Ending threads that sleep in system calls. A signal interrupts their sleep. It is SIGURG, which
+ * otherwise does nothing to a process, so that no signal that ends a program is lost.
  */
 #ifndef COMMON_INTERRUPT_H
 #define COMMON_INTERRUPT_H
@@ -11,7 +10,7 @@
 
 /* A thread that gets no other signal. 0, or -errno. */
 int interrupt_start(pthread_t *thread, void *(*work)(void *), void *argument);
-/* Waits for its end, which it has been told of, and interrupts what it sleeps in meanwhile. */
+/* Waits for a thread that was told to end, and meanwhile interrupts its sleeps. */
 void interrupt_join(pthread_t thread);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How much may be said because of one VM or one vNIC, which could otherwise fill the log: some
- * lines at once, then one a second. What is left out is counted and said. It has no clock.
+ * Limits the lines about one VM or one vNIC, which could otherwise fill the log: some lines at
+ * once, then one a second. Lines that are left out are counted and reported. It has no clock.
  */
 #ifndef COMMON_LIMIT_H
 #define COMMON_LIMIT_H

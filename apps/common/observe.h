@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The observer of a captured port (captures.h): it asks the switch's owner for the port, reads the
- * ring, and prints or writes the frames that pass a filter. The filter is libpcap's, run here: what
- * ports send is any bytes, and is looked at by no process but this one.
+ * ring, and prints or writes the frames that pass a filter. The filter is libpcap's, and runs here:
+ * ports may send any bytes, and only this process looks at them.
  */
 #ifndef COMMON_OBSERVE_H
 #define COMMON_OBSERVE_H
@@ -18,7 +18,8 @@ struct observation {
 	char **filter;	  /* its words, which end with a NULL */
 };
 
-/* Until a signal comes. The exit status: 0; 1 after a message; 2: the filter is none. */
+/* Observes until a signal comes. Returns the exit status: 0; 1 after a message; 2 if the filter is
+ * invalid. */
 int observe(const struct observation *what);
 
 #endif

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a program says while it works. A reader that stops reading (a pager, a terminal after
- * Ctrl-S, a full pipe) must never stop the program: a thread of its own writes, and what it cannot
- * write in time is lost and counted. Text of one call stays together, in the order of the calls.
+ * The output of a program while it works. A reader that stops reading (a pager, a terminal after
+ * Ctrl-S, a full pipe) must never stop the program. So a thread of its own writes, and text that it
+ * cannot write in time is lost and counted. Text of one call stays together, in the order of the
+ * calls.
  */
 #ifndef COMMON_OUTPUT_H
 #define COMMON_OUTPUT_H
 
-/* First of all in main. Standard files that are closed are taken by something that fails, so that
- * no other file becomes the standard output. SIGPIPE becomes an error of the write. 0, or -errno
- * after a message. */
+/* Call it first in main. Closed standard files are replaced by a file that fails, so that no other
+ * file becomes the standard output. SIGPIPE becomes an error of the write. 0, or -errno after a
+ * message. */
 int output_open(const char *program);
 
 /* To file 1 or 2; text from malloc(), which is freed. NULL: there was no memory for it, lost. */
@@ -21,9 +22,9 @@ void output_print(int fd, const char *format, ...) __attribute__((format(printf,
  * lost. */
 int output_close(int timeout_ms);
 
-/* The last call of a program whose work is not its output: waits a second at most. Returns the exit
- * status: 1 after an error, or if the standard output failed; a reader that went away or is slow is
- * no failure. */
+/* The last call of a program with other work than its output; waits a second at most. Returns the
+ * exit status: 1 after an error, or if the standard output failed. A reader that went away or is
+ * slow is no failure. */
 int output_end(int error);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * When a program is ready, for what started it: a line in a file that --ready-fd names, and
+ * Tells what started the program that it is ready: a line in a file that --ready-fd names, and
  * systemd's notification (Type=notify). Neither waits for a reader.
  *
  * The notification is one datagram, of a protocol that sd_notify(3) promises to keep and shows in a

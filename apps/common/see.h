@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a switch's owner lets operators see of it: counters and the forwarding table. It only
- * reads. */
+/* What operators may see of a switch: counters and the forwarding table. It only reads. */
 #ifndef COMMON_SEE_H
 #define COMMON_SEE_H
 

@@ -15,8 +15,8 @@ void service_begin(void);
 void service_ready(const char *name, int fd);
 
 /*
- * Before it is ready, or when it ends: it makes progress. Called as often as it does. systemd is
- * told each second, and waits for another 90 seconds after that.
+ * Reports progress before the daemon is ready, or while it ends. Call it at each step. It tells
+ * systemd each second, which then waits for another 90 seconds.
  */
 void service_goes_on(void);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A configuration file of a daemon, JSON: what must be right of it whatever it says. Each message
- * names the program, the file, and the part and the key that are wrong. Results are 0, or -1 after
- * a message.
+ * A configuration file of a daemon, JSON: the checks that every such file needs. Each message names
+ * the program, the file, and the part and the key that are wrong. Results are 0, or -1 after a
+ * message.
  */
 #ifndef COMMON_SETTINGS_H
 #define COMMON_SETTINGS_H
@@ -34,8 +34,8 @@ int settings_bool(const struct settings *settings, const char *key, json_object 
 int settings_text(const struct settings *settings, const char *key, json_object *value, char *to,
 		  size_t size);
 
-/* The bytes that the file has as hexadecimal digits; drawn at random and written, mode 0600, if
- * there is no such file. */
+/* Reads bytes from a file of hexadecimal digits. If there is no such file, draws random bytes and
+ * writes them there, mode 0600. */
 int settings_secret(const struct settings *settings, uint8_t *bytes, size_t count);
 
 #endif

@@ -5,8 +5,8 @@
 
 #include <signal.h>
 
-/* All that would end the process otherwise, but for SIGKILL and those that tell of a fault of its
- * own. SIGHUP only unless it is ignored, as nohup(1) has it. */
+/* All signals that would otherwise end the process, except SIGKILL and those that report a fault of
+ * its own. SIGHUP is among them unless it is ignored, as under nohup(1). */
 void signals_that_end(sigset_t *set);
 
 /* The handler for all of these. */

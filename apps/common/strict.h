@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON as RFC 8259 has it, and no key twice: more than the library that reads it asks for. */
+/* Checks that text is JSON by RFC 8259 and has no key twice. The library that reads it is less
+ * strict. */
 #ifndef COMMON_STRICT_H
 #define COMMON_STRICT_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A view that is shown again and again. A terminal is cleared for each; into a file or a pipe they
- * follow one another.
+ * A view that is shown repeatedly. On a terminal each view replaces the last one; in a file or a
+ * pipe they follow each other.
  */
 #ifndef COMMON_VIEW_H
 #define COMMON_VIEW_H

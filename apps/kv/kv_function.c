@@ -16,7 +16,7 @@ int64_t kv_store_distance;
 #define WORD_SPACE(word)      ((uint8_t)((word) >> 8))
 #define WORD_KEY_LENGTH(word) ((uint64_t)(word) >> 16)
 
-/* Who calls, and what of: all of *call but attachment and me. */
+/* The caller and its space: fills in all of *call except attachment and me. */
 static inline __attribute__((always_inline)) int
 caller(struct kv_call *call, const struct elisa_self *self, uint32_t space)
 {

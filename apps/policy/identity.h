@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who a VMM is, by the kernel's word and by nothing that the VMM says of itself: its control group
- * and its ids. Names of processes and command lines are not among it.
+ * The identity of a VMM: its control group and its ids, as the kernel reports them. Nothing that
+ * the VMM says of itself is part of it, such as names of processes and command lines.
  */
 #ifndef POLICY_IDENTITY_H
 #define POLICY_IDENTITY_H

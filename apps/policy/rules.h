@@ -15,8 +15,8 @@
 #define RULES_DIRECTORY "/etc/elisa/grants.d"
 #define RULES_ANY_ID	UINT32_MAX /* no user and no group has it */
 
-/* Whom a rule is about: all that is set must hold. Patterns are as of the shell, for a text without
- * '/' or for a path, of which '*' never matches a '/'. */
+/* Which VMMs a rule matches: all that is set must hold. Patterns are as of the shell, for a text
+ * without '/' or for a path. '*' never matches a '/'. */
 struct rule {
 	char *file;    /* whose rule */
 	size_t number; /* in it, from 1 */

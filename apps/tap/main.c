@@ -39,7 +39,7 @@ void tell(struct daemon *d, bool *flag)
 		return;
 }
 
-/* Returns a file to read those from that we wait for. */
+/* Blocks the signals that only the main thread handles. Returns a signalfd that delivers them. */
 static int catch_signals(void)
 {
 	sigset_t set;

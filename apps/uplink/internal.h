@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of an uplink share. Who writes what: the owner's thread the state and what it has
- * granted, each of the two other threads its own counters and its ring. A word that more than one
+ * What the files of an uplink share. The owner's thread writes the state and what it has granted.
+ * Each of the two other threads writes its own counters and its ring. A word that more than one
  * thread uses is atomic.
  */
 #ifndef UPLINK_INTERNAL_H

@@ -76,7 +76,7 @@ struct place_ticket {
 	enum ticket_state state;
 	bool of_no_vm; /* the port is not there: the ticket is one of random bytes, not kept */
 	double due;    /* the next step, seconds of the daemon's clock */
-	bool distrust; /* who joins without an event may have come by a ticket before this one */
+	bool distrust; /* a guest that joins without an event may have an older ticket */
 };
 
 /* Of all ports of a configuration; all 0: the port has none. */

@@ -25,7 +25,8 @@
 
 static struct workqueue_struct *works;
 
-/* The VM's own thread, in a slot. It sleeps for the VM's other vCPUs. */
+/* Inhibits APICv for a VM that is about to be attached. Runs in the VM's own thread, which has a
+ * slot, and sleeps for the VM's other vCPUs. */
 bool eh_vm_inhibit_apicv(struct eh_vm *vm)
 {
 	bool inhibited;
@@ -85,7 +86,7 @@ void eh_vm_apicv_init(struct eh_vm *vm)
 	INIT_WORK(&vm->apicv_work, allow_later);
 }
 
-/* A slot of the VM's is free, or was not taken in the end. */
+/* Called when a slot of the VM becomes free, or was not taken in the end. */
 void eh_vm_allow_apicv_soon(struct eh_vm *vm)
 {
 	if (!READ_ONCE(vm->apicv_inhibited))

@@ -104,7 +104,8 @@ static enum elisa_why why_of(enum elisa_closed closed)
 	}
 }
 
-/* The host and the vCPU must be such that the isolation holds. APICv can be switched off. */
+/* Checks that host and vCPU are in a state in which the isolation holds. APICv may be on, because
+ * attaching switches it off. */
 static int check_host(struct eh_vm *vm, struct kvm_vcpu *kvm_vcpu, struct eh_refusal *refusal)
 {
 	u32 rights = eh_grant_rights(vm->mm);
@@ -163,7 +164,7 @@ static struct eh_attachment *attachment_new(struct eh_vm *vm, struct kvm_vcpu *k
 	return a;
 }
 
-/* A process is attached to an export once. Attachments that are revoked do not count. */
+/* Is @b an attachment of the same process to the same export? Revoked ones do not count. */
 static bool is_same(const struct eh_attachment *a, const struct eh_attachment *b)
 {
 	return a->export_id == b->export_id && a->root == b->root && (a->export || !a->number);
@@ -192,7 +193,7 @@ static int slot_take(struct eh_vm *vm, struct eh_attachment *a, struct eh_refusa
 	return 0;
 }
 
-/* The attachment was never complete: only this thread knows it. */
+/* Drops an attachment that was never complete, so only this thread knows it. */
 static void slot_give_back(struct eh_vm *vm, struct eh_attachment *a)
 {
 	spin_lock(&vm->lock);
@@ -221,7 +222,7 @@ static int pin_exchange(struct eh_attachment *a, struct kvm_vcpu *kvm_vcpu,
 	return r;
 }
 
-/* How many of the export's attachments one tenant has. Under export->lock. */
+/* Counts the export's attachments of one tenant. Under export->lock. */
 static u32 attachments_of(struct eh_export *export, struct eh_vmm *vmm)
 {
 	struct eh_attachment *a;
@@ -233,7 +234,7 @@ static u32 attachments_of(struct eh_export *export, struct eh_vmm *vmm)
 }
 
 /*
- * Everything that was found before still holds, and *@place is free. Under export->lock and
+ * Checks that everything found before still holds, and that *@place is free. Under export->lock and
  * vm->lock.
  */
 static int check_again(struct eh_attachment *a, const struct elisa_hc_attach *in,
@@ -268,7 +269,8 @@ static int check_again(struct eh_attachment *a, const struct elisa_hc_attach *in
 	return eh_refuse_failed(a->exchange, in->exchange, refusal);
 }
 
-/* Under export->lock and vm->lock. Takes over the caller's share of the hooks. */
+/* Makes the attachment complete. Takes over the caller's share of the hooks. Under export->lock and
+ * vm->lock. */
 static void join_export(struct eh_export *export, struct eh_attachment *a, u32 place)
 {
 	kref_get(&export->ref);

@@ -132,7 +132,8 @@ struct eh_export *eh_export_of(struct eh_vm *vm, u32 id)
 	return export;
 }
 
-/* What comes after @at in the list of @vm's exports, or of all; its head: nothing. */
+/* The next export after @at in the list of @vm's exports, or of all. The list's head: there is
+ * none. */
 static struct list_head *following(struct eh_vm *vm, struct eh_export *at)
 {
 	if (vm)
@@ -148,8 +149,8 @@ static struct eh_export *entry_in(struct eh_vm *vm, struct list_head *at)
 }
 
 /*
- * The export of @vm's, or of any VM's, after @last, or the first (NULL), with a reference. @last's
- * reference goes. If @last has left meanwhile, the next one is looked for by its number.
+ * The next export of @vm, or of any VM, after @last, or the first (NULL), with a reference. Drops
+ * @last's reference. If @last has left meanwhile, its number leads to the next one.
  */
 struct eh_export *eh_export_next(struct eh_vm *vm, struct eh_export *last)
 {
@@ -168,8 +169,8 @@ struct eh_export *eh_export_next(struct eh_vm *vm, struct eh_export *last)
 }
 
 /*
- * Numbers of exports come round after 2^32: 0 is none, and the VM has no second one with the number
- * of one that it has.
+ * Picks a number. Numbers of exports wrap after 2^32, so it skips 0 and the numbers of the VM's
+ * other exports.
  */
 static void give_number(struct eh_export *export)
 {
@@ -242,7 +243,8 @@ static void take_ticket(struct eh_place *place)
 	place->export->vm->vmm->ticket_count--;
 }
 
-/* True: the export was in the directory. The caller gets its reference, and lets its memory go. */
+/* Takes an export out. True: it was in the directory. The caller gets its reference, and releases
+ * its memory. */
 bool eh_export_leave(struct eh_export *export)
 {
 	bool was_there;

@@ -25,14 +25,14 @@
 #include "path/path.h"
 #include "tables/tables.h"
 
-/* Where the attachment's next page goes. Under export->lock, or for a first look. */
+/* The offset for the attachment's next page. Under export->lock, or for a first look. */
 static u64 next_offset(struct eh_export *export, struct eh_attachment *a)
 {
 	return export->places_offset + a->place * export->place_pages * PAGE_SIZE +
 	       READ_ONCE(a->donated);
 }
 
-/* May @a give so many pages of this order more? Under export->lock, or for a first look. */
+/* May @a donate this many more pages of this order? Under export->lock, or for a first look. */
 static int check_room(struct eh_export *export, struct eh_attachment *a, u32 count, u32 order,
 		      struct eh_refusal *refusal)
 {
@@ -49,8 +49,8 @@ static int check_room(struct eh_export *export, struct eh_attachment *a, u32 cou
 }
 
 /*
- * The functions in its contexts learn how much it has donated, once each CPU has all of it: a
- * function writes where it was told that it may.
+ * Tells the functions in its contexts how much it has donated, once each CPU has all of it. A
+ * function writes where the host says that it may.
  */
 static void tell_contexts(struct eh_export *export, struct eh_attachment *a)
 {
@@ -68,8 +68,8 @@ static void tell_contexts(struct eh_export *export, struct eh_attachment *a)
 }
 
 /*
- * The pages go to the attachment's place. -EAGAIN: more tables have to be made ready. *@was_sink:
- * CPUs may remember what was there. Under export->lock.
+ * Maps the pages at the attachment's place. -EAGAIN: more tables must be made ready. *@was_sink:
+ * CPUs may have translations of what was there. Under export->lock.
  */
 static int donate_locked(struct eh_export *export, struct eh_attachment *a,
 			 struct elisa_hc_donate *in, struct eh_run *run, struct eh_ready *ready,
@@ -181,9 +181,9 @@ int eh_donate(struct eh_vm *vm, struct kvm_vcpu *kvm_vcpu, struct elisa_hc_donat
 }
 
 /*
- * Takes the next run of an attachment that is shut out of the tables. False: there is none. An
- * attachment leaves the export after its last run was taken, and the export's tables go after its
- * last attachment has left.
+ * Takes the next run of a shut attachment out of the tables. False: there is none. An attachment
+ * leaves the export after its last run was taken, and the export's tables go after its last
+ * attachment has left.
  */
 static bool take_run(struct eh_export *export, struct eh_attachment *a)
 {
@@ -199,7 +199,7 @@ static bool take_run(struct eh_export *export, struct eh_attachment *a)
 	return run;
 }
 
-/* A run that was taken goes to the donor's VMM. False: there is none. */
+/* Gives a run that was taken to the donor's VMM. False: there is none. */
 static bool leave_run(struct eh_export *export, struct eh_attachment *a)
 {
 	struct eh_run *run;
@@ -215,9 +215,9 @@ static bool leave_run(struct eh_export *export, struct eh_attachment *a)
 }
 
 /*
- * The attachment is shut, and no CPU runs its contexts. When this returns its pages are in no
- * attachment any more, and no CPU remembers them. @all_shut: all attachments of the export are shut
- * likewise, so no flush is needed.
+ * Ends the donations of a shut attachment, when no CPU runs its contexts. When this returns, its
+ * pages are in no attachment any more, and no CPU has translations of them. @all_shut: all
+ * attachments of the export are shut as well, so no flush is needed.
  */
 void eh_donations_end(struct eh_export *export, struct eh_attachment *a, bool all_shut)
 {

@@ -34,7 +34,7 @@ static bool change_gsi(struct eh_bell *bell, u32 gsi)
 	return is_new;
 }
 
-/* The interrupt that is this VM's doorbell, or ELISA_NO_DOORBELL. In a vCPU's thread. */
+/* Sets the interrupt that is this VM's doorbell, or ELISA_NO_DOORBELL. In a vCPU's thread. */
 int eh_doorbell_set(struct eh_vm *vm, struct elisa_hc_doorbell *in, struct eh_refusal *refusal)
 {
 	int r = check_doorbell(vm, in, refusal);

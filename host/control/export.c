@@ -60,8 +60,8 @@ void eh_export_put(struct eh_export *export)
 }
 
 /*
- * The attachment after @last, or the first (NULL), with a reference. @last's reference goes. New
- * attachments come last. If @last has ended meanwhile, the next one is looked for by its number.
+ * The attachment after @last, or the first (NULL), with a reference. Drops @last's reference. New
+ * attachments come last. If @last has ended meanwhile, its number leads to the next one.
  */
 struct eh_attachment *eh_attachment_next(struct eh_export *export, struct eh_attachment *last)
 {
@@ -91,15 +91,15 @@ static void look_again(struct eh_vcpu *vcpu, unsigned int slot)
 }
 
 /*
- * Lets all attached vCPUs look again whether they may call. One that attaches meanwhile has looked
- * already.
+ * Makes all attached vCPUs check again whether they may call. A vCPU that attaches meanwhile has
+ * already checked.
  */
 static void refresh(struct eh_export *export)
 {
 	eh_mark_vcpus(export, look_again);
 }
 
-/* A call was aborted in an export that lets no call in after that: tell all its vCPUs. */
+/* After an aborted call in an export that then refuses calls: tells all its vCPUs. */
 static void spread_poison(struct work_struct *work)
 {
 	struct eh_export *export = container_of(work, struct eh_export, poisoning);
@@ -218,7 +218,7 @@ int eh_export_publish(struct eh_export *export, struct elisa_hc_publish *in,
 	return r;
 }
 
-/* No vCPU enters or runs a context of the export after this. */
+/* Shuts the export: no vCPU enters or runs a context of it after this. */
 static void shut_all(struct eh_export *export)
 {
 	struct eh_attachment *a = NULL;
@@ -238,8 +238,8 @@ static void shut_all(struct eh_export *export)
 }
 
 /*
- * The export has ended for all guests when this returns: its callers get ELISA_CALL_REVOKED. Waits
- * for no other tenant. True: this thread has taken it out of the directory, and lets its memory go,
+ * Ends the export for all guests: its callers get ELISA_CALL_REVOKED. Waits for no other tenant.
+ * True: this thread has taken it out of the directory, and must release its memory,
  * eh_export_let_go().
  */
 bool eh_export_end(struct eh_export *export)
@@ -253,12 +253,12 @@ bool eh_export_end(struct eh_export *export)
 	}
 	if (!eh_export_leave(export))
 		return false;
-	/* no context shows these tables any more, and no CPU remembers them */
+	/* no context shows these tables any more, and no CPU has translations from them */
 	eh_export_table_free(export);
 	return true;
 }
 
-/* Waits for a request of the manager's that began before the end, and is under way. */
+/* Waits for a request of the manager's that began before the end and still runs. */
 void eh_export_let_go(struct eh_export *export)
 {
 	struct eh_run *run, *next;
@@ -279,7 +279,8 @@ void eh_export_kill(struct eh_export *export)
 		eh_export_let_go(export);
 }
 
-/* The manager's own wish: its pages are unpinned when it returns, if no other thread ends it. */
+/* Destroys an export for its manager. Its pages are unpinned on return, unless another thread ends
+ * it. */
 void eh_export_destroy(struct eh_export *export)
 {
 	eh_export_kill(export);

@@ -57,9 +57,8 @@ static bool exchange_failed(struct eh_attachment *a)
 }
 
 /*
- * The donation after @run, or the first one; NULL: there is none, or the attachment is shut. An
- * attachment that is not shut only gets donations, so @run is still in its list. Under
- * export->lock.
+ * The donation after @run, or the first one. NULL: there is none, or the attachment is shut. Until
+ * it is shut, an attachment only gains donations, so @run is still in its list. Under export->lock.
  */
 static struct eh_run *donation_after(struct eh_attachment *a, struct eh_run *run)
 {
@@ -71,7 +70,7 @@ static struct eh_run *donation_after(struct eh_attachment *a, struct eh_run *run
 	return next == &a->donations ? NULL : list_entry(next, struct eh_run, node);
 }
 
-/* The lock that guests' requests take is held for one donation at a time. */
+/* Holds the lock that guests' requests take for one donation at a time. */
 static bool donation_failed(struct eh_export *export, struct eh_attachment *a)
 {
 	struct eh_run *run = NULL;
@@ -127,15 +126,15 @@ static void look_at_each(struct eh_vmm *vmm, void (*look)(struct eh_export *expo
 	}
 }
 
-/* What guests gave to all exports of a VMM's VMs: in a work of the VMM's. */
+/* Checks what guests donated to all exports of a VMM's VMs. Runs in a work of the VMM's. */
 void eh_failure_look_at_givers(struct eh_vmm *vmm)
 {
 	look_at_each(vmm, look_at_givers);
 }
 
 /*
- * The objects of these exports: in another work of the VMM's. It waits for managers' threads, which
- * may not get the processor, and no look at what guests gave waits for it.
+ * Checks the objects of these exports, in another work of the VMM's. It waits for managers'
+ * threads, which may not get a processor. The check of donations does not wait for it.
  */
 void eh_failure_look_at_objects(struct eh_vmm *vmm)
 {

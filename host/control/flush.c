@@ -41,8 +41,9 @@ static void was_interrupted(void *unused)
 }
 
 /*
- * Gathers the CPUs that a request has to interrupt, and interrupts them once: begin and end without
- * spinlocks, add under vcpu->lock. Without memory for the set all CPUs are interrupted.
+ * Collects the CPUs that a request must interrupt, and interrupts them once. Call begin and end
+ * without spinlocks, and add under vcpu->lock. Without memory for the set, all CPUs are
+ * interrupted.
  */
 void eh_kick_begin(struct eh_kick *kick)
 {
@@ -68,9 +69,9 @@ void eh_kick_end(struct eh_kick *kick)
 }
 
 /*
- * Marks every vCPU that has a context of @export, and has it pass its entry hook, which acts on the
- * mark. @mark runs under vcpu->lock. The caller has no spinlock, and none is held here for longer
- * than one attachment takes, for other tenants wait for it.
+ * Marks every vCPU that has a context of @export, and makes it pass its entry hook, which acts on
+ * the mark. @mark runs under vcpu->lock. The caller holds no spinlock. This holds one for as long
+ * as one attachment takes at most, because other tenants wait for it.
  */
 void eh_mark_vcpus(struct eh_export *export, void (*mark)(struct eh_vcpu *vcpu, unsigned int slot))
 {
@@ -99,8 +100,8 @@ static void forget(struct eh_vcpu *vcpu, unsigned int slot)
 }
 
 /*
- * After this no vCPU uses what it remembers of @export's tables. A context that is shown meanwhile
- * is in `forget` already, and its CPUs have never walked its tables.
+ * Flushes: after this, no vCPU uses old translations from @export's tables. A context that is shown
+ * meanwhile is in `forget` already, and its CPUs have never walked its tables.
  */
 void eh_flush_export(struct eh_export *export)
 {

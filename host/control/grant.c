@@ -55,7 +55,7 @@ u32 eh_grant_rights(struct mm_struct *mm)
 	return rights;
 }
 
-/* The terms on which the VMM's VMs have @right on @name. False: they have not. */
+/* Finds the terms on which the VMM's VMs have @right on @name. False: they do not have it. */
 bool eh_grant_find(struct eh_vmm *vmm, u32 right, const char *name, struct eh_terms *terms)
 {
 	struct eh_grant *grant;
@@ -84,7 +84,7 @@ bool eh_grant_holds(struct eh_vmm *vmm, u32 id)
 	return false;
 }
 
-/* The limit of a grant of the VMM's; 0: it was taken back. */
+/* The limit of a grant of the VMM. 0: the grant was revoked. */
 u64 eh_grant_max_pages(struct eh_vmm *vmm, u32 id)
 {
 	struct eh_grant *grant;
@@ -98,7 +98,7 @@ u64 eh_grant_max_pages(struct eh_vmm *vmm, u32 id)
 	return pages;
 }
 
-/* The most that one of the VMM's grants with @right allows it. */
+/* The largest limit of the VMM's grants with @right. */
 u64 eh_grants_max_pages(struct eh_vmm *vmm, u32 right)
 {
 	struct eh_grant *grant;
@@ -113,8 +113,8 @@ u64 eh_grants_max_pages(struct eh_vmm *vmm, u32 right)
 }
 
 /*
- * The exports that were published under the grant end for their guests, and go to @ended: their
- * memory is let go later, for that waits for their managers' threads.
+ * Ends the exports that were published under the grant for their guests, and moves them to @ended.
+ * Their memory is released later, since that waits for their managers' threads.
  */
 static void end_exports(u32 id, struct list_head *ended)
 {
@@ -132,8 +132,8 @@ static void end_exports(u32 id, struct list_head *ended)
 }
 
 /*
- * What was published or attached under a grant ends with it. True: there was something. All of it
- * ends before the first wait for a thread of a manager's.
+ * Ends what was published or attached under a grant. True: there was something. All of it ends
+ * before the first wait for a manager's thread.
  */
 static bool end_of_grant(u32 id)
 {
@@ -167,7 +167,7 @@ static void tell(enum elisa_host_event_kind kind, const struct eh_grant *grant)
 	eh_stream_tell(event);
 }
 
-/* Under eh_registry: out of the lists. Then grant_free(). */
+/* Takes a grant out of the lists, under eh_registry. Call grant_free() next. */
 static void unlink_grant(struct eh_grant *grant)
 {
 	list_del(&grant->node);
@@ -181,7 +181,7 @@ static void grant_free(struct eh_grant *grant)
 	kfree(grant);
 }
 
-/* A grant of the VMM's, or of any VMM's, that is in no list any more; or NULL. */
+/* Takes a grant of the VMM, or of any VMM, out of the lists. NULL: there is none. */
 static struct eh_grant *take_grant(struct eh_vmm *vmm)
 {
 	struct eh_grant *grant;
@@ -195,7 +195,7 @@ static struct eh_grant *take_grant(struct eh_vmm *vmm)
 	return grant;
 }
 
-/* All grants of a VMM that is gone, or all. What was made under them ends with the VMs. */
+/* Drops all grants of a dead VMM, or all grants. What was made under them ends with the VMs. */
 void eh_grants_drop(struct eh_vmm *vmm)
 {
 	struct eh_grant *grant;
@@ -251,8 +251,8 @@ int eh_grant_add(struct elisa_host_grant *request)
 }
 
 /*
- * Takes a grant back; what was published or attached under it ends at once. A request that has
- * found the grant before looks for it once more when it puts something in a list.
+ * Revokes a grant; what was published or attached under it ends at once. A request that found the
+ * grant before looks for it again when it puts something into a list.
  */
 int eh_grant_remove(u32 id)
 {

@@ -63,8 +63,8 @@ out:
 }
 
 /*
- * Before a request of the VM's pins the pages: may they be shared? A page that is in no memory slot
- * is refused here: it may be in one when it is pinned, and would not be noted.
+ * Before a request of the VM pins the pages: may they be shared? A page outside of all memory slots
+ * is refused here. It may be in one when it is pinned, and would not be noted.
  */
 int eh_share(struct eh_vm *vm, struct kvm_vcpu *kvm_vcpu, const u64 *gpas, u32 count,
 	     struct eh_refusal *refusal)

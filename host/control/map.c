@@ -27,7 +27,8 @@ static bool is_mapped(struct eh_export *export, u64 offset, u64 length)
 	return eh_export_tables_map(export, offset, length);
 }
 
-/* Is any of a range of any length mapped? Under export->owner: no more of it comes meanwhile. */
+/* Is any part of a range, of any length, mapped? Under export->owner, so no other part is mapped
+ * meanwhile. */
 bool eh_export_overlaps(struct eh_export *export, u64 offset, u64 length)
 {
 	u64 at, end = offset + length;
@@ -59,7 +60,7 @@ static int check_map(struct elisa_hc_map *in, struct eh_refusal *refusal)
 	return eh_check_range(in->offset, in->count, in->order, refusal);
 }
 
-/* All pages of the run into the tables, or none. Under export->lock. */
+/* Puts all pages of the run into the tables, or none. Under export->lock. */
 static int show(struct eh_export *export, struct elisa_hc_map *in, struct eh_run *run,
 		struct eh_ready *ready, struct eh_refusal *refusal)
 {
@@ -78,7 +79,7 @@ static int show(struct eh_export *export, struct elisa_hc_map *in, struct eh_run
 	return 0;
 }
 
-/* With the pages pinned: into the tables and the list, or not at all. Under export->owner. */
+/* Puts a run of pinned pages into the tables and the list, or not at all. Under export->owner. */
 static int map_pinned(struct eh_export *export, struct elisa_hc_map *in, struct eh_run *run,
 		      struct eh_refusal *refusal)
 {

@@ -36,7 +36,7 @@ static struct eh_place *places_new(struct eh_export *export, u32 count)
 	return places;
 }
 
-/* Once in an export's life. Attachments that exist have no place. */
+/* Makes the places, once in an export's life. Attachments that exist get none. */
 int eh_places_create(struct eh_export *export, struct elisa_hc_places *in,
 		     struct eh_refusal *refusal)
 {
@@ -80,7 +80,7 @@ int eh_places_create(struct eh_export *export, struct elisa_hc_places *in,
 	return r;
 }
 
-/* For the next attachment: one that has the place now keeps it. */
+/* Sets the ticket for the next attachment. One that has the place now keeps it. */
 int eh_place_ticket(struct eh_export *export, struct elisa_hc_ticket *in,
 		    struct eh_refusal *refusal)
 {
@@ -93,8 +93,9 @@ int eh_place_ticket(struct eh_export *export, struct elisa_hc_ticket *in,
 }
 
 /*
- * The first free place that has no ticket, for @vm. The VMs of one VMM may have a number of these,
- * for otherwise one tenant could take them all. Under export->lock and eh_registry.
+ * Finds the first free place without a ticket, for @vm. The VMs of one VMM may have a limited
+ * number of these, since otherwise one tenant could take them all. Under export->lock and
+ * eh_registry.
  */
 static int choose_open(struct eh_export *export, struct eh_vm *vm, u32 *place,
 		       struct eh_refusal *refusal)
@@ -121,8 +122,9 @@ static int choose_open(struct eh_export *export, struct eh_vm *vm, u32 *place,
 }
 
 /*
- * *@place: the place that a ticket was for, or ELISA_NO_PLACE. Finds out whether that one is free,
- * or one that @vm may have. Under export->lock and eh_registry.
+ * Chooses the place of a new attachment. *@place: in, the place that its ticket is for, or
+ * ELISA_NO_PLACE; out, a free place that @vm may have. Refuses if there is none. Under export->lock
+ * and eh_registry.
  */
 int eh_place_choose(struct eh_export *export, struct eh_vm *vm, u32 *place,
 		    struct eh_refusal *refusal)

@@ -44,7 +44,7 @@ void eh_attachment_put(struct eh_attachment *a)
 	kref_put(&a->ref, attachment_release);
 }
 
-/* The complete attachment in a slot of the VM's, with a reference, or NULL. */
+/* Returns the complete attachment in a slot of the VM, with a reference, or NULL. */
 struct eh_attachment *eh_attachment_in(struct eh_vm *vm, u32 slot)
 {
 	struct eh_attachment *a = NULL;
@@ -61,7 +61,7 @@ struct eh_attachment *eh_attachment_in(struct eh_vm *vm, u32 slot)
 	return a;
 }
 
-/* What it is attached to, with a reference; NULL: it is revoked. */
+/* Returns the export that it is attached to, with a reference. NULL: it is revoked. */
 struct eh_export *eh_attachment_export(struct eh_attachment *a)
 {
 	struct eh_export *export;
@@ -74,7 +74,7 @@ struct eh_export *eh_attachment_export(struct eh_attachment *a)
 	return export;
 }
 
-/* Its pages leave the object, or have left it: it takes no more of them. */
+/* Is the attachment shut? Then its pages leave the object, or have left it; it takes no more. */
 bool eh_attachment_is_shut(struct eh_attachment *a)
 {
 	bool shut;
@@ -85,7 +85,8 @@ bool eh_attachment_is_shut(struct eh_attachment *a)
 	return shut;
 }
 
-/* A kernel must be trusted with PCIDs for all that its VM is attached to. Under vm->lock. */
+/* Recomputes whether the VM's kernel is trusted with PCIDs for all of its attachments. Under
+ * vm->lock. */
 void eh_vm_update_pcid(struct eh_vm *vm)
 {
 	bool allowed = true;
@@ -98,8 +99,9 @@ void eh_vm_update_pcid(struct eh_vm *vm)
 }
 
 /*
- * Every entry hook from now on sees `revoked`. Until the kick that has to follow, a vCPU may run in
- * a context; another thread's kick for the same may not have come yet. Under vm->lock.
+ * Marks the attachment: every entry hook from now on sees `revoked`. The caller must kick the vCPUs
+ * next. Until then a vCPU may run in a context, and a kick of another thread for the same
+ * attachment may not have come yet. Under vm->lock.
  */
 void eh_attachment_shut(struct eh_attachment *a, struct eh_kick *kick)
 {
@@ -121,7 +123,7 @@ void eh_attachment_shut(struct eh_attachment *a, struct eh_kick *kick)
 	}
 }
 
-/* The contexts show nothing of the object. An attachment that is shut gets nothing more to show. */
+/* Removes the object from the contexts. A shut attachment gets nothing new to show. */
 static void hide_object(struct eh_attachment *a)
 {
 	struct eh_context *c;
@@ -150,7 +152,7 @@ static void leave_export(struct eh_export *export, struct eh_attachment *a)
 	eh_attachment_tell(ELISA_HOST_EVENT_DETACHED, a, 0);
 }
 
-/* The attachment is shut, and no CPU runs its contexts. True: this thread has ended it. */
+/* Ends a shut attachment, when no CPU runs its contexts. True: this thread has ended it. */
 static bool finish(struct eh_export *export, struct eh_attachment *a, bool all_shut)
 {
 	bool was_attached;
@@ -183,8 +185,8 @@ static void shut_and_kick(struct eh_attachment *a)
 }
 
 /*
- * The same for one that is shut, after the kick. @all_shut: the caller has shut and kicked all that
- * are attached to its export.
+ * Revokes a shut attachment, after the kick. @all_shut: the caller has shut and kicked all
+ * attachments of its export.
  */
 void eh_attachment_finish(struct eh_attachment *a, bool all_shut)
 {
@@ -203,14 +205,14 @@ void eh_attachment_finish(struct eh_attachment *a, bool all_shut)
 	eh_export_put(export);
 }
 
-/* The attachment ends. Its callers get an error, not a fault. */
+/* Revokes the attachment. Its callers get an error, not a fault. */
 void eh_attachment_revoke(struct eh_attachment *a)
 {
 	shut_and_kick(a);
 	eh_attachment_finish(a, false);
 }
 
-/* The VM's attachments under one grant, or all (0). True: there were some. */
+/* Revokes the VM's attachments under one grant, or all (0). True: there were some. */
 bool eh_vm_revoke(struct eh_vm *vm, u32 grant_id)
 {
 	struct eh_attachment *a;
@@ -230,7 +232,7 @@ bool eh_vm_revoke(struct eh_vm *vm, u32 grant_id)
 	return found;
 }
 
-/* The slot of a revoked attachment is free. A thread of its VM's, or of the VM's end. */
+/* Frees the slot of a revoked attachment. In a thread of its VM, or of the VM's end. */
 void eh_attachment_free(struct eh_attachment *a)
 {
 	struct eh_vm *vm = a->vm;
@@ -266,7 +268,7 @@ int eh_detach(struct eh_vm *vm, u32 slot, struct eh_refusal *refusal)
 	return 0;
 }
 
-/* The manager is done with one guest: that one's calls end, all others go on. */
+/* Evicts one attachment for the manager: its calls end, all others continue. */
 int eh_evict(struct eh_export *export, struct elisa_hc_evict *in, struct eh_refusal *refusal)
 {
 	struct eh_attachment *a, *found = NULL;

@@ -74,7 +74,7 @@ static void context_end(struct eh_context *c, struct list_head *gone)
 		list_add_tail(&c->node, gone);
 }
 
-/* The attachment has no contexts any more. Under vm->lock. */
+/* Ends all contexts of the attachment. Under vm->lock. */
 void eh_contexts_end(struct eh_attachment *a, struct list_head *gone)
 {
 	struct eh_context *c, *next;
@@ -97,7 +97,7 @@ static bool bury(struct eh_vcpu *vcpu, struct list_head *gone)
 	return vcpu->dead;
 }
 
-/* The vCPU does not run any more: its contexts go, dead or alive. Under vm->lock. */
+/* Frees all contexts of a vCPU that does not run any more, dead or alive. Under vm->lock. */
 void eh_vcpu_drop_contexts(struct eh_vcpu *vcpu, struct list_head *gone)
 {
 	struct eh_context *c;
@@ -118,8 +118,8 @@ void eh_vcpu_drop_contexts(struct eh_vcpu *vcpu, struct list_head *gone)
 }
 
 /*
- * A vCPU whose VMFUNC the entry hook has switched off for lack of attachments gives back its list
- * page and its share of the hooks. Under vm->lock.
+ * Takes the list page and the share of the hooks from a vCPU without attachments, after the entry
+ * hook has switched its VMFUNC off. Under vm->lock.
  */
 static void give_back_if_idle(struct eh_vcpu *vcpu)
 {
@@ -163,7 +163,7 @@ bool eh_vcpus_give_back(struct eh_vm *vm)
 
 /* ---- the beginning: all in the vCPU's own thread */
 
-/* The next attachment that the vCPU has no context of, or NULL. Under vm->lock. */
+/* Finds the next attachment without a context of this vCPU, or NULL. Under vm->lock. */
 static struct eh_attachment *missing(struct eh_vcpu *vcpu)
 {
 	struct eh_vm *vm = vcpu->vm;
@@ -186,7 +186,8 @@ static bool is_attached(struct eh_vm *vm)
 	return false;
 }
 
-/* For the first context: a share of the hooks, and the list page. Under vm->lock. */
+/* Gives the vCPU what its first context needs: a share of the hooks, and the list page. Under
+ * vm->lock. */
 static void set_up(struct eh_vcpu *vcpu, u64 **list)
 {
 	unsigned long flags;
@@ -275,9 +276,9 @@ static bool context_show(struct eh_context *c, struct eh_export *export)
 }
 
 /*
- * A context for @a, if it still is attached. Takes the caller's reference to @a. Since look() let
- * its lock go, the VM's work may have taken the list page of a vCPU that had no context: then the
- * next look makes another one.
+ * Makes a context for @a, if @a is still attached. Takes the caller's reference to @a. Since look()
+ * released its lock, the VM's work may have taken the list page of a vCPU without contexts. Then
+ * the next look makes another list page.
  */
 static int context_new(struct eh_vcpu *vcpu, struct eh_attachment *a)
 {
@@ -313,8 +314,8 @@ out:
 }
 
 /*
- * Sets this vCPU up for all attachments of its VM, if there are any: otherwise no VM pays for
- * hooks. Each turn ends with a context more, or finds that an attachment has ended.
+ * Sets this vCPU up for all attachments of its VM. Without attachments it does nothing, so that no
+ * VM pays for hooks. Each turn makes one more context, or finds that an attachment has ended.
  */
 int eh_vcpu_sync(struct eh_vcpu *vcpu, struct eh_refusal *refusal)
 {

@@ -40,7 +40,7 @@ void eh_unknown_init(void)
 	get_random_bytes(&key, sizeof(key));
 }
 
-/* Tells it, unless the VMM's VMs have been told of a moment ago. */
+/* Reports it, unless there was a report about the VMM's VMs a moment ago. */
 static void tell_sometimes(const struct kvm *kvm, struct elisa_host_event event)
 {
 	const u64 hash = siphash_2u64((unsigned long)kvm->mm, event.kind, &key);
@@ -61,8 +61,8 @@ static void tell_sometimes(const struct kvm *kvm, struct elisa_host_event event)
 }
 
 /*
- * The VM has no grant for @name, which has a NUL and may be empty. True: an administrator's program
- * is there that may grant it.
+ * Reports a request of a VM without a grant for @name, which has a NUL and may be empty. True: an
+ * administrator's program reads the reports and may grant the request.
  */
 bool eh_unknown_tell(struct kvm *kvm, u32 right, const char *name)
 {
@@ -75,7 +75,7 @@ bool eh_unknown_tell(struct kvm *kvm, u32 right, const char *name)
 	return eh_stream_answers();
 }
 
-/* A request of a VM that has a grant failed. @name as above. */
+/* Reports a failed request of a VM that has a grant. @name: with a NUL, may be empty. */
 void eh_refused_tell(struct eh_vm *vm, u32 call, const char *name, const struct eh_refusal *refusal)
 {
 	struct elisa_host_event event = {.kind = ELISA_HOST_EVENT_REFUSED,

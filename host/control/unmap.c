@@ -25,7 +25,7 @@
 struct unmapping {
 	u64 offset, end;
 	struct list_head gone;
-	struct list_head spare; /* for pages of a run of which others stay: one for each such run */
+	struct list_head spare; /* runs for pages cut from a run that keeps others; one each */
 };
 
 static u64 from_of(const struct unmapping *u, const struct eh_run *run)
@@ -106,7 +106,8 @@ static int prepare(struct eh_export *export, struct unmapping *u, struct eh_refu
 	return 0;
 }
 
-/* The run's part is in the tables no more; the caller flushes. The lock is held for 2 MiB of it. */
+/* Takes the run's part out of the tables; the caller flushes. The lock is held for 2 MiB at a
+ * time. */
 static u64 hide(struct eh_export *export, const struct unmapping *u, struct eh_run *run)
 {
 	u64 pages = 0, at = from_of(u, run);
@@ -122,7 +123,7 @@ static u64 hide(struct eh_export *export, const struct unmapping *u, struct eh_r
 	return pages;
 }
 
-/* After the flush: tables that it has left empty are freed. */
+/* After the flush: frees the tables that it has left empty. */
 static void free_tables(struct eh_export *export, const struct unmapping *u, struct eh_run *run)
 {
 	u64 at;
@@ -148,7 +149,7 @@ static bool stays(struct eh_export *export, struct eh_run *run, u32 i)
 	return found;
 }
 
-/* After the flush: the pages of a run that was cut, as far as nothing of them is mapped. */
+/* After the flush: releases the pages of a cut run that are not mapped any more. */
 static void take_pages(struct eh_export *export, struct unmapping *u, struct eh_run *run)
 {
 	struct eh_run *spare = list_first_entry(&u->spare, struct eh_run, node);
@@ -212,9 +213,8 @@ static void runs_free(struct eh_vmm *vmm, struct list_head *runs)
 }
 
 /*
- * Takes a range out again, also under attachments that exist: a call that touches it from now on
- * faults. A large page that the range cuts is split. It is unpinned when no part is mapped any
- * more.
+ * Unmaps a range, also under existing attachments: a call that touches it from now on faults. A
+ * large page that the range cuts is split. It is unpinned when no part of it is mapped any more.
  */
 int eh_export_unmap(struct eh_export *export, struct elisa_hc_unmap *in, struct eh_refusal *refusal)
 {

@@ -54,14 +54,16 @@ static bool is_untold(struct eh_context *c)
 	return untold;
 }
 
-/* The vCPU goes, perhaps before its attachment has ended. Under vm->lock. */
+/* The context's vCPU goes, perhaps before its attachment ends: keeps an end that is untold. Under
+ * vm->lock. */
 void eh_context_leaves(struct eh_context *c)
 {
 	lockdep_assert_held(&c->attachment->vm->lock);
 	c->attachment->untold += is_untold(c);
 }
 
-/* The attachment has left the export, its contexts are shut. Under export->lock and vm->lock. */
+/* Reports the end of an attachment that has left the export, with its contexts shut. Under
+ * export->lock and vm->lock. */
 void eh_tell_end(struct eh_export *export, struct eh_attachment *a)
 {
 	struct eh_context *c;
@@ -124,7 +126,7 @@ static u32 take_ends(struct eh_export *export, struct elisa_event *out, u32 n, u
 	return n;
 }
 
-/* The last abort of each vCPU. Its value is not known any more. */
+/* Repeats the last abort of each vCPU. Its value is not known any more. */
 static u32 take_aborts(struct eh_attachment *a, struct elisa_event *out, u32 n, u32 room)
 {
 	struct eh_context *c;

@@ -29,7 +29,7 @@
 
 static u64 last_vm; /* eh_registry: the sequence */
 
-/* The entry and exit hooks look at this vCPU from now on, or no more. Under vm->lock. */
+/* Makes the entry and exit hooks look at this vCPU from now on, or not any more. Under vm->lock. */
 void eh_vcpu_set_up(struct eh_vcpu *vcpu, bool set_up)
 {
 	u8 *count = &eh_vcpu_filter[(u32)(unsigned long)vcpu->kvm_vcpu >> EH_FILTER_SHIFT];
@@ -93,7 +93,7 @@ enum eh_may eh_vm_may_speak(struct kvm *kvm)
 	return may;
 }
 
-/* The VM of this KVM VM, with a reference; NULL: it has not spoken. */
+/* Finds the VM of this KVM VM, with a reference. NULL: it has not spoken. */
 struct eh_vm *eh_vm_find(struct kvm *kvm)
 {
 	struct eh_vm *vm;
@@ -109,8 +109,8 @@ struct eh_vm *eh_vm_find(struct kvm *kvm)
 }
 
 /*
- * The VM after @last, or the first (NULL), with a reference; NULL: there is none. @last's reference
- * goes. If @last has left the list meanwhile, the next one is looked for by its number.
+ * The VM after @last, or the first (NULL), with a reference. NULL: there is none. Drops @last's
+ * reference. If @last has left the list meanwhile, its number leads to the next one.
  */
 struct eh_vm *eh_vm_next(struct eh_vm *last)
 {
@@ -134,7 +134,7 @@ struct eh_vm *eh_vm_next(struct eh_vm *last)
 	return next;
 }
 
-/* The same of one VMM's, of which there are 128 at most: after number @sequence. */
+/* The next VM of one VMM after number @sequence. A VMM has at most 128. */
 struct eh_vm *eh_vmm_vm_after(struct eh_vmm *vmm, u64 sequence)
 {
 	struct eh_vm *vm, *found = NULL;
@@ -204,8 +204,8 @@ err_vm:
 }
 
 /*
- * Into the lists, if the VM is not there already. NULL: its VMM may have no more VMs or vCPUs,
- * *limit. The vCPU that comes next is counted.
+ * Puts the VM into the lists, unless it is there already. NULL: its VMM may have no more VMs or
+ * vCPUs, *limit. Counts the vCPU that comes next.
  */
 static struct eh_vm *vm_enter(struct eh_vm *fresh, u32 *limit)
 {
@@ -244,8 +244,8 @@ static void vm_leave(struct eh_vm *vm)
 }
 
 /*
- * The VM of a vCPU that speaks for the first time, or an error. The vCPU's thread is in the
- * hypercall, so the VM stays in the list until the vCPU is in the VM's list.
+ * Finds or makes the VM of a vCPU that speaks for the first time, or returns an error. The vCPU's
+ * thread is in the hypercall, so the VM stays in the list until the vCPU is in the VM's list.
  */
 static struct eh_vm *vm_of(struct kvm *kvm, u32 *limit)
 {
@@ -279,7 +279,8 @@ static bool vcpu_enter(struct eh_vcpu *vcpu)
 	return may;
 }
 
-/* *@found: the vCPU's state, made at its first hypercall that needs it. Its own thread. */
+/* Finds the vCPU's state in *@found, or makes it at the first hypercall that needs it. In the
+ * vCPU's own thread. */
 int eh_vcpu_get(struct kvm_vcpu *kvm_vcpu, struct eh_vcpu **found, struct eh_refusal *refusal)
 {
 	struct eh_vcpu *vcpu = eh_vcpu_find(kvm_vcpu);
@@ -336,9 +337,9 @@ static struct eh_attachment *shut_slot(struct eh_vm *vm, u32 slot, struct eh_kic
 }
 
 /*
- * Ends what the VM is attached to now. A thread of its own may attach it meanwhile, in a slot that
- * is free already: that attachment is not shut, and stays. A thread or work of the VM's own, or of
- * its VMM's end. The lock is held for one attachment at a time: managers wait for it.
+ * Ends the VM's present attachments. A thread of the VM may attach it meanwhile, in a slot that is
+ * free already; that attachment is not shut, and stays. Runs in a thread or work of the VM, or of
+ * its VMM's end. The lock is held for one attachment at a time, because managers wait for it.
  */
 static void detach_all(struct eh_vm *vm)
 {
@@ -375,8 +376,8 @@ void eh_vm_reset(struct eh_vm *vm)
 }
 
 /*
- * The vCPU's VMCS is entered no more: it needs neither contexts, nor the list page, nor the hooks.
- * Under vm->lock; the contexts go to @gone.
+ * Releases what a vCPU needs that is never entered again: contexts, the list page, and the hooks.
+ * Moves the contexts to @gone. Under vm->lock.
  */
 static void vcpu_strip(struct eh_vcpu *vcpu, struct list_head *gone)
 {
@@ -397,9 +398,9 @@ static void vcpu_strip(struct eh_vcpu *vcpu, struct list_head *gone)
 }
 
 /*
- * The VMM's address space is gone. A process that was given the VM's files keeps the VM, but can
- * run no vCPU of it: KVM refuses a thread of another address space, and there is none left
- * of this one. So nothing is left to it but its records, which KVM's own still may lead to.
+ * Ends a VM with a dead VMM address space. A process that was given the VM's files keeps the VM,
+ * but can run no vCPU of it: KVM refuses threads of another address space, and none is left of this
+ * one. So only the VM's records remain, since KVM's own structures may still lead to them.
  */
 void eh_vm_end(struct eh_vm *vm)
 {
@@ -414,7 +415,7 @@ void eh_vm_end(struct eh_vm *vm)
 	eh_contexts_free(&gone);
 }
 
-/* KVM frees this vCPU; it cannot run any more. The last one takes the VM with it. */
+/* KVM frees this vCPU, which cannot run any more. The last vCPU takes the VM with it. */
 void eh_vcpu_gone(struct kvm_vcpu *kvm_vcpu)
 {
 	struct eh_vcpu *vcpu = eh_vcpu_find(kvm_vcpu);
@@ -466,8 +467,9 @@ static void forget_vcpus(struct eh_vm *vm)
 }
 
 /*
- * The module goes: nothing is attached or exported, and no hypercall is answered. Slots of revoked
- * attachments are freed while the hooks are still in place: a VM's APICv is given back then.
+ * Cleans up when the module is unloaded: nothing is attached or exported, and no hypercall is
+ * answered. Frees the slots of revoked attachments while the hooks are still in place, which gives
+ * VMs their APICv back.
  */
 void eh_vms_stop(void)
 {

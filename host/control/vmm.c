@@ -120,7 +120,8 @@ static const struct mmu_notifier_ops notifier_ops = {
 	.release = mm_released,
 };
 
-/* A reference. The caller has a user of @mm (mm_users), and no lock. */
+/* Finds or makes the VMM of @mm, with a reference. The caller holds a user of @mm (mm_users), and
+ * no lock. */
 struct eh_vmm *eh_vmm_get(struct mm_struct *mm)
 {
 	struct mmu_notifier *notifier;
@@ -229,7 +230,7 @@ void eh_vmm_unpin_unused(struct eh_vmm *vmm)
 	}
 }
 
-/* A work of the VMM's runs soon, with a reference to it. The caller has one. */
+/* Queues a work of the VMM's, with a reference to the VMM. The caller has one. */
 static void work_soon(struct eh_vmm *vmm, struct workqueue_struct *works, struct work_struct *work)
 {
 	spin_lock(&eh_registry);

@@ -22,7 +22,7 @@ static bool in_code64(void)
 	return vmcs_get(GUEST_CS_AR_BYTES) & VMX_AR_L_MASK;
 }
 
-/* The first @size bytes at RIP, with the rights of the exited code. */
+/* Reads the first @size bytes at RIP, with the rights of the exited code. */
 static bool fetch(struct kvm_vcpu *kvm_vcpu, u8 *code, u32 size)
 {
 	bool user = ((vmcs_get(GUEST_SS_AR_BYTES) >> 5) & 3) == 3;
@@ -40,7 +40,8 @@ static bool fetch(struct kvm_vcpu *kvm_vcpu, u8 *code, u32 size)
 	return true;
 }
 
-/* A descriptor-table exit, its VMCS loaded, no lock held. Returns what KVM's handlers do. */
+/* Handles a descriptor-table exit, with the VMCS loaded and no lock held. Returns what KVM's
+ * handlers return. */
 int eh_descriptor_exit(struct kvm_vcpu *kvm_vcpu, u32 reason)
 {
 	u32 size = min_t(u32, vmcs_get(VM_EXIT_INSTRUCTION_LEN), EH_INSTRUCTION_MAX);

@@ -113,7 +113,7 @@ static void request_events_at_entry(struct kvm_vcpu *kvm_vcpu)
 	eh_interrupt_self();
 }
 
-/* What is shown stays; it only has to say the right reason. */
+/* Ends a suspended call: the exposed state stays, and only gets the right error. */
 static void end_stashed(struct eh_vcpu *vcpu, enum elisa_call_error error)
 {
 	struct eh_stash *stash = &vcpu->stash;
@@ -147,7 +147,7 @@ static void watch_cr4(void)
 	vmcs_set(CR4_GUEST_HOST_MASK, mask | more);
 }
 
-/* VMFUNC and descriptor-table exiting on or off, as the VMCS may have lost them. */
+/* Switches VMFUNC and descriptor-table exiting on or off, since the VMCS may have lost them. */
 static void set_controls(struct eh_vcpu *vcpu, bool on)
 {
 	const u64 ours = SECONDARY_EXEC_ENABLE_VMFUNC | SECONDARY_EXEC_DESC;
@@ -202,7 +202,8 @@ static void reentered(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where 
 	if (open && !c->revoked && !c->ended) {
 		if (!vcpu->stale)
 			return;
-		/* other slots' entries may be stale; this one's are the running call's */
+		/* other slots' entries may be stale; those of this slot belong to the running
+		 * call */
 		eh_list_reset(vcpu);
 		eh_list_keep(vcpu, c, in, sub);
 		return;
@@ -224,7 +225,7 @@ static enum elisa_closed why_closed(struct eh_vcpu *vcpu)
 	return eh_predicate(vcpu->kvm_vcpu, vcpu->seen.allow_pcid, eh_levels_of_contexts(vcpu));
 }
 
-/* Traced once, until it opens or there is another reason. */
+/* Traces a closed vCPU once, until it opens or the reason changes. */
 static noinline void note_closed(struct eh_vcpu *vcpu, enum elisa_closed closed)
 {
 	if (closed != vcpu->closed || vcpu->vmfunc == EH_VMFUNC_OPEN)
@@ -266,8 +267,8 @@ static noinline void decide_stashed(struct eh_vcpu *vcpu, bool open)
 }
 
 /*
- * Last thing before an entry that is not as the last one was. IRQs and preemption are off, the
- * VMCS is loaded.
+ * The entry hook, for an entry that is not like the last one. IRQs and preemption are off, the VMCS
+ * is loaded.
  */
 void eh_vm_enter(struct eh_vcpu *vcpu)
 {
@@ -294,7 +295,7 @@ void eh_vm_enter(struct eh_vcpu *vcpu)
 	    (vcpu->watching && vcpu->cpu != raw_smp_processor_id()))
 		eh_watch_move(vcpu);
 	eh_forget(vcpu);
-	/* system management mode is no long mode, but comes back to it */
+	/* system management mode is not long mode, but returns to it */
 	if (!(kvm_vcpu->arch.efer & EFER_LMA) && !eh_in_smm(kvm_vcpu))
 		vcpu->synced = false;
 	open = is_open(vcpu);
@@ -316,7 +317,7 @@ void eh_vm_enter(struct eh_vcpu *vcpu)
 		vcpu->trap = false;
 		eh_set_default(vcpu, eptp);
 	}
-	/* another root than the guest itself loaded: KVM flushed only its own context */
+	/* the guest itself did not load this root: KVM flushed only its own context */
 	if (vcpu->vmfunc == EH_VMFUNC_OPEN && vcpu->known == EH_UNKNOWN &&
 	    vmcs_get(GUEST_CR3) != vcpu->exit_cr3)
 		invvpid_single(vmcs_get(VIRTUAL_PROCESSOR_ID));

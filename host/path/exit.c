@@ -38,7 +38,7 @@
 #define EXIT_BASIC	  0xffff
 #define RING_US		  2 /* of its time that a call pays for a ring */
 
-/* Exits that are not the call's doing: KVM handles them while the call is suspended. */
+/* Exits that the call did not cause. KVM handles them while the call is suspended. */
 static bool is_asynchronous(u32 reason)
 {
 	switch (reason) {
@@ -68,9 +68,9 @@ static bool is_debug_exception(u32 reason)
 }
 
 /*
- * Is the vCPU where a VMFUNC 0 of sub ends, and in the attached process? That is in the object
- * area, or in the code page after the VMFUNC of sub's stub or one in the entry pointer, whose
- * bytes the manager chooses. Other threads of the process may run the rest of that page.
+ * Is the vCPU where a VMFUNC 0 of sub ends, and in the attached process? Such a place is in the
+ * object area, or in the code page behind a VMFUNC: that of sub's stub, or one in the entry
+ * pointer, which the manager chooses. Other threads of the process may run the rest of that page.
  */
 static bool has_landed(struct eh_context *c)
 {
@@ -83,10 +83,10 @@ static bool has_landed(struct eh_context *c)
 }
 
 /*
- * A function that left by VMFUNC 0 of its own instead of by the gate left its entry armed: it
- * is shut. If the vCPU still is where such a VMFUNC ends, no event may be delivered on the
- * stack that the function chose: returns its context, whose call has to be ended. Usually the
- * guest has seen its fault already.
+ * Disarms the entry of a function that left by a VMFUNC 0 of its own instead of by the gate. If the
+ * vCPU is still where such a VMFUNC ends, no event may be delivered on the stack that the function
+ * chose. Then it returns the function's context, so that the caller ends the call. Usually the
+ * guest has already seen its fault.
  */
 static struct eh_context *shut_open_subs(struct eh_vcpu *vcpu, enum eh_where *where)
 {
@@ -111,7 +111,7 @@ static struct eh_context *shut_open_subs(struct eh_vcpu *vcpu, enum eh_where *wh
 }
 
 /*
- * What the host has ended is over when the exit has been dealt with, but for a call that is
+ * A call that the host has ended is over when the exit has been handled, unless the call is
  * suspended.
  */
 static void forget_ended(struct eh_vcpu *vcpu)
@@ -125,7 +125,7 @@ static void forget_ended(struct eh_vcpu *vcpu)
 	vcpu->ended = false;
 }
 
-/* The hook's work is done, but for what eh_exit_handle() still has to do. */
+/* The hook's work is done, except for what eh_exit_handle() still has to do. */
 static void leave(struct eh_vcpu *vcpu, bool ours)
 {
 	if (!ours && vcpu->phase == EH_INSIDE)
@@ -134,9 +134,10 @@ static void leave(struct eh_vcpu *vcpu, bool ours)
 }
 
 /*
- * First thing KVM does about an exit that eh_passes_by() does not let pass; the thread may be
- * preempted before and after. True: eh_exit_handle() has to handle it in the place of KVM's
- * handler. Until then the vCPU counts as inside, so that no thread frees the context it is in.
+ * The exit hook, for an exit that eh_passes_by() does not let pass. It runs before KVM does
+ * anything about the exit; the thread may be preempted before and after. True: eh_exit_handle()
+ * must handle the exit instead of KVM's handler. Until then the vCPU counts as inside, so that no
+ * thread frees the context that it is in.
  */
 bool eh_vm_exit(struct eh_vcpu *vcpu)
 {
@@ -165,7 +166,7 @@ bool eh_vm_exit(struct eh_vcpu *vcpu)
 		eh_forget_time(vcpu);
 		ours = eh_is_ours_in_default(reason);
 		c = shut_open_subs(vcpu, &where);
-		/* whatever it is about: an interrupt may have come when KVM is done with it */
+		/* for any exit: an interrupt may have come by the time that KVM has handled it */
 		if (c && !ours && !failed) {
 			eh_drop_events(vcpu->kvm_vcpu);
 			eh_end_call(vcpu, c, where, ELISA_CALL_FORBIDDEN);
@@ -177,7 +178,7 @@ bool eh_vm_exit(struct eh_vcpu *vcpu)
 	if (!c) {
 		pr_err_ratelimited(
 			"a vCPU has left a context that is not its own: its VM is ended\n");
-		/* cannot happen; the VM must not go on in a context that is not its own */
+		/* cannot happen; the VM must not continue in a context that is not its own */
 		vmcs_set(EPT_POINTER, vcpu->default_eptp);
 		vcpu->kvm_vcpu->kvm->vm_dead = true;
 		kvm_make_request(KVM_REQ_VM_DEAD, vcpu->kvm_vcpu);
@@ -206,7 +207,7 @@ out:
 	return ours;
 }
 
-/* The return that list[0] was made invalid for: finish the switch by hand. */
+/* Completes a return that exited because list[0] was made invalid: switches to default by hand. */
 static bool finish_return(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where)
 {
 	struct kvm_vcpu *kvm_vcpu = vcpu->kvm_vcpu;
@@ -236,7 +237,7 @@ static bool finish_return(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_wh
 	return true;
 }
 
-/* VMFUNC of a process that does not own the gate: as on a CPU without VMFUNC. */
+/* Answers a VMFUNC of a process that does not own the gate as a CPU without VMFUNC would. */
 static void refuse_foreign(struct eh_vcpu *vcpu)
 {
 	vmcs_set(EPT_POINTER, vcpu->default_eptp);
@@ -253,8 +254,8 @@ static bool is_ring(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where wh
 	       vcpu->kvm_vcpu->arch.regs[VCPU_REGS_RAX] == ELISA_RING;
 }
 
-/* The call goes on after #DB (a guest must not stop a function at an instruction of its
- * choice), after PAUSE-loop exits and after a ring. */
+/* Continues the call after #DB, after PAUSE-loop exits and after a ring. A guest must not use #DB
+ * to stop a function at an instruction of its choice. */
 static bool goes_on(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where, u32 reason,
 		    u64 eptp)
 {
@@ -328,9 +329,9 @@ static void exit_in_context(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_
 }
 
 /*
- * VMFUNC in default exits if its entry is invalid or VMFUNC is off. From a stub of ours,
- * in its own process, that is a call to something that is closed or gone; an entry that
- * a call left shut is opened again; anything else is #UD.
+ * Handles a VMFUNC in default, which exits if its entry is invalid or VMFUNC is off. From a stub of
+ * ours, in its own process, it is a call to something closed or gone, and returns the error. If a
+ * call left the entry shut, the entry is opened again. Anything else is #UD.
  */
 static bool vmfunc_in_default(struct eh_vcpu *vcpu)
 {
@@ -361,8 +362,8 @@ static bool vmfunc_in_default(struct eh_vcpu *vcpu)
 }
 
 /*
- * In the place of vmx_handle_exit(), when eh_vm_exit() said so. What KVM does about every exit
- * (its PML buffer, a failed entry) it does nevertheless.
+ * Runs instead of vmx_handle_exit() when eh_vm_exit() said so. KVM still does what it does about
+ * every exit (its PML buffer, a failed entry).
  */
 int eh_exit_handle(struct kvm_vcpu *kvm_vcpu)
 {

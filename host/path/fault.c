@@ -23,7 +23,8 @@ u64 eh_object_offset(u64 address)
 	return offset < ELISA_OBJECT_SIZE ? offset : ELISA_ELSEWHERE;
 }
 
-/* Did it need more than the host's stack? A larger one of the manager's lies in the object area. */
+/* Did the function need more than the host's stack? A larger stack of the manager's lies in the
+ * object area. */
 static bool left_the_stack(u32 slot)
 {
 	u64 lowest = ELISA_WINDOW_BASE + slot * ELISA_SLOT_SIZE + ELISA_STACK_OFFSET;

@@ -21,7 +21,7 @@ bool eh_page_root_is(struct eh_context *c, u64 cr3)
 	return (cr3 & PHYSICAL_PAGE_MASK) == c->attachment->root;
 }
 
-/* Which of this vCPU's contexts an EPTP is; NULL: none, so it is KVM's. */
+/* Finds this vCPU's context with an EPTP. NULL: it is none of ours, so it is KVM's. */
 struct eh_context *eh_context_of(struct eh_vcpu *vcpu, u64 eptp, enum eh_where *where)
 {
 	int slot, i;
@@ -35,7 +35,8 @@ struct eh_context *eh_context_of(struct eh_vcpu *vcpu, u64 eptp, enum eh_where *
 	return NULL;
 }
 
-/* For how many levels of page tables a vCPU's contexts are made; 0: not all for the same. */
+/* The number of levels of page tables that a vCPU's contexts are made for. 0: it is not the same
+ * for all. */
 u32 eh_levels_of_contexts(const struct eh_vcpu *vcpu)
 {
 	u32 levels = 0, more;
@@ -84,11 +85,11 @@ void eh_list_reset(struct eh_vcpu *vcpu)
 }
 
 /*
- * After a reset of the list, what the call under way in @c needs of it: an export that is poisoned
- * has no entry there, but the call goes on. @in and @sub as the gate has left them, armed or not;
- * the gate arms an entry by writing its first byte, so none of them may be without its address.
- * The gate also arms gate-in when the call returns. A poisoned export takes no further call, so the
- * return exits, which writes the list anew.
+ * After a reset of the list, restores the entries that the present call in @c needs. A poisoned
+ * export has no entries there, but the call continues. @in and @sub: as the gate has left them,
+ * armed or not. The gate arms an entry by writing its first byte, so each entry must have its
+ * address. The gate also arms gate-in when the call returns. A poisoned export takes no further
+ * call. So the return exits, and the host writes the list again.
  */
 void eh_list_keep(struct eh_vcpu *vcpu, struct eh_context *c, u64 in, u64 sub)
 {
@@ -110,7 +111,8 @@ void eh_set_default(struct eh_vcpu *vcpu, u64 eptp)
 	WRITE_ONCE(vcpu->list[0], vcpu->trap ? eptp & ~INVALID_BITS : eptp);
 }
 
-/* Holds interrupts back: the call's return will exit. Under vcpu->lock. */
+/* Sets the return trap: the call's return will exit, and interrupts wait for it. Under
+ * vcpu->lock. */
 void eh_trap_return(struct eh_vcpu *vcpu)
 {
 	vcpu->trap = true;

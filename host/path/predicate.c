@@ -56,7 +56,7 @@ static u32 levels_of(u64 cr4)
 	return cr4 & X86_CR4_LA57 ? 5 : 4;
 }
 
-/* Of the page tables that the vCPU walks in long mode. Its VMCS is loaded. */
+/* The number of levels of the page tables that the vCPU walks in long mode. Its VMCS is loaded. */
 u32 eh_levels(struct kvm_vcpu *kvm_vcpu)
 {
 	return levels_of(cr4_of(kvm_vcpu));
@@ -82,9 +82,10 @@ bool eh_trace_is_on(void)
 }
 
 /*
- * ELISA_NOT_CLOSED, or what is in the way. The vCPU's VMCS is loaded; it is not in nested guest
- * mode. @allow_pcid: the administrator trusts this guest's kernel with PCIDs. @levels: those that
- * its contexts' tables are made for.
+ * The predicate: may the vCPU make calls in its present state? ELISA_NOT_CLOSED, or the reason why
+ * not. The vCPU's VMCS is loaded; it is not in nested guest mode. @allow_pcid: the administrator
+ * trusts this guest's kernel with PCIDs. @levels: the levels that its contexts' tables are made
+ * for.
  */
 enum elisa_closed eh_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid, u32 levels)
 {
@@ -128,8 +129,8 @@ enum elisa_closed eh_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid, u32 l
 	if (unlikely(in_window(vmcs_get(GUEST_IDTR_BASE)) || in_window(vmcs_get(GUEST_GDTR_BASE)) ||
 		     in_window(vmcs_get(GUEST_LDTR_BASE)) || in_window(vmcs_get(GUEST_TR_BASE))))
 		return ELISA_CLOSED_TABLES;
-	/* virtual interrupts that hardware delivers by itself would arrive in sub; the last one to
-	 * be told, for attaching switches APICv off */
+	/* virtual interrupts that hardware delivers by itself would arrive in sub; the last reason
+	 * to be reported, because attaching switches APICv off */
 	if (unlikely(secondary &
 		     (SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY | SECONDARY_EXEC_APIC_REGISTER_VIRT)))
 		return ELISA_CLOSED_APICV;

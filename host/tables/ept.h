@@ -7,7 +7,7 @@
  * of what the CPU can address (the same for all slots and VMs):
  *
  *   base +  0 GiB  APT pages and the code page
- *   base +  1 GiB  this vCPU's pages: list and data (gate), stack and who is calling (sub)
+ *   base + 1 GiB this vCPU's pages: list and data (gate), stack, caller's identity (sub)
  *   base +  2 GiB  the exchange buffer (sub)
  *   base + 64 GiB  the object (sub), in the order of the object area
  *

@@ -186,7 +186,7 @@ static void sleeping(void)
 	if (!child) {
 		struct vm *vm = vm_new(1);
 
-		/* who is granted nothing does not sleep: the answer is -EFAULT */
+		/* a VM without a grant does not sleep: the answer is -EFAULT */
 		user_fault(sleeping_page(vm));
 		CHECK_EQ(hypercall_raw(vm, 0, 0, SLEEP_GPA, NULL), -EFAULT);
 		CHECK(grant(ELISA_GRANT_ATTACH, "t.*", 0) > 0);

@@ -13,7 +13,7 @@ is 0 "value: 1" client value 7001 fd00::1
 if [ "$number" = 2 ]; then
 	COUNTER_CALLS=1000 is 0 "counter: " client counter 7002 manager
 else
-	# two vCPUs, and nobody is pinned to one of them
+	# two vCPUs, and no thread is pinned to one of them
 	[ "$(nproc)" = 2 ] || failed "$(nproc) vCPUs"
 	at_once 4 250 manager
 fi

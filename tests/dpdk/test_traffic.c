@@ -344,8 +344,8 @@ static bool udp_sum_right(const struct rte_mbuf *m)
 	return !rte_ipv4_udptcp_cksum_verify(ip, ip + 1);
 }
 
-/* Who computes the sum: the driver if the switch did not grant the feature, the switch if the
- * receiver did not ask for it, no side does if both have it. */
+/* Which side computes the sum: the driver if the switch did not grant the feature, the switch if
+ * the receiver did not ask for it, no side does if both have it. */
 static void test_checksums(void **state)
 {
 	struct rte_mempool *pool = make_pool(255, 2048);
@@ -460,7 +460,7 @@ static void test_receive_modes(void **state)
 			assert_int_equal(rte_eth_allmulticast_enable(world.ids[1]), 0);
 		if (mode == 2)
 			assert_int_equal(rte_eth_promiscuous_enable(world.ids[1]), 0);
-		/* to an address that nobody has, and to a group */
+		/* to an address that no port has, and to a group */
 		for (unsigned int kind = 0; kind < 2; kind++) {
 			m = make_frame(setup.pool, 0, 99, 1, 200, 1);
 			if (kind)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A detach while a vCPU is on its way from an exit in the context to its exit hook: nobody waits
- * for it, the process's pages are let go at once, and the context is freed when it has passed. */
+/* A detach while a vCPU is on its way from an exit in the context to its exit hook. No thread waits
+ * for the vCPU, the process's pages are let go at once, and the context is freed when the vCPU has
+ * passed. */
 #include <setjmp.h>
 #include <cmocka.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Doorbells: which interrupts there are, whom a ring reaches, and whom it does not. */
+/* Doorbells: which interrupts there are, and which VMs a ring reaches. */
 #include <setjmp.h>
 #include <cmocka.h>
 
@@ -91,7 +91,7 @@ static void whom(void **state)
 	ring(0, 1);
 	for (u32 i = 0; i < sizeof(nobody) / sizeof(nobody[0]); i++)
 		ring(nobody[i], 0);
-	/* many rings before anybody answers are one interrupt */
+	/* many rings before an answer are one interrupt */
 	for (int i = 0; i < 10; i++)
 		eh_ring_place(export_(), 0);
 	ring(0, 1);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What an export's changes make CPUs forget, and whom they interrupt: the vCPUs that are inside,
- * once.
+ * What an export's changes make CPUs forget, and which vCPUs they interrupt: the vCPUs that are
+ * inside, once.
  */
 #include <setjmp.h>
 #include <cmocka.h>

@@ -160,7 +160,7 @@ static void each_size_is_shown_to_all(void **state)
 	is_at(2 * GIB, MANAGER, 0, GIB);
 	is_at(3 * GIB - PAGE_SIZE, MANAGER, GIB - PAGE_SIZE, GIB);
 	is_nowhere(3 * GIB);
-	/* 2 MiB of a hugetlb page of 1 GiB, read only, in the second of who is attached */
+	/* 2 MiB of a hugetlb page of 1 GiB, read only, in the second attachment */
 	assert_int_equal(host_attach("shop", ROOT + PAGE_SIZE, 0), 0);
 	assert_int_equal(map_large(4 * GIB, ORDER_2M, 1, 5 * SIZE_2M, ELISA_PROT_READ), 0);
 	is_at(4 * GIB, MANAGER, 5 * SIZE_2M, SIZE_2M);
@@ -498,7 +498,7 @@ static void gifts(u32 order, u64 at, u64 offset)
 	detach(1);
 }
 
-/* The place that the second one who attaches has. */
+/* The place of the second attachment. */
 #define PLACE (PLACES + PAGES * PAGE_SIZE)
 
 static void a_gift_of_2m(void **state)

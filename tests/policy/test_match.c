@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Who a process is, from files as those of /proc, and which rules are about it. Much of it is about
- * names that a user may choose below a group of its own.
+ * The identity of a process, from files as those of /proc, and which rules match it. Much of it
+ * tests names that a user may choose below a group of its own.
  */
 #include <setjmp.h>
 #include <stdarg.h>

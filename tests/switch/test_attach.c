@@ -332,7 +332,7 @@ static void driver_started_anew(void **state)
 		net_send(net, 1, 0, 100, (uint8_t)round);
 		net_expect(net, 1, 0, 100, (uint8_t)round);
 		net_remove(net, 0);
-		net_send(net, 1, 0, 100, (uint8_t)round); /* nobody is there: flooded to none */
+		net_send(net, 1, 0, 100, (uint8_t)round); /* no port is there: flooded to none */
 		assert_int_equal(net_drops(net, 1, RVS_DROP_NO_RECEIVER), round);
 	}
 	net_free(net);

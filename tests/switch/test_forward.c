@@ -116,7 +116,7 @@ static void ageing(void **state)
 	net->now += 300;
 	send_from(net, 1, 1, 50);
 	assert_int_equal(who_got_one(net), 0x1);
-	net->now += 1; /* too old, although nobody removed it */
+	net->now += 1; /* too old, although no call removed it */
 	send_from(net, 1, 1, 50);
 	assert_int_equal(who_got_one(net), 0xd);
 	send_from(net, 0, 50, 1); /* heard again */
@@ -379,7 +379,7 @@ static void many_receivers_in_a_batch(void **state)
 	for (uint32_t port = 0; port < 4; port++) {
 		uint8_t expected[64];
 
-		/* those for everybody first */
+		/* flooded frames first */
 		for (uint32_t i = 7; i < 48; i += 8) {
 			net_mac(to, 78);
 			net_frame(expected, 64, to, from, (uint8_t)i);

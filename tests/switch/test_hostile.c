@@ -379,7 +379,7 @@ static void spoofed_source(void **state)
 	net_mac(from, 2);
 	net_frame(frame, 64, to, from, 0);
 	net_post(f->net, 5, 0, frame, 64);
-	net_mac(from, 77); /* nobody's */
+	net_mac(from, 77); /* of no port */
 	net_frame(frame, 64, to, from, 0);
 	net_post(f->net, 5, 0, frame, 64);
 	net_forward(f->net, 5, 0);

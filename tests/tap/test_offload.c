@@ -94,7 +94,7 @@ static void test_checksums(void **state)
 	assert_int_equal(desc.flags, RVIF_CSUM_VALID);
 	assert_int_equal(offload_to_kernel(&desc, 100, RVIF_F_CSUM, &back), 0);
 	assert_int_equal(back.flags, VIRTIO_NET_HDR_F_DATA_VALID);
-	/* nobody has to know it */
+	/* no switch needs to know it */
 	assert_int_equal(to_rvif(&header, 0, &desc), 0);
 	assert_int_equal(desc.flags, 0);
 

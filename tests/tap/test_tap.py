@@ -312,7 +312,7 @@ def test_addresses(net_at):
         assert a.link()["address"] == mac % 1 and c.link()["address"] == mac % 3
         ping(a, b)
         ping(b, c)
-        # nobody has this address: only who asked for such frames gets them
+        # no port has this address: only ports that asked for such frames get them
         a.namespace.ip("neigh add 10.9.0.9 lladdr 02:00:00:00:00:99 dev tap1")
         before = [host.count("received", "bytes") for host in net.hosts]
         a.addresses["nobody"] = "10.9.0.9"
@@ -492,7 +492,7 @@ def test_hostile_switch(net_at):
         switch.complete()
         eventually(lambda: host.count("received", "frames") == frames + 2)
         assert host.count("received", "dropped_bad") == bad + 10
-        # a ring that nobody empties, and kicks that change nothing
+        # a ring that no reader empties, and kicks that change nothing
         switch.word(switch.tx + KICK_WANTED, 1)
         host.namespace.ip("neigh add 10.9.0.9 lladdr 02:00:00:00:00:99 dev tap1")
         host.addresses[V4] = "10.9.0.9"

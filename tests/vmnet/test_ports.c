@@ -73,7 +73,7 @@ static void test_lost_detach(void **unused)
 	assert_int_equal(fake.daemon->port[1].attachment, 12);
 }
 
-/* The next one is known before it joins: who joined earlier does not come back. */
+/* The next attachment is known before it joins: one that joined earlier does not come back. */
 static void test_not_backwards(void **unused)
 {
 	(void)unused;

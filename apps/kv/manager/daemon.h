@@ -3,8 +3,9 @@
  * elisa-kv, the manager's daemon: what its files share. One thread; everything here is its own, but
  * for the store, which guests' calls change meanwhile.
  *
- * A place is what one attachment of a guest gets: who has its ticket, or any VM. What may be done
- * there, and how much of a name space ("space") its items may take, is by the configuration.
+ * One attachment of a guest gets a place: the one with the place's ticket, or that of any VM. The
+ * configuration sets what the attachment may do, and how much of a name space ("space") its items
+ * may take.
  */
 #ifndef KV_DAEMON_H
 #define KV_DAEMON_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the host tells of guests. The store notes each event, which needs no lock. Memory that
- * callers had taken who have died is given back once, behind all events of a turn: that goes
- * through all uploads. If the store is busy at this moment, the daemon owes it that.
+ * The host's events about guests. The store notes each event, which needs no lock. Memory that dead
+ * callers had taken is given back once, after all events of a turn, because that goes through all
+ * uploads. If the store is busy at this moment, the daemon does it later.
  *
  * Guests that attach, or have their calls ended, can make events as fast as they are read. A turn
  * takes so many of them; the rest wait in the kernel, and the next turn comes at once.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The meta commands of memcached 1.6. An answer names the flags that ask for something in the order
- * of the command. The store knows neither stale items nor who was promised to renew one, nor when
- * an item was last read: flags that need this (I, N and R of "mg", h, l, u) are refused by name.
+ * of the command. The store knows neither stale items, nor which client is to renew one, nor when
+ * an item was last read. Flags that need this (I, N and R of "mg", h, l, u) are refused by name.
  */
 #include "meta.h"
 

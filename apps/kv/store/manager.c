@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Preparing the store, and saying who may do what. manager.h is the manager's view. */
+/* Prepares the store, and sets the rights of each place. manager.h is the manager's view. */
 #include "manager.h"
 #include "cells.h"
 #include "upload.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The store from the manager's process: preparing it, saying who may do what, and what the manager
- * does with items itself. Results are 0 or -errno. The functions kv_manager_... are for one thread
- * at a time.
+ * The store from the manager's process: preparing it, setting rights, and what the manager does
+ * with items itself. Results are 0 or -errno. Only one thread at a time may call the functions
+ * kv_manager_...
  */
 #ifndef KV_MANAGER_H
 #define KV_MANAGER_H

@@ -3,7 +3,7 @@
  * The memory of elisa-kv: what the function in the guests' sub contexts and the manager's process
  * agree on. All of it is one piece, and names its parts by distances.
  *
- *     store           who may call, what each place may do, its counters, the clock
+ *     store           which place may do what, its counters, the clock
  *       space         a name space: its lock, its index, its memory; nothing is shared between two
  *         account     of a place: what it uses, what it may use, its items by their age
  *         upload      of a place: memory that is taken and not yet an item

@@ -23,8 +23,8 @@
  * Why none of these takes memory from under a caller that writes into it: a live call holds the
  * lock, so the upload is not given up. The lock of an upload that is to be reclaimed is free or a
  * dead caller's. If it is taken right then it is by a caller that trusts nothing of what is there
- * before it has begun a change. An upload with a handle is given up by the holder of its lock, who
- * takes the handle away: a call that comes for it then finds none.
+ * before it has begun a change. The holder of an upload's lock gives up an upload with a handle,
+ * and takes the handle away. A call that comes for it then finds none.
  */
 #include "upload.h"
 #include "room.h"

@@ -378,7 +378,7 @@ struct irq_work {
 #define irq_work_queue(work)   ((work)->function(work))
 #define irq_work_sync(work)    ((void)(work))
 
-/* a delay is over when somebody lets the work run */
+/* a delay is over when the test lets the work run */
 struct delayed_work {
 	struct work_struct work;
 };
