@@ -439,6 +439,7 @@ struct eh_vcpu {
 	u8 closed; /* enum elisa_closed, of the last entry with VMFUNC off */
 	u64 exits[ELISA_EXIT_REASONS], return_traps;
 	u64 entry_tsc;	      /* when an interrupted call was resumed */
+	u64 entry_delay;      /* ns that its thread had waited for the processor by then */
 	struct hrtimer watch; /* looks whether the vCPU is kept from running a call, see watch.c */
 	bool ended;	      /* a context's `ended` may be set */
 	u64 held_entry;	      /* the entry whose exit hook has not come when the timer looked */

@@ -14,6 +14,7 @@
 
 #include <elisa/prototype.h>
 
+#include "base/base.h"
 #include "kvm/compat.h"
 #include "kvm/kvm.h"
 

@@ -299,6 +299,32 @@ void eh_stash_exposed(struct eh_stash *stash)
 	stash->exposed.ss_ar = vmcs_get(GUEST_SS_AR_BYTES);
 }
 
+/* Longer than a thread ever waits for a processor. As cycles it fits in 64 bits. */
+#define MOST_WAIT_NS (3600 * (u64)NSEC_PER_SEC)
+
+/*
+ * Counts the call's time from its resume to the exit hook. Between the exit and the hook the thread
+ * may be preempted. While it then waits for the processor, the call is suspended and does not run.
+ * The scheduler counts such waits, for KVM's own use (steal time). It does so by clocks of several
+ * CPUs, so a wait may come out wrong, even below zero; MOST_WAIT_NS bounds what follows from it.
+ */
+static void count_time(struct eh_vcpu *vcpu)
+{
+	struct eh_stash *stash = &vcpu->stash;
+	u64 held = eh_held_before_hook(vcpu, stash->since), ran, waited, cycles;
+
+	if (vcpu->entry_tsc) {
+		ran = rdtsc() - vcpu->entry_tsc;
+		waited = current->sched_info.run_delay - vcpu->entry_delay;
+		waited = min(waited, MOST_WAIT_NS);
+		cycles = mul_u64_u32_div(waited, tsc_khz, 1000000);
+		stash->cycles += ran - min(ran, cycles);
+		held = max(held, waited);
+	}
+	vcpu->entry_tsc = 0;
+	stash->suspended += held;
+}
+
 /* Suspends the call; from here on KVM sees a vCPU after the call. Under vcpu->lock. */
 void eh_stash_call(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where, u64 eptp,
 		   u64 rip, u64 rflags)
@@ -319,11 +345,8 @@ void eh_stash_call(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where whe
 	stash->interruptibility = vmcs_get(GUEST_INTERRUPTIBILITY_INFO);
 	stash->armed = vcpu->list[ELISA_INDEX_SUB(slot)] == c->eptp[EH_IN_SUB];
 	stash->gate_open = vcpu->list[ELISA_INDEX_GATE_IN(slot)] == c->eptp[EH_IN_GATE_IN];
-	if (vcpu->entry_tsc)
-		stash->cycles += rdtsc() - vcpu->entry_tsc;
-	vcpu->entry_tsc = 0;
 	stash->since = ktime_get_mono_fast_ns();
-	stash->suspended += eh_held_before_hook(vcpu, stash->since);
+	count_time(vcpu);
 	eh_expose_end(vcpu, c, where, ELISA_CALL_VMM);
 	if (trap)
 		eh_trap_return(vcpu); /* what was held back still is */

@@ -103,6 +103,7 @@ static void resume_call(struct eh_vcpu *vcpu)
 	eh_list_keep(vcpu, c, stash->gate_open ? in : in & ~INVALID_BITS,
 		     stash->armed ? sub : sub & ~INVALID_BITS);
 	vcpu->entry_tsc = rdtsc();
+	vcpu->entry_delay = current->sched_info.run_delay;
 	eh_count(ELISA_COUNT_RESUMED);
 }
 

@@ -1,14 +1,61 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A function that does not return is ended near the export's limit; a loop of short calls
  * that runs much longer than the limit is not, though every exit falls into a call; nor is
- * a call whose vCPU does not run for longer than that. */
+ * a call whose vCPU does not run for longer than that, be it stopped or without a processor. */
+#define _GNU_SOURCE
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <unistd.h>
 #include "../../gate/gate_page.h"
 #include "harness.h"
 
 #define LIMIT_US 20000
 #define TICK_US	 4000 /* CONFIG_HZ=250: exits are where the host looks */
+
+static struct vm *caller;
+static volatile bool is_over;
+
+static void *run(void *out)
+{
+	*(struct outcome *)out = finish(caller, 0);
+	is_over = true;
+	return NULL;
+}
+
+/* A thread of the highest priority takes the vCPU's processor for most of the time. Where the
+ * kernel is preemptible the vCPU's thread waits between its exit and the exit hook then. */
+static void without_a_processor(struct vm *guest, uint32_t slot, long spins)
+{
+	struct sched_param urgent = {.sched_priority = 50}, normal = {0};
+	struct outcome out;
+	double from, start;
+	pthread_t runner;
+	cpu_set_t set;
+
+	caller = guest;
+	is_over = false;
+	start_call(guest, 0, slot, DO_SPIN, spins, 0);
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	CHECK(!sched_setaffinity(0, sizeof(set), &set));
+	CHECK(!pthread_create(&runner, NULL, run, &out));
+	SYS(sched_setscheduler(0, SCHED_FIFO, &urgent));
+	start = now_us();
+	while (!is_over) {
+		CHECK(now_us() - start < 10e6);
+		usleep(LIMIT_US / 8);
+		for (from = now_us(); now_us() - from < 3 * LIMIT_US / 4;)
+			;
+	}
+	printf("timeout: %.0f ms until a call of %.0f came to its end\n", (now_us() - start) / 1e3,
+	       LIMIT_US / 2e3);
+	SYS(sched_setscheduler(0, SCHED_OTHER, &normal));
+	pthread_join(runner, NULL);
+	CHECK_EQ(out.exit, 0);
+	CHECK_EQ(out.error, 0);
+	CHECK_EQ(out.value, 7);
+}
 
 static void test(void)
 {
@@ -21,6 +68,7 @@ static void test(void)
 	int i;
 
 	CHECK(grant(ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH, "t.*", 0) > 0);
+	suspend_us = 50 * LIMIT_US;
 	export_new(manager, "t.timeout", ELISA_EXPORT_GENERAL_REGS, LIMIT_US);
 	slot = attach(guest, "t.timeout", ELISA_STUB_TRUSTING, 0);
 	out = call(guest, 0, slot, DO_SPIN, 100, 0);
@@ -63,6 +111,7 @@ static void test(void)
 	out = finish(guest, 0);
 	CHECK_EQ(out.error, 0);
 	CHECK_EQ(out.value, 7);
+	without_a_processor(guest, slot, 25 * spins);
 	/* one call just below the limit is let through */
 	out = call(guest, 0, slot, DO_SPIN, 40 * spins, 0);
 	CHECK_EQ(out.error, 0);

@@ -61,6 +61,14 @@ class Table(unittest.TestCase):
         self.machine("")
         self.assertEqual(self.row()[5:7], ["1", "0"])
 
+    def test_a_machine_that_is_mended(self):
+        self.machine(">> ok a\n>> ok b\n", is_good=False)
+        self.assertEqual(self.row()[5:7], ["2", "1: machine"])
+        self.machine(">> ok a\n")
+        self.assertEqual(self.row()[5:7], ["2", "1: machine"])
+        self.machine(">> ok a\n>> ok b\n")
+        self.assertEqual(self.row()[5:7], ["2", "0"])
+
     def test_other_machines_are_other_rows(self):
         self.machine(">> ok a\n")
         self.machine(">> ok a\n", kernel="7.3.4")

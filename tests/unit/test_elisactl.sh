@@ -120,6 +120,14 @@ kvm_sched_yield [other] (1)     I
 vmx_handle_exit [kvm_intel] (1) R     	tramp: 0xffffffffc0201000 (kprobe_ftrace_handler+0x0/0x1d0)"
 expect 0 "$elisactl" --root "$root" check
 says "ok: kernel: no livepatch or BPF program on KVM's functions (none in"
+# as 7.3 writes it
+put sys/kernel/tracing/enabled_functions "vcpu_load [kvm] (1) R   D   M 	tramp: ftrace_regs_caller+0x0/0x61 (call_direct_funcs+0x0/0x20)
+	direct-->eh_load_hook+0x0/0x40 [elisa]"
+expect 0 "$elisactl" --root "$root" check
+put sys/kernel/tracing/enabled_functions "vcpu_load [kvm] (1) R   D   M 	tramp: ftrace_regs_caller+0x0/0x61 (call_direct_funcs+0x0/0x20)
+	direct-->bpf_trampoline_6442573892_1+0x0/0xfa4"
+expect 1 "$elisactl" --root "$root" check
+says 'vcpu_load has a direct call'
 put sys/kernel/tracing/enabled_functions "vmx_nmi_allowed [kvm_intel] (1)     D   M 	
 	direct(jmp)-->bpf_trampoline_6442573892_1+0x0/0xfa4"
 expect 1 "$elisactl" --root "$root" check

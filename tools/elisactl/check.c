@@ -340,8 +340,9 @@ static bool has_flag(const char *line, char flag)
 }
 
 /*
- * A direct call's target is in the function's line or in one that follows it: BPF's trampoline, or
- * ours. Only root may read the list; without it there is no such item.
+ * A direct call's target, "direct-->" or "direct(jmp)-->", is in the function's line or in one that
+ * follows it: BPF's trampoline, or ours. The function's line may name what of ftrace's makes such
+ * calls, whichever they are. Only root may read the list; without it there is no such item.
  */
 static void check_ftrace(struct check *check)
 {
@@ -360,7 +361,8 @@ static void check_ftrace(struct check *check)
 			continue;
 		if (line[0] != '\t' && has_flag(line, 'I'))
 			snprintf(taken, sizeof(taken), "%s is redirected", name);
-		else if (strstr(line, "direct") && !strstr(line, " [elisa]"))
+		else if ((strstr(line, "direct-->") || strstr(line, "direct(jmp)-->")) &&
+			 !strstr(line, " [elisa]"))
 			snprintf(taken, sizeof(taken), "%s has a direct call", name);
 	}
 	free(line);
