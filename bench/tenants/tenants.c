@@ -27,7 +27,7 @@
 #include "../../gate/gate_page.h"
 #include "tenants.h"
 
-#define TRIES	   15
+#define TRIES	   61
 #define GSI	   5
 #define VECTOR	   0x45
 #define MAP_PAGES  64
