@@ -321,7 +321,7 @@ struct eh_attachment {
 	struct list_head leaving;   /* export->lock: eh_run; out of the tables, not yet flushed */
 	struct eh_run *exchange;    /* vm->lock: pinned; NULL: none, or revoked */
 	struct list_head contexts;  /* vm->lock: of the vCPUs */
-	u64 untold;	    /* vm->lock: vCPUs that went with an untold abort, see untold.c */
+	u64 untold;		    /* vm->lock: gone vCPUs with an untold abort, untold.c */
 	struct eh_end *end; /* vm->lock: made ready for the record of its end, see untold.c */
 	atomic64_t aborts;
 	struct eh_spans suspended; /* its own vCPUs count: no other VM waits for them */
