@@ -43,7 +43,7 @@ int eh_kvm_emulate(struct kvm_vcpu *kvm_vcpu, void *code, u32 size)
 	return kvm_emulate(kvm_vcpu, code, size);
 }
 
-/* Reads guest memory (also ROM) within a page, as the vCPU sees it. Returns 0 or an errno. Sleeps. */
+/* Reads guest memory or ROM within a page, as the vCPU sees it. Returns 0 or an errno. Sleeps. */
 int eh_kvm_read(struct kvm_vcpu *kvm_vcpu, u64 gpa, void *to, u32 size)
 {
 	return kvm_read(kvm_vcpu, gpa, to, size);
