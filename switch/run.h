@@ -32,7 +32,7 @@ static __attribute__((noinline)) int rvs_run_admit(struct rvs_sender *s, uint64_
 	return rvs_admit(s, 0) == RVS_GOOD && !frame->flags;
 }
 
-/* Returns the receiver of a run that begins with this frame, or RVS_FLOOD: it needs the long way. */
+/* Returns the receiver of a run from this frame on, or RVS_FLOOD: it needs the long way. */
 static inline uint32_t rvs_run_to(struct rvs_sender *s, uint64_t word, uint64_t dst, uint64_t rest)
 {
 	uint32_t to;
