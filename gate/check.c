@@ -188,8 +188,10 @@ static int list_store(struct check *check, struct state *state, const struct ins
 		*entry |= insn->imm;
 	if (*entry != (and? ELISA_EPTP_DISARMED : ELISA_EPTP_ARMED))
 		return violation(check, state->offset, "stores %#x", *entry);
-	/* An entry that the host took away must stay invalid: memory types 0 and 6 are
-	 * not, and bits 3 to 5 must be 3. */
+	/*
+	 * An entry that the host took away is 0, and must stay invalid. An entry is valid with
+	 * memory type 0 or 6, and with 3 in bits 3 to 5.
+	 */
 	if (!and&&(insn->imm & 0x38) == 0x18)
 		return violation(check, state->offset, "would make an entry of zeros valid");
 	return 0;
@@ -327,8 +329,11 @@ static struct state arrival(const struct check *check, enum context context, uns
 	};
 }
 
-/* Every state of the list that can be met there: sub is armed if the arrival is from sub,
- * gate-in is disarmed unless a hostile guest skipped that store. */
+/*
+ * Follows the path from one offset, for every state of the list that a vCPU can meet there. Sub is
+ * armed if the vCPU comes from sub. Gate-in is disarmed unless a hostile guest has skipped that
+ * store.
+ */
 static int one_offset(struct check *check, enum context context, unsigned int offset)
 {
 	struct state state;
@@ -392,7 +397,7 @@ static int designed_paths(struct check *check)
 }
 
 /*
- * What the proof assumes about addresses, checked once for each slot. The window lies above 4 GiB,
+ * Checks the proof's assumptions about addresses, once for each slot. The window lies above 4 GiB,
  * where compatibility mode cannot fetch. List, data and stack share one 2 MiB region, which has one
  * page table in each context. The saved RSP is not aligned, so that no page-table entry consists of
  * bytes that a guest chose alone. The indexes of slots and contexts do not overlap.
@@ -428,6 +433,7 @@ static const char *layout_fault(unsigned int slot)
 	return NULL;
 }
 
+/* Opens Capstone for one of the two modes. */
 static int begin(struct check *check, bool long_mode)
 {
 	check->long_mode = long_mode;

@@ -18,7 +18,10 @@ static bool is_vmfunc(const __u8 *bytes)
 	return bytes[0] == 0x0f && bytes[1] == 0x01 && bytes[2] == 0xd4;
 }
 
-/* No VMFUNC in the page but at `only`; the bytes of the entry pointer do not count. */
+/*
+ * Checks that the page has one VMFUNC, at `only`. With `pointer`, bytes of the entry pointer do not
+ * count: the manager chooses them, and guest_stub_check() covers an arrival behind them.
+ */
 static int one_vmfunc(const __u8 *page, unsigned int only, bool pointer, char *why, size_t size)
 {
 	unsigned int offset;
@@ -50,8 +53,10 @@ int sub_stub_check(const __u8 *page, unsigned int slot, unsigned int mode, char 
 }
 
 /*
- * A manager's code can leave sub with VMFUNC 0 at the end of each VMFUNC in the sub page;
- * the entry pointer, which the manager chose, can be one. In default, those are int3.
+ * Checks the guest's stub. A manager's code can leave sub for default by any VMFUNC in the sub
+ * page, and arrives behind it. The sub page has one VMFUNC by design, and the bytes of the entry
+ * pointer can be another one. In strict mode the guest's page must have int3 at both places. In
+ * trusted mode the designed place is the return itself.
  */
 int guest_stub_check(const __u8 *page, unsigned int slot, unsigned int mode, unsigned int call,
 		     char *why, size_t size)

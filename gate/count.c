@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Lists the instructions of a whole call, from the caller's `call` to the stub's `ret`, as
- * the CPU meets them, for each variant; the function's own are left out.
+ * Lists the instructions of a whole call for each variant, as the CPU executes them. The list goes
+ * from the caller's `call` to the stub's `ret`, without the instructions of the function.
  *
  *   count [slot]
+ *
+ * The program follows the pages as VMFUNC does: from each VMFUNC it goes on at the same offset of
+ * the next context's page. If that offset has no code, the offsets of two pages do not match, and
+ * the program fails. docs/gate.md has the numbers of the table at the end.
  */
 #include <capstone/capstone.h>
 #include <stdbool.h>

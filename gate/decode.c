@@ -21,8 +21,10 @@ static __u32 le32(const __u8 *p)
 	return p[0] | p[1] << 8 | p[2] << 16 | (__u32)p[3] << 24;
 }
 
-/* A register operand is written: what remains known of EAX and ECX. Byte registers 4-7
- * are AH, CH, DH, BH without REX and SPL, BPL, SIL, DIL with it: assume both. */
+/*
+ * Forgets EAX or ECX if the register operand may be a part of it. The byte registers 4-7 are AH,
+ * CH, DH, BH without REX, and SPL, BPL, SIL, DIL with it. The function assumes both.
+ */
 static void reg_written(struct insn *insn, unsigned int reg, bool byte)
 {
 	if (reg == 0 || (byte && reg == 4))
@@ -31,7 +33,10 @@ static void reg_written(struct insn *insn, unsigned int reg, bool byte)
 		insn->ecx = unknown;
 }
 
-/* add, or, adc, sbb, and, sub, xor, cmp with AL or EAX and an immediate. */
+/*
+ * Computes EAX after add, or, adc, sbb, and, sub, xor or cmp of AL or EAX and an immediate. Guests
+ * reach these by entering a store at its second byte: `25 disp32` is an `and`, `0d disp32` an `or`.
+ */
 static struct value alu_eax(unsigned int op, struct value eax, __u32 imm, __u32 mask)
 {
 	__u32 result;
@@ -62,11 +67,17 @@ static struct value alu_eax(unsigned int op, struct value eax, __u32 imm, __u32 
 	return constant((eax.bits & ~mask) | (result & mask));
 }
 
-/* mod 0, r/m 5: RIP-relative in 64-bit mode, an absolute 32-bit address else. */
+/* mod 0, r/m 5: RIP-relative in 64-bit mode, an absolute 32-bit address in compatibility mode. */
 #define IS_DISP32(modrm)   (((modrm)&0xc7) == 0x05)
 #define MODRM_REG(modrm)   ((modrm) >> 3 & 7)
 #define IS_REGISTER(modrm) ((modrm) >= 0xc0)
 
+/*
+ * Decodes one instruction. The branches below are the list: an opcode without a branch stays
+ * KIND_BAD. Memory operands are accepted in three forms only. The first is a list store without a
+ * prefix. The second is an RSP access without a prefix or with REX.W alone. The third exists in
+ * compatibility mode only: memory below 4 GiB, at a constant address or on the stack.
+ */
 bool gate_decode(const __u8 *page, unsigned int offset, bool mode64, struct value eax,
 		 struct value ecx, struct insn *insn)
 {
@@ -74,7 +85,7 @@ bool gate_decode(const __u8 *page, unsigned int offset, bool mode64, struct valu
 	unsigned int at = 0, prefixes;
 	__u8 rex = 0, opcode, modrm;
 
-	/* What follows the page is not mapped: pad with bytes that are on no list. */
+	/* the address behind the page is not mapped: these bytes (lock) are not on the list */
 	memset(bytes, 0xf0, sizeof(bytes));
 	memcpy(bytes, page + offset,
 	       offset + sizeof(bytes) <= ELISA_PAGE_SIZE ? sizeof(bytes) :
@@ -84,8 +95,7 @@ bool gate_decode(const __u8 *page, unsigned int offset, bool mode64, struct valu
 	insn->eax = eax;
 	insn->ecx = ecx;
 
-	/* Segment overrides mean nothing to a register operand; all other prefixes are
-	 * not on the list. */
+	/* segment overrides do not change a register operand; other prefixes are not on the list */
 	while (at < 8 && (bytes[at] == 0x26 || bytes[at] == 0x2e || bytes[at] == 0x36 ||
 			  bytes[at] == 0x3e || (mode64 && (bytes[at] & 0xf0) == 0x40))) {
 		/* REX counts only right before the opcode */

@@ -46,8 +46,8 @@ static inline struct value constant(__u32 bits)
 }
 
 /*
- * The instruction at this offset of a page, with these registers before it; false if it is on no
- * list, or does not end on the page.
+ * Decodes the instruction at this offset of a page, with these values of EAX and ECX before it.
+ * Returns false if it is not on the list, or does not end on the page.
  */
 bool gate_decode(const __u8 *page, unsigned int offset, bool mode64, struct value eax,
 		 struct value ecx, struct insn *insn);

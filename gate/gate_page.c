@@ -9,21 +9,50 @@
  *
  * The code must not depend on a value that a guest or manager chose, except for the entry pointer,
  * which is data.
+ *
+ * A strict call passes four pages at the same addresses:
+ *
+ *   default    The guest's stub saves registers, and VMFUNC leads to gate-in.
+ *   gate-in    It stores the caller's RSP, disarms its own entry, arms sub, and leaves for sub.
+ *   sub        The host's stub calls the manager's function on a stack of its own.
+ *   gate-out   It disarms sub, arms gate-in, loads the caller's RSP, and leaves for default.
+ *
+ * What can happen between two of these steps, and why it is safe:
+ *
+ * - A guest enters gate-in behind the RSP store. Only its own return then goes wrong, because the
+ *   RSP slot belongs to this vCPU and attachment.
+ * - A guest enters gate-out without a call. Sub is disarmed already. Gate-in is armed, and the vCPU
+ *   returns to default at the designed place with an old RSP of its own.
+ * - The manager's function executes VMFUNC to gate-in. Its entry is disarmed in strict mode, so the
+ *   VMFUNC exits and the host ends the call.
+ * - The manager's function executes VMFUNC to default. It arrives behind a VMFUNC of the sub page,
+ *   where the guest's page has int3 in strict mode. Or it arrives outside of that page, where
+ *   default maps nothing. So the guest's program does not go on with the manager's registers.
+ * - An exit comes between two stores. The host knows the context by the EPTP, and writes the list
+ *   only while the vCPU is not in guest mode. So no store of the gate competes with the host's.
+ *
+ * In trusted mode sub's stub disarms sub itself, and there is no gate-out. The manager can then
+ * write the list page, which the administrator has accepted (docs/security.md).
  */
 #include "gate_page.h"
 
 #define INT3	      0xcc
 
-/* AND with it turns ELISA_EPTP_ARMED into ELISA_EPTP_DISARMED, OR with the other one turns
- * it back; both leave an entry of zeros invalid. As the first byte of an instruction the
- * one is `mov $imm32,%edx`, the other `add $imm8,%al`. */
+/*
+ * AND with DISARM_MASK turns ELISA_EPTP_ARMED into ELISA_EPTP_DISARMED, and OR with ARM_BITS turns
+ * it back. Neither makes an entry of zeros valid, so a slot that the host took away stays closed.
+ * Both may run twice without another effect. As the first byte of an instruction the mask is
+ * `mov $imm32,%edx`, and the bits are `add $imm8,%al`: neither writes memory.
+ */
 #define DISARM_MASK   0xba
 #define ARM_BITS      0x04
 
 #define STACK_TOP     (ELISA_STACK_OFFSET + ELISA_STACK_PAGES * ELISA_PAGE_SIZE)
 
-/* Where the long variants of the sub stub lie, apart from the offsets that the contexts
- * have in common. */
+/*
+ * The long variants of the sub stub lie here. Between sub's entry and gate-out's entry there is
+ * room for the short variant only, so a long one jumps here and back to its VMFUNC.
+ */
 #define SUB_LONG_CODE 0x800
 
 struct code {
@@ -55,6 +84,7 @@ static void emit_rel32(struct code *c, __u32 target, unsigned int trailing)
 	emit_u32(c, target - (ELISA_CODE_OFFSET + c->at + 4 + trailing));
 }
 
+/* Fills a page with int3, so that an arrival at any byte without code ends the call. */
 static void page_fill(__u8 *page)
 {
 	unsigned int i;
@@ -68,6 +98,11 @@ static void emit_vmfunc(struct code *c)
 	EMIT(c, 0x0f, 0x01, 0xd4);
 }
 
+/*
+ * The two stores write one byte of a list entry. They are `andb` and `orb`, because `movb` would
+ * make an entry of zeros valid. They need no `lock`: only this vCPU and the host write the list,
+ * and never at the same time.
+ */
 static void emit_disarm(struct code *c, unsigned int index)
 {
 	EMIT(c, 0x80, 0x25); /* andb $DISARM_MASK, list[index](%rip) */
@@ -82,6 +117,11 @@ static void emit_arm(struct code *c, unsigned int index)
 	EMIT(c, ARM_BITS);
 }
 
+/*
+ * Gate-in keeps the caller's RSP in the data page, which sub does not have. If a guest enters the
+ * instruction one byte late, it stores 32 bits inside the same 8 bytes. Only the guest's own return
+ * then goes wrong.
+ */
 static void emit_store_rsp(struct code *c, __u32 target)
 {
 	EMIT(c, 0x48, 0x89, 0x25); /* mov %rsp, target(%rip) */
@@ -101,12 +141,19 @@ static void emit_jmp(struct code *c, __u32 target)
 }
 
 /*
- * Gate-in closes itself behind the caller: a manager's code that came back here would
- * overwrite the caller's saved RSP. A trusted manager's slot is entered at the arming
- * store.
+ * Builds gate-in. The order of its three stores:
  *
- * CL alone is loaded: ECX is the index of this context, below 256. Entered at the immediate,
- * CLD is its operand; entered regularly, it is what the C ABI wants.
+ * 1. RSP is stored first, as long as it is the caller's.
+ * 2. Gate-in closes itself. The manager's code could otherwise come back here, and overwrite the
+ *    caller's saved RSP.
+ * 3. Sub is armed last, right before the vCPU leaves for it.
+ *
+ * A caller that skips the first two, as a trusted slot's caller does, finds the third. A guest that
+ * skips the third has sub disarmed, so its VMFUNC exits.
+ *
+ * CL alone is loaded, because ECX is the index of this context, below 256. The CLD has two uses.
+ * Entered regularly, it clears DF for the C ABI. If the vCPU enters at CL's immediate, that byte is
+ * an opcode and CLD is its operand.
  */
 void elisa_gate_in_build(__u8 *page, unsigned int slot)
 {
@@ -121,8 +168,16 @@ void elisa_gate_in_build(__u8 *page, unsigned int slot)
 	emit_vmfunc(&c);
 }
 
-/* ECX becomes 0, the default context, first: no path that skips the disarming store can
- * leave for it. */
+/*
+ * Builds gate-out, whose entry is armed at all times: the manager's code may arrive at any byte.
+ *
+ * ECX becomes 0, the index of default, before anything else. A path that skips the disarming store
+ * has also skipped this, because it comes first. Such a path has gate-out's own index in ECX. Its
+ * VMFUNC leads to gate-out again, where int3 follows. So no path leaves for default with sub armed.
+ *
+ * Gate-in is armed for the next call before RSP is loaded. If the vCPU exits between the two, it
+ * still is in gate-out, and the host takes over there.
+ */
 void elisa_gate_out_build(__u8 *page, unsigned int slot)
 {
 	struct code c = {page, ELISA_GATE_OUT_ENTRY(slot)};
@@ -137,9 +192,9 @@ void elisa_gate_out_build(__u8 *page, unsigned int slot)
 }
 
 /*
- * XSTATE_BV is 0, so XRSTOR puts every component that EDX:EAX names into its initial
- * configuration; only MXCSR is read from the image even so (SDM vol. 1, 13.8.1), and 0
- * would unmask all SIMD exceptions.
+ * Writes the image that XRSTOR loads. XSTATE_BV is 0, so XRSTOR puts every component that EDX:EAX
+ * names into its initial configuration. MXCSR alone is read from the image even so (SDM vol. 1,
+ * 13.8.1). It is 0x1f80 there, because 0 would unmask all SIMD exceptions.
  */
 static void xrstor_image_build(__u8 *page)
 {
@@ -162,6 +217,28 @@ static void emit_xrstor(struct code *c)
 	emit_rel32(c, ELISA_XRSTOR_IMAGE, 0);
 }
 
+/*
+ * Builds the sub stub. What happens in which order:
+ *
+ * 1. Trusted mode disarms sub, and stores the caller's RSP at the top of the call's stack. Strict
+ *    mode leaves both to the gates.
+ * 2. RSP is loaded before anything is pushed: on arrival it is the caller's choice.
+ * 3. The flags are set. The C ABI wants DF off. A caller's AC, TF or NT could cause a fault or trap
+ *    in the function.
+ * 4. The call is counted, if the export wants it. One vCPU is in one call of an attachment at a
+ *    time, so the counter needs no `lock`.
+ * 5. XRSTOR gives the function of a full export the ABI's vector and x87 state.
+ * 6. The function is called through the entry pointer. The pointer is data, so no byte of the code
+ *    is the manager's choice.
+ * 7. The result goes to RDX, since VMFUNC needs EAX. The `xor`s clear the other general registers
+ *    that the C ABI lets a function change, and XRSTOR clears the vector registers of a full
+ *    export. So no data of the object leaves in them.
+ * 8. VMFUNC leads to gate-out, or to default in trusted mode.
+ *
+ * In strict mode no step protects the guest or the host from the manager's code. That code may jump
+ * to any byte of this page, or leave with a VMFUNC of its own. Gate-out and a guarded guest stub
+ * are safe to enter without these steps. So a function that skips a step harms its own object only.
+ */
 void elisa_sub_stub_build(__u8 *page, unsigned int slot, unsigned int mode,
 			  unsigned int export_flags, __u64 entry)
 {
@@ -232,11 +309,11 @@ void elisa_sub_stub_build(__u8 *page, unsigned int slot, unsigned int mode,
 }
 
 /*
- * The guest's stub. A guarded stub gives the manager nothing but the arguments and takes
- * nothing but the result: it saves on the caller's stack, which sub cannot reach, what the
- * calling convention or the system expects to be kept and the caller cannot declare changed.
+ * The guest's stub. A guarded stub gives the manager only the arguments, and takes only the result.
+ * It saves state that the calling convention or the system expects to be kept, and that a caller
+ * cannot declare changed. It saves the state on the caller's stack, which sub cannot reach.
  *
- * The control words lie in the stub's own red zone, below PKRU: signals step over it, and no
+ * The control words lie in the stub's own red zone, below PKRU. A signal steps over it, and no
  * function that is called from here runs on this stack.
  */
 static void emit_control_words_save(struct code *c)
@@ -251,6 +328,10 @@ static void emit_control_words_restore(struct code *c)
 	EMIT(c, 0x0f, 0xae, 0x54, 0x24, 0xf0); /* ldmxcsr -16(%rsp) */
 }
 
+/*
+ * Saves the caller's state and clears registers that hold no argument. RDPKRU needs ECX = 0 and
+ * clears EDX, so the third argument waits in R11 meanwhile.
+ */
 static void emit_stub_save(struct code *c, unsigned int flags)
 {
 	EMIT(c, 0x55); /* push %rbp */
@@ -274,7 +355,7 @@ static void emit_stub_save(struct code *c, unsigned int flags)
 	} else {
 		EMIT(c, 0x45, 0x31, 0xdb); /* xor %r11d, %r11d */
 	}
-	/* In sub, a full export's stub does it before the function runs. */
+	/* for a full export, the sub stub does it before the function runs */
 	if (flags & ELISA_STUB_XSAVE && !(flags & ELISA_STUB_FULL))
 		emit_xrstor(c);
 	EMIT(c, 0x31, 0xdb);	   /* xor %ebx, %ebx */
@@ -286,9 +367,12 @@ static void emit_stub_save(struct code *c, unsigned int flags)
 }
 
 /*
- * From RDX, what a call came to, makes RAX and RDX, and opens the caller's stack. After a VMFUNC to
- * default EAX and ECX are 0, for the CPU does none otherwise; the upper half of RAX is the
- * manager's choice. An end without a return has only RAX = 0 in common (guest/trap.c).
+ * Makes RAX and RDX from the result or error in RDX, and opens the caller's stack. A VMFUNC to
+ * default needs EAX = 0 and ECX = 0, so both are 0 here. The upper half of RAX is the manager's
+ * choice. After an end without a return only RAX = 0 is certain (guest/trap.c).
+ *
+ * PKRU comes first. The manager's code may have closed the protection key of the stack. So all keys
+ * are opened for the one `pop` that reads the caller's PKRU.
  */
 static void emit_stub_result(struct code *c, unsigned int flags, int ended)
 {
@@ -313,6 +397,10 @@ static void emit_stub_result(struct code *c, unsigned int flags, int ended)
 		EMIT(c, 0x48, 0x89, 0xf0); /* mov %rsi, %rax */
 }
 
+/*
+ * Restores the caller's state, in the opposite order of emit_stub_save(). FNINIT precedes FLDCW,
+ * which would raise an x87 exception that the function has left pending.
+ */
 static void emit_stub_return(struct code *c, unsigned int flags, int ended)
 {
 	emit_stub_result(c, flags, ended);
@@ -340,6 +428,10 @@ static void emit_stub_call(struct code *c, unsigned int slot, unsigned int flags
 	emit_vmfunc(c);
 }
 
+/*
+ * Builds the guest's stub: a call, a return, and a return for calls that the host has ended. The
+ * host does not rely on the stub: a guest with a wrong one harms its own calls only.
+ */
 unsigned int elisa_guest_stub_build(__u8 *page, unsigned int slot, unsigned int mode,
 				    unsigned int flags)
 {
@@ -347,7 +439,7 @@ unsigned int elisa_guest_stub_build(__u8 *page, unsigned int slot, unsigned int 
 	struct code c = {page, 0};
 	unsigned int call;
 
-	/* The VMFUNC has to end where gate-in begins: build once to learn the length. */
+	/* the VMFUNC has to end where gate-in begins: the first build finds the length */
 	emit_stub_call(&c, slot, flags);
 	call = (strict ? ELISA_STRICT_ENTRY(slot) : ELISA_TRUSTED_ENTRY(slot)) - c.at;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * Builds the code pages of a slot. Plain freestanding C: the host module builds gate-in,
- * gate-out and sub pages with it, the guest driver the stub page, and check_gate all of
- * them. A page is ELISA_PAGE_SIZE bytes; what is not code or data is int3.
+ * Builds the code pages of a slot, in freestanding C. The host module builds gate-in, gate-out and
+ * sub pages with it. The guest driver builds the stub page, and check_gate builds all pages. A page
+ * has ELISA_PAGE_SIZE bytes. Bytes that are neither code nor data are int3.
  */
 #ifndef ELISA_GATE_PAGE_H
 #define ELISA_GATE_PAGE_H
@@ -24,19 +24,21 @@
 void elisa_gate_in_build(__u8 *page, unsigned int slot);
 void elisa_gate_out_build(__u8 *page, unsigned int slot);
 
-/* `mode` is an enum elisa_mode, `export_flags` are ELISA_EXPORT_*, `entry` is the virtual
- * address of the export's function. */
+/*
+ * `mode` is an enum elisa_mode, `export_flags` are ELISA_EXPORT_*, `entry` is the virtual address
+ * of the export's function.
+ */
 void elisa_sub_stub_build(__u8 *page, unsigned int slot, unsigned int mode,
 			  unsigned int export_flags, __u64 entry);
 
-/* The export's flags that make another sub stub, in all combinations. */
+/* All combinations of the export's flags that change the sub stub. */
 #define ELISA_SUB_STUBS 4
 static inline unsigned int elisa_sub_stub_flags(unsigned int which)
 {
 	return (which & 1 ? ELISA_EXPORT_GENERAL_REGS : 0) | (which & 2 ? ELISA_EXPORT_COUNTED : 0);
 }
 
-/* The caller trusts the manager with what its function does to registers. */
+/* The caller trusts the manager's function to keep registers as the C ABI says. */
 #define ELISA_STUB_TRUSTING 1u
 /* The export is not ELISA_EXPORT_GENERAL_REGS. */
 #define ELISA_STUB_FULL	    2u
@@ -46,10 +48,11 @@ static inline unsigned int elisa_sub_stub_flags(unsigned int which)
 #define ELISA_STUB_XSAVE    16u
 
 /*
- * Returns the offset to call: rdi, rsi, rdx, r10, r8, r9 hold the arguments; on return
- * rax is the result and rdx 0, or rax is 0 and rdx an enum elisa_call_error. All that the
- * C calling convention lets a function change is changed, and rbx and r12-r15 too: the caller
- * declares them. The call uses the stack below RSP: mind the red zone.
+ * Returns the offset to call. RDI, RSI, RDX, R10, R8 and R9 hold the arguments. On return RAX is
+ * the result and RDX is 0, or RAX is 0 and RDX is an enum elisa_call_error. The call changes all
+ * registers that the C calling convention lets a function change. It also changes RBX and R12-R15,
+ * so the caller declares these. The call uses the stack below RSP, so a caller with a red zone
+ * moves RSP first.
  */
 unsigned int elisa_guest_stub_build(__u8 *page, unsigned int slot, unsigned int mode,
 				    unsigned int flags);

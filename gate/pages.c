@@ -11,6 +11,7 @@
 #define SYS_write 1
 #define SYS_exit  60
 
+/* Without a C library, the program writes and ends by system calls of its own. */
 static long system_call(long number, long a, long b, long c)
 {
 	long result;
@@ -42,9 +43,13 @@ static void put(const void *from, unsigned long size)
 	}
 }
 
+/*
+ * Writes a slot's pages, in the order of check_gate.c. The same pages in another order would have
+ * another checksum, so a change of this order needs `make sum`.
+ */
 static void put_slot(unsigned int slot)
 {
-	/* as check_gate's: the worst that a manager can choose */
+	/* the same pointer as in check_gate.c */
 	const __u64 entry = 0xd4010fULL << 16;
 	static __u8 page[ELISA_PAGE_SIZE];
 	unsigned int mode, flags, call;
@@ -66,6 +71,7 @@ static void put_slot(unsigned int slot)
 	}
 }
 
+/* The kernel starts the program here, with a stack that need not be aligned as for a call. */
 void __attribute__((force_align_arg_pointer, noreturn)) _start(void);
 void _start(void)
 {

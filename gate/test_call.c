@@ -7,7 +7,28 @@
  *
  * The test compares arguments, results, errors, and the registers that each stub promises to keep
  * or to clear. If the build machine has no FSGSBASE or protection keys, the handler emulates these
- * instructions, too. What it cannot show: execute-only pages, and exits.
+ * instructions, too. The test cannot show execute-only pages and exits.
+ *
+ * A call runs in this order:
+ *
+ * 1. one_call() builds the four pages of the slot into `memory`, and maps default's page.
+ * 2. run_caller() fills every register, calls the guest's stub, and stores every register.
+ * 3. Each VMFUNC raises SIGILL. The handler checks the list entry as a CPU does, maps the next
+ *    context's page at the same address, and steps over the VMFUNC. A store of the gate to a page
+ *    that the context does not have would be a SIGSEGV, which ends the test.
+ * 4. A VMFUNC that a CPU would refuse ends the call as the host does (abort_call()).
+ * 5. one_call() compares registers, the number of switches, and both list entries.
+ *
+ * The handler runs on a stack of its own, because RSP may be any value in a hostile function.
+ *
+ * The functions stand for managers:
+ *
+ *   honest    keeps the registers that the C ABI wants to be kept
+ *   vectors   likewise, and changes all vector registers
+ *   hostile   changes each register that it must keep
+ *   bad       leaves by a VMFUNC that exits
+ *   looks     looks for the caller's data in registers, and fails if there is any
+ *   upper     jumps to the stub's VMFUNC with the upper half of RAX set
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -53,6 +74,7 @@ static void protect(__u64 offset, unsigned int pages, bool usable)
 		die("mprotect");
 }
 
+/* Makes the slot look as in this context: its code page, and the pages that it may access. */
 static void enter(enum context context)
 {
 	bool gate = context == GATE_IN || context == GATE_OUT;
@@ -66,6 +88,7 @@ static void enter(enum context context)
 	now = context;
 }
 
+/* Writes the list entries as they are between calls. The root addresses are arbitrary. */
 static void list_reset(void)
 {
 	__u64 *list = (__u64 *)at(ELISA_LIST_OFFSET);
@@ -76,7 +99,7 @@ static void list_reset(void)
 		list[ELISA_INDEX_GATE_OUT(slot)] = 0x5000 | ELISA_EPTP_ARMED;
 }
 
-/* What the host does after a bad VMFUNC: the call ends with an error. */
+/* Ends the call with an error, as the host does after a bad VMFUNC. */
 static void abort_call(greg_t *regs)
 {
 	__u64 rsp = regs[REG_RSP];
@@ -99,13 +122,13 @@ static void abort_call(greg_t *regs)
 #define GS_BASE 0x65000
 #define PKRU	0x55555554
 
-/* For a CPU that has not got them. */
+/* The registers of FSGSBASE and of protection keys, for a CPU without them. */
 static struct {
 	__u64 base[2];
 	__u32 pkru;
 } played;
 
-/* One of RDFSBASE, RDGSBASE, WRFSBASE and WRGSBASE of RAX or RCX, RDPKRU and WRPKRU. */
+/* Emulates RDFSBASE, RDGSBASE, WRFSBASE, WRGSBASE (RAX or RCX), RDPKRU or WRPKRU. */
 static bool play(greg_t *regs)
 {
 	const __u8 *code = (const __u8 *)regs[REG_RIP];
@@ -354,6 +377,10 @@ static void expect(const char *what, __u64 value, __u64 expected)
 		(unsigned long long)value, (unsigned long long)expected);
 }
 
+/*
+ * Makes one call and compares its end. The list must be as before the call, whether the function
+ * has returned or has ended by a bad VMFUNC, because the next call starts from it.
+ */
 static void one_call(char *function, unsigned int export_flags, unsigned int stub_flags)
 {
 	const __u64 entry = ELISA_OBJECT_BASE + (function - function_honest);

@@ -3,6 +3,16 @@
  * The checker must be able to fail. Each test plants one fault in good gate pages: a hidden store,
  * a skipped disarm, an exchanged order, an ECX from a register. It is an error if the checker
  * accepts such a page, or refuses it for another reason than the planted one.
+ *
+ * Why the reason counts. A planted byte often breaks something else, too: a later instruction, or a
+ * displacement. A checker that misses the planted fault would then still refuse the page. The text
+ * of the violation shows which rule has found it.
+ *
+ * Where faults are planted. At 0x800 the pages of this slot have int3 only, so a fault there is
+ * reached by a hostile arrival only. Faults at ARM and OUT change the designed code of gate-in and
+ * gate-out.
+ *
+ * One fault needs an offset of its own: see skipping_the_disarm().
  */
 #include <stdio.h>
 #include <string.h>
@@ -134,7 +144,7 @@ static void rsp_half_loaded(void)
 	pages.out[OUT + 17] = 0xfc;
 }
 
-/* mov $0, %cl behind the disarming store: entered there, it goes to default armed. */
+/* mov $0, %cl behind the disarming store: a vCPU that enters there goes to default, sub armed. */
 static void swapped(void)
 {
 	PUT(pages.out, OUT, "\xfc\xfc\xfc");
@@ -256,6 +266,7 @@ static void expect(const char *name, int result, const char *why, const char *ex
 		expected ? expected : "safe", result ? why : "safe");
 }
 
+/* Plants a VMFUNC in sub, and code at both places where the manager can arrive in default. */
 static void stubs(void)
 {
 	__u8 page[ELISA_PAGE_SIZE];
@@ -278,7 +289,10 @@ static void stubs(void)
 	       guest_stub_check(page, SLOT, ELISA_MODE_STRICT, call, why, 256), why, "not filler");
 }
 
-/* The page of swapped() has more wrong with it; what matters is the entry past the store. */
+/*
+ * Enters the page of swapped() behind the disarming store. The full check finds another fault of
+ * that page first. This test shows that the order alone is found, too.
+ */
 static void skipping_the_disarm(void)
 {
 	char why[256] = "";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The guest's side: attach, call, detach. An attachment's stub address comes from the driver and
- * must never be called after elisa_detach().
+ * The guest's side: attach, call, detach. An attachment's stub address comes from the driver. No
+ * thread may call it after elisa_detach().
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ struct attachment {
 	uint32_t mode;
 	uint32_t export_flags;
 	uint32_t place;
-	char subject[ELISA_NAME_SIZE]; /* for texts: the name, or what a ticket is called */
+	char subject[ELISA_NAME_SIZE]; /* for texts: the name, or a word for a ticket */
 };
 
 static struct attachment *own(const struct elisa_attachment *attachment)
@@ -26,7 +26,7 @@ static struct attachment *own(const struct elisa_attachment *attachment)
 	return (struct attachment *)(uintptr_t)attachment;
 }
 
-/* request holds name or ticket; the rest is checked and filled in here. */
+/* Attaches. `request` holds a name or a ticket, and this fills in and checks the other fields. */
 static int attach(struct elisa *handle, struct elisa_ioc_attach *request, const char *subject,
 		  void *exchange, size_t length, struct elisa_attachment **made)
 {

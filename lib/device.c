@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The handle: opening the guest driver's device, requests to it, events from it. It must never
- * block: the device is opened non-blocking, and a program that wants to wait polls its descriptor.
+ * The handle: it opens the guest driver's device, makes requests, and reads events. It must never
+ * block. So the device is opened non-blocking, and a program that wants to wait polls its
+ * descriptor.
  */
 #include <errno.h>
 #include <fcntl.h>

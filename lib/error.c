@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Errors as text: what was being done, what was wrong with which value, what to do about it. A text
- * must never name an address of the host, and every enum elisa_why has its own.
+ * Errors as text. A text names the action, the fault with its value, and the remedy. It must never
+ * name an address of the host. Every enum elisa_why has a text of its own.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -182,7 +182,7 @@ static const struct reason reasons[ELISA_WHY_COUNT] = {
 			      DECIMAL},
 };
 
-/* For failures that come with an errno alone. */
+/* Texts of failures that come with an errno alone. */
 static const struct {
 	int error;
 	const char *todo;
@@ -199,8 +199,8 @@ static const struct {
 	{EMFILE, "raise the process's limit of open files (ulimit -n)"},
 };
 
-static _Thread_local char thread_text[ELISA_TEXT_SIZE];	  /* failures without a handle */
-static _Thread_local char returned_text[ELISA_TEXT_SIZE]; /* what elisa_error() gave */
+static _Thread_local char thread_text[ELISA_TEXT_SIZE];	  /* of failures without a handle */
+static _Thread_local char returned_text[ELISA_TEXT_SIZE]; /* the text that elisa_error() returned */
 static _Thread_local struct elisa_status thread_status;
 
 static void format_reason(char *text, size_t size, uint32_t why, uint64_t value)

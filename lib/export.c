@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The manager's side: create, map, publish, destroy. What the driver would refuse for its form is
- * refused here with the same reason; the library must never be what makes a request safe.
+ * The manager's side: create, map, publish, destroy. The library refuses malformed requests with
+ * the same reasons as the driver. No part of the system may rely on the library's checks.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include <sys/random.h>
 #include "internal.h"
 
-/* what a program may ask for; PRIVATE is a function of its own */
+/* the flags that a program may pass; PRIVATE has a function of its own */
 #define EXPORT_FLAGS (ELISA_EXPORT_FLAGS & ~ELISA_EXPORT_PRIVATE)
 
 static bool name_is_good(const char *name, size_t length)
@@ -124,7 +124,7 @@ static int no_export(const char *doing)
 	return elisa_fail_text(NULL, EINVAL, "%s: the export is NULL; create one first", doing);
 }
 
-/* Whole pages of the object area. */
+/* Refuses a range that is not whole pages of the object area. */
 static int check_range(const struct elisa_export *export_, uint64_t offset, size_t length,
 		       const char *doing)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a function did that ended its call, in words: from the host's event, the names of the loaded
- * objects' symbols, and where the library has put stacks.
+ * Says in words what a function did that ended its call. The words come from the host's event, the
+ * symbols of the loaded objects, and the places of the library's stacks.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -39,7 +39,7 @@ ELISA_PUBLIC void elisa_names_remove(struct elisa_names *names)
 	names->export_ = NULL;
 }
 
-/* The export ends before its objects are unloaded. */
+/* Forgets the names of an export, which ends before its objects are unloaded. */
 void elisa_names_forget(struct elisa_export *export_)
 {
 	pthread_mutex_lock(&export_->handle->lock);
@@ -111,7 +111,7 @@ static void add_address(struct text *text, const struct elisa_export *export_,
 		    access_word(event->fault.access), (unsigned long long)event->address);
 }
 
-/* SDM vol. 3 table 6-1: those that KVM intercepts. */
+/* Names an exception (SDM vol. 3 table 6-1) that KVM intercepts. */
 static const char *exception_word(uint8_t vector)
 {
 	switch (vector) {
@@ -131,7 +131,7 @@ static const char *exception_word(uint8_t vector)
 	return "exception";
 }
 
-/* SDM vol. 3 appendix C: those that a function is likely to meet. */
+/* Names an exit (SDM vol. 3 appendix C) that a function is likely to cause. */
 static const char *exit_word(uint8_t reason)
 {
 	switch (reason) {

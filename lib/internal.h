@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of libelisa share. The transport is a table so that the library can be tested
- * without a VM: a fake one is for internal testing only and must never become public.
+ * Shared by the files of libelisa. The transport is a table of functions, so that the library can
+ * be tested without a VM. A fake transport is for these tests only and must never become public.
  */
 #ifndef ELISA_LIB_INTERNAL_H
 #define ELISA_LIB_INTERNAL_H
@@ -30,17 +30,17 @@ struct elisa {
 	uint32_t rights;
 	uint32_t suspend_us; /* of exports to be created; no lock: set between calls */
 
-	pthread_mutex_t lock; /* protects what follows */
+	pthread_mutex_t lock; /* protects the fields below */
 	unsigned int objects; /* exports and attachments that exist */
 	struct elisa_status status;
 	char text[ELISA_TEXT_SIZE];
 };
 
-/* What knows the names of addresses in an export's object area. Protected by the handle's lock. */
+/* Finds the names of addresses in an export's object area. Under the handle's lock. */
 struct elisa_names {
-	struct elisa_export *export_; /* NULL: it has ended */
+	struct elisa_export *export_; /* NULL: the export has ended */
 	struct elisa_names *next;
-	/* The symbol that offset lies in, and its own offset; NULL. */
+	/* returns the symbol that `offset` lies in, and its offset in *from; or NULL */
 	const char *(*at)(const struct elisa_names *names, uint64_t offset, uint64_t *from);
 };
 
@@ -54,25 +54,26 @@ struct elisa_export {
 	struct elisa_names *names;   /* handle->lock */
 };
 
-/* Exported to libelisa-extra alone. */
+/* Adds names to an export. The library exports it to libelisa-extra alone. */
 void elisa_names_add(struct elisa_export *export_, struct elisa_names *names);
 void elisa_names_remove(struct elisa_names *names);
 void elisa_names_forget(struct elisa_export *export_);
 
 /*
- * Before and after an export is published: *entry, the function's offset, becomes the stub's, which
- * leads there. EBUSY: another function is published. Nothing happens to an export without stacks.
+ * Run before and after an export is published. *entry is the function's offset, and becomes the
+ * offset of the stub that leads there. EBUSY: another function is published. Both do nothing for an
+ * export without stacks.
  */
 int elisa_stacks_enter(struct elisa_export *export_, uint64_t *entry);
 void elisa_stacks_published(struct elisa_export *export_);
 void elisa_stacks_free(struct elisa_stacks *stacks);
-/* Is offset in the unmapped half of a stack? */
+/* Tells whether `offset` is in the unmapped half of a stack. */
 bool elisa_stacks_below(const struct elisa_stacks *stacks, uint64_t offset);
 
 int elisa_open_transport(const struct elisa_transport *transport, void *context, const char *path,
 			 struct elisa **handle);
 
-/* Every request to the driver. status is in the request, at its start; doing is for the text. */
+/* Makes a request to the driver. `status` is the request's first part, `doing` is for the text. */
 int elisa_request(struct elisa *handle, unsigned long request, struct elisa_status *status,
 		  const char *doing, const char *subject);
 
@@ -89,7 +90,7 @@ void elisa_count(struct elisa *handle, int change);
 int elisa_fail(struct elisa *handle, int error, uint32_t why, uint64_t value, const char *doing,
 	       const char *subject);
 
-/* The same with the text itself; exported to libelisa-extra alone. */
+/* Records a failure with this text. The library exports it to libelisa-extra alone. */
 int elisa_fail_text(struct elisa *handle, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Larger stacks for an export's function. The host gives each vCPU of an
- * attachment a stack of a few pages; more lies in the object area, with a stub
- * in front of the function that goes there. The stacks are the manager's memory,
- * so they count for its grant, and attaching costs what it costs without them.
+ * Larger stacks for an export's function. The host gives each vCPU of an attachment a stack of a
+ * few pages. Larger stacks lie in the object area. A stub in front of the function switches to
+ * them. The stacks are the manager's memory, so they count for its grant, and attaching costs no
+ * more.
  *
- * Two callers must never be on one stack, and the host's word says which attachment calls: an
- * attachment has its place for itself until no CPU runs in it any more, and a vCPU is in one call
- * of an attachment at a time. So place and vCPU number the stacks, nothing is taken or given back,
- * and a call that never ends or that was ended in the middle keeps no other stack. The next call of
- * its vCPU begins at the stack's top again.
+ * Two callers must never be on one stack. The host says which attachment calls. An attachment has
+ * its place for itself until no CPU runs in it any more. A vCPU is in one call of an attachment at
+ * a time. So the place and the vCPU are the number of the stack, and no stack is taken or given
+ * back. A call that never ends, or that was ended in the middle, blocks its own stack only. The
+ * next call of its vCPU begins at the stack's top again.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -18,12 +18,12 @@
 #include <sys/mman.h>
 #include "internal.h"
 
-/* The page that the stub is in: its code, then what it reads. */
+/* The page of the stub: its code, then the values that it reads. */
 struct stub {
 	uint8_t code[128];
 	uint64_t self;
-	uint64_t base;	 /* of all stacks and what lies between them */
-	uint64_t stride; /* a stack, and as much below it that is not mapped */
+	uint64_t base;	 /* of all stacks, with the gaps between them */
+	uint64_t stride; /* a stack, and an unmapped gap of the same size below it */
 	uint64_t entry;
 	uint32_t places;
 	uint32_t vcpus;
@@ -39,10 +39,10 @@ struct elisa_stacks {
 };
 
 /*
- * Called by the host's stub as the function would be, on the host's stack. RAX,
- * R10 and R11 are free: neither arguments nor for the caller. The old RSP is
- * kept at the top of the new stack, below which the function's frames lie, RSP
- * 16-byte aligned at its call. A caller for which there is no stack faults.
+ * Switches stacks and calls the function. The host's stub calls it instead of the function, on the
+ * host's stack. RAX, R10 and R11 are free: they hold no argument, and the caller does not need
+ * them. The old RSP is kept at the top of the new stack. The function's frames lie below it, and
+ * RSP is 16-byte aligned at the call. A caller without a stack faults.
  */
 extern const uint8_t elisa_stack_stub[];
 __asm__(".pushsection .rodata\n"
@@ -94,7 +94,7 @@ void elisa_stacks_free(struct elisa_stacks *stacks)
 	free(stacks);
 }
 
-/* NULL: no memory. */
+/* Makes the stacks of an export. Returns NULL without memory. */
 static struct elisa_stacks *stacks_new(uint64_t offset, uint32_t places, uint32_t vcpus,
 				       size_t size)
 {
@@ -120,7 +120,7 @@ static struct elisa_stacks *stacks_new(uint64_t offset, uint32_t places, uint32_
 	return stacks;
 }
 
-/* Where a stack lies in the object area: the upper half of its stride. */
+/* Returns where a stack lies in the object area: in the upper half of its stride. */
 static uint64_t stack_offset(const struct elisa_stacks *stacks, size_t i)
 {
 	return stacks->offset + ELISA_PAGE_SIZE + (2 * i + 1) * stacks->size;
@@ -136,7 +136,7 @@ bool elisa_stacks_below(const struct elisa_stacks *stacks, uint64_t offset)
 	return at / (2 * stacks->size) < stacks->count && at % (2 * stacks->size) < stacks->size;
 }
 
-/* The first failure stays the handle's last one: what undoes it does not fail. */
+/* Maps all stacks, or none. The first failure stays the last one of the handle: undoing succeeds. */
 static int map_all(struct elisa_export *export_, const struct elisa_stacks *stacks)
 {
 	size_t i = 0;

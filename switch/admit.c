@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Admission of what is not the common case; see admit.h. */
+/* Admission of frames that are not the common case; see admit.h. */
 #include "admit.h"
 #include "words.h"
 
-/* Is it a tag's type, of any kind (88-A8, 91-00)? */
+/* Tells whether this is the type of a tag, also of other kinds (88-A8, 91-00). */
 static int is_tag(uint32_t type)
 {
 	return type == RVS_TYPE_TAG || type == 0xa888 || type == 0x0091;
@@ -14,8 +14,10 @@ static uint32_t type_of(const struct rvs_frame *frame)
 	return (uint32_t)(frame->head_rest >> 48);
 }
 
-/* Reads the tag of a frame, once. Its priority is kept, also if it names no VLAN (0: a priority
- * tag). */
+/*
+ * Reads a frame's tag, once. The tag's priority is kept, even if the tag names no VLAN (VLAN 0: a
+ * priority tag).
+ */
 static uint32_t read_tag(struct rvs_sender *s, uint32_t n, uint32_t *vlan)
 {
 	struct rvs_frame *frame = &s->frames[n];
@@ -41,7 +43,7 @@ static uint32_t read_tag(struct rvs_sender *s, uint32_t n, uint32_t *vlan)
 	return RVS_GOOD;
 }
 
-/* IEEE 802.1Q, 6.9: which VLAN a frame is in, if its port takes such frames. */
+/* Finds the VLAN of a frame, if its port takes frames of that VLAN (IEEE 802.1Q, 6.9). */
 static uint32_t find_vlan(struct rvs_sender *s, uint32_t n)
 {
 	const struct rvs_port *port = s->port;
@@ -63,7 +65,7 @@ static uint32_t find_vlan(struct rvs_sender *s, uint32_t n)
 	return vlan == RVS_NO_VLAN ? RVS_DROP_VLAN : RVS_GOOD;
 }
 
-/* Within the port's limits it counts as sent. */
+/* Charges the frame to the port's limits of frames and bytes. Returns RVS_GOOD or RVS_DROP_RATE. */
 static uint32_t charge(struct rvs_sender *s, uint32_t n)
 {
 	if (!rvs_is_within(s, RVS_LIMIT_FRAMES) || !rvs_is_within(s, RVS_LIMIT_BYTES))
@@ -73,7 +75,7 @@ static uint32_t charge(struct rvs_sender *s, uint32_t n)
 	return RVS_GOOD;
 }
 
-/* Limits come last: what is dropped for another reason does not count. */
+/* Admits frame n, see admit.h. Limits come last, so a frame with another fault does not count. */
 uint32_t rvs_admit(struct rvs_sender *s, uint32_t n)
 {
 	struct rvs_frame *frame = &s->frames[n];
@@ -94,8 +96,10 @@ uint32_t rvs_admit(struct rvs_sender *s, uint32_t n)
 	return s->port->limits ? charge(s, n) : RVS_GOOD;
 }
 
-/* IEEE 802.1Q, 8.6.3: a bridge does not forward these; 802.3, 31B and 57B: pause frames (MAC
- * control) and slow protocols are for the other end of a cable. */
+/*
+ * Drops frames that a bridge does not forward (IEEE 802.1Q, 8.6.3). Pause frames (MAC control) and
+ * slow protocols are for the other end of a cable (802.3, 31B and 57B).
+ */
 static uint32_t check_link_local(const struct rvs_sender *s, uint32_t n)
 {
 	const struct rvs_frame *frame = &s->frames[n];
@@ -123,8 +127,11 @@ uint32_t rvs_admit_flood(struct rvs_sender *s, uint32_t n)
 	return RVS_GOOD;
 }
 
-/* Without its tag, the next one, behind it, would be taken for the frame's: a sender could
- * choose any VLAN of a bridge behind the port. */
+/*
+ * Decides whether frame n may leave at this port, see admit.h. A frame with a second tag behind its
+ * own may not lose its tag. The receiver would take the second tag for the frame's, so a sender
+ * could choose any VLAN of a bridge behind the port.
+ */
 uint32_t rvs_admit_exit(const struct rvs_sender *s, uint32_t n, const struct rvs_port *to,
 			uint32_t *tag)
 {

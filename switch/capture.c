@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Capturing: the owner says which ports; an observer, maybe another process with nothing but the
- * ring, reads what there is. What it does, and whether it does anything, no sender can tell.
+ * Capturing. The owner chooses the ports. An observer reads the records; it may be another process
+ * that has the ring only. No sender can tell what an observer does, or whether there is one.
  */
 #include "capture.h"
 
@@ -34,7 +34,7 @@ int rvs_observe(struct rvs_observer *observer, const void *memory, uint64_t size
 	return 0;
 }
 
-/* Copies a record, if it is whole and stays so. */
+/* Copies a record, if it is complete before and after the copy. */
 static int read_record(const struct rvs_record *record, uint64_t number, struct rvs_copy *copy)
 {
 	const uint64_t word = number << RVS_WRITER_BITS;
@@ -55,7 +55,7 @@ int rvs_observed(struct rvs_observer *observer, struct rvs_copy *copy)
 	const struct rvs_capture *ring = observer->ring;
 	const uint64_t last = __atomic_load_n(&ring->last, __ATOMIC_ACQUIRE);
 
-	if (last >= observer->next + observer->records) /* written over */
+	if (last >= observer->next + observer->records) /* unread records were overwritten */
 		observer->next = last - observer->records + 1;
 	while (observer->next <= last) {
 		const uint64_t number = observer->next;
@@ -66,7 +66,7 @@ int rvs_observed(struct rvs_observer *observer, struct rvs_copy *copy)
 			observer->next++;
 			return 1;
 		}
-		/* Its sender may still write it, and is given until the next call. */
+		/* its sender may still be writing it, and gets time until the next call */
 		if (observer->waits_for != number &&
 		    rvs_load64(&record->word) >> RVS_WRITER_BITS <= number) {
 			observer->waits_for = number;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The Internet checksum that a sender left out, for a receiver that wants it filled in. It works on
- * the receiver's copy, in its buffers; start and offset were checked against the frame's length.
+ * Fills in the Internet checksum that a sender left out, if the receiver wants it. It works on the
+ * copy in the receiver's buffers. Start and offset were checked against the frame's length.
  */
 #include "internal.h"
 #include "words.h"
 
-/* Byte "at" of the frame. */
+/* Returns the address of byte `at` of the frame. */
 static uint8_t *byte_at(const struct rvs_part *buffers, uint32_t at)
 {
 	while (at >= buffers->length) {
@@ -23,7 +23,7 @@ static uint32_t fold(uint64_t sum)
 	return (uint32_t)sum;
 }
 
-/* Of 16-bit words as they are loaded; a byte that is left over is the lower half of one. */
+/* Sums 16-bit words as they are loaded. A last single byte is the lower half of a word. */
 static uint32_t sum_of(const uint8_t *data, uint32_t length)
 {
 	uint64_t sum = 0;

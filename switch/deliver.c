@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The second pass: copy the frames of a batch to the receivers, one receive queue after the other.
- * It touches a receiver's memory only while it holds that queue's lock.
+ * The second pass: copies the frames of a batch to the receivers, one receive queue after the
+ * other. It touches a receiver's memory only while it holds that queue's lock.
  */
 #include "admit.h"
 #include "receiver.h"
@@ -19,7 +19,7 @@ static inline uint32_t desc_offset(const struct rvs_receiver *r, uint32_t index)
 	return rvif_load(&r->ring[index & r->port->rx_mask].offset);
 }
 
-/* The offset stays as it was read. */
+/* Fills a descriptor. The buffer's offset stays as it was read. */
 static inline void fill_desc(const struct rvs_receiver *r, uint32_t index, uint32_t offset,
 			     uint32_t length, uint32_t flags)
 {
@@ -32,7 +32,7 @@ static inline void put_offload(struct rvif_desc *desc, uint64_t offload)
 	rvs_store64((uint64_t *)(void *)desc + 1, offload);
 }
 
-/* An unusable buffer goes back empty. */
+/* Gives n buffers back to the driver, empty, because one of them is unusable. */
 static void return_buffers(struct rvs_receiver *r, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
@@ -41,15 +41,17 @@ static void return_buffers(struct rvs_receiver *r, uint32_t n)
 	r->room -= n;
 }
 
-/* How a frame's head changes on its way: bytes of it before and after, and the data of its tag. */
+/* How a frame's head changes on its way: its length before and after, and the data of its tag. */
 struct head {
 	uint32_t before;
 	uint32_t after;
 	uint32_t tag;
 };
 
-/* With or without its VLAN's tag, as this receiver wants it. RVS_GOOD, or why it may not leave
- * there. */
+/*
+ * Chooses the frame's head for this receiver, with its VLAN's tag or without. Returns RVS_GOOD, or
+ * the reason why the frame may not leave there.
+ */
 static uint32_t choose_head(const struct rvs_sender *s, uint32_t number, const struct rvs_port *to,
 			    struct head *head)
 {
@@ -80,7 +82,7 @@ static void put_head(const struct rvs_sender *s, uint32_t number, const struct h
 		     __builtin_bswap16((uint16_t)head->tag) | (uint32_t)type << 16);
 }
 
-/* Where things are in a frame, once its head is longer or shorter. */
+/* Moves the offsets of an offload, for a head that is longer or shorter now. */
 static uint64_t move_offload(uint64_t offload, uint32_t flags, const struct head *head)
 {
 	const uint32_t by = head->after - head->before;
@@ -93,10 +95,10 @@ static uint64_t move_offload(uint64_t offload, uint32_t flags, const struct head
 	return (offload & 0x0000ffffffff0000ull) | start | header << 48;
 }
 
-/* What of a frame's parts is read next. */
+/* The place in a frame's parts that is read next. */
 struct reader {
 	const uint8_t *from;
-	uint32_t have; /* bytes there */
+	uint32_t have; /* bytes left in this part */
 	const struct rvs_part *part;
 };
 
@@ -112,8 +114,10 @@ static struct reader read_from(const struct rvs_sender *s, uint32_t number, uint
 	};
 }
 
-/* The next bytes into buffers that have room for them; the first one has so many already. Their
- * lengths become what they hold. */
+/*
+ * Copies the next bytes to buffers, which have room for them. The first buffer holds some bytes
+ * already. Each buffer's length becomes the bytes that it holds.
+ */
 static void copy_parts(struct reader *reader, uint32_t left, struct rvs_part *buffer,
 		       uint32_t filled)
 {
@@ -145,8 +149,10 @@ static int takes_whole(const struct rvs_port *port, uint32_t flags)
 		 (flags & RVIF_GSO_TCP6 && !(port->features & RVIF_F_TSO6)));
 }
 
-/* Does a frame of this length, with these offloads, suit the receiver, once it has room? RVS_GOOD,
- * or why not. */
+/*
+ * Tells whether a frame of this length with these offloads suits the receiver, apart from room.
+ * Returns RVS_GOOD or the reason.
+ */
 static uint32_t check_size(const struct rvs_receiver *r, uint32_t total, uint32_t flags)
 {
 	const struct rvs_port *port = r->port;
@@ -163,8 +169,10 @@ static int has_room(const struct rvs_receiver *r, uint32_t total)
 	return total <= (uint64_t)r->room * r->port->buffer_size;
 }
 
-/* The next buffers, as many as total bytes need, into s->buffers. Returns how many; 0: one is
- * unusable. */
+/*
+ * Reads the next buffers into s->buffers, as many as `total` bytes need. Returns how many, or 0 if
+ * one of them is unusable.
+ */
 static uint32_t open_buffers(struct rvs_sender *s, struct rvs_receiver *r, uint32_t total,
 			     uint32_t *offsets)
 {
@@ -183,7 +191,7 @@ static uint32_t open_buffers(struct rvs_sender *s, struct rvs_receiver *r, uint3
 	return n;
 }
 
-/* Gives n of these, filled, to the driver. */
+/* Gives n filled buffers to the driver. */
 static void close_buffers(const struct rvs_sender *s, struct rvs_receiver *r,
 			  const uint32_t *offsets, uint32_t n, uint32_t flags, uint64_t offload)
 {
@@ -196,8 +204,7 @@ static void close_buffers(const struct rvs_sender *s, struct rvs_receiver *r,
 	r->room -= n;
 }
 
-/* A frame that lies in buffers, n of them, is complete: its checksum is filled in if the receiver
- * wants that. */
+/* Completes a frame in n buffers: fills in its checksum if the receiver wants that. */
 static void finish(struct rvs_sender *s, struct rvs_receiver *r, const uint32_t *offsets,
 		   uint32_t n, uint32_t flags, uint64_t offload)
 {
@@ -212,7 +219,7 @@ static void finish(struct rvs_sender *s, struct rvs_receiver *r, const uint32_t 
 		rvs_record_given(s, r->number, 0, RVS_GOOD, n);
 }
 
-/* RVS_GOOD if it went out, else why not. */
+/* Gives a frame in one piece. Returns RVS_GOOD or the reason. */
 static uint32_t give_whole(struct rvs_sender *s, struct rvs_receiver *r, uint32_t number,
 			   const struct head *head)
 {
@@ -237,7 +244,7 @@ static uint32_t give_whole(struct rvs_sender *s, struct rvs_receiver *r, uint32_
 	return RVS_GOOD;
 }
 
-/* The next segment of a frame that is cut. */
+/* Gives the next segment of a frame that is cut. */
 static uint32_t give_segment(struct rvs_sender *s, struct rvs_receiver *r, struct rvs_segments *cut,
 			     struct reader *reader)
 {
@@ -258,7 +265,7 @@ static uint32_t give_segment(struct rvs_sender *s, struct rvs_receiver *r, struc
 	return RVS_GOOD;
 }
 
-/* n frames or segments, of frame number. They have one record: of that frame, as it was sent. */
+/* Counts n frames or segments of a frame as dropped. They have one record: the frame as sent. */
 static void not_given(struct rvs_sender *s, struct rvs_receiver *r, uint32_t number,
 		      uint32_t reason, uint32_t n)
 {
@@ -268,8 +275,10 @@ static void not_given(struct rvs_sender *s, struct rvs_receiver *r, uint32_t num
 	rvs_drop(s, reason, n);
 }
 
-/* A copy of the frame's headers, as this receiver gets them, and what is known of them. RVS_GOOD,
- * or why it cannot be cut. */
+/*
+ * Copies a frame's headers as this receiver gets them, and reads them. Returns RVS_GOOD, or the
+ * reason why the frame cannot be cut.
+ */
 static uint32_t open_segments(const struct rvs_sender *s, uint32_t number, const struct head *head,
 			      struct rvs_segments *cut, struct reader *reader)
 {
@@ -288,8 +297,11 @@ static uint32_t open_segments(const struct rvs_sender *s, uint32_t number, const
 				 frame->total - length);
 }
 
-/* A frame for a receiver that does no segmentation. Segments count as frames: all but the first as
- * copies, before any is given. What finds no room is dropped, from the end, as a network would. */
+/*
+ * Gives a frame to a receiver without segmentation. Each segment counts as a frame. All segments
+ * but the first count as copies, before any is given. Segments without room are dropped from the
+ * end, as a network would drop them.
+ */
 static __attribute__((noinline)) void give_segments(struct rvs_sender *s, struct rvs_receiver *r,
 						    uint32_t number, const struct head *head)
 {
@@ -308,7 +320,7 @@ static __attribute__((noinline)) void give_segments(struct rvs_sender *s, struct
 		not_given(s, r, number, reason, cut.count - n + 1);
 }
 
-/* A frame with several parts, for several buffers, with offloads or a tag. */
+/* Gives a frame with several parts, for several buffers, with offloads or a tag. */
 static __attribute__((noinline)) void give_special(struct rvs_sender *s, struct rvs_receiver *r,
 						   uint32_t number)
 {
@@ -340,8 +352,8 @@ void rvs_add_wake(struct rvs_result *result, uint32_t port, uint32_t queue)
 }
 
 /*
- * These frames into the queue, whose lock is held and given back. One part into one buffer is the
- * case that has to be fast: all that it needs is in variables.
+ * Gives these frames to the queue, whose lock is held, and unlocks the queue. The fast case is one
+ * part into one buffer. All values that it needs are in variables.
  */
 static inline __attribute__((always_inline)) void give_all(struct rvs_sender *s,
 							   struct rvs_receiver *r, uint32_t number,
@@ -354,7 +366,7 @@ static inline __attribute__((always_inline)) void give_all(struct rvs_sender *s,
 	const uint32_t mask = port->rx_mask, buffers = port->layout.buffers;
 	const uint32_t last = port->last_buffer;
 	const uint32_t captured = rvif_load(&port->captured);
-	/* no frame is plain if the VLANs differ, or if it is recorded */
+	/* if the VLANs differ, or if the port is captured, no frame is plain */
 	const uint32_t longest = s->port->sends_to == port->hears && !captured ? port->plain_frame :
 										 0;
 	uint32_t next = r->next, end = next + r->room, given = 0;
@@ -401,7 +413,7 @@ static inline __attribute__((always_inline)) void give_all(struct rvs_sender *s,
 	rvs_unlock(&r->rxq->lock);
 }
 
-/* Locks a group's receiver, and finds out how much room there is. RVS_GOOD, or why it cannot. */
+/* Locks a group's receiver, and finds how much room there is. Returns RVS_GOOD or the reason. */
 static inline uint32_t open_group(struct rvs_sender *s, const struct rvs_group *group,
 				  struct rvs_receiver *r)
 {
@@ -438,7 +450,7 @@ static uint32_t buffers_of(const struct rvs_receiver *r, uint32_t total, uint32_
 	return (total + r->port->buffer_size - 1) / r->port->buffer_size;
 }
 
-/* All segments but the last are as long as the first. */
+/* Counts the buffers for all segments. All segments but the last are as long as the first. */
 static uint32_t buffers_of_segments(const struct rvs_receiver *r, const struct rvs_segments *cut)
 {
 	const uint32_t before = (cut->count - 1) * cut->size;
@@ -449,7 +461,7 @@ static uint32_t buffers_of_segments(const struct rvs_receiver *r, const struct r
 		       0;
 }
 
-/* Buffers that frame n needs there; 0: it is to be dropped, whatever room there is. */
+/* Counts the buffers that frame n needs. Returns 0 if the frame has to be dropped in any case. */
 static uint32_t buffers_for(const struct rvs_sender *s, uint32_t n, const struct rvs_receiver *r)
 {
 	const struct rvs_frame *frame = &s->frames[n];
@@ -467,8 +479,9 @@ static uint32_t buffers_for(const struct rvs_sender *s, uint32_t n, const struct
 }
 
 /*
- * Back-pressure: what the only receiver of a batch has no room for stays with the sender. A frame
- * that its ring never has room for does not wait: it is dropped, or the last of its segments are.
+ * Back-pressure: frames stay with the sender if the batch's only receiver has no room for them. A
+ * frame that is too large even for an empty ring does not wait. It is dropped, or its last segments
+ * are.
  */
 static __attribute__((noinline)) void hold_rest(struct rvs_sender *s, const struct rvs_receiver *r)
 {
@@ -495,7 +508,7 @@ static int is_any_cut(const struct rvs_sender *s, const struct rvs_port *port)
 	return 0;
 }
 
-/* A guess that errs on the safe side: each frame wastes a part of a buffer, and may get a tag. */
+/* Guesses on the safe side: each frame wastes a part of a buffer, and may get a tag. */
 static inline int has_room_for_all(const struct rvs_sender *s, const struct rvs_receiver *r)
 {
 	return r->room >= s->frame_count && !is_any_cut(s, r->port) &&
@@ -503,7 +516,7 @@ static inline int has_room_for_all(const struct rvs_sender *s, const struct rvs_
 		       s->batch.bytes + s->frame_count * RVS_TAG_SIZE;
 }
 
-/* All frames of a batch, which are for one receiver. */
+/* Gives all frames of a batch to their one receiver. */
 static inline void give_batch(struct rvs_sender *s)
 {
 	const struct rvs_group *group = &s->groups[0];
@@ -527,8 +540,10 @@ static inline void give_batch(struct rvs_sender *s)
 
 /* -------------------------------------------------------------------------------- flooding */
 
-/* The flooded frames that this queue is to get, by flow and by what the driver wants (mode), into
- * s->wanted. All but a frame's first receiver count as copies, before any of them is given. */
+/*
+ * Lists the flooded frames for this queue in s->wanted, by flow and by the driver's mode. For all
+ * receivers of a frame but the first, the frame counts as a copy, before any is given.
+ */
 static uint32_t choose_wanted(struct rvs_sender *s, const struct rvs_port *to, uint32_t queue,
 			      uint32_t queues, uint32_t mode)
 {
@@ -556,7 +571,7 @@ static uint32_t choose_wanted(struct rvs_sender *s, const struct rvs_port *to, u
 	return n;
 }
 
-/* Is there a frame for this port at all? A guess, so that those of other VLANs are left alone. */
+/* Guesses whether any frame is for this port, so that ports of other VLANs are left alone. */
 static int concerns(const struct rvs_sender *s, const struct rvs_port *to)
 {
 	uint32_t tag;
@@ -626,7 +641,7 @@ static void flood(struct rvs_sender *s)
 		rvs_drop(s, RVS_DROP_NO_RECEIVER, unheard);
 }
 
-/* Several groups: sort the frames by group, in their order. */
+/* Gives the frames of several groups. It sorts them by group and keeps their order. */
 static __attribute__((noinline)) void give_groups(struct rvs_sender *s)
 {
 	uint32_t start = 0;
@@ -650,7 +665,8 @@ static __attribute__((noinline)) void give_groups(struct rvs_sender *s)
 	}
 }
 
-/* Flooded frames go first: of a flow whose receiver is learned meanwhile, they are the earlier. */
+/* Delivers a batch. Flooded frames go first: if their receiver is learned meanwhile, they are the
+ * earlier frames of its flow. */
 void rvs_deliver(struct rvs_sender *s)
 {
 	if (rvs_likely(s->group_count == 1 && !s->flood_count)) {

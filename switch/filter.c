@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Clean traffic: of IPv4, IPv6, ARP and neighbour discovery a port sends what is from its own
- * addresses, and nothing else. The first bytes of a frame are copied into the sender's workspace,
- * which is what is looked at and what is delivered: the guest cannot change them in between. What
- * does not lie in these bytes, or cannot be told, is dropped.
+ * Clean traffic: a port sends IPv4, IPv6, ARP and neighbour discovery from its own addresses only,
+ * and no other protocol. The first bytes of a frame are copied into the sender's workspace. The
+ * filter checks this copy, and the copy is delivered. So the guest cannot change the bytes in
+ * between. A frame is dropped if its addresses are not within these bytes, or are not clear.
  */
 #include "internal.h"
 #include "words.h"
@@ -28,7 +28,7 @@ enum {
 	MOST_HEADERS = 8,
 };
 
-/* What is looked at. */
+/* The copied bytes of a frame, which the filter checks. */
 struct view {
 	const uint8_t *data;
 	uint32_t length;
@@ -42,7 +42,7 @@ static uint32_t get16(const uint8_t *at)
 
 /* ------------------------------------------------------------------------------ the snapshot */
 
-/* The frame's own list of parts, moved so that one more fits in front. */
+/* Moves the frame's own list of parts, and puts one more part in front. */
 static void insert_part(struct rvs_sender *s, struct rvs_extra *extra, uint8_t *data,
 			uint32_t length)
 {
@@ -53,7 +53,7 @@ static void insert_part(struct rvs_sender *s, struct rvs_extra *extra, uint8_t *
 	extra->parts++;
 }
 
-/* So much of a frame's parts is in the snapshot already: left are the others. */
+/* Removes bytes from the front of a frame's parts, because the snapshot has them. */
 static void skip_part(struct rvs_sender *s, struct rvs_extra *extra, uint32_t length)
 {
 	struct rvs_part *part = &s->parts[extra->first_part];
@@ -66,7 +66,7 @@ static void skip_part(struct rvs_sender *s, struct rvs_extra *extra, uint32_t le
 	extra->parts--;
 }
 
-/* The frame's first bytes, from whichever parts they are in, become its first part. */
+/* Copies the frame's first bytes, from all their parts. The copy becomes the first part. */
 static struct view take_snapshot(struct rvs_sender *s, uint32_t n)
 {
 	struct rvs_frame *frame = &s->frames[n];
@@ -116,7 +116,7 @@ static int is_no_ipv4(const uint8_t *address)
 	return !rvs_get_half(address);
 }
 
-/* fe80:: and the address that the port's MAC address makes (RFC 4291, A). */
+/* Tells whether this is the link-local address of the port's MAC address (RFC 4291, A). */
 static int is_link_local(const struct rvs_port *port, const uint8_t *address)
 {
 	uint8_t mac[6];
@@ -148,7 +148,7 @@ static int is_no_ipv6(const uint8_t *address)
 
 /* --------------------------------------------------------------------------------- protocols */
 
-/* RFC 826. An address of its own, or none (a probe, RFC 5227), and the station that sends it. */
+/* Checks ARP (RFC 826): an own address or none (a probe, RFC 5227), and the sending station. */
 static int arp_ok(const struct rvs_port *port, const struct view *view, const uint8_t *source)
 {
 	const uint8_t *arp = view->data + view->at;
@@ -162,7 +162,8 @@ static int arp_ok(const struct rvs_port *port, const struct view *view, const ui
 	return is_no_ipv4(arp + 14) || has_ipv4(rvs_rules_of(port), arp + 14);
 }
 
-/* Without an address yet: a DHCP client's question (RFC 2131, UDP from 68 to 67, in one piece). */
+/* Checks IPv4. A port without an address yet may send a DHCP client's question (RFC 2131): UDP from
+ * port 68 to 67, in one piece. */
 static int ipv4_ok(const struct rvs_port *port, const struct view *view)
 {
 	const uint8_t *ip = view->data + view->at;
@@ -178,7 +179,7 @@ static int ipv4_ok(const struct rvs_port *port, const struct view *view)
 	       get16(ip + header) == 68 && get16(ip + header + 2) == 67;
 }
 
-/* The link-layer addresses in options (RFC 4861, 4.6) are that of the station that sends them. */
+/* Checks options (RFC 4861, 4.6): their link-layer addresses must be the sending station's. */
 static int options_ok(const struct view *view, uint32_t at, uint32_t end, const uint8_t *source)
 {
 	while (at < end) {
@@ -195,7 +196,7 @@ static int options_ok(const struct view *view, uint32_t at, uint32_t end, const 
 	return 1;
 }
 
-/* A guest is no router, and speaks of its own addresses only. */
+/* Checks ICMPv6. A guest is no router, and may announce its own addresses only. */
 static int icmpv6_ok(const struct rvs_port *port, const struct view *view, uint32_t at,
 		     const uint8_t *source, int no_address)
 {
@@ -224,9 +225,11 @@ static int icmpv6_ok(const struct rvs_port *port, const struct view *view, uint3
 	return !no_address;
 }
 
-/* Where the upper layer's header is, and what it is. Extension headers may not hide it (RFC
- * 7113): they have to be within view. 0: they are not; *next is -1 in a later piece of a packet,
- * which has none. */
+/*
+ * Finds the upper layer's header and its protocol (*next). Extension headers may not hide it (RFC
+ * 7113), so all of them have to be within view. Returns 0 if they are not. A later piece of a
+ * packet has no such header, and *next is -1.
+ */
 static uint32_t upper_layer(const struct view *view, int *next)
 {
 	uint32_t at = view->at + 40;
@@ -278,7 +281,7 @@ uint32_t rvs_filter(struct rvs_sender *s, uint32_t n)
 	uint32_t type = get16(view.data + 12);
 	int good = 0;
 
-	/* a port with VLANs knows what the tag means; without, it would hide what is behind */
+	/* only a port with VLANs reads the tag; else it would hide the protocol behind it */
 	if (type == 0x8100 && s->port->has_vlans && view.length >= 18) {
 		type = get16(view.data + 16);
 		view.at = 18;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A number that is the same for all frames of a flow, to choose a receive queue. It reads the
- * frame's first part only, within its bounds; a sender that changes it meanwhile gets another
- * queue.
+ * Computes a number that is the same for all frames of a flow, to choose a receive queue. It reads
+ * the frame's first part only, within its bounds. A sender that changes the part meanwhile only
+ * gets another queue.
  */
 #include "internal.h"
 #include "words.h"
@@ -33,7 +33,7 @@ static uint64_t hash_ipv4(uint64_t hash, const uint8_t *ip, uint32_t length)
 	uint8_t protocol = ip[9];
 
 	hash = mix(hash, elisa_copy_get(ip + 12)); /* both addresses */
-	/* pieces of a packet but the first have no ports, so none counts them */
+	/* only the first piece of a packet has ports, so no piece's ports are hashed */
 	if ((ip[6] & 0x3f) || ip[7] || !has_ports(protocol) || header < 20 || header + 4 > length)
 		return mix(hash, protocol);
 	return mix(hash, (uint64_t)rvs_get_half(ip + header) << 8 | protocol);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Forwarding, and cleaning up after a sender that was stopped in it. A sender works under the lock
- * of the queue that it empties; the lock word names it, and that is all it takes to undo it.
+ * Forwards frames, and cleans up after a sender that was stopped while it forwarded. A sender works
+ * under the lock of the queue that it empties. The lock word names the sender, and the clean-up
+ * needs to know no more.
  */
 #include "run.h"
 
@@ -18,7 +19,7 @@ static void begin(struct rvs_sender *s, struct rvs *rvs, struct rvs_result *resu
 {
 	s->rvs = rvs;
 	s->result = result;
-	s->bad_count = 0; /* a call that was stopped left anything */
+	s->bad_count = 0; /* a stopped call may have left any value */
 	result->held = 0;
 	result->frames = 0;
 	result->delivered = 0;
@@ -28,8 +29,10 @@ static void begin(struct rvs_sender *s, struct rvs *rvs, struct rvs_result *resu
 	result->more_wakes = 0;
 }
 
-/* The way for all kinds of frames: take a batch, then deliver it. Returns how many descriptors it
- * had; 0: its first frame is held. */
+/*
+ * Takes a batch of frames of any kind, and delivers it. Returns how many descriptors the batch had,
+ * or 0 if its first frame is held.
+ */
 static __attribute__((noinline)) uint32_t move_batch(struct rvs_sender *s, uint32_t next,
 						     uint32_t posted, uint32_t limit)
 {
@@ -95,7 +98,7 @@ int rvs_forward(struct rvs *rvs, uint32_t sender, uint32_t port, uint32_t queue,
 
 /* ------------------------------------------------------------------- a sender that is gone */
 
-/* Completes a delivery that was stopped: its record counts already, or does not. */
+/* Completes a stopped delivery, whether its record counts already or not. */
 static int release_receiver(struct rvs *rvs, uint32_t number, uint32_t queue, uint32_t lock)
 {
 	struct rvs_rxq *rxq = rvs_rxq_at(rvs, number * rvs->config.queues + queue);
@@ -114,7 +117,7 @@ static int release_receiver(struct rvs *rvs, uint32_t number, uint32_t queue, ui
 	return 1;
 }
 
-/* What was taken and did not arrive anywhere is lost. */
+/* Releases a stopped sender's queue. Frames that were taken and did not arrive are lost. */
 static int release_queue(struct rvs *rvs, uint32_t number, uint32_t queue, uint32_t lock)
 {
 	struct rvs_txq *txq = rvs_txq_at(rvs, number * rvs->config.queues + queue);

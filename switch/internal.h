@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The switch's own memory. Nothing in it is shared with a driver. What may be written by which
- * thread:
+ * The switch's own memory. No driver shares any of it. Which thread may write which part:
  *
  *   rvs, rvs_port      The owner, in control calls. Senders read; all that a queue's lock
  *                      protects is valid for the sender that holds the lock.
@@ -10,8 +9,8 @@
  *   rvs_sender         That sender.
  *
  * A lock word holds 0, the holder's number + 1, or RVS_LOCK_DEAD when the queue is not attached. A
- * sender can be stopped for ever between any two instructions: what a lock protects changes by one
- * store, and the next holder derives the rest from that.
+ * sender can be stopped for ever between any two instructions. So the state under a lock changes by
+ * one store, and the next holder derives the other words from it.
  */
 #ifndef RVS_INTERNAL_H
 #define RVS_INTERNAL_H
@@ -59,13 +58,13 @@ struct rvs_bucket {
 	uint32_t unused;
 } rvs_aligned(64);
 
-/* Of an entry in the table: always of one, whatever it holds by now. */
+/* The place of an entry in the table. The place stays valid, even if the entry has changed. */
 struct rvs_place {
 	uint32_t bucket;
 	uint32_t way;
 };
 
-/* What a transmit queue has taken: of two records "current" tells which one counts. */
+/* The counts of a transmit queue's taken frames. "current" tells which of two records counts. */
 struct rvs_taken {
 	uint64_t frames;
 	uint64_t bytes;
@@ -85,9 +84,11 @@ struct rvs_txq {
 	struct rvs_place last; /* where the last run's receiver was found */
 } rvs_aligned(RVS_ALIGNMENT);
 
-/* What a receive queue was given. delivered_after: what the count of the sender's queue ("from")
- * became by this delivery, so that it can be brought up to date if the sender stopped between
- * the two. */
+/*
+ * The counts of a receive queue's given frames. delivered_after is the count of the sender's queue
+ * ("from") after this delivery. If the sender stops before it writes that count, the count can be
+ * brought up to date.
+ */
 struct rvs_given {
 	uint64_t frames;
 	uint64_t bytes;
@@ -108,7 +109,7 @@ struct rvs_rxq {
 	struct rvif_desc *ring;
 } rvs_aligned(RVS_ALIGNMENT);
 
-/* Which senders fill a receive queue; under its lock. */
+/* Which senders fill a receive queue. Under the queue's lock. */
 struct rvs_sharing {
 	uint32_t shared_at; /* when more than one port sent here while it was crowded */
 	uint32_t was_shared;
@@ -118,10 +119,10 @@ struct rvs_sharing {
 struct rvs_port {
 	uint8_t *region;
 	uint64_t size;
-	/* from here it may send, whatever the table says; RVS_NO_SOURCE, a group's: from none */
+	/* the port may always send from this address; RVS_NO_SOURCE, a group's: from none */
 	uint64_t own_source;
-	uint64_t head_mask; /* what admission depends on, of bytes 6 to 13 */
-	uint32_t each;	    /* and on more: it looks at each frame */
+	uint64_t head_mask; /* the bits of bytes 6 to 13 that admission depends on */
+	uint32_t each;	    /* admission depends on more, and looks at each frame */
 	uint32_t flags;
 	uint32_t features;
 	uint32_t buffer_size;
@@ -136,25 +137,24 @@ struct rvs_port {
 	uint32_t generation;
 	uint32_t vlan;	/* of frames without a tag; RVS_NO_VLAN: these are dropped */
 	uint32_t table; /* of vlan: its first bucket */
-	/* A frame that came without a tag leaves as it is if these two are the same. */
+	/* a frame that came without a tag leaves unchanged if these two are the same */
 	uint32_t sends_to;
 	uint32_t hears;
 	uint32_t captured;
 	uint32_t crowded; /* a receive ring with fewer free descriptors is; 0: never */
-	/* what is needed less often, or changes */
+	/* fields that are needed less often, or change */
 	uint32_t learned rvs_aligned(RVS_ALIGNMENT);
 	uint32_t max_learned;
 	uint32_t learned_seen; /* up to rvs->aged_to */
 	uint32_t attached;     /* the owner's */
 	uint64_t mac;	       /* 0: none */
-	uint64_t swept_to;     /* while it is being detached: from here on it may have addresses */
+	uint64_t swept_to;     /* while it is being detached: buckets from here on may name it */
 	uint32_t has_vlans;
 	uint32_t rules_at; /* from here: struct rvs_rules */
 	uint32_t limits;   /* bits by enum rvs_limit */
 } rvs_aligned(RVS_ALIGNMENT);
 
-/* What is left of a limit. Senders take from it, perhaps more than there is, and the owner fills
- * it up. */
+/* The rest of a limit. Senders take from it, perhaps more than there is, and the owner fills it. */
 struct rvs_meter {
 	int64_t left;
 	uint64_t per_second;
@@ -162,7 +162,7 @@ struct rvs_meter {
 	uint64_t rest; /* millionths, of the last time */
 };
 
-/* What admission asks when a port has such rules. */
+/* A port's rules for VLANs and IP addresses, for admission. */
 struct rvs_rules {
 	uint64_t trunk[RVS_VLAN_WORDS]; /* VLANs whose frames have a tag */
 	uint64_t ipv6[RVS_MAX_IPS][2];
@@ -172,7 +172,7 @@ struct rvs_rules {
 	struct rvs_meter meter[RVS_LIMITS] rvs_aligned(RVS_ALIGNMENT);
 } rvs_aligned(RVS_ALIGNMENT);
 
-/* A frame that was taken: what is known of it was read once. Two a cache line. */
+/* A taken frame. Each of its values was read once. A cache line has two frames. */
 struct rvs_frame {
 	uint8_t *data;	    /* its first part */
 	uint64_t head_dst;  /* bytes 0 to 5 */
@@ -186,7 +186,7 @@ struct rvs_frame {
 #define RVS_SPECIAL (1u << 15) /* several parts, offloads or a tag: see rvs_extra */
 #define RVS_TAGGED  (1u << 14) /* has a tag that its port's policy makes one */
 
-/* The rest of what is known of a special frame. */
+/* More values of a special frame. */
 struct rvs_extra {
 	uint64_t offload; /* second half of the descriptor */
 	uint16_t length;  /* of the first part */
@@ -201,7 +201,7 @@ struct rvs_part {
 	uint32_t length;
 };
 
-/* What of a batch comes before one of its frames, or all of it. */
+/* The sums of a batch, or of its frames before one of them. */
 struct rvs_amount {
 	uint64_t bytes;
 	uint16_t frames; /* good and bad ones */
@@ -322,7 +322,7 @@ static inline void rvs_store64(uint64_t *word, uint64_t value)
 	__atomic_store_n(word, value, __ATOMIC_RELAXED);
 }
 
-/* By the one that may write it. */
+/* Adds to a counter, in the only thread that may write it. */
 static inline void rvs_count(uint64_t *counter, uint64_t n)
 {
 	rvs_store64(counter, *counter + n);
@@ -342,7 +342,7 @@ static inline int rvs_lock_try(uint32_t *lock, uint32_t value)
 					   __ATOMIC_RELAXED);
 }
 
-/* The same. Where there is one thread only, a lock tells what it was doing when it was stopped. */
+/* Tries to take a lock. With one thread only, the lock word tells where that thread was stopped. */
 static inline int rvs_lock_for(const struct rvs *rvs, uint32_t *lock, uint32_t value)
 {
 	if (!rvs->config.one_thread)
@@ -359,7 +359,7 @@ static inline void rvs_unlock(uint32_t *lock)
 	__atomic_store_n(lock, 0, __ATOMIC_RELEASE);
 }
 
-/* The record that counts; the other one is filled in, then made to count by one store. */
+/* Returns the record that counts. The other record is filled, and then one store makes it count. */
 static inline struct rvs_taken *rvs_taken_now(struct rvs_txq *txq)
 {
 	return &txq->taken[txq->current & 1];
@@ -370,7 +370,7 @@ static inline struct rvs_given *rvs_given_now(struct rvs_rxq *rxq)
 	return &rxq->given[rxq->current & 1];
 }
 
-/* The compiler must not move what comes before or after across this: the sender may stop here. */
+/* Makes a record count. The sender may stop here, so the compiler must not move stores across. */
 static inline void rvs_commit(uint32_t *current, uint32_t value)
 {
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -378,7 +378,7 @@ static inline void rvs_commit(uint32_t *current, uint32_t value)
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
-/* These count as taken from now on. */
+/* Makes frames count as taken. */
 static inline void rvs_commit_taken(struct rvs_txq *txq, uint32_t frames, uint64_t bytes,
 				    uint32_t descs)
 {
@@ -403,7 +403,7 @@ static inline int rvs_in_trunk(const struct rvs_port *port, uint32_t vlan)
 	return rvs_rules_of(port)->trunk[vlan / 64] >> vlan % 64 & 1;
 }
 
-/* Frames of ports without VLANs are in VLAN 0. */
+/* Tells whether a port is in a VLAN. Frames of ports without VLANs are in VLAN 0. */
 static inline int rvs_in_vlan(const struct rvs_port *port, uint32_t vlan)
 {
 	return vlan == port->vlan || rvs_in_trunk(port, vlan);
@@ -414,25 +414,25 @@ static inline uint32_t rvs_network_of(const struct rvs *rvs, uint32_t vlan)
 	return __atomic_load_n(&rvs->network_of[vlan], __ATOMIC_RELAXED);
 }
 
-/* The first bucket of a VLAN's table. */
+/* Returns the first bucket of a VLAN's table. */
 static inline uint32_t rvs_table_of(const struct rvs *rvs, uint32_t vlan)
 {
 	return rvs_network_of(rvs, vlan) << rvs->bucket_shift;
 }
 
-/* Of length bytes at offset, do all lie in the port's data area? */
+/* Tells whether all `length` bytes at `offset` lie in the port's data area. */
 static inline int rvs_in_data(const struct rvs_port *port, uint32_t offset, uint32_t length)
 {
 	return offset >= port->layout.buffers && (uint64_t)offset + length <= port->size;
 }
 
-/* The first word of a descriptor that a driver wrote, read once. */
+/* Reads the first word of a driver's descriptor, once. */
 static inline uint64_t rvs_desc_word(const struct rvif_desc *ring, uint32_t index, uint32_t mask)
 {
 	return rvs_load64((const uint64_t *)(const void *)&ring[index & mask]);
 }
 
-/* What is posted and not yet completed; nothing, as long as the driver claims more than its
+/* Counts posted descriptors that are not completed. It is 0 while the driver claims more than its
  * ring. */
 static inline uint32_t rvs_posted(const struct rvif_queue *control, uint32_t next, uint32_t mask)
 {
@@ -453,20 +453,20 @@ static inline void rvs_mac_bytes(uint8_t mac[6], uint64_t word)
 		mac[i] = (uint8_t)(word >> 8 * i);
 }
 
-/* table.c: may this port send from the address? If it may learn, the table knows afterwards. */
+/* table.c: tells whether this port may send from the address. If it may, the table learns that. */
 int rvs_source(struct rvs *rvs, uint32_t port, uint32_t table, uint64_t mac, uint32_t now);
 int rvs_table_set(struct rvs *rvs, uint32_t port, uint64_t mac);
-/* A part of the addresses of a port that is being detached goes. 1: there are more. */
+/* Removes a part of the addresses of a port that is being detached. Returns 1 if there are more. */
 int rvs_table_leave(struct rvs *rvs, uint32_t port);
 
 /* filter.c: takes over the policy's IP addresses. */
 void rvs_filter_set(struct rvs_port *port, const struct rvs_policy *policy);
-/* May frame n be sent from the port's addresses? Only what was looked at is delivered. */
+/* Tells whether frame n is from the port's addresses. The checked copy is delivered. */
 uint32_t rvs_filter(struct rvs_sender *s, uint32_t n);
 
-/* meter.c: takes over the policy's limits. What is left of one that stays the same stays, too. */
+/* meter.c: takes over the policy's limits. A limit that stays the same keeps its rest. */
 void rvs_meter_set(struct rvs_port *port, const struct rvs_policy *policy);
-/* Before and after a batch of a port with limits. */
+/* Run before and after a batch of a port with limits. */
 void rvs_meter_open(struct rvs_sender *s);
 void rvs_meter_close(struct rvs_sender *s);
 
@@ -475,27 +475,31 @@ static inline int rvs_is_within(const struct rvs_sender *s, uint32_t limit)
 	return s->used[limit] < s->allowed[limit];
 }
 
-/* vlan.c: takes over the policy's VLANs, and gives each a table. RVIF_OK, or why not. */
+/* vlan.c: takes over the policy's VLANs, and gives each a table. Returns RVIF_OK or the reason. */
 enum rvif_reason rvs_vlans_join(struct rvs *rvs, uint32_t port, const struct rvs_policy *policy);
-/* The port is not attached, and has no addresses any more: the next VLAN may have the tables. */
+/* Gives back the tables of a port that is not attached, and has no addresses any more. */
 void rvs_vlans_leave(struct rvs *rvs, uint32_t port);
 
-/* deliver.c: makes a batch count as taken, and copies all its frames to where they go. Those that
- * are held are not of the batch afterwards. */
+/*
+ * deliver.c: makes a batch count as taken, and copies all its frames to their receivers. Held
+ * frames are not in the batch afterwards.
+ */
 void rvs_deliver(struct rvs_sender *s);
 
-/* record.c: the frame at this place of s->frames, of a port that is captured, or that was to be
- * given to such a port: then, if the verdict is good, as it lies in so many of s->buffers. */
+/*
+ * record.c: record the frame at this place of s->frames, which a captured port sent or was to be
+ * given. A frame that was given is recorded as it lies in s->buffers.
+ */
 void rvs_record_taken(struct rvs_sender *s, uint32_t n, uint32_t verdict);
 void rvs_record_given(struct rvs_sender *s, uint32_t port, uint32_t n, uint32_t verdict,
 		      uint32_t buffers);
-/* A sender that does not run any more may have been stopped in a record. */
+/* Releases the record in which a sender may have been stopped. The sender does not run any more. */
 void rvs_record_release(struct rvs *rvs, uint32_t sender);
 
 /* flow.c */
 uint32_t rvs_flow_hash(const struct rvs_frame *frame, uint32_t length);
 
-/* Bytes of a frame's first part. */
+/* Returns the bytes of a frame's first part. */
 static inline uint32_t rvs_first_length(const struct rvs_sender *s, uint32_t frame)
 {
 	return s->frames[frame].flags & RVS_SPECIAL ? s->extras[frame].length :

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Limits of what a port may send, as token buckets. The switch has no clock, and a guest's is the
- * guest's to set: the owner fills the buckets. A batch looks at what is left, goes on while that is
- * more than nothing, and pays at once for what it used. Batches of several queues may overdraw
- * together, each by no more than a batch; what is overdrawn is paid back first. A sender that is
- * stopped before it paid has moved nothing, one that is stopped after it has paid for nothing.
+ * Limits on a port's frames, as token buckets. The owner fills the buckets, because the switch has
+ * no clock and a guest may set its own clock. A batch goes on while tokens are left, and pays at
+ * once for all that it used. Batches of several queues may overdraw a bucket together, each by a
+ * batch at most. The next tokens pay that back first. A sender that is stopped before it pays has
+ * moved no frame. A sender that is stopped afterwards has paid for frames that it did not move.
  */
 #include "internal.h"
 
@@ -57,7 +57,7 @@ void rvs_meter_close(struct rvs_sender *s)
 					   __ATOMIC_RELAXED);
 }
 
-/* Returns 1 if it was not full. Senders take from it meanwhile. */
+/* Fills a bucket. Returns 1 if it was not full. Senders take from it meanwhile. */
 static int refill(struct rvs_meter *meter, uint32_t microseconds)
 {
 	const uint64_t due = meter->per_second * rvs_min(microseconds, MILLION) + meter->rest;

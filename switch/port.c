@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The switch's memory, and ports that come and go. A vNIC's configuration is copied once and only
- * the copy is checked and used. After a port was detached nothing may touch its vNIC any more.
+ * Lays out the switch's memory, and attaches and detaches ports. A vNIC's configuration is copied
+ * once, and only the copy is checked and used. After a port is detached, no thread may touch its
+ * vNIC any more.
  */
 #include "capture.h"
 #include "words.h"
@@ -28,7 +29,7 @@ static int config_ok(const struct rvs_config *config)
 	       config->records <= RVS_MAX_RECORDS && !(config->records & (config->records - 1));
 }
 
-/* Where everything is; only the offsets and the size are set. */
+/* Computes where everything is. It sets the offsets and the size only. */
 static void place(struct rvs *rvs, const struct rvs_config *config)
 {
 	const uint64_t queues = (uint64_t)config->ports * config->queues;
@@ -110,14 +111,14 @@ static void copy_config(struct rvif_config *to, const struct rvif_config *from)
 		elisa_copy_put((uint8_t *)to + at, rvs_get_once((const uint8_t *)from + at));
 }
 
-/* A queue as it was left: the switch may have been started anew. */
+/* Finds where to go on in a queue, because an earlier switch may have used it. */
 static enum rvif_reason resume(const struct rvif_queue *control, uint32_t ring, uint32_t *next)
 {
 	*next = rvif_load(&control->completed);
 	return rvif_distance(rvif_load(&control->posted), *next) <= ring ? RVIF_OK : RVIF_BAD_INDEX;
 }
 
-/* What an earlier switch had taken may have arrived: it does not come twice. */
+/* Skips frames that an earlier switch had taken. They may have arrived, and must not come twice. */
 static void skip_taken(struct rvif_queue *control, uint32_t *next)
 {
 	const uint32_t taken = rvif_load(&control->taken);
@@ -185,8 +186,10 @@ static enum rvif_reason resume_queues(struct rvs *rvs, uint32_t number, const st
 	return RVIF_OK;
 }
 
-/* The policy's address, or what the driver proposes. A driver that insists on its own is refused if
- * it cannot have it. */
+/*
+ * Chooses the policy's address, or else the address that the driver proposes. A driver that insists
+ * on its own address is refused if it cannot have it.
+ */
 static enum rvif_reason choose_mac(struct rvs_port *port, const struct rvs_policy *policy,
 				   const struct rvif_config *config)
 {
@@ -281,11 +284,11 @@ int rvs_port_attach(struct rvs *rvs, uint32_t number, void *region, uint64_t siz
 		return -RVIF_NO_PORT;
 	port = rvs_port_at(rvs, number);
 	epoch = rvif_load_acquire(&header->driver.epoch);
-	/* The owner may be stopped anywhere: from here on detaching takes back what was done. */
+	/* the owner may be stopped anywhere: from here on detaching undoes the steps below */
 	port->region = region;
 	rvif_publish(&port->attached, 1);
-	/* From here on a driver that goes down waits for us. One that went down before has the
-	 * region for itself. */
+	/* from here on a driver that goes down waits for the switch; a driver that went down
+	 * before this has the region for itself */
 	rvif_store(&header->sw.state, RVIF_SWITCH_ATTACHING);
 	rvif_full_barrier();
 	if (rvif_load(&header->driver.state) != RVIF_DRIVER_UP ||
@@ -315,7 +318,7 @@ int rvs_port_attach(struct rvs *rvs, uint32_t number, void *region, uint64_t siz
 
 /* ---------------------------------------------------------------------------------- detach */
 
-/* Takes a free lock for good. */
+/* Takes a free lock for ever, so that no sender gets the queue any more. */
 static int take_for_good(uint32_t *lock)
 {
 	return rvs_lock_try(lock, RVS_LOCK_DEAD) || rvif_load(lock) == RVS_LOCK_DEAD;
@@ -345,7 +348,7 @@ int rvs_port_detach(struct rvs *rvs, uint32_t number)
 	header = (struct rvif_header *)(void *)port->region;
 	rvif_store(&header->sw.link, 0);
 	rvif_publish(&header->sw.state, RVIF_SWITCH_DETACHED);
-	/* until here all of this can be done again */
+	/* the owner may repeat all steps up to here */
 	rvs_store64(&port->swept_to, 0);
 	rvif_publish(&port->attached, 0);
 	port->region = NULL;

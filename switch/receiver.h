@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A receive queue that is being filled: lock it, fill it, make what was given count. A sender holds
- * one such lock at a time, and never waits for it without end.
+ * Filling a receive queue. A sender locks the queue, fills it, and makes the given frames count. It
+ * holds one such lock at a time, and never waits for a lock without end.
  */
 #ifndef RVS_RECEIVER_H
 #define RVS_RECEIVER_H
@@ -9,7 +9,7 @@
 #include "internal.h"
 #include "words.h"
 
-/* Its lock is held. */
+/* A receive queue while this sender holds its lock. */
 struct rvs_receiver {
 	struct rvs_port *port;
 	struct rvs_rxq *rxq;
@@ -18,13 +18,13 @@ struct rvs_receiver {
 	uint32_t next;
 	uint32_t room;
 	uint32_t frames;
-	uint32_t missed;   /* of which it found no buffers for */
-	uint32_t captured; /* its frames are recorded */
+	uint32_t missed;   /* frames without a buffer */
+	uint32_t captured; /* the port's frames are recorded */
 	uint32_t number;   /* the port's */
 	uint64_t bytes;
 };
 
-/* Waits a little for other senders. RVS_GOOD: locked. */
+/* Locks the queue, and waits a little for other senders. Returns RVS_GOOD if it is locked. */
 static inline uint32_t rvs_receiver_lock(const struct rvs_sender *s, struct rvs_rxq *rxq)
 {
 	for (uint32_t spins = 0;; spins++) {
@@ -35,14 +35,14 @@ static inline uint32_t rvs_receiver_lock(const struct rvs_sender *s, struct rvs_
 		holder = rvif_load(&rxq->lock);
 		if (holder == RVS_LOCK_DEAD)
 			return RVS_DROP_DETACHED;
-		/* this sender's own: from a call that was stopped and is not yet cleaned up */
+		/* this sender's own lock: a call was stopped, and is not yet cleaned up */
 		if (holder == s->number + 1 || spins == RVS_SPINS)
 			return RVS_DROP_BUSY;
 		__builtin_ia32_pause();
 	}
 }
 
-/* Once port and queue are set and locked. */
+/* Reads the queue's state. Port and queue are set, and the queue is locked. */
 static inline void rvs_receiver_open(struct rvs_receiver *r)
 {
 	r->control = r->rxq->control;
@@ -51,17 +51,19 @@ static inline void rvs_receiver_open(struct rvs_receiver *r)
 	r->room = rvs_posted(r->control, r->next, r->port->rx_mask);
 }
 
-/* So few descriptors are left that it matters which sender gets them. */
+/* Tells whether so few descriptors are left that senders have to share them. */
 static inline int rvs_receiver_is_crowded(const struct rvs_receiver *r)
 {
 	return r->room < r->port->crowded;
 }
 
-/* share.c: leaves of the room in a crowded ring what this sender may use. */
+/* share.c: reduces the room of a crowded ring to this sender's share. */
 void rvs_share(const struct rvs_sender *s, struct rvs_receiver *r);
 
-/* The head of a frame is what was checked, whatever the sender has put there since. dst: its
- * first 6 bytes, rest: the following 8. */
+/*
+ * Writes the checked head of a frame, because the sender may have changed its own copy since. `dst`
+ * has the first 6 bytes, and `rest` the next 8.
+ */
 static inline void rvs_put_head(uint8_t *to, uint64_t dst, uint64_t rest)
 {
 	elisa_copy_put(to, dst | rest << 48);
@@ -71,8 +73,10 @@ static inline void rvs_put_head(uint8_t *to, uint64_t dst, uint64_t rest)
 /* deliver.c: notes in the result which receiver to wake */
 void rvs_add_wake(struct rvs_result *result, uint32_t port, uint32_t queue);
 
-/* Makes what was given count and be seen: the record by one store, then what follows from it. If
- * the sender stops in between, rvs_sender_gone does the rest. */
+/*
+ * Makes the given frames count and be seen. One store makes the record count, and the other words
+ * follow from the record. If the sender stops in between, rvs_sender_gone() writes these words.
+ */
 static inline void rvs_receiver_finish(const struct rvs_sender *s, struct rvs_receiver *r,
 				       uint32_t number, uint32_t queue)
 {
@@ -98,7 +102,7 @@ static inline void rvs_receiver_finish(const struct rvs_sender *s, struct rvs_re
 	}
 	__atomic_exchange_n(&r->control->completed, r->next, __ATOMIC_SEQ_CST);
 	sleep = rvif_load(&r->control->need_notify);
-	/* one that is woken for nothing goes on sleeping, and is not notified again */
+	/* a receiver that is woken without a frame sleeps on, and is not notified again */
 	if (sleep && sleep != rxq->notified && r->frames) {
 		rxq->notified = sleep;
 		rvs_add_wake(s->result, number, queue);

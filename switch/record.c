@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What senders put into the capture ring (capture.h): frames of ports that are captured, as they
- * were sent and as they were given. The bytes lie in memory that others change at any time, so a
- * record may hold others than were delivered; its lengths and its first 14 bytes are what was
- * checked.
+ * Records frames in the capture ring (capture.h). Senders record frames of captured ports, as they
+ * were sent and as they were given. The bytes lie in memory that others may change at any time. So
+ * the bytes in a record may differ from the delivered bytes. The record's lengths and its first 14
+ * bytes are the checked ones.
  */
 #include "capture.h"
 #include "receiver.h"
 
 /* A record that is being written. */
 struct writing {
-	struct rvs_record *record; /* NULL: it has no place */
+	struct rvs_record *record; /* NULL: there is no place for it */
 	uint64_t number;
 	uint32_t total, size;
 };
 
-/* From here on the frame counts, so that one without a record counts as lost. */
+/* Begins a record. The frame counts from here on, so a frame without a record counts as lost. */
 static void begin(struct rvs_sender *s, uint32_t port, struct writing *w)
 {
 	struct rvs_capture *ring = rvs_capture_of(s->rvs);
@@ -28,7 +28,7 @@ static void begin(struct rvs_sender *s, uint32_t port, struct writing *w)
 	w->record = &ring->record[s->recording];
 	w->total = w->size = 0;
 	word = rvs_load64(&w->record->word);
-	/* another sender is inside, maybe for ever, or was, for so long that the ring went round */
+	/* another sender writes here, maybe for ever, or has a later record here already */
 	if ((word & RVS_WRITER_MASK) || word >> RVS_WRITER_BITS > w->number ||
 	    !__atomic_compare_exchange_n(&w->record->word, &word,
 					 w->number << RVS_WRITER_BITS | (s->number + 1), 0,
@@ -57,7 +57,7 @@ static void end(const struct writing *w, uint32_t port, int given, uint32_t verd
 	__atomic_store_n(&record->word, w->number << RVS_WRITER_BITS, __ATOMIC_RELEASE);
 }
 
-/* Frame n as its sender has it. */
+/* Copies frame n from its sender's memory. */
 static void put_frame(const struct rvs_sender *s, uint32_t n, struct writing *w)
 {
 	const struct rvs_frame *frame = &s->frames[n];

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The short way: a run of frames of one part, from one source to one receive queue. The first is
- * taken, admitted and looked up; those that follow with the same head are as good as it. Each is
- * copied at once, and all are published together. Frames of any other kind end the run, and go the
- * way of take.c and deliver.c: the run drops none.
+ * The short way: a run of frames of one part each, from one source to one receive queue. The first
+ * frame is taken, admitted and looked up. The next frames with the same head get the same answers.
+ * Each frame is copied at once, and all frames are published together. A frame of any other kind
+ * ends the run, and goes the way of take.c and deliver.c. The run itself drops no frame.
  */
 #ifndef RVS_RUN_H
 #define RVS_RUN_H
@@ -13,8 +13,10 @@
 #include "table.h"
 #include "take.h"
 
-/* Is the first frame of a run admitted, from a source that is not simply the port's own, and are
- * then all with the same head? */
+/*
+ * Tells whether the first frame of a run is admitted, and with it all frames with the same head.
+ * Its source is not simply the port's own address.
+ */
 static __attribute__((noinline)) int rvs_run_admit(struct rvs_sender *s, uint64_t word,
 						   uint64_t dst, uint64_t rest)
 {
@@ -30,7 +32,7 @@ static __attribute__((noinline)) int rvs_run_admit(struct rvs_sender *s, uint64_
 	return rvs_admit(s, 0) == RVS_GOOD && !frame->flags;
 }
 
-/* Where a run that begins with this frame goes; RVS_FLOOD: nowhere, the long way has to decide. */
+/* Returns the receiver of a run from this frame on, or RVS_FLOOD: it needs the long way. */
 static inline uint32_t rvs_run_to(struct rvs_sender *s, uint64_t word, uint64_t dst, uint64_t rest)
 {
 	uint32_t to;
@@ -47,8 +49,10 @@ static inline uint32_t rvs_run_to(struct rvs_sender *s, uint64_t word, uint64_t 
 	return to;
 }
 
-/* Is the second of several frames for the same receiver? Else grouping them costs less than a
- * run of one. A guess: whatever was read here is read and checked again. */
+/*
+ * Guesses whether the second of several frames has the same receiver. If not, grouping the frames
+ * costs less than a run of one frame. All bytes that it reads are read and checked again later.
+ */
 static inline int rvs_run_pays(const struct rvs_bounds *bounds, const uint8_t *region,
 			       uint64_t word, uint64_t dst)
 {
@@ -56,9 +60,9 @@ static inline int rvs_run_pays(const struct rvs_bounds *bounds, const uint8_t *r
 }
 
 /*
- * Moves a run of up to limit frames that begins at descriptor next, and makes it count as taken and
- * as given. Returns how many; 0: the first frame has to take the other way. If the sender is
- * stopped before the run counts, it was not taken at all.
+ * Moves a run of up to `limit` frames from descriptor `next` on, and makes it count as taken and as
+ * given. Returns how many frames; 0 means that the first frame needs the long way. If the sender is
+ * stopped before the run counts, none of it was taken.
  */
 static inline uint32_t rvs_run(struct rvs_sender *s, uint32_t next, uint32_t limit)
 {

@@ -46,8 +46,7 @@ static uint32_t fold(uint32_t sum)
 	return (sum & 0xffff) + (sum >> 16);
 }
 
-/* Where the IP header begins, behind the tags that are in the frame. 0: its type is none that is
- * cut. */
+/* Finds where the IP header begins, behind the frame's tags. 0: frames of this type are not cut. */
 static uint32_t find_ip(const struct rvs_segments *cut, uint32_t type)
 {
 	uint32_t at = TYPE_AT;
@@ -63,7 +62,7 @@ static uint32_t find_ip(const struct rvs_segments *cut, uint32_t type)
 	return 0;
 }
 
-/* Is there an IPv4 header that ends where TCP's begins, of a packet in one piece? */
+/* Tells whether an IPv4 header, of a packet in one piece, ends where TCP's header begins. */
 static int is_ipv4(const struct rvs_segments *cut)
 {
 	const uint8_t *ip = cut->head + cut->ip;
@@ -73,7 +72,7 @@ static int is_ipv4(const struct rvs_segments *cut)
 	       !(get16(ip + 6) & IPV4_FRAGMENT) && ip[9] == PROTOCOL_TCP;
 }
 
-/* Extension headers may be in between: each segment gets them as they are. */
+/* Tells whether there is an IPv6 header. Each segment gets its extension headers as they are. */
 static int is_ipv6(const struct rvs_segments *cut)
 {
 	return cut->head[cut->ip] >> 4 == 6 && cut->ip + IPV6_HEADER <= cut->tcp;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The segments of a TCP frame that has to be cut: their headers, made one after the other of a
- * private copy of the frame's. Where the payload comes from and goes to is deliver.c's.
+ * Makes the headers of a TCP frame's segments, one after the other, from a private copy of the
+ * frame's headers. deliver.c copies the payload.
  */
 #ifndef RVS_SEGMENT_H
 #define RVS_SEGMENT_H
@@ -29,14 +29,17 @@ struct rvs_segments {
 };
 
 /*
- * The headers, so many bytes, are in head; so many bytes of payload follow. flags and offload are
- * the descriptor's. RVS_GOOD, or RVS_DROP_NO_GSO: they are none by which a frame can be cut.
+ * Reads the headers in `head`, and prepares the segments of the payload behind them. `flags` and
+ * `offload` are the descriptor's. Returns RVS_GOOD, or RVS_DROP_NO_GSO if the headers do not allow
+ * segments.
  */
 uint32_t rvs_segments_open(struct rvs_segments *cut, uint32_t flags, uint64_t offload,
 			   uint32_t payload);
 
-/* Makes the head of the next segment, and returns how many bytes of payload it has. Its checksum is
- * missing, as with RVIF_CSUM_NEEDED. */
+/*
+ * Makes the head of the next segment, and returns how many bytes of payload the segment has. The
+ * checksum is missing, as with RVIF_CSUM_NEEDED.
+ */
 uint32_t rvs_segments_next(struct rvs_segments *cut);
 
 #endif

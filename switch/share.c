@@ -12,8 +12,10 @@
  */
 #include "receiver.h"
 
-/* Of the descriptors that share a cell one is looked at, each time round another one: a sender
- * whose frames come at regular places must not count for more, or less, than it is. */
+/*
+ * Chooses one of the descriptors that share a cell, and another one in each round of the ring. So a
+ * sender whose frames come at regular places counts for its true part.
+ */
 static uint32_t chosen(const struct rvs *rvs, uint32_t cell)
 {
 	return (uint32_t)((cell ^ rvs->config.seed) * 0x9e3779b97f4a7c15ull >> 48);

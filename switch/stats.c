@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the switch counted. Senders go on meanwhile: numbers of one queue may be a batch apart, and
- * add up exactly when none is inside. Reading must never take a lock.
+ * Reads the switch's counters. Senders go on meanwhile, so numbers of one queue may differ by a
+ * batch. They add up exactly when no sender is inside. Reading must never take a lock.
  */
 #include "internal.h"
 
-/* A record is overwritten at the second commit from now at the earliest: read it again if "current"
- * moved; after some attempts take what there is. */
+/*
+ * Reads a queue's record. The record is overwritten at the second commit from now at the earliest.
+ * If "current" has moved, it is read again. After some attempts the last reading is taken.
+ */
 static void read_taken(struct rvs_txq *txq, struct rvs_taken *taken)
 {
 	for (int attempt = 0; attempt < 4; attempt++) {

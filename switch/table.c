@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The forwarding table: which address is behind which port. Any number of senders read and change
- * it at once, without a lock: an entry is one word. A port may never push out another port's
- * address.
+ * The forwarding table says which address is behind which port. Any number of senders read and
+ * change it at once. They need no lock, because an entry is one word. A port may never push out
+ * another port's address.
  */
 #include "table.h"
 
@@ -22,8 +22,11 @@ static int replace(uint64_t *word, uint64_t old, uint64_t entry)
 					   __ATOMIC_RELAXED);
 }
 
-/* What a port has learned in this bucket changes. While the table ages, ports' addresses are
- * counted anew up to a bucket: there they are in that count, too. */
+/*
+ * Changes the count of a port's learned addresses by `n`, for an address in this bucket. While the
+ * table ages, addresses are counted anew, bucket by bucket. If this bucket is counted already, the
+ * new count changes, too.
+ */
 static void learned_add(struct rvs *rvs, const struct rvs_bucket *bucket, uint32_t port, uint32_t n)
 {
 	struct rvs_port *p = rvs_port_at(rvs, port);
@@ -33,8 +36,10 @@ static void learned_add(struct rvs *rvs, const struct rvs_bucket *bucket, uint32
 		__atomic_fetch_add(&p->learned_seen, n, __ATOMIC_RELAXED);
 }
 
-/* Is the address in another way of the bucket, too? Two senders that enter it both look afterwards,
- * so at least one of them sees the other. */
+/*
+ * Tells whether the address is in another way of the bucket, too. Two senders may enter an address
+ * at once. Both look afterwards, so at least one of them sees the other's entry.
+ */
 static int has_twin(const struct rvs_bucket *bucket, int way, uint64_t mac)
 {
 	for (int i = 0; i < RVS_WAYS; i++)
@@ -43,8 +48,10 @@ static int has_twin(const struct rvs_bucket *bucket, int way, uint64_t mac)
 	return 0;
 }
 
-/* An entry for a new address, counted before it can be seen: a sender that stops in between
- * leaves the count too high until rvs_table_age. */
+/*
+ * Makes an entry for a new address. The address is counted before the entry can be seen. A sender
+ * that stops in between leaves the count too high until rvs_table_age() counts anew.
+ */
 static void learn(struct rvs *rvs, struct rvs_bucket *bucket, uint32_t port, uint64_t mac,
 		  uint32_t now)
 {
@@ -87,13 +94,15 @@ static void learn(struct rvs *rvs, struct rvs_bucket *bucket, uint32_t port, uin
 	}
 	if (victim)
 		learned_add(rvs, bucket, rvs_entry_port(victim), -1u);
-	/* another sender may have entered it at the same time, perhaps the owner for good */
+	/* another sender may have entered it at the same time, or the owner a static entry */
 	if (has_twin(bucket, way, mac) && replace(&bucket->entry[way], entry, 0))
 		learned_add(rvs, bucket, port, -1u);
 }
 
-/* An address that another port had: it moved. If this port may not teach it, it is forgotten:
- * better flooded than sent to where it is not. */
+/*
+ * Moves an address from another port to this port. If this port may not teach it, the address is
+ * forgotten: flooding reaches the station, and the old port does not.
+ */
 static void move(struct rvs *rvs, struct rvs_bucket *bucket, int way, uint64_t entry, uint32_t port,
 		 uint64_t mac, uint32_t now)
 {
@@ -141,8 +150,10 @@ int rvs_source(struct rvs *rvs, uint32_t port, uint32_t table, uint64_t mac, uin
 
 /* ---------------------------------------------------------------------------- control calls */
 
-/* The best way for a static entry and what is in it: the address itself, an empty one, or one that
- * was learned, whosever it is. -1: all are static. */
+/*
+ * Finds the best way for a static entry, and the way's present entry: the same address, or empty,
+ * or an address that any port has learned. Returns -1 if all ways are static.
+ */
 static int way_for_static(const struct rvs_bucket *bucket, uint64_t mac, uint64_t *entry)
 {
 	int way = -1;
@@ -162,7 +173,7 @@ static int way_for_static(const struct rvs_bucket *bucket, uint64_t mac, uint64_
 	return way;
 }
 
-/* Senders may learn at the same time, so look again until the word was what it seemed to be. */
+/* Enters a static address. Senders may learn meanwhile, so it retries if the word has changed. */
 static int set(struct rvs *rvs, uint32_t port, uint32_t table, uint64_t mac)
 {
 	struct rvs_bucket *bucket = rvs_bucket_of(rvs, table, mac);
@@ -201,7 +212,7 @@ static int unset(struct rvs *rvs, uint32_t port, uint64_t mac)
 	return removed;
 }
 
-/* In all VLANs of the port, or in none. */
+/* Enters a static address in all VLANs of the port, or in none. */
 int rvs_table_set(struct rvs *rvs, uint32_t port, uint64_t mac)
 {
 	for (uint32_t vlan = 0; vlan <= RVS_MAX_VLAN; vlan++) {
@@ -221,7 +232,7 @@ int rvs_static_add(struct rvs *rvs, uint32_t port, const uint8_t mac[6])
 {
 	uint64_t word = rvs_mac_word(mac);
 
-	/* nor while it is being detached: that may have passed the place */
+	/* a port that is being detached gets none: the sweep may have passed the bucket */
 	if (port >= rvs->config.ports || !rvs_port_at(rvs, port)->attached ||
 	    rvs_port_at(rvs, port)->swept_to)
 		return -RVS_BAD_PORT;
@@ -237,7 +248,7 @@ int rvs_static_remove(struct rvs *rvs, uint32_t port, const uint8_t mac[6])
 	return unset(rvs, port, rvs_mac_word(mac)) ? 0 : -RVS_NOT_FOUND;
 }
 
-/* Removes a bucket's entries of a port, or of all (RVS_FLOOD); returns how many. */
+/* Removes a bucket's entries of a port, or of all ports (RVS_FLOOD). Returns how many. */
 static int sweep(struct rvs *rvs, uint64_t number, uint32_t port, int statics)
 {
 	struct rvs_bucket *bucket = rvs_bucket_at(rvs, number);
@@ -259,7 +270,7 @@ static int sweep(struct rvs *rvs, uint64_t number, uint32_t port, int statics)
 	return removed;
 }
 
-/* The buckets of the next part, from *position on. */
+/* Returns the end of the next part of buckets, which begins at this position. */
 static uint64_t part_end(const struct rvs *rvs, uint64_t position)
 {
 	return rvs->bucket_count - position > RVS_PART ? position + RVS_PART : rvs->bucket_count;
@@ -287,7 +298,7 @@ int rvs_table_flush(struct rvs *rvs, int port)
 	return removed;
 }
 
-/* Entries that are too old go, and those that a stopped sender left twice; ports' others count. */
+/* Removes entries that are too old, or that a stopped sender has left twice. Counts the others. */
 static void age_bucket(struct rvs *rvs, uint64_t number, uint32_t now)
 {
 	struct rvs_bucket *bucket = rvs_bucket_at(rvs, number);
@@ -306,9 +317,11 @@ static void age_bucket(struct rvs *rvs, uint64_t number, uint32_t now)
 	}
 }
 
-/* Also counts anew what each port has learned: a sender that was stopped may have left a count
- * too high. Learning goes on meanwhile, so a count may be off by what is learned at the bucket
- * that is looked at; the next time it is not. */
+/*
+ * Ages the next part of the table. It also counts each port's learned addresses anew, because a
+ * stopped sender may have left a count too high. Senders learn meanwhile. So a count may be wrong
+ * by the addresses that are learned just then in the bucket at hand. The next round corrects it.
+ */
 int rvs_table_age(struct rvs *rvs, uint32_t now)
 {
 	const uint64_t begin = rvs->aged_to, end = part_end(rvs, begin);

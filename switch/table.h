@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Looking an address up, which each batch does. It only reads; table.c changes the table. Each VLAN
- * has a table of its own, named by its first bucket: none can fill that of another. */
+/*
+ * Looks addresses up, as each batch does. These functions only read the table, and table.c changes
+ * it. Each VLAN has a table of its own, named by its first bucket. So no VLAN can fill another
+ * VLAN's table.
+ */
 #ifndef RVS_TABLE_H
 #define RVS_TABLE_H
 
@@ -25,13 +28,13 @@ static inline int rvs_is_match(uint64_t entry, uint64_t mac)
 	return !((entry ^ (mac | RVS_ENTRY_VALID)) & (RVS_MAC_MASK | RVS_ENTRY_VALID));
 }
 
-/* Clocks of senders may differ a little, so that "heard" may lie ahead. */
+/* Tells whether an entry is too old. Senders' clocks differ a little, so "heard" may lie ahead. */
 static inline int rvs_is_old(const struct rvs *rvs, uint32_t heard, uint32_t now)
 {
 	return (int32_t)(now - heard) > (int32_t)rvs->config.max_age;
 }
 
-/* The port of an address that this entry is for; RVS_FLOOD if it is too old. */
+/* Returns the port of an entry that is for the address, or RVS_FLOOD if the entry is too old. */
 static inline uint32_t rvs_entry_use(const struct rvs *rvs, const struct rvs_bucket *bucket,
 				     uint32_t way, uint64_t entry, uint32_t now)
 {
@@ -40,7 +43,7 @@ static inline uint32_t rvs_entry_use(const struct rvs *rvs, const struct rvs_buc
 	return rvs_entry_port(entry);
 }
 
-/* The port of an address, or RVS_FLOOD. *place: where it was found. */
+/* Returns the port of an address, or RVS_FLOOD. *place tells where the entry is. */
 static inline uint32_t rvs_lookup(struct rvs *rvs, uint32_t table, uint64_t mac, uint32_t now,
 				  struct rvs_place *place)
 {
@@ -58,13 +61,13 @@ static inline uint32_t rvs_lookup(struct rvs *rvs, uint32_t table, uint64_t mac,
 	return RVS_FLOOD;
 }
 
-/* table.c: the same for the VLAN of a sender's port, which remembers the place. */
+/* table.c: looks an address up in the VLAN of a sender's port, and remembers the place. */
 uint32_t rvs_lookup_anew(struct rvs_sender *s, uint64_t mac);
 
 /*
- * The same if the address is likely to be where the last one of the sender's queue was found: then
- * nothing has to wait for the hash. An address has an entry in its own bucket only, so one that
- * matches is the one.
+ * Looks an address up in the place of the last one of the sender's queue first. If it is there, the
+ * sender does not wait for the hash. An address has an entry in its own bucket only, so a matching
+ * entry is the right one.
  */
 static inline uint32_t rvs_lookup_again(struct rvs_sender *s, uint64_t mac)
 {

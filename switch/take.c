@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The first pass over a batch of any frames: take each, admit it, and look up where it goes.
- * Nothing that was read is believed before it was checked, and nothing is read again after it was.
+ * The first pass over a batch of any frames. It takes each frame, admits it, and looks up its
+ * receiver. A value is checked before it is used, and is not read again after the check.
  */
 #include "admit.h"
 #include "table.h"
 #include "take.h"
 
-/* The first word of a descriptor. */
+/* The parts of a descriptor's first word. */
 static inline uint32_t offset_of(uint64_t word)
 {
 	return (uint32_t)word;
@@ -23,13 +23,13 @@ static inline uint32_t flags_of(uint64_t word)
 	return (uint32_t)(word >> 48);
 }
 
-/* Bad frames are kept behind the good ones, from the end on: together they are a batch at most. */
+/* Returns a bad frame's place. Bad frames begin at the end: with good ones, they fill one batch. */
 static uint32_t place_of_bad(uint32_t number)
 {
 	return RVS_BATCH - 1 - number;
 }
 
-/* Frame n is one, and its place is free again. */
+/* Keeps frame n as a bad frame, and frees its place. */
 static __attribute__((noinline)) void bad(struct rvs_sender *s, uint32_t n, uint32_t reason)
 {
 	const uint32_t place = place_of_bad(s->bad_count);
@@ -39,7 +39,7 @@ static __attribute__((noinline)) void bad(struct rvs_sender *s, uint32_t n, uint
 	s->bad[s->bad_count++] = (uint8_t)reason;
 }
 
-/* Do the offload fields make sense, and was it granted? */
+/* Tells whether the offload was granted, and whether its fields make sense. */
 static int offload_ok(const struct rvs_port *port, uint32_t flags, uint64_t offload, uint32_t total)
 {
 	const uint32_t start = offload & 0xffff, offset = offload >> 16 & 0xffff;
@@ -58,8 +58,11 @@ static int offload_ok(const struct rvs_port *port, uint32_t flags, uint64_t offl
 	       (gso == RVIF_GSO_TCP6 && (port->features & RVIF_F_TSO6));
 }
 
-/* A frame of several parts, or with offloads: of at most "posted" descriptors from index on; the
- * word is the first one's. Returns how many it has; *reason is RVS_GOOD if it is. */
+/*
+ * Takes a frame of several parts, or with offloads, from at most `posted` descriptors. The word is
+ * the first descriptor's. Returns how many descriptors the frame has. *reason tells whether it is
+ * good.
+ */
 static uint32_t take_special(struct rvs_sender *s, uint32_t n, const struct rvif_desc *ring,
 			     uint64_t word, uint32_t index, uint32_t posted, uint32_t *reason)
 {
@@ -112,7 +115,7 @@ static uint32_t take_special(struct rvs_sender *s, uint32_t n, const struct rvif
 	return used;
 }
 
-/* A frame that is not plain: the same, or it is a bad one; that has no bytes that may be read. */
+/* Takes a frame that is not plain. A bad one is kept as such, without bytes that may be read. */
 static __attribute__((noinline)) uint32_t take_other(struct rvs_sender *s, uint32_t n,
 						     const struct rvif_desc *ring, uint64_t word,
 						     uint32_t index, uint32_t posted,
@@ -139,8 +142,10 @@ static void begin_group(struct rvs_sender *s, uint32_t port, uint32_t queue)
 	group->queue = (uint16_t)queue;
 }
 
-/* The group of frames for this receive queue. A map finds it, or where it belongs; that is filled
- * in only when there is more than one. */
+/*
+ * Finds or makes the group of frames for this receive queue. A map finds the group or its place.
+ * The map is filled only when there is more than one group.
+ */
 static __attribute__((noinline)) uint32_t find_group(struct rvs_sender *s, uint32_t port,
 						     uint32_t queue)
 {
@@ -167,7 +172,7 @@ static __attribute__((noinline)) uint32_t find_group(struct rvs_sender *s, uint3
 	}
 }
 
-/* The group of a frame for this port. RVS_GOOD, or why there is none: it is the sender's own. */
+/* Finds the group for this port. Returns RVS_GOOD or the reason, for the sender's own port. */
 static inline uint32_t group_for(struct rvs_sender *s, uint32_t n, uint32_t port, uint32_t *group)
 {
 	uint32_t queue = 0, queues;
@@ -188,9 +193,9 @@ static inline uint32_t group_for(struct rvs_sender *s, uint32_t n, uint32_t port
 	return RVS_GOOD;
 }
 
-/* What the last frames of a batch were found to be: the next one is likely to be the same. */
+/* The answers for the batch's last frames: the next frame is likely to get the same answers. */
 struct recent {
-	uint64_t head; /* bytes 6 to 13, as far as admission asks for them */
+	uint64_t head; /* bytes 6 to 13, as far as admission looks at them */
 	uint64_t mask;
 	uint64_t dst;
 	uint32_t vlan;
@@ -199,7 +204,7 @@ struct recent {
 	uint32_t group; /* RVS_NO_GROUP: the destination was not found */
 };
 
-/* Where a frame goes that no port is known for: to all others, if it may. */
+/* Floods a frame whose receiver is unknown, if admission allows it. */
 static uint32_t flood(struct rvs_sender *s, uint32_t n)
 {
 	const uint32_t reason = rvs_admit_flood(s, n);
@@ -209,7 +214,7 @@ static uint32_t flood(struct rvs_sender *s, uint32_t n)
 	return reason;
 }
 
-/* The group of frame n, or that it is flooded. RVS_GOOD, or why it goes nowhere. */
+/* Looks up the group of frame n, or floods it. Returns RVS_GOOD or the reason. */
 static inline uint32_t look_up(struct rvs_sender *s, uint32_t n, uint64_t dst,
 			       struct recent *recent)
 {
@@ -226,7 +231,7 @@ static inline uint32_t look_up(struct rvs_sender *s, uint32_t n, uint64_t dst,
 	return flood(s, n);
 }
 
-/* Admits frame n, which is not like the last one. RVS_GOOD, or why it may not go on. */
+/* Admits frame n, which is not like the last one. Returns RVS_GOOD or the reason. */
 static inline uint32_t admit(struct rvs_sender *s, uint32_t n, struct recent *recent)
 {
 	const struct rvs_frame *frame = &s->frames[n];
@@ -244,7 +249,7 @@ static inline uint32_t admit(struct rvs_sender *s, uint32_t n, struct recent *re
 	return RVS_GOOD;
 }
 
-/* Admits and looks up frame n, which was taken. RVS_GOOD, or why it goes nowhere. */
+/* Admits and looks up frame n, which was taken. Returns RVS_GOOD or the reason. */
 static inline uint32_t decide(struct rvs_sender *s, uint32_t n, struct recent *recent)
 {
 	struct rvs_frame *frame = &s->frames[n];
@@ -254,7 +259,7 @@ static inline uint32_t decide(struct rvs_sender *s, uint32_t n, struct recent *r
 	frame->head_dst = dst;
 	frame->head_rest = rest;
 	frame->vlan = (uint16_t)recent->vlan;
-	/* no head with a group's address as its source was ever admitted, whatever the rest is */
+	/* a head with a group's address as its source was never admitted, so it is never recent */
 	if (rvs_unlikely((rest & recent->mask) != recent->head || rest & RVS_GROUP_BIT)) {
 		reason = admit(s, n, recent);
 		if (reason != RVS_GOOD)
@@ -278,8 +283,8 @@ static inline void note(const struct rvs_sender *s, struct rvs_amount *to, uint3
 }
 
 /*
- * A loop that takes 64 bytes a packet through, so all that it needs again is in variables: what is
- * stored through pointers could otherwise be anything to the compiler.
+ * Takes a batch, see take.h. For small frames this loop has to be fast. So values that it needs
+ * again are in variables, where a store through a pointer cannot change them.
  */
 void rvs_take(struct rvs_sender *s, uint32_t next, uint32_t posted, uint32_t limit)
 {
@@ -333,8 +338,10 @@ void rvs_take_less(struct rvs_sender *s, uint32_t n)
 	s->used[RVS_LIMIT_BYTES] = s->batch.charged_bytes;
 }
 
-/* All of a batch, good and bad, in the order in which they came. What is held is not of the batch
- * any more: a frame is recorded once, however often it was read. */
+/*
+ * Records all frames of a batch, good and bad, in the order in which they came. Held frames have
+ * left the batch. So a frame is recorded once, even if it was read several times.
+ */
 static __attribute__((noinline)) void record_all(struct rvs_sender *s)
 {
 	uint32_t good = 0, bad = 0;
@@ -352,7 +359,7 @@ static __attribute__((noinline)) void record_all(struct rvs_sender *s)
 	}
 }
 
-/* What it dropped counts after the batch does, and what it pays for before. */
+/* Makes the batch count as taken. It pays before that, and counts dropped frames afterwards. */
 void rvs_take_commit(struct rvs_sender *s)
 {
 	if (rvs_unlikely(s->port->limits))

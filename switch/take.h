@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading a sender's descriptors and the heads of its frames: each word once, into variables, and
- * nothing is believed before it was checked.
+ * Reads a sender's descriptors and the heads of its frames. Each word is read once, into a
+ * variable, and is checked before it is used.
  */
 #ifndef RVS_TAKE_H
 #define RVS_TAKE_H
@@ -9,7 +9,7 @@
 #include "internal.h"
 #include "words.h"
 
-/* What plain frames of a port must lie within, for loops that hold it in registers. */
+/* The bounds of a port's plain frames, for loops that hold them in registers. */
 struct rvs_bounds {
 	uint64_t size;
 	uint32_t buffers;
@@ -25,8 +25,10 @@ static inline struct rvs_bounds rvs_bounds_of(const struct rvs_port *port)
 	};
 }
 
-/* The first word of a plain frame's descriptor: flags of 0, a length in range, data inside.
- * Flags and length are compared as one. */
+/*
+ * Tells whether a descriptor's first word is a plain frame's: flags of 0, a length in range, data
+ * inside. Flags and length are compared as one.
+ */
 static inline int rvs_is_plain(const struct rvs_bounds *bounds, uint64_t word)
 {
 	const uint32_t offset = (uint32_t)word, flags_length = (uint32_t)(word >> 32);
@@ -35,7 +37,7 @@ static inline int rvs_is_plain(const struct rvs_bounds *bounds, uint64_t word)
 	       (uint64_t)offset + flags_length <= bounds->size;
 }
 
-/* The first 14 bytes of a frame: its destination, and source and type. */
+/* Read the first 14 bytes of a frame: its destination, and its source and type. */
 static inline uint64_t rvs_read_dst(const uint8_t *data)
 {
 	return rvs_get_once(data) & RVS_MAC_MASK;
@@ -46,8 +48,8 @@ static inline uint64_t rvs_read_rest(const uint8_t *data)
 	return rvs_get_once(data + 6);
 }
 
-/* take.c: reads up to limit frames of the queue and finds out where each goes. s->batch is what
- * they are. */
+/* take.c: reads up to `limit` frames of the queue and finds each frame's receiver. They are then
+ * s->batch. */
 void rvs_take(struct rvs_sender *s, uint32_t next, uint32_t posted, uint32_t limit);
 
 /* take.c: the batch ends before good frame n, as if no more had been posted. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * VLANs come with the first port that is in them and go with the last. Each has a forwarding table
- * of its own. The tables change hands in control calls only: a sender looks at those of its own
- * port's VLANs, and its port cannot go while it is inside.
+ * A VLAN comes with its first port and goes with its last port. Each VLAN has a forwarding table of
+ * its own. Only control calls give a table to another VLAN. A sender uses the tables of its own
+ * port's VLANs, and its port cannot go while the sender is inside.
  */
 #include "internal.h"
 
@@ -11,7 +11,7 @@ enum {
 	NO_NETWORK,
 };
 
-/* By a port other than this one, which leaves. */
+/* Tells whether another port uses the VLAN than this one, which leaves. */
 static int is_used(struct rvs *rvs, uint32_t vlan, uint32_t number)
 {
 	for (uint32_t p = 0; p < rvs->config.ports; p++)
@@ -21,7 +21,7 @@ static int is_used(struct rvs *rvs, uint32_t vlan, uint32_t number)
 	return 0;
 }
 
-/* A free table for it, if it has none. */
+/* Finds a free table for the VLAN, if it has none. */
 static int find_network(struct rvs *rvs, uint32_t vlan)
 {
 	if (!vlan || rvs->network_of[vlan])

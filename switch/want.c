@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An owner that polls, and sleeps when nothing comes. Drivers kick as long as it does. As with a
- * receiver that sleeps, both sides store, then load: of the two barriers one makes sure that a
- * frame which is posted just then is seen, or kicks.
+ * Serves an owner that polls, and sleeps if no frames come. Drivers kick while it sleeps. As with a
+ * sleeping receiver, both sides store first and load afterwards. So for a frame that is posted just
+ * then, either the owner sees the frame, or the driver sees that it has to kick.
  */
 #include "internal.h"
 
-/* Whether the port's driver kicks: only then its word may change. */
+/* Asks the port's driver to kick or not. Returns 0 if it cannot: its word must not change then. */
 static int want(struct rvs *rvs, uint32_t number, int wanted)
 {
 	const struct rvs_port *port = rvs_port_at(rvs, number);

@@ -5,7 +5,7 @@
 
 #include <elisa/copy.h>
 
-/* One read, whatever the compiler would like to do with the value. */
+/* Reads 8 bytes once: the compiler cannot read them again. */
 static inline uint64_t rvs_get_once(const uint8_t *at)
 {
 	return ((const volatile struct elisa_word *)at)->value;

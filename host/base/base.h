@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The lowest layer: the module's data (objects.h), what the administrator sets, counters. It calls
- * no other layer.
+ * The lowest layer: the module's data (objects.h), its parameters and its counters. It calls no
+ * other layer.
  */
 #ifndef ELISA_HOST_BASE_H
 #define ELISA_HOST_BASE_H
@@ -14,20 +14,21 @@
 extern spinlock_t eh_registry;
 extern struct list_head eh_vms, eh_exports, eh_grants; /* eh_registry */
 
-/* A work belongs to one tenant. Those in eh_slow_works may wait for a mutex of their tenant. */
+/* A work item belongs to one tenant. In eh_slow_works it may wait for a mutex of its tenant. */
 extern struct workqueue_struct *eh_works, *eh_slow_works;
-/* By CPU: a VM that makes its CPU count without end takes no cache line from others. */
+/* One for each CPU: a VM that makes its CPU count without end takes no cache line from others. */
 struct eh_counts {
 	u64 of[ELISA_COUNT_COUNT];
 };
 DECLARE_PER_CPU(struct eh_counts, eh_counts);
 
+/* Counts an event. In any context. */
 static inline void eh_count(enum elisa_counter counter)
 {
 	this_cpu_inc(eh_counts.of[counter]);
 }
 
-/* Refuses a request: what was wrong, and with which value. Returns @error. */
+/* Notes why a request is refused, and for which value. Returns @error. */
 static inline int eh_refuse(struct eh_refusal *refusal, int error, u32 why, u64 value)
 {
 	*refusal = (struct eh_refusal){.why = why, .value = value};
@@ -37,7 +38,7 @@ static inline int eh_refuse(struct eh_refusal *refusal, int error, u32 why, u64 
 extern u8 eh_vcpu_filter[EH_FILTER_SIZE];
 extern DECLARE_HASHTABLE(eh_vcpus, 16); /* RCU; written under eh_registry */
 
-/* The vCPU's state or NULL. The caller is the vCPU's thread, and cannot be preempted. */
+/* Returns the vCPU's state or NULL. In the vCPU's thread, which cannot be preempted. */
 static __always_inline struct eh_vcpu *eh_vcpu_lookup(struct kvm_vcpu *kvm_vcpu)
 {
 	struct eh_vcpu *vcpu;
@@ -48,12 +49,15 @@ static __always_inline struct eh_vcpu *eh_vcpu_lookup(struct kvm_vcpu *kvm_vcpu)
 	return NULL;
 }
 
-/* The same for the vCPU's thread and for those that have its file open. */
+/*
+ * Returns the vCPU's state or NULL. In the vCPU's thread, or in a thread that has the vCPU's file
+ * open: both keep the vCPU alive after the lookup. Preemptible.
+ */
 static __always_inline struct eh_vcpu *eh_vcpu_find(struct kvm_vcpu *kvm_vcpu)
 {
 	struct eh_vcpu *vcpu;
 
-	/* as good as rcu_read_lock(), and less to do in a preemptible kernel */
+	/* protects as rcu_read_lock() does, and takes less time in a preemptible kernel */
 	preempt_disable_notrace();
 	vcpu = eh_vcpu_lookup(kvm_vcpu);
 	preempt_enable_notrace();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is found by name. The control plane alone writes these lists. The hooks look a vCPU up
- * without a lock.
+ * The lists in which objects are found by name. The control plane alone writes them. The hooks look
+ * a vCPU up without a lock (RCU).
  */
 #include "base/base.h"
 
@@ -10,7 +10,7 @@ LIST_HEAD(eh_vms);
 LIST_HEAD(eh_exports);
 LIST_HEAD(eh_grants);
 DEFINE_HASHTABLE(eh_vcpus, 16);
-/* For hook_entry.S: how many vCPUs that are set up share a byte. Written under eh_registry. */
+/* For hook_entry.S: each byte counts the set-up vCPUs that share it. Written under eh_registry. */
 u8 eh_vcpu_filter[EH_FILTER_SIZE];
 struct workqueue_struct *eh_works, *eh_slow_works;
 DEFINE_PER_CPU(struct eh_counts, eh_counts);

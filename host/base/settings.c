@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the administrator sets: the parameters of the module. */
+/*
+ * The module's parameters, which the administrator sets. Parameters with mode 0644 can change while
+ * VMs are attached.
+ */
 #include <linux/module.h>
 
 #include "base/base.h"
@@ -41,6 +44,7 @@ MODULE_PARM_DESC(
 	allow_leaky_cpu,
 	"attach on CPUs with L1TF, MDS or the like: no exit flushes the object's data after a call");
 
+/* Tells whether VMs may attach on a CPU that leaks (eh_cpu_leaks()). */
 bool eh_cpu_override(void)
 {
 	return allow_leaky_cpu;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * For how long calls were suspended, as a histogram of an attachment's. It is counted when a
- * suspended call comes to its next entry: a call that nothing interrupts never gets here.
+ * A histogram of how long an attachment's calls were suspended. A suspended call is counted at its
+ * vCPU's next entry. A call without an interruption never comes here.
  */
 #ifndef ELISA_HOST_SPANS_H
 #define ELISA_HOST_SPANS_H
 
 #include "base/objects.h"
 
+/* Counts one suspension of @ns. In any context. */
 static inline void eh_spans_count(struct eh_spans *spans, u64 ns)
 {
 	const unsigned int bucket = fls64(ns >> ELISA_SPAN_LOG2_NS);
@@ -16,7 +17,7 @@ static inline void eh_spans_count(struct eh_spans *spans, u64 ns)
 	atomic64_inc(&spans->times[min(bucket, ELISA_SPANS - 1u)]);
 }
 
-/* What an attachment that ends has counted is its export's. */
+/* Adds the counts of an attachment that ends to its export's counts. */
 static inline void eh_spans_add(struct eh_spans *to, const struct eh_spans *from)
 {
 	int i;
@@ -26,7 +27,7 @@ static inline void eh_spans_add(struct eh_spans *to, const struct eh_spans *from
 		atomic64_add(atomic64_read(&from->times[i]), &to->times[i]);
 }
 
-/* Onto what @to has already. */
+/* Adds the counts to a report, which may have counts of others. */
 static inline void eh_spans_report(struct elisa_host_spans *to, const struct eh_spans *from)
 {
 	int i;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tracepoints, elisa:*: what the module does for a VM, for perf and BPF (docs/observing.md).
+ * The tracepoints elisa:* show perf and BPF what the module does for a VM (docs/observing.md).
  *
- * A record has numbers that elisactl lists: of the VM, its vCPU, the slot, the export. It has no
- * address, of the host's or of a guest's: a place in a function is its offset in the object. None
- * is on the way of an exit that passes by (path/settled.h). One that is off costs a jump over it.
+ * A record names the VM, vCPU, slot and export by the numbers that elisactl lists. It has no
+ * address of the host or of a guest: a place in a function is an offset in the object. An exit that
+ * the module has nothing to do with passes no tracepoint (path/settled.h). A tracepoint that is off
+ * costs the vCPU a no-op.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM elisa
@@ -30,7 +31,7 @@
 
 /* clang-format off */
 
-/* ---- attachments. revoke: it has left its export, by whatever; detach: its slot is free again */
+/* ---- attachments. revoke: it left its export, for any reason; detach: its slot is free again */
 DECLARE_EVENT_CLASS(elisa_attachment,
 	TP_PROTO(const struct eh_attachment *a),
 	TP_ARGS(a),
@@ -61,7 +62,7 @@ DEFINE_EVENT(elisa_attachment, elisa_revoke,
 DEFINE_EVENT(elisa_attachment, elisa_detach,
 	TP_PROTO(const struct eh_attachment *a), TP_ARGS(a));
 
-/* ---- calls that the host has to do with. The slot's attachment is in the record of its attach */
+/* ---- calls that the host acts on. The record of elisa_attach names the slot's attachment */
 TRACE_EVENT(elisa_abort,
 	TP_PROTO(const struct eh_context *c, int error, u64 offset),
 	TP_ARGS(c, error, offset),
@@ -167,7 +168,7 @@ TRACE_EVENT(elisa_ring,
 		  __entry->slot, __entry->export, __entry->place)
 );
 
-/* ---- what keeps a vCPU from calls: once, until it may again or it is another thing */
+/* ---- why a vCPU cannot call: recorded once, until the vCPU can call or the reason changes */
 TRACE_EVENT(elisa_closed,
 	TP_PROTO(const struct eh_vcpu *vcpu, u32 closed),
 	TP_ARGS(vcpu, closed),
@@ -185,7 +186,7 @@ TRACE_EVENT(elisa_closed,
 		  __print_symbolic(__entry->closed, {0, "-"} ELISA_CLOSED_LIST(EH_TRACE_CLOSED)))
 );
 
-/* ---- the export's vCPUs forget tables that were changed */
+/* ---- a flush: the export's vCPUs drop cached translations of tables that were changed */
 TRACE_EVENT(elisa_flush,
 	TP_PROTO(const struct eh_export *export),
 	TP_ARGS(export),
@@ -200,7 +201,7 @@ TRACE_EVENT(elisa_flush,
 	TP_printk("vm=%u export=%u", __entry->vm, __entry->export)
 );
 
-/* ---- the hooks of each entry and exit come, or cannot (error), and go */
+/* ---- the hooks on entries and exits: put in place, or not (error); removed */
 DECLARE_EVENT_CLASS(elisa_hooks,
 	TP_PROTO(int error),
 	TP_ARGS(error),

@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How the hooks come to their places: those on rare paths when the module is loaded, those on the
- * path of each entry and exit while a VM is attached. All of them are ftrace's direct calls.
+ * Puts the hooks in place. Hooks on rare paths are in place while the module is loaded. Hooks on
+ * the path of each entry and exit are in place while a VM is attached. All hooks are ftrace's
+ * direct calls.
  *
- * ftrace has one direct call for each function, and a BPF program (fentry, fexit) is another one:
- * the second of the two gets -EBUSY. ftrace also lets a BPF program share a function with one user
- * that redirects (IPMODIFY), as a livepatch does. That is not used: such a hook can be lost. On
- * 6.1.192 a fexit program that comes after a fentry program leaves an ftrace_ops without a function
- * in ftrace's list (bpf_trampoline_update(), after -EAGAIN from modify_fentry()). ftrace then calls
- * nothing that comes behind it, and switches itself off. A direct call stays in the text.
+ * BPF. ftrace allows one direct call for each function, and a BPF program (fentry, fexit) is a
+ * direct call, too. The second of the two gets -EBUSY.
+ *
+ * Why not IPMODIFY. ftrace lets a BPF program share a function with one user that redirects it, as
+ * a livepatch does. The module is no such user, because such a hook can be lost. On 6.1.192 a fexit
+ * program that comes after a fentry program leaves an ftrace_ops without a function in ftrace's
+ * list (bpf_trampoline_update(), after -EAGAIN from modify_fentry()). ftrace then calls no ops
+ * behind it in the list, and switches itself off. A direct call stays in the text.
+ *
+ * Shares. Each attachment, and each vCPU that is set up for calls, has a share of the exit-path
+ * hooks (`armed`). The first share puts the hooks in place before an attachment exists. They are
+ * removed some time after the last share is given back. So no vCPU enters a context without them.
  */
 #include <linux/atomic.h>
 #include <linux/jiffies.h>
@@ -24,20 +31,22 @@
 
 #define REFUSAL_LASTS (5 * HZ)
 
-static DEFINE_MUTEX(hooks_lock); /* inside of nothing */
+static DEFINE_MUTEX(hooks_lock); /* nests inside no lock */
 static bool registered;		 /* hooks_lock: the exit-path hooks are in place */
-static int refusal;		 /* hooks_lock: why they could not be put in place, or 0 */
+static int refusal;		 /* hooks_lock: the error of the last try, or 0 */
 static unsigned long retry_at;	 /* hooks_lock: jiffies of the next try after a refusal */
-static atomic_t armed;		 /* shares of them; the first one is taken under hooks_lock */
+static atomic_t armed;		 /* shares of the hooks; the first is taken under hooks_lock */
 
 static struct eh_hooks rare, path; /* const after init */
 
+/* Removes @count hooks. Waits for grace periods. */
 static void remove_hooks(struct eh_hook *hooks, int count)
 {
 	while (count--)
 		eh_ftrace_direct_end(&hooks[count].ops, (unsigned long)hooks[count].entry);
 }
 
+/* Tells the administrator why a hook cannot be put in place. */
 static void say_why(struct eh_hook *hook, int error)
 {
 	static const char *const names[] = EH_HOOK_NAMES;
@@ -52,6 +61,7 @@ static void say_why(struct eh_hook *hook, int error)
 		pr_err_ratelimited("ftrace cannot hook %s (%d)\n", name, error);
 }
 
+/* Puts @count hooks in place, or none of them. Waits for grace periods. */
 static int place_hooks(struct eh_hook *hooks, int count)
 {
 	int i, r;
@@ -68,8 +78,9 @@ static int place_hooks(struct eh_hook *hooks, int count)
 }
 
 /*
- * Under hooks_lock. Patching text takes tens of millions of instructions and stops all CPUs, also
- * if it fails halfway, and a guest may ask without end: a refusal lasts for a while without a try.
+ * Puts the exit-path hooks in place, if they are not. Patching text takes tens of millions of
+ * instructions and stops all CPUs, even if it fails halfway. A guest may ask for it without end. So
+ * after a failure the same error is returned for REFUSAL_LASTS without a try. Under hooks_lock.
  */
 static int put_hooks_in_place(void)
 {
@@ -91,6 +102,7 @@ struct arming {
 	int error;
 };
 
+/* Takes the first share, in a kernel thread. */
 static void arm(struct work_struct *work)
 {
 	struct arming *arming = container_of(work, struct arming, work);
@@ -103,9 +115,10 @@ static void arm(struct work_struct *work)
 }
 
 /*
- * Takes a share of the exit-path hooks. Patching text waits for grace periods, and keeps mutexes of
- * ftrace's meanwhile. A tenant's thread may get no processor for long (cpu.max): so a kernel thread
- * does it, and the tenant's waits. While shares exist, taking one does not wait.
+ * Takes a share of the exit-path hooks. Patching text waits for grace periods and holds ftrace's
+ * mutexes meanwhile. A tenant's thread may get no processor for long (cpu.max), and others would
+ * wait for the mutexes. So a kernel thread patches, and the tenant's thread waits for it without a
+ * lock. If shares exist already, the function does not wait. It may sleep.
  */
 int eh_hooks_arm(void)
 {
@@ -122,14 +135,17 @@ int eh_hooks_arm(void)
 	return arming.error;
 }
 
-/* One more share; the caller knows of an attachment, which has one. Does not sleep. */
+/* Takes one more share. The caller knows an attachment with a share. Does not sleep. */
 void eh_hooks_share(void)
 {
 	atomic_inc(&armed);
 	__module_get(THIS_MODULE);
 }
 
-/* Not at the pace of a guest that attaches and detaches in a loop. */
+/*
+ * Removes the exit-path hooks if no share exists. It runs some time after the last share was given
+ * back, so a guest that attaches and detaches in a loop does not make it patch each time.
+ */
 static void unhook(struct work_struct *work)
 {
 	mutex_lock(&hooks_lock);
@@ -143,7 +159,7 @@ static void unhook(struct work_struct *work)
 
 static DECLARE_DELAYED_WORK(unhook_work, unhook);
 
-/* Gives one back. Does not sleep. */
+/* Gives a share back. Does not sleep. */
 void eh_hooks_disarm(void)
 {
 	if (atomic_dec_and_test(&armed))
@@ -151,15 +167,16 @@ void eh_hooks_disarm(void)
 	module_put(THIS_MODULE);
 }
 
+/* Tells whether the exit-path hooks are in place, for a report: they may go at once. */
 bool eh_hooks_armed(void)
 {
 	return READ_ONCE(registered);
 }
 
 /*
- * "ftrace_enabled=0" must not be able to take the isolation away silently: while an ops that is
- * PERMANENT exists ftrace refuses it. ftrace takes that flag off those of direct calls; this one
- * watches a function of our own, which KVM never calls.
+ * Keeps "ftrace_enabled=0" from silently removing the hooks, and the isolation with them. ftrace
+ * refuses that setting while a PERMANENT ops exists. ftrace clears this flag in the ops of direct
+ * calls. So this ops watches a function of the module, which KVM never calls.
  */
 static void notrace nothing(unsigned long ip, unsigned long parent, struct ftrace_ops *ops,
 			    struct ftrace_regs *fregs)
@@ -171,6 +188,7 @@ static struct ftrace_ops permanent_ops = {
 	.flags = FTRACE_OPS_FL_PERMANENT,
 };
 
+/* Registers the permanent ops. Fails if ftrace is off already. */
 static int make_permanent(void)
 {
 	int r = ftrace_set_filter_ip(&permanent_ops, (unsigned long)eh_arm_exit, 0, 1);
@@ -183,12 +201,14 @@ static int make_permanent(void)
 	return r;
 }
 
+/* Frees the lists of functions of @count hooks, also if they were not set. */
 static void free_filters(struct eh_hook *hooks, int count)
 {
 	while (count--)
 		ftrace_free_filter(&hooks[count].ops);
 }
 
+/* Tells ftrace at which functions each hook is. On an error the caller frees the filters. */
 static int set_filters(struct eh_hook *hooks, int count, unsigned long *sites)
 {
 	int i, r = 0;
@@ -199,7 +219,11 @@ static int set_filters(struct eh_hook *hooks, int count, unsigned long *sites)
 	return r;
 }
 
-/* @sites: where ftrace calls, by enum eh_hook_id. The hooks are the caller's for good. */
+/*
+ * Puts the rare hooks in place and prepares the exit-path hooks. @sites has the address of each
+ * ftrace call, by enum eh_hook_id. The caller's hooks must exist until eh_arm_exit(). Runs when the
+ * module is loaded.
+ */
 int eh_arm_init(const struct eh_hooks *rare_hooks, const struct eh_hooks *path_hooks,
 		unsigned long *sites)
 {
@@ -227,7 +251,10 @@ err_filters:
 	return r;
 }
 
-/* No attachment exists any more. Threads may still be in a handler, or in its last instructions. */
+/*
+ * Removes all hooks. No attachment exists any more. A thread may still be in a handler, or in its
+ * last instructions, when it returns. Runs when the module is unloaded.
+ */
 void eh_arm_exit(void)
 {
 	cancel_delayed_work_sync(&unhook_work);

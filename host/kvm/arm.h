@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* How the layer above says which hooks there are. */
+/* The list of hooks, which the layer above passes to arm.c. */
 #ifndef ELISA_HOST_ARM_H
 #define ELISA_HOST_ARM_H
 
 #include "kvm/compat.h"
 
-/* A hook: @entry is called at @count of KVM's functions, which follow each other in their list. */
+/* A hook: ftrace calls @entry at @count functions of KVM, which follow each other in their list. */
 struct eh_hook {
 	void (*entry)(void);
 	enum eh_hook_id first;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The one place that knows how kernels differ, and the one list of KVM functions that
- * ELISA needs. No other file of the module may test ELISA_HAS_* (Kbuild asks the headers
- * for these) or name a KVM-internal function.
+ * The differences between kernels, and the KVM functions that ELISA needs. No other file of the
+ * module may test ELISA_HAS_*, which Kbuild derives from the kernel's headers. No other file may
+ * name a KVM-internal function.
  */
 #ifndef ELISA_HOST_COMPAT_H
 #define ELISA_HOST_COMPAT_H
@@ -27,7 +27,7 @@
 #error "ELISA supports kernels from 6.1 on"
 #endif
 
-/* Functions of KVM by "module:function", in the order of their lists. */
+/* Numbers and names ("module:function") of KVM's functions, in the order of their lists. */
 #define EH_HOOK_ID(id, module, function, prototype)   EH_HOOK_##id,
 #define EH_CALLED_ID(id, module, function, prototype) EH_CALLED_##id,
 #define EH_KVM_NAME(id, module, function, prototype)  module ":" function,
@@ -46,18 +46,20 @@ enum eh_called_id {
 		ELISA_KVM_CALLS(EH_KVM_NAME) \
 	}
 
-/* The kernel's tracepoint after it has marked a page as failed; its arguments: the page's
- * number, what kind of page it was, what came of it. Not there without CONFIG_MEMORY_FAILURE. */
+/*
+ * The kernel's tracepoint after it has marked a page as failed. Its arguments are the page's
+ * number, its kind, and the result. It does not exist without CONFIG_MEMORY_FAILURE.
+ */
 #define EH_MEMORY_FAILURE_EVENT "memory_failure_event"
 
-/* From a function's ftrace site back to its first byte: past endbr64 on IBT kernels. */
+/* Bytes from a function's first byte to its ftrace site: an endbr64 on IBT kernels. */
 #ifdef CONFIG_X86_KERNEL_IBT
 #define EH_SITE_OFFSET 4
 #else
 #define EH_SITE_OFFSET 0
 #endif
 
-/* Flaws of CPUs that some kernels do not know: there no CPU has them. */
+/* CPU flaws that some kernels do not know. There boot_cpu_has_bug() finds no CPU with the flaw. */
 #define EH_NO_BUG (~0U)
 #ifndef X86_BUG_MMIO_UNKNOWN
 #define X86_BUG_MMIO_UNKNOWN EH_NO_BUG
@@ -91,25 +93,25 @@ enum eh_called_id {
 #endif
 
 /*
- * The reason for which no VM of a host has APICv (enum kvm_apicv_inhibit, whose spelling differs).
- * Of all reasons that VMX knows it is the one that KVM never clears.
+ * The inhibit reason for "this host has no APICv at all" (enum kvm_apicv_inhibit; its spelling
+ * differs between kernels). Of all reasons that VMX knows, only this one is never cleared by KVM.
  */
 #define EH_APICV_DISABLED 0
 
-/* CR4.LAM_SUP, which older headers do not have. */
+/* CR4.LAM_SUP, which older headers lack. */
 #ifndef X86_CR4_LAM_SUP
 #define X86_CR4_LAM_SUP (1UL << 28)
 #endif
 
-/* The older names of reading an MSR. */
+/* Reading an MSR has other names in older kernels. */
 #ifndef rdmsrq
 #define rdmsrq	    rdmsrl
 #define rdmsrq_safe rdmsrl_safe
 #endif
 
 /*
- * What KVM keeps of the VMCS: bits of arch.regs_avail and arch.regs_dirty, which are an integer or
- * a bitmap of one word.
+ * Registers of the VMCS that KVM caches: bits of arch.regs_avail and arch.regs_dirty. The two are
+ * an integer, or a bitmap of one word.
  */
 #ifdef ELISA_HAS_REG_BITMAPS
 #define EH_CACHED(map) (BUILD_BUG_ON_ZERO(ARRAY_SIZE(map) > 1) + (map))[0]
@@ -122,7 +124,10 @@ enum eh_called_id {
 #endif
 #define EH_CACHED_WRITTEN (EH_CACHED_RIP | BIT(VCPU_REGS_RSP))
 
-/* By the page tables that the guest has loaded; @access: bits of a page fault's error code. */
+/*
+ * Translates a guest-virtual address by the page tables that the guest has loaded. @access has bits
+ * of a page fault's error code. In the vCPU's thread, under kvm->srcu.
+ */
 static inline gpa_t eh_gva_to_gpa(struct kvm_vcpu *vcpu, u64 address, u64 access)
 {
 #ifdef ELISA_HAS_GVA_WALK
@@ -133,14 +138,14 @@ static inline gpa_t eh_gva_to_gpa(struct kvm_vcpu *vcpu, u64 address, u64 access
 	return walk->gva_to_gpa(vcpu, walk, address, access, NULL);
 }
 
-/* Slots that have a guest_memfd; older kernels have none. */
+/* The flag of a memory slot with a guest_memfd. Older kernels have no such slots. */
 #ifdef KVM_MEM_GUEST_MEMFD
 #define EH_MEM_GUEST_MEMFD KVM_MEM_GUEST_MEMFD
 #else
 #define EH_MEM_GUEST_MEMFD 0
 #endif
 
-/* A VM whose registers or memory KVM itself cannot see, of which the current VMCS says nothing. */
+/* Tells whether KVM itself cannot see the VM's registers or memory. The VMCS does not tell it. */
 static inline bool eh_is_confidential(const struct kvm *kvm)
 {
 #ifdef ELISA_HAS_VM_TYPES
@@ -150,7 +155,7 @@ static inline bool eh_is_confidential(const struct kvm *kvm)
 #endif
 }
 
-/* Do the CPU's counters belong to this VM while it runs, and count without an exit? */
+/* Tells whether the VM owns the CPU's performance counters while it runs, without an exit. */
 static inline bool eh_has_own_counters(const struct kvm *kvm)
 {
 #ifdef ELISA_HAS_MEDIATED_PMU
@@ -160,7 +165,7 @@ static inline bool eh_has_own_counters(const struct kvm *kvm)
 #endif
 }
 
-/* Sealed functions have something else in its place (objtool's .ibt_endbr_seal). */
+/* Tells whether IBT forbids to call a function by address: sealing has removed its ENDBR. */
 static inline bool eh_lacks_endbr(unsigned long function)
 {
 #ifdef CONFIG_X86_KERNEL_IBT
@@ -170,7 +175,7 @@ static inline bool eh_lacks_endbr(unsigned long function)
 #endif
 }
 
-/* ftrace calls @function itself at the sites that are @ops' filter, with nothing between. */
+/* Makes ftrace call @function directly at the sites in @ops' filter. Sleeps. */
 static inline int eh_ftrace_direct(struct ftrace_ops *ops, unsigned long function)
 {
 	int r;
@@ -181,13 +186,14 @@ static inline int eh_ftrace_direct(struct ftrace_ops *ops, unsigned long functio
 	r = register_ftrace_direct(ops, function);
 #endif
 	if (r) {
-		/* the function is redirected already; ftrace left what takes no ops anew */
+		/* the function has another direct call; reset fields that would refuse a new try */
 		ops->func = NULL;
 		ops->trampoline = 0;
 	}
 	return r;
 }
 
+/* Ends the direct calls of eh_ftrace_direct(), and keeps the filter for the next time. Sleeps. */
 static inline void eh_ftrace_direct_end(struct ftrace_ops *ops, unsigned long function)
 {
 #ifdef ELISA_HAS_DIRECT_MULTI
@@ -197,7 +203,7 @@ static inline void eh_ftrace_direct_end(struct ftrace_ops *ops, unsigned long fu
 #endif
 }
 
-/* A timer that runs @function with IRQs off, also where other timers run in threads. */
+/* Sets up a timer that runs @function with IRQs off, also on PREEMPT_RT. */
 static inline void eh_timer_setup(struct hrtimer *timer,
 				  enum hrtimer_restart (*function)(struct hrtimer *))
 {
@@ -209,17 +215,18 @@ static inline void eh_timer_setup(struct hrtimer *timer,
 #endif
 }
 
-/* An IPI to this CPU, IRQs off: KVM's own way to an exit right after an entry. */
+/* Sends an IPI to this CPU. With IRQs off before an entry, the vCPU exits right after the entry. */
 static inline void eh_interrupt_self(void)
 {
 	smp_send_reschedule(raw_smp_processor_id());
 }
 
 /*
- * Pins one page of @vma. The caller holds mmap_lock, and no fault may drop it: so what userfaultfd
- * withholds cannot be waited for, and a kernel with CONFIG_DEBUG_VM reports each such fault. Of
- * memory with a userfaultfd a page is taken only if it is there. Before 6.5 the kernel does not
- * obey FOLL_NOFAULT for pages of hugetlb (follow_hugetlb_page()): none of them is taken then.
+ * Pins one page of @vma. The caller holds mmap_lock, and no fault may drop it. So a fault cannot
+ * wait for a page that userfaultfd withholds. A kernel with CONFIG_DEBUG_VM would report each such
+ * fault. Memory with a userfaultfd is therefore pinned only if its page is present. Before 6.5 the
+ * kernel ignores FOLL_NOFAULT for hugetlb pages (follow_hugetlb_page()). There hugetlb memory with
+ * a userfaultfd is refused. It may sleep.
  */
 static inline long eh_pin_page(struct vm_area_struct *vma, unsigned long address,
 			       struct page **page)

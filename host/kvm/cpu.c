@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * This CPU: does it have what the module needs, and does it keep an object's data from a guest?
- * Both are asked when the module is loaded, and the second one again at each attach.
+ * Checks the CPU: whether it has the features that the module needs, and whether a flaw lets a
+ * guest read an object's data. The module checks both when it is loaded, and flaws again at each
+ * attach.
  */
 #include <linux/kvm_host.h>
 #include <asm/cpufeature.h>
@@ -27,6 +28,7 @@ static const struct bug {
 #define BUGS_BEGIN (NCAPINTS * 32)
 #define BUGS_END   ((NCAPINTS + NBUGINTS) * 32)
 
+/* Finds a flaw by the kernel's number. A flaw that the module does not know counts as a leak. */
 static const struct bug *bug_of(u32 number)
 {
 	static const struct bug unknown = {.name = "a flaw that this module does not know"};
@@ -38,7 +40,7 @@ static const struct bug *bug_of(u32 number)
 	return &unknown;
 }
 
-/* The first one from @number on that the kernel says of this CPU and that is not harmless. */
+/* Returns the first flaw from @number on that this CPU has and that is not harmless. */
 static u32 next_leak(u32 number)
 {
 	while (number < BUGS_END && (!boot_cpu_has_bug(number) || bug_of(number)->harmless))
@@ -46,6 +48,7 @@ static u32 next_leak(u32 number)
 	return number;
 }
 
+/* Tells whether the CPU has a flaw through which a guest could read an object's data. */
 bool eh_cpu_leaks(void)
 {
 	return next_leak(BUGS_BEGIN) < BUGS_END;
@@ -55,9 +58,10 @@ bool eh_cpu_leaks(void)
 #define CPUID_7_EBX_RTM (1u << 11)
 
 /*
- * What a transaction that is open at a VMFUNC does is not known: the SDM (vol. 1, on RTM) says that
- * VMFUNC may abort one. If it did not, an abort in sub would take back what the gate wrote. The
- * CPU's own word is asked, for the kernel may only have forgotten the feature (clearcpuid).
+ * Tells whether the CPU has TSX. The SDM (vol. 1, on RTM) says only that VMFUNC may abort an open
+ * transaction. If VMFUNC did not abort it, a later abort in sub would undo the gate's stores. So
+ * attaching is refused on such a CPU. The function asks CPUID itself, because the kernel may hide a
+ * feature that the CPU has (clearcpuid).
  */
 bool eh_cpu_has_tsx(void)
 {
@@ -67,6 +71,7 @@ bool eh_cpu_has_tsx(void)
 	return ebx & (CPUID_7_EBX_HLE | CPUID_7_EBX_RTM);
 }
 
+/* Logs each flaw because of which VMs cannot attach. Runs when the module is loaded. */
 void eh_cpu_say_why_attach_is_refused(void)
 {
 	u32 number;
@@ -87,7 +92,7 @@ static int cpu_lacks(const char *what)
 	return -EOPNOTSUPP;
 }
 
-/* SDM appendix A: what the VMX capability MSRs must allow. */
+/* Checks the VMX capability MSRs (SDM appendix A) and CPU features when the module is loaded. */
 int eh_cpu_check(void)
 {
 	u64 secondary, ept, functions;

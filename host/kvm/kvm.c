@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM as the module calls it. Its functions are found by name when the module is loaded, after
- * prototype.c has compared what they take and give back. No other file calls a function of KVM's
- * that is not exported.
+ * Calls KVM. Its functions are found by name when the module is loaded, after prototype.c has
+ * compared their prototypes. No other file calls a function of KVM that is not exported.
  */
 #include <linux/err.h>
 #include <linux/file.h>
@@ -28,64 +27,69 @@ static bool (*kvm_get)(struct kvm *kvm);
 static void (*kvm_put)(struct kvm *kvm);
 static void (*kvm_inhibit_apicv)(struct kvm *kvm, unsigned int reason, bool set);
 
-/* KVM's own function, from its first byte; ftrace lets calls from this module pass. */
+/* KVM's hooked function, from its first byte. The call passes the module's hook, too. */
 #define ORIGINAL(id, type) ((type)(sites[id] - EH_SITE_OFFSET))
 
-/* vmx_handle_exit() for an exit whose cause has been dealt with. Passes our hook once more. */
+/* Calls vmx_handle_exit() for an exit that is handled already. It passes the hook once more. */
 int eh_kvm_exit_handled(struct kvm_vcpu *kvm_vcpu)
 {
 	return ORIGINAL(EH_HOOK_HANDLE_EXIT, int (*)(struct kvm_vcpu *, unsigned long))(
 		kvm_vcpu, EXIT_FASTPATH_EXIT_HANDLED);
 }
 
-/* One instruction, whose first @size bytes (at most 15) these are. May sleep. */
+/* Makes KVM emulate the instruction whose first @size bytes (at most 15) are @code. May sleep. */
 int eh_kvm_emulate(struct kvm_vcpu *kvm_vcpu, void *code, u32 size)
 {
 	return kvm_emulate(kvm_vcpu, code, size);
 }
 
-/* Guest memory as the vCPU sees it, ROM too, within a page. 0 or an errno; sleeps. */
+/* Reads guest memory or ROM within a page, as the vCPU sees it. Returns 0 or an errno. Sleeps. */
 int eh_kvm_read(struct kvm_vcpu *kvm_vcpu, u64 gpa, void *to, u32 size)
 {
 	return kvm_read(kvm_vcpu, gpa, to, size);
 }
 
 /*
- * By the guest's page tables, for a fetch; INVALID_GPA: it would fault. Not in nested guest mode.
+ * Translates an address by the guest's page tables, for an instruction fetch. Returns INVALID_GPA
+ * if the fetch would fault. Not in nested guest mode. In the vCPU's thread.
  */
 u64 eh_kvm_translate_fetch(struct kvm_vcpu *kvm_vcpu, u64 address, bool user)
 {
 	return eh_gva_to_gpa(kvm_vcpu, address, PFERR_FETCH_MASK | (user ? PFERR_USER_MASK : 0));
 }
 
+/* Queues a #UD for the vCPU's next entry. In the vCPU's thread. */
 void eh_kvm_queue_ud(struct kvm_vcpu *kvm_vcpu)
 {
 	kvm_queue(kvm_vcpu, UD_VECTOR);
 }
 
-/* The module has written to this guest page. */
+/* Marks a guest page as dirty, because the module has written to it. In the vCPU's thread. */
 void eh_kvm_mark_dirty(struct kvm_vcpu *kvm_vcpu, u64 gpa)
 {
 	kvm_mark_dirty(kvm_vcpu, gpa >> PAGE_SHIFT);
 }
 
-/* False: no file and no work uses this VM any more. Its memory must be there still. */
+/*
+ * Takes a reference to KVM's VM. Returns false if the last reference is gone. The caller makes sure
+ * that struct kvm still exists. Does not sleep.
+ */
 bool eh_kvm_get(struct kvm *kvm)
 {
 	return kvm_get(kvm);
 }
 
-/* Perhaps the last reference: sleeps, and takes our locks. */
+/* Gives a reference back. After the last one KVM ends the VM: it sleeps, and hooks take locks. */
 void eh_kvm_put(struct kvm *kvm)
 {
 	kvm_put(kvm);
 }
 
 /*
- * An edge at what the VMM has connected to this GSI: a pin of KVM's IOAPIC and PIC, or the MSI that
- * an IOAPIC of its own has there; nothing else, since Xen's event channels may wait for the VMM's
- * memory. As kvm_set_irq() does, which cannot be called by its address where IBT is on. Does not
- * sleep.
+ * Raises an edge at this GSI. The VMM has connected it to a pin of KVM's IOAPIC and PIC, or to an
+ * MSI of the VMM's own IOAPIC. Other routes are skipped: Xen's event channels may wait for the
+ * VMM's memory. The function repeats kvm_set_irq(), which cannot be called by address with IBT.
+ * Does not sleep.
  */
 void eh_kvm_interrupt(struct kvm *kvm, u32 gsi)
 {
@@ -107,21 +111,22 @@ void eh_kvm_interrupt(struct kvm *kvm, u32 gsi)
 	}
 }
 
-/* Is it off for the reason below, by the host's administrator or by this module? */
+/* Tells whether the VM's APICv is off for EH_APICV_DISABLED, set by the administrator or by us. */
 bool eh_kvm_apicv_is_off(struct kvm *kvm)
 {
 	return READ_ONCE(kvm->arch.apicv_inhibit_reasons) & BIT(EH_APICV_DISABLED);
 }
 
 /*
- * All vCPUs of the VM are without APICv from their next entry on, or have it again if KVM knows no
- * other reason. Sleeps. The caller sees to it that the two take turns.
+ * Takes APICv from all vCPUs of the VM, from each vCPU's next entry on. Or gives it back, if KVM
+ * has no other reason against it. The caller alternates the two. Under vm->apicv_lock. Sleeps.
  */
 void eh_kvm_inhibit_apicv(struct kvm *kvm, bool inhibit)
 {
 	kvm_inhibit_apicv(kvm, EH_APICV_DISABLED, inhibit);
 }
 
+/* Returns the first byte of a function that is to be called, or NULL if IBT forbids the call. */
 static void *function_at(const unsigned long *at, enum eh_called_id id)
 {
 	unsigned long function = at[id] - EH_SITE_OFFSET;
@@ -134,7 +139,10 @@ static void *function_at(const unsigned long *at, enum eh_called_id id)
 	return (void *)function;
 }
 
-/* KVM_RUN: of all callers of vcpu_load() the one that does not look at the vCPU's state. */
+/*
+ * Notes where KVM_RUN's function is. Of all callers of vcpu_load() it is the only one that does not
+ * look at the vCPU's state.
+ */
 static int find_run_ioctl(unsigned long site)
 {
 	run_ioctl.start = site;
@@ -146,6 +154,7 @@ static int find_run_ioctl(unsigned long site)
 	return -ENOENT;
 }
 
+/* Finds all functions that are hooked or called. */
 static int find_functions(void)
 {
 	unsigned long at[EH_CALLED];
@@ -171,22 +180,24 @@ static int find_functions(void)
 		       -ENOENT;
 }
 
+/* Returns where ftrace calls at the start of the hooked functions, by enum eh_hook_id. */
 unsigned long *eh_kvm_sites(void)
 {
 	return sites;
 }
 
-/* Is it in the function of KVM_RUN, the one caller of vcpu_load() that looks at no state? */
+/* Tells whether a return address is in KVM_RUN's function, see find_run_ioctl(). */
 bool eh_kvm_is_run_ioctl(unsigned long address)
 {
 	return address - run_ioctl.start < run_ioctl.size;
 }
 
+/* Finds KVM's functions and keeps kvm_intel loaded. Runs when the module is loaded. */
 int eh_kvm_init(void)
 {
 	int r;
 
-	/* an open /dev/kvm is what keeps kvm_intel from being unloaded */
+	/* an open /dev/kvm keeps kvm_intel from being unloaded */
 	kvm_device = filp_open("/dev/kvm", O_RDWR, 0);
 	if (IS_ERR(kvm_device)) {
 		pr_err("cannot open /dev/kvm (%ld): load kvm_intel first\n", PTR_ERR(kvm_device));
@@ -200,6 +211,7 @@ int eh_kvm_init(void)
 	return r;
 }
 
+/* Lets kvm_intel go. No hook is in place any more. */
 void eh_kvm_exit(void)
 {
 	fput(kvm_device);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The CPU, and KVM's face. The layer says what this CPU can do. It finds KVM's functions in the
- * running kernel, calls them, and has ftrace call ours. It knows nothing of exports.
+ * The CPU and KVM. The layer checks the CPU's features and flaws. It finds KVM's functions in the
+ * running kernel, calls them, and makes ftrace call the module's hooks. It knows nothing of
+ * exports.
  */
 #ifndef ELISA_HOST_KVM_H
 #define ELISA_HOST_KVM_H
@@ -15,7 +16,7 @@
 int eh_symbols_find(unsigned long *found, const char *const *name, unsigned int count);
 unsigned long eh_symbol_size(unsigned long address);
 
-/* ---- prototype.c: are KVM's functions what the hooks and calls take them for? */
+/* ---- prototype.c: compares KVM's functions with the prototypes that hooks and calls expect */
 int eh_prototypes_check(void);
 
 /* ---- kvm.c */
@@ -37,13 +38,13 @@ void eh_kvm_inhibit_apicv(struct kvm *kvm, bool inhibit);
 
 /* ---- cpu.c */
 extern bool eh_invept_context;
-extern bool eh_ept_2m, eh_ept_1g; /* leaves of EPTs may be so large */
+extern bool eh_ept_2m, eh_ept_1g; /* the CPU's EPT has leaves of this size */
 int eh_cpu_check(void);
 bool eh_cpu_leaks(void);
 bool eh_cpu_has_tsx(void);
 void eh_cpu_say_why_attach_is_refused(void);
 
-/* ---- arm.c: hooks are in place while there are shares of them; which ones is in arm.h */
+/* ---- arm.c: exit-path hooks are in place while shares of them exist; see also arm.h */
 int eh_hooks_arm(void);
 void eh_hooks_share(void);
 void eh_hooks_disarm(void);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM's functions are found by name. What such a name stands for the kernel's type information
- * says, as sysfs shows it: a function that has other arguments than this module knows is neither
- * hooked nor called. A kernel that was tested may lack that information. Any other is accepted if
- * all of its functions are right, and with a notice: types say nothing about meaning
- * (docs/porting.md).
+ * Compares KVM's functions with the prototypes that this module knows. The functions are found by
+ * name, and a name may have other arguments in another kernel. The kernel's type information (BTF
+ * in sysfs) tells the arguments. A function with another prototype is neither hooked nor called.
+ *
+ * A tested kernel may lack this information. An untested kernel is accepted if all functions have
+ * the right prototypes. The administrator gets a notice, because types do not tell what a function
+ * does (docs/porting.md).
  */
 #include <linux/err.h>
 #include <linux/file.h>
@@ -27,12 +29,14 @@ struct types {
 	u32 *at;
 };
 
+/* Frees types, also half-read ones. */
 static void types_free(struct types *types)
 {
 	kvfree(types->at);
 	kvfree(types->data);
 }
 
+/* Reads @size bytes from the file's begin. */
 static int read_all(struct file *file, void *data, size_t size)
 {
 	loff_t at = 0;
@@ -46,7 +50,10 @@ static int read_all(struct file *file, void *data, size_t size)
 	return 0;
 }
 
-/* On any error there is nothing to check: the caller frees what is there. */
+/*
+ * Reads a module's types or the kernel's. A module's types refer to those of @base. After an error
+ * there are no types to check, and the caller calls types_free(). Sleeps.
+ */
 static int types_read(struct types *types, const char *path, const struct elisa_btf *base)
 {
 	struct file *file = filp_open(path, O_RDONLY, 0);
@@ -80,7 +87,10 @@ static const struct known {
 #undef KNOWN
 };
 
-/* 0, or -EOPNOTSUPP: one is another function; -ENOENT: of one nothing is known. */
+/*
+ * Compares all known functions of @module. Returns 0; -EOPNOTSUPP if a function has another
+ * prototype; or else -ENOENT if the types lack a function.
+ */
 static int compare(const struct elisa_btf *btf, const char *module)
 {
 	char found[ELISA_PROTOTYPE_MAX];
@@ -104,6 +114,7 @@ static int compare(const struct elisa_btf *btf, const char *module)
 	return r;
 }
 
+/* Reads a module's types and compares its functions. Returns as compare(). */
 static int check_module(const struct elisa_btf *kernel, const char *module)
 {
 	struct types types = {};
@@ -117,6 +128,7 @@ static int check_module(const struct elisa_btf *kernel, const char *module)
 	return r;
 }
 
+/* Compares the functions of kvm and kvm_intel. A wrong prototype outweighs missing types. */
 static int check_all(void)
 {
 	struct types kernel = {};
@@ -133,6 +145,7 @@ static int check_all(void)
 	return r;
 }
 
+/* Decides whether this kernel is accepted, and says why. Runs when the module is loaded. */
 int eh_prototypes_check(void)
 {
 	const char *release = init_utsname()->release;

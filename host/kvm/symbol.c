@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Functions of the running kernel, found by their names: no symbol of KVM's is linked. */
+/* Finds functions of the running kernel by name, so that no symbol of KVM is linked. */
 #include <linux/kallsyms.h>
 #include <linux/kprobes.h>
 #include <linux/slab.h>
@@ -8,8 +8,8 @@
 #include "kvm/kvm.h"
 
 /*
- * KVM's functions that are hooked or called, by "module:name". Kprobes that are never armed
- * find them; they are let go together, which takes one grace period.
+ * Finds functions by "module:name". A kprobe that is never armed looks up each name. All kprobes
+ * are unregistered together, so the function waits for one grace period only. Sleeps.
  */
 int eh_symbols_find(unsigned long *found, const char *const *name, unsigned int count)
 {
@@ -44,7 +44,10 @@ out:
 	return r;
 }
 
-/* sprint_symbol() ends in "+offset/size [module]", both in hexadecimal. */
+/*
+ * Returns the size of the function at @address, or 0 without kallsyms. The text of sprint_symbol()
+ * ends in "+offset/size [module]", both in hexadecimal.
+ */
 unsigned long eh_symbol_size(unsigned long address)
 {
 	char text[KSYM_SYMBOL_LEN], *size;

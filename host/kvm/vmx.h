@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The few VMX instructions and encodings the module needs. The current VMCS must be the
- * vCPU's: call only where KVM has loaded it. Nothing here may be given to a VM.
+ * The few VMX instructions and encodings that the module needs. vmcs_get() and vmcs_set() need the
+ * vCPU's VMCS as the current one, so their callers run where KVM has loaded it. No VM may be told a
+ * value from here.
  */
 #ifndef ELISA_HOST_VMX_H
 #define ELISA_HOST_VMX_H
@@ -10,15 +11,16 @@
 #include <asm/msr.h>
 #include <asm/vmx.h>
 
-/* SDM vol. 3 appendix B; not all of them are in the kernel's header. */
+/* SDM vol. 3 appendix B. The kernel's header lacks some of them. */
 #define EH_VMCS_FUNCTION_CONTROL	   0x2018
 #define EH_VMCS_EPTP_LIST		   0x2024
 
 #define EH_VMFUNC_EPTP_SWITCHING	   1ULL
 
-/* EPT violations as #VE in the guest (SDM 24.6.2); only newer kernels' headers have it */
+/* EPT violations as #VE in the guest (SDM 24.6.2). Older kernels' headers lack it. */
 #define EH_SECONDARY_EXEC_EPT_VIOLATION_VE (1u << 18)
 
+/* Reads a field of the current VMCS. */
 static __always_inline u64 vmcs_get(unsigned long field)
 {
 	u64 value;
@@ -27,12 +29,13 @@ static __always_inline u64 vmcs_get(unsigned long field)
 	return value;
 }
 
+/* Writes a field of the current VMCS. */
 static __always_inline void vmcs_set(unsigned long field, u64 value)
 {
 	asm volatile("vmwrite %1, %0" : : "r"(field), "rm"(value) : "cc");
 }
 
-/* INVEPT type 2, all contexts (SDM 31.3). */
+/* INVEPT type 2: drops this CPU's translations of all EPTs (SDM 31.3). */
 static __always_inline void invept_all(void)
 {
 	struct {
@@ -42,7 +45,7 @@ static __always_inline void invept_all(void)
 	asm volatile("invept %0, %1" : : "m"(descriptor), "r"(2UL) : "cc", "memory");
 }
 
-/* INVEPT type 1: what came from the tables of this EPTP, for all VPIDs. */
+/* INVEPT type 1: drops this CPU's translations from the tables of this EPTP, for all VPIDs. */
 static __always_inline void invept_context(u64 eptp)
 {
 	struct {
@@ -52,7 +55,7 @@ static __always_inline void invept_context(u64 eptp)
 	asm volatile("invept %0, %1" : : "m"(descriptor), "r"(1UL) : "cc", "memory");
 }
 
-/* INVVPID type 1, single context: all of one VPID's translations, for every EPTP. */
+/* INVVPID type 1: drops this CPU's translations of one VPID, for every EPTP. */
 static __always_inline void invvpid_single(u16 vpid)
 {
 	struct {

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The formats and the guest-physical layout behind the gate and sub contexts. This is plain
- * arithmetic, so that native tests cover it, too. No function here touches memory.
+ * The formats of EPT and APT entries, and the guest-physical layout of the gate and sub contexts.
+ * All of it is arithmetic without a kernel's help, so native tests cover it, too. Only apt_fill()
+ * writes memory: the arrays that its caller passes.
  *
  * Guest-physical addresses of a slot's contexts start at `base`, 128 GiB below the end
  * of what the CPU can address (the same for all slots and VMs):
  *
  *   base +  0 GiB  APT pages and the code page
- *   base + 1 GiB this vCPU's pages: list and data (gate), stack, caller's identity (sub)
+ *   base +  1 GiB  this vCPU's pages: list and data (gate), stack, caller's identity (sub)
  *   base +  2 GiB  the exchange buffer (sub)
  *   base + 64 GiB  the object (sub), in the order of the object area
  *
- * The APT maps the window to these addresses with all rights; what may really be
- * accessed, and how, is up to each context's EPT.
+ * The APT maps the window to these addresses with all rights. Each context's EPT alone decides
+ * which of them the vCPU can access, and how.
  */
 #ifndef ELISA_HOST_EPT_H
 #define ELISA_HOST_EPT_H
@@ -27,11 +28,12 @@
 #define EH_GPA_OBJECT	     (64 * GIB)
 
 /*
- * Offsets of the leaves. None may lie in the first 8 KiB of its 2 MiB: an attacker who
- * loads CR3 with an APT page's own address makes the CPU read our last-level entries
- * as large-page entries (bit 7 is set in each), and then bits 20:13 of the address are
- * reserved and must be zero (SDM 4.5), so that the walk faults. As entries of a PML4 or PML5 they
- * fault for bit 7 alone.
+ * Offsets of the 4 KiB leaves. No leaf may lie in the first 8 KiB of its 2 MiB. The reason is an
+ * attacker who loads CR3 with an APT page's own address. The CPU then reads the APT's last-level
+ * entries as entries of a higher level. Bit 7 is set in each of them, so a PDE or PDPTE maps a
+ * large page. Bits 20:13 of a large page's entry are reserved and must be zero (SDM 4.5). They are
+ * not zero beyond the first 8 KiB, so the walk faults. In a PML4 or PML5 entry bit 7 alone makes
+ * the walk fault.
  */
 #define EH_GPA_CODE	     0x20000ULL
 #define EH_GPA_APT	     0x40000ULL
@@ -43,11 +45,11 @@
 
 /*
  * The pages of a slot's APT, in the order of their guest-physical addresses. A guest pages with 4
- * levels, or with 5 (CR4.LA57), and there is an APT for each: in tables for the other number the
- * CPU would take entries of one level for those of another.
+ * levels or with 5 (CR4.LA57), and a slot has an APT for each. With the wrong APT the CPU would
+ * take entries of one level for those of another.
  */
 enum eh_apt {
-	EH_APT_ROOT, /* PML4 or PML5; answers at the process's own root instead */
+	EH_APT_ROOT, /* PML4 or PML5; the EPT shows it at the process's own root address */
 	EH_APT_PDPT,
 	EH_APT_PD,
 	EH_APT_PT_CODE,
@@ -59,18 +61,19 @@ enum eh_apt {
 	EH_APT_PAGES
 };
 
+/* Returns how many pages an APT of @levels levels has. */
 static inline unsigned int eh_apt_pages(unsigned int levels)
 {
 	return levels == 5 ? EH_APT_PAGES : EH_APT_PML4;
 }
 
-/* x86 page tables, SDM table 4-15 ff.; A and D preset: the CPU may not write them */
+/* x86 page tables, SDM table 4-15 ff. A and D are set already: no EPT lets the CPU write them. */
 #define APT_TABLE	0x27ULL /* present, writable, user, accessed */
 #define APT_PAGE	0xe7ULL /* ... and dirty; bit 7 is PAT in a PTE, PS in a PDPTE */
 
 /*
- * EPT, SDM table 29-1 ff. Where KVM has mode-based execute control on, bit 2 is about linear
- * addresses of the supervisor only, and bit 10 about those of users. Elsewhere bit 10 is ignored.
+ * EPT, SDM table 29-1 ff. With mode-based execute control, bit 2 allows execution from supervisor
+ * linear addresses only, and bit 10 from user ones. Without it the CPU ignores bit 10.
  */
 #define EPT_READ	1ULL
 #define EPT_WRITE	2ULL
@@ -79,39 +82,41 @@ static inline unsigned int eh_apt_pages(unsigned int levels)
 #define EPT_EXEC	(EPT_EXEC_KERNEL | EPT_EXEC_USER)
 #define EPT_TABLE	(EPT_READ | EPT_WRITE | EPT_EXEC)
 #define EPT_LARGE	0x80ULL			 /* a leaf of 2 MiB or 1 GiB */
-#define EPT_PART(level) (1ULL << (50 + (level))) /* ignored by the CPU: of a leaf of that level */
+#define EPT_PART(level) (1ULL << (50 + (level))) /* the CPU ignores it: a part of such a leaf */
 #define EPT_WB_IPAT	((6ULL << 3) | (1ULL << 6))
 #define EPT_ADDRESS	0x000ffffffffff000ULL
 
+/* Returns the index of @address in a table of this level. */
 static inline unsigned int level_index(__u64 address, int level)
 {
 	return (address >> (12 + 9 * (level - 1))) & 511;
 }
 
+/* Makes a leaf: write-back memory, whatever the guest's PAT says. EPT_LARGE is the caller's. */
 static inline __u64 ept_leaf(__u64 physical, __u64 rights)
 {
 	return physical | rights | EPT_WB_IPAT;
 }
 
-/* Bytes that an entry of a table of this level maps. */
+/* Returns the bytes that an entry of a table of this level maps. */
 static inline __u64 level_size(int level)
 {
 	return 1ULL << (12 + 9 * (level - 1));
 }
 
-/* The level of the leaves of pages of this order. */
+/* Returns the level of the leaves of pages of this order. */
 static inline int level_of(__u32 order)
 {
 	return 1 + order / 9;
 }
 
-/* The level of the leaf as that a page was mapped: @entry's own, or that of one that was split. */
+/* Returns the level of the leaf that first mapped the page: @level, unless a leaf was split. */
 static inline int ept_mapped_level(__u64 entry, int level)
 {
 	return entry & EPT_PART(3) ? 3 : entry & EPT_PART(2) ? 2 : level;
 }
 
-/* Entry @i of the table that takes the place of @leaf, of this level: it maps the same. */
+/* Makes entry @i of the table that replaces @leaf of this level. The table maps the same memory. */
 static inline __u64 ept_part(__u64 leaf, int level, unsigned int i)
 {
 	__u64 part = (leaf | EPT_PART(ept_mapped_level(leaf, level))) + i * level_size(level - 1);
@@ -119,34 +124,37 @@ static inline __u64 ept_part(__u64 leaf, int level, unsigned int i)
 	return level == 2 ? part & ~EPT_LARGE : part;
 }
 
+/* Makes an entry that leads to a table. The leaves below limit the rights, not this entry. */
 static inline __u64 ept_table(__u64 physical)
 {
 	return physical | EPT_TABLE;
 }
 
 /*
- * An entry of a context's PML4, whose rights are those of all that is below it. With control by
- * mode no address of the supervisor can be executed in gate or sub, whatever tables it is in; and
- * those of users it cannot execute for SMEP.
+ * Makes an entry of a context's PML4, which limits the rights of all memory below it. With
+ * mode-based control (@by_mode) it forbids execution from supervisor linear addresses. Whatever
+ * page tables are loaded, kernel mode then executes nothing in gate or sub: SMEP keeps it from user
+ * addresses.
  */
 static inline __u64 ept_root_entry(__u64 physical, bool by_mode)
 {
 	return physical | (by_mode ? EPT_TABLE & ~EPT_EXEC_KERNEL : EPT_TABLE);
 }
 
+/* Returns the EPT rights for ELISA_PROT_*. Memory of an object is always readable. */
 static inline __u64 ept_rights(__u32 prot)
 {
 	return EPT_READ | (prot & ELISA_PROT_WRITE ? EPT_WRITE : 0) |
 	       (prot & ELISA_PROT_EXEC ? EPT_EXEC : 0);
 }
 
-/* First guest-physical address of the contexts; page-table roots must lie below. */
+/* Returns the first guest-physical address of the contexts. Page-table roots must lie below it. */
 static inline __u64 eh_gpa_base(unsigned int physical_bits)
 {
 	return (1ULL << physical_bits) - EH_GPA_SPAN;
 }
 
-/* Is there an APT entry for this window offset, and to which address does it lead? */
+/* Returns where the APT maps this offset of the window, or 0: the APT has no entry for it. */
 static inline __u64 apt_private_gpa(__u64 offset)
 {
 	if (offset == ELISA_LIST_OFFSET)
@@ -160,8 +168,8 @@ static inline __u64 apt_private_gpa(__u64 offset)
 }
 
 /*
- * Fills the pages of @slot's APT (one array of 512 entries each), eh_apt_pages() of them. @base is
- * eh_gpa_base(); no physical address of the host is in them.
+ * Fills the eh_apt_pages() pages of @slot's APT, an array of 512 entries each. They were zero.
+ * @base is eh_gpa_base(). The guest-physical addresses in an APT say nothing of the host's memory.
  */
 static inline void apt_fill(__u64 *pages[EH_APT_PAGES], unsigned int levels, unsigned int slot,
 			    __u64 base)
@@ -183,7 +191,7 @@ static inline void apt_fill(__u64 *pages[EH_APT_PAGES], unsigned int levels, uns
 	for (i = 0; i < ELISA_OBJECT_SIZE / GIB; i++)
 		pages[EH_APT_PDPT][level_index(ELISA_OBJECT_BASE, 3) + i] =
 			(base + EH_GPA_OBJECT + i * GIB) | APT_PAGE;
-	/* a table of its own: the slots' would show their list and data pages there, too */
+	/* its own table: the window's PD would show list and data pages at this address, too */
 	pages[EH_APT_PDPT][level_index(ELISA_SELF_ADDRESS, 3)] =
 		(apt + EH_APT_PD_SELF * ELISA_PAGE_SIZE) | APT_TABLE;
 	pages[EH_APT_PD_SELF][level_index(ELISA_SELF_ADDRESS, 2)] =

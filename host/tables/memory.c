@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Guest memory by guest-physical address: resolved through KVM's memory slots of the
- * calling VM alone, checked, pinned. It runs in a vCPU thread of that VM, so current->mm
- * is the VMM's; it must never be called with a lock held, for a fault can take long.
+ * Finds, checks and pins guest memory by guest-physical address. A guest-physical address is looked
+ * up in KVM's memory slots of the calling VM, and in no other VM's. The functions that pin run in a
+ * vCPU thread of that VM, so current->mm is the VMM's. Their callers hold no lock, because a fault
+ * can take long.
  */
 #include <linux/kvm_host.h>
 #include <linux/capability.h>
@@ -17,18 +18,19 @@
 #include "kvm/kvm.h"
 #include "tables/tables.h"
 
+/* Returns the memory slot with this address, or NULL. Under kvm->srcu. */
 static struct kvm_memory_slot *slot_of(struct kvm_vcpu *kvm_vcpu, u64 gpa)
 {
 	return __gfn_to_memslot(kvm_memslots(kvm_vcpu->kvm), gpa >> PAGE_SHIFT);
 }
 
-/* Of memory that the guest may write: not of device or missing memory, nor read-only. */
+/* Refuses a slot that is not memory which the guest may write: missing, KVM's own, read-only. */
 static int check_slot(const struct kvm_memory_slot *slot, u64 gpa, struct eh_refusal *refusal)
 {
 	/* slots of KVM's own: the APIC access page, the real-mode TSS */
 	if (!slot || (slot->flags & KVM_MEMSLOT_INVALID) || slot->id >= KVM_USER_MEM_SLOTS)
 		return eh_refuse(refusal, -EFAULT, ELISA_WHY_NOT_RAM, gpa);
-	/* the guest may see other memory than what is mapped at the slot's address */
+	/* the guest may see other memory than the VMM has mapped at the slot's address */
 	if (slot->flags & EH_MEM_GUEST_MEMFD)
 		return eh_refuse(refusal, -EINVAL, ELISA_WHY_FILE_BACKED, gpa);
 	if (slot->flags & KVM_MEM_READONLY)
@@ -37,8 +39,8 @@ static int check_slot(const struct kvm_memory_slot *slot, u64 gpa, struct eh_ref
 }
 
 /*
- * Host virtual address of a guest page that may be written. The caller is in the vCPU's hypercall:
- * KVM holds kvm->srcu for reading.
+ * Finds the host-virtual address of a guest page that the guest may write. The caller is in the
+ * vCPU's hypercall, where KVM holds kvm->srcu for reading.
  */
 int eh_guest_hva(struct kvm_vcpu *kvm_vcpu, u64 gpa, unsigned long *hva, struct eh_refusal *refusal)
 {
@@ -50,7 +52,10 @@ int eh_guest_hva(struct kvm_vcpu *kvm_vcpu, u64 gpa, unsigned long *hva, struct 
 	return r;
 }
 
-/* Anonymous, shmem (tmpfs, memfd) and hugetlb memory stay what they are while pinned. */
+/*
+ * Tells whether pages of this mapping may be pinned: anonymous, shmem (tmpfs, memfd) and hugetlb
+ * memory. Such a page stays in its place while it is pinned. Under mmap_lock.
+ */
 static bool may_pin(struct vm_area_struct *vma)
 {
 	unsigned long magic;
@@ -61,13 +66,13 @@ static bool may_pin(struct vm_area_struct *vma)
 		return true;
 	if (!vma->vm_file)
 		return false;
-	/* devices have nodes on a tmpfs, too: their pages are the drivers' */
+	/* a device node may be on a tmpfs, too: its pages belong to a driver */
 	magic = file_inode(vma->vm_file)->i_sb->s_magic;
 	return S_ISREG(file_inode(vma->vm_file)->i_mode) &&
 	       (magic == TMPFS_MAGIC || magic == HUGETLBFS_MAGIC);
 }
 
-/* Can pages of this size be mapped here? */
+/* Refuses pages of a size that this CPU's EPT has no leaves for. */
 int eh_check_order(u32 order, struct eh_refusal *refusal)
 {
 	if (order == ELISA_ORDER_4K || (order == ELISA_ORDER_2M && eh_ept_2m) ||
@@ -77,8 +82,9 @@ int eh_check_order(u32 order, struct eh_refusal *refusal)
 }
 
 /*
- * Does the process map so many pages from @hva on, in order, with the right to write, and are they
- * all @folio's? No fault is made. The part of a folio that a process has lost may be another's.
+ * Tells whether the process maps @count pages from @hva on, writable and in order from @first on,
+ * all of @folio. It makes no fault. A process may have lost a part of a folio, and that part may
+ * belong to another process by now. Under mmap_lock. It may sleep.
  */
 static bool maps_all(unsigned long hva, struct folio *folio, struct page *first, int count)
 {
@@ -100,9 +106,10 @@ static bool maps_all(unsigned long hva, struct folio *folio, struct page *first,
 }
 
 /*
- * Is the page that was pinned the first one of a page of this size? It has to be one in
- * host-physical memory, in one folio, which the pin keeps as a whole, and in the VMM's page tables.
- * There a hugetlb page is whole always. Others are 2 MiB at most.
+ * Tells whether the pinned page begins a large page of this order. The large page must be aligned
+ * in host-physical memory. It must lie in one folio, which the pin keeps as a whole. And the VMM
+ * must map all of it. The VMM always maps a hugetlb page as a whole. Other large pages have 2 MiB
+ * at most. Under mmap_lock. It may sleep.
  */
 static bool is_large(struct vm_area_struct *vma, unsigned long hva, struct page *page, u32 order)
 {
@@ -116,11 +123,16 @@ static bool is_large(struct vm_area_struct *vma, unsigned long hva, struct page 
 	       (order == ELISA_ORDER_2M && maps_all(hva, folio, page, count));
 }
 
+/* Tells whether a page of this order at @gpa ends inside the slot. */
 static bool slot_has(const struct kvm_memory_slot *slot, u64 gpa, u32 order)
 {
 	return slot->base_gfn + slot->npages - (gpa >> PAGE_SHIFT) >= 1UL << order;
 }
 
+/*
+ * Pins one guest page of this order: of a large page, its first 4 KiB, which keep the folio. In the
+ * vCPU's hypercall, without a lock.
+ */
 static int pin_one(struct kvm_vcpu *kvm_vcpu, u64 gpa, u32 order, struct page **page,
 		   struct eh_refusal *refusal)
 {
@@ -160,18 +172,24 @@ static int pin_one(struct kvm_vcpu *kvm_vcpu, u64 gpa, u32 order, struct page **
 }
 
 /*
- * What is counted. A pin keeps the whole folio of its page: of 2 MiB, of 1 GiB. So what is held of
- * a VMM is the pages of all folios of which a page is pinned, each folio once. Its grant's limit
- * and RLIMIT_MEMLOCK are about that number. The pins are counted as well and have the same limit: a
- * page that is mapped at many places costs the host an entry for each. With them are counted the
- * tables that a run's large pages were split into, until the run is let go.
+ * How pinned memory is counted.
  *
- * The number is exact, for a folio's size and first page are the same at its first pin and its
- * last: the kernel splits, joins or moves no folio that has references which it cannot find, as
- * pins are (split_huge_page(), khugepaged, migration; the hugetlb pool splits free ones only). It
- * is counted after its first pin and forgotten before its last one ends. Its size is known only
- * with the pin: for that moment each vCPU in a request may have one that is not counted yet.
+ * Pages held. A pin keeps the whole folio of its page, perhaps 2 MiB or 1 GiB. So a VMM's held
+ * memory is the pages of all folios with a pinned page, each folio once. The grant's limit and
+ * RLIMIT_MEMLOCK apply to this number.
+ *
+ * Pins. A page that is mapped at many places costs the host an entry for each place. So the pins
+ * are counted, too, and the grant's limit applies to them. Page tables that a run's large pages
+ * were split into count as pins, until the run is let go.
+ *
+ * Why the count is exact. A folio's size and first page are the same at its first pin and at its
+ * last. The kernel cannot explain the references of a pin, and splits, joins or moves no folio with
+ * such references (split_huge_page(), khugepaged, migration). The hugetlb pool splits free folios
+ * only. A folio is counted after its first pin, and forgotten before its last pin ends. The count
+ * must wait for the pin, which tells the folio's size. So each vCPU in a request may have one pin
+ * that is not counted yet.
  */
+/* Counts the pages of a folio with a first pin, if both limits allow it. Under vmm->lock. */
 static int count_new_folio(struct eh_vmm *vmm, u64 pages, u64 limit, struct eh_refusal *refusal)
 {
 	u64 memlock = rlimit(RLIMIT_MEMLOCK) / PAGE_SIZE;
@@ -186,13 +204,14 @@ static int count_new_folio(struct eh_vmm *vmm, u64 pages, u64 limit, struct eh_r
 	return 0;
 }
 
+/* Counts a folio's pages no more. Under vmm->lock. */
 static void forget_folio(struct eh_vmm *vmm, u64 pages)
 {
 	vmm->held -= pages;
 	atomic64_sub(pages, &vmm->mm->pinned_vm);
 }
 
-/* Counts one more pin, of @page. Under vmm->lock. */
+/* Counts one more pin of @page, if the limits allow it. Under vmm->lock. */
 static int count_pin(struct eh_vmm *vmm, struct page *page, u64 limit, struct eh_refusal *refusal)
 {
 	struct folio *folio = page_folio(page);
@@ -215,7 +234,7 @@ static int count_pin(struct eh_vmm *vmm, struct page *page, u64 limit, struct eh
 	return 0;
 }
 
-/* The opposite, while the pin still is there. Under vmm->lock. */
+/* Counts one pin of @page less. The pin still exists, so the folio is the same. Under vmm->lock. */
 static void forget_pin(struct eh_vmm *vmm, struct page *page)
 {
 	struct folio *folio = page_folio(page);
@@ -230,6 +249,7 @@ static void forget_pin(struct eh_vmm *vmm, struct page *page)
 	forget_folio(vmm, folio_nr_pages(folio));
 }
 
+/* Pins one guest page and counts it, or does neither. In the vCPU's hypercall, without a lock. */
 static int pin_and_count(struct eh_vmm *vmm, u64 limit, struct kvm_vcpu *kvm_vcpu, u64 gpa,
 			 u32 order, struct page **page, struct eh_refusal *refusal)
 {
@@ -248,6 +268,7 @@ static int pin_and_count(struct eh_vmm *vmm, u64 limit, struct kvm_vcpu *kvm_vcp
 	return r;
 }
 
+/* Allocates a run with no page yet, or returns NULL. It may sleep. */
 struct eh_run *eh_run_new(u32 count, u32 order)
 {
 	struct eh_run *run = kvzalloc(struct_size(run, pages, count), GFP_KERNEL_ACCOUNT);
@@ -259,7 +280,7 @@ struct eh_run *eh_run_new(u32 count, u32 order)
 	return run;
 }
 
-/* So many tables more are to be made for the run's pages, if the limit allows it. */
+/* Counts @count more tables for the run's large pages, if @limit allows it. Takes vmm->lock. */
 int eh_run_count_tables(struct eh_vmm *vmm, u64 limit, struct eh_run *run, u32 count,
 			struct eh_refusal *refusal)
 {
@@ -276,7 +297,7 @@ int eh_run_count_tables(struct eh_vmm *vmm, u64 limit, struct eh_run *run, u32 c
 	return r;
 }
 
-/* So many of those were not made. */
+/* Takes back @count of the counted tables, which were not made. Takes vmm->lock. */
 void eh_run_forget_tables(struct eh_vmm *vmm, struct eh_run *run, u32 count)
 {
 	mutex_lock(&vmm->lock);
@@ -285,7 +306,10 @@ void eh_run_forget_tables(struct eh_vmm *vmm, struct eh_run *run, u32 count)
 	mutex_unlock(&vmm->lock);
 }
 
-/* Nothing is counted less before it is let go: the lock is held over both. */
+/*
+ * Unpins a run's pages, and counts its pages and tables no more. The lock covers both steps, so no
+ * other request sees room in the limit before the memory is free. Takes vmm->lock.
+ */
 static void unpin(struct eh_vmm *vmm, struct eh_run *run)
 {
 	u32 i;
@@ -303,9 +327,9 @@ static void unpin(struct eh_vmm *vmm, struct eh_run *run)
 }
 
 /*
- * Pins the guest pages of a run for as long as the module maps them, if no more than @limit are
- * held of the VMM then. All or nothing; a refusal's value is the guest-physical address,
- * or the limit.
+ * Pins the guest pages of a run, all of them or none. The pins last as long as the module maps the
+ * pages. @limit is the most that may be held of the VMM afterwards. A refusal's value is the
+ * guest-physical address or the limit. In the vCPU's hypercall, without a lock.
  */
 int eh_run_pin(struct eh_vmm *vmm, u64 limit, struct kvm_vcpu *kvm_vcpu, const u64 *gpas,
 	       struct eh_run *run, struct eh_refusal *refusal)
@@ -324,7 +348,7 @@ int eh_run_pin(struct eh_vmm *vmm, u64 limit, struct kvm_vcpu *kvm_vcpu, const u
 	return r;
 }
 
-/* Unpins the pages of a run that is in no list. */
+/* Unpins the pages of a run that is in no list, and frees the run. Takes vmm->lock. */
 void eh_run_free(struct eh_vmm *vmm, struct eh_run *run)
 {
 	unpin(vmm, run);
@@ -332,8 +356,8 @@ void eh_run_free(struct eh_vmm *vmm, struct eh_run *run)
 }
 
 /*
- * Has this page failed, or one of its folio's? Of hugetlb the kernel marks the folio itself, and
- * uses the flag that says so of others for something else.
+ * Tells whether this page may have failed, or another page of its folio. The kernel marks a failed
+ * hugetlb folio at its first page. The flag for other folios has another meaning in hugetlb.
  */
 static bool may_have_failed(struct page *page)
 {
@@ -344,8 +368,9 @@ static bool may_have_failed(struct page *page)
 }
 
 /*
- * Has memory of the run failed, and at which byte of it? Of hugetlb the kernel marks the folio, of
- * others the page, and the folio as one that has such a page.
+ * Tells whether memory of the run has failed, and at which of its bytes. The kernel marks hugetlb
+ * memory by the folio. It marks other memory by the page, and marks the folio as one with such a
+ * page. The run's pages stay pinned meanwhile.
  */
 bool eh_run_failed(const struct eh_run *run, u64 *at)
 {
@@ -367,8 +392,9 @@ bool eh_run_failed(const struct eh_run *run, u64 *at)
 }
 
 /*
- * Memory may fail between its pin and its place in a list, where failure.c looks for it. Under the
- * list's lock, when it is put there.
+ * Refuses a run with memory that has failed since it was pinned. failure.c looks for failed memory
+ * in lists of runs, and cannot find a run before it is in one. So the thread that adds a run to a
+ * list asks here first, under the list's lock.
  */
 int eh_refuse_failed(const struct eh_run *run, const u64 *gpas, struct eh_refusal *refusal)
 {

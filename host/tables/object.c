@@ -1,17 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The EPT tables of an export's object, which the sub contexts of all its attachments point to: a
- * page directory for each GiB, page tables below it, and leaves of 4 KiB, 2 MiB or 1 GiB. They name
- * pages that the manager and donors gave, which are pinned as long.
+ * The EPT tables of an export's object. The sub contexts of all its attachments point to them. Each
+ * GiB has a page directory with page tables below it, or is one leaf. Leaves have 4 KiB, 2 MiB or
+ * 1 GiB. They name pages of the manager and of donors, which stay pinned as long.
  *
- * All of it changes under export->lock. No memory is allocated under it: a request makes pages
- * ready first (struct eh_ready), and tries once more if they are not enough. The entry of a GiB is
- * in each context's own table. It changes in export->gib first, and control/show.c shows it to the
- * contexts later.
+ * Changes. All tables change under export->lock. A spinlock's holder allocates no memory, so a
+ * request makes pages ready before it takes the lock (struct eh_ready). Another request may free a
+ * table meanwhile, and then the pages are too few. The request lets the lock go and begins again.
  *
- * A large leaf is split when a part of it goes. The entries that take its place map the same, so no
- * CPU has to forget anything for that. They are marked as parts, so that a page that is mapped in a
- * hole between them is not taken for one. An empty table is shut, and freed after a flush.
+ * The entry of a GiB. Each context has this entry in a table of its own. A request changes it in
+ * export->gib, and control/show.c copies it to the contexts later.
+ *
+ * Splits. A large leaf is split before a part of it is unmapped. The new table maps the same memory
+ * as the leaf did. So a CPU may use the old translation or the new one, and no flush is needed. The
+ * parts are marked (EPT_PART). So a small page that is mapped in a hole between them is not taken
+ * for a part of the large page.
+ *
+ * Empty tables. A CPU may still walk a table when its last entry is gone. So the table is shut
+ * first: the entry that leads to it loses its rights, and keeps its address. After a flush no CPU
+ * remembers the table, and it is freed. If a request maps something there before, it opens the
+ * table again.
  */
 #include <linux/mm.h>
 #include <linux/string.h>
@@ -23,14 +31,15 @@
 
 #define OF_PT 0x200000ULL /* bytes that one page table maps */
 
+/* Returns the table that an entry leads to, shut or not, or NULL for an entry of zero. */
 static u64 *table_of(u64 entry)
 {
 	return entry ? __va(entry & EPT_ADDRESS) : NULL;
 }
 
 /*
- * The entry that maps @offset, or that would: the leaf, or the first one on the way down that leads
- * nowhere. A table that is shut is a table.
+ * Finds the entry that maps @offset, and its level. Without a leaf there, it is the first entry on
+ * the way down that leads nowhere. A shut table counts as a table. Under export->lock.
  */
 static u64 *entry_of(struct eh_export *export, u64 offset, int *level)
 {
@@ -41,7 +50,7 @@ static u64 *entry_of(struct eh_export *export, u64 offset, int *level)
 	return entry;
 }
 
-/* The entry of this level for @offset; the tables above it are in place. */
+/* Finds the entry of this level for @offset. The tables above it exist. Under export->lock. */
 static u64 *entry_at(struct eh_export *export, u64 offset, int level)
 {
 	u64 *entry = &export->gib[offset / GIB];
@@ -52,7 +61,10 @@ static u64 *entry_at(struct eh_export *export, u64 offset, int level)
 	return entry;
 }
 
-/* No table below leads to this entry: it is each context's own, and is shown to them later. */
+/*
+ * Writes an entry. A GiB's entry is only the original of the contexts' entries, so it is noted for
+ * control/show.c, which copies it to them. Under export->lock.
+ */
 static void write_entry(struct eh_export *export, u64 *entry, u64 value)
 {
 	WRITE_ONCE(*entry, value);
@@ -62,7 +74,10 @@ static void write_entry(struct eh_export *export, u64 *entry, u64 value)
 	}
 }
 
-/* Does the entry lead to a table that is this export's alone to change? Not the sink's. */
+/*
+ * Tells whether the entry leads to a table that may be changed. A table of the sink may not be
+ * changed: all places of the export share it.
+ */
 static bool has_table(struct eh_export *export, u64 entry)
 {
 	u64 *table = table_of(entry);
@@ -72,8 +87,9 @@ static bool has_table(struct eh_export *export, u64 entry)
 }
 
 /*
- * Puts a table under an entry, if it has none. It maps what the entry has mapped, in smaller pages.
- * A table that was shut and is not freed yet is opened again. False: no page is ready for it.
+ * Puts a table under an entry that has none. The table maps the same memory as the entry did, in
+ * smaller pages. A table that is shut and not freed yet is opened again. Returns false if no page
+ * is ready. Under export->lock.
  */
 static bool make_table(struct eh_export *export, u64 *entry, int level, struct eh_ready *ready)
 {
@@ -98,13 +114,16 @@ static bool make_table(struct eh_export *export, u64 *entry, int level, struct e
 	return true;
 }
 
-/* Of what is mapped at @offset: the first byte behind it. */
+/* Returns the first byte behind the entry of this level that maps @offset. */
 static u64 end_of(u64 offset, int level)
 {
 	return (offset | (level_size(level) - 1)) + 1;
 }
 
-/* How many pages the tables of a range lack; it may reach beyond the object's end. */
+/*
+ * Counts the pages that the tables of a range lack. The range may reach beyond the object's end.
+ * Under export->lock.
+ */
 static u32 tables_lacking(struct eh_export *export, u64 offset, u64 length, u32 order)
 {
 	u64 at, gib = EH_OBJECT_GIB, end = min_t(u64, offset + length, ELISA_OBJECT_SIZE);
@@ -125,6 +144,7 @@ static u32 tables_lacking(struct eh_export *export, u64 offset, u64 length, u32 
 	return count;
 }
 
+/* Makes @count pages ready, or none and returns false. It may sleep. */
 static bool ready_pages(struct eh_ready *ready, u32 count)
 {
 	BUILD_BUG_ON(ELISA_HC_MAP_PAGES > 512 || ELISA_HC_DONATE_PAGES > 512);
@@ -139,8 +159,9 @@ static bool ready_pages(struct eh_ready *ready, u32 count)
 }
 
 /*
- * Makes ready what the tables of a range lack now. The range is a guess, for the caller has no
- * spinlock. False: no memory.
+ * Makes pages ready for the tables that the run lacks at @offset now. The offset may be a guess,
+ * since another request may change it before the caller has export->lock. Returns false without
+ * memory. Takes export->lock, and may sleep.
  */
 bool eh_ready_tables(struct eh_export *export, u64 offset, const struct eh_run *run,
 		     struct eh_ready *ready)
@@ -153,13 +174,13 @@ bool eh_ready_tables(struct eh_export *export, u64 offset, const struct eh_run *
 	return ready_pages(ready, count);
 }
 
-/* As many as eh_export_split() may need. False: no memory. */
+/* Makes as many pages ready as two splits may need. Returns false without memory. It may sleep. */
 bool eh_ready_split(struct eh_ready *ready)
 {
 	return ready_pages(ready, EH_READY_PAGES);
 }
 
-/* Those that were not used. */
+/* Frees the pages that were not used. */
 void eh_ready_free(struct eh_ready *ready)
 {
 	while (ready->count)
@@ -167,8 +188,8 @@ void eh_ready_free(struct eh_ready *ready)
 }
 
 /*
- * Puts the tables of a run in place. False: fewer pages are ready than it takes, for another
- * request has freed a table meanwhile.
+ * Puts the tables of a run in place. Returns false, and has changed nothing, if too few pages are
+ * ready: another request may have freed a table meanwhile. Under export->lock.
  */
 bool eh_export_tables_make(struct eh_export *export, const struct eh_run *run,
 			   struct eh_ready *ready)
@@ -186,8 +207,9 @@ bool eh_export_tables_make(struct eh_export *export, const struct eh_run *run,
 }
 
 /*
- * Are the entries for a run's pages free of tables? Of a GiB the page directory stays, of 2 MiB a
- * table that a place has had; a large page does not take their place.
+ * Tells whether large pages can be mapped where the run is. A GiB keeps its page directory, and
+ * 2 MiB of a place keep their page table, even when they map no page. A large leaf cannot replace
+ * such a table. *@offset is then where it is. Under export->lock.
  */
 bool eh_export_takes(struct eh_export *export, const struct eh_run *run, u64 *offset)
 {
@@ -206,7 +228,7 @@ bool eh_export_takes(struct eh_export *export, const struct eh_run *run, u64 *of
 	return true;
 }
 
-/* Maps a run for all attachments at once. Its tables are in place. */
+/* Maps a run for all attachments at once. Its tables are in place. Under export->lock. */
 void eh_export_tables_set(struct eh_export *export, const struct eh_run *run)
 {
 	u64 large = run->order ? EPT_LARGE : 0;
@@ -220,7 +242,10 @@ void eh_export_tables_set(struct eh_export *export, const struct eh_run *run)
 			    ept_leaf(page_to_phys(run->pages[i]), ept_rights(run->prot)) | large);
 }
 
-/* The sink is where a donated run was. */
+/*
+ * Puts the sink in the place of a donated run. Calls that still use the place reach a page of the
+ * host's, and do not fault. Under export->lock.
+ */
 void eh_export_tables_sink(struct eh_export *export, const struct eh_run *run)
 {
 	int level = level_of(run->order);
@@ -234,7 +259,10 @@ void eh_export_tables_sink(struct eh_export *export, const struct eh_run *run)
 			    entry);
 }
 
-/* A page, a table of nothing but it, and a directory of nothing but that. False: no memory. */
+/*
+ * Makes a sink: a page, a table that leads to this page only, and a directory that leads to this
+ * table only. Returns false without memory. The caller frees it with eh_sink_free() in either case.
+ */
 bool eh_sink_make(u64 *sink[EH_SINK_PAGES])
 {
 	bool ok = true;
@@ -249,6 +277,7 @@ bool eh_sink_make(u64 *sink[EH_SINK_PAGES])
 	return ok;
 }
 
+/* Frees a sink, also a half-made one. No CPU may walk it any more. */
 void eh_sink_free(u64 *sink[EH_SINK_PAGES])
 {
 	int i;
@@ -257,7 +286,7 @@ void eh_sink_free(u64 *sink[EH_SINK_PAGES])
 		page_free(sink[i]);
 }
 
-/* The EPT leaf of one page of the object, 0 if there is none. */
+/* Returns the EPT leaf that maps @offset, or 0. Under export->lock. */
 u64 eh_export_table_get(struct eh_export *export, u64 offset)
 {
 	int level;
@@ -265,7 +294,7 @@ u64 eh_export_table_get(struct eh_export *export, u64 offset)
 	return *entry_of(export, offset, &level);
 }
 
-/* Is something mapped in the range? */
+/* Tells whether anything is mapped in the range. Under export->lock. */
 bool eh_export_tables_map(struct eh_export *export, u64 offset, u64 length)
 {
 	u64 at;
@@ -277,28 +306,29 @@ bool eh_export_tables_map(struct eh_export *export, u64 offset, u64 length)
 	return false;
 }
 
-/* May an instruction of the object be at @offset? */
+/* Tells whether the object has an executable page at @offset. Under export->lock. */
 bool eh_export_is_code(struct eh_export *export, u64 offset)
 {
 	return offset < ELISA_OBJECT_SIZE && eh_export_table_get(export, offset) & EPT_EXEC;
 }
 
-/* Is it the leaf of a page of the run's size, or of a part of one? */
+/* Tells whether the entry maps a page of the run's order, or a part of such a page. */
 static bool is_of(const struct eh_run *run, u64 entry, int level)
 {
 	return entry && ept_mapped_level(entry, level) == level_of(run->order);
 }
 
-/* Which page of the run's is there? */
+/* Returns the index of the run's page at @offset. */
 static u32 index_in(const struct eh_run *run, u64 offset)
 {
 	return (offset - run->offset) / eh_run_step(run);
 }
 
 /*
- * No large page of the run's reaches over @offset any more: it is split in smaller ones, which map
- * the same. Two tables at most. Another run's page that is there stays as it is: a donation's goes
- * as one. False: no pages are ready for the tables.
+ * Splits a large page of the run that reaches across @offset, until a page begins at @offset. The
+ * parts map the same memory. It takes two tables at most. A page of another run at @offset stays
+ * whole: donations are unmapped as a whole only. Returns false if too few pages are ready for the
+ * tables. Under export->lock.
  */
 bool eh_export_split(struct eh_export *export, const struct eh_run *run, u64 offset,
 		     struct eh_ready *ready)
@@ -321,10 +351,10 @@ bool eh_export_split(struct eh_export *export, const struct eh_run *run, u64 off
 }
 
 /*
- * Unmaps what a run maps from *@at on, to @end or to where the next 2 MiB begin, or the next page
- * if it is larger. A table that is empty then is shut: its entry has the address without rights,
- * which no CPU follows (SDM 29.3.2). The caller flushes before it lets a page go. Returns how many
- * pages of 4 KiB it was.
+ * Unmaps the run's pages from *@at on, and moves *@at forward. It stops at @end, or at the next
+ * 2 MiB, or behind a larger page. A table that is empty then is shut: its entry keeps the address
+ * and has no rights, so no CPU follows it (SDM 29.3.2). The caller must flush before it lets a page
+ * go. Returns how many pages of 4 KiB were unmapped. Under export->lock.
  */
 u64 eh_export_tables_clear(struct eh_export *export, const struct eh_run *run, u64 *at, u64 end)
 {
@@ -348,7 +378,10 @@ u64 eh_export_tables_clear(struct eh_export *export, const struct eh_run *run, u
 	return pages;
 }
 
-/* After a flush no CPU remembers a table that was shut. Unless it was opened again, it is freed. */
+/*
+ * Frees the table for @offset if it still is shut. The caller has flushed since it was shut, so no
+ * CPU remembers it. Under export->lock.
+ */
 void eh_export_table_free_shut(struct eh_export *export, u64 offset)
 {
 	u64 *entry;
@@ -365,8 +398,9 @@ void eh_export_table_free_shut(struct eh_export *export, u64 offset)
 }
 
 /*
- * Does the run still map something from *@at on, before @end? *@at: where the next look begins,
- * after 2 MiB at most, for a lock is held.
+ * Tells whether the run still maps a page from *@at on. It looks at 2 MiB or one larger page at
+ * most, because the caller holds a spinlock. *@at moves to where the next look begins, up to @end.
+ * Under export->lock.
  */
 bool eh_export_tables_have(struct eh_export *export, const struct eh_run *run, u64 *at, u64 end)
 {
@@ -383,6 +417,7 @@ bool eh_export_tables_have(struct eh_export *export, const struct eh_run *run, u
 	return false;
 }
 
+/* Frees a page directory and its tables. No CPU walks them any more, and no request finds them. */
 static void directory_free(struct eh_export *export, u64 *pd)
 {
 	unsigned int i;
@@ -393,7 +428,11 @@ static void directory_free(struct eh_export *export, u64 *pd)
 	page_free(pd);
 }
 
-/* No context shows them any more. A request may still look for them: it finds none. */
+/*
+ * Frees all tables of an object. No context shows them any more, and no CPU has translations from
+ * them. A request may still look for a table, so each GiB's entry is cleared under export->lock
+ * first. Takes export->lock.
+ */
 void eh_export_table_free(struct eh_export *export)
 {
 	unsigned int gib;

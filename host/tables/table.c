@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Builds the EPT of gate-in, gate-out and sub, and the APT they share. Every page here belongs to
- * one slot, attachment or context; those of an export are object.c's. A page is freed only after no
- * CPU can walk it any more (control/flush.c says why none can).
+ * Builds the EPT of gate-in, gate-out and sub, and the APT that the three share. Each page belongs
+ * to one slot, attachment or context. The pages of an export are in object.c. A page is freed only
+ * when no CPU can walk it any more. control/flush.c says why no CPU can.
  *
  *   slot         gate code and the APT of the window: the same for all VMs, for the module's life
  *   export       page directories and tables of the object: all its attachments' sub point to them
  *   attachment   tables of its stub, of the root page (the process's CR3), of the exchange buffer
  *   context      of one vCPU: three roots, data page, stack, a page that names the caller, tables
  *
- * A table points to its own line and to lines above it. The slots' pages name no page of a VM. The
- * export's name pages that its manager and donors gave, which are pinned as long. So the end of an
- * attachment takes no table away that another attachment uses.
+ * A table leads to pages of its own line and of lines above it. A slot's tables name no page of a
+ * VM. An export's tables name pages of its manager and donors, which stay pinned as long. So the
+ * end of an attachment frees no table that another attachment uses.
  *
- * What belongs to an attachment or context is built before any other thread knows it, without
- * a lock.
+ * The pages of an attachment or context are built before any other thread knows the object. So
+ * building them needs no lock.
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>
@@ -29,8 +29,8 @@
 #include "tables/tables.h"
 
 /*
- * Per slot and number of levels, the same for every VM: built at first use, never changed, freed at
- * unload.
+ * The pages of a slot for one number of levels, the same for every VM. They are built at first use,
+ * never change afterwards, and are freed when the module is unloaded.
  */
 struct slot_pages {
 	u64 *apt[EH_APT_PAGES];
@@ -41,12 +41,14 @@ struct slot_pages {
 static struct slot_pages *slots[2][ELISA_SLOTS]; /* written once, see eh_slot_prepare() */
 static u64 gpa_base;
 
+/* Computes where the contexts begin. Runs once, before any VM can attach. */
 void eh_tables_init(void)
 {
 	/* EPTs of 4 levels translate 48 bits */
 	gpa_base = eh_gpa_base(min_t(u32, boot_cpu_data.x86_phys_bits, 48));
 }
 
+/* Returns the guest-physical address below which a process's page-table root must lie. */
 u64 eh_root_limit(void)
 {
 	return gpa_base;
@@ -57,6 +59,7 @@ static struct slot_pages **slot_of(u32 slot, u32 levels)
 	return &slots[levels == 5][slot];
 }
 
+/* Frees a slot's pages, also half-made ones. No context leads to them. */
 static void slot_free(struct slot_pages *slot)
 {
 	int i;
@@ -71,6 +74,7 @@ static void slot_free(struct slot_pages *slot)
 	kfree(slot);
 }
 
+/* Frees the pages of all slots. No context exists any more. */
 void eh_tables_exit(void)
 {
 	int i;
@@ -83,7 +87,7 @@ void eh_tables_exit(void)
 	}
 }
 
-/* The leaves of a context's first GiB: the inner APT pages, and its code page. */
+/* Writes the leaves of a context's first GiB: the APT pages below its root, and the code page. */
 static void const_leaves(u64 *pt, u64 *const apt[], void *code, u64 code_rights)
 {
 	int i;
@@ -94,7 +98,8 @@ static void const_leaves(u64 *pt, u64 *const apt[], void *code, u64 code_rights)
 }
 
 /*
- * Makes @slot's constant pages. Two threads may make the same at once: the second one's are freed.
+ * Makes @slot's constant pages. Two threads may make the same pages at once. Then cmpxchg() lets
+ * one thread win, and the other thread frees its pages, which no context knows. It may sleep.
  */
 int eh_slot_prepare(u32 slot, u32 levels)
 {
@@ -107,7 +112,7 @@ int eh_slot_prepare(u32 slot, u32 levels)
 	s = kzalloc(sizeof(*s), GFP_KERNEL);
 	if (!s)
 		return -ENOMEM;
-	/* shared by all VMs: not charged to the one that comes first */
+	/* all VMs share these pages: the first VM is not charged for them */
 	for (i = 0; i < eh_apt_pages(levels); i++)
 		ok &= !!(s->apt[i] = (u64 *)get_zeroed_page(GFP_KERNEL));
 	for (i = 0; i < 2; i++) {
@@ -131,14 +136,16 @@ int eh_slot_prepare(u32 slot, u32 levels)
 	return 0;
 }
 
+/* Tells whether the process's root needs a PML4 entry of its own, beside the contexts' entry. */
 static bool root_has_own_pml4_entry(u64 root)
 {
 	return level_index(root, 4) != level_index(gpa_base, 4);
 }
 
 /*
- * The attachment's tables that its vCPUs share: the root's answer, the sub stub and the
- * exchange buffer. On error the caller frees what was built.
+ * Builds the tables that the attachment's vCPUs share: for the process's root, the sub stub and the
+ * exchange buffer. At the root's address the CPU finds the APT's root instead. On an error the
+ * caller frees the finished part. It may sleep.
  */
 int eh_attachment_build(struct eh_attachment *a, u64 entry)
 {
@@ -177,6 +184,7 @@ int eh_attachment_build(struct eh_attachment *a, u64 entry)
 	return 0;
 }
 
+/* Frees the tables of an attachment, also half-made ones. No context leads to them any more. */
 void eh_attachment_tables_free(struct eh_attachment *a)
 {
 	page_free(a->root_pdpt);
@@ -189,7 +197,7 @@ void eh_attachment_tables_free(struct eh_attachment *a)
 	page_free(a->exchange_pt);
 }
 
-/* Shows what the export's GiB @gib is now to a sub context. Under export->lock. */
+/* Copies the export's entry of GiB @gib to a sub context. Under export->lock. */
 void eh_context_link_object(struct eh_context *c, struct eh_export *export, u32 gib)
 {
 	unsigned int first = level_index(gpa_base, 3) + EH_GPA_OBJECT / GIB;
@@ -197,12 +205,17 @@ void eh_context_link_object(struct eh_context *c, struct eh_export *export, u32 
 	WRITE_ONCE(c->pdpt[EH_IN_SUB][first + gib], export->gib[gib]);
 }
 
-/* The sub context shows nothing any more. No CPU runs it. One store: a VM may have many of them. */
+/*
+ * Makes a sub context show nothing any more. Its vCPU is not in it, and does not enter it again.
+ * One store is enough, which keeps the lock's time short: a VM may have many contexts. Under
+ * vm->lock.
+ */
 void eh_context_hide_object(struct eh_context *c)
 {
 	WRITE_ONCE(c->pml4[EH_IN_SUB][level_index(gpa_base, 4)], 0);
 }
 
+/* Fills the tables of the vCPU's own pages, and the page that tells functions about the caller. */
 static void context_private(struct eh_context *c)
 {
 	bool trusted = c->attachment->mode == ELISA_MODE_TRUSTED;
@@ -229,7 +242,7 @@ static void context_private(struct eh_context *c)
 	c->self->exchange_size = (u64)c->attachment->exchange_pages * PAGE_SIZE;
 }
 
-/* One root: the process's page-table root, and the GiBs of this context. */
+/* Fills one EPT root: the entry for the process's page-table root, and the context's GiBs. */
 static void context_root(struct eh_context *c, enum eh_where where, bool by_mode)
 {
 	struct eh_attachment *a = c->attachment;
@@ -255,9 +268,9 @@ static void context_root(struct eh_context *c, enum eh_where where, bool by_mode
 }
 
 /*
- * All of an attachment on one vCPU but the object and how much is donated, which change: the
- * caller adds them under their locks. On error it frees the context. In the vCPU's hypercall, so
- * that its VMCS is the current one.
+ * Builds the context of an attachment on one vCPU. The object and the size of the donated memory
+ * may change, so the caller adds them under their locks. On an error the caller frees the context.
+ * In the vCPU's hypercall, where the vCPU's VMCS is the current one. It may sleep.
  */
 int eh_context_build(struct eh_context *c)
 {
@@ -286,13 +299,16 @@ int eh_context_build(struct eh_context *c)
 	return 0;
 }
 
-/* Pages of host memory per attachment and vCPU, without the vCPU's one list page. */
+/* Returns the pages of host memory per attachment and vCPU, without the vCPU's one list page. */
 u32 eh_context_pages(void)
 {
 	return 2 * EH_ROOTS + 4 + 2 + ELISA_STACK_PAGES;
 }
 
-/* What the sub stub has counted, or the manager's code has left in its place. 0: not counted. */
+/*
+ * Returns the calls that the sub stub has counted, or 0 if the export does not count them. The
+ * manager's code can write the counter, so the value is no more than the manager's word.
+ */
 u64 eh_context_calls(const struct eh_context *c)
 {
 	const u32 last = (ELISA_STACK_PAGES - 1) * PAGE_SIZE;
@@ -303,6 +319,7 @@ u64 eh_context_calls(const struct eh_context *c)
 				  ELISA_STACK_OFFSET - last));
 }
 
+/* Frees a context, also a half-made one. No CPU can walk its tables any more. */
 void eh_context_free(struct eh_context *c)
 {
 	int i;

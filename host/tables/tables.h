@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tables and the memory in them: EPT and APT pages, pinned pages of guests. The layer writes what a
- * CPU walks. It decides nothing, and its callers hold the locks that objects.h names.
+ * EPT and APT tables, and the pinned guest pages that they map. The layer writes the tables that a
+ * CPU walks. It makes no decision about access. Its callers hold the locks that objects.h names.
  */
 #ifndef ELISA_HOST_TABLES_H
 #define ELISA_HOST_TABLES_H
 
 #include "base/objects.h"
 
-/* ---- memory.c: guest memory, and the pinning of it */
+/* ---- memory.c: finds, pins and counts guest memory */
 int eh_guest_hva(struct kvm_vcpu *kvm_vcpu, u64 gpa, unsigned long *hva,
 		 struct eh_refusal *refusal);
 int eh_check_order(u32 order, struct eh_refusal *refusal);
@@ -22,7 +22,7 @@ void eh_run_free(struct eh_vmm *vmm, struct eh_run *run);
 bool eh_run_failed(const struct eh_run *run, u64 *at);
 int eh_refuse_failed(const struct eh_run *run, const u64 *gpas, struct eh_refusal *refusal);
 
-/* ---- table.c: EPT and APT pages of slots, attachments, contexts; the pure part is in ept.h */
+/* ---- table.c: EPT and APT pages of slots, attachments, contexts; ept.h has the formats */
 void eh_tables_init(void);
 void eh_tables_exit(void);
 u64 eh_root_limit(void);
@@ -39,8 +39,9 @@ u32 eh_context_pages(void);
 /* ---- object.c: the EPT tables of an object */
 
 /*
- * Pages for tables: two directories, two tables. So many a run of ELISA_HC_MAP_PAGES lacks, and the
- * two ends of what is unmapped of one.
+ * Pages that a request makes ready for tables, before it takes export->lock. Four are enough. A run
+ * of ELISA_HC_MAP_PAGES lacks two page directories and two page tables at most. An unmapping splits
+ * a page at each of its two ends, and a split takes a directory and a table at most.
  */
 #define EH_READY_PAGES 4
 struct eh_ready {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is answered at the socket: requests to capture a vNIC (captures.h), from root and the user
- * that runs the switch. */
+/*
+ * Answers requests at the socket. A request asks to capture a vNIC (captures.h), and comes from
+ * root or from the user of the switch.
+ */
 #include "fwd.h"
 
 #include <errno.h>
@@ -19,7 +21,7 @@ static const char *text_of(json_object *request, const char *key)
 	return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
 }
 
-/* The number of the vNIC with this path, or -1. */
+/* Returns the number of the vNIC with this path, or -1. */
 static int port_of(const struct fwd *fwd, const char *path)
 {
 	for (uint32_t i = 0; i < fwd->port_count; i++)
@@ -28,7 +30,7 @@ static int port_of(const struct fwd *fwd, const char *path)
 	return -1;
 }
 
-/* The result, or NULL and why not. */
+/* Carries out a request. Returns its result, or NULL and the reason in `why`. */
 static json_object *answer(struct fwd *fwd, const struct control_user *user, json_object *request,
 			   int *file, char *why, size_t size)
 {

@@ -16,7 +16,7 @@ static void on_bus_error(int signal, siginfo_t *info, void *context)
 		struct sigaction fatal = {.sa_handler = SIG_DFL};
 
 		sigaction(signal, &fatal, NULL);
-		return; /* and again */
+		return; /* the access fails again, and the process ends */
 	}
 	fault_at = info->si_addr;
 	siglongjmp(cut_short, 1);
@@ -39,8 +39,7 @@ void cut_short_end(void)
 	may_jump = 0;
 }
 
-/* The memory is not there any more. Zeroes take its place, so that detaching has something to
- * write to. */
+/* Detaches a port without its memory. Zeroes take the place of it, so that detaching can write. */
 static void drop(struct fwd *fwd, struct port *port)
 {
 	struct rvif_mapping *map = &port->map;
@@ -50,7 +49,7 @@ static void drop(struct fwd *fwd, struct port *port)
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == MAP_FAILED)
 		abort();
 	rvs_sender_gone(fwd->rvs, 0);
-	port_let_go(fwd, port); /* it may have been in the middle of attaching */
+	port_let_go(fwd, port); /* the port may have been in the middle of attaching */
 	port->attached = false;
 	rvif_unmap(map);
 }

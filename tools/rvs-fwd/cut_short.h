@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A file that is cut short while its memory is used: the access fails with SIGBUS, and the loop
- * goes on where it began, without that file.
+ * Survives a file that is cut short while its memory is used. The access fails with SIGBUS. The
+ * loop then jumps to where it began, and goes on without that file.
  */
 #ifndef RVS_FWD_CUT_SHORT_H
 #define RVS_FWD_CUT_SHORT_H
@@ -9,15 +9,15 @@
 #include <setjmp.h>
 #include "fwd.h"
 
-/* Where the loop begins: it is set there, by sigsetjmp(). */
+/* The place where the loop begins. run() sets it by sigsetjmp(). */
 extern sigjmp_buf cut_short;
 
-/* The process is to survive such accesses from "begin" to "end". */
+/* The process survives such accesses between "begin" and "end". */
 void cut_short_catch(void);
 void cut_short_begin(void);
 void cut_short_end(void);
 
-/* After the jump: the file whose memory failed is dropped. */
+/* Drops the file whose memory failed. Called after the jump. */
 void cut_short_drop(struct fwd *fwd);
 
 #endif

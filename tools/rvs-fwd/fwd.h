@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rvs-fwd: the switch in a process of its own, over vNICs that are files. One thread does all. A
- * driver's file may come, go, be replaced or be cut short at any time; that must never stop the
+ * rvs-fwd: the switch in a process of its own, with vNICs that are files. One thread does all work.
+ * A driver's file may come, go, be replaced or be cut short at any time. That must never stop the
  * other ports.
  */
 #ifndef RVS_FWD_H
@@ -27,19 +27,19 @@ enum {
 };
 
 struct port {
-	const char *path;	 /* or the name of an interface: */
-	struct uplink *uplink;	 /* NULL: it is no uplink */
-	struct uplink_seen seen; /* of that */
+	const char *path;	 /* of an uplink: the interface's name */
+	struct uplink *uplink;	 /* NULL: the port is no uplink */
+	struct uplink_seen seen; /* the uplink's state at the last look */
 	struct rvs_policy policy;
 	struct rvif_mapping map;
-	char why_not[96]; /* the last reason not to map the file that was said; "": none */
+	char why_not[96]; /* the last printed reason not to map the file; "": none */
 	bool attached;
-	bool refused;	 /* said so for this epoch */
+	bool refused;	 /* the driver of this epoch was refused, with a message */
 	uint32_t epoch;	 /* of the driver that is attached or was refused */
-	uint32_t queues; /* to transmit */
+	uint32_t queues; /* transmit queues */
 	struct rvif_patience patience[QUEUES];
-	struct limit limit;	 /* of what is said because of its file and driver */
-	struct rvs_stats before; /* of the last report */
+	struct limit limit;	 /* of messages about its file and driver */
+	struct rvs_stats before; /* at the last report */
 };
 
 struct options {
@@ -62,39 +62,41 @@ struct fwd {
 	struct rvs *rvs;
 	struct port port[MAX_PATHS];
 	uint32_t port_count;
-	/* those who ask to capture a vNIC */
+	/* for requests to capture a vNIC */
 	struct control socket;
 	struct captures captures;
-	double now; /* of this round */
+	double now; /* when this round began */
 };
 
-/* main.c: set by a signal. */
+/* main.c: set by the handler of a signal that ends the program. */
 extern volatile sig_atomic_t stop;
 
-/* options.c: the ports are there afterwards, uplinks are open. False: the program ends with
- * *status. */
+/*
+ * options.c: reads the options, adds the ports and opens the uplinks. Returns false if the program
+ * has to end with *status.
+ */
 extern const struct program program;
 bool read_command_line(struct fwd *fwd, int argc, char **argv, int *status);
 
 /*
- * port_settings.c: takes the settings (VNIC[,KEY=VALUE]...) off the end of an argument, which is
- * the path alone afterwards, into the policy. What is no setting is a part of the path. 0, or the
- * exit status after a message.
+ * port_settings.c: moves the settings (VNIC[,KEY=VALUE]...) from the end of an argument to the
+ * policy. The argument is the path alone afterwards. Text that is no setting stays a part of the
+ * path. Returns 0, or the exit status after a message.
  */
 int port_settings(char *argument, struct rvs_policy *policy);
 
 /* ports.c: a port's file and its driver. */
-/* Of a port that is new, and named by its path. 0, or the exit status after a message. */
+/* Opens a new port's uplink, named by its path. Returns 0, or the exit status after a message. */
 int port_open_uplink(struct port *port);
-/* Follows the file and the driver as they are now. */
+/* Maps, attaches, detaches or unmaps the port, as its file and driver are now. */
 void port_look(struct fwd *fwd, struct port *port, double now);
 void port_detach(struct fwd *fwd, struct port *port);
-/* The same of the switch's side alone. 0, or a negative enum rvs_error. */
+/* Detaches the switch's side alone. Returns 0, or a negative enum rvs_error. */
 int port_let_go(struct fwd *fwd, const struct port *port);
-/* To the standard error, as often as the limit allows. */
+/* Prints a message to standard error, as often as the limit allows. */
 void port_say(struct port *port, const char *what);
 void ports_say_left_out(struct fwd *fwd, double now);
-/* All that they hold, at the end. */
+/* Detaches and unmaps all ports at the end. */
 void ports_close(struct fwd *fwd);
 
 static inline uint32_t port_number(const struct fwd *fwd, const struct port *port)
@@ -102,7 +104,7 @@ static inline uint32_t port_number(const struct fwd *fwd, const struct port *por
 	return (uint32_t)(port - fwd->port);
 }
 
-/* wake.c: receivers that sleep. */
+/* wake.c: wakes receivers that sleep, of one queue, of one port or of all ports. */
 void wake(const struct fwd *fwd, uint32_t number, uint32_t queue);
 void wake_port(const struct fwd *fwd, uint32_t number);
 void wake_all(const struct fwd *fwd);
@@ -111,12 +113,12 @@ void wake_all(const struct fwd *fwd);
 void run(struct fwd *fwd);
 
 /* report.c */
-/* Of the time since the last report. */
+/* Prints the statistics of the time since the last report. */
 void report(struct fwd *fwd, double seconds);
-/* Into the file of the options. */
+/* Writes all counters to the options' file. */
 void report_metrics(struct fwd *fwd);
 
-/* capture.c: the socket, if the options have one. 0, or -1 after a message. */
+/* capture.c: opens the socket, if the options name one. Returns 0, or -1 after a message. */
 int capture_open(struct fwd *fwd);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rvs-fwd's life: the command line, the switch, the loop. */
+/* rvs-fwd's start and end: it reads the command line, makes the switch and runs the loop. */
 #include "fwd.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include "vlans.h"
 
 enum {
-	RECORDS = 4096, /* of frames that are captured: 8 MiB, if there is a socket to ask by */
+	RECORDS = 4096, /* places of the capture ring, with --control: 8 MiB */
 };
 
 volatile sig_atomic_t stop;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What rvs-fwd is told of a single port, behind its path. */
+/* Reads the settings of a single port, behind its path. */
 #include "fwd.h"
 
 #include <errno.h>
@@ -43,7 +43,7 @@ static int read_addresses(const struct program_option *option, const char *text,
 		.read = option_number, AT(per_second[limit]), .least = 1, .most = RVS_MAX_RATE \
 	}
 
-/* Of an option's members those that --help would use are left out. */
+/* The settings, as options without the members that --help uses. */
 static const struct program_option settings[] = {
 	{.name = "vlan",
 	 .value = "V",
@@ -76,8 +76,10 @@ static const struct program_option *find(const char *name)
 	return NULL;
 }
 
-/* Of an argument whose last comma this is. 0: the setting was taken, and cut off; 1: it is none,
- * and the argument is as it was; else as options_wrong(). */
+/*
+ * Takes the setting behind the argument's last comma, and cuts it off. Returns 0; 1 if the text is
+ * no setting, and leaves the argument as it was; else the result of options_wrong().
+ */
 static int take_setting(char *argument, char *comma, struct rvs_policy *policy)
 {
 	char *value = strchr(comma, '=');
@@ -92,7 +94,7 @@ static int take_setting(char *argument, char *comma, struct rvs_policy *policy)
 			value[-1] = '=';
 		return 1;
 	}
-	/* called by all of the argument up to here: that names the vNIC, too */
+	/* a message shows the whole argument up to here, because it names the vNIC, too */
 	if (value && !setting->value)
 		return options_wrong(&program, "%s takes no value", argument);
 	wrong = options_take(&program, setting, argument, value, policy);
@@ -100,7 +102,7 @@ static int take_setting(char *argument, char *comma, struct rvs_policy *policy)
 	return wrong;
 }
 
-/* From the end on, so that the first thing that is no setting ends the path. */
+/* Takes settings from the end on. The first text that is no setting is the end of the path. */
 int port_settings(char *argument, struct rvs_policy *policy)
 {
 	char *comma;

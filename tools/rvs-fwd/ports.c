@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A port: its file or uplink, and the driver there, as they come and go. */
+/* Follows a port's file or uplink, and its driver, as they come and go. */
 #include "fwd.h"
 
 #include <errno.h>
@@ -12,10 +12,10 @@
 #include "output.h"
 
 enum {
-	UPLINK_MIB = 16, /* of memory, at most */
+	UPLINK_MIB = 16, /* the most memory of an uplink */
 };
 
-/* The driver and the owner of the file decide how often. */
+/* Prints a message. The file's owner and the driver decide how often, so there is a limit. */
 void port_say(struct port *port, const char *what)
 {
 	if (limit_allows(&port->limit, monotonic()))
@@ -33,7 +33,7 @@ void ports_say_left_out(struct fwd *fwd, double now)
 	}
 }
 
-/* There is one sender, and it is here, so none is inside: what is busy has more to do. */
+/* Detaches the port. This thread is the only sender, so none is inside: "busy" means to go on. */
 int port_let_go(struct fwd *fwd, const struct port *port)
 {
 	int error;
@@ -51,7 +51,7 @@ void port_detach(struct fwd *fwd, struct port *port)
 	port->attached = false;
 }
 
-/* The same is said once: we look all the time. */
+/* Prints why the file cannot be used, unless the reason is the same as at the last look. */
 static void cannot_use(struct port *port, const char *why)
 {
 	if (!strcmp(why, port->why_not))
@@ -60,7 +60,10 @@ static void cannot_use(struct port *port, const char *why)
 	port_say(port, why);
 }
 
-/* A file may come later; that its folder does as well is less likely than a mistake. */
+/*
+ * Tells whether the path's folder exists. A missing file may come later, but a missing folder is
+ * more likely a mistake.
+ */
 static bool has_folder(const char *path)
 {
 	char folder[PATH_MAX];
@@ -105,12 +108,12 @@ static void attach(struct fwd *fwd, struct port *port, uint32_t epoch)
 	port->queues = info.tx_queues;
 	memset(&port->before, 0, sizeof(port->before));
 	memset(port->patience, 0, sizeof(port->patience));
-	/* an earlier switch may have been killed between giving frames, perhaps a whole ring, and
-	 * waking for them */
+	/* an earlier switch may have been killed after it gave frames, and before it woke the
+	 * receiver; the ring may be full of them */
 	wake_port(fwd, number);
 }
 
-/* Its driver is in this process, and goes up once. */
+/* Follows an uplink. Its driver is in this process, and starts once. */
 static void look_at_uplink(struct fwd *fwd, struct port *port, double now)
 {
 	const char *what;
@@ -149,8 +152,9 @@ void port_look(struct fwd *fwd, struct port *port, double now)
 }
 
 /*
- * Stations behind it have any addresses. What the ports have no offloads for, the switch does: the
- * kernel cannot be told to leave them to it.
+ * Opens an uplink. Stations behind it have any addresses, so sources are not checked. The uplink
+ * keeps all offloads, because the kernel cannot be told to do without them. The switch does the
+ * work for ports without offloads.
  */
 int port_open_uplink(struct port *port)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the switch counts: a table, JSON, or a file of OpenMetrics text. */
+/* Reports the switch's counters: as a table, as JSON, or as a file of OpenMetrics text. */
 #include "fwd.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The loop: frames, and what is due meanwhile; asleep if nothing comes. */
+/* The loop: it moves frames, does other work when that is due, and sleeps if no frames come. */
 #include "fwd.h"
 
 #include <errno.h>
@@ -12,10 +12,10 @@
 
 enum {
 	BURST = 256,
-	LOOK_EVERY_US = 2000, /* at files and drivers' states */
-	SLEEP_US = 20000,     /* the same if nothing comes: until then it sleeps, or until a kick */
-	IDLE_ROUNDS = 30,     /* before it sleeps */
-	NAP_US = 50,	      /* if frames may come without a kick */
+	LOOK_EVERY_US = 2000, /* between looks at files and drivers */
+	SLEEP_US = 20000,     /* the longest sleep, if no driver kicks */
+	IDLE_ROUNDS = 30,     /* rounds without a frame before the loop sleeps */
+	NAP_US = 50,	      /* a sleep while frames may come without a kick */
 };
 
 static uint64_t microseconds(double seconds)
@@ -23,7 +23,7 @@ static uint64_t microseconds(double seconds)
 	return (uint64_t)(seconds * 1e6);
 }
 
-/* Returns frames moved. */
+/* Forwards a burst of one queue. Returns how many frames were moved. */
 static uint32_t forward(struct fwd *fwd, uint32_t number, uint32_t queue, double now)
 {
 	struct rvif_patience *patience = &fwd->port[number].patience[queue];
@@ -43,8 +43,10 @@ static uint32_t forward(struct fwd *fwd, uint32_t number, uint32_t queue, double
 	return result.frames;
 }
 
-/* Once over all queues; each time another port is the first that may use room which a receiver has
- * made. Returns frames moved. */
+/*
+ * Forwards a burst of each queue. Each round begins with another port, so that ports take turns to
+ * use room that a receiver has made. Returns how many frames were moved.
+ */
 static uint32_t forward_round(struct fwd *fwd, double now)
 {
 	static uint32_t first;
@@ -62,8 +64,10 @@ static uint32_t forward_round(struct fwd *fwd, double now)
 	return frames;
 }
 
-/* All drivers that could kick, as they are before they are asked to. Returns how many; more than
- * FUTEX_WAITV_MAX cannot be waited for. */
+/*
+ * Lists the words of all drivers that could kick, with their values before the drivers are asked to
+ * kick. Returns how many. The process cannot wait for more than FUTEX_WAITV_MAX.
+ */
 static uint32_t list_kicks(const struct fwd *fwd, struct futex_waitv *list)
 {
 	uint32_t count = 0;
@@ -84,7 +88,7 @@ static uint32_t list_kicks(const struct fwd *fwd, struct futex_waitv *list)
 	return count;
 }
 
-/* Until a driver kicks, or there is something else to do. */
+/* Sleeps until a driver kicks, or other work is due. */
 static void sleep_for_kicks(struct fwd *fwd)
 {
 	const struct timespec nap = {.tv_nsec = NAP_US * 1000};
@@ -99,7 +103,7 @@ static void sleep_for_kicks(struct fwd *fwd)
 		until.tv_nsec += SLEEP_US * 1000;
 		until.tv_sec += until.tv_nsec / 1000000000;
 		until.tv_nsec %= 1000000000;
-		/* fails where the kernel has no such call (before 5.16), or a file was cut short */
+		/* fails if the kernel lacks this call (before 5.16), or if a file was cut short */
 		if (syscall(SYS_futex_waitv, kicks, count, 0, &until, CLOCK_MONOTONIC) < 0 &&
 		    (errno == ENOSYS || errno == EFAULT))
 			nanosleep(&nap, NULL);
@@ -107,10 +111,10 @@ static void sleep_for_kicks(struct fwd *fwd)
 	rvs_want_kicks(fwd->rvs, 0);
 }
 
-/* Between rounds, as it is due: files and drivers, requests, what has grown old, reports. */
+/* Work between rounds, and when it was last done: files, requests, old addresses, reports. */
 struct times {
-	double began, report, look, age; /* the last ones */
-	bool ages;			 /* a part of the table at each look */
+	double began, report, look, age; /* the last times */
+	bool ages;			 /* the table ages, a part of it at each look */
 };
 
 static void look(struct fwd *fwd, struct times *last, double now)
@@ -152,7 +156,7 @@ static void report_at_the_end(struct fwd *fwd, const struct times *last)
 		report(fwd, monotonic() - (fwd->options.interval > 0 ? last->report : last->began));
 }
 
-/* What changes here is static: it is used after a jump. */
+/* Runs the loop. Variables that change are static, because they are used after a jump. */
 void run(struct fwd *fwd)
 {
 	static struct times last;
