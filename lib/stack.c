@@ -136,7 +136,7 @@ bool elisa_stacks_below(const struct elisa_stacks *stacks, uint64_t offset)
 	return at / (2 * stacks->size) < stacks->count && at % (2 * stacks->size) < stacks->size;
 }
 
-/* Maps all stacks, or none. The first failure stays the last one of the handle: undoing succeeds. */
+/* Maps all stacks, or none. The first failure stays the handle's last one: undoing succeeds. */
 static int map_all(struct elisa_export *export_, const struct elisa_stacks *stacks)
 {
 	size_t i = 0;
