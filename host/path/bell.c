@@ -57,7 +57,7 @@ static void bell_release(struct kref *ref)
 {
 	struct eh_bell *bell = container_of(ref, struct eh_bell, ref);
 
-	/* it may be set still, and finds nothing to do */
+	/* the timer may be set still, and then finds no work */
 	hrtimer_cancel(&bell->timer);
 	/* eh_ring_place() may look at it */
 	kfree_rcu(bell, rcu);
@@ -73,7 +73,10 @@ void eh_bell_put(struct eh_bell *bell)
 	kref_put(&bell->ref, bell_release);
 }
 
-/* Under bell->lock, pending: so the VM lives, and has a reference to the bell. */
+/*
+ * Starts the work, with a reference to the bell. Under bell->lock, with `pending` set. So the VM
+ * lives, and its own reference keeps the bell.
+ */
 static void start_work(struct eh_bell *bell)
 {
 	eh_bell_get(bell);
@@ -133,7 +136,7 @@ static u64 spent_since(const struct spent *began)
 						 now.runtime - began->runtime;
 }
 
-/* What it took longer than take_ring() has taken for it. */
+/* Takes the time from the bucket that the interrupt took beyond take_ring()'s share. */
 static void charge(struct eh_bell *bell, u64 spent)
 {
 	u64 cost = spent * RING_SHARE;
@@ -179,8 +182,10 @@ struct eh_bell *eh_bell_new(struct kvm *kvm)
 	return bell;
 }
 
-/* Silences the bell until the VM's driver asks for interrupts again. The VM may be freed after
- * this. */
+/*
+ * Silences the bell until the VM's driver asks for interrupts again. The VM may be freed after
+ * this.
+ */
 void eh_bell_silence(struct eh_bell *bell)
 {
 	unsigned long flags;
@@ -191,7 +196,7 @@ void eh_bell_silence(struct eh_bell *bell)
 	raw_spin_unlock_irqrestore(&bell->lock, flags);
 }
 
-/* From exit paths, too. The caller keeps the bell from being freed. */
+/* Rings the bell. From any context, also exit paths. The caller keeps the bell from being freed. */
 void eh_bell_ring(struct eh_bell *bell)
 {
 	unsigned long flags;
@@ -211,8 +216,9 @@ void eh_bell_ring(struct eh_bell *bell)
 }
 
 /*
- * From the exit path, with IRQs off: the export lives, the place may be any number. The attachment
- * that has the place may end meanwhile: it and its bell are freed after a grace period.
+ * Rings the bell of the attachment that has a place. The export lives, and the place may be any
+ * number. The attachment may end meanwhile: it and its bell are freed after a grace period. From
+ * the exit path, with IRQs off.
  */
 void eh_ring_place(struct eh_export *export, u64 place)
 {
@@ -229,7 +235,7 @@ void eh_ring_place(struct eh_export *export, u64 place)
 	rcu_read_unlock();
 }
 
-/* The GSI of this bell's interrupt. True: it is another one than before. */
+/* Sets the GSI of the bell's interrupt. Returns true if it is another one than before. */
 bool eh_bell_set(struct eh_bell *bell, u32 gsi)
 {
 	unsigned long flags;

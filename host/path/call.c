@@ -36,7 +36,7 @@
  * be stale. The work behind eh_export_poisoned() reaches the vCPUs that are inside. */
 atomic_t eh_poisonings;
 
-/* KVM caches these VMCS fields; we have changed them behind its back. */
+/* Drops VMCS fields from KVM's cache, because the module has written them without KVM. */
 void eh_forget_cached_registers(struct kvm_vcpu *kvm_vcpu)
 {
 	EH_CACHED(kvm_vcpu->arch.regs_avail) &= ~(EH_CACHED_WRITTEN | EH_CACHED_REST);
@@ -135,7 +135,8 @@ void eh_expose_end(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where whe
 }
 
 /*
- * XSTATE_BV is 0: XRSTOR puts each component into its initial state. FXRSTOR loads the same values.
+ * The image of cleared registers. XSTATE_BV is 0, so XRSTOR puts each component into its initial
+ * state. FXRSTOR loads the same values.
  */
 static const struct {
 	u16 fcw;
@@ -259,7 +260,7 @@ void eh_call_aborted(struct eh_context *c, enum elisa_call_error error, u64 rip)
 	eh_attachment_tell(ELISA_HOST_EVENT_ABORTED, a, error);
 }
 
-/* A call has returned, so the next one has its full time. */
+/* Notes that a call has returned, so that the next one has its full time. Under vcpu->lock. */
 void eh_forget_time(struct eh_vcpu *vcpu)
 {
 	vcpu->stash.cycles = 0;
@@ -356,7 +357,10 @@ void eh_stash_call(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where whe
 	eh_count(ELISA_COUNT_EXITS_IN_CONTEXT);
 }
 
-/* The context is about to be freed: its interrupted call will end at the next entry. */
+/*
+ * Takes the context, which is about to be freed, from a suspended call. The call ends at the next
+ * entry. Under vcpu->lock.
+ */
 void eh_stash_orphan(struct eh_vcpu *vcpu, struct eh_context *context)
 {
 	if (vcpu->phase == EH_SUSPENDED && vcpu->stash.context == context) {
@@ -366,13 +370,13 @@ void eh_stash_orphan(struct eh_vcpu *vcpu, struct eh_context *context)
 	}
 }
 
-/* The vCPU's state may have changed at the next entry. The thread has the vCPU's mutex. */
+/* Notes that the vCPU's state may change before its next entry. The thread has the vCPU's mutex. */
 void eh_vcpu_unsettle(struct eh_vcpu *vcpu)
 {
 	vcpu->known = EH_UNKNOWN;
 }
 
-/* KVM resets the vCPU: an interrupted call ends, and it must be set up anew. */
+/* Ends a suspended call, because KVM resets the vCPU. The vCPU must be set up anew. */
 void eh_vcpu_was_reset(struct eh_vcpu *vcpu)
 {
 	unsigned long flags;
@@ -385,9 +389,9 @@ void eh_vcpu_was_reset(struct eh_vcpu *vcpu)
 }
 
 /*
- * The VMM asks for or changes the vCPU's state: a suspended call ends. Vector registers are in
- * KVM's memory (the vCPU's mutex is held, so no KVM_RUN is under way) and are cleared there.
- * What the VMM puts there instead stays.
+ * Ends a suspended call, because the VMM reads or changes the vCPU's state. The vCPU's mutex is
+ * held, so no KVM_RUN is under way and the vector registers are in KVM's memory. They are cleared
+ * there first. The VMM's values come afterwards, and stay.
  */
 void eh_vcpu_touched(struct eh_vcpu *vcpu)
 {

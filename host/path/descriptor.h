@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Is it the instruction that has exited? The pure part of descriptor.c: bytes of a guest, which
- * another vCPU may have written since, against what the VMCS says of the exit.
+ * Compares a guest's bytes with the instruction that has exited, as the VMCS describes it. Another
+ * vCPU may have written the bytes since the exit. This part of descriptor.c needs no kernel, so
+ * native tests cover it.
  */
 #ifndef ELISA_HOST_DESCRIPTOR_H
 #define ELISA_HOST_DESCRIPTOR_H
@@ -34,9 +35,10 @@ static inline bool eh_is_prefix(u8 byte, bool code64)
 }
 
 /*
- * @which is bits 29:28 of the VM-exit instruction information (SDM vol. 3, its formats for GDTR
- * and IDTR, and for LDTR and TR), which count as the reg field of ModRM does. The register forms of
- * GDTR_IDTR's opcode are other instructions, as VMCALL.
+ * Tells whether the bytes are the instruction that has exited. @which is bits 29:28 of the VM-exit
+ * instruction information (SDM vol. 3, the formats for GDTR and IDTR, and for LDTR and TR). They
+ * count as ModRM's reg field does. With a register operand, GDTR_IDTR's opcode is another
+ * instruction, such as VMCALL.
  */
 static inline bool eh_is_descriptor_access(const u8 *code, u32 size, bool code64, u8 opcode,
 					   u32 which)

@@ -30,7 +30,7 @@
 #include "path/state.h"
 #include "path/switch.h"
 
-/* Has anything changed in the state that was exposed instead of the stash? */
+/* Tells whether the state that was exposed instead of the stash is unchanged. Under vcpu->lock. */
 static bool exposed_untouched(struct eh_vcpu *vcpu)
 {
 	const struct eh_stash *stash = &vcpu->stash;
@@ -107,7 +107,7 @@ static void resume_call(struct eh_vcpu *vcpu)
 	eh_count(ELISA_COUNT_RESUMED);
 }
 
-/* KVM has looked at its requests already: an IPI to ourselves makes it look again. */
+/* Makes KVM look at its requests once more before the guest runs, by an IPI to this CPU. */
 static void request_events_at_entry(struct kvm_vcpu *kvm_vcpu)
 {
 	kvm_make_request(KVM_REQ_EVENT, kvm_vcpu);
@@ -135,7 +135,7 @@ static void end_stashed(struct eh_vcpu *vcpu, enum elisa_call_error error)
 }
 
 /*
- * While VMFUNC is on the guest changes no bit of CR4 that the predicate is about without an exit.
+ * Makes each change of CR4 exit, for the bits that the predicate reads, while VMFUNC is on.
  */
 static void watch_cr4(void)
 {
@@ -234,7 +234,7 @@ static noinline void note_closed(struct eh_vcpu *vcpu, enum elisa_closed closed)
 	vcpu->closed = closed;
 }
 
-/* The predicate's answer, and what it was about. */
+/* Asks the predicate, and notes the state that it was about. Under vcpu->lock. */
 static bool is_open(struct eh_vcpu *vcpu)
 {
 	enum elisa_closed closed;
@@ -248,7 +248,7 @@ static bool is_open(struct eh_vcpu *vcpu)
 	return false;
 }
 
-/* A suspended call goes on, or it ends. */
+/* Resumes a suspended call, or ends it. Under vcpu->lock. */
 static noinline void decide_stashed(struct eh_vcpu *vcpu, bool open)
 {
 	struct eh_context *c = vcpu->stash.context;
@@ -268,8 +268,8 @@ static noinline void decide_stashed(struct eh_vcpu *vcpu, bool open)
 }
 
 /*
- * The entry hook, for an entry that is not like the last one. IRQs and preemption are off, the VMCS
- * is loaded.
+ * The entry hook's work for an entry that is not like the last one. Under vcpu->lock, with IRQs and
+ * preemption off and the VMCS loaded.
  */
 void eh_vm_enter(struct eh_vcpu *vcpu)
 {

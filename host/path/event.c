@@ -42,7 +42,7 @@ void eh_events_put(struct eh_events *events)
 		kref_put(&events->ref, events_release);
 }
 
-/* The oldest fault leaves the queue; the events before it move up. Under events->lock. */
+/* Drops the oldest fault from the queue, and moves the events before it up. Under events->lock. */
 static void drop_fault(struct eh_events *events)
 {
 	unsigned int at = 0;
@@ -59,7 +59,7 @@ static void drop_fault(struct eh_events *events)
 	events->count--;
 }
 
-/* False: the queue is full, and the event is lost. */
+/* Adds an event. Returns false if the queue is full and the event is lost. From any context. */
 bool eh_event_put(struct eh_events *events, struct elisa_event event)
 {
 	unsigned long flags;
@@ -81,7 +81,7 @@ bool eh_event_put(struct eh_events *events, struct elisa_event event)
 	return room;
 }
 
-/* A new driver must not read events of exports that an older driver made. */
+/* Empties the queue. A new driver must not read events of exports that an older driver made. */
 void eh_events_clear(struct eh_events *events)
 {
 	unsigned long flags;
@@ -92,7 +92,7 @@ void eh_events_clear(struct eh_events *events)
 	raw_spin_unlock_irqrestore(&events->lock, flags);
 }
 
-/* Takes up to `room` (at least 1) events out, oldest first; says what was lost last. */
+/* Takes up to `room` (at least 1) events out, oldest first. A last event tells of lost ones. */
 u32 eh_events_take(struct eh_events *events, struct elisa_event *out, u32 room)
 {
 	unsigned long flags;

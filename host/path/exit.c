@@ -38,7 +38,7 @@
 #define EXIT_BASIC	  0xffff
 #define RING_US		  2 /* of its time that a call pays for a ring */
 
-/* Exits that the call did not cause. KVM handles them while the call is suspended. */
+/* Tells whether the call did not cause the exit. KVM handles it while the call is suspended. */
 static bool is_asynchronous(u32 reason)
 {
 	switch (reason) {
@@ -68,9 +68,10 @@ static bool is_debug_exception(u32 reason)
 }
 
 /*
- * Is the vCPU where a VMFUNC 0 of sub ends, and in the attached process? Such a place is in the
- * object area, or in the code page behind a VMFUNC: that of sub's stub, or one in the entry
- * pointer, which the manager chooses. Other threads of the process may run the rest of that page.
+ * Tells whether the vCPU is in the attached process, at a place where a VMFUNC 0 of sub ends. Such
+ * a place is in the object area, or in the code page behind a VMFUNC. The code page has a VMFUNC in
+ * sub's stub, and may have one in the entry pointer, which the manager chooses. Other threads of
+ * the process may run the rest of that page.
  */
 static bool has_landed(struct eh_context *c)
 {
@@ -125,7 +126,7 @@ static void forget_ended(struct eh_vcpu *vcpu)
 	vcpu->ended = false;
 }
 
-/* The hook's work is done, except for what eh_exit_handle() still has to do. */
+/* Moves the vCPU outside at the end of the hook's work, unless eh_exit_handle() has more to do. */
 static void leave(struct eh_vcpu *vcpu, bool ours)
 {
 	if (!ours && vcpu->phase == EH_INSIDE)
@@ -134,10 +135,10 @@ static void leave(struct eh_vcpu *vcpu, bool ours)
 }
 
 /*
- * The exit hook, for an exit that eh_passes_by() does not let pass. It runs before KVM does
- * anything about the exit; the thread may be preempted before and after. True: eh_exit_handle()
- * must handle the exit instead of KVM's handler. Until then the vCPU counts as inside, so that no
- * thread frees the context that it is in.
+ * The exit hook, for an exit that eh_passes_by() does not let pass. It runs before KVM acts on the
+ * exit. The thread may be preempted before and after it. Returns true if eh_exit_handle() must
+ * handle the exit instead of KVM's handler. Until then the vCPU counts as inside, so that no thread
+ * frees the context that it is in.
  */
 bool eh_vm_exit(struct eh_vcpu *vcpu)
 {
@@ -246,7 +247,7 @@ static void refuse_foreign(struct eh_vcpu *vcpu)
 	eh_count(ELISA_COUNT_FOREIGN_ROOT);
 }
 
-/* The function rings a place of its export. */
+/* Rings a place of the export for the function. Under vcpu->lock. */
 static bool is_ring(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where, u32 reason)
 {
 	/* not revoked, under vcpu->lock: the export lives */
@@ -300,7 +301,7 @@ static enum elisa_call_error error_of(u32 reason)
 	return ELISA_CALL_FORBIDDEN;
 }
 
-/* A synchronous exit in gate or sub. */
+/* Handles a synchronous exit in gate or sub. */
 static void exit_in_context(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where,
 			    u32 reason, u64 eptp, bool *foreign)
 {

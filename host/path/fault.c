@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a manager hears of a fault of its function: the instruction, and what it did.
+ * Tells a manager about a fault of its function: the instruction, and the access or exception.
  *
  * A function has no handler for exceptions. An access to the object area that its EPT tables do not
  * allow is an EPT violation, and the CPU tells the address. Any other exception but those that KVM
@@ -8,8 +8,8 @@
  * tells the instruction only.
  *
  * The manager learns offsets in its own object, and nothing of the guest. An address elsewhere may
- * be the guest's secret as well as the function's mistake, so it is not told. The guest is not told
- * any of it.
+ * be the guest's secret as well as the function's mistake, so the manager does not learn it. The
+ * guest learns none of this.
  */
 #include "path/switch.h"
 
@@ -23,8 +23,10 @@ u64 eh_object_offset(u64 address)
 	return offset < ELISA_OBJECT_SIZE ? offset : ELISA_ELSEWHERE;
 }
 
-/* Did the function need more than the host's stack? A larger stack of the manager's lies in the
- * object area. */
+/*
+ * Tells whether the function needed more than the host's stack. RSP is then outside of it, and not
+ * in the object area, where a larger stack of the manager lies.
+ */
 static bool left_the_stack(u32 slot)
 {
 	u64 lowest = ELISA_WINDOW_BASE + slot * ELISA_SLOT_SIZE + ELISA_STACK_OFFSET;
@@ -61,7 +63,7 @@ static void describe(struct elisa_event *event, u32 slot, u32 reason)
 	}
 }
 
-/* The vCPU is as the exit for @reason has left it. Under vcpu->lock. */
+/* Records the fault. The vCPU is as the exit for @reason has left it. Under vcpu->lock. */
 void eh_fault_tell(struct eh_context *c, u32 reason)
 {
 	struct eh_attachment *a = c->attachment;

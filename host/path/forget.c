@@ -10,12 +10,16 @@
 #include "path/switch.h"
 
 /*
- * More contexts than these go by one INVEPT of all. These take 24, with IRQs off: what others lose
- * is worth that much, and not 192. The number has not been measured on a processor.
+ * The most contexts that are flushed one by one. For more of them, one INVEPT flushes all contexts.
+ * This many take 24 INVEPTs with IRQs off, and all slots would take 192. One INVEPT of all costs
+ * other VMs their translations. The number has not been measured on a processor.
  */
 #define FORGET_SINGLY 8
 
-/* Before an entry, under vcpu->lock, IRQs off. */
+/*
+ * Flushes the contexts in `forget`, or all contexts if the vCPU comes from another CPU. Before an
+ * entry, under vcpu->lock, with IRQs off.
+ */
 void eh_forget(struct eh_vcpu *vcpu)
 {
 	int cpu = raw_smp_processor_id(), slot, i;

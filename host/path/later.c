@@ -9,7 +9,7 @@
 #include "base/base.h"
 #include "path/path.h"
 
-/* The VM's vCPUs or attachments have something to give back. From any context. */
+/* Lets the VM's work free what its vCPUs and attachments need no more. From any context. */
 void eh_vm_work_soon(struct eh_vm *vm)
 {
 	refcount_inc(&vm->ref.refcount);
@@ -17,7 +17,7 @@ void eh_vm_work_soon(struct eh_vm *vm)
 		refcount_dec(&vm->ref.refcount);
 }
 
-/* All vCPUs that are attached have to learn of it. From the exit hook, IRQs off. */
+/* Lets a work tell all attached vCPUs that the export is poisoned. From the exit hook, IRQs off. */
 void eh_export_poisoned(struct eh_export *export)
 {
 	refcount_inc(&export->ref.refcount);

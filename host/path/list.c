@@ -21,7 +21,7 @@ bool eh_page_root_is(struct eh_context *c, u64 cr3)
 	return (cr3 & PHYSICAL_PAGE_MASK) == c->attachment->root;
 }
 
-/* Finds this vCPU's context with an EPTP. NULL: it is none of ours, so it is KVM's. */
+/* Finds this vCPU's context with an EPTP. Returns NULL if the EPTP is KVM's. */
 struct eh_context *eh_context_of(struct eh_vcpu *vcpu, u64 eptp, enum eh_where *where)
 {
 	int slot, i;
@@ -35,8 +35,7 @@ struct eh_context *eh_context_of(struct eh_vcpu *vcpu, u64 eptp, enum eh_where *
 	return NULL;
 }
 
-/* The number of levels of page tables that a vCPU's contexts are made for. 0: it is not the same
- * for all. */
+/* Returns the levels of page tables that a vCPU's contexts are made for, or 0 if they differ. */
 u32 eh_levels_of_contexts(const struct eh_vcpu *vcpu)
 {
 	u32 levels = 0, more;
@@ -58,10 +57,10 @@ bool eh_is_poisoned(struct eh_context *c)
 }
 
 /*
- * Writes the whole EPTP list as it has to be while default runs. All invalid entries
- * keep bit 0 clear, so that the page is useless as a page table. Under vcpu->lock, never
- * while the vCPU runs: the gate's byte-wide read-modify-write could otherwise turn an
- * entry that was just cleared into a valid one for physical page 0.
+ * Writes the whole EPTP list as it has to be while default runs. All invalid entries keep bit 0
+ * clear, so that the page is useless as a page table. Under vcpu->lock, and never while the vCPU
+ * runs. The gate's byte-wide read-modify-write could otherwise turn an entry that was just cleared
+ * into a valid one for physical page 0.
  */
 void eh_list_reset(struct eh_vcpu *vcpu)
 {

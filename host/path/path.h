@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The path of an entry and an exit: what the hooks do for a vCPU that is set up, and what they tell
- * by events and doorbells. No hook sleeps under vcpu->lock. The path calls the layers below it:
- * base, kvm, tables. What its own files have of each other is in switch.h.
+ * The path of an entry and an exit: the hooks' work for a vCPU that is set up, with its events and
+ * doorbells. No hook sleeps under vcpu->lock. The path calls the layers below it: base, kvm,
+ * tables. switch.h has the functions that only its own files share.
  */
 #ifndef ELISA_HOST_PATH_H
 #define ELISA_HOST_PATH_H
@@ -49,7 +49,7 @@ bool eh_event_put(struct eh_events *events, struct elisa_event event);
 void eh_events_clear(struct eh_events *events);
 u32 eh_events_take(struct eh_events *events, struct elisa_event *out, u32 room);
 
-/* ---- stream.c: what administrators' files are told */
+/* ---- stream.c: events for administrators' files */
 struct eh_reader;
 extern u32 eh_stream_wanted;
 bool eh_stream_tell(struct elisa_host_event event);
@@ -63,7 +63,7 @@ wait_queue_head_t *eh_stream_wait(struct eh_reader *reader);
 
 void eh_attachment_tell(enum elisa_host_event_kind kind, const struct eh_attachment *a, s64 value);
 
-/* Does a reader want to know? Without one an event costs this. */
+/* Tells whether a reader wants this kind of event. Without a reader an event costs only this. */
 static inline bool eh_stream_wants(enum elisa_host_event_kind kind)
 {
 	return READ_ONCE(eh_stream_wanted) & 1u << kind;

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The entry predicate: may this vCPU use VMFUNC in the state it is about to run in?
- * Closed by default: what is not known to be harmless is refused. Evaluated at each entry of a
- * vCPU that is set up, so it only reads, but for entries before which nothing of it can have
- * changed: predicate.h.
+ * The entry predicate: may this vCPU use VMFUNC in the state in which it is about to run? It
+ * refuses every state that is not known to be harmless. It runs at each entry of a vCPU that is set
+ * up, unless its inputs cannot have changed (predicate.h). It only reads.
  */
 #include <linux/kvm_host.h>
 #include <asm/msr.h>
@@ -16,9 +15,10 @@
 #include "path/predicate.h"
 
 /*
- * CR4 bits that cannot act in the gate or sub contexts. Not: PCIDE (stale translations under
- * another root), LA57 (other page tables), PKS, UINTR, FRED and all that is unknown. Nor CET: at an
- * indirect branch of sub's the CPU may read a bitmap at an address that the guest has chosen.
+ * CR4 bits that cannot act in the gate or sub contexts. The list lacks PCIDE (stale translations
+ * under another root), LA57 (other page tables), PKS, UINTR, FRED and all unknown bits. It also
+ * lacks CET: at an indirect branch in sub the CPU may read a bitmap at an address that the guest
+ * has chosen.
  *
  * VMXE: all VMX instructions of a guest exit, whatever its CR4 is, but for VMREAD and VMWRITE of
  * ring 0. LAM_SUP: only addresses whose bit 63 is 1 have tags then, and the APT maps none of those.
@@ -35,15 +35,15 @@
 #define DEBUGCTL_TRACES (DEBUGCTLMSR_LBR | DEBUGCTLMSR_TR | DEBUGCTLMSR_BTS | DEBUGCTLMSR_BTINT)
 
 /*
- * Which bits of CR4 a vCPU with VMFUNC must not change without an exit: all that the predicate
- * refuses or demands. KVM may let the guest own others than these (CET, from 6.18 on).
+ * Returns the bits of CR4 that a vCPU with VMFUNC must not change without an exit: all that the
+ * predicate refuses or demands. KVM may let the guest own some of them (CET, from 6.18 on).
  */
 u64 eh_watched_cr4(void)
 {
 	return ~(u64)CR4_ALLOWED | X86_CR4_PCIDE | X86_CR4_LA57 | CR4_NEEDED;
 }
 
-/* KVM's copy may be older than the bits that the guest owns. */
+/* Returns the vCPU's CR4. KVM's copy may be older in the bits that the guest owns. */
 static u64 cr4_of(struct kvm_vcpu *kvm_vcpu)
 {
 	u64 owned = ~vmcs_get(CR4_GUEST_HOST_MASK);
@@ -56,7 +56,7 @@ static u32 levels_of(u64 cr4)
 	return cr4 & X86_CR4_LA57 ? 5 : 4;
 }
 
-/* The number of levels of the page tables that the vCPU walks in long mode. Its VMCS is loaded. */
+/* Returns the levels of the page tables that the vCPU walks in long mode. Its VMCS is loaded. */
 u32 eh_levels(struct kvm_vcpu *kvm_vcpu)
 {
 	return levels_of(cr4_of(kvm_vcpu));

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the entry predicate reads can change at few places, and most exits lead to none of them.
- * After those, the quiet ones, its answer is that of the entry before, and it is not asked.
+ * Exits after which the entry predicate is not asked. The state that it reads can change at few
+ * places, and most exits lead to none of them. These exits are quiet: after a quiet exit the
+ * predicate would give the same answer as at the entry before.
  *
- * That rests on what writes each input, in KVM of Linux 6.1, 6.12 and 7.3. Nothing but the vCPU's
- * own thread writes its VMCS, and an ioctl takes the vCPU's mutex. So between two entries of one
- * KVM_RUN only these can have happened: what the guest can do without an exit; KVM's handler of
- * the exit; requests of other threads that KVM sees to before an entry (vcpu_enter_guest()).
+ * The table below names the writers of each input, in KVM of Linux 6.1, 6.12 and 7.3. Only the
+ * vCPU's own thread writes its VMCS, and an ioctl takes the vCPU's mutex. So between two entries of
+ * one KVM_RUN only three writers come into question: the guest without an exit, KVM's handler of
+ * the exit, and requests of other threads that KVM handles before an entry (vcpu_enter_guest()).
  *
  *   input              without exit     written by                              how that is seen
  *   CR4, XCR0          bits without     handlers of MOV CR4 and XSETBV;         not quiet
@@ -30,11 +31,11 @@
  *   all of them        -                exits of nested guests                  entry hook, at
  *                                                                               their entry
  *
- * So an exit is quiet if the handler of its reason emulates no instruction from the guest's memory
- * and writes none of what is not compared. On the list are those that are, and are frequent: CPUID,
- * HLT, VMCALL, PAUSE, RDMSR, WRMSR of all but DEBUGCTL, interrupts, and the windows and timers that
- * have to do with them. Not on it: EPT violations and port I/O (emulator), MOV CR and DR,
- * descriptor tables, task switches, exceptions, and all that is unknown.
+ * So an exit is quiet if its handler emulates no instruction from the guest's memory, and writes no
+ * input that is not compared. The list has the frequent ones: CPUID, HLT, VMCALL, PAUSE, RDMSR,
+ * WRMSR of all but DEBUGCTL, interrupts, and their windows and timers. The list lacks EPT
+ * violations and port I/O (emulator), MOV CR and DR, descriptor tables, task switches and
+ * exceptions. It also lacks all unknown reasons.
  */
 #ifndef ELISA_HOST_PREDICATE_H
 #define ELISA_HOST_PREDICATE_H
@@ -63,10 +64,10 @@ static __always_inline bool eh_is_quiet(const struct kvm_vcpu *kvm_vcpu, u64 rea
 }
 
 /*
- * Does this CPU write down branches in guest mode, too? A VMM may trace its own thread (perf), and
- * KVM leaves to the host what it does not give to guests: Processor Trace (pt_mode=0) and
- * architectural LBRs. DEBUGCTL, which has the other LBRs and BTS, is the guest's after an entry.
- * IRQs are off, so no thread starts a trace between here and there.
+ * Tells whether this CPU records branches in guest mode, too. A VMM may trace its own thread
+ * (perf). KVM leaves features to the host that it does not give to guests: Processor Trace
+ * (pt_mode=0) and architectural LBRs. DEBUGCTL, which has the other LBRs and BTS, is the guest's
+ * after an entry. IRQs are off, so no thread starts a trace before the entry.
  */
 bool eh_trace_is_on(void);
 

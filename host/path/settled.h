@@ -18,8 +18,8 @@
 #define EH_AT_ENTRY_SETTLED (EH_SETTLED | EH_OUTSIDE << 8 | EH_WATCH_HERE << 24)
 
 /*
- * Before an entry, under vcpu->lock: is there nothing to do? Then the vCPU is inside. An exit that
- * did not come to the exit hook has left it there.
+ * Tells whether the entry hook has no work, and moves the vCPU inside then. The vCPU may be inside
+ * already, if its exit did not come to the exit hook. Before an entry, under vcpu->lock.
  */
 static __always_inline bool eh_stays_settled(struct eh_vcpu *vcpu)
 {
@@ -39,7 +39,7 @@ static __always_inline bool eh_stays_settled(struct eh_vcpu *vcpu)
 	return true;
 }
 
-/* Has a function left its entry in the list armed? */
+/* Tells whether a function has left its entry in the list armed. */
 static __always_inline bool eh_is_sub_open(const struct eh_vcpu *vcpu)
 {
 	unsigned long used;
@@ -50,7 +50,7 @@ static __always_inline bool eh_is_sub_open(const struct eh_vcpu *vcpu)
 	return false;
 }
 
-/* Exits of the default context that are ours on a vCPU that is set up, open or closed. */
+/* Tells whether the module handles this exit in default, on a vCPU that is set up. */
 static __always_inline bool eh_is_ours_in_default(u64 reason)
 {
 	return reason == EXIT_REASON_VMFUNC || reason == EXIT_REASON_GDTR_IDTR ||
@@ -58,11 +58,13 @@ static __always_inline bool eh_is_ours_in_default(u64 reason)
 }
 
 /*
- * After an exit, without the lock: does the exit concern KVM alone? Then the vCPU is outside.
+ * Tells whether the exit concerns KVM alone, and moves the vCPU outside then. After an exit,
+ * without the lock.
  *
- * The vCPU was settled: VMFUNC is on, so the list page stays. No call was suspended, so there is no
- * time to forget; and the timer ends no call that has no armed sub. So nothing is changed here that
- * others look at under the lock. After an exit that is not quiet the next entry looks at all.
+ * Why it needs no lock. The vCPU was settled: VMFUNC is on, so the list page stays. No call was
+ * suspended, so no time has to be forgotten. The timer ends no call without an armed sub. So this
+ * changes no field that others read under the lock, but `phase`. After an exit that is not quiet
+ * the next entry checks all state.
  */
 static __always_inline bool eh_passes_by(struct eh_vcpu *vcpu)
 {

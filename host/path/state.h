@@ -59,7 +59,7 @@ static __always_inline bool eh_may_move(enum eh_phase from, enum eh_phase to)
 	return from == EH_INSIDE || to == EH_INSIDE;
 }
 
-/* Under vcpu->lock. */
+/* Moves the vCPU to another phase. Under vcpu->lock. */
 static __always_inline void eh_vcpu_move(struct eh_vcpu *vcpu, enum eh_phase to)
 {
 	if (EH_CHECKS)
@@ -67,7 +67,7 @@ static __always_inline void eh_vcpu_move(struct eh_vcpu *vcpu, enum eh_phase to)
 	WRITE_ONCE(vcpu->phase, to);
 }
 
-/* What goes together between the hooks. Under vcpu->lock, at the end of a hook. */
+/* Checks that the states fit together between the hooks. Under vcpu->lock, at the end of a hook. */
 static __always_inline void eh_vcpu_check(const struct eh_vcpu *vcpu)
 {
 	if (!EH_CHECKS)

@@ -45,8 +45,9 @@ static void wake_reader(struct irq_work *work)
 }
 
 /*
- * True: the record is in its ring. A VM can have its calls aborted at any rate, while its requests
- * are paced: so aborts have half of a ring. Under stream_lock.
+ * Adds a record to a reader's ring, and returns true if there was room. A VM can have its calls
+ * aborted at any rate, while its requests are paced. So aborts get half of a ring. Under
+ * stream_lock.
  */
 static bool put(struct eh_reader *reader, const struct elisa_host_event *event)
 {
@@ -61,7 +62,7 @@ static bool put(struct eh_reader *reader, const struct elisa_host_event *event)
 	return room;
 }
 
-/* From any context. False: a reader that answers had no room for it. */
+/* Records an event for all readers. False: a reader that answers had no room. From any context. */
 bool eh_stream_tell(struct elisa_host_event event)
 {
 	struct eh_reader *reader;
@@ -77,7 +78,7 @@ bool eh_stream_tell(struct elisa_host_event event)
 	return told;
 }
 
-/* The attachment and its number are there: its locks, or a reference, are the caller's. */
+/* Records an event of an attachment. The caller has a lock or a reference of the attachment. */
 void eh_attachment_tell(enum elisa_host_event_kind kind, const struct eh_attachment *a, s64 value)
 {
 	struct elisa_host_event event = {.kind = kind,
@@ -94,7 +95,7 @@ void eh_attachment_tell(enum elisa_host_event_kind kind, const struct eh_attachm
 	eh_stream_tell(event);
 }
 
-/* Is there a reader that grants what VMs ask for? */
+/* Tells whether a reader answers requests of VMs. */
 bool eh_stream_answers(void)
 {
 	return READ_ONCE(answering);
@@ -142,7 +143,7 @@ struct eh_reader *eh_stream_open(u32 kinds, bool answers)
 	return ERR_PTR(-EBUSY);
 }
 
-/* No thread reads or polls it any more. */
+/* Removes a reader. No thread reads or polls it any more. */
 void eh_stream_close(struct eh_reader *reader)
 {
 	unsigned long flags;
@@ -155,7 +156,7 @@ void eh_stream_close(struct eh_reader *reader)
 	kvfree(reader);
 }
 
-/* Takes up to @room (at least 1) records out, oldest first; says what was lost last. */
+/* Takes up to @room (at least 1) records out, oldest first. A last record tells of lost ones. */
 u32 eh_stream_take(struct eh_reader *reader, struct elisa_host_event *out, u32 room)
 {
 	unsigned long flags;
@@ -177,7 +178,7 @@ u32 eh_stream_take(struct eh_reader *reader, struct elisa_host_event *out, u32 r
 	return n;
 }
 
-/* Records that were taken did not come to the reader. */
+/* Counts records as lost that were taken and did not come to the reader. */
 void eh_stream_lose(struct eh_reader *reader, u32 count)
 {
 	unsigned long flags;

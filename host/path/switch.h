@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A vCPU's way in and out: what the files of this folder have of each other. All
- * of it is called under vcpu->lock with the vCPU's VMCS loaded, if nothing else is said.
+ * A vCPU's way in and out: the functions that the files of this folder share. They are called under
+ * vcpu->lock with the vCPU's VMCS loaded, unless their comment says otherwise.
  *
  * KVM and the VMM never see a vCPU in gate or sub. At an exit there the state of the call goes into
  * the stash. The vCPU is exposed as if the call had ended with an error: in default, at the stub's
@@ -27,8 +27,9 @@
 #define INVALID_BITS	((u64)(ELISA_EPTP_ARMED ^ ELISA_EPTP_DISARMED))
 
 /*
- * In ring 3 and in 64-bit code: what a caller is in. Not so after SYSCALL and the like, nor if
- * VMFUNC was executed in compatibility mode, in which no address of the window can be.
+ * Tells whether the vCPU is in ring 3 and in 64-bit code, as a caller is. It is not after SYSCALL
+ * and the like. Nor is it if VMFUNC was executed in compatibility mode, where no address of the
+ * window can be.
  */
 static inline bool eh_in_user64(void)
 {

@@ -33,7 +33,7 @@ void eh_watch_init(struct eh_vcpu *vcpu)
 	eh_timer_setup(&vcpu->watch, watch);
 }
 
-/* The shortest time that an export of the vCPU allows; 0: it may call none. Under vcpu->lock. */
+/* Returns the shortest suspend_ns of the contexts; 0: all are revoked. Under vcpu->lock. */
 static u64 shortest(struct eh_vcpu *vcpu)
 {
 	struct eh_context *c;
@@ -48,7 +48,7 @@ static u64 shortest(struct eh_vcpu *vcpu)
 	return ns;
 }
 
-/* From the entry hook, under vcpu->lock. */
+/* Starts the timer, if the vCPU may call. From the entry hook, under vcpu->lock. */
 void eh_watch_start(struct eh_vcpu *vcpu)
 {
 	u64 ns = shortest(vcpu);
@@ -60,9 +60,9 @@ void eh_watch_start(struct eh_vcpu *vcpu)
 }
 
 /*
- * From the entry hook, under vcpu->lock. A timer that starts itself anew stays on its CPU: a VMM
- * could have the timers of all its vCPUs interrupt one CPU. So it comes along to the vCPU's CPU. If
- * a look is under way, which waits for the lock, the next entry tries again.
+ * Takes the timer along to the vCPU's CPU. A timer that starts itself anew stays on its CPU, and a
+ * VMM could make the timers of all its vCPUs interrupt one CPU. If the timer is waiting for the
+ * lock just now, the next entry tries again. From the entry hook, under vcpu->lock.
  */
 void eh_watch_move(struct eh_vcpu *vcpu)
 {
@@ -70,19 +70,19 @@ void eh_watch_move(struct eh_vcpu *vcpu)
 								   EH_WATCH_OFF;
 }
 
-/* The vCPU does not run any more. */
+/* Stops the timer. The vCPU does not run any more. Without vcpu->lock, which the timer takes. */
 void eh_watch_end(struct eh_vcpu *vcpu)
 {
 	hrtimer_cancel(&vcpu->watch);
 }
 
 /*
- * How long the present call has been kept from running in all, with the time since @since. A VMM
- * that runs the vCPU for a moment, again and again, gains nothing by that. Earlier suspensions
- * count if they are known to be of the same call (stash.watched), which enter.c ensures from half
- * the time on. So a call ends at the latest after a suspension of 1.5 times suspend_us. It may take
- * as long again if the vCPU's thread is kept from its exit hook, where time counts from the first
- * look.
+ * Returns how long the present call has been kept from running in all, with the time since @since.
+ * A VMM that runs the vCPU for a moment, again and again, gains nothing by that. Earlier
+ * suspensions count if they are known to be of the same call (stash.watched), which enter.c ensures
+ * from half the time on. So a call ends at the latest after a suspension of 1.5 times suspend_us.
+ * It may take as long again if the vCPU's thread is kept from its exit hook, where time counts from
+ * the first look.
  */
 static u64 kept(const struct eh_vcpu *vcpu, u64 since, u64 now)
 {
@@ -90,8 +90,8 @@ static u64 kept(const struct eh_vcpu *vcpu, u64 since, u64 now)
 }
 
 /*
- * Ends the call in @c, at @rip as far as that is known, if it is time. Returns the ns to the next
- * look, 0: none is needed.
+ * Ends the call in @c, at @rip if that is known, when its time is up. Returns the ns to the next
+ * look, or 0 if none is needed.
  */
 static u64 look(struct eh_vcpu *vcpu, struct eh_context *c, u64 rip, u64 since, u64 now)
 {
@@ -107,15 +107,15 @@ static u64 look(struct eh_vcpu *vcpu, struct eh_context *c, u64 rip, u64 since, 
 	return 0;
 }
 
-/* For how long the timer has seen the vCPU kept from coming from this exit to its exit hook. */
+/* Returns for how long the timer has seen the vCPU between this exit and its exit hook. */
 u64 eh_held_before_hook(const struct eh_vcpu *vcpu, u64 now)
 {
 	return vcpu->held_entry == vcpu->entries ? eh_time_since(vcpu->held_since, now) : 0;
 }
 
 /*
- * For the exit hook: has the call in @c been kept from running for too long? If the thread came
- * late, the timer has already ended the call, in strict mode.
+ * Tells whether the call in @c has been kept from running for too long. In strict mode the timer
+ * has then ended the call already, if the thread came late. From the exit hook.
  */
 bool eh_is_overdue(struct eh_vcpu *vcpu, struct eh_context *c)
 {
@@ -124,7 +124,7 @@ bool eh_is_overdue(struct eh_vcpu *vcpu, struct eh_context *c)
 	return kept(vcpu, now - eh_held_before_hook(vcpu, now), now) >= c->attachment->suspend_ns;
 }
 
-/* The vCPU is between an exit and its exit hook: which calls may it be in? */
+/* Looks at each call that the vCPU may be in, between an exit and its exit hook. */
 static u64 look_before_hook(struct eh_vcpu *vcpu, u64 now)
 {
 	struct eh_context *c;
