@@ -131,7 +131,7 @@ static const char *exception_word(uint8_t vector)
 	return "exception";
 }
 
-/* Names an exit (SDM vol. 3 appendix C) that a function is likely to cause. */
+/* Names the reason of a VM exit that a function is likely to cause: SDM vol. 3 appendix C. */
 static const char *exit_word(uint8_t reason)
 {
 	switch (reason) {

@@ -157,8 +157,9 @@ class Run:
                 return "it ended without its job's end (emulator's status " \
                        f"{machine.returncode}; see serial.log and bochs.log)"
             # Other work on the machine takes processors from the emulator. It must not take time
-            # from a test.
-            if max(_processor_time(machine), self.elapsed() / WALL) > self.args.timeout:
+            # from a test. Nor must the threads of an emulator that has several.
+            spent = min(_processor_time(machine), self.elapsed())
+            if max(spent, self.elapsed() / WALL) > self.args.timeout:
                 if partial:
                     self._line(partial)
                 return f"time limit of {self.args.timeout} s"
