@@ -60,7 +60,7 @@ static int map(struct rvif_mapping *mapping, const char *file)
 static int attach(struct bench_switch *sw, uint32_t port, const char *file, bool own_mapping)
 {
 	const struct rvs_policy policy = {
-		.flags = RVS_CHECK_SOURCE | RVS_KICK,
+		.flags = RVS_CHECK_SOURCE,
 		.features = RVIF_F_CSUM,
 		.max_learned = 16,
 		.mbps = 100000,
