@@ -70,5 +70,5 @@ through_elisa()
 
 through_virtio
 net_through_virtio || fail "netbench through virtio"
-net_through_elisa || fail "netbench through ELISA"
+net_through_elisa elisa || fail "netbench through ELISA"
 through_elisa

@@ -183,13 +183,6 @@ int net_rvif_parse(const char *arguments, struct net_rvif_options *options)
 			     options->path);
 		error = -EINVAL;
 	}
-	if (!error && options->zero_copy && options->transport != &rvif_shared_file) {
-		NET_RVIF_LOG(ERR,
-			     "zero_copy=1 is for path=, not for elisa='%s': mbufs cannot be "
-			     "donated yet",
-			     options->path);
-		error = -EINVAL;
-	}
 	if (!error && options->zero_copy && has_buffer) {
 		NET_RVIF_LOG(ERR, "buffer=%u with zero_copy=1: the buffers are the pool's mbufs",
 			     options->buffer_size);

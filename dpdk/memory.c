@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What a port of zero_copy=1 shares with the switch: the pages with the data of the mbufs that its
- * receive queues' pools have, and no others. They belong to the EAL, which has a file behind them;
- * the switch asks for the files at a socket beside the region's, in the EAL's interrupt thread.
+ * receive queues' pools have, and no others. They belong to the EAL. With path= the EAL has a file
+ * behind them. The switch asks for the files at a socket beside the region's, and the EAL's
+ * interrupt thread answers. With elisa= the pages are donated, and no file is needed.
  */
 #include "net_rvif.h"
 
@@ -11,6 +12,9 @@
 #include <rte_interrupts.h>
 #include <rte_memory.h>
 #include <stdlib.h>
+
+/* No memory that is donated begins at a multiple of more. */
+#define MAX_DONATED_PAGE RTE_PGSIZE_2M
 
 /* Addresses from start to end. */
 struct extent {
@@ -82,51 +86,66 @@ static void add_pool(struct extents *all, struct rte_mempool *pool)
 		rte_mempool_mem_iter(pool, add_chunk, all);
 }
 
-/* The page at this address, as a piece of its own. */
-static int find_page(uintptr_t address, struct rvif_memory *piece, uintptr_t *start)
+/* Finds the page at this address, as a piece of its own. */
+static int find_page(uintptr_t address, bool needs_file, struct rvif_memory *piece)
 {
 	const struct rte_memseg_list *list = rte_mem_virt2memseg_list((void *)address);
 	const struct rte_memseg *page = list ? rte_mem_virt2memseg((void *)address, list) : NULL;
-	size_t at;
+	size_t at = 0;
 
 	if (!page || list->external)
 		return -ENOTSUP;
+	*piece = (struct rvif_memory){
+		.address = page->addr,
+		.fd = -1,
+		.page = list->page_sz,
+		.size = list->page_sz,
+	};
+	if (!needs_file) {
+		piece->page = RTE_MIN(piece->page, (uint64_t)MAX_DONATED_PAGE);
+		return 0;
+	}
 	piece->fd = rte_memseg_get_fd(page);
 	if (piece->fd < 0 || rte_memseg_get_fd_offset(page, &at))
 		return -rte_errno;
 	piece->at = at;
-	piece->page = list->page_sz;
-	piece->size = list->page_sz;
-	*start = (uintptr_t)page->addr;
 	return 0;
 }
 
+static uintptr_t start_of(const struct rvif_memory *piece)
+{
+	return (uintptr_t)piece->address;
+}
+
+/* Tells whether the page continues the last piece. Without a file, addresses tell that alone. */
+static bool continues(const struct rvif_memory *last, const struct rvif_memory *page)
+{
+	return start_of(page) == start_of(last) + last->size && last->fd == page->fd &&
+	       last->page == page->page && (page->fd < 0 || last->at + last->size == page->at);
+}
+
 /* Adds all pages of an extent that are not there yet. */
-static int add_pages(struct net_rvif_memory *memory, const struct extent *extent)
+static int add_pages(struct net_rvif_memory *memory, bool need_files, const struct extent *extent)
 {
 	uint32_t *count = &memory->sharing.count;
-	struct rvif_memory piece = {.size = 0};
-	uintptr_t start = 0;
+	struct rvif_memory page;
 	int error;
 
-	for (uintptr_t at = extent->start; at < extent->end; at = start + piece.size) {
+	for (uintptr_t at = extent->start; at < extent->end; at = start_of(&page) + page.size) {
 		struct rvif_memory *last = *count ? &memory->pieces[*count - 1] : NULL;
-		const uintptr_t end = last ? memory->starts[*count - 1] + last->size : 0;
 
-		error = find_page(at, &piece, &start);
+		error = find_page(at, need_files, &page);
 		if (error)
 			return error;
-		if (start < end)
+		if (last && start_of(&page) < start_of(last) + last->size)
 			continue;
-		if (start == end && last->fd == piece.fd && last->page == piece.page &&
-		    last->at + last->size == piece.at) {
-			last->size += piece.size;
+		if (last && continues(last, &page)) {
+			last->size += page.size;
 			continue;
 		}
 		if (*count == RVIF_MAX_MEMORY)
 			return -E2BIG;
-		memory->starts[*count] = start;
-		memory->pieces[(*count)++] = piece;
+		memory->pieces[(*count)++] = page;
 	}
 	return 0;
 }
@@ -139,12 +158,13 @@ static int too_much(const struct rte_eth_dev_data *data, int error)
 			     "--single-file-segments or larger pages make them fewer" :
 		     error == -ENOMEM ?
 			     "no memory for the list of what is shared" :
-			     "a receive queue's pool has memory that is no file's; it has to be "
-			     "memory of the EAL, as testpmd's --mp-alloc=native and xbuf");
+			     "a receive queue's pool has memory that is not the EAL's, or that has "
+			     "no file; testpmd's --mp-alloc=native and xbuf are the EAL's");
 	return error;
 }
 
-int net_rvif_find_memory(struct net_rvif_memory *memory, const struct rte_eth_dev_data *data)
+int net_rvif_find_memory(struct net_rvif_memory *memory, bool need_files,
+			 const struct rte_eth_dev_data *data)
 {
 	struct extents all = {.list = NULL};
 	int error;
@@ -161,7 +181,7 @@ int net_rvif_find_memory(struct net_rvif_memory *memory, const struct rte_eth_de
 	error = all.error;
 	qsort(all.list, all.count, sizeof(*all.list), by_start);
 	for (size_t i = 0; i < all.count && !error; i++)
-		error = add_pages(memory, &all.list[i]);
+		error = add_pages(memory, need_files, &all.list[i]);
 	free(all.list);
 	return error ? too_much(data, error) : 0;
 }
@@ -176,21 +196,19 @@ static int longest_first(const void *a, const void *b)
 /* Pieces that lie one behind the other both here and in the region are one range. */
 void net_rvif_make_ranges(struct net_rvif_memory *memory)
 {
-	const uintptr_t *starts = memory->starts;
-
 	memory->count = 0;
 	for (uint32_t i = 0; i < memory->sharing.count; i++) {
 		const struct rvif_memory *piece = &memory->pieces[i];
 		struct net_rvif_range *last = memory->count ? &memory->ranges[memory->count - 1] :
 							      NULL;
 
-		if (last && last->start + last->length == starts[i] &&
+		if (last && last->start + last->length == start_of(piece) &&
 		    last->offset + last->length == piece->offset) {
 			last->length += piece->size;
 			continue;
 		}
 		memory->ranges[memory->count++] = (struct net_rvif_range){
-			.start = starts[i],
+			.start = start_of(piece),
 			.length = piece->size,
 			.offset = (uint32_t)piece->offset,
 		};

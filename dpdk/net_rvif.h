@@ -57,7 +57,6 @@ struct net_rvif_range {
 struct net_rvif_memory {
 	struct rvif_sharing sharing;
 	struct rvif_memory pieces[RVIF_MAX_MEMORY];
-	uintptr_t starts[RVIF_MAX_MEMORY];	       /* of these, here */
 	struct net_rvif_range ranges[RVIF_MAX_MEMORY]; /* the longest first */
 	uint32_t count;
 };
@@ -304,8 +303,10 @@ void net_rvif_region_close(struct net_rvif_port *port);
 const char *net_rvif_why(const struct net_rvif_port *port, int error);
 void net_rvif_set_rx_mode(struct net_rvif_port *port, uint8_t promiscuous, uint8_t all_multicast);
 
-/* memory.c: finds the memory of the port's pools. 0, or -errno after a message. */
-int net_rvif_find_memory(struct net_rvif_memory *memory, const struct rte_eth_dev_data *data);
+/* memory.c: finds the memory of the port's pools, and the files behind it if need_files. Returns 0,
+ * or -errno after a message. */
+int net_rvif_find_memory(struct net_rvif_memory *memory, bool need_files,
+			 const struct rte_eth_dev_data *data);
 /* Once it has its place in the region. */
 void net_rvif_make_ranges(struct net_rvif_memory *memory);
 /* Answers switches that ask for it, as long as the region is open. */

@@ -38,6 +38,11 @@ static uint32_t ring_size(uint32_t descriptors)
 	return rte_align32pow2(RTE_MAX(descriptors, (uint32_t)RVIF_MIN_RING));
 }
 
+static bool has_file(const struct net_rvif_port *port)
+{
+	return port->options.transport == &rvif_shared_file;
+}
+
 static bool is_shared(const struct net_rvif_port *port)
 {
 	return port->memory.sharing.count;
@@ -123,20 +128,19 @@ static int open_region(struct net_rvif_port *port, const struct rvif_config *con
 				      config, &port->options.access,
 				      is_shared(port) ? &port->memory.sharing : NULL);
 
-	if (!error && is_shared(port)) {
-		net_rvif_make_ranges(&port->memory);
-		error = net_rvif_memory_serve(port);
-		if (error)
-			rvif_close(&port->vnic);
-		return error;
-	}
 	if (error) {
 		NET_RVIF_LOG(ERR, "cannot create '%s' (%" PRIu64 " bytes): %s", port->options.path,
 			     config->region_size, net_rvif_why(port, error));
 		return error;
 	}
 	port->stale = port->lost = false;
-	return 0;
+	if (is_shared(port))
+		net_rvif_make_ranges(&port->memory);
+	if (is_shared(port) && has_file(port))
+		error = net_rvif_memory_serve(port);
+	if (error)
+		rvif_close(&port->vnic);
+	return error;
 }
 
 int net_rvif_region_open(struct net_rvif_port *port, const struct rte_eth_dev_data *data)
@@ -251,7 +255,7 @@ int net_rvif_up(struct net_rvif_port *port, const struct rte_eth_dev_data *data)
 
 	if (port->options.zero_copy) {
 		net_rvif_memory_end(port);
-		error = net_rvif_find_memory(&port->memory, data);
+		error = net_rvif_find_memory(&port->memory, has_file(port), data);
 	}
 	if (!error)
 		error = configure(port, data, &config);

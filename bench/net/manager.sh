@@ -4,7 +4,7 @@
 export LD_LIBRARY_PATH=/lib
 modload elisa-guest || exit 1
 cat >/config.json <<-'END'
-	{"ports": [{"name": "first", "open": true}, {"name": "second", "open": true}], "port_mib": 8}
+	{"ports": [{"name": "first", "open": true}, {"name": "second", "open": true}], "port_mib": 32}
 END
 until elisa-vmnet --config /config.json --switch /vmnet_switch.so; do
 	sleep 1

@@ -23,9 +23,9 @@ struct sample {
 };
 
 struct result {
-	bool elisa;
+	char net[32];
 	unsigned int size, batch;
-	double net, rep_bytes;
+	double insns, rep_bytes; /* a packet */
 };
 
 static struct sample samples[MAX_SAMPLES];
@@ -93,27 +93,29 @@ static struct spread spread_of(unsigned int size, unsigned int batch, enum what 
  * switch has one such copy, from 512 bytes on. vhost's two are the kernel's copies from and to user
  * space: only if the kernel trusts the CPU's fast strings, which those of Bochs do not promise.
  */
-static double rep_bytes(bool elisa, unsigned int size)
+static double rep_bytes(const char *net, unsigned int size)
 {
-	if (elisa)
+	if (strcmp(net, "virtio") != 0)
 		return size >= 512 ? size : 0;
 	return fast_strings && size >= 64 ? 2 * size : 0;
 }
 
-static void compare_nets(const struct result *elisa)
+static void compare_with_virtio(const struct result *elisa)
 {
 	for (unsigned int i = 0; i < result_count; i++) {
 		const struct result *other = &results[i];
 
-		if (!other->elisa && other->size == elisa->size && other->batch == elisa->batch)
-			printf("result ratio=virtio/elisa size=%u batch=%u insns=%.2f "
+		if (!strcmp(other->net, "virtio") && other->size == elisa->size &&
+		    other->batch == elisa->batch)
+			printf("result ratio=virtio/%s size=%u batch=%u insns=%.2f "
 			       "insns_without_rep_bytes=%.2f\n",
-			       elisa->size, elisa->batch, other->net / elisa->net,
-			       (other->net - other->rep_bytes) / (elisa->net - elisa->rep_bytes));
+			       elisa->net, elisa->size, elisa->batch, other->insns / elisa->insns,
+			       (other->insns - other->rep_bytes) /
+				       (elisa->insns - elisa->rep_bytes));
 	}
 }
 
-static void report_one(bool elisa, const struct sample *first)
+static void report_one(const char *net, const struct sample *first)
 {
 	const double frames = first->batch;
 	struct spread zero = spread_of(0, 0, BUSY);
@@ -136,34 +138,33 @@ static void report_one(bool elisa, const struct sample *first)
 		}
 	lost_some |= sent != received || bad;
 	*result = (struct result){
-		.elisa = elisa,
 		.size = first->size,
 		.batch = first->batch,
-		.net = (all.median - zero.median) / frames - (double)first->own,
-		.rep_bytes = rep_bytes(elisa, first->size),
+		.insns = (all.median - zero.median) / frames - (double)first->own,
+		.rep_bytes = rep_bytes(net, first->size),
 	};
+	snprintf(result->net, sizeof(result->net), "%s", net);
 	printf("result net=%s size=%u batch=%u insns_per_packet=%.0f exits_per_packet=%.4f lost=%u "
 	       "bad=%u sent=%u min=%.0f max=%.0f own=%lu in_calls=%.0f "
 	       "rep_bytes=%.0f interrupts_per_packet=%.4f\n",
-	       elisa ? "elisa" : "virtio", first->size, first->batch, result->net, exits / frames,
-	       sent - received - bad, bad, sent,
-	       (all.min - zero.median) / frames - (double)first->own,
+	       net, first->size, first->batch, result->insns, exits / frames, sent - received - bad,
+	       bad, sent, (all.min - zero.median) / frames - (double)first->own,
 	       (all.max - zero.median) / frames - (double)first->own, first->own, in_calls / frames,
 	       result->rep_bytes, interrupts / frames);
 	result_count++;
-	if (elisa)
-		compare_nets(result);
+	if (strcmp(net, "virtio") != 0)
+		compare_with_virtio(result);
 }
 
-static void report(bool elisa)
+static void report(const char *net)
 {
 	struct spread zero = spread_of(0, 0, BUSY);
 
 	printf("net=%s without traffic: %.0f instructions between two batches (%.0f to %.0f), "
 	       "%.2f exits, "
 	       "%.4f instructions a ns\n",
-	       elisa ? "elisa" : "virtio", zero.median, zero.min, zero.max,
-	       spread_of(0, 0, EXITS).median, host_cost_tsc_per_ns());
+	       net, zero.median, zero.min, zero.max, spread_of(0, 0, EXITS).median,
+	       host_cost_tsc_per_ns());
 	for (unsigned int i = 0; i < sample_count; i++) {
 		bool first = samples[i].batch != 0;
 
@@ -171,7 +172,7 @@ static void report(bool elisa)
 			first &= samples[k].size != samples[i].size ||
 				 samples[k].batch != samples[i].batch;
 		if (first)
-			report_one(elisa, &samples[i]);
+			report_one(net, &samples[i]);
 	}
 	fflush(stdout);
 }
@@ -180,8 +181,7 @@ int main(int argc, char **argv)
 {
 	struct host_cost begin = {0}, end = {0};
 	struct sample s = {0};
-	bool elisa = false;
-	char line[128];
+	char line[128], net[32] = "";
 
 	if (argc != 2) {
 		fprintf(stderr, "usage: net_meter FIFO <MARKS\n");
@@ -194,12 +194,12 @@ int main(int argc, char **argv)
 			begin = host_cost_now();
 		} else if (!strcmp(line, "end\n")) {
 			end = host_cost_now();
-		} else if (!strncmp(line, "net ", 4)) {
-			elisa = strstr(line, "rvif");
+		} else if (sscanf(line, "net %31s", net) == 1) {
+			continue;
 		} else if (!strcmp(line, "measure\n")) {
 			sample_count = 0;
 		} else if (!strcmp(line, "done\n")) {
-			report(elisa);
+			report(net);
 			host_cost_tell(argv[1]);
 		} else if (sscanf(line, "window %u %u %u %u %u %u %lu %lu", &s.size, &s.batch,
 				  &s.batches, &s.sent, &s.received, &s.bad, &s.own,

@@ -63,13 +63,14 @@ struct list {
 static struct options {
 	struct list sizes, batches_of;
 	uint32_t batches, repeats, gap_us;
-	const char *marks;
+	const char *marks, *net;
 } options = {
 	.sizes = {2, {64, MAX_SIZE}},
 	.batches_of = {3, {1, 8, MAX_BATCH}},
 	.batches = 100,
 	.repeats = 5,
 	.gap_us = 10300,
+	.net = "net",
 };
 static FILE *marks;
 
@@ -418,7 +419,7 @@ static int receive_all(void)
 
 /* ------------------------------------------------------------------------------- port */
 
-static int open_port(const char **driver)
+static int open_port(void)
 {
 	struct rte_eth_conf config = {0};
 	struct rte_eth_dev_info info;
@@ -456,7 +457,6 @@ static int open_port(const char **driver)
 			error ? rte_strerror(-error) : "no link");
 		return -1;
 	}
-	*driver = info.driver_name;
 	return 0;
 }
 
@@ -502,6 +502,7 @@ static const struct program_option known[] = {
 	OPTION_NUMBER("gap-us", "N", "a number of microseconds", gap_us, 100, 500000,
 		      "between batches; the receiver needs the same"),
 	OPTION_TEXT("marks", "FILE", "a file", marks, "where to say what begins and ends"),
+	OPTION_TEXT("net", "NAME", "a name", net, "what the results call this way of the frames"),
 };
 
 static const struct program program = {
@@ -518,7 +519,6 @@ static const struct program program = {
 int main(int argc, char **argv)
 {
 	int eal = rte_eal_init(argc, argv), failed, first, status;
-	const char *driver;
 	bool sends;
 
 	if (eal < 0)
@@ -536,10 +536,10 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	fill_pattern();
-	if (open_port(&driver))
+	if (open_port())
 		return 1;
 	if (sends) {
-		mark("net %s\n", driver);
+		mark("net %s\n", options.net);
 		failed = send_all();
 		mark("done\n");
 	} else {

@@ -38,6 +38,7 @@ struct rvif_transport {
 	/* See rvif_reconnect(). NULL: another switch finds the region by itself. */
 	int (*reconnect)(struct rvif_vnic *vnic);
 	void (*close)(struct rvif_vnic *vnic);
+	int takes_memory; /* 1: a region may end with memory of the driver's own */
 };
 
 /* A file that a switch maps, too: where is its path. Both sides sleep with futexes in it. */
@@ -55,15 +56,17 @@ struct rvif_access {
 };
 
 /*
- * Memory of the driver's own at the end of its region, so that frames in it need no copy. It is
- * whole pages of a file that a switch can map, too. A piece begins at a multiple of its page size,
- * in the file and in the region.
+ * Memory of the driver's own at the end of its region, so that frames in it need no copy. With
+ * rvif_shared_file it is whole pages of a file that a switch can map, too. Over ELISA it is whole
+ * pages of this process, which are donated. A piece begins at a multiple of its page size, in the
+ * file and in the region.
  */
 struct rvif_memory {
-	int fd;
-	uint64_t at; /* in the file */
+	void *address; /* where this process has the piece; for ELISA */
+	int fd;	       /* of the file, for rvif_shared_file */
+	uint64_t at;   /* in the file */
 	uint64_t size;
-	uint64_t page;	 /* size of the file's pages, a power of two */
+	uint64_t page;	 /* size of the pages, a power of two */
 	uint64_t offset; /* in the region; set by rvif_place */
 };
 
@@ -123,9 +126,14 @@ int rvif_configure_sharing(struct rvif_config *config, struct rvif_sharing *shar
 
 /*
  * As rvif_open_for, with a configuration of rvif_configure_sharing: "sharing" has to stay until
- * rvif_close. A switch asks for the memory when it finds the vNIC: then the descriptor of
- * rvif_sharing_fd becomes readable, and rvif_share answers. -EOPNOTSUPP: not with this transport;
- * -ENAMETOOLONG: too long a path for a socket beside it.
+ * rvif_close. -EOPNOTSUPP: the transport takes no such memory.
+ *
+ * With rvif_shared_file a switch asks for the memory when it finds the vNIC: then the descriptor of
+ * rvif_sharing_fd becomes readable, and rvif_share answers. -ENAMETOOLONG: too long a path for a
+ * socket beside it.
+ *
+ * Over ELISA the memory is donated with the region. The pieces have to lie one behind the other in
+ * the region, the first one within 2 MiB of the region's own part. -EINVAL: they do not.
  */
 int rvif_open_sharing(struct rvif_vnic *vnic, const struct rvif_transport *transport,
 		      const char *where, const struct rvif_config *config,

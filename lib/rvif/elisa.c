@@ -9,6 +9,7 @@
  * see that with one membarrier(2), so that a call pays two plain stores for it.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/membarrier.h>
 #include <poll.h>
 #include <pthread.h>
@@ -170,6 +171,40 @@ static int detach(struct over_elisa *over)
 	return 0;
 }
 
+/* Pieces of the driver's memory. */
+static uint32_t piece_count(const struct rvif_vnic *vnic)
+{
+	return vnic->sharing ? vnic->sharing->count : 0;
+}
+
+/* Bytes that this side makes for the region: up to the driver's memory, if it has any. */
+static uint64_t own_size(const struct rvif_vnic *vnic)
+{
+	return piece_count(vnic) ? vnic->sharing->memory[0].offset :
+				   (vnic->size + 4095) & ~UINT64_C(4095);
+}
+
+/* The region's own part, and behind it the driver's memory, without a gap. */
+static int donate(const struct rvif_vnic *vnic)
+{
+	struct over_elisa *over = vnic->private_data;
+	int error = elisa_donate(over->attachment, vnic->region, own_size(vnic), NULL);
+
+	if (error)
+		return library_failed(over, error);
+	for (uint32_t i = 0; i < piece_count(vnic); i++) {
+		const struct rvif_memory *piece = &vnic->sharing->memory[i];
+
+		error = elisa_donate(over->attachment, piece->address, piece->size, NULL);
+		if (error)
+			return failed(error,
+				      "of the driver's memory, %" PRIu64 " bytes behind the first "
+				      "%" PRIu64 " of its region: %s",
+				      piece->size, piece->offset, elisa_error(over->handle));
+	}
+	return 0;
+}
+
 static int connect(struct rvif_vnic *vnic)
 {
 	struct over_elisa *over = vnic->private_data;
@@ -177,10 +212,8 @@ static int connect(struct rvif_vnic *vnic)
 
 	if (error)
 		return error;
-	error = elisa_donate(over->attachment, vnic->region, (vnic->size + 4095) & ~UINT64_C(4095),
-			     NULL);
+	error = donate(vnic);
 	if (error) {
-		library_failed(over, error);
 		elisa_detach(over->attachment);
 		over->attachment = NULL;
 		return error;
@@ -234,10 +267,38 @@ static int open_bells(struct over_elisa *over, uint32_t count)
 	return 0;
 }
 
+/* What is donated lies one behind the other: a gap in the region cannot be had. */
+static int check_memory(const struct rvif_vnic *vnic, const struct over_elisa *over)
+{
+	uint64_t end = own_size(vnic);
+
+	if (end > over->mapped)
+		return failed(-EINVAL,
+			      "the driver's memory begins at %" PRIu64 " of its region, behind "
+			      "the %zu bytes before it",
+			      end, over->mapped);
+	for (uint32_t i = 0; i < piece_count(vnic); i++) {
+		const struct rvif_memory *piece = &vnic->sharing->memory[i];
+
+		if (piece->offset != end || (uintptr_t)piece->address % piece->page)
+			return failed(-EINVAL,
+				      "piece %u of the driver's memory, at %p, lies at %" PRIu64
+				      " of its region, and not at %" PRIu64,
+				      i, piece->address, piece->offset, end);
+		end += piece->size;
+	}
+	return 0;
+}
+
 static int map_region(struct rvif_vnic *vnic, struct over_elisa *over)
 {
+	int error;
+
 	/* in huge pages, where the kernel has them: fewer entries in the TLBs of all */
 	over->mapped = (vnic->size + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+	error = check_memory(vnic, over);
+	if (error)
+		return error;
 	vnic->region = mmap(NULL, over->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			    -1, 0);
 	if (vnic->region == MAP_FAILED) {
@@ -416,4 +477,5 @@ const struct rvif_transport rvif_over_elisa = {
 	.changed = over_elisa_changed,
 	.reconnect = over_elisa_reconnect,
 	.close = over_elisa_close,
+	.takes_memory = 1,
 };

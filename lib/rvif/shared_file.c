@@ -207,4 +207,5 @@ const struct rvif_transport rvif_shared_file = {
 	.wait = rvif_futex_wait,
 	.changed = shared_file_changed,
 	.close = shared_file_close,
+	.takes_memory = 1,
 };

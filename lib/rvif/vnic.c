@@ -43,8 +43,9 @@ int rvif_open_sharing(struct rvif_vnic *vnic, const struct rvif_transport *trans
 	memset(vnic, 0, sizeof(*vnic));
 	if (access)
 		vnic->access = *access;
-	if ((vnic->access.mode || vnic->access.has_group || sharing) &&
-	    transport != &rvif_shared_file)
+	if ((vnic->access.mode || vnic->access.has_group) && transport != &rvif_shared_file)
+		return -EOPNOTSUPP;
+	if (sharing && !transport->takes_memory)
 		return -EOPNOTSUPP;
 	vnic->transport = transport;
 	vnic->config = *config;

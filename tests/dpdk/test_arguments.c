@@ -58,7 +58,7 @@ static void test_wrong_values(void **state)
 	refused("path=" FOLDER "/a,tso=yes", -EINVAL);
 	refused("path=" FOLDER "/a,zero_copy=2", -EINVAL);
 	refused("path=" FOLDER "/a,zero_copy=1,buffer=2048", -EINVAL);
-	refused("elisa=vmnet,zero_copy=1", -EINVAL);
+	refused("elisa=vmnet,zero_copy=1,buffer=2048", -EINVAL);
 }
 
 static void test_permissions(void **state)

@@ -49,6 +49,9 @@ static void answer(struct fake *fake, unsigned long request, void *argument)
 		attach->place = 3;
 		break;
 	case ELISA_IOC_DONATE:
+		if (fake->donations < 16)
+			fake->donate[fake->donations] = fake->last.donate;
+		fake->donations++;
 		((struct elisa_ioc_donate *)argument)->donated = 0x5000;
 		break;
 	}

@@ -20,7 +20,7 @@ struct fake {
 	long events_size; /* bytes that read gives, or -errno */
 
 	/* What was asked. */
-	unsigned int requests, maps, unmaps, opened, closed;
+	unsigned int requests, maps, unmaps, donations, opened, closed;
 	unsigned long request;
 	union {
 		struct elisa_ioc_info info;
@@ -36,7 +36,8 @@ struct fake {
 		struct elisa_ioc_donate donate;
 		struct elisa_ioc_evict evict;
 	} last;
-	struct elisa_ioc_map map[16]; /* the first ones */
+	struct elisa_ioc_map map[16];	    /* the first ones */
+	struct elisa_ioc_donate donate[16]; /* the first ones */
 };
 
 int fake_open(struct fake *fake, struct elisa **handle);

@@ -101,6 +101,93 @@ static void memory_that_cannot_be_donated(void **state)
 	assert_int_equal(fake.request, ELISA_IOC_DETACH);
 }
 
+static uint8_t pages[3 * ELISA_PAGE_SIZE] __attribute__((aligned(ELISA_PAGE_SIZE)));
+
+/* A vNIC whose region ends with one page, and with two that lie before it in memory. */
+static int open_with_memory(struct rvif_vnic *vnic, struct rvif_sharing *sharing)
+{
+	struct rvif_config config = small;
+
+	sharing->memory[0] = (struct rvif_memory){.address = pages + 2 * ELISA_PAGE_SIZE,
+						  .size = ELISA_PAGE_SIZE,
+						  .page = ELISA_PAGE_SIZE};
+	sharing->memory[1] = (struct rvif_memory){
+		.address = pages, .size = 2 * ELISA_PAGE_SIZE, .page = ELISA_PAGE_SIZE};
+	sharing->count = 2;
+	assert_int_equal(rvif_configure(&config, 65536), 0);
+	assert_int_equal(rvif_configure_sharing(&config, sharing), 0);
+	return rvif_open_sharing(vnic, &rvif_over_elisa, "vmnet", &config, NULL, sharing);
+}
+
+static void check_donation(unsigned int number, const void *address, uint64_t length)
+{
+	assert_ptr_equal((void *)(uintptr_t)fake.donate[number].address, address);
+	assert_int_equal(fake.donate[number].length, length);
+}
+
+/* What is donated later lies behind what was donated before: the order is that of the region. */
+static void memory_of_the_driver(void **state)
+{
+	struct rvif_memory memory[2];
+	struct rvif_sharing sharing = {.memory = memory};
+	struct rvif_vnic vnic;
+
+	(void)state;
+	fake.call = (uint64_t)(uintptr_t)switch_stub;
+	left = 0;
+	assert_int_equal(open_with_memory(&vnic, &sharing), 0);
+	assert_int_equal(fake.donations, 3);
+	check_donation(0, vnic.region, sharing.own);
+	check_donation(1, pages + 2 * ELISA_PAGE_SIZE, ELISA_PAGE_SIZE);
+	check_donation(2, pages, 2 * ELISA_PAGE_SIZE);
+	assert_int_equal(rvif_header(&vnic)->config.region_size, sharing.own + 3 * ELISA_PAGE_SIZE);
+	rvif_close(&vnic);
+}
+
+/* The attachment ends, with all that was donated before. */
+static void memory_of_the_driver_that_is_too_much(void **state)
+{
+	struct rvif_memory memory[2];
+	struct rvif_sharing sharing = {.memory = memory};
+	struct rvif_vnic vnic;
+
+	(void)state;
+	fake.error = ENOMEM;
+	fake.fail_at = 6; /* the second piece */
+	fake.why = ELISA_WHY_QUOTA;
+	fake.value = 77;
+	assert_int_equal(open_with_memory(&vnic, &sharing), -ENOMEM);
+	assert_int_equal(fake.request, ELISA_IOC_DETACH);
+	assert_int_equal(fake.opened, fake.closed);
+	assert_non_null(strstr(rvif_elisa_error(), "of the driver's memory, 8192 bytes behind"));
+	assert_non_null(strstr(rvif_elisa_error(), "(limit 77)"));
+}
+
+/* Donations have no gaps, so a region with one cannot be made. */
+static void memory_of_the_driver_behind_a_gap(void **state)
+{
+	struct rvif_memory memory[2];
+	struct rvif_sharing sharing = {.memory = memory};
+	struct rvif_config config = small;
+	struct rvif_vnic vnic;
+
+	(void)state;
+	memory[0] = (struct rvif_memory){
+		.address = pages, .size = ELISA_PAGE_SIZE, .page = ELISA_PAGE_SIZE};
+	memory[1] = (struct rvif_memory){
+		.address = pages, .size = 2 * ELISA_PAGE_SIZE, .page = 2 * ELISA_PAGE_SIZE};
+	sharing.count = 2;
+	assert_int_equal(rvif_configure(&config, 65536), 0);
+	/* the first piece ends at an odd number of pages, so that the second one does not follow */
+	config.region_size += config.region_size % (2 * ELISA_PAGE_SIZE);
+	assert_int_equal(rvif_configure_sharing(&config, &sharing), 0);
+	assert_int_equal(rvif_open_sharing(&vnic, &rvif_over_elisa, "vmnet", &config, NULL,
+					   &sharing),
+			 -EINVAL);
+	assert_int_equal(fake.donations, 0);
+	assert_non_null(strstr(rvif_elisa_error(), "piece 1 of the driver's memory"));
+}
+
 static void tickets(void **state)
 {
 	char file[] = "/tmp/test_rvif_elisaXXXXXX";
@@ -161,6 +248,9 @@ int main(void)
 		cmocka_unit_test_setup(no_driver, setup),
 		cmocka_unit_test_setup(a_reason_of_the_host, setup),
 		cmocka_unit_test_setup(memory_that_cannot_be_donated, setup),
+		cmocka_unit_test_setup(memory_of_the_driver, setup),
+		cmocka_unit_test_setup(memory_of_the_driver_that_is_too_much, setup),
+		cmocka_unit_test_setup(memory_of_the_driver_behind_a_gap, setup),
 		cmocka_unit_test_setup(tickets, setup),
 		cmocka_unit_test_setup(a_receiver_without_room, setup),
 		cmocka_unit_test_setup(a_driver_that_does_not_try_again, setup),

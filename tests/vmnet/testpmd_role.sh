@@ -5,14 +5,14 @@ export LD_LIBRARY_PATH=/lib
 modload elisa-guest || exit 1
 mkdir -p /var/run
 chmod go-w / # else the EAL loads no drivers from below
-# testpmd MAC [OPTIONS]: commands come in on standard input. Two queues each
-# way, a forwarding thread for each.
+# testpmd MAC [OPTIONS]: commands come in on standard input. Two queues each way, a forwarding thread
+# for each. Frames stay in the mbufs of the pool.
 testpmd()
 {
 	_mac=$1
 	shift
 	dpdk-testpmd --no-huge -m 64 --lcores 0@0,1@0,2@0 --no-pci --no-shconf --no-telemetry -d /drivers \
-		--vdev "net_rvif0,elisa=vmnet,queues=2,mac=$_mac" -- -i --rxq=2 --txq=2 --nb-cores=2 --total-num-mbufs=4096 --no-mlockall \
+		--vdev "net_rvif0,elisa=vmnet,queues=2,zero_copy=1,mac=$_mac" -- -i --rxq=2 --txq=2 --nb-cores=2 --total-num-mbufs=4096 --no-mlockall \
 		--no-lsc-interrupt --rxd=512 --txd=512 "$@" >/tmp/said
 }
 # the last value of a counter that testpmd has shown, or 0
@@ -83,7 +83,7 @@ switch()
 
 case $(sed -n 's/.*vmnet=\([a-z]*\).*/\1/p' /proc/cmdline) in
 manager)
-	echo '{"ports": [{"name": "first", "open": true}, {"name": "second", "open": true}], "queues": 2, "port_mib": 8}' >/config.json
+	echo '{"ports": [{"name": "first", "open": true}, {"name": "second", "open": true}], "queues": 2, "port_mib": 32}' >/config.json
 	switch &
 	until sent; do sleep 2; done
 	kill -KILL $!
@@ -92,11 +92,11 @@ manager)
 	switch
 	;;
 receiver)
-	receive | testpmd 02:00:00:00:00:01 || { cat /tmp/said; exit 1; }
+	receive | testpmd 02:00:00:00:00:01 --mp-alloc=xbuf || { cat /tmp/said; exit 1; }
 	echo "received $(counter RX-packets) missed $(counter RX-missed) errors $(counter RX-errors)"
 	;;
 sender)
-	transmit | testpmd 02:00:00:00:00:02 || { cat /tmp/said; exit 1; }
+	transmit | testpmd 02:00:00:00:00:02 --mp-alloc=native || { cat /tmp/said; exit 1; }
 	echo "sent $(counter TX-packets) errors $(counter TX-errors)"
 	;;
 esac
