@@ -244,7 +244,7 @@ def test_wrong_devargs(bench):
                           (f'path={bench.path(0)},queues=0', "queues='0' is not a number"),
                           (f'path={bench.path(0)},zero_copy=2', "zero_copy='2' is not a number"),
                           (f'path={bench.path(0)},zero_copy=1,buffer=2048', "the pool's mbufs"),
-                          ('elisa=vmnet,zero_copy=1', 'zero_copy=1 is for path='),
+                          ('elisa=vmnet,zero_copy=1,buffer=2048', "the pool's mbufs"),
                           (f'path={bench.folder.name}/no/such', 'No such file or directory'),
                           (f'path={bench.path(0)},mac=01:00:00:00:00:00', "group's address")):
         result = subprocess.run(
