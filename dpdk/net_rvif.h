@@ -146,9 +146,9 @@ struct net_rvif_port {
 	struct net_rvif_options options;
 	struct rte_ether_addr any_mac; /* ours by chance or by the switch: another one will do */
 	bool up;		       /* rvif_start was called */
-	bool stale; /* a switch did not let go of the region: the next start makes a new one */
-	bool lost;  /* the switch is gone, said a kick; as stale. Set by any sender */
-	uint32_t refused;	       /* the epoch whose refusal was reported */
+	bool stale;	  /* a switch did not let go of the file: the next start makes a new one */
+	bool lost;	  /* the switch is gone, said a kick; as stale. Set by any sender */
+	uint32_t refused; /* the epoch whose refusal was reported */
 	struct rte_intr_handle *asked; /* a switch asks for the memory; NULL: none is shared */
 	struct net_rvif_memory memory;
 };

@@ -281,20 +281,28 @@ static void release_all(const struct rte_eth_dev_data *data)
 		net_rvif_tx_release(data->tx_queues[i]);
 }
 
+/* A switch that does not let go of a file keeps it; over ELISA the host takes the memory away. */
+static const char *what_follows(const struct net_rvif_port *port)
+{
+	if (!has_file(port))
+		return "the attachment ends, and the next start makes a new one";
+	return is_shared(port) ? "the next start makes a new file, and mbufs that it has are lost" :
+				 "the next start makes a new file";
+}
+
 void net_rvif_down(struct net_rvif_port *port, const struct rte_eth_dev_data *data)
 {
 	if (!port->up)
 		return;
 	port->up = false;
-	if (!rvif_stop(&port->vnic, STOP_TIMEOUT_US)) {
-		if (port->options.zero_copy)
-			release_all(data);
-		return;
+	port->stale = rvif_stop(&port->vnic, STOP_TIMEOUT_US);
+	if (port->stale)
+		NET_RVIF_LOG(WARNING, "%s: the switch did not let go within %u ms; %s",
+			     port->options.path, STOP_TIMEOUT_US / 1000, what_follows(port));
+	if (port->stale && !has_file(port)) {
+		net_rvif_region_close(port);
+		port->stale = false;
 	}
-	NET_RVIF_LOG(
-		WARNING,
-		"%s: the switch did not let go within %u ms; the next start makes a new file%s",
-		port->options.path, STOP_TIMEOUT_US / 1000,
-		is_shared(port) ? ", and mbufs that it has are lost" : "");
-	port->stale = true;
+	if (!port->stale && port->options.zero_copy)
+		release_all(data);
 }

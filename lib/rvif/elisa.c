@@ -27,7 +27,8 @@
 #include <rvif/patience.h>
 #include <rvif/vmnet.h>
 
-#define HUGE_PAGE (2ull << 20)
+#define MIB	  (UINT64_C(1) << 20)
+#define HUGE_PAGE (2 * MIB)
 #define NAP_NS	  100000
 #define WHY_SIZE  512
 
@@ -205,6 +206,18 @@ static int donate(const struct rvif_vnic *vnic)
 	return 0;
 }
 
+/* The manager's configuration names the size of all places, in MiB. */
+static int too_large(const struct rvif_vnic *vnic)
+{
+	const struct over_elisa *over = vnic->private_data;
+	const uint64_t size = vnic->config.region_size;
+
+	return failed(-ENOSPC,
+		      "the vNIC has %" PRIu64 " bytes, and its place behind '%s' has fewer; set "
+		      "port_mib of elisa-vmnet to %" PRIu64 " or more",
+		      size, over->where, (size + MIB - 1) / MIB);
+}
+
 static int connect(struct rvif_vnic *vnic)
 {
 	struct over_elisa *over = vnic->private_data;
@@ -213,6 +226,8 @@ static int connect(struct rvif_vnic *vnic)
 	if (error)
 		return error;
 	error = donate(vnic);
+	if (error == -ENOSPC)
+		error = too_large(vnic);
 	if (error) {
 		elisa_detach(over->attachment);
 		over->attachment = NULL;

@@ -163,6 +163,26 @@ static void memory_of_the_driver_that_is_too_much(void **state)
 	assert_non_null(strstr(rvif_elisa_error(), "(limit 77)"));
 }
 
+/* The host names the pages that are left, and the message the size that all of it needs. */
+static void memory_of_the_driver_that_has_no_room(void **state)
+{
+	struct rvif_memory memory[2];
+	struct rvif_sharing sharing = {.memory = memory};
+	struct rvif_vnic vnic;
+	char size[64];
+
+	(void)state;
+	fake.error = ENOSPC;
+	fake.fail_at = 6; /* the second piece */
+	fake.why = ELISA_WHY_RANGE;
+	fake.value = 1;
+	assert_int_equal(open_with_memory(&vnic, &sharing), -ENOSPC);
+	assert_int_equal(fake.request, ELISA_IOC_DETACH);
+	snprintf(size, sizeof(size), "has %lu bytes", sharing.own + 3 * ELISA_PAGE_SIZE);
+	assert_non_null(strstr(rvif_elisa_error(), size));
+	assert_non_null(strstr(rvif_elisa_error(), "set port_mib of elisa-vmnet to 1 or more"));
+}
+
 /* Donations have no gaps, so a region with one cannot be made. */
 static void memory_of_the_driver_behind_a_gap(void **state)
 {
@@ -250,6 +270,7 @@ int main(void)
 		cmocka_unit_test_setup(memory_that_cannot_be_donated, setup),
 		cmocka_unit_test_setup(memory_of_the_driver, setup),
 		cmocka_unit_test_setup(memory_of_the_driver_that_is_too_much, setup),
+		cmocka_unit_test_setup(memory_of_the_driver_that_has_no_room, setup),
 		cmocka_unit_test_setup(memory_of_the_driver_behind_a_gap, setup),
 		cmocka_unit_test_setup(tickets, setup),
 		cmocka_unit_test_setup(a_receiver_without_room, setup),
