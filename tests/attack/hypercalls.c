@@ -38,7 +38,7 @@ static void make_request(struct elisa_hc_page *page)
 	unsigned int i, n;
 
 	memset(page, 0, PAGE_SIZE);
-	page->call = ONE_OF(1, 2, 3, 3, 4, 5, 5, 6, 7, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0,
+	page->call = ONE_OF(1, 2, 3, 3, 4, 5, 5, 6, 7, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 0,
 			    ELISA_HC_COUNT);
 	switch (page->call) {
 	case ELISA_HC_HELLO:
@@ -105,6 +105,10 @@ static void make_request(struct elisa_hc_page *page)
 		break;
 	case ELISA_HC_DETACH:
 		page->detach.slot = ONE_OF(0, 1, 2, 63, 64);
+		break;
+	case ELISA_HC_EVICT:
+		page->evict.id = id;
+		page->evict.attachment = ONE_OF(0, 1, 2, 3, random_u64() % 1000, ~0ULL);
 		break;
 	}
 	for (n = random_u64() % 4 ? 0 : random_u64() % 8; n; n--)
