@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How long a sender's queue waits for receivers that have no room. The frames in the ring when a
- * wait begins must be on their way within the time. Otherwise the queue gives up: it drops frames
- * that find no room, and does not wait again for ten times as long. So a receiver that takes too
- * little delays a sender's other frames for at most a tenth of the time. It delays no frame for
- * more than twice the time at once.
+ * How long a sender's queue waits for receivers that have no room. The frames that are in the ring
+ * when a wait begins must be on their way within the time. Otherwise the queue gives up: it drops
+ * frames that find no room, and does not wait again for ten times as long.
+ *
+ * So a receiver that takes too little delays a sender's other frames for at most a tenth of the
+ * time. It delays no frame for more than twice the time at once.
  */
 #ifndef RVIF_PATIENCE_H
 #define RVIF_PATIENCE_H
@@ -13,22 +14,22 @@
 
 #define RVIF_WITHOUT_PATIENCE 10 /* times as long as it has waited */
 
-/* All 0 at first. Times are microseconds of any clock. */
+/* The owner sets all fields to 0 at first. Times are microseconds of any clock. */
 struct rvif_patience {
-	uint64_t again; /* when it may wait again */
-	uint64_t since; /* of a wait */
+	uint64_t again; /* when the queue may wait again */
+	uint64_t since; /* when the wait began */
 	uint32_t mark;	/* the wait is over when this descriptor is on its way */
 	uint32_t waits;
 };
 
-/* May the queue be left with frames that find no room? */
+/* Tells whether frames that find no room may stay in the queue. */
 static inline int rvif_has_patience(const struct rvif_patience *patience, uint64_t now)
 {
 	return now >= patience->again;
 }
 
-/* The queue was left with frames: the descriptors from next up to posted wait. If that lasts for
- * "most" microseconds, the queue may not wait again for a time. */
+/* Notes that frames were left in the queue: the descriptors from @next up to @posted wait. If that
+ * lasts for @most microseconds, the queue may not wait again for a time. */
 static inline void rvif_wait_on(struct rvif_patience *patience, uint32_t next, uint32_t posted,
 				uint64_t now, uint64_t most)
 {

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rvif 1: the shared memory of one virtual network interface, for the switch and for drivers. Needs
- * no C library. Each side must expect any value in the other side's words, and another one next
- * time. docs/rvif.md is the specification.
+ * rvif 1: the shared memory of one virtual network interface, for the switch and for drivers. It
+ * needs no C library. docs/rvif.md is the specification.
+ *
+ * The memory is shared with a peer that may be hostile. Each side must expect any value in the
+ * other side's words, and another value the next time. So a side reads such a word once, into a
+ * variable of its own, and checks that. Each word has one writer. A writer publishes with release
+ * semantics, and a reader loads with acquire semantics.
  */
 #ifndef RVIF_RVIF_H
 #define RVIF_RVIF_H
@@ -12,7 +16,7 @@
 
 #define RVIF_MAGIC	     0x31666976726c6565ull /* "eelrvif1" */
 #define RVIF_VERSION	     1
-#define RVIF_LINE	     128  /* what one side writes lies in lines of its own */
+#define RVIF_LINE	     128  /* each side writes to lines of its own only */
 #define RVIF_HEADER_SIZE     4096 /* control blocks begin behind it */
 
 #define RVIF_MAX_QUEUES	     128 /* in each direction */
@@ -29,12 +33,12 @@
 enum rvif_feature {
 	RVIF_F_CSUM = 1 << 0,	/* frames may lack their TCP/UDP checksum (RVIF_CSUM_NEEDED) */
 	RVIF_F_TSO4 = 1 << 1,	/* frames may be TCP/IPv4 of more than a segment; needs CSUM */
-	RVIF_F_TSO6 = 1 << 2,	/* TCP/IPv6; needs CSUM */
+	RVIF_F_TSO6 = 1 << 2,	/* frames may be TCP/IPv6 of more than a segment; needs CSUM */
 	RVIF_F_NOTIFY = 1 << 3, /* the receiver may sleep */
 	RVIF_F_ALL = (1 << 4) - 1,
 };
 
-/* Written by the driver while driver.state is down, copied once by the switch when it attaches. */
+/* The driver writes it while driver.state is down. The switch copies it once, when it attaches. */
 struct rvif_config {
 	uint64_t magic;
 	uint64_t region_size; /* bytes that the layout may use, at most what is mapped */
@@ -47,8 +51,9 @@ struct rvif_config {
 	uint32_t max_frame;   /* bytes of the longest frame but for TSO, without its FCS */
 	uint32_t features;    /* wanted */
 	uint8_t mac[6];	      /* proposed; all 0: none */
-	uint8_t any_mac;      /* 1: another one that the switch has for this port will do, too */
-	uint8_t reserved[77]; /* 0 */
+	uint8_t any_mac;      /* 1: the driver also accepts another address that the switch has for
+			       * this port */
+	uint8_t reserved[77]; /* must be 0 */
 };
 
 enum rvif_driver_state {
@@ -57,16 +62,16 @@ enum rvif_driver_state {
 };
 
 enum rvif_rx_mode {
-	RVIF_RX_PROMISCUOUS = 1 << 0, /* unknown unicast, too */
-	RVIF_RX_ALLMULTI = 1 << 1,    /* multicast, too; broadcast always arrives */
+	RVIF_RX_PROMISCUOUS = 1 << 0, /* frames for unknown unicast addresses arrive, too */
+	RVIF_RX_ALLMULTI = 1 << 1,    /* all multicast frames arrive; broadcasts always do */
 };
 
-/* Written by the driver at any time. */
+/* The driver may write it at any time. */
 struct rvif_driver_line {
 	uint32_t state;	  /* enum rvif_driver_state; the last store of a start */
 	uint32_t epoch;	  /* +1 at each start: the indexes are 0 and the configuration may be new */
 	uint32_t rx_mode; /* enum rvif_rx_mode */
-	uint32_t kicks;	  /* +1 at each kick, for a switch that sleeps on it */
+	uint32_t kicks;	  /* +1 at each kick; a switch may sleep on it */
 	uint32_t reserved[28];
 };
 
@@ -74,7 +79,7 @@ enum rvif_switch_state {
 	RVIF_SWITCH_DETACHED,
 	RVIF_SWITCH_ATTACHED,
 	RVIF_SWITCH_REFUSED,   /* reason says why */
-	RVIF_SWITCH_ATTACHING, /* uses the region already; ATTACHED or REFUSED follows */
+	RVIF_SWITCH_ATTACHING, /* the switch uses the region already; ATTACHED or REFUSED follows */
 };
 
 /* Why a vNIC was refused. */
@@ -106,7 +111,7 @@ enum rvif_reason {
 /* Written by the switch. */
 struct rvif_switch_line {
 	uint32_t state;	     /* enum rvif_switch_state; the last store of an attach */
-	uint32_t epoch;	     /* the driver's epoch that this answers */
+	uint32_t epoch;	     /* the epoch of the driver that this answers */
 	uint32_t generation; /* +1 at each attach */
 	uint32_t reason;     /* enum rvif_reason */
 	uint32_t features;   /* granted, a subset of what was wanted */
@@ -117,7 +122,7 @@ struct rvif_switch_line {
 	uint32_t reserved[23];
 };
 
-/* Byte 0 of a region. */
+/* The header begins at byte 0 of a region. */
 struct rvif_header {
 	struct rvif_config config;
 	struct rvif_driver_line driver;
@@ -125,41 +130,45 @@ struct rvif_header {
 };
 
 /*
- * Control block of a queue. In both directions the driver posts descriptors and the switch
+ * The control block of a queue. In both directions the driver posts descriptors, and the switch
  * completes them in order. Indexes run freely: descriptor i lies at i & (ring - 1).
  */
 struct rvif_queue {
-	/* the driver's line */
-	uint32_t posted;      /* descriptors posted so far */
-	uint32_t need_notify; /* receive: not 0 when the driver is about to sleep, and each time
-				 another number: it is notified once for each */
+	/* the driver writes these */
+	uint32_t posted; /* descriptors posted so far */
+	/* receive: not 0 when the driver is about to sleep. The driver stores another number each
+	 * time, because the switch notifies it once for each number. */
+	uint32_t need_notify;
 	uint32_t driver_reserved[30];
-	/* the switch's line */
+	/* the switch writes these */
 	uint32_t completed;   /* transmit: taken and copied; receive: filled */
 	uint32_t kick_wanted; /* transmit: 1 when a driver that posted has to kick */
 	uint64_t missed;      /* receive: frames that found no buffers, since the attach */
-	uint32_t taken; /* transmit: by a batch that may be under way; a switch goes on there */
+	/* transmit: descriptors that a batch has taken, which may be under way. A new switch goes
+	 * on there. */
+	uint32_t taken;
 	uint32_t switch_reserved[27];
 };
 
 enum rvif_desc_flag {
-	RVIF_MORE = 1 << 0,	   /* the frame continues in the next descriptor */
-	RVIF_CSUM_NEEDED = 1 << 1, /* the 16-bit sum from csum_start to the end belongs at
-				      csum_start + csum_offset, which holds the pseudo header's */
-	RVIF_CSUM_VALID = 1 << 2,  /* the sender knows that the checksums are right */
-	RVIF_GSO_TCP4 = 1 << 3,	   /* to be cut in segments of gso_size; with CSUM_NEEDED */
+	RVIF_MORE = 1 << 0, /* the frame continues in the next descriptor */
+	/* the 16-bit checksum from csum_start to the end is missing. Its field, at csum_start +
+	 * csum_offset, holds the pseudo header's sum. */
+	RVIF_CSUM_NEEDED = 1 << 1,
+	RVIF_CSUM_VALID = 1 << 2, /* the sender knows that the checksums are right */
+	RVIF_GSO_TCP4 = 1 << 3,	  /* to be cut into segments of gso_size; with CSUM_NEEDED */
 	RVIF_GSO_TCP6 = 1 << 4,
 	RVIF_DESC_FLAGS = (1 << 5) - 1,
 };
 
-/* All but length and MORE count in a frame's first descriptor only. */
+/* In a frame's later descriptors, only offset, length and MORE count. */
 struct __attribute__((aligned(8))) rvif_desc {
 	uint32_t offset; /* of the data, from the region's start; not below rvif_layout.buffers */
 	uint16_t length; /* bytes of data; receive: written by the switch */
 	uint16_t flags;	 /* enum rvif_desc_flag; receive: written by the switch */
 	uint16_t csum_start;
 	uint16_t csum_offset;
-	uint16_t gso_size;	/* payload bytes of a segment */
+	uint16_t gso_size;	/* payload bytes of each segment */
 	uint16_t header_length; /* bytes before the payload; with GSO */
 };
 
@@ -177,7 +186,8 @@ RVIF_STATIC_ASSERT(sizeof(struct rvif_queue) == 2 * RVIF_LINE, "rvif_queue is tw
 RVIF_STATIC_ASSERT(offsetof(struct rvif_queue, completed) == RVIF_LINE, "one side, one line");
 RVIF_STATIC_ASSERT(sizeof(struct rvif_desc) == 16, "rvif_desc is 16 bytes");
 
-/* Offsets follow from the configuration; none is read from memory. */
+/* Offsets of a region's parts. They follow from the configuration; none is read from shared
+ * memory. */
 struct rvif_layout {
 	uint32_t tx_control; /* rvif_queue of each transmit queue */
 	uint32_t rx_control;
@@ -192,8 +202,9 @@ static inline int rvif_ring_ok(uint32_t ring)
 }
 
 /*
- * The layout that a configuration means, or why there is none. The configuration must be a private
- * copy. The largest layout is 4096 + 2 * 128 * (256 + 32768 * 16) bytes, so 32 bits suffice.
+ * Computes the layout that a configuration means, or returns why there is none. The configuration
+ * must be a private copy. The largest layout has 4096 + 2 * 128 * (256 + 32768 * 16) bytes, so 32
+ * bits suffice.
  */
 static inline enum rvif_reason rvif_layout(const struct rvif_config *config,
 					   struct rvif_layout *layout)
@@ -239,8 +250,8 @@ static inline enum rvif_reason rvif_layout(const struct rvif_config *config,
 	return RVIF_OK;
 }
 
-/* Writes the word of a descriptor that every frame needs, in one store. The other side may read it
- * at once and as one word, and then does not wait for pieces. */
+/* Writes the word of a descriptor that every frame needs, in one store. The other side may load it
+ * as one word at once. After a store in pieces that load would have to wait. */
 static inline void rvif_desc_set(struct rvif_desc *desc, uint32_t offset, uint16_t length,
 				 uint16_t flags)
 {
@@ -248,7 +259,7 @@ static inline void rvif_desc_set(struct rvif_desc *desc, uint32_t offset, uint16
 			 offset | (uint64_t)length << 32 | (uint64_t)flags << 48, __ATOMIC_RELAXED);
 }
 
-/* Descriptors between two free-running indexes. */
+/* Returns the number of descriptors between two free-running indexes. */
 static inline uint32_t rvif_distance(uint32_t ahead, uint32_t behind)
 {
 	return ahead - behind;
@@ -259,7 +270,8 @@ static inline uint32_t rvif_load(const uint32_t *word)
 	return __atomic_load_n(word, __ATOMIC_RELAXED);
 }
 
-/* What was written before the other side's rvif_publish is seen afterwards. */
+/* Loads a word that the other side has published. What the other side wrote before rvif_publish()
+ * is visible then. */
 static inline uint32_t rvif_load_acquire(const uint32_t *word)
 {
 	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
@@ -270,12 +282,13 @@ static inline void rvif_store(uint32_t *word, uint32_t value)
 	__atomic_store_n(word, value, __ATOMIC_RELAXED);
 }
 
+/* Stores a word. The other side sees what was written before it. */
 static inline void rvif_publish(uint32_t *word, uint32_t value)
 {
 	__atomic_store_n(word, value, __ATOMIC_RELEASE);
 }
 
-/* A published store is seen by the other side before anything that is loaded after this. */
+/* Makes this side's stores visible to the other side before anything that is loaded after it. */
 static inline void rvif_full_barrier(void)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);

@@ -1,12 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The transport over ELISA: the region is this process's memory, donated to the export in whose sub
- * context the switch runs; a kick is a call into it. Nothing else could take what was
- * posted, so the switch asks for kicks always. A receiver sleeps until this VM's doorbell rings.
+ * The transport over ELISA. The region is memory of this process, donated to the export. The switch
+ * runs in the sub context of that export, and a kick is a call into it. The switch never runs by
+ * itself, so it keeps kick_wanted set at all times. A receiver sleeps until this VM's doorbell
+ * rings.
  *
- * Queues' threads call while another one may change the attachment for its successor: a thread that
- * calls says so in a line of its own, and the thread that changes the attachment makes all of them
- * see that with one membarrier(2), so that a call pays two plain stores for it.
+ * What can happen at once: a queue's thread calls, while another thread gives up the attachment and
+ * attaches to the switch's successor (rvif_reconnect). Each calling thread has a struct caller, in
+ * a cache line of its own.
+ *
+ * 1. A calling thread sets `inside`, then reads `connected`. It calls only if `connected` is set,
+ *    and clears `inside` afterwards.
+ * 2. The changing thread clears `connected`, runs one membarrier(2), and then waits until no thread
+ *    is inside.
+ *
+ * Why it is safe: membarrier(2) runs a full barrier in each thread of this process. If a thread set
+ * `inside` before that barrier, the changing thread sees it and waits. If a thread sets `inside`
+ * after that barrier, it finds `connected` clear and does not call. So no thread uses the
+ * attachment while it changes, and a call pays only two plain stores for this.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -32,25 +43,27 @@
 #define NAP_NS	  100000
 #define WHY_SIZE  512
 
-/* Callers: a transmit queue's thread, a receive queue's, or the thread that has the lock. */
+/* Indexes of callers: the thread of transmit queue i has i, the thread of receive queue i has OF_RX
+ * + i. A thread that holds the lock has OF_LOCK. */
 #define OF_RX	  RVIF_MAX_QUEUES
 #define OF_LOCK	  (2 * RVIF_MAX_QUEUES)
 #define CALLERS	  (2 * RVIF_MAX_QUEUES + 1)
 
 struct caller {
 	uint32_t inside;
-	struct rvif_patience patience; /* of a transmit queue, by its thread */
+	struct rvif_patience patience; /* for a transmit queue; only its thread uses it */
 } __attribute__((aligned(64)));
 
 struct over_elisa {
-	pthread_mutex_t lock; /* one at a time changes the attachment or calls for itself */
+	/* held by the one thread that changes the attachment, or that calls as OF_LOCK */
+	pthread_mutex_t lock;
 	struct elisa *handle;
-	struct elisa_attachment *attachment; /* NULL: none */
+	struct elisa_attachment *attachment; /* NULL: not attached */
 	char *where;
 	size_t mapped;		      /* bytes at vnic->region */
 	int bells[RVIF_MAX_QUEUES];   /* eventfds of the receive queues; -1: none */
-	uint32_t connected;	      /* the next one may be used */
-	struct elisa_attachment stub; /* a copy: outlives the attachment */
+	uint32_t connected;	      /* 1: threads may call by `stub` */
+	struct elisa_attachment stub; /* copy of *attachment, which threads may still read later */
 	struct caller caller[CALLERS];
 };
 
@@ -71,7 +84,7 @@ static int __attribute__((format(printf, 2, 3))) failed(int error, const char *f
 	return error;
 }
 
-/* By the library, which knows more than an errno. */
+/* Keeps the library's own message, which says more than the error number. */
 static int library_failed(struct over_elisa *over, int error)
 {
 	return failed(error, "%s", elisa_error(over->handle));
@@ -147,13 +160,14 @@ static int attach(struct over_elisa *over)
 	return error ? library_failed(over, error) : 0;
 }
 
-/* No thread calls any more when this returns: a call ends with its export's limit at the latest. */
+/* Makes sure that no thread calls any more when this returns. It waits for threads that are inside:
+ * a call ends at the latest when the time limit of its export is up. */
 static int disconnect(struct over_elisa *over)
 {
 	const struct timespec nap = {.tv_nsec = NAP_NS};
 
 	__atomic_store_n(&over->connected, 0, __ATOMIC_RELAXED);
-	/* if it fails, some thread may not know yet: the caller tries again */
+	/* if this fails, a thread may not have seen the change yet; the program has to try again */
 	if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0))
 		return system_failed(-errno, "membarrier");
 	for (uint32_t i = 0; i < CALLERS; i++)
@@ -172,20 +186,21 @@ static int detach(struct over_elisa *over)
 	return 0;
 }
 
-/* Pieces of the driver's memory. */
+/* Returns the number of pieces of the driver's own memory. */
 static uint32_t piece_count(const struct rvif_vnic *vnic)
 {
 	return vnic->sharing ? vnic->sharing->count : 0;
 }
 
-/* Bytes that this side makes for the region: up to the driver's memory, if it has any. */
+/* Returns how many bytes of the region this transport allocates: all, or those before the driver's
+ * own memory. */
 static uint64_t own_size(const struct rvif_vnic *vnic)
 {
 	return piece_count(vnic) ? vnic->sharing->memory[0].offset :
 				   (vnic->size + 4095) & ~UINT64_C(4095);
 }
 
-/* The region's own part, and behind it the driver's memory, without a gap. */
+/* Donates the region's own part, and behind it the driver's memory, without a gap. */
 static int donate(const struct rvif_vnic *vnic)
 {
 	struct over_elisa *over = vnic->private_data;
@@ -206,7 +221,7 @@ static int donate(const struct rvif_vnic *vnic)
 	return 0;
 }
 
-/* The manager's configuration names the size of all places, in MiB. */
+/* Names the setting to change: the manager's configuration has one size for all places, in MiB. */
 static int too_large(const struct rvif_vnic *vnic)
 {
 	const struct over_elisa *over = vnic->private_data;
@@ -251,7 +266,7 @@ static void over_elisa_close(struct rvif_vnic *vnic)
 {
 	struct over_elisa *over = vnic->private_data;
 
-	/* at its end the switch has let go of the region */
+	/* once this returns, the switch has let go of the region */
 	elisa_detach(over->attachment);
 	elisa_close(over->handle);
 	close_bells(over);
@@ -264,7 +279,7 @@ static void over_elisa_close(struct rvif_vnic *vnic)
 	vnic->private_data = NULL;
 }
 
-/* A VM without a doorbell has none. */
+/* In a VM without a doorbell, all bells stay -1. */
 static int open_bells(struct over_elisa *over, uint32_t count)
 {
 	int error = 0;
@@ -282,7 +297,8 @@ static int open_bells(struct over_elisa *over, uint32_t count)
 	return 0;
 }
 
-/* What is donated lies one behind the other: a gap in the region cannot be had. */
+/* Checks that the driver's memory follows the region's own part without a gap. Each donation goes
+ * right behind the one before it, so a gap in the region is not possible. */
 static int check_memory(const struct rvif_vnic *vnic, const struct over_elisa *over)
 {
 	uint64_t end = own_size(vnic);
@@ -309,7 +325,7 @@ static int map_region(struct rvif_vnic *vnic, struct over_elisa *over)
 {
 	int error;
 
-	/* in huge pages, where the kernel has them: fewer entries in the TLBs of all */
+	/* in huge pages, if the kernel has them: they need fewer TLB entries, on both sides */
 	over->mapped = (vnic->size + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
 	error = check_memory(vnic, over);
 	if (error)
@@ -321,7 +337,7 @@ static int map_region(struct rvif_vnic *vnic, struct over_elisa *over)
 		return system_failed(-errno, "memory of the vNIC");
 	}
 	madvise(vnic->region, over->mapped, MADV_HUGEPAGE);
-	/* a child of fork() must not make copies of pages that others write to */
+	/* a child of fork() must not copy pages on write that the switch writes to */
 	if (madvise(vnic->region, over->mapped, MADV_DONTFORK))
 		return system_failed(-errno, "memory of the vNIC");
 	return 0;
@@ -378,8 +394,8 @@ static uint64_t now_us(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-/* Everything that is posted; what the switch cannot take now is taken with the next kick. How long
- * frames wait for a receiver is this side's choice: they are its own. */
+/* Moves everything that is posted. A frame that the switch cannot take now stays for the next kick.
+ * This side decides how long its frames wait for a receiver, because they delay no other VM. */
 static int over_elisa_kick(struct rvif_vnic *vnic, uint32_t queue)
 {
 	struct over_elisa *over = vnic->private_data;
@@ -405,13 +421,15 @@ static int over_elisa_kick(struct rvif_vnic *vnic, uint32_t queue)
 			break;
 		before = left;
 	}
-	/* not served yet: what is posted waits */
+	/* not served yet: the posted frames wait */
 	return left >= 0 || left == -VMNET_NOT_SERVED ? 0 : -EAGAIN;
 }
 
 /*
- * The doorbell is the VM's: it may have been for others, or for the end of the attachment. A thread
- * that was rung asks to be woken anew, under another number: the switch rings once for each.
+ * Sleeps until the queue's doorbell event comes. The doorbell belongs to the whole VM, so it may
+ * have rung for another vNIC, or because the attachment ended. join() tells the two apart. The
+ * switch rings once for each number in need_notify. So a thread that was rung for nothing must ask
+ * again, under another number: it gets -EAGAIN.
  */
 static int over_elisa_wait(struct rvif_vnic *vnic, uint32_t queue, uint32_t seen,
 			   uint32_t timeout_us)
@@ -471,7 +489,7 @@ static int over_elisa_reconnect(struct rvif_vnic *vnic)
 		error = detach(over);
 	if (error)
 		goto out;
-	/* no switch has the region now */
+	/* no switch uses the region now */
 	rvif_store(&rvif_header(vnic)->sw.state, RVIF_SWITCH_DETACHED);
 	error = connect(vnic);
 	if (!error)

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A vNIC's region as a switch maps it: the file, and behind it the memory that its driver gives.
- * See <rvif/switch.h>. Whatever the driver says is checked: a descriptor of its choice must be one
- * whose pages never make the switch wait for another process.
+ * A vNIC's region as a switch maps it: the driver's file, and behind it the memory that the driver
+ * gives over a socket. See <rvif/switch.h>.
+ *
+ * The driver is not trusted. It chooses the file and each descriptor, and may change or truncate
+ * them at any time. So this file checks each of them: type, size and file system. A page of a
+ * descriptor must never make the switch wait for another process, as a page of a FUSE file could.
+ * So descriptors must be of tmpfs or hugetlbfs. A file that is cut short later gives SIGBUS at an
+ * access, for which the switch's owner must be prepared.
  */
 #include "sharing.h"
 
@@ -32,9 +37,10 @@ static int system_failed(const char **why)
 }
 
 /*
- * A file has one switch, or each would take frames that the other one has delivered, and answer the
- * driver. The lock belongs to this open file, so another path of the same command line, or a link,
- * finds it held, too. It is another one than the driver's (flock).
+ * Locks the file for this switch. With two switches, each would take frames that the other one has
+ * delivered, and answer the driver. The lock belongs to this open file description. So it also
+ * excludes a second path to the file, such as a link, in the same process. The driver's own lock is
+ * of another kind (flock), and does not conflict.
  */
 static int lock_file(int fd)
 {
@@ -66,7 +72,7 @@ static int check_file(struct rvif_mapping *mapping, const char **why)
 	return 0;
 }
 
-/* Is there more to the region than the file? */
+/* Tells whether the region is larger than the file, so that the driver has memory to give. */
 static int is_shared(const struct rvif_mapping *mapping)
 {
 	struct rvif_config config;
@@ -75,7 +81,8 @@ static int is_shared(const struct rvif_mapping *mapping)
 	       config.magic == RVIF_MAGIC && config.region_size > mapping->file_size;
 }
 
-/* The socket is beside the file itself, not beside a link to it. */
+/* Connects to the driver's socket. It lies beside the file itself, not beside a link to the
+ * file. */
 static int ask(const struct rvif_mapping *mapping)
 {
 	char link[32], path[PATH_MAX];
@@ -89,7 +96,7 @@ static int ask(const struct rvif_mapping *mapping)
 	return sharing_ask(path, mapping->inode);
 }
 
-/* The page size of what a driver gave, or 0. */
+/* Returns the page size of a piece that the driver gave, or 0 if the piece is not acceptable. */
 static uint64_t check_piece(const struct rvif_memory *piece)
 {
 	struct statfs fs;
@@ -103,7 +110,7 @@ static uint64_t check_piece(const struct rvif_memory *piece)
 	return (uint64_t)fs.f_bsize;
 }
 
-/* Room for the region at a multiple of the largest page. */
+/* Reserves addresses for the region. They begin at a multiple of the largest page size. */
 static uint8_t *reserve(uint64_t size, uint64_t page)
 {
 	uint8_t *all = mmap(NULL, size + page, PROT_NONE,
@@ -126,7 +133,8 @@ static int map_at(uint8_t *at, uint64_t size, int fd, uint64_t from)
 		       0;
 }
 
-/* The file, also where there is nothing between two pieces, and the pieces. */
+/* Maps the file, and then the pieces over it. Where there is a gap before a piece, the mapping of
+ * the file stays. */
 static int map_region(struct rvif_mapping *mapping, struct rvif_memory *memory, uint32_t count,
 		      const char **why)
 {
@@ -160,7 +168,8 @@ static int map_region(struct rvif_mapping *mapping, struct rvif_memory *memory, 
 	return 0;
 }
 
-/* Without the memory that should be there, attaching will tell the driver that it is missing. */
+/* Asks for the driver's memory if there is some, and maps all. Without the memory that should be
+ * there, only the file is mapped: attaching then tells the driver what is missing. */
 static int map_all(struct rvif_mapping *mapping, const char **why)
 {
 	struct rvif_memory memory[RVIF_MAX_MEMORY];

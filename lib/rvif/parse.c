@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What operators write in options and configurations, the same for all programs. It takes the whole
- * text or nothing. */
+/* Parses what operators write in options and configurations, so that all programs accept the same.
+ * A function accepts the whole text or nothing of it. */
 #include <errno.h>
 #include <grp.h>
 #include <stdio.h>
@@ -75,7 +75,8 @@ int rvif_parse_mode(const char *text, uint32_t *mode)
 	return 0;
 }
 
-/* The names of all members come with a group, so it may need much room. */
+/* Finds a group by its name. The C library returns the names of all members too, so the entry may
+ * need much room. */
 static int find_group(const char *name, uint32_t *group)
 {
 	struct group entry, *found = NULL;

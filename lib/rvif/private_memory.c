@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The transport inside a process: a region between two pages without access, so that a switch
- * or a driver that strays is caught.
+ * The transport inside a process. The region lies between two pages that allow no access, so a
+ * switch or a driver that accesses memory outside of the region faults.
  */
 #include <errno.h>
 #include <sys/mman.h>

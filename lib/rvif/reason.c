@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the reasons of a refusal mean, in words for people. It must know every enum rvif_reason. */
+/* The text for each reason of a refusal. Each value of enum rvif_reason must have a text. */
 #include <rvif/driver.h>
 
 static const char *const reasons[RVIF_REASONS] = {

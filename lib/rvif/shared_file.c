@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The transport over a file that driver and switch map. The file appears under its name complete or
- * not at all; the driver holds a lock on it (flock) as long as it lives. It must never replace or
- * remove the file of another driver that lives.
+ * The transport over a file that driver and switch map. The driver holds a lock on its file (flock)
+ * as long as it lives. It must never replace or remove the file of another driver that lives.
  *
- * A file that is left behind is replaced by the driver that holds its lock: of several that find it
- * one gets the lock, and keeps it until its own file is there instead. The others find the lock
- * held, or another file. If there is none, link(2) lets one of them make it.
+ * The file appears under its name complete or not at all: the driver makes it under a temporary
+ * name first. What can happen then:
+ *
+ * - There is no file of the name. link(2) gives the file its name. It fails if another driver was
+ *   faster, so one driver wins.
+ * - There is a file that a dead driver left behind. Its lock is free. Of several drivers that find
+ *   it, one gets the lock, and holds it until rename(2) has put its own file there. The others find
+ *   the lock held (-EBUSY). A driver that opened the old file before, and locks it afterwards, sees
+ *   that the name now leads to another file, and begins anew.
+ * - There is the file of a driver that lives. Its lock is held: -EBUSY.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,15 +31,16 @@
 
 struct shared_file {
 	int fd;
-	int listener; /* for switches that ask for shared memory; -1: none */
+	int listener; /* for switches that ask for the driver's memory; -1: none */
 	uint64_t inode;
-	int left_behind; /* a file of the name whose driver is dead, locked; -1: there is none */
+	/* the locked file of a dead driver, which has the name now; -1: none */
+	int left_behind;
 	int announced;
 	char path[PATH_MAX];
 	char temporary[PATH_MAX];
 };
 
-/* Is that file the one of this name? */
+/* Tells whether the open file is the one that the path names now. */
 static int is_at(int fd, const char *path)
 {
 	struct stat opened, named;
@@ -73,7 +80,8 @@ static void shared_file_close(struct rvif_vnic *vnic)
 	vnic->private_data = NULL;
 }
 
-/* -EBUSY if a driver lives that made the file which is there. */
+/* Locks the file that a dead driver left behind, if there is one. Returns -EBUSY if its driver
+ * lives. */
 static int take_left_behind(struct shared_file *file)
 {
 	int error;
@@ -92,7 +100,7 @@ static int take_left_behind(struct shared_file *file)
 		close(fd);
 		if (error)
 			return error == -EWOULDBLOCK ? -EBUSY : error;
-		/* replaced or removed meanwhile */
+		/* the file was replaced or removed meanwhile */
 	}
 }
 
@@ -131,7 +139,7 @@ static int shared_file_open(struct rvif_vnic *vnic, const char *where)
 	error = set_access(file->fd, &vnic->access);
 	if (error)
 		goto err;
-	/* all of it now: a full disk must not become a signal later */
+	/* allocate everything now: a full disk must not cause SIGBUS later */
 	error = -posix_fallocate(file->fd, 0, (off_t)vnic->size);
 	if (error)
 		goto err;
@@ -187,8 +195,8 @@ void rvif_share(const struct rvif_vnic *vnic)
 	sharing_serve(file->listener, vnic->sharing);
 }
 
-/* A switch has a lock of its own on the header as long as it maps the file, see <rvif/switch.h>. A
- * switch that was killed has none. */
+/* Tells whether a switch has the file. A switch holds a lock of its own on the header while it maps
+ * the file, see <rvif/switch.h>. The kernel drops the lock of a switch that was killed. */
 static int shared_file_changed(struct rvif_vnic *vnic)
 {
 	const struct shared_file *file = vnic->private_data;

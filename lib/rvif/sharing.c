@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Both ends of the socket by which a driver's memory is shared; see sharing.h. Neither waits. */
+/* Both ends of the socket by which a driver shares memory with a switch; see sharing.h. No function
+ * here waits. */
 #include "sharing.h"
 
 #include <errno.h>
@@ -10,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* Of one message; the kernel takes no more (SCM_MAX_FD). */
+/* The descriptors of one message. The kernel takes no more in one message (SCM_MAX_FD). */
 union descriptors {
 	struct cmsghdr header;
 	char bytes[CMSG_SPACE(RVIF_MAX_MEMORY * sizeof(int))];
@@ -57,7 +58,7 @@ static int open_socket(void)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Only once the access is right, connections are taken. */
+/* Listens only after the access of the socket is set, so that no other user can connect before. */
 int sharing_listen(const char *path, uint64_t inode, const struct rvif_access *access)
 {
 	struct sockaddr_un name;
@@ -65,7 +66,7 @@ int sharing_listen(const char *path, uint64_t inode, const struct rvif_access *a
 
 	if (fd < 0)
 		return fd;
-	unlink(name.sun_path); /* a dead driver's whose file had this inode */
+	unlink(name.sun_path); /* left by a dead driver; its file had the same inode */
 	if (!bind(fd, (struct sockaddr *)&name, sizeof(name)) &&
 	    !chmod(name.sun_path, access->mode ? access->mode : 0600) &&
 	    (!access->has_group || !chown(name.sun_path, (uid_t)-1, access->group)) &&
@@ -102,7 +103,8 @@ static void send_memory(int to, const struct rvif_sharing *sharing)
 		pieces[i] = (struct shared_piece){piece->at, piece->size};
 		memcpy(CMSG_DATA(header) + i * sizeof(int), &piece->fd, sizeof(int));
 	}
-	/* if it fails, the switch sees the end and asks again or refuses */
+	/* if this fails, the switch sees the end of the connection, and asks again or refuses the
+	 * vNIC */
 	(void)!sendmsg(to, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
@@ -147,7 +149,7 @@ int sharing_receive(int socket, struct rvif_memory *memory)
 
 	if (size < 0)
 		return -errno;
-	/* the room is for one header of descriptors, so there is no second one */
+	/* the buffer has room for one control header only, so there is no second one */
 	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
 		count = (uint32_t)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
 	for (uint32_t i = 0; i < count; i++) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How memory of a driver's comes to the switch that maps its file: by a socket beside the file,
- * whose name has the file's inode, so that none is taken for that of another file. A switch
- * connects, and gets one message: a struct shared_piece for each piece, and the descriptors.
+ * How the memory of a driver comes to the switch that maps the driver's file. The driver listens at
+ * a socket beside the file. The socket's name contains the file's inode number, so a switch never
+ * takes it for the socket of another file. A switch connects and gets one message: a struct
+ * shared_piece and a descriptor for each piece.
  */
 #ifndef RVIF_SHARING_H
 #define RVIF_SHARING_H
@@ -14,17 +15,17 @@ struct shared_piece {
 	uint64_t size;
 };
 
-/* Driver: a socket that listens, with this access. The descriptor or -errno. */
+/* Driver: returns the descriptor of a socket that listens, with this access, or -errno. */
 int sharing_listen(const char *path, uint64_t inode, const struct rvif_access *access);
-/* Driver: gives the memory to all that have asked. */
+/* Driver: sends the memory to each switch that has connected. */
 void sharing_serve(int listener, const struct rvif_sharing *sharing);
 void sharing_remove(const char *path, uint64_t inode);
 
-/* Switch: asks. The descriptor or -errno. */
+/* Switch: connects. Returns the descriptor of the connection, or -errno. */
 int sharing_ask(const char *path, uint64_t inode);
-/* Switch: the answer. Returns how many pieces there are, whose descriptors are then the caller's,
- * -EAGAIN if it has not come, or another -errno. Of a piece fd, at and size are set, as the driver
- * says. */
+/* Switch: receives the answer. Returns the number of pieces, -EAGAIN if no answer has come yet, or
+ * another -errno. The descriptors of the pieces then belong to the caller. Of each piece, fd, at
+ * and size are set to what the driver says; nothing of it is checked. */
 int sharing_receive(int socket, struct rvif_memory *memory);
 
 #endif

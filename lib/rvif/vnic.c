@@ -2,6 +2,15 @@
 /*
  * A vNIC from its creation to its end, over any transport. It must never change the configuration
  * while the driver is up.
+ *
+ * The order of stores matters, because the switch may look at any moment.
+ * - Start: rvif_start() zeroes the control blocks, then raises the epoch, and stores `state` last
+ *   (release). So a switch that sees "up" sees all of it. An answer of the switch counts only if it
+ *   carries the driver's own epoch.
+ * - Stop: rvif_stop() stores "down", runs a full barrier, and then reads the switch's state. A
+ *   switch that attaches stores "attaching", runs a full barrier, and then reads the driver's
+ *   state. So at least one of the two sees the other one's store. The driver therefore never takes
+ *   its buffers back while a switch begins to use them.
  */
 #include <errno.h>
 #include <string.h>
