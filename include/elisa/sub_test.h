@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A harness for the code of exports, in a process without a VM: pkg-config libelisa-sub-test. The
- * function is compiled with ELISA_NATIVE, which those flags define, and linked into the test. The
- * test calls it as guests do: by several attachments, each with vCPUs. The vCPUs are threads of the
- * test, or one thread plays them in turn.
+ * function is compiled with ELISA_NATIVE, which pkg-config's flags define, and linked into the
+ * test. The test calls it as guests do: by several attachments, each with vCPUs. The vCPUs are
+ * threads of the test, or one thread plays them in turn.
  *
  * As in a sub context, a call may end at any instruction. Here it ends by a fault, by its time
  * limit, by a stack overflow, or because the test wants it so. The stack is as small as in a sub
@@ -17,8 +17,8 @@
  *     elisa_test_attach(test, 0, 4096, &guest);
  *     n = elisa_test_abandon(guest, 0, (const long[6]){PUT, 1, 64}, stopped, NULL, NULL);
  *
- * Functions give 0 (or a count) or -errno. Nothing here prints, exits or asserts; a test may leave
- * a callback by longjmp, as assertions do, if it then ends.
+ * Functions return 0 (or a count) or -errno. No function prints, exits or asserts. A test may leave
+ * a callback by longjmp, as assertions do, if the test then ends.
  */
 #ifndef ELISA_SUB_TEST_H
 #define ELISA_SUB_TEST_H
@@ -32,63 +32,66 @@ extern "C" {
 /* ------------------------------------------------------------------------------ an export */
 
 #define ELISA_TEST_PLACES 16u
-#define ELISA_TEST_VCPUS  16u /* of an attachment */
+#define ELISA_TEST_VCPUS  16u /* vCPUs of an attachment */
 #define ELISA_TEST_PARTS  16u
 
 struct elisa_test;	      /* an export, and its attachments */
-struct elisa_test_attachment; /* of a guest */
+struct elisa_test_attachment; /* an attachment of a guest */
 
 typedef long elisa_test_function(long a0, long a1, long a2, long a3, long a4, long a5);
 
 /*
- * An export with this entry function. Until elisa_test_free() the harness has handlers for SIGTRAP,
- * SIGSEGV, SIGBUS, SIGILL, SIGFPE and SIGVTALRM; one export at a time in a process. *made: out.
- * Errors: -EBUSY (there is one), -ENOMEM.
+ * Makes an export with this entry function. A process may have one export at a time. Until
+ * elisa_test_free(), the harness has handlers for SIGTRAP, SIGSEGV, SIGBUS, SIGILL, SIGFPE and
+ * SIGVTALRM. *made: out. Errors: -EBUSY (there is one), -ENOMEM.
  */
 int elisa_test_new(elisa_test_function *function, struct elisa_test **made);
 
-/* Ends it, and its attachments. NULL is allowed. */
+/* Ends the export and its attachments. NULL is allowed. */
 void elisa_test_free(struct elisa_test *test);
 
-/* Memory of the object, which the function writes; up to ELISA_TEST_PARTS. Errors: -ENOSPC. */
+/* Declares memory of the object, which the function writes: up to ELISA_TEST_PARTS pieces. Errors:
+ * -ENOSPC. */
 int elisa_test_memory(struct elisa_test *test, void *at, size_t size);
 
-/* event(context, e) is called for what a manager hears, in the thread in which it happens. */
+/* Sets the manager: event(context, e) is called for each event that a manager gets, in the thread
+ * that causes it. */
 void elisa_test_manager(struct elisa_test *test,
 			void (*event)(void *context, const struct elisa_event *event),
 			void *context);
 
-/* Run time that a call may use from now on, in microseconds; 0: any. Not while it is stepped. */
+/* Limits the run time of each call from now on, in microseconds; 0: no limit. A call that is
+ * stepped has none. */
 void elisa_test_limit(struct elisa_test *test, uint32_t limit_us);
 
-/* How often the function has rung this place. */
+/* Returns how often the function has rung this place. */
 uint64_t elisa_test_rings(const struct elisa_test *test, uint32_t place);
 
 /*
  * Makes an attachment at a place, which is below ELISA_TEST_PLACES or ELISA_NO_PLACE. exchange:
- * bytes of its exchange buffer, rounded up to pages, between inaccessible ones; 0: none. *made:
+ * bytes of its exchange buffer, rounded up to pages, between inaccessible pages; 0: none. *made:
  * out. Errors: -EBUSY (the place is taken), -ENOSPC (as many as there are places), -EINVAL,
  * -ENOMEM.
  */
 int elisa_test_attach(struct elisa_test *test, uint32_t place, size_t exchange,
 		      struct elisa_test_attachment **made);
 
-/* Ends it; none of its vCPUs may be in a call. */
+/* Ends the attachment. None of its vCPUs may be in a call. */
 void elisa_test_detach(struct elisa_test_attachment *attachment);
 
-/* Its number, as in events; and its exchange buffer. */
+/* Return the attachment's number, as in events, and its exchange buffer. */
 uint64_t elisa_test_number(const struct elisa_test_attachment *attachment);
 void *elisa_test_exchange(struct elisa_test_attachment *attachment);
 
 /*
- * From now on a thread writes random bytes to the exchange buffer all the time; 0: no more. Errors:
- * -EAGAIN.
+ * Starts (1) or stops (0) a thread that writes random bytes to the exchange buffer all the time.
+ * Errors: -EAGAIN.
  */
 int elisa_test_hostile(struct elisa_test_attachment *attachment, int on);
 
 /*
- * A call by a vCPU, on the calling thread; a vCPU is in one call at a time. error is as in a VM:
- * ELISA_CALL_FAULT, ELISA_CALL_TIMEOUT, ...
+ * Calls the function as a vCPU, on the calling thread. A vCPU is in one call at a time. The
+ * result's error is as in a VM: ELISA_CALL_FAULT, ELISA_CALL_TIMEOUT, ...
  */
 struct elisa_result elisa_test_call(struct elisa_test_attachment *attachment, uint32_t vcpu,
 				    long a0, long a1, long a2, long a3, long a4, long a5);
@@ -96,11 +99,12 @@ struct elisa_result elisa_test_call(struct elisa_test_attachment *attachment, ui
 /*
  * Makes a call and stops it after each instruction. After instruction n it calls stopped(context,
  * n, told) twice. told is 1 if the manager has had its event. It is 0 if not, so that the caller's
- * own next call is the first to learn of the abort. The harness then undoes what stopped() did with
- * the export: all memory of elisa_test_memory(), exchange buffers, attachments' state. stopped()
- * may stop calls itself. result, if not NULL: the result of the call, which ends normally at last.
- * Returns the number of instructions.
- * Errors: -ENOMEM.
+ * own next call is the first to learn of the abort.
+ *
+ * The harness then undoes what stopped() did with the export: all memory of elisa_test_memory(),
+ * exchange buffers, attachments' state. stopped() may stop calls itself. result, if not NULL: the
+ * result of the call, which ends normally at last. Returns the number of instructions. Errors:
+ * -ENOMEM.
  */
 long elisa_test_abandon(struct elisa_test_attachment *attachment, uint32_t vcpu,
 			const long argument[6],
@@ -109,7 +113,8 @@ long elisa_test_abandon(struct elisa_test_attachment *attachment, uint32_t vcpu,
 
 /* -------------------------------------------------------------------------- single steps */
 
-/* What is below needs no export: any code, one instruction at a time, by the CPU's trap flag. */
+/* The functions below need no export. They run any code one instruction at a time, by the CPU's
+ * trap flag. */
 
 struct elisa_step_memory {
 	void *at;
@@ -117,16 +122,16 @@ struct elisa_step_memory {
 };
 
 /*
- * Runs run(context) to its end. After each instruction n calls stopped(context, n), and then puts
- * all of these parts of memory back to what they were. Returns how many there were. Errors:
- * -ENOMEM.
+ * Runs run(context) to its end. After each instruction n it calls stopped(context, n), and then
+ * puts all of these pieces of memory back to what they were. Returns the number of instructions.
+ * Errors: -ENOMEM.
  */
 long elisa_step_each(void (*run)(void *context), const struct elisa_step_memory *memory,
 		     size_t count, void (*stopped)(void *context, uint32_t n), void *context);
 
 /*
- * Runs run(context) to its end; after so many instructions calls disturb(context) once. Returns 1,
- * or 0 if the end came before. Errors: -ENOMEM.
+ * Runs run(context) to its end. After `instructions` instructions it calls disturb(context) once.
+ * Returns 1, or 0 if the run ended before. Errors: -ENOMEM.
  */
 int elisa_step_once(void (*run)(void *context), uint32_t instructions,
 		    void (*disturb)(void *context), void *context);

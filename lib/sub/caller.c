@@ -2,13 +2,15 @@
 /*
  * Lives of callers; <elisa/sub/caller.h> has the story.
  *
- * A number gets a new owner in three writes: the name of the next owner with CHANGING in it, which
- * ends the old owner's last life; the attachment; the name without CHANGING. A caller that stops in
- * between holds nothing yet, and its next call begins again.
+ * A number gets a new owner in three writes. The first one writes the name of the next owner with
+ * CHANGING in it, which ends the old owner's last life. The second one writes the attachment. The
+ * third one writes the name without CHANGING. A caller that stops in between holds nothing yet, and
+ * its next call begins again.
  *
- * elisa_callers_event() reads the name before the attachment, and leaves a name with CHANGING
- * alone. So if it finds the old attachment then the name that it has read is the old owner's, and
- * its compare-and-swap cannot end a life of the new one.
+ * elisa_callers_event() reads the name before the attachment, and does nothing if the name has
+ * CHANGING. So if it finds the old attachment, then the name that it has read is the old owner's.
+ * Its compare-and-swap fails if the name has changed since, so it cannot end a life of the new
+ * owner.
  */
 #include <elisa/sub/caller.h>
 
@@ -93,7 +95,8 @@ static int owned_by(const struct elisa_caller_record *record, uint64_t name, uin
 	       __atomic_load_n(&record->attachment, __ATOMIC_SEQ_CST) == attachment;
 }
 
-/* If this attachment owns the number: it has ended. */
+/* Ends the last life of the number's owner, if this attachment owns the number. The attachment has
+ * ended. */
 static void end_owner(struct elisa_caller_record *record, uint64_t attachment)
 {
 	uint64_t name = __atomic_load_n(&record->name, __ATOMIC_SEQ_CST);
@@ -102,7 +105,7 @@ static void end_owner(struct elisa_caller_record *record, uint64_t attachment)
 		replace(&record->name, &name, next_owner(name, 0));
 }
 
-/* A life of the owner has ended, unless what is known is newer. */
+/* Ends the life that the event names, unless the record already has a newer one. */
 static void end_life(struct elisa_caller_record *record, const struct elisa_event *event)
 {
 	uint64_t name = __atomic_load_n(&record->name, __ATOMIC_SEQ_CST);
@@ -116,7 +119,8 @@ static void end_life(struct elisa_caller_record *record, const struct elisa_even
 	}
 }
 
-/* Another attachment begins at a place: the one before is gone, also if the event was lost. */
+/* Handles the begin of an attachment at a place: the attachment before it is gone, even if the
+ * event of its end was lost. */
 static void place_begins(struct elisa_callers *callers, const struct elisa_event *event)
 {
 	if (event->value < 0 || event->value >= callers->places)

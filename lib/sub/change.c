@@ -14,7 +14,8 @@ static int64_t distance(const struct elisa_change *change, const uint64_t *word)
 	return (int64_t)((uintptr_t)word - (uintptr_t)change);
 }
 
-/* The list counts: make its stores, then take it back. Can be done any number of times. */
+/* Makes the stores of the list that counts, then takes the list back. It may be repeated any number
+ * of times. */
 static void make(struct elisa_change *change)
 {
 	const uint64_t state = change->state;

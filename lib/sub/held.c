@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Blocks that callers hold between two changes, and looking at blocks without a lock. A held block
- * keeps an odd version: a reader that comes there by an old reference knows that it is filled in.
+ * Blocks that a caller holds between two changes, and views of blocks without a lock.
+ *
+ * A held block keeps an odd version until it is filled in and a change commits that. So a reader
+ * that comes to the block by an old reference sees that the block is being filled in, and looks
+ * again.
  */
 #include "pool.h"
 
@@ -18,7 +21,8 @@ int elisa_pool_hold(struct elisa_pool *pool, struct elisa_change *change,
 
 	if (mine->block && mine->name == me->name)
 		return -EBUSY;
-	if (mine->block) /* of an earlier life */
+	/* the block was held by an earlier life of this caller */
+	if (mine->block)
 		elisa_pool_free(pool, change, (elisa_ref)mine->block);
 	elisa_change_set(change, &header->version, header->version);
 	elisa_change_set(change, &mine->name, me->name);
@@ -56,9 +60,10 @@ int elisa_pool_reclaim(struct elisa_pool *pool, struct elisa_change *change,
 }
 
 /*
- * A slab may get blocks of another size at any time, so that what seems a header may be a guest's
- * bytes. The size is therefore kept inside the pool's memory whatever the word says. What it then
- * led to is thrown away: the word that led here has changed.
+ * Opens a view. A slab may get blocks of another size at any time. So what seems to be a header may
+ * be bytes that a guest wrote into a block. The size is therefore bounded by the pool's memory,
+ * whatever the word says. The reader discards what it copied from such a header: the word that led
+ * it here has changed by then.
  */
 int elisa_view_open(struct elisa_pool *pool, elisa_ref block, struct elisa_view *view)
 {

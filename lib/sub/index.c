@@ -4,8 +4,9 @@
 #include <elisa/sub/index.h>
 
 /*
- * While the first bucket has more free slots an entry goes there, so that readers find it in one
- * cache line. Below that the emptier one gets it, so that seldom both are full.
+ * While the first bucket has at least this many free slots, an entry goes there, so that readers
+ * find it in one cache line. Below, it goes into the bucket with more free slots, so that both
+ * buckets of a hash are seldom full.
  */
 #define KEEP_FREE 3
 
@@ -22,7 +23,8 @@ int elisa_index_init(struct elisa_index *index, struct elisa_bucket *buckets, ui
 	return 0;
 }
 
-/* The first free slot of the bucket, so that readers find it soon; *count: how many it has. */
+/* Returns the first free slot of the bucket, so that readers find the entry soon. *count: the
+ * number of its free slots. */
 static uint64_t *free_slot(struct elisa_bucket *bucket, struct elisa_change *change,
 			   uint32_t *count)
 {

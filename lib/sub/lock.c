@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Taking a lock, from the dead as well; <elisa/sub/lock.h> has the story. */
+/* Taking a lock, also from a dead holder; <elisa/sub/lock.h> has the story. */
 #include "wait.h"
 
 int elisa_lock_acquire(struct elisa_lock *lock, const struct elisa_caller *me, uint32_t spins,

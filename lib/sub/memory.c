@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Functions of the C library that compilers call of their own accord, for the code of exports; and
- * strnlen(). With general registers only or with SSE2, as the compiler is told. The string
- * instructions may be used as they are: the direction flag is 0 when a function is called.
+ * strnlen(). They use general registers only, or SSE2, as the compiler is told. They may use string
+ * instructions, because the direction flag is 0 when a function is called.
  */
 #include <elisa/copy.h>
 
 #define WORD	     8
 /*
- * Between two rounds of a loop, or the compiler makes a call of the function that it is in out of
- * it.
+ * Stands between two rounds of a loop. Without it, the compiler may turn the loop into a call of
+ * the very function that contains it.
  */
 #define NOT_A_CALL() __asm__ volatile("" : : : "memory")
 
@@ -25,7 +25,8 @@ void *memcpy(void *restrict to, const void *restrict from, size_t size)
 	return to;
 }
 
-/* From the end on: what is still to be read lies below what is written. */
+/* Moves to a higher address. It begins at the end, so it never overwrites bytes that are still to
+ * be read. */
 static void move_up(uint8_t *to, const uint8_t *from, size_t size)
 {
 	for (; size >= WORD; size -= WORD) {
@@ -36,7 +37,8 @@ static void move_up(uint8_t *to, const uint8_t *from, size_t size)
 		((volatile uint8_t *)to)[size] = from[size];
 }
 
-/* From the beginning on. */
+/* Moves to a lower address. It begins at the beginning, so it never overwrites bytes that are still
+ * to be read. */
 static void move_down(uint8_t *to, const uint8_t *from, size_t size)
 {
 	size_t at = 0;

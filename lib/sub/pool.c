@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Taking and giving back blocks; <elisa/sub/pool.h> has the story, pool.h here the words.
+ * Taking and giving back blocks. <elisa/sub/pool.h> has the story; pool.h in this folder describes
+ * the words.
  *
- * All words are read by elisa_change_get(), so that several blocks can be taken in one change. A
- * block that the change frees must not be taken again by it: it would be filled in before the
- * commit, while others still have it. So a change takes first and frees afterwards.
+ * All words are read by elisa_change_get(), so one change can take several blocks. A change must
+ * not take a block that it has freed itself. It would fill in that block before the commit, while
+ * other callers may still use the block. So a change takes first and frees afterwards (`freed`).
  *
- * Two things are written without a change. The pool's last version only grows. The version of a
- * block that is taken becomes odd: the block is free, or held by this caller, until the commit.
+ * Two words are written outside of the list of the change. The pool's last version only grows. The
+ * version of a block that is taken becomes odd: until the commit the block is free, or held by this
+ * caller.
  */
 #include "pool.h"
 
@@ -16,7 +18,8 @@ static uint64_t align(uint64_t value, uint64_t to)
 	return (value + to - 1) & ~(to - 1);
 }
 
-/* Where the arrays are, from the start of the memory. Returns the bytes of all that is no slab. */
+/* Computes where the arrays are, from the start of the memory. Returns the bytes before the first
+ * slab. */
 static uint64_t layout(struct elisa_pool *pool)
 {
 	uint64_t at = sizeof(struct elisa_slab) * pool->slab_count;
@@ -92,7 +95,7 @@ static void set_link(struct elisa_change *change, struct elisa_slab *slab, uint6
 	elisa_change_set(change, &slab->link, previous << 32 | next);
 }
 
-/* In front of the slabs of its class that have room. */
+/* Adds a slab at the front of the slabs of its class that have room. */
 static void list_add(struct elisa_pool *pool, struct elisa_change *change, uint32_t number,
 		     uint64_t size_class)
 {
@@ -123,7 +126,7 @@ static void list_remove(struct elisa_pool *pool, struct elisa_change *change, ui
 
 /* ------------------------------------------------------------------------------ taking */
 
-/* A slab that is in no use, for this class. 0: there is none. */
+/* Takes an unused slab for this class. Returns its number, or 0 if there is none. */
 static uint32_t new_slab(struct elisa_pool *pool, struct elisa_change *change, uint32_t size_class)
 {
 	uint32_t number = (uint32_t)elisa_change_get(change, &pool->empty);
@@ -146,7 +149,7 @@ static uint32_t new_slab(struct elisa_pool *pool, struct elisa_change *change, u
 	return number;
 }
 
-/* A free block of the slab, which has one. */
+/* Takes a free block of the slab. The slab must have one. */
 static elisa_ref take(struct elisa_pool *pool, struct elisa_change *change, uint32_t number,
 		      uint32_t size_class)
 {
@@ -169,7 +172,8 @@ static elisa_ref take(struct elisa_pool *pool, struct elisa_change *change, uint
 	return block;
 }
 
-/* Readers see that it is filled in, and with the commit that it is another one. */
+/* Gives the block a new version: readers see an odd one while it is filled in, and an even one from
+ * the commit on. */
 static void new_version(struct elisa_pool *pool, struct elisa_change *change,
 			struct elisa_block *block)
 {

@@ -8,8 +8,8 @@
  *   slab.link     previous (upper half) and next slab with room of the class; of an empty slab the
  *                 next empty one
  *
- * A free block of a slab is named by its offset there in units, plus 1; a slab by its number plus
- * 1.
+ * A free block is named by its offset in the slab, in units, plus 1. A slab is named by its number
+ * plus 1. So 0 always means none.
  */
 #ifndef ELISA_POOL_WORDS_H
 #define ELISA_POOL_WORDS_H
@@ -57,13 +57,13 @@ static inline struct elisa_account *pool_account(const struct elisa_pool *pool, 
 	return (struct elisa_account *)pool_array(pool, pool->accounts) + account;
 }
 
-/* Bytes of a block of a class: 64, 80, 96, 112, 128, 160, ... */
+/* Returns the bytes of a block of a class: 64, 80, 96, 112, 128, 160, ... */
 static inline uint32_t pool_class_size(uint32_t number)
 {
 	return number ? (5 + (number - 1) % 4) << (4 + (number - 1) / 4) : 64;
 }
 
-/* The smallest class for so many bytes. */
+/* Returns the smallest class with room for `size` bytes. */
 static inline uint32_t pool_class_for(uint32_t size)
 {
 	uint32_t top;

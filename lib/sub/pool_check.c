@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Is a pool what it says? For tests: each block, each list, each account is looked at. */
+/* Checks that a pool is consistent, for tests: each block, each list, each account. */
 #include <stddef.h>
 #include "pool.h"
 
@@ -9,7 +9,7 @@ static struct elisa_block *block_of(const struct elisa_pool *pool, uint64_t slab
 		pool, pool->memory + (int64_t)(slab << pool->slab_shift) + at);
 }
 
-/* Bytes of the account's blocks, of all slabs. */
+/* Returns the bytes of the account's blocks in all slabs. */
 static uint64_t bytes_of(const struct elisa_pool *pool, uint32_t account)
 {
 	uint64_t bytes = 0;
@@ -51,7 +51,7 @@ static const char *check_slab(const struct elisa_pool *pool, uint64_t number)
 	return left == used ? NULL : "a free block is in no list";
 }
 
-/* How many slabs of the class have room, by its list. */
+/* Checks the list of the class's slabs with room, and adds their number to *count. */
 static const char *check_list(const struct elisa_pool *pool, uint32_t size_class, uint64_t *count)
 {
 	uint64_t previous = 0;

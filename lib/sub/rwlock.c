@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Readers that are named, not counted; <elisa/sub/rwlock.h> has the story. */
+/* Readers that note their names instead of being counted; <elisa/sub/rwlock.h> has the story. */
 #include <stddef.h>
 #include <elisa/sub/rwlock.h>
 #include "wait.h"
@@ -24,7 +24,8 @@ static struct elisa_caller_read *find(const struct elisa_caller *me, uint64_t lo
 	return NULL;
 }
 
-/* Between the three writes the record names no lock of this life. */
+/* Notes the lock for this reader. Until the last of the three writes, the record names no lock of
+ * this caller's life. */
 static void note(struct elisa_caller_read *read, const struct elisa_caller *me, uint64_t lock)
 {
 	__atomic_store_n(&read->lock, 0, __ATOMIC_RELEASE);
@@ -87,7 +88,8 @@ static int reads(const struct elisa_caller_record *record, uint64_t lock)
 	return 0;
 }
 
-/* Until the readers that came before are gone. spins: for all of them together. */
+/* Waits until the readers that came before are gone: ELISA_LOCK_SPINS pauses for all of them
+ * together. */
 static int await_readers(const struct elisa_rwlock *lock, const struct elisa_caller *me)
 {
 	struct elisa_callers *callers = me->callers;
@@ -112,7 +114,8 @@ int elisa_write_take(struct elisa_rwlock *lock, const struct elisa_caller *me)
 		return error;
 	if (!await_readers(lock, me))
 		return error;
-	/* as it was: a dead writer's name stays, for the one that repairs */
+	/* put the word back as it was: a dead writer's name stays, so the next writer knows that it
+	 * has to repair */
 	__atomic_store_n(&lock->writer.word, before, __ATOMIC_RELEASE);
 	return -EBUSY;
 }

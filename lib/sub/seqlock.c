@@ -9,7 +9,8 @@ int elisa_seq_write(struct elisa_seqlock *lock, const struct elisa_caller *me)
 
 	if (error && error != -EOWNERDEAD)
 		return error;
-	/* odd, and another odd number after a dead writer: a reader may have seen its */
+	/* odd. After a dead writer it is another odd number, because a reader may have seen the
+	 * dead writer's. */
 	__atomic_store_n(&lock->sequence, (lock->sequence + 1) | 1, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return error;

@@ -10,7 +10,8 @@ static inline void elisa_wait_a_little(void)
 	__builtin_ia32_pause();
 }
 
-/* elisa_lock_take_within(); *before: what the word was, to put back what was taken over. */
+/* Works as elisa_lock_take_within(). *before: the word before this caller took the lock, so that
+ * the caller can put it back. */
 int elisa_lock_acquire(struct elisa_lock *lock, const struct elisa_caller *me, uint32_t spins,
 		       uint64_t *before);
 

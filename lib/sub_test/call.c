@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Calls, as the host would have them: the function sees its caller, and a call that does not come
- * to its end is counted, and told to the manager.
+ * Calls, as the host would run them. The function sees its caller. A call that does not come to its
+ * end is counted as aborted, and the manager gets the event.
  */
 #include <time.h>
 #include <unistd.h>
@@ -39,7 +39,7 @@ void call_aborted(struct elisa_test_attachment *attachment, uint32_t vcpu, long 
 		test->event(test->event_context, &event);
 }
 
-/* A timer of the thread's run time. It may ring late, when the call has ended. */
+/* Starts a timer of the thread's run time. Its signal may come late, when the call has ended. */
 static int start_timer(timer_t *timer, uint32_t limit_us)
 {
 	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGVTALRM};
@@ -57,7 +57,8 @@ static long run(struct elisa_test_attachment *attachment, uint32_t vcpu, const l
 {
 	elisa_test_function *function = attachment->test->function;
 
-	/* a callback's calls go on where they are: on the stack of signals, which is large */
+	/* a callback's calls run on the signal stack, where the callback runs; that stack is
+	 * large */
 	if (!SANITIZED && !step_under_way())
 		return stacks_call(attachment->stacks, vcpu, function, argument);
 	return function(argument[0], argument[1], argument[2], argument[3], argument[4],
@@ -125,8 +126,8 @@ static void run_abandoned(void *context)
 }
 
 /*
- * Before the call and behind it there is no caller to be stopped. The callback's calls are no part
- * of the one that has stopped.
+ * Shows the test the stopped call. Before the call and behind it there is no caller to stop. The
+ * callback's own calls are not part of the call that was stopped.
  */
 static void show(void *context, uint32_t n)
 {

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The signals by which a call ends or is stepped. The handlers are the process's, and there as long
- * as anything of the harness needs them; each thread has a signal stack of its own from its first
- * call on, until it ends. A test's framework may put handlers of its own there before each test;
- * then they are put back at the next call. What is no business of the harness goes to the handler
- * that was there before.
+ * The signals by which a call ends or is stepped. The handlers belong to the process, and stay as
+ * long as any part of the harness needs them. Each thread has a signal stack of its own, from its
+ * first call until the thread ends.
+ *
+ * A test's framework may install handlers of its own before each test. The next call then installs
+ * the harness's handlers again. A signal that does not concern the harness goes to the handler that
+ * was there before.
  */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -20,13 +22,14 @@ enum {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct sigaction before[SIGNALS]; /* under lock */
-static unsigned int users;		 /* under lock */
+static struct sigaction before[SIGNALS]; /* protected by lock */
+static unsigned int users;		 /* protected by lock */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t stack_key;
 static int no_key;
 
-/* The instruction runs again, and meets what was there before. */
+/* Restores the earlier handler. The instruction runs again when this one returns, and raises the
+ * signal for the earlier handler. */
 static void not_ours(int signal)
 {
 	for (int i = 0; i < SIGNALS; i++)
@@ -83,7 +86,7 @@ static int is_ours(int signal, struct sigaction *now)
 	       now->sa_sigaction == on_signal;
 }
 
-/* Under lock. */
+/* The caller holds lock. */
 static void install(void)
 {
 	const struct sigaction action = {.sa_sigaction = on_signal,

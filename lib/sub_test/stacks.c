@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stacks as small as the host's, with nothing mapped around them: an overflow is a fault, as in
- * sub.
+ * Stacks as small as the host's. The pages around each of them allow no access, so an overflow
+ * faults as in sub.
  */
 #include <sys/mman.h>
 #include "internal.h"

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Single steps. The trap flag makes the CPU raise SIGTRAP after each instruction. The handler runs
- * on the thread's signal stack, so that a callback has room, and the stepped code's own stack stays
- * as it is. The kernel clears the flag for the handler, and sets it again at its return.
+ * on the thread's signal stack, so a callback has room, and the stack of the stepped code stays as
+ * it is. The kernel clears the flag for the handler, and sets it again when the handler returns.
  *
- * A callback may step other code. That runs on the signal stack, where it is called. Its traps find
- * the stack in use and go on below: `now` is the innermost of the runs.
+ * A callback may step other code. That code runs on the signal stack, as the callback does. The
+ * kernel then finds the signal stack in use, and puts the frame of a trap below. `now` is the
+ * innermost of the runs.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +21,8 @@ struct step {
 	size_t count;
 	uint8_t *copy;
 	uint32_t instructions, disturb_at;
-	uint32_t rounds, round; /* looks at one instruction */
-	int looking;		/* the callback runs */
+	uint32_t rounds, round; /* callbacks for one instruction, and the present one */
+	int looking;		/* the callback is running */
 	void (*stopped)(void *context, uint32_t n);
 	void (*disturb)(void *context);
 	void *context;
@@ -71,12 +72,13 @@ void step_trapped(ucontext_t *at)
 		}
 	} else if (step->instructions == step->disturb_at) {
 		step->disturb(step->context);
-		at->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG; /* the rest in one go */
+		at->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG; /* run the rest without stepping */
 	}
 	step->looking = 0;
 }
 
-/* The compiler may keep something in the 128 bytes below RSP. */
+/* Sets or clears the trap flag. The compiler may use the 128 bytes below RSP (the red zone), so the
+ * asm skips them. */
 static void trap(int on)
 {
 	if (on)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The export and its attachments. */
+/* The test's export and its attachments. */
 #include <stdlib.h>
 #include <sys/mman.h>
 #include "internal.h"
@@ -75,7 +75,7 @@ static void tell(struct elisa_test *test, uint32_t type, uint64_t attachment, in
 		test->event(test->event_context, &event);
 }
 
-/* Between two pages that nothing may touch. *size: rounded up to pages. */
+/* Allocates a buffer between two inaccessible pages. *size is rounded up to pages. */
 static uint8_t *buffer_new(size_t *size)
 {
 	uint8_t *at;
@@ -182,7 +182,7 @@ static void *write_anything(void *argument)
 		random ^= random << 13;
 		random ^= random >> 7;
 		random ^= random << 17;
-		/* mostly where a buffer's head is */
+		/* mostly to the first 64 bytes, where a buffer has its header */
 		buffer[(random >> 8) % (random & 1 ? 64 : attachment->exchange_size)] =
 			(uint8_t)(random >> 56);
 	}

@@ -19,9 +19,9 @@
  * Both write the name by compare-and-swap, and make it from the host's numbers alone. So it does
  * not matter which of them comes first, or whether one of them stops in the middle.
  *
- * The number is place * vcpus + vCPU. An attachment has its place for itself until no CPU can run
- * in it. So an export that uses callers needs places (elisa_export_places()), as many as there may
- * be attachments. No guest can take another's number.
+ * The number is place * vcpus + vCPU + 1. An attachment has its place for itself until no CPU can
+ * run in it. So an export that uses callers needs places (elisa_export_places()), as many as there
+ * may be attachments. No guest can take the number of another guest's caller.
  */
 #ifndef ELISA_SUB_CALLER_H
 #define ELISA_SUB_CALLER_H
@@ -34,22 +34,22 @@
 extern "C" {
 #endif
 
-#define ELISA_CALLERS_MAX  4093 /* places * vcpus */
+#define ELISA_CALLERS_MAX  4093 /* limit of places * vcpus */
 #define ELISA_NAME_NUMBER  52	/* shift */
 #define ELISA_NAME_OWNER   28	/* shift */
 #define ELISA_NAME_ABORTS  0xffffffeull
 #define ELISA_CALLER_READS 2 /* locks that a caller may hold for reading at a time */
 
-/* Of a lock that the caller holds for reading; see rwlock.h. */
+/* A lock that the caller holds for reading; see rwlock.h. */
 struct elisa_caller_read {
-	uint64_t lock; /* its distance from the table, 0: none */
+	uint64_t lock; /* its distance from the table; 0: none */
 	uint64_t name;
 };
 
-/* One cache line for each caller. */
+/* The record of a caller: one cache line. */
 struct elisa_caller_record {
 	uint64_t name;
-	uint64_t attachment; /* the number's owner */
+	uint64_t attachment; /* the owner of the number */
 	struct elisa_caller_read read[ELISA_CALLER_READS];
 	uint64_t unused[2];
 };
@@ -60,33 +60,37 @@ struct elisa_callers {
 	uint32_t vcpus;
 };
 
-/* Records of a table for so many places and vCPUs of each; the last one is the manager's own. */
+/* The number of records in a table for so many places, and so many vCPUs at each. The last record
+ * is the manager's own. */
 #define ELISA_CALLER_RECORDS(places, vcpus) ((places) * (vcpus) + 1)
 
-/* The caller, for the time of one call. It lies on the stack. */
+/* The caller, for the time of one call. It lies on the function's stack. */
 struct elisa_caller {
 	struct elisa_callers *callers;
 	uint64_t name;
 };
 
 /*
- * Prepares a table. Manager, once, before it publishes. record: an array of
- * ELISA_CALLER_RECORDS(places, vcpus), aligned to 64 bytes. vcpus: how many of each guest's may
- * call; they are counted from 0. Errors: -EINVAL (more than ELISA_CALLERS_MAX, or none).
+ * Prepares a table. The manager calls it once, before it publishes the export.
+ * - record: an array of ELISA_CALLER_RECORDS(places, vcpus), aligned to 64 bytes.
+ * - vcpus: how many vCPUs of each guest may call. They are counted from 0.
+ *
+ * Errors: -EINVAL (more than ELISA_CALLERS_MAX, or none).
  */
 int elisa_callers_init(struct elisa_callers *callers, struct elisa_caller_record *record,
 		       uint32_t places, uint32_t vcpus);
 
 /*
- * Tells the table what the host said: an abort, an eviction, the end or the begin of an attachment;
- * others are ignored. Manager, with each event of elisa_events_read(). Thread-safe.
+ * Tells the table what the host said: an abort, an eviction, the end or the begin of an attachment.
+ * Other events are ignored. The manager calls it with each event of elisa_events_read().
+ * Thread-safe.
  */
 void elisa_callers_event(struct elisa_callers *callers, const struct elisa_event *event);
 
-/* The manager's own process as a caller, one thread at a time. */
+/* Makes the manager's own process a caller. Only one thread of it may be that caller at a time. */
 void elisa_enter_manager(struct elisa_callers *callers, struct elisa_caller *me);
 
-/* Number 1 and up. */
+/* Returns the record of a number. Numbers begin at 1. */
 static inline struct elisa_caller_record *elisa_caller_record(struct elisa_callers *callers,
 							      uint64_t number)
 {
@@ -94,10 +98,11 @@ static inline struct elisa_caller_record *elisa_caller_record(struct elisa_calle
 	       (number - 1);
 }
 
-/* caller.c: the caller's first call, or its first after an abort. Returns its name. */
+/* Gives the caller a new life, at its first call or at its first call after an abort. Returns its
+ * name. In caller.c; for elisa_enter_as(). */
 uint64_t elisa_caller_begin(struct elisa_caller_record *record, const struct elisa_self *self);
 
-/* elisa_enter(), for a caller that the host describes so. */
+/* Works as elisa_enter(), for a caller that the host describes by *self. */
 static inline int elisa_enter_as(struct elisa_callers *callers, const struct elisa_self *self,
 				 struct elisa_caller *me)
 {
@@ -121,24 +126,26 @@ static inline int elisa_enter_as(struct elisa_callers *callers, const struct eli
 }
 
 /*
- * Function, first of all: fills in *me. Errors: -ENOENT (the export has no places, or more than the
- * table), -ERANGE (a vCPU beyond those that may call).
+ * Fills in *me. A function calls it first. Errors: -ENOENT (the export has no places, or more than
+ * the table), -ERANGE (the vCPU is beyond those that may call).
  */
 static inline int elisa_enter(struct elisa_callers *callers, struct elisa_caller *me)
 {
 	return elisa_enter_as(callers, elisa_self(), me);
 }
 
-/* From 0, below ELISA_CALLER_RECORDS: an index of what the application keeps for each caller. */
+/* Returns an index for what the application keeps for each caller: from 0, below
+ * ELISA_CALLER_RECORDS. */
 static inline uint32_t elisa_caller_index(const struct elisa_caller *me)
 {
 	return (uint32_t)(me->name >> ELISA_NAME_NUMBER) - 1;
 }
 
-/* Is it certain that this caller runs no other instruction? name: of the table's, or anything. */
+/* Tells whether it is certain that the caller of this name runs no further instruction. @name may
+ * be any word; the result is 0 if its number is not in the table. */
 int elisa_caller_dead(struct elisa_callers *callers, uint64_t name);
 
-/* The caller by the host's word: its place, its attachment, its vCPU. */
+/* What the host says about the caller: its place, its attachment, its vCPU. */
 static inline uint32_t elisa_self_place(void)
 {
 	return elisa_self()->place;

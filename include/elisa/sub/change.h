@@ -37,50 +37,53 @@ extern "C" {
 #endif
 
 #define ELISA_CHANGE_WORDS 32u
-#define ELISA_CHANGE_COUNT 0xffull /* of state: stores that count; above it: changes so far */
+#define ELISA_CHANGE_COUNT 0xffull /* of state: stores that count; the bits above count changes */
 
 struct elisa_change_word {
 	int64_t at; /* distance from the change */
 	uint64_t value;
 };
 
-/* All 0: nothing changes. */
+/* All fields 0: nothing changes. */
 struct elisa_change {
 	struct elisa_lock lock;
 	uint64_t state;
-	uint32_t noted; /* by the holder of the lock */
-	uint32_t freed; /* by pool.h: this change gives memory back */
+	uint32_t noted; /* stores in `word`; only the holder of the lock uses it */
+	uint32_t freed; /* for pool.h: this change gives memory back */
 	struct elisa_change_word word[ELISA_CHANGE_WORDS];
 };
 
 /*
- * Takes the lock; what a dead caller had committed is done first. Any caller; thread-safe.
- * Errors, none of which takes it: -EBUSY (another caller changes, and lives), -EDEADLK (this call
- * has begun already).
+ * Takes the lock, after it has completed what a dead caller had committed. Any caller may call it;
+ * thread-safe. Errors, each without the lock: -EBUSY (another caller changes, and lives), -EDEADLK
+ * (this call has begun already).
  */
 int elisa_change_begin(struct elisa_change *change, const struct elisa_caller *me);
 
-/* Begun: word becomes value with the commit. The last of several for one word counts. */
+/* Notes that the word becomes `value` with the commit. If a word is set several times, the last
+ * value counts. Only between begin and commit. */
 void elisa_change_set(struct elisa_change *change, uint64_t *word, uint64_t value);
 
-/* Begun: what the word will be after the commit, as far as it is noted. */
+/* Returns what the word will be after the commit: the noted value, or else the present one. Only
+ * between begin and commit. */
 uint64_t elisa_change_get(const struct elisa_change *change, const uint64_t *word);
 
 /*
- * Begun: all or nothing, and the lock is released. Errors: -E2BIG (more than ELISA_CHANGE_WORDS
- * words: nothing was changed).
+ * Makes all noted stores, and releases the lock. Errors: -E2BIG (more than ELISA_CHANGE_WORDS words
+ * were noted: nothing was changed, and the lock is released).
  */
 int elisa_change_commit(struct elisa_change *change);
 
-/* Begun: nothing was changed, and the lock is released. */
+/* Discards all noted stores, and releases the lock. Only between begin and commit. */
 static inline void elisa_change_cancel(struct elisa_change *change)
 {
 	elisa_lock_release(&change->lock);
 }
 
 /*
- * Any caller, without the lock. *seen: out. -EBUSY: a change is being made. If it stays so its
- * caller has died: elisa_change_begin() and elisa_change_cancel() end it.
+ * Begins to read without the lock. Any caller may call it. *seen: out, for elisa_change_same().
+ * Returns -EBUSY while a change is being made. If that lasts, the caller of the change has died:
+ * elisa_change_begin() and elisa_change_cancel() complete its change.
  */
 static inline int elisa_change_read(const struct elisa_change *change, uint64_t *seen)
 {
@@ -88,7 +91,8 @@ static inline int elisa_change_read(const struct elisa_change *change, uint64_t 
 	return *seen & ELISA_CHANGE_COUNT ? -EBUSY : 0;
 }
 
-/* Was nothing changed since elisa_change_read()? */
+/* Tells whether nothing has changed since elisa_change_read(), so that what was read is from one
+ * moment. */
 static inline int elisa_change_same(const struct elisa_change *change, uint64_t seen)
 {
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);

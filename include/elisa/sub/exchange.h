@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The caller's exchange buffer by copies. The guest may change it at any time. What these functions
- * have copied in is a copy of its own: check that, and never look at the buffer again for it.
+ * Copies from and to the caller's exchange buffer. The guest may change the buffer at any time. A
+ * function that has copied bytes in must check its own copy, and must not read those bytes from the
+ * buffer again.
  */
 #ifndef ELISA_SUB_EXCHANGE_H
 #define ELISA_SUB_EXCHANGE_H
@@ -11,8 +12,8 @@
 #include <elisa/function.h>
 
 /*
- * length bytes from offset of the buffer on; both may be any number. -EFAULT: not all of them lie
- * in it.
+ * Copies `length` bytes in, from `offset` of the buffer on. Both may be any number. Returns -EFAULT
+ * if not all of them lie in the buffer.
  */
 static inline int elisa_copy_in(void *to, uint64_t offset, uint64_t length)
 {
@@ -24,7 +25,8 @@ static inline int elisa_copy_in(void *to, uint64_t offset, uint64_t length)
 	return 0;
 }
 
-/* length bytes to offset of the buffer. -EFAULT as above: then nothing was written. */
+/* Copies `length` bytes out, to `offset` of the buffer. Returns -EFAULT if not all of them lie in
+ * the buffer: then nothing was written. */
 static inline int elisa_copy_out(uint64_t offset, const void *from, uint64_t length)
 {
 	void *to = elisa_exchange(offset, length);
@@ -35,7 +37,8 @@ static inline int elisa_copy_out(uint64_t offset, const void *from, uint64_t len
 	return 0;
 }
 
-/* One number of 8 bytes, by one read. Any alignment. -EFAULT as above. */
+/* Reads a number of 8 bytes, of any alignment, by one load. Returns -EFAULT if it does not lie in
+ * the buffer. */
 static inline int elisa_read_number(uint64_t offset, uint64_t *number)
 {
 	const volatile struct elisa_word *from =

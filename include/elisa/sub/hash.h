@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A hash of bytes, with a secret. Guests choose keys: without the secret one of them could choose
- * keys that fall together, and fill the places of others. It is not a cryptographic one.
+ * A hash of bytes, with a secret. Guests choose keys. Without the secret, a guest could choose keys
+ * that have the same hash, and fill the slots that other guests need. It is not a cryptographic
+ * hash.
  */
 #ifndef ELISA_SUB_HASH_H
 #define ELISA_SUB_HASH_H
 
 #include <elisa/copy.h>
 
-/* Both halves of a product. The operands are secret or mixed with what is. */
+/* Multiplies, and combines both halves of the product. The operands are the secret, or are mixed
+ * with it. */
 static inline uint64_t elisa_hash_fold(uint64_t a, uint64_t b)
 {
 	uint64_t high;
@@ -17,7 +19,7 @@ static inline uint64_t elisa_hash_fold(uint64_t a, uint64_t b)
 	return a ^ high;
 }
 
-/* The last 1 to 8 bytes as a number. */
+/* Returns the last 1 to 8 bytes as a number. */
 static inline uint64_t elisa_hash_tail(const uint8_t *at, size_t length)
 {
 	uint64_t tail = 0;
@@ -26,7 +28,8 @@ static inline uint64_t elisa_hash_tail(const uint8_t *at, size_t length)
 	return tail;
 }
 
-/* secret: from getrandom(2) by the manager, and kept in the object. Any caller. */
+/* Returns the hash of `length` bytes. Any caller may call it. The manager takes `secret` from
+ * getrandom(2), and keeps it in the object. */
 static inline uint64_t elisa_hash(const void *bytes, size_t length, uint64_t secret)
 {
 	const uint64_t factor = (secret ^ 0x9e3779b97f4a7c15ull) | 1;

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An index from hashes to blocks, of a fixed size. Readers take no lock; writers change slots by
+ * An index from hashes to blocks, of a fixed size. Readers take no lock. Writers change slots by
  * the application's change (change.h).
  *
- * A slot is one word: the hash's upper half, and a block. A hash may be in eight slots of one cache
- * line or in eight of another. An entry never moves: what replaces it is put into the same slot. So
- * a reader that goes through the slots once does not miss an entry that was there all the time.
+ * A slot is one word: the upper half of a hash, and a block. An entry may be in eight slots of one
+ * cache line, or in eight slots of a second line. An entry never moves: a block that replaces
+ * another one goes into the same slot. So a reader that goes through the slots once does not miss
+ * an entry that was there all the time.
  *
  *     for (block = elisa_find(&find, &table->index, hash); block; block = elisa_find_next(&find))
  *             if (is what I look for)
  *                     ...
  *
- * A reader without the lock looks at the block by elisa_view_open(), and believes what it has seen
- * if elisa_find_same() says so at the end. If not, the entry has changed under its hands: it begins
- * again.
+ * A reader without the lock looks at the block by elisa_view_open(). It may use what it has copied
+ * only if elisa_find_same() returns 1 at the end. If not, the entry has changed meanwhile, and the
+ * reader begins again.
  */
 #ifndef ELISA_SUB_INDEX_H
 #define ELISA_SUB_INDEX_H
@@ -27,29 +28,29 @@ extern "C" {
 
 #define ELISA_INDEX_WAYS 8u /* slots of a bucket */
 
-/* A cache line. */
+/* A bucket is a cache line. */
 struct elisa_bucket {
 	uint64_t slot[ELISA_INDEX_WAYS];
 };
 
 struct elisa_index {
-	int64_t buckets; /* distance from here */
+	int64_t buckets; /* distance from here to the array */
 	uint64_t mask;
 };
 
 /* A walk through the slots where a hash may be. */
 struct elisa_find {
-	uint64_t *slot; /* the entry that was found */
-	uint64_t seen;	/* what was in it */
+	uint64_t *slot; /* the slot of the entry that was found */
+	uint64_t seen;	/* the word that was in it */
 	uint64_t *next, *end;
-	struct elisa_bucket *other; /* the second bucket, until the walk is there */
+	struct elisa_bucket *other; /* the second bucket, until the walk reaches it; then NULL */
 	uint64_t tag;
 };
 
 /*
- * Manager, once: an index of count buckets, a power of two, aligned to 64 bytes. It takes entries
- * until both buckets of one are full, which happens seldom below three quarters of its slots.
- * -EINVAL: count.
+ * Prepares an index of `count` buckets: a power of two, in memory aligned to 64 bytes. The manager
+ * calls it once. The index takes an entry until both buckets of the entry are full. That seldom
+ * happens while less than three quarters of all slots are used. Errors: -EINVAL (count).
  */
 int elisa_index_init(struct elisa_index *index, struct elisa_bucket *buckets, uint64_t count);
 
@@ -59,7 +60,8 @@ static inline struct elisa_bucket *elisa_index_bucket(struct elisa_index *index,
 	       (number & index->mask);
 }
 
-/* The second bucket of a hash: another than the first, but where there is one only. */
+/* Returns the second bucket of a hash. It is another one than the first, unless the index has only
+ * one. */
 static inline struct elisa_bucket *elisa_index_other(struct elisa_index *index, uint64_t hash)
 {
 	const uint64_t other = (hash >> 17 ^ hash) & index->mask;
@@ -68,8 +70,8 @@ static inline struct elisa_bucket *elisa_index_other(struct elisa_index *index, 
 }
 
 /*
- * Any caller: the next block whose hash may be the one that is looked for; 0: there is none. Also
- * where the caller has begun a change: what is committed, not what is noted.
+ * Returns the next block that may have the hash, or 0 if there is none. Any caller may call it. A
+ * caller that has begun a change finds what is committed, not what it has noted.
  */
 static inline elisa_ref elisa_find_next(struct elisa_find *find)
 {
@@ -92,7 +94,7 @@ static inline elisa_ref elisa_find_next(struct elisa_find *find)
 	}
 }
 
-/* Any caller: the first one, as above. */
+/* Returns the first block that may have the hash, as elisa_find_next(). */
 static inline elisa_ref elisa_find(struct elisa_find *find, struct elisa_index *index,
 				   uint64_t hash)
 {
@@ -103,17 +105,20 @@ static inline elisa_ref elisa_find(struct elisa_find *find, struct elisa_index *
 	return elisa_find_next(find);
 }
 
-/* Is the entry that was found still there, and the block that was looked at still the same? */
+/* Tells whether the entry that was found is still there, and the block that was viewed is still the
+ * same. */
 static inline int elisa_find_same(const struct elisa_find *find, const struct elisa_view *view)
 {
 	return elisa_view_same(view) && __atomic_load_n(find->slot, __ATOMIC_RELAXED) == find->seen;
 }
 
-/* Begun: a new entry. Errors: -ENOSPC (no slot is free where it may be). */
+/* Adds an entry. The caller has begun a change. Errors: -ENOSPC (no slot is free in either
+ * bucket). */
 int elisa_index_add(struct elisa_index *index, struct elisa_change *change, uint64_t hash,
 		    elisa_ref block);
 
-/* Begun: the entry that was found leads to another block of the same hash, or goes (0). */
+/* Makes the found entry lead to another block of the same hash, or removes it (block 0). The caller
+ * has begun a change. */
 void elisa_index_replace(const struct elisa_find *find, struct elisa_change *change,
 			 elisa_ref block);
 

@@ -36,17 +36,17 @@ extern "C" {
 #endif
 
 #define ELISA_LOCK_POISONED (~0ull)
-#define ELISA_LOCK_SPINS    1024u /* of elisa_lock_take(): pauses, tens of microseconds */
+#define ELISA_LOCK_SPINS    1024u /* pauses of elisa_lock_take(): tens of microseconds */
 
-/* All 0: free. */
+/* All fields 0: free. */
 struct elisa_lock {
 	uint64_t word;
 };
 
 /*
- * Takes the lock, after up to spins pauses. Any caller; thread-safe, as all of this file.
- * Errors: -EOWNERDEAD (taken, and what it protects may be half changed), -EBUSY (not taken: the
- * holder lives), -EDEADLK (this call has it), -ENOTRECOVERABLE (poisoned).
+ * Takes the lock, after up to `spins` pauses. Any caller may call it; thread-safe, as everything in
+ * this file. Errors: -EOWNERDEAD (taken, and what it protects may be half changed), -EBUSY (not
+ * taken: the holder lives), -EDEADLK (this call has it), -ENOTRECOVERABLE (poisoned).
  */
 int elisa_lock_take_within(struct elisa_lock *lock, const struct elisa_caller *me, uint32_t spins);
 
@@ -55,13 +55,14 @@ static inline int elisa_lock_take(struct elisa_lock *lock, const struct elisa_ca
 	return elisa_lock_take_within(lock, me, ELISA_LOCK_SPINS);
 }
 
-/* Holder, after -EOWNERDEAD: what the lock protects is whole again. */
+/* Says that what the lock protects is whole again. The holder calls it after -EOWNERDEAD. */
 static inline void elisa_lock_consistent(struct elisa_lock *lock, const struct elisa_caller *me)
 {
 	__atomic_store_n(&lock->word, me->name, __ATOMIC_RELEASE);
 }
 
-/* Holder. */
+/* Releases the lock. Only its holder may call it. Without elisa_lock_consistent() after
+ * -EOWNERDEAD, it poisons the lock. */
 static inline void elisa_lock_release(struct elisa_lock *lock)
 {
 	const uint64_t word = __atomic_load_n(&lock->word, __ATOMIC_RELAXED);
@@ -69,7 +70,7 @@ static inline void elisa_lock_release(struct elisa_lock *lock)
 	__atomic_store_n(&lock->word, word & 1 ? ELISA_LOCK_POISONED : 0, __ATOMIC_RELEASE);
 }
 
-/* Manager: a poisoned lock is free again, after what it protects was made anew. */
+/* Frees a poisoned lock. The manager calls it after it has made anew what the lock protects. */
 static inline void elisa_lock_heal(struct elisa_lock *lock)
 {
 	uint64_t poisoned = ELISA_LOCK_POISONED;

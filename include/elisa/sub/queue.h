@@ -17,26 +17,26 @@ extern "C" {
 #endif
 
 struct elisa_queue {
-	int64_t entries; /* distance from here to the first one */
-	uint32_t size;	 /* of an entry, bytes */
+	int64_t entries; /* distance from here to the first entry */
+	uint32_t size;	 /* bytes of an entry */
 	uint32_t mask;
 	uint8_t unused[48];
-	uint32_t put; /* entries so far; by the producer */
+	uint32_t put; /* entries put so far; the producer writes it */
 	uint8_t unused_too[60];
-	uint32_t taken; /* by the consumer */
+	uint32_t taken; /* entries taken so far; the consumer writes it */
 	uint8_t unused_as_well[60];
 };
 
 /*
- * Manager, once. entries: memory of count * size bytes. -EINVAL: count is no power of two, or size
- * is 0.
+ * Prepares a queue. The manager calls it once. entries: memory of count * size bytes. Errors:
+ * -EINVAL (count is no power of two, or size is 0).
  */
 int elisa_queue_init(struct elisa_queue *queue, void *entries, uint32_t count, uint32_t size);
 
-/* Producer: an entry of the queue's size. -EAGAIN: there is no room. */
+/* Puts an entry of the queue's size. The producer calls it. Returns -EAGAIN if there is no room. */
 int elisa_queue_put(struct elisa_queue *queue, const void *entry);
 
-/* Consumer: *entry: out. -EAGAIN: there is none. */
+/* Takes an entry. The consumer calls it. *entry: out. Returns -EAGAIN if there is none. */
 int elisa_queue_take(struct elisa_queue *queue, void *entry);
 
 #ifdef __cplusplus

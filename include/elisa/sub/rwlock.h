@@ -22,36 +22,36 @@
 extern "C" {
 #endif
 
-/* All 0: free. */
+/* All fields 0: free. */
 struct elisa_rwlock {
 	struct elisa_lock writer;
 };
 
 /*
- * Takes the lock for reading; ELISA_CALLER_READS of them at a time. Any caller; thread-safe, as all
- * of this file. Errors, none of which takes it: -EBUSY (a writer has it), -EOWNERDEAD (the last
- * writer died: take it for writing and repair), -EDEADLK (this call has it for writing),
- * -ENOTRECOVERABLE (poisoned), -ENOLCK (too many at a time).
+ * Takes the lock for reading. A caller may have ELISA_CALLER_READS locks at a time for reading. Any
+ * caller may call it; thread-safe, as everything in this file. Errors, each without the lock:
+ * -EBUSY (a writer has it), -EOWNERDEAD (the last writer died: take it for writing and repair),
+ * -EDEADLK (this call has it for writing), -ENOTRECOVERABLE (poisoned), -ENOLCK (too many at a
+ * time).
  */
 int elisa_read_take(struct elisa_rwlock *lock, const struct elisa_caller *me);
 
-/* Its reader. */
+/* Releases the lock after reading. Only its reader may call it. */
 void elisa_read_release(struct elisa_rwlock *lock, const struct elisa_caller *me);
 
 /*
- * Takes the lock for writing. Errors: those of elisa_lock_take(); -EBUSY also while a reader has
- * it.
- * -EOWNERDEAD: taken, as there.
+ * Takes the lock for writing. Errors: those of elisa_lock_take(). -EBUSY also while a reader has
+ * the lock. With -EOWNERDEAD the lock is taken, as with elisa_lock_take().
  */
 int elisa_write_take(struct elisa_rwlock *lock, const struct elisa_caller *me);
 
-/* Its writer, after -EOWNERDEAD. */
+/* Says that what the lock protects is whole again. The writer calls it after -EOWNERDEAD. */
 static inline void elisa_write_consistent(struct elisa_rwlock *lock, const struct elisa_caller *me)
 {
 	elisa_lock_consistent(&lock->writer, me);
 }
 
-/* Its writer. */
+/* Releases the lock after writing. Only its writer may call it. */
 static inline void elisa_write_release(struct elisa_rwlock *lock)
 {
 	elisa_lock_release(&lock->writer);

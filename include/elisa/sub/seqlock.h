@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A sequence lock: readers copy, and look afterwards whether a writer was there meanwhile. They
- * write nothing, so that any number of them costs the writer nothing. The sequence is odd while
- * there is a writer. A writer that died leaves it odd, so readers never take for whole what it
- * left.
+ * A sequence lock. Readers copy, and check afterwards that no writer was there meanwhile. They
+ * write nothing, so any number of them costs the writer nothing. The sequence is odd while there is
+ * a writer. A writer that dies leaves it odd, so readers never take half-written data for whole.
  *
  *     do {
  *             error = elisa_seq_read(&lock, &me, &seen);
@@ -12,8 +11,8 @@
  *             elisa_copy(&mine, &theirs, sizeof(mine));
  *     } while (!elisa_seq_same(&lock, seen));
  *
- * What is copied may be torn until elisa_seq_same() has said that it is not: no pointer, index or
- * length of it may be used before.
+ * The copy may be torn until elisa_seq_same() has returned 1. Before that, use no pointer, index or
+ * length of it.
  */
 #ifndef ELISA_SUB_SEQLOCK_H
 #define ELISA_SUB_SEQLOCK_H
@@ -24,33 +23,36 @@
 extern "C" {
 #endif
 
-/* All 0: free. */
+/* All fields 0: free. */
 struct elisa_seqlock {
 	struct elisa_lock writer;
 	uint64_t sequence;
 };
 
 /*
- * For writing. Errors: those of elisa_lock_take(), also -EOWNERDEAD as there. Thread-safe, as all.
+ * Takes the lock for writing. Errors: those of elisa_lock_take(), with the same meaning of
+ * -EOWNERDEAD. Thread-safe, as everything in this file.
  */
 int elisa_seq_write(struct elisa_seqlock *lock, const struct elisa_caller *me);
 
-/* Its writer, after -EOWNERDEAD: all is written anew. */
+/* Says that all data is written anew. The writer calls it after -EOWNERDEAD. */
 static inline void elisa_seq_consistent(struct elisa_seqlock *lock, const struct elisa_caller *me)
 {
 	elisa_lock_consistent(&lock->writer, me);
 }
 
-/* Its writer. After -EOWNERDEAD without elisa_seq_consistent() it is poisoned, and stays odd. */
+/* Releases the lock after writing. Only its writer may call it. Without elisa_seq_consistent()
+ * after -EOWNERDEAD, the lock is poisoned and the sequence stays odd. */
 void elisa_seq_write_end(struct elisa_seqlock *lock);
 
 /*
- * Any caller. *seen: out. Errors: -EBUSY (a writer is there), -EOWNERDEAD (one died: take it for
- * writing and repair), -ENOTRECOVERABLE (poisoned).
+ * Begins to read. Any caller may call it. *seen: out, for elisa_seq_same(). Errors: -EBUSY (a
+ * writer is there), -EOWNERDEAD (the writer died: take the lock for writing and repair),
+ * -ENOTRECOVERABLE (poisoned).
  */
 int elisa_seq_read(const struct elisa_seqlock *lock, const struct elisa_caller *me, uint64_t *seen);
 
-/* Was there no writer since elisa_seq_read()? */
+/* Tells whether there was no writer since elisa_seq_read(). */
 static inline int elisa_seq_same(const struct elisa_seqlock *lock, uint64_t seen)
 {
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
