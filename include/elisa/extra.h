@@ -3,13 +3,15 @@
  * libelisa-extra: a shared object as the code and data of an export. The file is not trusted:
  * nothing in it may make the loader read or write outside the file and the image.
  *
- * The object is placed in the object area, which has the same address in every attachment, and is
- * relocated once, by the manager. It runs without a C library, constructors, thread-local storage
- * or any symbol from outside: build it with
+ * The object is placed in the object area, which has the same address in every attachment. The
+ * manager relocates it once. It runs without a C library, constructors, thread-local storage or any
+ * symbol from outside. Build it with
  *   gcc -ffreestanding -fPIC -fno-stack-protector -shared -nostdlib
  * plus -mgeneral-regs-only -Wa,-mx86-used-note=yes for an ELISA_EXPORT_GENERAL_REGS export, or as
- * pkg-config libelisa-sub says. Failures set the text of the
- * export's handle (elisa_error); an image may be used by several threads at once.
+ * pkg-config libelisa-sub says.
+ *
+ * Failures set the text of the export's handle (elisa_error). Several threads may use an image at
+ * once.
  */
 #ifndef ELISA_EXTRA_H
 #define ELISA_EXTRA_H
@@ -40,25 +42,28 @@ int elisa_extra_load(struct elisa_export *export_, const char *file, uint64_t of
 int elisa_extra_load_memory(struct elisa_export *export_, const void *data, size_t size,
 			    uint64_t offset, struct elisa_extra_image **made);
 
-/* Offset in the object area of a symbol that the object defines. Errors: -ENOENT, -EINVAL. */
+/* Get the offset of a symbol in the object area. The object must define the symbol. Errors:
+ * -ENOENT, -EINVAL. */
 int elisa_extra_symbol(struct elisa_extra_image *image, const char *name, uint64_t *offset);
 
 /*
- * The manager's own pointer to a symbol, to fill in variables or to read them; the whole symbol
- * (its st_size) lies in the image. Code and constants are read-only through it. NULL if the object
- * does not define it.
+ * Return the manager's own pointer to a symbol, to fill in variables or to read them. The whole
+ * symbol (its st_size) lies in the image. Code and constants are read-only through the pointer.
+ * NULL if the object does not define the symbol.
  */
 void *elisa_extra_address(struct elisa_extra_image *image, const char *name);
 
-/* Bytes of the object area that the image takes from its offset on, in whole pages. */
+/* Return how many bytes of the object area the image takes from its offset on, in whole pages. */
 uint64_t elisa_extra_size(const struct elisa_extra_image *image);
 
-/* elisa_export_publish() with the named function as the entry. -EINVAL if it is not a function. */
+/* Publish the export as elisa_export_publish() does, with the named function as the entry. -EINVAL
+ * if it is not a function. */
 int elisa_extra_publish(struct elisa_extra_image *image, const char *function);
 
 /*
- * Forget the manager's view. The export keeps its pages until they are unmapped or it is destroyed.
- * NULL is allowed. Before or after elisa_export_destroy() of its export, not at the same time.
+ * Free the manager's view of the image. The export keeps its pages until they are unmapped or it is
+ * destroyed. NULL is allowed. Call it before or after elisa_export_destroy() of its export, not at
+ * the same time.
  */
 void elisa_extra_unload(struct elisa_extra_image *image);
 

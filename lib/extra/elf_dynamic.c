@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The dynamic section: where the object's tables are. An object that needs more than the sub
- * context has, constructors for example, is refused here.
+ * Reads the dynamic section, which says where the object's tables are. Refuses an object that needs
+ * more than the sub context has, for example constructors.
  */
 #include "elf_loader.h"
 
@@ -102,5 +102,5 @@ int elf_read_dynamic(struct elf_loader *loader)
 		}
 		return 0;
 	}
-	return 0; /* nothing to relocate and no symbols */
+	return 0; /* there is nothing to relocate, and there are no symbols */
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An image is made of a shared object in steps (elf_loader.h). Here are their order, and the only
- * ways to the bytes of the file and of the image, both checked.
+ * Makes an image of a shared object, in the steps of elf_loader.h. This file has the order of the
+ * steps. It also has the only ways to the bytes of the file and of the image, and both are checked.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -31,7 +31,8 @@ const void *elf_file_at(const struct elf_loader *loader, uint64_t offset, uint64
 	return elf_fits(offset, length, loader->file_size) ? loader->file + offset : NULL;
 }
 
-/* address is one of the object; subtraction wraps for one below the start and then does not fit. */
+/* Finds an address of the object in the image. If the address is below the start, the subtraction
+ * wraps, and the result does not fit. */
 void *elf_image_at(const struct elf_loader *loader, uint64_t address, uint64_t length)
 {
 	uint64_t at = address - loader->start;

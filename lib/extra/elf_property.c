@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The property by which the assembler says which registers an object uses (x86-64 psABI, "program
- * property", GNU_PROPERTY_X86_FEATURE_2_USED). The linker keeps it only if all parts of an
- * object have it, and joins their bits.
+ * Reads the property by which the assembler says which registers an object uses (x86-64 psABI,
+ * "program property", GNU_PROPERTY_X86_FEATURE_2_USED). The linker keeps it only if all parts of an
+ * object have it, and combines their bits.
  */
 #include "elf_loader.h"
 
 #define FEATURES_USED 0xc0010001u
 
-/* One note: a header of three words, the name "GNU", then properties, each padded to 8 bytes. */
+/* Reads a note: a header of three words, the name "GNU", then properties, each padded to 8
+ * bytes. */
 static void read_note(struct elf_loader *loader, const Elf64_Phdr *segment)
 {
 	Elf64_Nhdr note;
@@ -18,7 +19,7 @@ static void read_note(struct elf_loader *loader, const Elf64_Phdr *segment)
 	    note.n_type != NT_GNU_PROPERTY_TYPE_0)
 		return;
 	for (left = note.n_descsz; left >= 12;) {
-		uint32_t property[3]; /* type, bytes, and the first four of these */
+		uint32_t property[3]; /* type, number of bytes, and the first four bytes */
 		uint64_t length;
 
 		if (!elf_image_copy(loader, property, at, sizeof(property)))

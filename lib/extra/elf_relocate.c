@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Relocation: addresses are written as they are when the object runs. What would need another
- * library, the dynamic loader or a thread is refused, with what to do instead.
+ * Relocation: writes addresses as they are when the object runs. A relocation that would need
+ * another library, the dynamic loader or a thread is refused, with what to do instead.
  */
 #include <string.h>
 #include "elf_loader.h"
 
-/* What compilers call without being asked to. */
+/* Tells whether compilers may call the function of their own accord. */
 static bool is_memory_function(const char *name)
 {
 	return !strcmp(name, "memcpy") || !strcmp(name, "memmove") || !strcmp(name, "memset") ||
@@ -26,7 +26,7 @@ static int undefined(struct elf_loader *loader, const char *name)
 	return elf_refuse(loader, "the symbol '%.80s' is undefined; %s", name, todo);
 }
 
-/* Where the symbol of a relocation is when the object runs. */
+/* Finds the address that a relocation's symbol has when the object runs. */
 static int resolve(struct elf_loader *loader, uint64_t index, uint64_t *address)
 {
 	Elf64_Sym symbol;
@@ -58,7 +58,7 @@ static int resolve(struct elf_loader *loader, uint64_t index, uint64_t *address)
 			name);
 	}
 	if (symbol.st_shndx == SHN_UNDEF) {
-		/* A weak one may stay 0, as the dynamic loader does. */
+		/* a weak symbol may stay 0, as with the dynamic loader */
 		if (ELF64_ST_BIND(symbol.st_info) == STB_WEAK)
 			return 0;
 		return undefined(loader, name);
@@ -79,7 +79,8 @@ static const char *relocation_symbol(const struct elf_loader *loader, const Elf6
 	return name && name[0] ? name : "(no name)";
 }
 
-/* The value to be written, or -ENOEXEC if this kind is not for the sub context. */
+/* Computes the value to write. Returns -ENOEXEC if this kind of relocation is not possible in the
+ * sub context. */
 static int relocation_value(struct elf_loader *loader, const Elf64_Rela *relocation,
 			    uint64_t *value)
 {

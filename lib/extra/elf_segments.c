@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The object's header and segments: found, checked, and laid out in memory with their protection.
- * No page becomes writable and executable.
+ * The object's header and segments: finds them, checks them, and lays them out in memory with their
+ * protection. No page becomes writable and executable.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -41,7 +41,7 @@ int elf_read_header(struct elf_loader *loader)
 	return 0;
 }
 
-/* i < e_phnum: elf_read_header() has checked the table. */
+/* i must be below e_phnum: elf_read_header() has checked the table. */
 Elf64_Phdr elf_program_header(const struct elf_loader *loader, unsigned int i)
 {
 	Elf64_Phdr segment;
@@ -131,7 +131,7 @@ static int place_segment(struct elf_loader *loader, unsigned int i, const Elf64_
 		prot |= ELISA_PROT_WRITE;
 	if (segment->p_flags & PF_X)
 		prot |= ELISA_PROT_EXEC;
-	/* elf_reserve_image() has checked both ends. */
+	/* elf_reserve_image() has checked both ends */
 	memcpy(loader->image->memory + at, loader->file + segment->p_offset, segment->p_filesz);
 	for (uint64_t page = at / PAGE; page <= (at + segment->p_memsz - 1) / PAGE; page++) {
 		loader->image->prot[page] |= prot;

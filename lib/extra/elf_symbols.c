@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The object's symbols: read by index, counted by a hash table, and those that others may ask for
- * copied out.
+ * The object's symbols: reads them by index, counts them by a hash table, and copies those that the
+ * manager may ask for.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -35,8 +35,8 @@ static bool read_word(const struct elf_loader *loader, uint64_t table, uint64_t 
 }
 
 /*
- * The GNU hash table does not say how many symbols there are: they end with the chain of the
- * highest bucket, at the first hash value whose lowest bit is set.
+ * Counts the symbols by the GNU hash table, which does not contain their number. The last symbol is
+ * the end of the chain of the highest bucket: the first hash value there with its lowest bit set.
  */
 static bool count_gnu_symbols(const struct elf_loader *loader, uint64_t *count)
 {
@@ -82,7 +82,7 @@ static bool count_symbols(const struct elf_loader *loader, uint64_t *count)
 	return !loader->gnu_hash || count_gnu_symbols(loader, count);
 }
 
-/* A symbol that others may ask for by name. */
+/* Tells whether the manager may ask for the symbol by its name. */
 static bool is_offered(const struct elf_loader *loader, const Elf64_Sym *symbol)
 {
 	unsigned int type = ELF64_ST_TYPE(symbol->st_info);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A shared object into an export: read the file, lay it out, map its pages. Nothing of a file that
- * is refused may stay in the export.
+ * Loads a shared object into an export: reads the file, lays it out, maps its pages. If the file is
+ * refused, nothing of it may stay in the export.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -45,7 +45,8 @@ static void unmap_pages(const struct elisa_extra_image *image, size_t end)
 	}
 }
 
-/* The first failure's text must survive the unmapping, hence the copy. */
+/* Unmaps the pages before @end after a failure. Unmapping may set another text, so the text of the
+ * failure is copied before. */
 static int undo_map(const struct elisa_extra_image *image, size_t end, int error)
 {
 	struct elisa *handle = elisa_export_handle(image->export_);
@@ -74,14 +75,16 @@ static int map_pages(const struct elisa_extra_image *image)
 				       run * ELISA_PAGE_SIZE, elf->prot[page]);
 		if (ret < 0)
 			return undo_map(image, page, ret);
-		/* Pinned by now: this guards against slips of the manager, nothing else. */
+		/* the page is pinned by now, so this protects only against mistakes of the
+		 * manager's own code */
 		if (!(elf->prot[page] & ELISA_PROT_WRITE))
 			mprotect(memory, run * ELISA_PAGE_SIZE, PROT_READ);
 	}
 	return 0;
 }
 
-/* An export that declares general registers only: calls neither clear nor keep any others. */
+/* Checks the object against an export that declares general registers only: calls of such an export
+ * neither save nor clear other registers. */
 static int check_registers(const struct elisa_extra_image *image, const char *what)
 {
 	static const uint32_t general = 1u << 0;
@@ -106,7 +109,8 @@ static int check_registers(const struct elisa_extra_image *image, const char *wh
 	return 0;
 }
 
-/* The function that @offset of the object area lies in. */
+/* Returns the name of the function that contains @offset of the object area, or NULL. *from: where
+ * the function begins. */
 static const char *function_at(const struct elisa_names *names, uint64_t offset, uint64_t *from)
 {
 	const struct elisa_extra_image *image =
@@ -184,7 +188,8 @@ ELISA_PUBLIC int elisa_extra_load_memory(struct elisa_export *export_, const voi
 	return ret < 0 ? ret : load(export_, "object", data, size, offset, made);
 }
 
-/* Read rather than mapped: a file that shrinks meanwhile must not raise SIGBUS. */
+/* Reads the whole file. It is not mapped, because a file that shrinks meanwhile must not raise
+ * SIGBUS. */
 static int read_whole(int fd, size_t size, uint8_t *data)
 {
 	size_t done = 0;

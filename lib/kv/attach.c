@@ -2,11 +2,16 @@
 /*
  * A store that is open: its attachment and the slots of its exchange buffer.
  *
- * When the manager ends, every thread's next call fails, and each of them comes here. The first one
- * takes the lock, says that there is no attachment, and waits until all slots are free: a thread
- * that takes one later sees that, for taking is an atomic exchange, and gives it back. A call that
- * is under way ends with the export's limit at the latest. Then it detaches, and attaches anew; if
- * that fails, the next try is after RETRY_MS, and calls fail at once until then.
+ * What can happen when the manager ends. Every thread's next call fails, and each of these threads
+ * comes to attach_again(). The first one takes the lock, clears `connected`, and waits until all
+ * slots are free. Then it detaches, and attaches anew. If that fails, the next try is after
+ * RETRY_MS, and calls fail at once until then.
+ *
+ * Why no thread calls while the attachment changes: a thread takes a slot by an atomic exchange,
+ * and reads `connected` afterwards. The changing thread clears `connected`, and looks at the slots
+ * afterwards. So the changing thread sees the slot, or the other thread sees that there is no
+ * attachment and gives its slot back. A call that is under way ends at the latest with the time
+ * limit of the export.
  */
 #include <sched.h>
 #include <stdlib.h>
@@ -96,7 +101,8 @@ static int attach(struct elisa_kv *kv, int as)
 	return 0;
 }
 
-/* With the lock held, and without a slot: no thread calls any more when this returns 0. */
+/* Ends the attachment. The caller holds the lock and no slot. When this returns 0, no thread calls
+ * any more. */
 static int detach(struct elisa_kv *kv)
 {
 	int error;
@@ -186,7 +192,8 @@ static void release(struct elisa_kv *kv)
 	free(kv);
 }
 
-/* The buffer is shared with the store: a child of fork() must not get a copy of its pages. */
+/* Allocates the exchange buffer. The store accesses it too, so a child of fork() must not get a
+ * copy of its pages. */
 static int make_exchange(struct elisa_kv *kv)
 {
 	const size_t length = (size_t)kv->slots * KV_SLOT_SIZE;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One call into the store, and what its ends mean. */
+/* One call into the store, and what its results mean. */
 #include <sched.h>
 #include <string.h>
 #include "internal.h"
 
-#define TRIES	    1000 /* of a store that is busy */
-#define EAGER_TRIES 16	 /* before another thread gets the processor */
+#define TRIES	    1000 /* while the store is busy */
+#define EAGER_TRIES 16	 /* before this thread yields the processor */
 
 static struct elisa_result call_once(const struct kv_use *use, const struct kv_request *request)
 {
@@ -24,7 +24,7 @@ static struct elisa_result call_once(const struct kv_use *use, const struct kv_r
 			  (long)request->meta);
 }
 
-/* A call that did not come to its end. */
+/* Handles a call that did not come to its end. */
 static int ended(struct elisa_kv *kv, long error)
 {
 	switch (error) {
@@ -39,7 +39,8 @@ static int ended(struct elisa_kv *kv, long error)
 			    kv->store, elisa_call_strerror(error));
 }
 
-/* What the store says of numbers that this library chose is not a fault of the caller's. */
+/* Handles an error of the store. The store may refuse numbers that this library chose. The
+ * library's caller has not passed them, so the text names what the caller can change. */
 static long refused(const struct elisa_kv *kv, long error)
 {
 	if (error == -EINVAL)

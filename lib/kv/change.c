@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Items into the store. A value that does not fit into a slot travels as an upload: nothing is to
- * be seen of it before it is whole. The store has few uploads for a VM, so one thread at a time has
- * one.
+ * Changes of items. A value that does not fit into a slot travels in pieces, as an upload. Readers
+ * see nothing of it before it is whole. The store allows a VM few uploads, so only one thread of
+ * this process uploads at a time.
  */
 #include <stdlib.h>
 #include <string.h>
 #include "internal.h"
 
-#define TRIES 100 /* of what others overtake */
+#define TRIES 100 /* for an operation that other callers overtake */
 
 static enum kv_op op_of(enum elisa_kv_mode mode)
 {
@@ -48,8 +48,8 @@ static int send_pieces(const struct kv_use *use, uint64_t handle, const uint8_t 
 }
 
 /*
- * The CAS number, or an error; -EBADF: the store has ended the upload. After all other errors it is
- * cancelled, if it is still there: it counts for the quota.
+ * Uploads a value once. Returns the CAS number or an error. -EBADF: the store has ended the upload.
+ * After any other error, the upload may still exist and count for the quota, so it is cancelled.
  */
 static long upload_once(const struct kv_use *use, const struct elisa_kv_change *put, enum kv_op op)
 {
@@ -85,7 +85,9 @@ static long upload(const struct kv_use *use, const struct elisa_kv_change *put, 
 	return result == -EBADF ? kv_fail(-EBUSY) : result;
 }
 
-/* Append and prepend of what is no upload: read, joined, and stored if nothing has changed it. */
+/* Appends or prepends by reading the item, joining the values, and storing the result if the item
+ * has not changed meanwhile. For a value that does not fit into a slot: there is no upload that
+ * appends. */
 static int join(struct elisa_kv *kv, const struct elisa_kv_change *put, uint8_t *joined,
 		uint64_t *cas)
 {
@@ -169,7 +171,8 @@ int elisa_kv_put(struct elisa_kv *kv, const struct elisa_kv_change *put, uint64_
 	return 0;
 }
 
-/* What has a key and numbers only. item: out, of an operation whose reply is one, or NULL. */
+/* Runs an operation that has a key and numbers only. If the reply is an item, *item is filled in,
+ * and the value is copied to reply; NULL: there is no such reply. */
 static int simple(struct elisa_kv *kv, const struct kv_request *request, const void *key,
 		  struct elisa_kv_item *item, uint8_t *reply)
 {

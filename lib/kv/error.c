@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The last failure of each thread. A miss is a failure and has to be cheap, so only its number is
- * kept; what has more to tell has its text written at once.
+ * The last failure of each thread. A miss is a failure too, and must be cheap, so only its number
+ * is kept. A failure with more to tell has its text written at once.
  */
 #include <stdarg.h>
 #include <stdio.h>

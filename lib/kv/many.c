@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Several items by one call of the store. Keys lie at the beginning of the slot: an array that says
- * where each is, then their bytes. The replies lie behind, one after the other. An item that is too
- * large for that is got by itself.
+ * Several items by one call of the store. The keys lie at the beginning of the slot: an array that
+ * says where each key is, then their bytes. The replies follow at KV_SLOT_REPLIES, one after the
+ * other. An item that is too large for this is read by a call of its own.
  *
- * The store's manager may change the slot at any time, so a reply's head is copied once. Its length
- * is bounded by what is left of the slot and of the caller's room.
+ * The store's manager may change the slot at any time. So the head of a reply is copied once. Its
+ * length is bounded by what is left of the slot, and of the caller's room.
  */
 #include <string.h>
 #include "internal.h"
@@ -21,7 +21,7 @@ static int check(const struct elisa_kv_wanted *wanted, size_t count)
 	return 0;
 }
 
-/* How many of the keys fit at their place. */
+/* Returns how many of the keys fit into the slot. */
 static uint32_t fitting(const struct elisa_kv_wanted *wanted, size_t count)
 {
 	size_t bytes = 0;
@@ -50,7 +50,8 @@ static void put_keys(const struct kv_use *use, const struct elisa_kv_wanted *wan
 	}
 }
 
-/* The replies to so many keys: how many of their values there is room for, or an error. */
+/* Takes the replies to `count` keys. Returns for how many of their values there is room, or an
+ * error. */
 static long take(const struct kv_use *use, long count, struct elisa_kv_wanted *wanted,
 		 uint8_t *values, size_t room)
 {
@@ -84,7 +85,8 @@ static long take(const struct kv_use *use, long count, struct elisa_kv_wanted *w
 	return i;
 }
 
-/* By one call. 0: the first one has no room there. */
+/* Gets several items by one call. Returns how many, or 0 if the first item does not fit into the
+ * slot. */
 static long together(struct elisa_kv *kv, struct elisa_kv_wanted *wanted, uint32_t count,
 		     void *values, size_t room)
 {
@@ -116,7 +118,7 @@ static long alone(struct elisa_kv *kv, struct elisa_kv_wanted *wanted, void *val
 	const int error =
 		elisa_kv_get(kv, wanted->key, wanted->key_length, values, room, &wanted->item);
 
-	/* no room at all, and a value that needs some */
+	/* `room` is 0, and the value is not empty */
 	if (!error && wanted->item.length > room)
 		return kv_fail(-EMSGSIZE);
 	if (error && error != -ENOENT)

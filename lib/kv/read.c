@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Items from the store. The slot is this process's memory, but the store writes it, and so its
- * manager may at any time: what is taken from there is read once and bounded.
+ * Reading items from the store. The slot is memory of this process, but the store writes to it, and
+ * so may the store's manager at any time. Each word of a reply is therefore read once, and bounded
+ * before use.
  */
 #include <string.h>
 #include "internal.h"
 
-#define TRIES 100 /* of a value in pieces that changes meanwhile */
+#define TRIES 100 /* for a value in pieces that changes meanwhile */
 
 static void read_item(const struct kv_use *use, uint64_t length, struct elisa_kv_item *item)
 {
@@ -19,7 +20,8 @@ static void read_item(const struct kv_use *use, uint64_t length, struct elisa_kv
 	item->length = length;
 }
 
-/* What did not fit behind the first piece. 0, an error, or -EAGAIN: it has changed. */
+/* Gets the pieces of a value after the first one. Returns 0, an error, or -EAGAIN if the item has
+ * changed. */
 static int get_rest(const struct kv_use *use, size_t key_length, const struct elisa_kv_item *item,
 		    size_t have, uint8_t *value)
 {
@@ -43,7 +45,7 @@ static int get_rest(const struct kv_use *use, size_t key_length, const struct el
 	return 0;
 }
 
-/* What is read of a key whose bytes are at their place. */
+/* A get of a key that is already in the slot. */
 struct get {
 	enum kv_op op;
 	size_t key_length;
@@ -53,7 +55,7 @@ struct get {
 	struct elisa_kv_item *item;
 };
 
-/* How much of a value comes with the item. */
+/* Returns how many bytes of a value come with the first call. */
 static inline size_t at_first(size_t room)
 {
 	const size_t most = KV_SLOT_ROOM - sizeof(struct kv_item);
@@ -61,7 +63,7 @@ static inline size_t at_first(size_t room)
 	return room < most ? room : most;
 }
 
-/* first: the result of the call, if it was made already. */
+/* Gets an item once. first: the result of the first call if it was made already, or NULL. */
 static int get_once(const struct kv_use *use, const struct get *get,
 		    const struct elisa_result *first)
 {
@@ -87,7 +89,7 @@ static int get_once(const struct kv_use *use, const struct get *get,
 	return get_rest(use, get->key_length, get->item, have, get->value);
 }
 
-/* A value that changes between its pieces is read anew. */
+/* Gets an item, and begins again if it changes between its pieces. */
 static int get_at(const struct kv_use *use, const struct get *get, const struct elisa_result *first)
 {
 	for (int tries = 0; tries < TRIES; tries++) {
@@ -116,7 +118,7 @@ static int get(struct elisa_kv *kv, const void *key, const struct get *get, int 
 	return error;
 }
 
-/* A get without the shortcut. first: the result of the call that has been made in *use, or NULL. */
+/* A get without the shortcut. first: the result of the call that was made in *use, or NULL. */
 static __attribute__((noinline)) int get_at_length(struct elisa_kv *kv, const void *key,
 						   size_t key_length, void *value, size_t room,
 						   struct elisa_kv_item *item,
@@ -135,8 +137,8 @@ static __attribute__((noinline)) int get_at_length(struct elisa_kv *kv, const vo
 }
 
 /*
- * The usual case in one function: the slot is free, the item is there, and its value fits. Any
- * other case goes the long way, from where it is.
+ * Handles the usual case in one function: the slot is free, the item is there, and its value fits.
+ * Any other case continues in get_at_length(), from the point that it has reached.
  */
 int elisa_kv_get(struct elisa_kv *kv, const void *key, size_t key_length, void *value, size_t room,
 		 struct elisa_kv_item *item)

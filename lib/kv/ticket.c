@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A file with a ticket: its bytes as hexadecimal digits, then perhaps an end of line. */
+/* Reads a file with a ticket: its bytes as hexadecimal digits, and at most one end of line. */
 #include <string.h>
 #include <rvif/driver.h>
 #include "internal.h"
