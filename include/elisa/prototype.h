@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-only WITH Linux-syscall-note) OR Apache-2.0 */
 /*
- * What a function of the kernel is by the kernel's own type information (BTF), for the host's
- * module and `elisactl check`: "int (struct kvm_vcpu *, bool)". Types and strings of a module come
- * after those of the kernel, and refer to them by number. Every number and length is checked: a
- * file that is not as it must be has no functions.
+ * Finds the prototype of a kernel function in the kernel's own type information (BTF), such as "int
+ * (struct kvm_vcpu *, bool)". For the host's module and `elisactl check`. Types and strings of a
+ * module come after those of the kernel, and refer to them by number. Every number and length is
+ * checked: a malformed file has no functions.
  *
  * Format: the kernel's Documentation/bpf/btf.rst.
  */
@@ -24,7 +24,7 @@
 #include <elisa/kvm_hooks.h>
 
 #define ELISA_BTF_MAGIC	    0xeb9f
-#define ELISA_PROTOTYPE_MAX 128 /* characters of a prototype */
+#define ELISA_PROTOTYPE_MAX 128 /* characters of a prototype, with the final NUL */
 
 enum elisa_btf_kind {
 	ELISA_BTF_VOID,
@@ -51,11 +51,11 @@ enum elisa_btf_kind {
 };
 
 struct elisa_btf {
-	const struct elisa_btf *base; /* the kernel's, if it is a module's */
+	const struct elisa_btf *base; /* for a module's BTF: the kernel's; else NULL */
 	const char *types, *strings;
 	__u32 types_size, strings_size, strings_first;
 	__u32 first, count; /* numbers of its own types */
-	__u32 *at;	    /* where each of them begins; the caller's memory */
+	__u32 *at;	    /* where each of these types begins; memory of the caller */
 };
 
 struct elisa_btf_type {
@@ -67,7 +67,7 @@ static inline enum elisa_btf_kind elisa_btf_kind(const struct elisa_btf_type *ty
 	return (enum elisa_btf_kind)(type->info >> 24 & 31);
 }
 
-/* Bytes behind a type of this kind. */
+/* Returns how many bytes follow a type of this kind. */
 static inline __u32 elisa_btf_extra(enum elisa_btf_kind kind)
 {
 	switch (kind) {
@@ -82,7 +82,7 @@ static inline __u32 elisa_btf_extra(enum elisa_btf_kind kind)
 	}
 }
 
-/* Bytes of each of its members. */
+/* Returns the bytes of each member of a type of this kind. */
 static inline __u32 elisa_btf_member(enum elisa_btf_kind kind)
 {
 	switch (kind) {
@@ -99,7 +99,7 @@ static inline __u32 elisa_btf_member(enum elisa_btf_kind kind)
 	}
 }
 
-/* The type at @offset, and where the next one begins. False: there is none. */
+/* Reads the type at @offset, and where the next one begins. Returns false if there is none. */
 static inline bool elisa_btf_read(const struct elisa_btf *btf, __u32 offset,
 				  struct elisa_btf_type *type, __u32 *next)
 {
@@ -120,7 +120,8 @@ static inline bool elisa_btf_read(const struct elisa_btf *btf, __u32 offset,
 	return true;
 }
 
-/* False: it is no BTF. Then elisa_btf_index() with memory for ->count numbers makes it usable. */
+/* Opens BTF data. Returns false if it is no BTF. Otherwise the caller must call elisa_btf_index(),
+ * with memory for ->count numbers. */
 static inline bool elisa_btf_open(struct elisa_btf *btf, const void *data, size_t size,
 				  const struct elisa_btf *base)
 {
@@ -165,7 +166,8 @@ static inline void elisa_btf_index(struct elisa_btf *btf, __u32 *at)
 	}
 }
 
-/* Whose type @number is, and where it is there; void is in no file. */
+/* Reads type @number. Makes *btf the file that has it. *members: where its members begin. Returns
+ * false if no file has it; void (0) is in no file. */
 static inline bool elisa_btf_type(const struct elisa_btf **btf, __u32 number,
 				  struct elisa_btf_type *type, __u32 *members)
 {
@@ -188,7 +190,7 @@ static inline const char *elisa_btf_string(const struct elisa_btf *btf, __u32 of
 	return btf->strings + (offset - btf->strings_first);
 }
 
-/* Adds to @text, at most ELISA_PROTOTYPE_MAX characters of it. */
+/* Appends to @text, which keeps below ELISA_PROTOTYPE_MAX characters. */
 static inline void elisa_prototype_add(char *text, const char *more)
 {
 	size_t length = strlen(text);
@@ -196,7 +198,7 @@ static inline void elisa_prototype_add(char *text, const char *more)
 	snprintf(text + length, ELISA_PROTOTYPE_MAX - length, "%s", more);
 }
 
-/* The name of a type as C has it, without const and the like. */
+/* Appends the name of a type as in C, without const and the like. */
 static inline void elisa_prototype_type(const struct elisa_btf *btf, __u32 number, char *text)
 {
 	struct elisa_btf_type type;
@@ -239,7 +241,8 @@ static inline void elisa_prototype_type(const struct elisa_btf *btf, __u32 numbe
 		elisa_prototype_add(text, text[strlen(text) - 1] == '*' ? "*" : " *");
 }
 
-/* The prototype of a module's function into @text. False: the file does not have it. */
+/* Writes the prototype of a module's function to @text. Returns false if the file does not have the
+ * function. */
 static inline bool elisa_prototype(const struct elisa_btf *btf, const char *function,
 				   char text[ELISA_PROTOTYPE_MAX])
 {
@@ -260,7 +263,7 @@ static inline bool elisa_prototype(const struct elisa_btf *btf, const char *func
 	elisa_prototype_type(owner, type.type, text);
 	elisa_prototype_add(text, " (");
 	for (i = 0; i < (type.info & 0xffff); i++) {
-		/* a name and a type */
+		/* a parameter is a name and a type */
 		memcpy(&parameter, owner->types + members + 8 * i, 8);
 		elisa_prototype_add(text, i ? ", " : "");
 		elisa_prototype_type(owner, parameter.info, text);
@@ -269,7 +272,7 @@ static inline bool elisa_prototype(const struct elisa_btf *btf, const char *func
 	return true;
 }
 
-/* @known may end in "...)": any arguments after those. */
+/* Compares two prototypes. @known may end in "...)", for any further arguments. */
 static inline bool elisa_prototype_is(const char *found, const char *known)
 {
 	size_t length = strlen(known);
@@ -281,7 +284,8 @@ static inline bool elisa_prototype_is(const char *found, const char *known)
 
 #define ELISA_TESTED_SERIES(series) series ".",
 
-/* Has this release's series been tested, so that a lack of type information is accepted? */
+/* Tells whether this release's series has been tested, so that a lack of type information is
+ * accepted. */
 static inline bool elisa_kernel_is_tested(const char *release)
 {
 	static const char *const tested[] = {ELISA_TESTED_KERNELS(ELISA_TESTED_SERIES)};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The client: connect, negotiate, attach. An attachment is given back when its socket is found
- * closed, at the latest before the next one is made.
+ * The client: connects, negotiates, attaches. The application ends its attachment by closing the
+ * socket, and the library is not told. So each new attachment begins by looking for sockets that
+ * are closed, and detaches what belongs to them.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,22 +21,24 @@
 enum {
 	CONNECT_MS = 10000,
 	HELLO_MS = 10000,
-	OFFER_MS = 90000 /* longer than a server gives itself */
+	OFFER_MS = 90000 /* longer than the time that a server gives itself */
 };
 
-/* An attachment and its socket, which the application closes behind our back. */
+/* An attachment and its socket. The application closes the socket without a call into this
+ * library. */
 struct connection {
 	struct connection *next;
 	struct elisa_attachment *attachment;
 	int sockfd;
-	dev_t device; /* with inode: which socket the number meant */
+	dev_t device; /* with inode: the socket that sockfd was, since the number may be used
+		       * again */
 	ino_t inode;
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* protects the rest */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* protects the variables below */
 static struct connection *connections;
 static struct elisa *elisa;
-static pid_t owner; /* of elisa: a child of fork() opens its own */
+static pid_t owner; /* the process that opened `elisa`: a child of fork() opens its own */
 
 static int open_device(void)
 {
@@ -75,7 +78,8 @@ static void give_back(void)
 	}
 }
 
-/* 0 or -errno; the socket is blocking afterwards, as callbacks expect. */
+/* Connects to one address. Returns the socket or -errno. The socket blocks afterwards, as callbacks
+ * expect. */
 static int connect_one(const struct addrinfo *address)
 {
 	int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -167,7 +171,7 @@ static int refused(enum wire_status status)
 	}
 }
 
-/* One of the server's messages; its refusal is a failure. */
+/* Receives one of the server's messages. If the message is a refusal, this is a failure. */
 static int hear(int sockfd, enum wire_type type, int milliseconds, struct wire_message *message)
 {
 	int ret = wire_receive(sockfd, type, message, wire_deadline(milliseconds));
@@ -177,7 +181,7 @@ static int hear(int sockfd, enum wire_type type, int milliseconds, struct wire_m
 	return message->status == WIRE_OK ? 0 : refused(message->status);
 }
 
-/* The highest one that there may be: also those that are offline. */
+/* Returns the number of vCPUs of this VM, with those that are offline. */
 static uint32_t vcpus(void)
 {
 	long count = sysconf(_SC_NPROCESSORS_CONF);
@@ -233,7 +237,7 @@ static int attach(int sockfd, const uint8_t ticket[ELISA_TICKET_SIZE])
 	return 0;
 }
 
-/* The end of one that could not be told to the server. */
+/* Undoes an attachment that the server could not be told of. */
 static void undo(int sockfd)
 {
 	close(sockfd);

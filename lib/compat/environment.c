@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What programs whose calls have no room for it are told by their environment. */
+/* Settings from the environment, for programs written for the prototype: its calls have no
+ * arguments for these. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Failures as errno and text. A report must never be more than one line. */
+/* Failures as errno and text. A report must never have more than one line. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where elisa_gate_entry() goes. A thread begins at a stub of our own that takes the process's last
- * attachment; the address of an attachment that ended stays callable, its
- * driver answers with an error.
+ * Where elisa_gate_entry() goes. Each thread begins at a stub of this library, which goes on to the
+ * process's last attachment. The address of an attachment that has ended stays callable: the
+ * driver's stub answers with an error.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -10,10 +10,12 @@
 #include "internal.h"
 
 void compat_gate_unset(void);
-/* Address of the last attachment's stub, 0: none. Read by the assembly below. */
+/* Address of the last attachment's stub; 0: none. The assembly below reads it. */
 _Atomic uint64_t compat_gate_last;
 
-/* As a driver's stub, for a thread without attachment: goes on to the process's last, or fails. */
+/* Has the calling convention of a driver's stub. A thread without an attachment comes here. The
+ * stub makes the process's last attachment the thread's own and goes on to it, or fails if there is
+ * none. */
 __asm__(".pushsection .text\n"
 	".type compat_gate_unset, @function\n"
 	".hidden compat_gate_unset\n"
@@ -60,13 +62,13 @@ static int call_errno(long error)
 
 COMPAT_PUBLIC long elisa_compat_call_failed(long error)
 {
-	/* the process may have attached anew meanwhile, in another thread */
+	/* another thread may have attached the process anew meanwhile */
 	if (error == ELISA_CALL_REVOKED || error == ELISA_CALL_NOT_ATTACHED)
 		elisa_compat_gate = (uint64_t)compat_gate_unset;
 	return compat_fail(call_errno(error), "call: %s", elisa_call_strerror(error));
 }
 
-/* For a program that takes its address, or does not include the header. */
+/* For a program that takes the function's address, or does not include the header. */
 COMPAT_PUBLIC long gate_entry(long a0, long a1, long a2, long index, long a4,
 			      long a5) __asm__("elisa_gate_entry");
 

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The server's memory behind a run. Pages are pinned in the client's own child process, and a
- * pin breaks copy-on-write: a private page that the child still has in common with the server would
- * become a copy that no other client sees. Such pages move into a file in memory first, each to the
- * offset that is its address, where all children find them. A page that the child wrote or
- * allocated is its client's own and must never get there.
+ * The server's memory behind a run. Each client has a child process of the server. The child pins
+ * the pages of its client's export, and a pin breaks copy-on-write. So a private page that the
+ * child still shares with the server would become a copy that no other client sees.
+ *
+ * Such pages therefore move into a file in memory first. Each page moves to the offset that equals
+ * its address, so all children find it there. A child holds a lock on that range of the file
+ * meanwhile: the first child writes the page, and the others map what is there. A page that the
+ * child itself wrote or allocated belongs to its client alone, and must never get into the file.
+ * /proc/self/pagemap tells the two kinds apart.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,9 +21,9 @@
 #include "internal.h"
 
 #define PAGE	     ((uint64_t)ELISA_PAGE_SIZE)
-#define ADDRESSES    ((off_t)1 << 47) /* of a process; bytes of the file, which is sparse */
+#define ADDRESSES    ((off_t)1 << 47) /* bytes of a process, and of the file, which is sparse */
 
-/* Bits of /proc/PID/pagemap */
+/* bits of /proc/PID/pagemap */
 #define PAGE_PRESENT (1ULL << 63)
 #define PAGE_SWAPPED (1ULL << 62)
 #define PAGE_OF_FILE (1ULL << 61)
@@ -50,7 +54,7 @@ int compat_memory_init(void)
 	return 0;
 }
 
-/* The mapping at an address, from /proc/self/maps. */
+/* Finds the mapping at an address, in /proc/self/maps. */
 static bool find_mapping(uint64_t address, struct mapping *mapping)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");
@@ -69,7 +73,7 @@ static bool find_mapping(uint64_t address, struct mapping *mapping)
 	return found;
 }
 
-/* Moves one page to the file, or maps what another child has moved there. */
+/* Moves one page to the file. If another child has moved it there already, maps that page. */
 static int share_page(uint64_t address, int prot)
 {
 	struct flock lock = {
@@ -94,7 +98,8 @@ static int share_page(uint64_t address, int prot)
 	return ret;
 }
 
-/* Of the private pages from address to end, shares those that are still the server's. */
+/* Shares the pages from address to end that the child still has in common with the server. The
+ * mapping is private. */
 static int share_pages(uint64_t address, uint64_t end, int prot)
 {
 	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
@@ -115,7 +120,8 @@ static int share_pages(uint64_t address, uint64_t end, int prot)
 	return ret;
 }
 
-/* prot of a page that was to be writable and executable: what the server itself may do with it. */
+/* Computes the protection of a page. If it was to be writable and executable, the server's own
+ * mapping decides which of the two it becomes. */
 static int settle(const struct compat_run *run, uint64_t address, const struct mapping *mapping,
 		  uint32_t *prot)
 {
@@ -138,7 +144,8 @@ static int settle(const struct compat_run *run, uint64_t address, const struct m
 	return 0;
 }
 
-/* A part of a run that lies in one mapping. A pin needs a writable one, whatever prot is. */
+/* Maps a part of a run that lies in one mapping. A pin needs a writable mapping, whatever prot
+ * is. */
 static int map_part(struct elisa_export *export_, const struct compat_run *run, uint64_t done,
 		    uint64_t length, const struct mapping *mapping)
 {
@@ -172,7 +179,8 @@ static int map_physical(struct elisa_export *export_, const struct compat_run *r
 	uint32_t prot = run->prot;
 	int ret;
 
-	if (prot & ELISA_PROT_WRITE) /* memory of a device is data */
+	/* memory of a device is data */
+	if (prot & ELISA_PROT_WRITE)
 		prot &= ~ELISA_PROT_EXEC;
 	ret = elisa_export_map_physical(export_, run->offset, run->source, run->length, prot);
 	if (ret < 0)

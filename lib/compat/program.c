@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A shared object as requests. The system's loader loads it, into the object area: so dlsym()
- * works, and its addresses are the same for the server and for the function.
+ * A shared object as requests. The system's loader loads it into the object area. So dlsym() works,
+ * and its addresses are the same for the server and for the function.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -14,7 +14,7 @@
 
 #define PAGE ((uint64_t)ELISA_PAGE_SIZE)
 
-/* malloc() takes memory of a page or more from mmap() then, and none from its old heap. */
+/* Makes malloc() take memory of a page or more from mmap(), and none from its old heap. */
 static void place_allocations(void)
 {
 	mallopt(M_MMAP_THRESHOLD, ELISA_PAGE_SIZE);
@@ -24,8 +24,9 @@ static void place_allocations(void)
 }
 
 /*
- * mmap() without an address takes the highest free place, or in the old layout the lowest: fill all
- * places that come before the object area, the large ones first, with nothing.
+ * Makes mmap() without an address return places in the object area. It takes the highest free place
+ * or, in the old layout, the lowest. So this fills all places that come before the object area with
+ * mappings without access, the large places first.
  */
 COMPAT_PUBLIC int elisa_compat_place(void)
 {
@@ -68,8 +69,8 @@ static int append(struct elisa_map_req **reqs, int *nreqs, int *capacity,
 }
 
 /*
- * Written once as it is, a page of a file becomes this process's own memory: so what is loaded
- * before the first client is for all of them (memory.c).
+ * Makes a page of a file this process's own memory, by writing a byte as it is. So an object that
+ * was loaded before the first client is shared by all clients (memory.c).
  */
 static void own_page(uint64_t address)
 {
@@ -82,7 +83,7 @@ static void own_page(uint64_t address)
 struct program {
 	const char *file;
 	uint64_t bias, base_gpa;
-	uint64_t constant, constant_end; /* what only relocation writes */
+	uint64_t constant, constant_end; /* pages that only relocation writes */
 };
 
 static int append_segment(const struct program *program, const ElfW(Phdr) * segment,

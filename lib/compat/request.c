@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a request may ask for. Nothing of a request that cannot be had is dropped silently, but what
- * has lost its meaning: see struct elisa_map_req.
+ * Checks what a request may ask for. A request that cannot be granted is refused, never reduced
+ * silently. Only fields that have no meaning any more are ignored: see struct elisa_map_req.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -9,7 +9,7 @@
 #include "internal.h"
 
 #define MEMORY_TYPE	(7UL << 3)
-#define KNOWN_PT_FLAGS	(PT_P | PT_W | PT_U | PT_NX | (3UL << 5)) /* with A and D */
+#define KNOWN_PT_FLAGS	(PT_P | PT_W | PT_U | PT_NX | (3UL << 5)) /* with the bits A and D */
 #define KNOWN_EPT_FLAGS (EPT_R | EPT_W | EPT_X | MEMORY_TYPE | EPT_A | (1UL << 9) | EPT_U)
 
 static int check_place(const struct elisa_map_req *req, int i)

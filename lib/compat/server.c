@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The server's own process: it listens, gives each client a child process, and watches over the
- * time that clients take to become attached. It must never wait for one of them.
+ * The server's own process. It listens, starts a child process for each client, and limits the time
+ * that clients take to become attached. It must never wait for a client or its child: all it does
+ * with them is poll(2).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,9 +26,10 @@ enum {
 
 struct client {
 	pid_t pid;
-	int sockfd;	  /* of one that is not attached yet, else -1 */
-	int child;	  /* socket to its process: a byte when attached, the end when it ended */
-	int64_t deadline; /* of the negotiation */
+	int sockfd;	  /* of a client that is not attached yet, else -1 */
+	int child;	  /* socket to its process: a byte when it is attached, the end of the
+			   * stream when it has ended */
+	int64_t deadline; /* end of the time for the negotiation */
 };
 
 struct server {
@@ -39,7 +41,7 @@ struct server {
 	int clients;
 };
 
-/* IPv4 has a socket of its own: callbacks that ask for the peer's address get a sockaddr_in. */
+/* IPv4 has a socket of its own, so callbacks that ask for the peer's address get a sockaddr_in. */
 static int listen_on(int family, int port)
 {
 	struct sockaddr_in6 any6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
@@ -89,7 +91,7 @@ static int open_listeners(struct server *server, int port)
 	return 0;
 }
 
-/* Once, so that a server without driver or grant does not begin. */
+/* Checks once at the start, so that a server without a driver or a grant does not begin. */
 static int check_rights(void)
 {
 	struct elisa *elisa;
@@ -112,11 +114,12 @@ static void refuse(int sockfd, enum wire_status status)
 {
 	struct wire_message message = {.type = WIRE_WELCOME, .status = status};
 
-	/* what a new connection has room for is sent at once */
+	/* a new connection has room for the message, so this does not wait */
 	wire_send(sockfd, &message, wire_deadline(1));
 }
 
-/* A peer that is gone without a word must not hold its export for ever. */
+/* Makes TCP probe the client: an export must not stay for ever after its client vanished
+ * silently. */
 static void keep_alive(int sockfd)
 {
 	const int on = 1, idle = 10, interval = 5, count = 3;
@@ -129,7 +132,7 @@ static void keep_alive(int sockfd)
 
 static _Noreturn void be_child(const struct server *server, int sockfd, int parent)
 {
-	/* else the others' processes would not see the end of this server or of their clients */
+	/* otherwise the other children would not see the end of this server or of their clients */
 	for (int i = 0; i < server->listeners; i++)
 		close(server->listener[i]);
 	for (int i = 0; i < server->clients; i++) {
@@ -150,7 +153,8 @@ static int start_client(struct server *server, int sockfd)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return compat_fail(errno, "socketpair: %s", strerrordesc_np(errno));
 	keep_alive(sockfd);
-	fflush(NULL); /* what the application has printed is to be printed once */
+	/* otherwise the child would print again what the application has printed */
+	fflush(NULL);
 	client->pid = fork();
 	if (client->pid < 0) {
 		int error = errno;
@@ -171,7 +175,8 @@ static int start_client(struct server *server, int sockfd)
 	return 0;
 }
 
-/* false: for lack of something that may come back. */
+/* Accepts a connection. Returns false if a resource is short, which may be available again
+ * later. */
 static bool take_connection(struct server *server, int listener)
 {
 	int sockfd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
@@ -198,7 +203,8 @@ static void close_socket(struct client *client)
 	client->sockfd = -1;
 }
 
-/* Its process is attached, or has ended. Returns false in the latter case. */
+/* Handles a message of the client's process: the client is attached, or the process has ended.
+ * Returns false if it has ended. */
 static bool hear_client(struct client *client)
 {
 	char attached;
@@ -214,7 +220,8 @@ static bool hear_client(struct client *client)
 	return false;
 }
 
-/* Whether there are such after it whose time runs. */
+/* Handles events and timeouts of all clients. Returns whether a client is left that is not attached
+ * yet. */
 static bool watch_clients(struct server *server, const struct pollfd *wait)
 {
 	bool running = false;
@@ -226,7 +233,7 @@ static bool watch_clients(struct server *server, const struct pollfd *wait)
 		if (wait[i].revents && !hear_client(client))
 			continue;
 		if (client->sockfd >= 0 && wire_deadline(0) > client->deadline) {
-			/* the callback's reads end now, and its process with them */
+			/* this ends the callback's reads, and so its process */
 			compat_report("client lost: not attached after %d seconds",
 				      NEGOTIATION_MS / SECOND_MS);
 			shutdown(client->sockfd, SHUT_RDWR);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One client in the server's child process: negotiate, export, wait until it has gone. Its export
- * must not outlive the connection.
+ * One client in the server's child process: negotiates, exports, and waits until the client has
+ * gone. The export must not outlive the connection.
  */
 #include <errno.h>
 #include <poll.h>
@@ -12,7 +12,7 @@
 #include "internal.h"
 
 enum {
-	HELLO_MS = 5000, /* for what a client sends of itself */
+	HELLO_MS = 5000, /* for messages that a client sends without waiting for another party */
 	ATTACH_MS = 30000,
 	REPORTED_ABORTS = 8
 };
@@ -21,7 +21,7 @@ struct session {
 	int sockfd;
 	int parent;
 	uint64_t user;
-	uint32_t vcpus; /* the client's */
+	uint32_t vcpus; /* of the client */
 	struct elisa *elisa;
 	struct elisa_export *export_;
 	uint8_t ticket[ELISA_TICKET_SIZE];
@@ -118,8 +118,8 @@ static int offer(struct session *session)
 	return hear(session, WIRE_ATTACHED, ATTACH_MS);
 }
 
-/* Calls of the client that were ended. It may have as many as it likes:
- * only the first ones are told. */
+/* Reports calls of the client that the host ended. A client may cause as many as it likes, so only
+ * the first ones are reported. */
 static void take_events(struct session *session)
 {
 	struct elisa_event event;
@@ -135,7 +135,7 @@ static void take_events(struct session *session)
 	}
 }
 
-/* Until the client closes, or the server ends. What the client still sends is not read. */
+/* Waits until the client closes, or the server ends. Drops what the client still sends. */
 static void wait_for_end(struct session *session)
 {
 	struct pollfd wait[] = {
@@ -153,7 +153,8 @@ static void wait_for_end(struct session *session)
 		if (wait[2].revents & POLLIN)
 			take_events(session);
 		else if (wait[2].revents)
-			wait[2].fd = -1; /* no events to come */
+			/* no more events will come */
+			wait[2].fd = -1;
 		if (wait[1].revents)
 			return;
 		if (!wait[0].revents)
@@ -164,7 +165,7 @@ static void wait_for_end(struct session *session)
 	}
 }
 
-/* Exports, and stays with the client to its end. */
+/* Exports, and stays with the client until it has gone. */
 static int serve(struct session *session, const struct elisa_map_req *reqs, int count,
 		 uint64_t entry)
 {
@@ -203,7 +204,7 @@ void compat_session(int sockfd, int parent, server_callback *server_cb, exit_cal
 		return;
 	}
 	serve(&session, reqs, count, entry);
-	/* no call runs any more when the application is told */
+	/* the export ends first, so that no call runs any more when the application is told */
 	elisa_export_destroy(session.export_);
 	elisa_close(session.elisa);
 	ret = exit_cb ? exit_cb(&session.user) : 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The prototype's function had a stack of 8 MiB on each vCPU; programs rely on more than the host's
- * pages. An export is one client's own here, so one place is enough.
+ * Larger stacks for the function. The prototype's function had a stack of 8 MiB on each vCPU, and
+ * programs rely on more than the host's few pages. An export belongs to one client here, so one
+ * place is enough.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -13,8 +14,8 @@
 #define DEFAULT_VCPUS 16
 #define MAX_STACK     (1u << 30)
 
-/* Where nothing of this process is, and nothing will be: requests are for
- * memory of this process. */
+/* Reserves addresses in the object area where this process has no memory and will map none.
+ * Requests are for memory of this process, so they cannot lie there. */
 static int reserve(uint64_t length, uint64_t *offset)
 {
 	void *at =
@@ -39,7 +40,8 @@ int compat_stacks(struct elisa_export *export_, uint32_t vcpus)
 	    compat_number("ELISA_COMPAT_VCPUS", WIRE_MAX_VCPUS, DEFAULT_VCPUS, &most) < 0)
 		return -1;
 	if (!size)
-		return 0; /* the host's */
+		/* 0: the host's own stacks are enough */
+		return 0;
 	if (vcpus > most)
 		return compat_fail(EDQUOT,
 				   "the client has %u vCPUs, and stacks are for %" PRIu64

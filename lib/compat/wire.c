@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The negotiation's messages. Every byte from the other side is hostile: a message is accepted only
- * if each of its bytes is what it has to be, and never a byte more is read.
+ * The negotiation's messages. Every byte from the other side is hostile. A message is accepted only
+ * if each of its bytes is as expected, and not one byte after it is read.
  */
 #include <endian.h>
 #include <errno.h>
@@ -12,12 +12,12 @@
 #include <time.h>
 #include "wire.h"
 
-/* As it is sent; integers are little-endian. */
+/* A message as it is sent. Integers are little-endian. */
 struct wire_bytes {
 	uint8_t magic[8];
 	uint16_t version;
 	uint16_t type;
-	uint32_t status; /* WIRE_HELLO: vCPUs */
+	uint32_t status; /* of WIRE_HELLO: the number of vCPUs */
 	uint8_t ticket[ELISA_TICKET_SIZE];
 };
 _Static_assert(sizeof(struct wire_bytes) == WIRE_SIZE, "no padding");
@@ -101,7 +101,8 @@ static int wait_for(int sockfd, short events, int64_t deadline)
 	return 0;
 }
 
-/* The whole message in one direction; a byte at a time does not win more time. */
+/* Sends or receives one whole message. The deadline is for the whole: a peer that sends single
+ * bytes wins no time. */
 static int transfer(int sockfd, uint8_t bytes[WIRE_SIZE], bool sends, int64_t deadline)
 {
 	size_t done = 0;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The negotiation's messages (docs/migrating.md). All have one size, so a
- * receiver takes exactly its message from the stream and leaves the
- * application's data, which lies in between, where it is.
+ * The negotiation's messages (docs/migrating.md). All have one size. So a receiver takes exactly
+ * its message from the stream, and leaves the application's data in between where it is.
  */
 #ifndef ELISA_COMPAT_WIRE_H
 #define ELISA_COMPAT_WIRE_H
@@ -15,41 +14,43 @@
 #define WIRE_MAX_VCPUS 1024
 
 enum wire_type {
-	WIRE_HELLO = 1, /* client: I am one */
-	WIRE_WELCOME,	/* server: I am one, too; the callbacks' data follows */
-	WIRE_OFFER,	/* server, after its callback: the ticket */
-	WIRE_ATTACHED,	/* client: it worked */
+	WIRE_HELLO = 1, /* client: begins */
+	WIRE_WELCOME,	/* server: accepts; the callbacks' data follows */
+	WIRE_OFFER,	/* server, after its callback: gives the ticket */
+	WIRE_ATTACHED,	/* client: has attached */
 };
 
-/* In a server's message: why there is nothing to attach to. */
+/* In a server's message: why there is no export to attach to. */
 enum wire_status {
 	WIRE_OK,
 	WIRE_BUSY,    /* too many clients */
-	WIRE_REFUSED, /* by the server's callback */
-	WIRE_FAILED,  /* the server could not set it up: its own report says why */
+	WIRE_REFUSED, /* the server's callback refused the client */
+	WIRE_FAILED,  /* the server could not set up the export: its own report says why */
 	WIRE_STATUS_COUNT
 };
 
 struct wire_message {
 	enum wire_type type;
-	enum wire_status status; /* of the server's messages */
-	uint32_t vcpus;		 /* WIRE_HELLO: that the client may call on, 1 to WIRE_MAX_VCPUS */
+	enum wire_status status;	   /* of a server's message */
+	uint32_t vcpus;			   /* WIRE_HELLO: vCPUs on which the client may call, 1 to
+				  * WIRE_MAX_VCPUS */
 	uint8_t ticket[ELISA_TICKET_SIZE]; /* WIRE_OFFER with WIRE_OK, else 0 */
 };
 
 void wire_format(const struct wire_message *message, uint8_t bytes[WIRE_SIZE]);
 /*
- * Take apart what came from the other side. 0; -EPROTO: not the message that has to come now;
- * -EPROTONOSUPPORT: another version.
+ * Parses a message of the other side. Returns 0, -EPROTO (not the expected message), or
+ * -EPROTONOSUPPORT (another version).
  */
 int wire_parse(const uint8_t bytes[WIRE_SIZE], enum wire_type expected,
 	       struct wire_message *message);
 
-/* Milliseconds of the monotonic clock, in so many from now on. */
+/* Returns the moment that is so many milliseconds from now, by the monotonic clock. */
 int64_t wire_deadline(int milliseconds);
 /*
- * One message before the deadline. 0 or -errno: -ETIMEDOUT, -ECONNRESET (the stream ended), those
- * of wire_parse(), send(2) and recv(2). The socket may be blocking or not, and stays so.
+ * Send or receive one message before the deadline. Return 0 or -errno: -ETIMEDOUT, -ECONNRESET (the
+ * stream ended), those of wire_parse(), send(2) and recv(2). The socket may be blocking or not, and
+ * stays so.
  */
 int wire_send(int sockfd, const struct wire_message *message, int64_t deadline);
 int wire_receive(int sockfd, enum wire_type expected, struct wire_message *message,

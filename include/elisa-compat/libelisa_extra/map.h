@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Requests that map a shared object, as the research prototype's libelisa-extra made them. Programs
- * rely on what its header included, so this one includes that as well; libelf's headers where there
- * are any, for nothing here needs them.
+ * rely on what its header included, so this header includes that as well. It includes libelf's
+ * headers only where there are any, because this library does not need them.
  */
 #ifndef LIBELISA_EXTRA_MAP_H
 #define LIBELISA_EXTRA_MAP_H
@@ -30,11 +30,12 @@ extern "C" {
 /*
  * Load a shared object in a namespace of its own, and append a request for each page of its
  * segments: code executable, data writable, constants neither. dlsym() on *dl_handle gives the
- * server's addresses, which are the function's as well. base_gpa: not used.
- * *reqs grows by realloc();
- * *nreqs requests are in it, with room for *capacity (NULL, 0 and 0 at first).
- * NULL, or another value with errno and nothing changed: ENOENT or ENOEXEC (it cannot be loaded),
- * EACCES (a segment is writable and executable), ENOMEM. Not beside another call of the same lists.
+ * server's addresses, which are the function's as well. base_gpa is not used.
+ *
+ * *reqs grows by realloc(); it holds *nreqs requests and has room for *capacity (NULL, 0 and 0 at
+ * first). Returns NULL. On failure it returns another value and sets errno, and nothing is changed:
+ * ENOENT or ENOEXEC (the object cannot be loaded), EACCES (a segment is writable and executable),
+ * ENOMEM. Do not call it for the same lists in two threads at once.
  */
 void *elisa_create_program_map_req(const char *file, uint64_t base_gpa, void **dl_handle,
 				   struct elisa_map_req **reqs, int *nreqs, int *capacity);
