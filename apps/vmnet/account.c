@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "account.h"
 
-#define MOST_OWED 1000000u /* nothing overflows, however many calls are stopped */
+#define MOST_OWED 1000000u /* a bound, so that no sum overflows, however many calls are stopped */
 
 bool account_charge(struct account *account, uint32_t price, double now)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What operators ask and tell the daemon, by its socket. Any user that may connect may ask. Changes
- * and captures are for root and the daemon's own user, and each is said with the process that
- * wanted it. A reply is an object with "result", or with "error" and what is wrong.
+ * The requests of operators to the daemon, by its socket. Any user that may connect may ask.
+ * Changes and captures are for root and the daemon's own user, and each is logged with the process
+ * that requested it. A reply is an object with "result", or with "error" and what is wrong.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,9 +19,9 @@ _Static_assert(REQUEST_NAME == MAX_NAME, "a request can name any port");
 struct asked {
 	struct daemon *d;
 	const struct control_user *user;
-	uint32_t place; /* 0: of no port */
-	int *file;	/* that goes with the reply */
-	char why[512];	/* it was refused */
+	uint32_t place; /* place of the port; 0: the request is about no port */
+	int *file;	/* out: a descriptor that goes with the reply */
+	char why[512];	/* why the request was refused */
 };
 
 static json_object *__attribute__((format(printf, 2, 3)))
@@ -35,7 +35,7 @@ refuse(struct asked *asked, const char *format, ...)
 	return NULL;
 }
 
-/* What VMs cause to be said has a limit; this has none. */
+/* Logs an operator's change. This has no limit, unlike messages that VMs cause. */
 static void note(const struct asked *asked, const char *name, const char *what)
 {
 	output_print(STDOUT_FILENO, "port %s: %s, by process %d of user %u\n", name, what,
@@ -69,9 +69,9 @@ static json_object *kick(struct asked *asked)
 }
 
 /*
- * The daemon goes on with this configuration, whose ports are in their places. Of the port that is
- * added, if any, the ticket's file is read. The others keep their tickets: a file that has changed
- * is for a reload to read, which was not asked for.
+ * Makes the daemon go on with this configuration; its ports are in their places. Reads the ticket's
+ * file of the port that is added, if any. The other ports keep their tickets: only a reload reads
+ * files that have changed.
  */
 static bool reconfigure(struct asked *asked, const struct config *config, uint32_t added)
 {
@@ -119,7 +119,8 @@ static json_object *remove_port(struct asked *asked)
 	return done();
 }
 
-/* Said when it begins. The observer asks again and again, as long as it is there. */
+/* Begins a capture, or continues it. Only the beginning is logged, because the observer asks again
+ * and again. */
 static json_object *capture(struct asked *asked)
 {
 	struct daemon *d = asked->d;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The configuration file, JSON: see elisa-vmnet(8). An unknown key, one that comes twice, and two
- * ports that cannot both be are errors, so that a mistake is not taken for a setting. Each message
- * names the file and the place.
+ * The configuration file, JSON: see elisa-vmnet(8). Unknown keys, keys that come twice, and two
+ * ports that exclude each other are errors, so that no mistake passes for a setting. Each message
+ * names the file and the place in it.
  */
 #include <json-c/json.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #include "settings.h"
 #include "vlans.h"
 
-#define MOST_MIB 1 /* of the file */
+#define MOST_MIB 1 /* limit of the file's size */
 
 static struct settings reading = {.program = "elisa-vmnet", .say = complain_of};
 
@@ -95,8 +95,9 @@ static int get_statics(json_object *value, struct port_config *port)
 }
 
 /*
- * Without a ticket the port belongs to any VM that is granted the export, also while its owner
- * restarts; and without an address in the configuration the VM has the owner's. That must be said.
+ * Checks that a port is open only on purpose. Without a ticket, any VM that is granted the export
+ * may take the port, also while its owner restarts. Without a configured address, the VM chooses
+ * one, which may be the owner's. The configuration must allow that explicitly.
  */
 static int check_open(const struct port_config *port)
 {
@@ -120,8 +121,8 @@ static int get_uplink(const char *key, json_object *value, char uplink[IFNAMSIZ]
 		     json_object_to_json_string(value));
 }
 
-/* Keys of a port that an uplink has not: the daemon alone may have it, stations behind it have any
- * address, and the switch does what ports have no offloads for. */
+/* Refuses keys that an uplink cannot have. Only the daemon may have the port, stations behind it
+ * have any address, and the switch does the work of missing offloads. */
 static int check_uplink(json_object *object)
 {
 	static const char *const keys[] = {"ticket_file", "open", "mac", "offloads"};
@@ -134,7 +135,8 @@ static int check_uplink(json_object *object)
 	return 0;
 }
 
-/* What a port may send, and what it costs others. 1: it is no such key. */
+/* Reads a key about what a port may send, and what it may cost other ports. Returns 1 if it is no
+ * such key. */
 static int read_rule(const char *key, json_object *value, struct rvs_policy *policy)
 {
 	if (!strcmp(key, "vlan"))
@@ -211,7 +213,7 @@ static int read_port(json_object *object, struct port_config *port)
 	return error ? error : check_open(port);
 }
 
-/* The VLANs of a port; 0 stands for none. */
+/* Adds the VLANs of a port; number 0 stands for untagged. */
 static void add_vlans(const struct rvs_policy *policy, uint64_t vlans[VLANS_WORDS])
 {
 	uint64_t any = 0;
@@ -224,7 +226,7 @@ static void add_vlans(const struct rvs_policy *policy, uint64_t vlans[VLANS_WORD
 		vlans[policy->vlan / 64] |= 1ull << policy->vlan % 64;
 }
 
-/* May both have the same address? */
+/* Tells whether two ports share no VLAN, so that both may have the same address. */
 static bool are_apart(const struct port_config *a, const struct port_config *b)
 {
 	uint64_t of_a[VLANS_WORDS] = {0}, of_b[VLANS_WORDS] = {0}, both = 0;
@@ -246,7 +248,7 @@ uint32_t config_vlans(const struct config *config)
 	return vlans_count(vlans);
 }
 
-/* Has a port this address, as its own or as a static one? */
+/* Tells whether a port has this address, as its own or as a static one. */
 static bool has_mac(const struct port_config *port, const uint8_t mac[6])
 {
 	if (!memcmp(port->policy.mac, mac, 6))
@@ -267,7 +269,7 @@ static int check_mac(const struct port_config *a, const struct port_config *b, c
 	return wrong("%s is an address of port \"%s\" and of port \"%s\"", text, b->name, a->name);
 }
 
-/* What two ports must not have in common. */
+/* Checks what two ports must not have in common. */
 static int check_pair(const struct port_config *a, const struct port_config *b)
 {
 	if (!strcmp(a->name, b->name))
@@ -285,8 +287,8 @@ static int check_pair(const struct port_config *a, const struct port_config *b)
 }
 
 /*
- * Not wrong, for the others may get their VLANs later, but no frame could pass. A network of one
- * port has no others yet.
+ * Warns of a port that reaches no other one. It is not an error, because other ports may get their
+ * VLANs later. A network of one port gets no warning, because it has no other ports yet.
  */
 static void warn_of_lonely(const struct config *config)
 {

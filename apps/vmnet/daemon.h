@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * elisa-vmnet, the manager's daemon: what its files share. One thread; everything here is its own,
- * but for struct vmnet_state, which guests' calls change meanwhile.
+ * elisa-vmnet, the manager's daemon: what its files share. The daemon has one thread, and all of
+ * this belongs to it. The exception is struct vmnet_state, which the calls of guests change at the
+ * same time.
  */
 #ifndef VMNET_DAEMON_H
 #define VMNET_DAEMON_H
@@ -17,16 +18,16 @@
 #include "uplink_process.h"
 #include "vmnet.h"
 
-#define MAX_PORTS   127 /* and the manager's own place */
+#define MAX_PORTS   127 /* places, besides the manager's own */
 #define MAX_STATICS 16
-#define SPARE_PORTS 8 /* that can be added, if the configuration does not say how many */
+#define SPARE_PORTS 8 /* ports that can be added, if the configuration has no max_ports */
 #define MAX_NAME    32
 
 struct port_config {
 	char name[MAX_NAME];
-	char ticket_file[256]; /* "": for any VM that may attach */
-	bool is_open;	       /* for the first VM that comes, under any address */
-	char uplink[IFNAMSIZ]; /* the interface that it is; "": a VM's port */
+	char ticket_file[256]; /* "": any VM that may attach can have the port */
+	bool is_open;	       /* the first VM that comes may have it, under any address */
+	char uplink[IFNAMSIZ]; /* the interface that the port is; "": a port for a VM */
 	struct rvs_policy policy;
 	uint8_t statics[MAX_STATICS][6];
 	uint32_t static_count;
@@ -35,14 +36,17 @@ struct port_config {
 struct config {
 	char export_name[ELISA_NAME_SIZE];
 	uint32_t queues;
-	uint32_t port_mib;	    /* most memory of a vNIC */
-	uint32_t open_ports_per_vm; /* ports without a ticket_file that one VM may have */
+	uint32_t port_mib;	    /* limit of a vNIC's memory */
+	uint32_t open_ports_per_vm; /* limit of a VM's ports without a ticket_file */
 	uint32_t max_age;	    /* seconds */
-	uint32_t limit_us;	    /* run time of a call */
-	uint32_t suspend_us;	    /* wall-clock time for which a call may be suspended */
-	uint32_t max_ports;	    /* that there is room for; 0: some more than there are */
-	uint32_t port_count;	    /* of the file; of the daemon: that there is room for */
-	struct port_config port[MAX_PORTS]; /* place n + 1; without a name: there is none */
+	uint32_t limit_us;	    /* limit of a call's run time */
+	uint32_t suspend_us;	    /* limit of the wall-clock time for which a call may be
+				     * suspended */
+	uint32_t max_ports;	    /* ports that there is room for; 0: SPARE_PORTS more than there
+				     * are */
+	uint32_t port_count;	    /* in the file: ports; in the daemon: places */
+	struct port_config port[MAX_PORTS]; /* index: place - 1; a port without a name does not
+					     * exist */
 };
 
 static inline bool config_has(const struct config *config, uint32_t place)
@@ -50,7 +54,7 @@ static inline bool config_has(const struct config *config, uint32_t place)
 	return config->port[place - 1].name[0];
 }
 
-/* Is it for one owner alone, by a ticket? */
+/* Tells whether the port is for one owner alone, by a ticket. */
 static inline bool config_has_owner(const struct config *config, uint32_t place)
 {
 	const struct port_config *port = &config->port[place - 1];
@@ -60,26 +64,30 @@ static inline bool config_has_owner(const struct config *config, uint32_t place)
 
 /* A call of a vCPU that did not come to its end. */
 struct stop {
-	uint64_t aborts; /* 0: none */
+	uint64_t aborts; /* the host's number of aborts; 0: no such call */
 	int64_t error;
 };
 
-/* tickets.c: how far a place is on its way from one ticket to another. */
+/* tickets.c: the state of a place while its ticket changes. */
 enum ticket_state {
 	TICKET_IN_FORCE,
-	TICKET_TO_WITHDRAW, /* the old one still is in force */
-	TICKET_WITHDRAWN,   /* neither is */
+	TICKET_TO_WITHDRAW, /* the old ticket is still in force */
+	TICKET_WITHDRAWN,   /* neither the old nor the new ticket is in force */
 };
 
 struct place_ticket {
-	uint8_t bytes[ELISA_TICKET_SIZE]; /* that is in force, or will be; all 0: none */
+	uint8_t bytes[ELISA_TICKET_SIZE]; /* the ticket in force, or the one that will be; all 0:
+					   * none */
 	enum ticket_state state;
-	bool of_no_vm; /* the port is not there: the ticket is one of random bytes, not kept */
-	double due;    /* the next step, seconds of the daemon's clock */
-	bool distrust; /* a guest that joins without an event may have an older ticket */
+	/* no port is at the place: random bytes that are not kept are its ticket, so no VM has
+	 * it */
+	bool of_no_vm;
+	double due; /* when the next step is due, in seconds of the daemon's clock */
+	/* an attachment that joins without an event may have come by an older ticket */
+	bool distrust;
 };
 
-/* Of all ports of a configuration; all 0: the port has none. */
+/* The tickets of all ports of a configuration; all 0: the port has none. */
 struct tickets {
 	uint8_t of[MAX_PORTS][ELISA_TICKET_SIZE];
 };
@@ -87,34 +95,38 @@ struct tickets {
 /* uplinks.c: the process of a port that is an interface. */
 struct port_uplink {
 	struct uplink_process process;
-	char interface[IFNAMSIZ]; /* that it has, or had last */
-	bool ending;		  /* it was told to end */
-	double killed_at;	  /* then */
-	double next;		  /* not started again before */
+	char interface[IFNAMSIZ]; /* the interface that the process has, or had last */
+	bool ending;		  /* the process was told to end */
+	double killed_at;	  /* when it is killed if it has not ended */
+	double next;		  /* when it may be started again */
 	double pause;
 };
 
 /* What the daemon knows of a place. */
 struct port {
-	uint64_t attachment; /* 0: none */
+	uint64_t attachment; /* the host's number; 0: no attachment */
 	enum vmnet_link link;
-	/* Of a port with a ticket: its owner's, a VM that comes back with the same ticket. Of one
-	 * without: this attachment's. */
+	/* For a port with a ticket: what its owner owes, which is the VM that comes back with the
+	 * same ticket. For a port without: what this attachment owes. */
 	struct account account;
-	bool waits;	   /* its VM is kept out: it may attach, and is not served */
-	bool closed;	   /* by an operator: an attachment that has it is not served */
-	bool dismissed;	   /* the attachment is not served any more, whatever it does */
-	bool evict;	   /* the attachment has to go; tried until the host did it */
-	bool broken;	   /* the switch's code failed at it: it is left alone */
+	bool waits;	/* its VM is kept out: it may attach, but is not served */
+	bool closed;	/* by an operator: no attachment at it is served */
+	bool dismissed; /* the attachment is not served any more, whatever it does */
+	bool evict;	/* the attachment is to be evicted; tried until the host has done it */
+	/* the switch's code failed at this port: no more calls are made for it */
+	bool broken;
 	bool statics_owed; /* its static addresses are to be added */
-	uint64_t ended;	   /* the last attachment whose end the switch has not heard of; 0: none */
-	struct stop stop[VMNET_VCPUS]; /* of calls of which it has not heard */
-	bool renewed;	    /* it goes down for a moment, to come up with another configuration */
-	uint64_t stalls;    /* calls that were stopped while they held receive queues of others */
-	uint64_t evictions; /* both since the daemon began */
-	bool emptied;	    /* both are of a port that was removed, until the place is free */
-	bool unserved;	    /* what the switch has counted there is of an owner before this one */
-	struct limit limit; /* of what is said because of its VM */
+	/* the last attachment that has ended and that the switch has not been told of; 0: none */
+	uint64_t ended;
+	struct stop stop[VMNET_VCPUS]; /* stopped calls that the switch has not been told of */
+	bool renewed; /* it goes down for a moment, to come up with another configuration */
+	/* calls that were stopped while they held receive queues of other ports */
+	uint64_t stalls;
+	uint64_t evictions; /* VMs evicted; both are counted since the daemon began */
+	bool emptied;	    /* both belong to a port that was removed, until the place is free */
+	/* the switch's counters are still those of an owner before this one */
+	bool unserved;
+	struct limit limit; /* for messages that its VM causes */
 	struct place_ticket ticket;
 	struct port_uplink uplink;
 };
@@ -124,140 +136,149 @@ struct daemon {
 	struct elisa *elisa;
 	struct elisa_export *export_;
 	struct elisa_extra_image *code;
-	struct elisa_attachment *own; /* to our own export, for calls that manage the switch */
+	/* the daemon's own attachment to the export, for calls that manage the switch */
+	struct elisa_attachment *own;
 	struct vmnet_state *state;
 	struct rvs *rvs;
-	uint32_t vlans; /* at once, that it has room for */
-	size_t size;	/* of both */
+	uint32_t vlans; /* limit of VLANs at the same time */
+	size_t size;	/* bytes of state and switch */
 	struct port port[MAX_PORTS + 1];
-	struct account newcomers; /* of the ports without a ticket, whose VMs have no names */
-	double now;		  /* seconds of CLOCK_MONOTONIC, of this round */
+	struct account newcomers; /* what VMs of ports without a ticket owe, which cannot be told
+				   * apart */
+	double now;		  /* seconds of CLOCK_MONOTONIC, at the beginning of this round */
 	uint64_t lost_events;
-	uint64_t failures; /* of libelisa's functions */
-	bool over;	   /* one of them, for good: the daemon ends */
-	bool owes;	   /* one that is to be tried again soon */
-	bool deaf;	   /* events cannot be read: do not wait for them, look instead */
-	bool rings_owed;   /* calls were aborted, attachments went: sleepers are to be rung */
+	uint64_t failures; /* failed calls of libelisa's functions */
+	bool over;	   /* a failure is permanent: the daemon ends */
+	bool owes;	   /* a failed action is to be tried again soon */
+	bool deaf;	   /* events cannot be read: poll at intervals, do not wait for events */
+	bool rings_owed;   /* calls were aborted or attachments ended: sleeping receivers are to be
+			    * rung */
 	struct control control;
 	struct captures captures;
-	int bell; /* an eventfd: a guest wants us to look; -1: this VM has no doorbell */
+	/* an eventfd: a guest rang the daemon; -1: this VM has no doorbell */
+	int bell;
 };
 
-/* Is a change of the ticket under way? Whatever attachment has the place came by the old one. */
+/* Tells whether a change of the ticket is under way. An attachment at the place came by the old
+ * ticket then. */
 static inline bool tickets_is_changing(const struct daemon *d, uint32_t place)
 {
 	return d->port[place].ticket.state != TICKET_IN_FORCE;
 }
 
-/* config.c: 0, or -1 after a message that names the file and what is wrong. */
+/* config.c: returns 0, or -1 after a message that names the file and what is wrong. */
 int config_read(const char *file, struct config *config);
-/* For how many ports a daemon of this configuration makes room; how many it has. */
+/* The number of ports that a daemon of this configuration makes room for, and the number that it
+ * has. */
 uint32_t config_room(const struct config *config);
 uint32_t config_ports(const struct config *config);
-/* The place of the port with this name; 0: none. */
+/* Returns the place of the port with this name; 0: there is none. */
 uint32_t config_place(const struct config *config, const char *name);
-/* One more port, in a place that has none; 0: there is none. 0, or -1 after a complaint. */
+/* Adds a port at a place that has none; place 0: there is no such place. Returns 0, or -1 after a
+ * complaint. */
 int config_add(struct config *config, uint32_t place, json_object *object);
-/* How many VLANs its ports are in. */
+/* Returns the number of VLANs that the ports are in. */
 uint32_t config_vlans(const struct config *config);
 
 /* library.c */
 enum library_result {
 	LIBRARY_DONE,
-	LIBRARY_NONE,	/* nothing was to be done: there is no such attachment */
-	LIBRARY_LATER,	/* not now, but later; said */
-	LIBRARY_BROKEN, /* never, for this port; said */
-	LIBRARY_OVER,	/* never: the daemon ends */
+	LIBRARY_NONE,	/* nothing was done, because there is no such attachment */
+	LIBRARY_LATER,	/* failed for now; logged */
+	LIBRARY_BROKEN, /* failed for good, for this port; logged */
+	LIBRARY_OVER,	/* failed for good: the daemon ends */
 };
-/* Calls the switch: an operation, its port, and what else it wants. */
+/* Calls the switch: an operation, its port, and further arguments. */
 enum library_result library_call(struct daemon *d, long op, uint32_t place, long a2, long a3,
 				 long a4, long *value);
 enum library_result library_evict(struct daemon *d, uint32_t place, uint64_t attachment);
-/* From now on the place is for attachments by this ticket; all 0: for any. */
+/* Reserves the place for attachments by this ticket from now on; all 0: for any attachment. */
 enum library_result library_ticket(struct daemon *d, uint32_t place,
 				   const uint8_t ticket[ELISA_TICKET_SIZE]);
-/* Takes the host's events. How many there were. */
+/* Takes the host's events. Returns how many there were. */
 int library_events(struct daemon *d);
 
 /* ports.c */
 void ports_event(struct daemon *d, const struct elisa_event *event);
-/* A second has passed: what VMs owe is forgiven bit by bit. */
+/* Forgives a part of what VMs owe. To be called each second. */
 void ports_forgive(struct daemon *d);
-/* Seconds for which its VM, or the next one, is not served; 0: it is. */
+/* Returns for how many seconds the port's VM, or the next one, is not served; 0: it is served. */
 uint32_t ports_out(const struct daemon *d, uint32_t place);
-/* Looks at all of them, and does what is still to be done. */
+/* Looks at all ports, and does what is still to be done. */
 void ports_look(struct daemon *d);
-/* Is what the switch has counted there of this port, of its owner, and of the VM that has it? */
+/* Tells whether the switch's counters at the place belong to this port, its owner, and the VM that
+ * has it. */
 bool ports_is_counted(const struct daemon *d, uint32_t place);
-/* Would the switch drop whatever this port sends? */
+/* Tells whether the switch would drop whatever this port sends. */
 bool ports_is_mute(const struct daemon *d, uint32_t place);
-/* Another configuration, port by port in the same places, without a pause for those that stay the
- * same. */
+/* Applies another configuration, port by port in the same places. Ports that stay the same are
+ * served without a pause. */
 void ports_reconfigure(struct daemon *d, const struct config *config,
 		       const struct tickets *tickets);
-/* The attachment that has the place, if any, is served no more, and goes. */
+/* Stops serving the attachment at the place, if any, and evicts it. */
 void ports_dismiss(struct daemon *d, uint32_t place);
-/* An operator closes or opens it: whatever VM has it is not served while it is closed. */
+/* Closes or opens a port for an operator: no VM at it is served while it is closed. */
 void ports_close(struct daemon *d, uint32_t place, bool closed);
-/* The attachment that has the place went, and no event said so. */
+/* Handles that the attachment at the place has ended, when no event said so. */
 void ports_end_was_lost(struct daemon *d, uint32_t place);
 
 /* tickets.c: which VM may have a port. */
-/* The tickets in the files of a configuration; one is drawn and written where there is no file. 0,
- * or -1 after a message. */
+/* Reads the tickets in the files of a configuration. If a file does not exist, draws a ticket and
+ * writes it. Returns 0, or -1 after a message. */
 int tickets_read(const struct config *config, struct tickets *tickets);
-/* The same of one port, which must differ from those that are there. */
+/* Reads the ticket of one port, which must differ from the tickets of all others. */
 int tickets_read_one(const struct config *config, uint32_t place, struct tickets *tickets);
-/* Those that the ports have, whatever is in their files by now. */
+/* Copies the tickets that the ports have now, whatever their files contain by now. */
 void tickets_kept(const struct daemon *d, struct tickets *tickets);
-/* Those of a new export. 0, or -1 after a message. */
+/* Sets the tickets of a new export. Returns 0, or -1 after a message. */
 int tickets_begin(struct daemon *d, const struct tickets *tickets);
-/* The place is for another ticket. False: it has this one. */
+/* Changes the ticket of a place. Returns false if it has this ticket already. */
 bool tickets_change(struct daemon *d, uint32_t place, const uint8_t ticket[ELISA_TICKET_SIZE]);
-/* The place is for no VM. */
+/* Closes the place to all VMs. */
 void tickets_close(struct daemon *d, uint32_t place);
 /* Takes the next steps of all changes. */
 void tickets_look(struct daemon *d);
 
-/* uplinks.c: starts and ends what the configuration says, and looks at those that are there. */
+/* uplinks.c: starts and ends processes as the configuration says, and checks those that run. */
 void uplinks_look(struct daemon *d);
-/* Ends all, and waits for that for a while. */
+/* Ends all uplinks, and waits for them for a short time. */
 void uplinks_close(struct daemon *d);
 
-/* commands.c: the reply to a request on the daemon's socket (control.h). */
+/* commands.c: returns the reply to a request on the daemon's socket (control.h). */
 char *commands_answer(void *daemon, const struct control_user *user, const char *line,
 		      size_t length, int *file);
 
-/* say.c: a line about a port, or, of place 0, about none; "elisa-vmnet: " before it in the
- * standard error. Too many are counted instead. */
+/* say.c: logs a line about a port; place 0: about none. Lines to the standard error begin with
+ * "elisa-vmnet: ". Lines beyond the port's limit are counted instead. */
 void say(struct daemon *d, uint32_t place, int fd, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
-/* Says how many that were. Each second. */
+/* Logs how many lines were left out. To be called each second. */
 void say_left_out(struct daemon *d);
 
-/* reload.c: can the daemon go on with this configuration? If not, each key that keeps it from
- * that was named. */
+/* reload.c: tells whether the daemon can go on with this configuration. If not, it has named each
+ * key that prevents this. */
 bool reload_is_possible(const struct daemon *d, const struct config *new, const char *file);
-/* Gives each port of the new configuration its place: by its name, or one that is free. */
+/* Gives each port of the new configuration its place: the one of its name, or a free one. */
 void reload_arrange(const struct daemon *d, struct config *new);
-/* The place for one more port: one that can be had at once, if there is one. 0: none. */
+/* Returns the place for one more port, if possible one that is free at once; 0: none. */
 uint32_t reload_place(const struct daemon *d);
-/* Is there room for all its VLANs? If not, that was complained of. */
+/* Tells whether there is room for all VLANs of the configuration. If not, it has complained. */
 bool reload_has_room(const struct daemon *d, const struct config *new);
 
-/* report.c: the state and counters of a port, or of all, as JSON. */
+/* report.c: the state and counters of a port, or of all ports, as JSON. */
 json_object *report_port(const struct daemon *d, uint32_t place, bool with_queues);
 json_object *report_ports(const struct daemon *d, bool with_queues);
-/* "table": a part of the forwarding table, maybe an empty one; "next", if there may be more: where
- * the next part begins. */
+/* Returns a part of the forwarding table as "table", which may be empty. "next", if there may be
+ * more, says where the next part begins. */
 json_object *report_table(const struct daemon *d, uint64_t from);
-/* All counters as OpenMetrics text; NULL: there was no memory for it. */
+/* Returns all counters as OpenMetrics text; NULL: no memory. */
 json_object *report_metrics_text(const struct daemon *d);
-/* The state of all ports and the whole table, into a file that appears whole. */
+/* Writes the state of all ports and the whole table to a file, which appears complete or not at
+ * all. */
 int report_write(const struct daemon *d, const char *file);
-/* All counters as OpenMetrics text, in the same way. */
+/* Writes all counters as OpenMetrics text, in the same way. */
 int report_metrics(const struct daemon *d, const char *file);
-/* Prints such a file as a table. */
+/* Prints a file of report_write() as a table. */
 int report_show(const char *file);
 
 #endif

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the daemon asks of libelisa while it runs, and what a failure means. The network must not
- * end because one call did. The manager's VM may have been suspended in it, or a port be in a
- * state that the switch's code cannot stand.
+ * end because one call did. The manager's VM may have been suspended in the call, or a port may be
+ * in a state that the switch's code does not bear.
  *
- *   for good    the export or our attachment to it is gone: the daemon says so, and ends
- *   one port's  the switch's code failed at it: it is not touched until another VM has it
+ *   for good    the export or the daemon's attachment to it is gone: the daemon says so, and ends
+ *   one port's  the switch's code failed at it: the port is left alone until another VM has it
  *   for now     all others: what was to be done stays to be done, and is tried at the next look
  *
- * A call may be stopped at any instruction; all that the manager calls can be called again.
+ * A call may be stopped at any instruction, and every call of the manager can be repeated.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -19,7 +19,7 @@
 #include "output.h"
 
 #define EVENTS 64
-#define READS  4 /* of so many events in a turn: guests cause them as fast as they like */
+#define READS  4 /* reads of EVENTS events in a turn: guests cause events as fast as they like */
 
 static void end(struct daemon *d, const char *what, const char *why)
 {
@@ -64,7 +64,7 @@ enum library_result library_call(struct daemon *d, long op, uint32_t place, long
 	return result.error ? call_failed(d, op, place, result.error) : LIBRARY_DONE;
 }
 
-/* A request to the host about the export, and not to the switch. */
+/* Handles a failed request to the host about the export. */
 static enum library_result request_failed(struct daemon *d, uint32_t place)
 {
 	if (elisa_error_why(d->elisa, NULL) == ELISA_WHY_NO_EXPORT) {

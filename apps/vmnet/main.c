@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * elisa-vmnet: exports the switch and manages it. It moves no packets: guests do, by their calls,
- * and uplinks, in processes of their own. When it ends, the export ends.
+ * elisa-vmnet: exports the switch and manages it. The daemon moves no frames. Guests move them by
+ * their calls, and uplinks move them in processes of their own. When the daemon ends, the export
+ * ends.
  */
 #include <errno.h>
 #include <poll.h>
@@ -22,16 +23,16 @@
 #include "service.h"
 
 #define BUCKETS	   4096
-#define RECORDS	   1024 /* of frames that are captured: 2 MiB */
-#define MORE_VLANS 16	/* than the first configuration has, if it has any */
+#define RECORDS	   1024 /* captured frames that the ring holds: 2 MiB */
+#define MORE_VLANS 16	/* room for more VLANs than the first configuration has, if it has any */
 #define BUSY_MS	   20	/* between looks, for a while after something changed */
 #define IDLE_MS	   1000 /* at other times, if guests can ring */
-#define QUIET_MS   200	/* if they cannot: a driver that stops waits for us */
-#define BUSY_LONG  0.2	/* seconds */
-#define AGE_PARTS  16	/* of the table, in a second */
-#define REST_MS	   5	/* however often they ring */
+#define QUIET_MS   200	/* if they cannot: a driver that stops waits for the daemon's look */
+#define BUSY_LONG  0.2	/* seconds of looks at BUSY_MS */
+#define AGE_PARTS  16	/* parts of the table that are aged in a second */
+#define REST_MS	   5	/* pause after each wakeup, however often guests ring */
 #define REFILL_MS  10	/* between refills of ports that have sent */
-#define FULL_MS	   50	/* and of those that have not: less than what a burst is worth */
+#define FULL_MS	   50	/* between refills of all others: less than a burst is worth */
 
 struct options {
 	const char *config, *code, *report, *metrics, *show, *control;
@@ -46,7 +47,7 @@ static int failed(struct daemon *d, const char *what)
 	return -1;
 }
 
-/* State and switch in one piece of memory. */
+/* Allocates state and switch in one piece of memory. */
 static int make_switch(struct daemon *d)
 {
 	const struct config *config = &d->config;
@@ -78,7 +79,7 @@ static int make_switch(struct daemon *d)
 	return 0;
 }
 
-/* The places; the first one is our own, by a ticket that no other process learns. */
+/* Makes the places. The first one is the daemon's own, by a ticket that no other process learns. */
 static int make_places(struct daemon *d, uint8_t own[ELISA_TICKET_SIZE])
 {
 	const struct config *config = &d->config;
@@ -102,7 +103,7 @@ static int make_places(struct daemon *d, uint8_t own[ELISA_TICKET_SIZE])
 	return error;
 }
 
-/* Without one we look more often. */
+/* Prepares the doorbell. Without one, the daemon looks more often. */
 static void make_bell(struct daemon *d)
 {
 	d->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -114,7 +115,8 @@ static void make_bell(struct daemon *d)
 	d->bell = -1;
 }
 
-/* Daemon and code are two files. Guests are not served before the first look. */
+/* Checks that the code has the daemon's version, since they are two files. Guests are not served
+ * before the first look. */
 static int check_version(struct daemon *d, const char *code)
 {
 	long version;
@@ -159,7 +161,7 @@ static int set_up(struct daemon *d, const char *code)
 		return -1;
 	if (elisa_extra_publish(d->code, "entry_function"))
 		return failed(d, code);
-	/* what it calls is its own code */
+	/* the daemon may trust the function with its registers: the function is its own code */
 	error = elisa_attach_private(d->elisa, own, ELISA_ATTACH_TRUST_MANAGER, NULL, 0, &d->own);
 	explicit_bzero(own, sizeof(own));
 	if (error)
@@ -195,8 +197,8 @@ static void read_again(struct daemon *d, const char *file)
 	explicit_bzero(&tickets, sizeof(tickets));
 }
 
-/* True: a guest rang. Guests that ring all the time, and peers of the socket, make us look no more
- * than so often. */
+/* Waits for events, the bell or the socket. Returns true if a guest rang. The pause bounds how
+ * often guests that ring all the time, and peers of the socket, wake the daemon. */
 static bool wait_for_work(struct daemon *d, int timeout_ms)
 {
 	struct pollfd wait[2 + CONTROL_POLLS] = {
@@ -221,7 +223,7 @@ static bool has_limits(const struct config *config)
 	return false;
 }
 
-/* Refills ports with limits. Returns for how long we may sleep at most. */
+/* Refills ports with limits. Returns for how long the daemon may sleep at most. */
 static int refill(struct daemon *d, double since, int sleep_ms)
 {
 	const int most = has_limits(&d->config) ?
@@ -231,7 +233,7 @@ static int refill(struct daemon *d, double since, int sleep_ms)
 	return most < sleep_ms ? most : sleep_ms;
 }
 
-/* A call looks at a part of the table, so that no call is long. */
+/* Ages the table in parts, so that no call takes long. */
 static void age(struct daemon *d)
 {
 	long more = 1;
@@ -241,7 +243,7 @@ static void age(struct daemon *d)
 			return;
 }
 
-/* Looks now, and at what else is due, until a signal comes. */
+/* Looks at the ports, and does what else is due, until a signal comes. */
 static int run(struct daemon *d, const struct options *options)
 {
 	const int idle_ms = d->bell >= 0 ? IDLE_MS : QUIET_MS;
@@ -316,7 +318,7 @@ static const struct program program = {
 	.option_count = sizeof(known) / sizeof(*known),
 };
 
-/* Without the option there is no socket. */
+/* Opens the socket for requests, if the option asks for it. */
 static int make_control(struct daemon *d, const struct options *options)
 {
 	const char *file = options->control;
@@ -331,7 +333,7 @@ static int make_control(struct daemon *d, const struct options *options)
 	return error;
 }
 
-/* Until a signal comes. The exit status. */
+/* Runs the daemon until a signal comes. Returns the exit status. */
 static int manage(const struct options *options)
 {
 	static struct daemon d = {.bell = -1, .control.fd = -1, .captures.ring = -1};

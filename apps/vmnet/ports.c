@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The ports of the switch: which attachment has one, by the host's events; whether it is attached,
- * by looking at its vNIC. All that touches a vNIC's memory is done by calls, in the sub context.
+ * The ports of the switch. The host's events say which attachment has a port. A look at the vNIC
+ * says whether the port is attached to the switch. All access to a vNIC's memory is done by calls,
+ * in the sub context.
+ *
+ * What can happen in which order. An attachment comes (event ATTACH), joins by a call of its own,
+ * and is served from the next look on. A call of it may be stopped at any instruction, and the host
+ * reports that (ABORT). Then the switch releases what the call held. At the end (DETACH), the
+ * switch releases what all calls held, and detaches the vNIC. Any of the daemon's calls may fail
+ * for now. So what the switch has not been told is kept in struct port (`ended`, `stop`,
+ * `statics_owed`, `evict`), and each look tries it again. Events may be lost: a later attachment at
+ * the place, or a join, then shows that the earlier one has ended.
  */
 #include <string.h>
 #include <unistd.h>
@@ -41,7 +50,8 @@ static const char *why_static(long error)
 	}
 }
 
-/* They go when the port is detached, so they are added each time it comes up. */
+/* Adds a port's static addresses. They go when the port is detached, so they are added each time it
+ * comes up. */
 static void add_statics(struct daemon *d, uint32_t place)
 {
 	const struct port_config *config = &d->config.port[place - 1];
@@ -56,7 +66,8 @@ static void add_statics(struct daemon *d, uint32_t place)
 				say(d, place, STDERR_FILENO, "static address %u: %s", i + 1,
 				    why_static(-value));
 			break;
-		case LIBRARY_LATER: /* those that are there stay so */
+		/* addresses that were added already stay */
+		case LIBRARY_LATER:
 			d->port[place].statics_owed = true;
 			return;
 		default:
@@ -65,24 +76,27 @@ static void add_statics(struct daemon *d, uint32_t place)
 	}
 }
 
-/* ------------------------------------------------------------------- what VMs owe each other
+/*
+ * ------------------------------------------------------------------- what VMs owe each other
  *
- * A call that stops in a delivery holds a receive queue of another port until it is ended. The
- * port of the caller pays, never the one whose queue it was, nor others that waited for it.
+ * A call that stops in a delivery holds a receive queue of another port until it is ended. The port
+ * of the caller pays for it. The port that has the queue never pays, nor do ports that waited for
+ * it.
  *
- * With a ticket, what is owed is of the ticket's owner: it is the same VM that comes back, and no
- * other one can have the port. Without, the host does not tell which VM an attachment is of. Then
- * the attachment pays while it lives, and after an eviction all VMs that come to such ports wait.
- * A place is no measure there: one VM could close place after place to the others.
+ * With a ticket, the ticket's owner owes it: the same VM comes back, and no other VM can have the
+ * port. Without a ticket, the host does not tell which VM an attachment belongs to. Then the
+ * attachment pays while it lives, and after an eviction all VMs that come to such ports wait. The
+ * place is no measure there: one VM could close place after place to the other VMs.
  */
 
-/* While its ticket changes, what is owed is of the old one's owner, and is forgotten with it. */
+/* Tells whether the port's account is its owner's. While a ticket changes, the account is the old
+ * owner's, and is forgotten with the old ticket. */
 static bool has_owner(const struct daemon *d, uint32_t place)
 {
 	return config_has_owner(&d->config, place) || tickets_is_changing(d, place);
 }
 
-/* Whose evictions decide how long a VM that comes to this place is kept out. */
+/* Returns the account that decides how long a VM that comes to this place is kept out. */
 static struct account *door(struct daemon *d, uint32_t place)
 {
 	return has_owner(d, place) ? &d->port[place].account : &d->newcomers;
@@ -124,8 +138,9 @@ static void keep_out(struct daemon *d, uint32_t place)
 }
 
 /*
- * A fault is none of the switch's: the host says so, too, of a call whose event its full queue had
- * no room for, and a VM decides how full that is.
+ * Returns the price of a stopped call. A fault has the price of a timeout. The switch itself does
+ * not fault. But the host also reports a fault for a call if the VM's queue had no room for the
+ * event. A VM decides how full its queue is.
  */
 static uint32_t price_of(int64_t error)
 {
@@ -144,8 +159,9 @@ static void stopped(struct daemon *d, uint32_t place, int64_t error, long held)
 		keep_out(d, place);
 }
 
-/* What is left unpaid by a VM that goes. One without an owner's ticket leaves nothing to its
- * successor; but too many that leave in time are as bad as one that stays. */
+/* Charges what a VM that goes leaves unpaid. A VM without an owner's ticket leaves no debt to its
+ * successor. But many VMs that leave in time are as bad as one that stays, so the newcomers'
+ * account pays. */
 static void charge_door(struct daemon *d, uint32_t place, uint32_t price)
 {
 	if (price && account_charge(door(d, place), price, d->now))
@@ -171,7 +187,8 @@ void ports_forgive(struct daemon *d)
 
 /* ------------------------------------------------------------------------ attachments and links */
 
-/* Tells the switch of an end. It releases what calls held, and detaches the vNIC. */
+/* Tells the switch that an attachment has ended. The switch releases what its calls held, and
+ * detaches the vNIC. */
 static void tell_end(struct daemon *d, uint32_t place)
 {
 	struct port *port = &d->port[place];
@@ -203,7 +220,7 @@ static void gone(struct daemon *d, uint32_t place)
 	tell_end(d, place);
 }
 
-/* Tells the switch of a call that was stopped, so that it releases what that held. */
+/* Tells the switch of a call that was stopped, so that it releases what the call held. */
 static void tell_stop(struct daemon *d, uint32_t place, uint32_t vcpu)
 {
 	struct port *port = &d->port[place];
@@ -237,7 +254,7 @@ void ports_dismiss(struct daemon *d, uint32_t place)
 void ports_close(struct daemon *d, uint32_t place, bool closed)
 {
 	d->port[place].closed = closed;
-	d->owes = true; /* looked at soon */
+	d->owes = true; /* so that the daemon looks soon */
 }
 
 void ports_end_was_lost(struct daemon *d, uint32_t place)
@@ -253,7 +270,8 @@ static void came(struct daemon *d, uint32_t place, uint64_t attachment)
 	if (port->attachment == attachment)
 		return;
 	if (port->attachment)
-		gone(d, place); /* its event was lost */
+		/* the event of the old attachment's end was lost */
+		gone(d, place);
 	port->attachment = attachment;
 	if (tickets_is_changing(d, place) || !config_has(&d->config, place)) {
 		say(d, place, STDOUT_FILENO,
@@ -271,7 +289,7 @@ static void came(struct daemon *d, uint32_t place, uint64_t attachment)
 		say(d, place, STDOUT_FILENO, "attachment %llu", (unsigned long long)attachment);
 }
 
-/* The switch's code must not fault: what it did belongs into a report of the fault. */
+/* Logs a fault. The switch's code must not fault, so a report of the error needs what it did. */
 static void tell_fault(struct daemon *d, uint32_t place, const struct elisa_event *event)
 {
 	char text[256];
@@ -332,7 +350,7 @@ bool ports_is_mute(const struct daemon *d, uint32_t place)
 	       !rvs_port_info(d->rvs, place, &info) && !rvif_mac_is_station(info.mac);
 }
 
-/* Is it to be served? */
+/* Decides whether the port is to be served. */
 static void open_or_shut(struct daemon *d, uint32_t place)
 {
 	struct port *port = &d->port[place];
@@ -346,7 +364,7 @@ static void open_or_shut(struct daemon *d, uint32_t place)
 			 __ATOMIC_RELEASE);
 }
 
-/* What the switch has not been told yet, because a call failed. */
+/* Tells the switch what it has not been told yet, because a call failed. */
 static void tell_rest(struct daemon *d, uint32_t place)
 {
 	tell_end(d, place);
@@ -375,7 +393,8 @@ static void note_link(struct daemon *d, uint32_t place, long link)
 	}
 }
 
-/* The switch has let go of the vNIC, or is about to, and takes the new configuration next time. */
+/* Gives the port its new configuration. The switch has let go of the vNIC, or will do so before it
+ * attaches the port again, and then takes the new configuration. */
 static void renew(struct daemon *d, uint32_t place)
 {
 	if (d->port[place].renewed)
@@ -384,8 +403,9 @@ static void renew(struct daemon *d, uint32_t place)
 }
 
 /*
- * The event that said so may have been lost. Then it may have come long ago, by a ticket that was
- * withdrawn since: it has to come again, which takes the ticket that is in force.
+ * Handles an attachment that joined without an event. The event may have been lost. Then the
+ * attachment may have come long ago, by a ticket that was withdrawn since. If so, it has to come
+ * again, which needs the ticket that is in force.
  */
 static void joined_unheard(struct daemon *d, uint32_t place, uint64_t attachment)
 {
@@ -466,7 +486,7 @@ static void change(struct daemon *d, uint32_t place, const struct port_config *n
 	old->static_count = new->static_count;
 }
 
-/* The VM at the place, if any, goes as if its ticket had been withdrawn. */
+/* Removes a port. The VM at the place, if any, goes as if its ticket had been withdrawn. */
 static void remove_port(struct daemon *d, uint32_t place)
 {
 	say(d, place, STDOUT_FILENO, "removed");
@@ -477,7 +497,7 @@ static void remove_port(struct daemon *d, uint32_t place)
 	memset(&d->config.port[place - 1], 0, sizeof(d->config.port[place - 1]));
 }
 
-/* If the last port of the place has not gone yet, the new one waits for that. */
+/* Adds a port. If the earlier port of the place has not gone yet, the new one waits for that. */
 static void add_port(struct daemon *d, uint32_t place, const struct port_config *new,
 		     const uint8_t ticket[ELISA_TICKET_SIZE])
 {
@@ -505,6 +525,6 @@ void ports_reconfigure(struct daemon *d, const struct config *config, const stru
 		else if (is)
 			change(d, place, new, ticket);
 	}
-	ports_look(d); /* down */
-	ports_look(d); /* and up */
+	ports_look(d); /* goes down */
+	ports_look(d); /* comes up */
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What of a configuration cannot change while the daemon runs. Each such key is named with both
- * values, and then nothing of the file is taken: half of a configuration is none. Ports come and go
- * by their names.
+ * What cannot change in a configuration while the daemon runs. Each such key is named with both
+ * values, and then nothing of the file is applied, because half of a configuration is none. Ports
+ * come and go by their names.
  */
 #include <stdio.h>
 #include <string.h>
@@ -73,15 +73,16 @@ bool reload_is_possible(const struct daemon *d, const struct config *new, const 
 	return !c.differ;
 }
 
-/* Can a port have the place at once? One whose port has just gone is free only when that one's VM
- * has gone, too, and its ticket is withdrawn. */
+/* Tells whether a port can have the place at once. After a port was removed, its place is free once
+ * its VM has gone and its ticket is withdrawn. */
 static bool is_free(const struct daemon *d, uint32_t place)
 {
 	return !config_has(&d->config, place) && !d->port[place].attachment &&
 	       !d->port[place].ended && !tickets_is_changing(d, place);
 }
 
-/* Of the places that no port has taken, one that is free at once, else one that will be; or 0. */
+/* Returns a place that no port has taken: one that is free at once, or else one that will be; 0:
+ * none. */
 static uint32_t best_place(const struct daemon *d, const struct port_config *taken)
 {
 	uint32_t later = 0;

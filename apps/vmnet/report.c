@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the switch has counted: as JSON, for a file and for replies, and such a file as a table.
- * The counters are in the manager's own memory: reading them costs no call and disturbs no guest.
+ * What the switch has counted: as JSON, for a file and for replies, and such a file as a table. The
+ * counters are in the manager's own memory, so reading them costs no call and disturbs no guest.
  */
 #include <errno.h>
 #include <json-c/json.h>
@@ -16,7 +16,7 @@
 #include "settings.h"
 #include "show.h"
 
-#define MOST_MIB 64 /* of a report */
+#define MOST_MIB 64 /* limit of a report's size */
 
 static void add(json_object *to, const char *key, uint64_t value)
 {
@@ -47,7 +47,7 @@ static const struct uplink_seen *uplink_of(const void *daemon, uint32_t place)
 	return ((const struct daemon *)daemon)->port[place].uplink.process.seen;
 }
 
-/* What the daemon counts of each port, beside the switch. */
+/* Prints what the daemon counts for each port, in addition to the switch's counters. */
 static void print_more(FILE *to, const struct see *see)
 {
 	static const struct {
@@ -97,7 +97,7 @@ static struct see see_of(const struct daemon *d)
 			    .owner = d};
 }
 
-/* Its own, or, until its driver is served, the one that is configured, if any. */
+/* Adds the port's address. Until its driver is served, that is the configured address, if any. */
 static void add_mac(json_object *port, const struct daemon *d, uint32_t place)
 {
 	const uint8_t *mac = d->config.port[place - 1].policy.mac;

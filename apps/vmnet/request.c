@@ -75,7 +75,8 @@ static int read_from(struct reading *r, json_object *value)
 	return 0;
 }
 
-/* What it says of a port is not looked at here: it is as in the configuration's file. */
+/* Keeps the port's configuration. Its content is checked later, as that of the configuration
+ * file. */
 static int read_config(struct reading *r, json_object *value)
 {
 	if (!json_object_is_type(value, json_type_object))
@@ -84,7 +85,7 @@ static int read_config(struct reading *r, json_object *value)
 	return 0;
 }
 
-/* A key that the command does not take is a mistake, too. */
+/* Checks that the command has the keys that it takes, and no others. */
 static int check(struct reading *r)
 {
 	const char *word;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A request to the daemon: one line, an object of JSON such as {"command": "kick", "port": "web"}.
- * It is read whole and checked before anything is done. It comes from whatever program a user runs.
+ * A request to the daemon: one line, a JSON object such as {"command": "kick", "port": "web"}. It
+ * comes from any program that a user runs. So it is read whole and checked before anything is done.
  */
 #ifndef VMNET_REQUEST_H
 #define VMNET_REQUEST_H
@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define REQUEST_NAME 32 /* bytes of a port's name, with the 0 */
+#define REQUEST_NAME 32 /* bytes of a port's name, with the final NUL */
 
 enum request_takes {
 	REQUEST_TAKES_NOTHING,
@@ -20,8 +20,8 @@ enum request_takes {
 	REQUEST_TAKES_CONFIG, /* needs "config", an object */
 };
 
-/* A name, what it takes, and whether it is for administrators only: those that change something,
- * and the one that shows what VMs send. */
+/* For each command: a name, what it takes, and whether it is for administrators only. Those are the
+ * commands that change something, and the one that shows what VMs send. */
 #define REQUEST_LIST(REQUEST)                     \
 	REQUEST(PORTS, ports, NOTHING, false)     \
 	REQUEST(COUNTERS, counters, PORT, false)  \
@@ -43,12 +43,12 @@ struct request {
 	enum request_command command;
 	bool for_admins;
 	char port[REQUEST_NAME];
-	uint64_t from;	     /* of the forwarding table */
-	json_object *config; /* of a port; NULL: none */
+	uint64_t from;	     /* position in the forwarding table */
+	json_object *config; /* configuration of a port; NULL: none */
 };
 
-/* text ends with a 0 after length bytes. 0, or -1 and what is wrong. request->config is the
- * caller's to give back, also then. */
+/* Reads a request. The text ends with a NUL after `length` bytes. Returns 0, or -1 and what is
+ * wrong in `why`. The caller frees request->config in both cases. */
 int request_read(const char *text, size_t length, struct request *request, char *why, size_t size);
 
 #endif

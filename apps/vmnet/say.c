@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is said because of one port. Its VM decides how often there is something to say. So each
- * port has a limit of its own: a VM can fill neither the log nor the room of the others in it.
+ * Messages about a port. The port's VM decides how often there is something to say. So each port
+ * has a limit of its own: a VM can fill neither the log nor the share of other ports in it.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,7 +22,8 @@ void say(struct daemon *d, uint32_t place, int fd, const char *format, ...)
 	if (place && config_has(&d->config, place))
 		output_print(fd, "%sport %s: %s\n", fd == STDERR_FILENO ? "elisa-vmnet: " : "",
 			     d->config.port[place - 1].name, what);
-	else if (place) /* its port was removed */
+	/* the port was removed */
+	else if (place)
 		output_print(fd, "%splace %u: %s\n", fd == STDERR_FILENO ? "elisa-vmnet: " : "",
 			     place, what);
 	else

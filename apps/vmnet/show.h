@@ -7,14 +7,14 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* The list of ports in a report; NULL: it is no report, or its list of ports is none. */
+/* Returns the list of ports in a report; NULL: it is no report, or its list is malformed. */
 json_object *show_ports_of(json_object *root);
-/* A number in a report; 0: it has none of this name. */
+/* Returns a number in a report; 0: there is none of this name. */
 uint64_t show_number(json_object *object, const char *key);
-/* In a word: closed, out, up or down. */
+/* Returns the port's state in one word: closed, out, down, up, or the state of its uplink. */
 const char *show_link(json_object *port);
 void show_ports(FILE *to, json_object *ports);
-/* A list of addresses and where they are. */
+/* Prints a list of addresses and their ports. */
 void show_table(FILE *to, json_object *table);
 
 #endif

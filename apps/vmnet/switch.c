@@ -1,8 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The code of the export: the switch, called by guests for their own port and by the manager for
- * all. A call may be stopped for ever at any instruction; what it held is then released by the
- * manager, which learns of it from the host. No argument may become an address.
+ * The code of the export: the switch. Guests call it for their own port, and the manager calls it
+ * for all ports. No argument may become an address.
+ *
+ * A call may be stopped for ever at any instruction. What can be left behind, and why it is safe:
+ *
+ * - A guest's call sets `inside` of its vCPU before it takes anything, and clears it last. If it
+ *   stops between, the host ends the call and tells the manager. The manager calls VMNET_ABORTED or
+ *   VMNET_GONE, and the switch releases what the call held. Until then, further calls of that vCPU
+ *   are refused. `aborts` tells a stopped call from a later one of the same vCPU.
+ * - A call of the manager that attaches a port sets `opening` first. If it stops, the next one
+ *   detaches the port before anything else (undo_opening()).
+ * - A detach sets `leaving` first, and clears it last. If it stops, or waits for calls that are
+ *   inside, the next look continues it.
+ * - `serving` names the attachment that is served. It is set after everything of the attachment
+ *   before is gone, and cleared after all its calls are released.
  */
 #include <elisa/function.h>
 #include "vmnet.h"
@@ -32,7 +44,8 @@ static uint32_t sender_number(uint32_t port, uint32_t vcpu)
 
 /* ----------------------------------------------------------------------------------- guests */
 
-/* Once, until it looks: a guest must not keep it from everything else by ringing. */
+/* Rings the manager, but only once until it looks. So a guest that rings all the time cannot keep
+ * the manager from its other work. */
 static long ask_manager(struct vmnet_port *port)
 {
 	if (!__atomic_exchange_n(&port->asked, 1, __ATOMIC_SEQ_CST))
@@ -40,8 +53,8 @@ static long ask_manager(struct vmnet_port *port)
 	return 0;
 }
 
-/* The old vNIC of this place is served until the manager has seen its end:
- * "serving" names the attachment. */
+/* Joins. The old vNIC of this place is served until the manager has seen its end, since `serving`
+ * names the attachment. */
 static long join(struct vmnet_port *port, long version)
 {
 	if (version != VMNET_VERSION)
@@ -49,7 +62,8 @@ static long join(struct vmnet_port *port, long version)
 	if (!elisa_self()->donated)
 		return -VMNET_NOTHING_DONATED;
 	if (__atomic_load_n(&port->joined, __ATOMIC_RELAXED) == elisa_self()->attachment)
-		return 0; /* it only wants to know whether we are there */
+		/* the guest only wants to know whether the switch is there */
+		return 0;
 	__atomic_store_n(&port->donated, elisa_self()->donated, __ATOMIC_RELAXED);
 	__atomic_store_n(&port->joined, elisa_self()->attachment, __ATOMIC_RELEASE);
 	return ask_manager(port);
@@ -65,7 +79,7 @@ static void wake_all(void)
 			elisa_ring(port);
 }
 
-/* A port has one doorbell for all its queues. */
+/* Rings receivers. A port has one doorbell for all its queues. */
 static void wake(const struct rvs_result *result)
 {
 	uint32_t i;
@@ -129,8 +143,8 @@ static long guest_op(long op, long a1)
 
 /* ----------------------------------------------------------------------------- the manager */
 
-/* The manager was stopped while it attached: nothing is known of that port but that it has to be
- * detached before anything else. */
+/* Handles that the manager was stopped while it attached the port. The port's state is unknown
+ * then, so it must be detached before anything else. */
 static void undo_opening(struct vmnet_port *port)
 {
 	if (!port->opening)
@@ -141,8 +155,8 @@ static void undo_opening(struct vmnet_port *port)
 }
 
 /*
- * What was begun is finished at a later look, whatever is said of the port meanwhile: its guest may
- * be in a call, or other guests in calls that send to it.
+ * Detaches a port, or continues a detach that has begun. A later look finishes it, whatever happens
+ * to the port meanwhile: its guest may be in a call, or other guests in calls that send to it.
  */
 static long detach(struct vmnet_port *port, uint32_t number)
 {
@@ -180,14 +194,16 @@ static long attach(struct vmnet_port *port, uint32_t number, uint32_t epoch)
 	return reason ? VMNET_REFUSED + (reason << 8) : VMNET_WENT_UP;
 }
 
-/* An attachment that joined is served once the one before is gone; then its driver decides. */
+/* Looks at a port. An attachment that joined is served once the one before it is gone. Then its
+ * driver decides whether the port is up. */
 static long look(struct vmnet_port *port, uint32_t number)
 {
 	const struct rvif_header *header = (const struct rvif_header *)(void *)region_of(number);
 	uint64_t joined;
 	uint32_t epoch, up;
 
-	/* before anything of the port is read */
+	/* before it reads anything of the port, so that a guest that changes it afterwards rings
+	 * again */
 	__atomic_store_n(&port->asked, 0, __ATOMIC_SEQ_CST);
 	joined = __atomic_load_n(&port->joined, __ATOMIC_ACQUIRE);
 	undo_opening(port);
@@ -209,8 +225,8 @@ static long look(struct vmnet_port *port, uint32_t number)
 	return up ? attach(port, number, epoch) : VMNET_DOWN;
 }
 
-/* A call that was stopped. Returns how many receive queues it held: these are other ports', while
- * its transmit queue is its own. */
+/* Releases what a stopped call held. Returns how many receive queues it held, which belong to other
+ * ports. Its transmit queue is its own. */
 static long release(uint32_t sender)
 {
 	const long held = rvs_sender_holds(the_switch(), sender);
@@ -219,15 +235,16 @@ static long release(uint32_t sender)
 	return held;
 }
 
-/* No vCPU of that attachment is inside any more, and no vNIC is served until the next look. Serving
- * ends last: until then this can be done again. */
+/* Handles the end of an attachment. No vCPU runs in it any more, and the port is not served until
+ * the next look. `serving` is cleared after the calls are released, so the manager can repeat this
+ * call if it was stopped. */
 static long gone(struct vmnet_port *port, uint32_t number, uint64_t attachment)
 {
 	uint64_t was = __atomic_load_n(&port->joined, __ATOMIC_ACQUIRE);
 	uint32_t vcpu;
 	long held = 0;
 
-	/* a later one may join already */
+	/* a later attachment may have joined already */
 	if (was <= attachment)
 		__atomic_compare_exchange_n(&port->joined, &was, 0, 0, __ATOMIC_ACQ_REL,
 					    __ATOMIC_RELAXED);
@@ -243,7 +260,8 @@ static long gone(struct vmnet_port *port, uint32_t number, uint64_t attachment)
 	return held;
 }
 
-/* Only if it is that call which is still inside: later ones have seen more aborts. */
+/* Releases a stopped call, but only if that call is still inside. A later call of the vCPU has a
+ * larger number of aborts. */
 static long aborted(struct vmnet_port *port, uint32_t number, uint32_t vcpu, uint64_t aborts,
 		    uint64_t attachment)
 {

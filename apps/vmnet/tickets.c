@@ -2,28 +2,29 @@
 /*
  * Which VM may have a port: the one that has the ticket in the port's file. The host asks for the
  * ticket when a VM attaches, and not again: a VM that has the place keeps it. So a ticket that has
- * leaked is withdrawn in this order, each step tried again until the host has done it:
+ * leaked is withdrawn in this order. Each step is tried again until the host has done it.
  *
- *   0. The attachment that has the place is not served any more, whatever the host answers: nothing
- *      of the new owner's, nor of another port at the place, is done for it.
+ *   0. The attachment that has the place is not served any more, whatever the host answers. So it
+ *      gets nothing that belongs to the new owner, or to another port at the place.
  *   1. The place gets a ticket of random bytes that no VM has. From now on the old ticket opens
- *      nothing. All places that change do this first: their new ticket may be another one's old
- *      one, and the host takes a ticket for one place only.
- *   2. The attachment that has the place is evicted; it cannot come back. Were it evicted before
- *      step 1, it would be back before the ticket had changed.
- *   3. For SETTLE seconds any attachment that is heard of at the place is evicted as well: the host
+ *      nothing. All places that change do this first: the new ticket of one may be the old ticket
+ *      of another, and the host takes a ticket for one place only.
+ *   2. The attachment that has the place is evicted, and cannot come back. If it were evicted
+ *      before step 1, it could be back before the ticket had changed.
+ *   3. For SETTLE seconds any attachment that appears at the place is evicted as well: the host
  *      let it in before step 1, and its event was on its way. No other one can come meanwhile.
- *   4. The place is free, and the switch has heard of the end. What the old owner owed is
- *      forgotten, what was counted of it is shown no more, and only now the place gets the new
- *      ticket. So an attachment of the new owner is never taken for one of the old, and pays for
- *      none of the old one's calls.
+ *   4. The place is free, and the switch has heard of the end. The old owner's debts are
+ *      forgotten, and its counters are not shown any more. Only now the place gets the new ticket.
+ *      So an attachment of the new owner is never taken for one of the old owner, and does not pay
+ *      for the old owner's calls.
  *
- * A port that is removed goes through steps 0 to 3 as well; its place keeps a ticket that no VM
+ * A port that is removed goes through steps 0 to 3 as well. Its place keeps a ticket that no VM
  * has.
  *
- * If the host has lost events, an attachment by the old ticket may not have been heard of at all.
- * It is not served before it joins. The first one that joins without an event after step 4 is
- * evicted for that reason; at worst that is the new owner, once, and it comes again.
+ * If the host has lost events, the daemon may not have heard at all of an attachment by the old
+ * ticket. Such an attachment is not served before it joins. The first one that joins without an
+ * event after step 4 is evicted for that reason. At worst that is the new owner, once, and it comes
+ * again.
  */
 #include <string.h>
 #include <sys/random.h>
@@ -36,7 +37,7 @@
 
 static const uint8_t no_ticket[ELISA_TICKET_SIZE];
 
-/* A ticket that no VM has. */
+/* Draws a ticket that no VM has. */
 static int draw(uint8_t ticket[ELISA_TICKET_SIZE])
 {
 	return getrandom(ticket, ELISA_TICKET_SIZE, 0) == ELISA_TICKET_SIZE ? 0 : -1;
@@ -56,7 +57,8 @@ static int read_ticket(const char *file, uint8_t ticket[ELISA_TICKET_SIZE])
 			      "64 times 0 is no ticket; remove the file to have one drawn");
 }
 
-/* An uplink's is of its place, and the same for as long as this process lives. */
+/* Makes the ticket of an uplink. It depends on the place, and stays the same as long as this
+ * process lives. */
 static int own_ticket(uint32_t place, uint8_t ticket[ELISA_TICKET_SIZE])
 {
 	static uint8_t secret[ELISA_TICKET_SIZE];
@@ -66,11 +68,12 @@ static int own_ticket(uint32_t place, uint8_t ticket[ELISA_TICKET_SIZE])
 		return -1;
 	}
 	memcpy(ticket, secret, ELISA_TICKET_SIZE);
-	ticket[0] ^= (uint8_t)place; /* two places never have the same */
+	ticket[0] ^= (uint8_t)place; /* so no two places have the same */
 	return 0;
 }
 
-/* No other port may have it. Those without a ticket have 0, which no file holds. */
+/* Reads a port's ticket, which no other port may have. Ports without a ticket have 0, which no file
+ * holds. */
 int tickets_read_one(const struct config *config, uint32_t place, struct tickets *tickets)
 {
 	const char *file = config->port[place - 1].ticket_file;
@@ -118,7 +121,8 @@ static int refused(const struct daemon *d, const char *what)
 	return -1;
 }
 
-/* A place without a ticket is for any VM, so that one without a port has to have a ticket. */
+/* Sets the first ticket of a place. A place without a ticket is open to any VM, so a place without
+ * a port needs a ticket. */
 static int begin_place(struct daemon *d, uint32_t place, const uint8_t of_port[ELISA_TICKET_SIZE])
 {
 	struct place_ticket *ticket = &d->port[place].ticket;
@@ -146,7 +150,7 @@ int tickets_begin(struct daemon *d, const struct tickets *tickets)
 	return 0;
 }
 
-/* The VM that has the place is served no more from now on, whenever the host takes step 1. */
+/* Stops serving the VM at the place from now on, even if the host takes step 1 later only. */
 static void bar(struct daemon *d, uint32_t place)
 {
 	if (!d->port[place].attachment)
@@ -156,8 +160,8 @@ static void bar(struct daemon *d, uint32_t place)
 }
 
 /*
- * A change that is under way starts over: the ticket that it was to bring may have leaked, too. A
- * place whose ticket is no VM's is closed already, and free.
+ * Begins a change. If one is under way, it starts over, because the ticket that it was to bring may
+ * have leaked, too. If no VM has the place's ticket, the place is closed and free already.
  */
 bool tickets_change(struct daemon *d, uint32_t place, const uint8_t bytes[ELISA_TICKET_SIZE])
 {
@@ -187,7 +191,7 @@ void tickets_close(struct daemon *d, uint32_t place)
 	bar(d, place);
 }
 
-/* Steps 1 and 2. */
+/* Takes steps 1 and 2. */
 static void withdraw(struct daemon *d, uint32_t place)
 {
 	struct place_ticket *ticket = &d->port[place].ticket;
@@ -200,8 +204,8 @@ static void withdraw(struct daemon *d, uint32_t place)
 	ports_dismiss(d, place);
 }
 
-/* Step 4, once the place is free. An attachment that the host does not know has ended, and the
- * event that said so was lost. */
+/* Takes step 4 once the place is free. If the host does not know the attachment, it has ended and
+ * its event was lost. */
 static void bring(struct daemon *d, uint32_t place)
 {
 	struct port *port = &d->port[place];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See uplink_process.h. Two files without names are handed down: the ticket, as text, which is read
- * at each attach, and the memory for what is seen of the uplink. */
+/* See uplink_process.h. The daemon passes two files without names to the process. One holds the
+ * ticket as text, which the process reads at each attach. The other is memory for what the process
+ * reports about the uplink. */
 #include "uplink_process.h"
 
 #include <errno.h>
@@ -23,15 +24,15 @@
 #define PROGRAM	      "elisa-vmnet"
 #define LOOK_EVERY_MS 200
 
-/* Its arguments, behind the program's name. */
+/* Indexes of the process's arguments, after the program's name. */
 enum {
-	ARGUMENT_UPLINK = 1, /* this word; no option, and the daemon has no operands */
+	ARGUMENT_UPLINK = 1, /* the word WORD; it is no option, and the daemon has no operands */
 	ARGUMENT_PORT,
 	ARGUMENT_INTERFACE,
 	ARGUMENT_BYTES,
-	ARGUMENT_TICKET, /* numbers of files */
+	ARGUMENT_TICKET, /* descriptor numbers */
 	ARGUMENT_SEEN,
-	ARGUMENT_PARENT, /* process */
+	ARGUMENT_PARENT, /* process id */
 	ARGUMENTS,
 };
 
@@ -81,7 +82,8 @@ static int make_seen(struct uplink_process *process)
 	return fd;
 }
 
-/* It shares no memory with this process meanwhile, as after fork(): guests write to that. */
+/* Starts the process. posix_spawn() does not duplicate the daemon's memory, as fork() would: guests
+ * write to that memory. */
 static int spawn(struct uplink_process *process, const struct uplink_wish *wish, int ticket,
 		 int seen)
 {
@@ -150,7 +152,8 @@ static int failed(char **argv, const char *what, int error)
 	char text[128];
 
 	if (!strcmp(what, UPLINK_VNIC))
-		why = rvif_elisa_error(); /* which knows more */
+		/* the library's own message says more */
+		why = rvif_elisa_error();
 	else if (error == -EPERM)
 		hint = "; this needs CAP_NET_RAW";
 	else if (error == -EAFNOSUPPORT)
@@ -161,7 +164,7 @@ static int failed(char **argv, const char *what, int error)
 	return output_end(-1);
 }
 
-/* Until a signal comes. */
+/* Runs the uplink until a signal comes. */
 static void move(struct uplink *uplink, char **argv)
 {
 	const char *what;
@@ -184,7 +187,8 @@ static int live(char **argv)
 
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != atoi(argv[ARGUMENT_PARENT]))
-		return 0; /* the daemon has ended already */
+		/* the daemon has ended already */
+		return 0;
 	if (!seen)
 		return failed(argv, "what is seen of it", -errno);
 	service_begin();

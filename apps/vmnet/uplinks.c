@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ports that are Linux interfaces of this VM. To the switch such a port is as any other: a place
- * whose memory is donated, here by a process of the daemon's, by a ticket that no other one learns.
- * It calls the switch as a guest's does. So all that is said of attachments holds for it: an
- * operator may evict it, and it comes back.
+ * Ports that are Linux interfaces of this VM. To the switch such a port is like any other. A
+ * process of the daemon attaches at the place, by a ticket that no other process learns, and
+ * donates the memory. The process calls the switch as a guest's process does. So everything about
+ * attachments holds for it: an operator may evict it, and it comes back.
  */
 #include <poll.h>
 #include <string.h>
@@ -11,8 +11,8 @@
 #include "daemon.h"
 
 #define TRY_EVERY 5  /* seconds between two starts at first; twice as long each time */
-#define TRY_MOST  80 /* up to so many */
-#define END_AFTER 2  /* it is killed if it has not ended */
+#define TRY_MOST  80 /* seconds: limit of that time */
+#define END_AFTER 2  /* seconds until a process that has not ended is killed */
 #define LAST_MS	  1500
 #define LOOK_MS	  10
 
@@ -45,7 +45,7 @@ static void start(struct daemon *d, uint32_t place)
 		strcpy(of->interface, config->uplink);
 }
 
-/* It is told once to end, and killed if it does not. */
+/* Tells the process once to end, and kills it if it does not. */
 static void end(struct daemon *d, struct port_uplink *of)
 {
 	if (of->ending && d->now < of->killed_at)
@@ -53,7 +53,7 @@ static void end(struct daemon *d, struct port_uplink *of)
 	uplink_process_end(&of->process, of->ending);
 	of->ending = true;
 	of->killed_at = d->now + END_AFTER;
-	of->pause = of->next = 0; /* the next one has not failed yet */
+	of->pause = of->next = 0; /* the next process has not failed yet */
 }
 
 static void look(struct daemon *d, uint32_t place)
@@ -76,7 +76,7 @@ void uplinks_look(struct daemon *d)
 		look(d, place);
 }
 
-/* How many are left. */
+/* Takes the status of processes that have ended. Returns how many are left. */
 static uint32_t reap(struct daemon *d)
 {
 	uint32_t left = 0;

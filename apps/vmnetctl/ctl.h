@@ -11,19 +11,19 @@
 struct options {
 	const char *socket;
 	bool json;
-	double interval;  /* of top, seconds */
-	uint64_t count;	  /* of its views, or frames of capture; 0: until a signal */
-	const char *file; /* that capture writes; NULL: it prints */
+	double interval;  /* seconds between views of top */
+	uint64_t count;	  /* number of top's views or of captured frames; 0: until a signal */
+	const char *file; /* capture writes to it; NULL: it prints */
 };
 
-/* print.c: tables for people, into a text. */
+/* print.c: print tables for people. */
 void print_counters(FILE *to, json_object *port);
 void print_drops(FILE *to, json_object *ports);
 
-/* top.c: what happens now, again and again. 0, or -1 after a message. */
+/* top.c: shows rates again and again. Returns 0, or -1 after a message. */
 int top(const struct options *options);
 
-/* Prints and flushes. 0, or -1 after a message. */
+/* Prints and flushes. Returns 0, or -1 after a message. */
 int put(const char *text);
 
 #endif

@@ -78,7 +78,7 @@ static void say(const char *what)
 	fprintf(stderr, "elisa-vmnetctl: %s\n", what);
 }
 
-/* What a command does with the reply. */
+/* Prints the result of a command. */
 typedef void printer(FILE *to, json_object *result);
 
 static void print_ports(FILE *to, json_object *result)
@@ -106,9 +106,9 @@ enum operand {
 static const struct command {
 	const char *name, *request;
 	enum operand operand;
-	printer *print;	 /* NULL: there is nothing to print */
-	json_type type;	 /* that it prints */
-	bool is_no_json; /* also with --json */
+	printer *print;	 /* NULL: the command prints nothing */
+	json_type type;	 /* of the result */
+	bool is_no_json; /* prints text, also with --json */
 } commands[] = {
 	{"ports", "ports", OPERAND_NONE, print_ports, json_type_object, false},
 	{"counters", "counters", OPERAND_PORT, print_counters, json_type_object, false},
@@ -124,7 +124,8 @@ static const struct command {
 	{"remove", "remove", OPERAND_PORT, NULL, json_type_null, false},
 };
 
-/* The table comes in parts. A switch that learns meanwhile may give an address twice or not. */
+/* Gets the whole table, which comes in parts. If the switch learns meanwhile, an address may come
+ * twice or not at all. */
 static json_object *whole_table(int fd)
 {
 	json_object *all = json_object_new_array(), *part, *list, *next;
@@ -148,7 +149,7 @@ static json_object *whole_table(int fd)
 	return all;
 }
 
-/* By port and reason. */
+/* Returns all drops, by port and reason. */
 static json_object *drops_of(json_object *ports)
 {
 	json_object *all = json_object_new_object();
@@ -197,7 +198,7 @@ static int print_result(const struct options *options, const struct command *com
 	return error;
 }
 
-/* The result of a command but top, or NULL after a message. */
+/* Returns the result of a command other than top, or NULL after a message. */
 static json_object *result_of(int fd, const struct command *command, const char *operand)
 {
 	struct question question = {.command = command->request};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rates of all ports, from what the counters were at the last view. A terminal is cleared for each
- * view; into a file or a pipe they follow one another. Only this program waits for a slow terminal.
+ * Rates of all ports, from the counters of two views. Each view clears a terminal; in a file or a
+ * pipe, views follow one another. A slow terminal delays only this program.
  */
 #include "ctl.h"
 
@@ -25,7 +25,8 @@ static uint64_t drops(json_object *port)
 	return sum;
 }
 
-/* The same port in the last view, if the same VM had it: its counters begin anew with the next. */
+/* Returns the same port in the last view, or NULL if another VM had it then: the counters begin
+ * anew with the next VM. */
 static json_object *before(json_object *ports, json_object *port)
 {
 	const char *name = json_object_get_string(json_object_object_get(port, "name"));
@@ -124,8 +125,8 @@ static int view(json_object *rates, bool json)
 	return error;
 }
 
-/* On a connection of its own: the daemon drops one that asks nothing for longer than a view may
- * take. */
+/* Gets a view, on a connection of its own: the daemon drops a connection that asks nothing for a
+ * time, which the interval may exceed. */
 static json_object *look(const struct options *options)
 {
 	const int fd = ask_open(options->socket);
