@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * elisa-kv: what a guest calls, and what lies in its exchange buffer. The one vocabulary of the
- * function, the manager, the guest library and the proxy.
+ * elisa-kv: what a guest calls, and what lies in its exchange buffer. The function, the manager,
+ * the guest library and the proxy all use this vocabulary.
  *
  * A call has six numbers. Keys, values and replies lie in the caller's exchange buffer, at offsets
- * of the caller's choice; several threads use several parts of one buffer. Lengths are among the
- * six numbers, but for those of the keys of KV_GET_MANY, which are copied before they are checked.
- * What changes an item copies the key first. A get looks at it several times, in the buffer
- * (store/key.h says why that is no harm).
+ * that the caller chooses. Several threads use several parts of one buffer. Lengths are among the
+ * six numbers, except the lengths of the keys of KV_GET_MANY, which are copied before they are
+ * checked. An operation that changes an item copies the key first. A get reads the key several
+ * times in the buffer (store/key.h says why that does no harm).
  *
  *     call(KV_CALL(op, space, key_length), key, value, length, number, KV_META(flags, ttl))
  *
@@ -16,7 +16,7 @@
  *     length  bytes of the value, or room for the reply
  *     number  a CAS number, a difference or a handle
  *
- * A space is a name space with memory of its own; the manager says which place may do what in it
+ * A space is a name space with memory of its own. The manager says which place may do what in it
  * (enum kv_right). An item belongs to the place that stored it last, and counts for that place's
  * quota in the space.
  *
@@ -26,18 +26,18 @@
  *     -EEXIST    KV_ADD: there is one
  *     -ESTALE    the item has another CAS number than the given one
  *     -EDOM      KV_INCREMENT, KV_DECREMENT: the value is no number
- *     -EBUSY     not done now, for others change the same space: call again
+ *     -EBUSY     not done now, because other callers change the same space: call again
  *     -EDQUOT    the place's quota in the space has no room for it, even if all else goes
- *     -ENOSPC    the space has none
+ *     -ENOSPC    the space has no room for it
  *     -EFBIG     the value would be longer than KV_VALUE_MAX
  *     -EMSGSIZE  there is no room for the reply
  *     -EACCES    the place has no right to this in the space
- *     -EPERM     the place may change its own items only, and this is another's
+ *     -EPERM     the place may change its own items only, and this is another place's
  *     -EBADF     the handle is not, or no longer, of an upload of this attachment
  *     -ENODATA   not all of an upload was sent
  *     -EFAULT    an offset or a length is outside of the exchange buffer
- *     -EINVAL    the length of the key, the space, the operation, or a count is none
- *     -ENODEV    the caller's place or vCPU is none that the store knows
+ *     -EINVAL    the length of the key, the space, the operation, or a count is not valid
+ *     -ENODEV    the store does not know the caller's place or vCPU
  */
 #ifndef KV_EXCHANGE_H
 #define KV_EXCHANGE_H
@@ -49,12 +49,12 @@
 #define KV_MANY_MAX  64u /* keys of KV_GET_MANY */
 
 /*
- * TTLs are seconds from now. The store's clock is coarse: an item of one second lives for up to
- * two.
+ * TTLs are seconds from now. The store's clock is coarse: an item with a TTL of one second lives
+ * for up to two seconds.
  */
 #define KV_TTL_NEVER 0u
 #define KV_TTL_MAX   0x7fffffffu
-#define KV_TTL_PAST  0xffffffffu /* expired from the beginning; and all above KV_TTL_MAX */
+#define KV_TTL_PAST  0xffffffffu /* expired from the beginning, as any TTL above KV_TTL_MAX */
 
 #define KV_CALL(op, space, key_length)                                      \
 	((long)((uint64_t)(op) | (uint64_t)(space) << 8 | /* 8 bits each */ \
@@ -67,26 +67,27 @@ enum kv_op {
 	 * is the value's whole length.
 	 */
 	KV_GET = 1,
-	/* The same, and the item has a new TTL. */
+	/* Works as KV_GET, and gives the item a new TTL. */
 	KV_GET_TOUCH,
 	/*
-	 * A part of a value: the last argument is the offset in the value, number the CAS number
-	 * that KV_GET told. The reply is as of KV_GET, from there on; the result is the bytes that
-	 * were copied. -ESTALE: the item has changed, so begin again.
+	 * Gets a part of a value. The last argument is the offset in the value, and number is the
+	 * CAS number that KV_GET returned. The reply is as of KV_GET, from the offset on. The
+	 * result is the number of bytes that were copied. -ESTALE: the item has changed, so begin
+	 * again.
 	 */
 	KV_GET_PIECE,
 	/*
-	 * key is the offset of an array of struct kv_key_at; the key's length in KV_CALL() is its
-	 * count. The reply is for each key, in their order: struct kv_item and the whole value,
-	 * padded to KV_ALIGN. A key without an item has a CAS number of 0 and no value. The result
-	 * is how many keys were answered, which is fewer if there is no room: call again for the
-	 * rest. -EMSGSIZE: none was.
+	 * Gets several items. key is the offset of an array of struct kv_key_at, and the key's
+	 * length in KV_CALL() is its count. The reply has for each key, in their order, struct
+	 * kv_item and the whole value, padded to KV_ALIGN. A key without an item has a CAS number
+	 * of 0 and no value. The result is how many keys were answered. It is fewer than all if
+	 * there is no room: call again for the rest. -EMSGSIZE: none was answered.
 	 */
 	KV_GET_MANY,
 
 	/*
-	 * The result is the CAS number of the new item. If number is not 0 then the item must be
-	 * there and have that CAS number (memcached's cas is KV_SET so). KV_APPEND and KV_PREPEND
+	 * The result is the CAS number of the new item. If number is not 0, the item must exist and
+	 * have that CAS number (KV_SET with a number is memcached's cas). KV_APPEND and KV_PREPEND
 	 * keep the item's flags and TTL.
 	 */
 	KV_SET,
@@ -102,22 +103,25 @@ enum kv_op {
 	KV_INCREMENT,
 	KV_DECREMENT,
 
-	/* The results are 0. number for KV_DELETE as for KV_SET. */
+	/* The results are 0. KV_DELETE takes number as KV_SET does. */
 	KV_TOUCH,
 	KV_DELETE,
-	/* Space only: no item that is in it now will be found again. */
+	/* Needs the space only. No item that is in it now will be found again. */
 	KV_FLUSH,
 	/* The reply is an array of KV_STATS numbers (enum kv_stat). The result is KV_STATS. */
 	KV_STATISTICS,
 
 	/*
-	 * A value in pieces, for exchange buffers that are smaller. KV_UPLOAD has the key, flags
-	 * and TTL, and the whole length; the result is a handle. Nothing is to be seen of the item
-	 * until KV_UPLOAD_END, which is as KV_SET, KV_ADD or KV_REPLACE: that operation is its
-	 * `length`, a CAS number or 0 its `value`. Pieces come without a gap; what was sent may be
-	 * sent again. Any error of KV_UPLOAD_END but -EBUSY and -ENODATA ends the upload. Each
-	 * place may have KV_UPLOADS at a time in a space; one more ends the oldest one. So does
-	 * a call of the place that has no room otherwise. The attachment's end gives them back.
+	 * A value in pieces, for exchange buffers that are smaller than the value. KV_UPLOAD has
+	 * the key, flags and TTL, and the whole length; the result is a handle. Readers see nothing
+	 * of the item until KV_UPLOAD_END, which works as KV_SET, KV_ADD or KV_REPLACE. That
+	 * operation is its `length`, and a CAS number or 0 its `value`. Pieces come without a gap;
+	 * bytes that were sent may be sent again. Any error of KV_UPLOAD_END but -EBUSY and
+	 * -ENODATA ends the upload.
+	 *
+	 * Each place may have KV_UPLOADS at a time in a space; one more ends the oldest one. A call
+	 * of the place that has no room otherwise ends the oldest one, too. The end of the
+	 * attachment frees them all.
 	 */
 	KV_UPLOAD,
 	KV_UPLOAD_PIECE,  /* number: handle; key: offset in the value; the result is 0 */
@@ -128,20 +132,20 @@ enum kv_op {
 
 #define KV_UPLOADS 4u
 
-/* What a place may do in a space. By the manager. */
+/* What a place may do in a space. The manager sets it. */
 enum kv_right {
 	KV_MAY_READ = 1,
-	KV_MAY_WRITE = 2, /* any item */
-	KV_MAY_OWN = 4,	  /* write new items, and those that it stored itself */
+	KV_MAY_WRITE = 2, /* change any item */
+	KV_MAY_OWN = 4,	  /* store new items, and change those that the place stored itself */
 	KV_MAY_FLUSH = 8
 };
 
-/* Replies. */
+/* Parts of replies. */
 struct kv_item {
 	uint64_t cas; /* 1 .. 2^62 */
 	uint32_t flags;
 	uint32_t length; /* of the whole value */
-	uint32_t ttl;	 /* seconds left, KV_TTL_NEVER */
+	uint32_t ttl;	 /* seconds left, or KV_TTL_NEVER */
 	uint32_t unused;
 };
 
@@ -153,9 +157,9 @@ struct kv_key_at {
 #define KV_ALIGN 8u
 
 /*
- * Statistics, with memcached's names. Those of WHAT "count" are of the caller's attachment, in all
- * spaces, since the manager has heard of it: 0 before. "space" are of the space, "own" of the
- * place's part of it.
+ * Statistics, with memcached's names. "count" numbers are counts of the caller's attachment in all
+ * spaces, since the manager has heard of it; 0 before. "space" numbers are about the space. "own"
+ * numbers are about the place's part of the space.
  */
 #define KV_STATS_LIST(STAT)                           \
 	STAT(CMD_GET, "cmd_get", count)               \

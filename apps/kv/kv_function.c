@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where guests' calls of elisa-kv come in. The six numbers cannot change any more; which VM calls
- * is the host's word.
+ * The entry of guests' calls of elisa-kv. The six numbers cannot change any more, because they are
+ * in registers. The host says which VM calls.
  *
- * A get has a way of its own: it takes no lock, so it needs no name, and all of the usual case is
- * in one function. What is out of the ordinary goes the long way, from the beginning.
+ * A get has a way of its own. It takes no lock, so it needs no caller's name, and the usual case is
+ * in one function. Any other case goes the long way, from the beginning.
  */
 #include "kv_function.h"
 #include "store/count.h"
@@ -16,7 +16,7 @@ int64_t kv_store_distance;
 #define WORD_SPACE(word)      ((uint8_t)((word) >> 8))
 #define WORD_KEY_LENGTH(word) ((uint64_t)(word) >> 16)
 
-/* The caller and its space: fills in all of *call except attachment and me. */
+/* Finds the caller and its space: fills in all of *call except attachment and me. */
 static inline __attribute__((always_inline)) int
 caller(struct kv_call *call, const struct elisa_self *self, uint32_t space)
 {
@@ -68,7 +68,7 @@ static __attribute__((noinline)) long any(uint64_t what, uint64_t key, uint64_t 
 	return result;
 }
 
-/* KV_AGAIN: not done, for whatever reason. */
+/* Gets an item in the usual case. KV_AGAIN: not done, for any reason. */
 static inline __attribute__((always_inline)) long simple_get(uint64_t what, uint64_t key_offset,
 							     uint64_t value, uint64_t room)
 {

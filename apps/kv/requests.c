@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a guest gave becomes a call of the store, or an error. Offsets become addresses here, and
- * only if all of what they mean lies in the caller's exchange buffer.
+ * Turns what a guest passed into a call of the store, or into an error. Offsets become addresses
+ * here, and only if the whole range lies in the caller's exchange buffer.
  */
 #include "kv_function.h"
 #include "store/count.h"
@@ -29,7 +29,7 @@ int kv_may(uint32_t op, uint32_t rights)
 
 /* ------------------------------------------------------------------------------ reading */
 
-/* Room for a reply in the caller's exchange buffer. */
+/* Finds room for a reply in the caller's exchange buffer. */
 static int reply_at(struct kv_reply *reply, uint64_t offset, uint64_t room)
 {
 	reply->at = elisa_exchange(offset, room);
@@ -39,7 +39,7 @@ static int reply_at(struct kv_reply *reply, uint64_t offset, uint64_t room)
 	return room < sizeof(struct kv_item) ? -EMSGSIZE : 0;
 }
 
-/* A key in it, copied. */
+/* Copies a key from the caller's exchange buffer. */
 static int key_at(struct kv_own_key *own, const struct kv_space *space, uint64_t offset,
 		  uint64_t length)
 {
@@ -79,7 +79,7 @@ static long get_piece(const struct kv_call *call, const struct kv_request *reque
 				    (uint32_t)request->meta);
 }
 
-/* The next of many: its bytes of the reply, or an error. */
+/* Serves the next of many keys. Returns the bytes of its reply, or an error. */
 static long get_one(const struct kv_call *call, uint64_t at, uint64_t offset, uint64_t room)
 {
 	static const struct kv_item none;

@@ -12,7 +12,7 @@
 enum {
 	DONE = 0,
 	FAILED = 1,
-	NOT_SO = 3 /* the item is not there, or not as it should be */
+	NOT_SO = 3 /* the item is not there, or not in the state that the command needs */
 };
 
 struct options {
@@ -60,7 +60,7 @@ static const struct program program = {
 
 static struct elisa_kv *kv;
 
-/* The exit status of a failure of the library, after its text. */
+/* Prints the library's text. Returns the exit status for the failure. */
 static int failure(int error)
 {
 	output_print(STDERR_FILENO, "elisa-kv-cli: %s\n", elisa_kv_error());
@@ -132,7 +132,8 @@ static int show_statistics(const struct options *options, char **operand)
 
 /* -------------------------------------------------------------------------------- changing */
 
-/* All of the standard input. One byte more than a value may have is read, to be refused. */
+/* Reads the whole standard input. It reads one byte more than a value may have, so that a longer
+ * value is refused. */
 static int read_value(const void **value, size_t *length)
 {
 	static uint8_t bytes[ELISA_KV_VALUE_MAX + 1];
@@ -215,7 +216,7 @@ static int flush(const struct options *options, char **operand)
 static const struct command {
 	const char *name;
 	int (*run)(const struct options *options, char **operand);
-	int least, most; /* operands */
+	int least, most; /* least and most operands */
 } commands[] = {
 	{"get", get, 1, 1},
 	{"item", show_item, 1, 1},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The configuration file: see elisa-kv(8). An unknown key, and what cannot be, are errors, so that
- * a mistake is not taken for a setting.
+ * The configuration file: see elisa-kv(8). An unknown key and an impossible value are errors, so
+ * that no mistake passes for a setting.
  */
 #include <string.h>
 #include "daemon.h"
@@ -145,7 +145,8 @@ static int read_shares(json_object *from, const struct config *config, struct pl
 	return 0;
 }
 
-/* A VM that is not known cannot own items: the next one at its place would have them. */
+/* Checks a place. A VM without a ticket is not known, so it cannot own items: the next VM at its
+ * place would own them. */
 static int check_place(const struct config *config, const struct place_config *place)
 {
 	uint32_t rights = 0, own = 0;
@@ -203,7 +204,7 @@ static int read_place(json_object *from, const struct config *config, struct pla
 	return check_place(config, place);
 }
 
-/* One, or several that differ by the number behind the name. */
+/* Adds a place, or several places that differ by the number behind the name. */
 static int add_places(struct config *config, const struct place_config *place, uint64_t count)
 {
 	for (uint64_t i = 1; i <= count; i++) {
@@ -281,7 +282,7 @@ static int read_all(json_object *root, struct config *config)
 		if (read_key(key, value, config))
 			return -1;
 	}
-	/* places name spaces */
+	/* spaces first, because places refer to them by name */
 	if (!spaces || !places)
 		return wrong("there are no \"%s\"", spaces ? "places" : "spaces");
 	if (read_spaces(spaces, config) || read_places(places, config))

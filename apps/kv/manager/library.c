@@ -13,7 +13,7 @@
 #include "output.h"
 
 #define EVENTS 64
-#define READS  4 /* of so many events in a turn */
+#define READS  4 /* reads of EVENTS events in a turn */
 
 static void end(struct daemon *d, const char *why)
 {
@@ -31,7 +31,7 @@ static uint32_t place_of(const struct daemon *d, uint64_t attachment)
 	return place;
 }
 
-/* The store's code must not fault: what it did belongs into a report of the error. */
+/* Logs a fault. The store's code must not fault, so a report of the error needs what it did. */
 static void tell_fault(struct daemon *d, uint32_t place, const struct elisa_event *event)
 {
 	char text[256];

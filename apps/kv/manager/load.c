@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading a snapshot: once to see that it is whole, once to store its items. Spaces and places are
- * found by their names, for the configuration may have changed. Items of those that are gone, that
- * have expired, and that a smaller quota has no room for are left out.
+ * Reads a snapshot twice: once to check that it is whole, once to store its items. Spaces and
+ * places are found by their names, because the configuration may have changed. An item is left out
+ * if its space or place is gone, or if it has expired. It is also left out if a smaller quota has
+ * no room for it.
  */
 #include <errno.h>
 #include <string.h>
@@ -16,9 +17,9 @@ struct load {
 	struct daemon *d;
 	FILE *from;
 	uint64_t sum, items, stored;
-	uint64_t elapsed; /* seconds since it was written */
+	uint64_t elapsed; /* seconds since the snapshot was written */
 	uint32_t spaces, places;
-	uint32_t space[MAX_SPACES], place[MAX_PLACES]; /* of the store; UINT32_MAX: gone */
+	uint32_t space[MAX_SPACES], place[MAX_PLACES]; /* numbers in the store; UINT32_MAX: gone */
 };
 
 static bool get(struct load *load, void *bytes, size_t length)
@@ -71,7 +72,7 @@ static bool get_head(struct load *load)
 	return true;
 }
 
-/* 1: an item, 0: the end, -1: what is there is none. */
+/* Reads an item. Returns 1: an item; 0: the end; -1: something else. */
 static int get_item(struct load *load, struct snapshot_item *item)
 {
 	uint8_t *buffer = load->d->buffer;

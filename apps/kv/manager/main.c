@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * elisa-kv: exports a key-value store and manages it. It serves no guest: guests do all by their
- * calls. It keeps the store's clock, frees what died with a guest, removes what has expired, and
- * writes snapshots. When it ends, the export ends.
+ * elisa-kv: exports a key-value store and manages it. It serves no guest: guests do everything by
+ * their calls. It keeps the store's clock, frees what dead callers had taken, removes expired
+ * items, and writes snapshots. When the daemon ends, the export ends.
  */
 #include <errno.h>
 #include <poll.h>
@@ -19,12 +19,12 @@
 #include "service.h"
 #include "settings.h"
 
-#define CODE_OFFSET   0ull /* in the object area */
+#define CODE_OFFSET   0ull /* offsets in the object area */
 #define PLACES_OFFSET (1ull << 29)
 #define STORE_OFFSET  (1ull << 30)
 #define TICK_MS	      1000
-#define OWED_MS	      10   /* to the next try at a store that is busy */
-#define SWEEP_BUCKETS 4096 /* of each space in a second */
+#define OWED_MS	      10   /* until the next try at a store that is busy */
+#define SWEEP_BUCKETS 4096 /* buckets of each space that are swept in a second */
 
 static int failed(struct daemon *d, const char *what)
 {
@@ -93,7 +93,7 @@ static int make_places(struct daemon *d)
 	return 0;
 }
 
-/* The function finds the store by its distance. */
+/* Loads the code, and tells it the distance to the store. */
 static int make_code(struct daemon *d, const char *code)
 {
 	int64_t *distance;
@@ -133,7 +133,8 @@ static int set_up(struct daemon *d, const char *code)
 	return elisa_extra_publish(d->code, "entry_function") ? failed(d, code) : 0;
 }
 
-/* No guest is in the store any more when the snapshot is written: it has all that was answered. */
+/* Ends the export, then writes the snapshot. No guest is in the store any more then, so the
+ * snapshot has everything that was answered. */
 static int tear_down(struct daemon *d, bool keep)
 {
 	int error = 0;
@@ -169,7 +170,7 @@ static void wait_for_work(struct daemon *d)
 	d->now = monotonic();
 }
 
-/* What is done each second. */
+/* Does what is due each second. */
 static void tick(struct daemon *d, const char *report, const char *metrics)
 {
 	library_left_out(d);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the store has counted: as JSON, as OpenMetrics text, and such a JSON file as a table. The
- * numbers are in the manager's own memory, so that reading them disturbs no guest.
+ * numbers are in the manager's own memory, so reading them disturbs no guest.
  */
 #include <errno.h>
 #include <json-c/json.h>
@@ -13,12 +13,12 @@
 #include "output.h"
 #include "settings.h"
 
-#define MOST_MIB 64 /* of a report */
+#define MOST_MIB 64 /* limit of a report's size */
 
 enum what {
 	count, /* a counter of a place */
-	space, /* of a space */
-	own    /* of a place in a space */
+	space, /* a number of a space */
+	own    /* a number of a place in a space */
 };
 
 static const struct {
@@ -88,7 +88,8 @@ static int failed(const char *file)
 	return -1;
 }
 
-/* The name of a file until it is whole. A name that is cut could be another file's. */
+/* Makes the name of a file until it is complete. A name that is cut off could be another file's, so
+ * that is an error. */
 static int new_name(char name[PATH_MAX], const char *file)
 {
 	if (snprintf(name, PATH_MAX, "%s.new", file) < PATH_MAX)
@@ -124,7 +125,7 @@ int report_write(struct daemon *d, const char *file)
 
 /* --------------------------------------------------------------------------------- metrics */
 
-/* A label; the name is a text of a configuration. */
+/* Prints a label; the name is any text of a configuration. */
 static void label(FILE *to, const char *key, const char *name)
 {
 	fprintf(to, "%s=\"", key);
@@ -199,7 +200,7 @@ static const char *name_of(json_object *from)
 	return json_object_is_type(name, json_type_string) ? json_object_get_string(name) : NULL;
 }
 
-/* Each of a list has a name. */
+/* Tells whether it is a list in which each entry has a name. */
 static bool is_list(json_object *list)
 {
 	if (!json_object_is_type(list, json_type_array))

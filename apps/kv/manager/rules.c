@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What guests may do, and how much of each space their items may take, as the configuration says.
- * Both can change while guests use the store. All else of a configuration is built into the store
- * or into places that guests have: each such key is named with both values, and then nothing of the
- * file is taken.
+ * Both can change while guests use the store. Everything else of a configuration is built into the
+ * store, or into places that guests have. Each such key is named with both values, and then nothing
+ * of the file is applied.
  */
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +16,8 @@ static bool may_store(const struct share_config *share)
 	return share->rights & (KV_MAY_WRITE | KV_MAY_OWN);
 }
 
-/* Of a place that names none: an equal part of the space for each that may store in it. */
+/* Returns the quota of a place that has none configured: an equal part of the space for each place
+ * that may store in it. */
 static uint64_t equal_part(const struct config *config, uint32_t space)
 {
 	uint64_t sharers = 0;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writing all items to a file, while guests go on. It is done in steps, so that the store's clock
- * and the host's events do not wait for it. The file gets its name when it is whole; a failure
- * leaves the last one as it was.
+ * Writes all items to a file, while guests continue. It works in steps, so that the store's clock
+ * and the host's events do not wait for it. The file gets its name when it is complete. After a
+ * failure, the last snapshot is as it was.
  *
- * A snapshot that is written in steps is not forced to the disk: after a crash of this VM it may be
+ * A snapshot that is written in steps is not forced to the disk. After a crash of this VM it may be
  * damaged, which its sum shows.
  */
 #include "snapshot.h"
@@ -20,8 +20,8 @@
 #include "service.h"
 
 #define STEP_BYTES (4u << 20)
-#define SYNC_BYTES (64u << 20) /* so much is no long wait for a disk */
-#define STEP_SLOTS (1u << 17)  /* a space without items has slots, too: under a millisecond */
+#define SYNC_BYTES (64u << 20) /* as much as a disk writes without a long wait */
+#define STEP_SLOTS (1u << 17)  /* slots: under a millisecond; an empty space has them, too */
 
 static void new_name(const struct daemon *d, char name[MAX_PATH + 4])
 {
@@ -42,7 +42,7 @@ static int failed(struct daemon *d)
 	return -1;
 }
 
-/* A failure is seen by ferror() at the end of a step. */
+/* Writes bytes. ferror() at the end of a step shows a failure. */
 static void put(struct snapshot *snapshot, const void *bytes, size_t length)
 {
 	if (!length)
@@ -99,7 +99,7 @@ static size_t put_item(struct daemon *d, const struct kv_record *record)
 	return sizeof(item) + record->key_length + record->length;
 }
 
-/* Names are a folder's. */
+/* Forces the folder to the disk, since it holds the file's name. */
 static int sync_folder_of(const char *file)
 {
 	char path[MAX_PATH];
@@ -114,7 +114,8 @@ static int sync_folder_of(const char *file)
 	return error;
 }
 
-/* It has all items. sync: and reaches the disk before it has its name, then the name does. */
+/* Completes the file, which has all items, and gives it its name. sync: forces the file to the disk
+ * before it gets its name, and the name afterwards. */
 static int finish(struct daemon *d, bool sync)
 {
 	const struct snapshot_item last = {.space = SNAPSHOT_END};
@@ -137,7 +138,8 @@ static int finish(struct daemon *d, bool sync)
 	return 0;
 }
 
-/* Items of so many bytes, among STEP_SLOTS slots of an index. 1: there are no more. */
+/* Writes items of up to `most` bytes, from at most STEP_SLOTS slots of an index. Returns 1 if there
+ * are no more items. */
 static int step(struct daemon *d, size_t most)
 {
 	struct snapshot *snapshot = &d->snapshot;

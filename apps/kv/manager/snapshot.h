@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The file of a snapshot: a head, the names of spaces and places, items, an end with a sum of all
- * before it. Numbers are of this machine's order. It is the manager's own file, and is read
- * nevertheless as one that may be damaged.
+ * The file of a snapshot: a head, the names of spaces and places, items, and an end with a sum of
+ * everything before it. Numbers have this machine's byte order. It is the manager's own file, but
+ * it may be damaged, so it is read with care.
  */
 #ifndef KV_SNAPSHOT_H
 #define KV_SNAPSHOT_H
@@ -11,7 +11,7 @@
 #include "daemon.h"
 
 #define SNAPSHOT_MAGIC "elisakv1"
-#define SNAPSHOT_END   UINT32_MAX /* instead of a space */
+#define SNAPSHOT_END   UINT32_MAX /* in place of a space */
 
 struct snapshot_head {
 	char magic[8];
@@ -19,12 +19,12 @@ struct snapshot_head {
 	uint32_t spaces, places;
 };
 
-/* Key and value follow. */
+/* The key and the value follow it. */
 struct snapshot_item {
 	uint32_t space, place, flags, ttl, key_length, length;
 };
 
-/* Behind an item whose space is SNAPSHOT_END and that is 0 otherwise. */
+/* The end follows an item with the space SNAPSHOT_END and 0 in all other fields. */
 struct snapshot_end {
 	uint64_t items, sum;
 };

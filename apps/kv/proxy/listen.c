@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where clients connect: a path, or a port of this machine's own addresses. No other machine. */
+/* Where clients connect: a path, or a port of this machine's loopback addresses. No other machine
+ * can connect. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -25,7 +26,7 @@ static int new_socket(int family)
 	return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
-/* Is the file at this address a socket at which no process listens? */
+/* Tells whether the address is a socket file at which no process listens. */
 static bool is_left_over(const struct sockaddr_un *address)
 {
 	const int fd = new_socket(AF_UNIX);
@@ -57,7 +58,7 @@ int listen_at(const char *path, uint32_t mode)
 	strcpy(address.sun_path, path);
 	if (is_left_over(&address))
 		unlink(path);
-	/* so that it is never open to more than it should be */
+	/* so that the socket never allows more users than it should */
 	mask = umask(0777 & ~mode);
 	error = bind(fd, (const struct sockaddr *)&address, sizeof(address)) ? errno : 0;
 	umask(mask);

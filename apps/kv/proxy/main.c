@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * elisa-kv-proxy: clients of memcached in this VM use a store that VMs share. Each command is a
- * call into the store, which causes no exit; only the socket is left of what memcached cost.
+ * elisa-kv-proxy: lets clients of memcached in this VM use a store that VMs share. Each command is
+ * a call into the store, which causes no exit. Of memcached's costs only the socket remains.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -20,8 +20,8 @@
 #include "service.h"
 #include "signals.h"
 
-#define OTHER_FILES 32 /* beside clients' */
-/* Clients take what they may send from the number: it is memcached's. */
+#define OTHER_FILES 32 /* descriptors other than those of clients */
+/* Clients derive from the number what they may send, so it is memcached's. */
 #define VERSION	    "1.6.18 (elisa-kv-proxy " ELISA_RELEASE ")"
 
 static volatile sig_atomic_t stop;
@@ -74,7 +74,7 @@ static const struct program program = {
 	.option_count = sizeof(known) / sizeof(*known),
 };
 
-/* So many clients need as many descriptors. */
+/* Raises the limit of descriptors for so many clients. */
 static int allow_files(uint32_t connections)
 {
 	const rlim_t wanted = connections + OTHER_FILES;
@@ -108,7 +108,7 @@ static int add_listeners(struct server *server, const struct options *options)
 		return 0;
 	if (add_listener(server, listen_on(AF_INET, options->port)))
 		return -1;
-	/* a machine may have no IPv6 */
+	/* the machine may have no IPv6 */
 	if (access("/proc/net/if_inet6", F_OK))
 		return 0;
 	return add_listener(server, listen_on(AF_INET6, options->port));

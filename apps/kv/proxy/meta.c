@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The meta commands of memcached 1.6. An answer names the flags that ask for something in the order
- * of the command. The store knows neither stale items, nor which client is to renew one, nor when
- * an item was last read. Flags that need this (I, N and R of "mg", h, l, u) are refused by name.
+ * The meta commands of memcached 1.6. An answer repeats the flags that ask for something, in the
+ * order of the command. The store has no stale items, and does not know which client is to renew an
+ * item, or when an item was last read. Flags that need this (I, N and R of "mg", h, l, u) are
+ * refused by name.
  */
 #include "meta.h"
 
@@ -11,8 +12,8 @@
 #include <string.h>
 #include "session.h"
 
-#define OPAQUE_MOST 32	/* its letter counted */
-#define TRIES	    100 /* of a change that others overtake */
+#define OPAQUE_MOST 32	/* with its letter */
+#define TRIES	    100 /* for a change that other callers overtake */
 
 static uint64_t bit(char flag)
 {
@@ -36,7 +37,7 @@ static bool read_ttl(const struct token *value, int64_t *ttl)
 	return true;
 }
 
-/* A flag's value, into what it belongs to. False: it is wrong. */
+/* Reads a flag's value into the field that it sets. Returns false if the value is wrong. */
 static bool read_value(struct meta *meta, char flag, const struct token *value)
 {
 	uint64_t number;
@@ -100,8 +101,8 @@ static const char *read_key(struct meta *meta)
 	return NULL;
 }
 
-/* Key and flags of a command, of which these are allowed. False: something is wrong, and was said.
- * */
+/* Reads key and flags of a command, which may have the flags `allowed`. Returns false, after an
+ * answer, if something is wrong. */
 static bool read_meta(struct session *session, const struct token *tokens, size_t count,
 		      size_t first_flag, const char *allowed, struct meta *meta)
 {
@@ -124,7 +125,7 @@ static bool read_meta(struct session *session, const struct token *tokens, size_
 
 /* ------------------------------------------------------------------------------- answering */
 
-/* What the flags ask for. item NULL: there is none to tell of. */
+/* Adds what the flags ask for. item NULL: there is no item to describe. */
 static void answer_flags(struct session *session, const struct meta *meta,
 			 const struct elisa_kv_item *item)
 {
@@ -171,7 +172,7 @@ static void answer_value(struct session *session, const struct meta *meta,
 	reply_text(&session->reply, "\r\n");
 }
 
-/* What did not happen, in the codes of "ms", "md" and "ma". */
+/* Answers that a change did not happen, in the codes of "ms", "md" and "ma". */
 static void answer_failure(struct session *session, const struct meta *meta, int error)
 {
 	if (error == -ENOENT)
@@ -266,7 +267,8 @@ static void set(struct session *session, const struct token *tokens, size_t coun
 		return;
 	}
 	storage->is_meta = true;
-	/* the other modes go by what is there, and a number of 0 asks nothing more of them */
+	/* the other modes depend on whether there is an item, and a number of 0 changes nothing for
+	 * them */
 	storage->needs_cas = has(meta, 'C') && (mode == ELISA_KV_SET || mode == ELISA_KV_REPLACE);
 	storage->put = (struct elisa_kv_change){.key = meta->key_bytes,
 						.key_length = meta->key_length,
@@ -294,7 +296,7 @@ void meta_stored(struct session *session, const uint8_t *value)
 	error = storage->needs_cas && !meta->cas ?
 			session_never_the_same(session, meta->key_bytes, meta->key_length) :
 			elisa_kv_put(session->proxy->kv, &storage->put, &item.cas);
-	/* only a CAS number misses an item; a mode has not stored */
+	/* only a CAS number reports a missing item; a mode reports that nothing was stored */
 	if (error == -ENOENT && !storage->needs_cas && storage->put.mode != ELISA_KV_SET)
 		error = -EEXIST;
 	if (error)
@@ -329,7 +331,8 @@ static uint64_t sum(const struct meta *meta, bool down, uint64_t number)
 	return number > meta->by ? number - meta->by : 0;
 }
 
-/* A number as an item, if it has this CAS number. Out: what the item is then. */
+/* Stores a number as the item's value, if the item has this CAS number. *item: out, the item after
+ * that. */
 static int put_number(struct session *session, const struct meta *meta, enum elisa_kv_mode mode,
 		      uint64_t cas, uint64_t number, struct elisa_kv_item *item)
 {
@@ -350,8 +353,8 @@ static int put_number(struct session *session, const struct meta *meta, enum eli
 }
 
 /*
- * With a CAS number or a new time to live: read, and stored if nothing has changed the item
- * meanwhile.
+ * Counts with a CAS number or a new time to live: reads the item, and stores it if nothing has
+ * changed it meanwhile.
  */
 static int count_with(struct session *session, const struct meta *meta, bool down, uint64_t *number,
 		      struct elisa_kv_item *item)
@@ -371,11 +374,11 @@ static int count_with(struct session *session, const struct meta *meta, bool dow
 	if (has(meta, 'T'))
 		item->ttl = meta->ttl;
 	error = put_number(session, meta, ELISA_KV_SET, item->cas, *number, item);
-	/* without C, another change in between is no failure */
+	/* without C, a change in between is no failure */
 	return error == -ESTALE && !has(meta, 'C') ? -EAGAIN : error;
 }
 
-/* Once; -EAGAIN: others changed the item in the middle. */
+/* Counts once. -EAGAIN: another caller changed the item in between. */
 static int try_count(struct session *session, const struct meta *meta, bool down, uint64_t *number,
 		     struct elisa_kv_item *item)
 {
@@ -427,7 +430,7 @@ static void count_item(struct session *session, const struct token *tokens, size
 	}
 }
 
-/* For people: what is known of an item. */
+/* Answers "me": what is known of an item, for people. */
 static void explain(struct session *session, const struct token *tokens, size_t count)
 {
 	struct elisa_kv_item item;
@@ -450,7 +453,7 @@ static void explain(struct session *session, const struct token *tokens, size_t 
 	}
 }
 
-/* Its answer tells a client that all before it was answered. */
+/* Answers "mn". The answer tells a client that everything before it was answered. */
 static void nothing(struct session *session, const struct token *tokens, size_t count)
 {
 	(void)tokens;
@@ -463,7 +466,7 @@ bool meta_run(struct session *session, const struct token *tokens, size_t count)
 	static const struct {
 		const char *name;
 		void (*run)(struct session *session, const struct token *tokens, size_t count);
-		size_t least; /* words */
+		size_t least; /* least number of words */
 	} commands[] = {{"mg", get, 2},	       {"ms", set, 2},	   {"md", delete_item, 2},
 			{"ma", count_item, 2}, {"me", explain, 2}, {"mn", nothing, 1}};
 

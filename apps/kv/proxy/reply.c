@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The memory of a client that has read all its replies is small again. */
+/* Replies that wait to be sent. When a client has read all of them, their memory becomes small
+ * again. */
 #include "reply.h"
 
 #include <stdarg.h>
@@ -8,10 +9,10 @@
 #include <string.h>
 
 #define LEAST	   4096
-#define KEEP_MOST  (64u << 10) /* bytes of an empty one */
+#define KEEP_MOST  (64u << 10) /* bytes of memory that stay without waiting replies */
 #define PRINT_MOST 1024
 
-/* Room for so many bytes more; false: there is none. */
+/* Makes room for `length` more bytes. Returns false if there is no memory. */
 static bool make_room(struct reply *reply, size_t length)
 {
 	const size_t waiting = reply_length(reply);

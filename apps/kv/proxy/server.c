@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Clients take turns. In a turn a client's bytes are read once, served, and replies are sent as far
- * as its socket takes them. A turn ends after TURN_BYTES, and when the session has taken
- * SESSION_STEPS without that much to send: no client can keep the thread. While replies wait for
- * their reader nothing is read of it.
+ * Clients take turns. In a turn, a client's bytes are read once and served, and replies are sent as
+ * far as its socket takes them. A turn ends after TURN_BYTES. It also ends when the session has
+ * used SESSION_STEPS without that much to send. So no client can occupy the thread. While replies
+ * of a client wait, nothing more is read from it.
  */
 #include "server.h"
 
@@ -29,10 +29,10 @@ struct connection {
 	int fd;
 	bool is_listener;
 	bool has_ended;	    /* the client sends no more */
-	bool is_owed;	    /* its turn ended before it was served */
+	bool is_owed;	    /* its turn ended before all was served */
 	uint32_t waits_for; /* EPOLLIN, EPOLLOUT */
 	double heard;
-	struct connection *next, **link; /* of all clients */
+	struct connection *next, **link; /* list of all clients */
 	size_t in_from, in_to;
 	struct session session;
 	uint8_t in[IN_SIZE];
@@ -51,7 +51,7 @@ static void close_connection(struct server *server, struct connection *connectio
 
 /* ------------------------------------------------------------------------------------ turn */
 
-/* Reads once. False: the connection is broken. */
+/* Reads once. Returns false if the connection is broken. */
 static bool hear(struct server *server, struct connection *connection)
 {
 	ssize_t length;
@@ -76,7 +76,7 @@ static void serve(struct connection *connection)
 					    connection->in_to - connection->in_from);
 }
 
-/* Sends what waits, and counts it. False: the connection is broken. */
+/* Sends what waits, and counts it. Returns false if the connection is broken. */
 static bool say(struct server *server, struct connection *connection, size_t *sent)
 {
 	struct reply *reply = &connection->session.reply;
@@ -97,7 +97,7 @@ static bool say(struct server *server, struct connection *connection, size_t *se
 	return true;
 }
 
-/* Nothing is left to do for this client. */
+/* Tells whether nothing is left to do for this client. */
 static bool is_over(const struct connection *connection)
 {
 	const struct session *session = &connection->session;
@@ -121,9 +121,9 @@ static void wait_for(struct server *server, struct connection *connection)
 }
 
 /*
- * Serving goes on as long as it makes replies and the client takes them. What a full turn leaves,
- * bytes or the keys of a line that has ended, is "owed": the socket is waited for as one that can
- * be written, which it is.
+ * Serves as long as that makes replies and the client takes them. A full turn may leave bytes, or
+ * keys of a line that has ended: the client is "owed" then. Its socket is watched for being
+ * writable, which it is, so the client's next turn comes.
  */
 static void take_turn(struct server *server, struct connection *connection)
 {
@@ -166,7 +166,7 @@ static void add_connection(struct server *server, int fd)
 		refuse(server, fd);
 		return;
 	}
-	/* it fails for a path, which needs it not */
+	/* this fails for a local socket, which does not need it */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	memset(connection, 0, offsetof(struct connection, session));
 	session_init(&connection->session, server->proxy);
@@ -182,7 +182,8 @@ static void add_connection(struct server *server, int fd)
 	server->proxy->all_connections++;
 }
 
-/* Listeners are in the epoll instance by the address of their descriptor. */
+/* Watches the listeners for these events, or for none. A listener is in the epoll instance under
+ * the address of its descriptor. */
 static void listen_for(struct server *server, uint32_t events)
 {
 	for (uint32_t i = 0; i < server->listeners; i++) {
@@ -192,7 +193,7 @@ static void listen_for(struct server *server, uint32_t events)
 	}
 }
 
-/* One at a time, so that clients that are there have their turns meanwhile. */
+/* Accepts one client at a time, so that other clients have their turns in between. */
 static void accept_one(struct server *server, int listener)
 {
 	const int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -203,7 +204,7 @@ static void accept_one(struct server *server, int listener)
 		else
 			refuse(server, fd);
 	} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-		/* it would be told again at once */
+		/* epoll would report the listener again at once */
 		server->paused_until = server->now + PAUSE_S;
 		listen_for(server, 0);
 	}
@@ -248,7 +249,7 @@ static int timeout(const struct server *server)
 	return server->idle_s || server->proxy->flush_at ? TICK_MS : -1;
 }
 
-/* One round. signals: what may interrupt waiting. */
+/* Does one round. during: the signal mask while it waits. */
 static int round_of(struct server *server, int timeout_ms, const sigset_t *during)
 {
 	struct epoll_event event[EVENTS];
@@ -272,7 +273,7 @@ static bool owes_replies(const struct server *server)
 	return false;
 }
 
-/* No new clients and no new commands; replies that are under way are sent. */
+/* Accepts no new clients and serves no new commands, and sends the replies that are under way. */
 static void drain(struct server *server, const sigset_t *during)
 {
 	const double until = monotonic() + DRAIN_S;

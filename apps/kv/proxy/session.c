@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The order of things in a session: a line, and if it announces one, a value. Each step takes some
- * of the bytes that came, or works off what it has; a step that can do neither ends the round.
- * Before each step stands the question whether the client reads its replies: a client that does not
- * is not served, and takes no more memory. A client whose commands have no replies is stopped by
- * their number: a step is one call of the store at most, or a few that others overtake. Keys that
- * one call looks up count as so many steps.
+ * The order of events in a session: a line, and a value if the line announces one. Each step takes
+ * some of the bytes that came, or continues with what it has. A step that can do neither ends the
+ * round.
+ *
+ * Before each step, the session checks whether the client reads its replies. A client that does not
+ * is not served, and takes no more memory. If a client's commands have no replies, their number
+ * limits the client. A step is one call of the store at most, or a few if other callers overtake
+ * it. Several keys that one call looks up count as so many steps.
  */
 #include "session.h"
 
@@ -14,7 +16,7 @@
 #include <string.h>
 #include <time.h>
 
-#define FIRST_VALUE 2048 /* bytes of the first piece of memory for a value that comes in parts */
+#define FIRST_VALUE 2048 /* bytes of memory at first, for a value that comes in parts */
 #define MONTH	    (30 * 24 * 3600)
 
 void session_init(struct session *session, struct proxy *proxy)
@@ -86,7 +88,8 @@ void session_failure(struct session *session, int error)
 
 /* ----------------------------------------------------------------------------------- lines */
 
-/* Takes bytes up to the end of a line, or as many as there is room for. True: it has its end. */
+/* Takes bytes up to the end of a line, or as many as there is room for. Returns true if the line
+ * has its end. */
 static bool take_line(struct session *session, const char *bytes, size_t length, size_t *taken)
 {
 	const size_t room = sizeof(session->line) - session->line_length;
@@ -142,7 +145,7 @@ void session_skip_keys(struct session *session)
 							SESSION_SKIP_LINE;
 }
 
-/* More keys behind those that are not served yet. */
+/* Takes more keys, and puts them behind those that are not served yet. */
 static void take_keys(struct session *session, const char *bytes, size_t length, size_t *taken)
 {
 	struct retrieval *retrieval = &session->retrieval;
@@ -153,14 +156,14 @@ static void take_keys(struct session *session, const char *bytes, size_t length,
 	retrieval->has_ended = take_line(session, bytes, length, taken);
 }
 
-/* May a key that ends here go on with bytes that are still to come? */
+/* Tells whether a key that ends here may continue with bytes that are still to come. */
 static bool may_go_on(const struct session *session, const struct token *key, size_t end)
 {
 	return !session->retrieval.has_ended && end == session->line_length &&
 	       key->length <= ELISA_KV_KEY_MAX + 1;
 }
 
-/* This key, and those behind it that are there. */
+/* Gets this key, and the keys behind it that have come. */
 static void get_keys(struct session *session, const struct token *first)
 {
 	struct retrieval *retrieval = &session->retrieval;
@@ -181,7 +184,8 @@ static void get_keys(struct session *session, const struct token *first)
 	}
 }
 
-/* A key at the end of what has come may not be whole, or have the '\r' of the line's end. */
+/* Serves the next keys. A key at the end of what has come may be incomplete, or have the '\r' of
+ * the line's end. */
 static bool step_keys(struct session *session, const char *bytes, size_t length, size_t *taken)
 {
 	struct retrieval *retrieval = &session->retrieval;
@@ -189,7 +193,8 @@ static bool step_keys(struct session *session, const char *bytes, size_t length,
 	struct token key = token_next(session->line, session->line_length, &next);
 
 	if (may_go_on(session, &key, next)) {
-		/* spaces in front of it would fill the line, and nothing would be taken any more */
+		/* drop spaces in front of it: they could fill the line, and then nothing more could
+		 * be taken */
 		retrieval->at = next - key.length;
 		if (length)
 			take_keys(session, bytes, length, taken);
@@ -233,8 +238,9 @@ static bool step_skip(struct session *session, size_t length, size_t *taken)
 }
 
 /*
- * What the key had is older than what the client wanted there, so it goes. With a CAS number the
- * client wanted to change one certain item, and the key may have another one.
+ * Handles a value that is too large for an item. The present item is older than what the client
+ * wanted to store, so it goes. If the client gave a CAS number, it wanted to change one certain
+ * item, and the key may have another item now.
  */
 void session_too_large(struct session *session)
 {
@@ -252,7 +258,7 @@ int session_never_the_same(struct session *session, const void *key, size_t key_
 	return error ? error : -ESTALE;
 }
 
-/* The value was longer than its command said: the rest of its line is not a command. */
+/* Handles a value that was longer than its command said. The rest of its line is no command. */
 static void bad_chunk(struct session *session, bool line_has_ended)
 {
 	reply_text(&session->reply, "CLIENT_ERROR bad data chunk\r\n");
@@ -260,7 +266,7 @@ static void bad_chunk(struct session *session, bool line_has_ended)
 		session->state = SESSION_SKIP_LINE;
 }
 
-/* All of a value and its end of line. */
+/* Handles a complete value with its end of line. */
 static void have_value(struct session *session, const uint8_t *bytes)
 {
 	struct storage *storage = &session->storage;
@@ -279,7 +285,8 @@ static void have_value(struct session *session, const uint8_t *bytes)
 	storage->room = 0;
 }
 
-/* Memory grows with what has come, not with what was announced. */
+/* Keeps a part of a value. Memory grows with the bytes that came, not with the length that was
+ * announced. */
 static bool keep_part(struct storage *storage, const void *bytes, size_t length, size_t all)
 {
 	size_t room = storage->room ? storage->room : FIRST_VALUE;
@@ -327,7 +334,7 @@ static bool step_value(struct session *session, const void *bytes, size_t length
 
 /* ------------------------------------------------------------------------------------ feed */
 
-/* True: it took something, or did something. */
+/* Does one step. Returns true if it took bytes or did something. */
 static bool step(struct session *session, const char *bytes, size_t length, size_t *taken)
 {
 	*taken = 0;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One client of the proxy: bytes that it sent go in, bytes to send it come out. A session knows
- * nothing of sockets. A client is hostile: whatever it sends, a session takes at most
- * SESSION_LINE_MAX bytes for a command line, a value's bytes as they come, and as replies
- * SESSION_REPLY_HIGH bytes and one more value.
+ * One client of the proxy: bytes from the client go in, bytes for the client come out. A session
+ * knows nothing of sockets.
+ *
+ * A client is hostile. Whatever it sends, the memory of a session is bounded: SESSION_LINE_MAX
+ * bytes for a command line, a value's bytes as they come, and for replies SESSION_REPLY_HIGH bytes
+ * and one more value.
  */
 #ifndef PROXY_SESSION_H
 #define PROXY_SESSION_H
@@ -17,18 +19,19 @@
 #include "tokens.h"
 
 #define SESSION_LINE_MAX     2048
-#define SESSION_REPLY_HIGH   (64u << 10) /* then the client has to read before it is served again */
-#define SESSION_STEPS	     128	 /* then other clients have their turns */
+#define SESSION_REPLY_HIGH   (64u << 10) /* a client with more waiting replies must read first */
+#define SESSION_STEPS	     128	 /* steps until other clients have their turns */
 #define SESSION_TOKENS	     24
-#define SESSION_KEYS_AT_ONCE 16 /* that one call looks up */
+#define SESSION_KEYS_AT_ONCE 16 /* keys that one call looks up */
 
-/* What all sessions share. One thread uses it. */
+/* What all sessions share. Only one thread uses it. */
 struct proxy {
 	struct elisa_kv *kv;
-	uint8_t *value; /* ELISA_KV_VALUE_MAX bytes, for what is on its way to a reply */
+	uint8_t *value; /* ELISA_KV_VALUE_MAX bytes, for a value on its way to a reply */
 	const char *version;
-	int64_t started;  /* seconds of the wall clock */
-	int64_t flush_at; /* when all items are to go, or the next try; 0: they are not to go */
+	int64_t started; /* seconds of the wall clock */
+	/* when all items are to be flushed, or when to try again; 0: no flush is due */
+	int64_t flush_at;
 	uint32_t connections, most_connections;
 	uint64_t all_connections, refused_connections;
 	uint64_t bytes_read, bytes_written;
@@ -38,16 +41,16 @@ enum session_state {
 	SESSION_LINE,	   /* a command line is coming */
 	SESSION_KEYS,	   /* keys of a "get" are served, and more may come */
 	SESSION_VALUE,	   /* the bytes that a command line announced are coming */
-	SESSION_SKIP,	   /* the same, but they are not wanted */
-	SESSION_SKIP_LINE, /* the rest of a wrong line */
-	SESSION_CLOSED	   /* nothing is read any more; what waits is sent */
+	SESSION_SKIP,	   /* as SESSION_VALUE, but the bytes are dropped */
+	SESSION_SKIP_LINE, /* the rest of a wrong line is dropped */
+	SESSION_CLOSED	   /* nothing is read any more; waiting replies are sent */
 };
 
 /* The keys of one "get" or "gat". */
 struct retrieval {
 	int64_t ttl;
 	size_t at;    /* the next key in the line */
-	bool touches; /* with this ttl */
+	bool touches; /* the items get this ttl */
 	bool shows_cas;
 	bool has_ended; /* the line has its last key */
 };
@@ -57,7 +60,7 @@ struct storage {
 	struct elisa_kv_change put; /* without the value */
 	struct meta meta;	    /* of "ms" */
 	bool is_meta, is_quiet;
-	bool needs_cas; /* the client gave a CAS number, perhaps 0 */
+	bool needs_cas; /* the client gave a CAS number, which may be 0 */
 	uint8_t *bytes;
 	size_t have, room;
 };
@@ -65,13 +68,13 @@ struct storage {
 struct session {
 	struct proxy *proxy;
 	enum session_state state;
-	bool is_last;	/* the command that is served: then the session ends */
-	bool has_more;	/* it was stopped by SESSION_STEPS */
+	bool is_last;	/* the session ends after the present command */
+	bool has_more;	/* the session was stopped by SESSION_STEPS */
 	uint32_t steps; /* of this turn */
 	struct reply reply;
 	struct retrieval retrieval;
 	struct storage storage;
-	uint64_t skip; /* bytes that are still to come */
+	uint64_t skip; /* bytes that are still to come and to be dropped */
 	size_t line_length;
 	char line[SESSION_LINE_MAX];
 };
@@ -79,52 +82,53 @@ struct session {
 void session_init(struct session *session, struct proxy *proxy);
 void session_free(struct session *session);
 
-/* No other command is served; one whose replies are under way comes to its end. */
+/* Serves no further command. A command with replies under way is completed. */
 void session_end(struct session *session);
 
 /*
- * Serves what it can of these bytes, which follow those it took before. Returns how many it took:
- * fewer while the client has to read its replies first, or if it has_more. Length 0: goes on with
- * what it has.
+ * Serves what it can of these bytes, which follow those that it took before. Returns how many it
+ * took. It takes fewer while the client has to read its replies first, or if it has_more. Length 0:
+ * continues with what it has.
  */
 size_t session_feed(struct session *session, const void *bytes, size_t length);
 
-/* Replies wait to be sent, or perhaps to be made without further bytes. */
+/* Tells whether replies wait to be sent, or may come without further bytes. */
 static inline bool session_is_behind(const struct session *session)
 {
 	return reply_length(&session->reply) || session->has_more;
 }
 
-/* A flush whose time has come is made. */
+/* Makes a flush that is due. */
 void proxy_flush_due(struct proxy *proxy);
 
-/* ------------------------------------------------------- for the files of the commands alone */
+/* ------------------------------------------------------- only for the files of the commands */
 
-/* text.c: the command in session->line. */
+/* text.c: runs the command in session->line. */
 void text_run(struct session *session);
-/* A "get" whose line is longer than SESSION_LINE_MAX; false: the line is of another command. */
+/* Begins a "get" with a line that is longer than SESSION_LINE_MAX. Returns false if the line is
+ * another command's. */
 bool text_run_long(struct session *session);
 void text_get_and_touch(struct session *session, const struct token *key);
-/* How many of these keys were served, or 0: none, and it was said why. */
+/* Gets these keys. Returns how many were served, or 0 after an answer that says why none was. */
 size_t text_get_many(struct session *session, const struct token *keys, size_t count);
 void text_stored(struct session *session, const uint8_t *value);
 
-/* The value of session->storage.put follows. */
+/* Expects the value that session->storage.put describes. */
 void session_expect(struct session *session);
-/* So many bytes of a value and its end of line follow, and are not wanted. */
+/* Drops the next bytes: a value of this length and its end of line. */
 void session_skip(struct session *session, uint64_t length);
-/* The value that session->storage.put announces is too large for an item. */
+/* Handles a value, described by session->storage.put, that is too large for an item. */
 void session_too_large(struct session *session);
-/* What a change gives whose CAS number is 0, which is no item's: -ESTALE, or -ENOENT. */
+/* Returns the error of a change with CAS number 0, which no item has: -ESTALE, or -ENOENT. */
 int session_never_the_same(struct session *session, const void *key, size_t key_length);
-/* The rest of a "get" is not wanted. */
+/* Drops the rest of a "get". */
 void session_skip_keys(struct session *session);
 
-/* A time to live as clients give it (0: for ever, below: gone, up to 30 days: from now on, above:
- * a time of the wall clock) as the library wants it. */
+/* Converts a client's time to live to the library's. Clients give 0: for ever; below 0: expired; up
+ * to 30 days: from now on; above: a time of the wall clock. */
 int64_t session_ttl(int64_t given);
 
-/* The line for a failure of the library. */
+/* Answers with the line for a failure of the library. */
 void session_failure(struct session *session, int error);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * memcached's text commands. What a client gets back is, to the byte, what memcached 1.6 answers:
- * clients compare the texts. One difference is wanted: what belongs to a wrong command, its value
- * and the rest of the value's line, is skipped in all cases, and never run as a command.
+ * memcached's text commands. The answers are, to the byte, those of memcached 1.6, because clients
+ * compare the texts. One difference is intended: the value of a wrong command, and the rest of the
+ * value's line, are always skipped, and never run as a command.
  */
 #include <errno.h>
 #include <string.h>
@@ -16,8 +16,8 @@ struct command {
 	const char *name;
 	void (*run)(struct session *session, const struct command *command,
 		    const struct token *token, size_t count);
-	size_t least, most; /* words, its name counted */
-	int what;	    /* of several commands in one function */
+	size_t least, most; /* words, with the command's name */
+	int what;	    /* tells apart commands that share a function */
 };
 
 enum {
@@ -28,7 +28,8 @@ enum {
 	CAS = ELISA_KV_PREPEND + 1
 };
 
-/* The last word may say that no answer is wanted. Most errors are answered nevertheless. */
+/* Tells whether the last word says that no answer is wanted. Most errors are answered
+ * nevertheless. */
 static bool is_quiet(const struct token *token, size_t count)
 {
 	return token_is(&token[count - 1], "noreply");
@@ -135,7 +136,7 @@ size_t text_get_many(struct session *session, const struct token *keys, size_t c
 
 /* --------------------------------------------------------------------------------- storing */
 
-/* The words before the value. False: one of them is wrong, and it was said. */
+/* Reads the words before the value. Returns false, after an answer, if one of them is wrong. */
 static bool read_put(struct session *session, const struct token *token, bool with_cas,
 		     struct elisa_kv_change *put)
 {
@@ -289,7 +290,7 @@ static void touch(struct session *session, const struct command *command, const 
 		session_failure(session, error);
 }
 
-/* Is there a reason to try a flush again? */
+/* Tells whether it makes sense to try a flush again. */
 static bool may_come(int error)
 {
 	return error == -EBUSY || error == -ENOTCONN || error == -EIO;
@@ -303,7 +304,8 @@ void proxy_flush_due(struct proxy *proxy)
 		proxy->flush_at = may_come(elisa_kv_flush(proxy->kv)) ? now + 1 : 0;
 }
 
-/* A flush in the future is the server's to do; a flush now is the end of that. */
+/* Runs "flush_all". The proxy itself makes a flush of the future when it is due. A flush now
+ * cancels that one. */
 static void flush(struct session *session, const struct command *command, const struct token *token,
 		  size_t count)
 {
@@ -352,7 +354,7 @@ static void statistics_of_proxy(struct session *session)
 	reply_text(reply, "STAT threads 1\r\n");
 }
 
-/* Of what memcached tells in these groups there is nothing here. */
+/* Tells whether it is a group of memcached's statistics that the proxy has nothing for. */
 static bool is_empty_group(const struct token *name)
 {
 	static const char *const groups[] = {"items", "slabs", "sizes", "settings", "conns"};
@@ -395,7 +397,8 @@ static void version(struct session *session, const struct command *command,
 	reply_print(&session->reply, "VERSION %s\r\n", session->proxy->version);
 }
 
-/* It is taken, as every client may send it; what the proxy says of itself is its operator's. */
+/* Accepts "verbosity", because every client may send it. It changes nothing: only the operator
+ * decides what the proxy logs. */
 static void verbosity(struct session *session, const struct command *command,
 		      const struct token *token, size_t count)
 {

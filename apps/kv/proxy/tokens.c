@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Words are separated by spaces alone. Nothing reads behind a line's length. */
+/* Words are separated by spaces only. No function here reads beyond a line's length. */
 #include "tokens.h"
 
 #include <string.h>
@@ -66,7 +66,7 @@ bool token_signed(const struct token *token, int64_t *number)
 	return true;
 }
 
-/* The six bits of a character; 64: it is none of the 64. */
+/* Returns the six bits of a base64 character; 64: it is none. */
 static unsigned sextet(char c)
 {
 	static const char alphabet[] =
@@ -95,7 +95,7 @@ bool token_base64(const struct token *token, uint8_t *bytes, size_t room, size_t
 				return false;
 			bits = bits << 6 | six;
 		}
-		/* bits that belong to no byte have to be 0: one key has one form */
+		/* bits that belong to no byte must be 0, so that a key has only one form */
 		if (count < 2 || (count < 4 && bits & (count == 2 ? 0xffff : 0xff)) ||
 		    out + count - 1 > room)
 			return false;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The operations of the store, as the function and the manager call them. Keys are copied before
- * anything looks at them. Values and replies are pointers to memory that may change at any time:
- * the function has checked that it is the caller's. Results are as in exchange.h.
+ * The operations of the store, as the function and the manager call them. Values and replies are
+ * pointers to memory that a guest may change at any time. The function has checked that this memory
+ * is the caller's. Keys are copies that no guest can change. (The short way of a get, in
+ * kv_function.c, uses none of these functions.) Results are as in exchange.h.
  */
 #ifndef KV_CALL_H
 #define KV_CALL_H
@@ -16,16 +17,16 @@ struct kv_call {
 	struct kv_store *store;
 	struct kv_space *space;
 	uint64_t *counters;
-	uint32_t place; /* whose items they become */
+	uint32_t place; /* the place that owns items which are stored */
 	uint32_t rights;
 	uint32_t now;
-	uint64_t attachment;	/* or KV_MANAGER */
-	struct elisa_caller me; /* of operations that change something */
+	uint64_t attachment;	/* the caller's, or KV_MANAGER */
+	struct elisa_caller me; /* for operations that change something */
 };
 
 static inline void kv_count(const struct kv_call *call, enum kv_stat stat)
 {
-	call->counters[stat]++; /* of this caller alone */
+	call->counters[stat]++; /* no other caller writes it */
 }
 
 /* ------------------------------------------------------------------------------ reading */
@@ -35,17 +36,17 @@ struct kv_reply {
 	uint64_t room;
 };
 
-/* read.c: no lock. room: at least struct kv_item. Hits and misses are the caller's to count. */
+/* read.c: without a lock. room: at least struct kv_item. The caller counts hits and misses. */
 long kv_get(const struct kv_call *call, const struct kv_key *key, struct kv_reply reply);
 
-/* The value from offset on, of the item that has this CAS number. */
+/* Gets the value from `offset` on, if the item has this CAS number. */
 long kv_get_piece(const struct kv_call *call, const struct kv_key *key, struct kv_reply reply,
 		  uint64_t cas, uint32_t offset);
 
 /* ------------------------------------------------------------------------------ writing */
 
 struct kv_put {
-	enum kv_op op; /* KV_SET .. KV_DECREMENT; number.c has worked out the value */
+	enum kv_op op; /* KV_SET .. KV_DECREMENT; for numbers, number.c has computed the value */
 	const struct kv_key *key;
 	const void *value;
 	uint32_t length;
@@ -70,7 +71,7 @@ long kv_touch(const struct kv_call *call, const struct kv_key *key, uint32_t exp
 long kv_delete(const struct kv_call *call, const struct kv_key *key, uint64_t cas);
 long kv_flush(const struct kv_call *call);
 
-/* upload.c; handles as in exchange.h. */
+/* upload.c, pieces.c; handles as in exchange.h. */
 long kv_upload(const struct kv_call *call, const struct kv_put *put);
 long kv_upload_piece(const struct kv_call *call, uint64_t handle, uint64_t offset,
 		     const void *value, uint64_t length);
@@ -78,15 +79,15 @@ long kv_upload_end(const struct kv_call *call, uint64_t handle, enum kv_op op, u
 long kv_upload_cancel(const struct kv_call *call, uint64_t handle);
 
 /*
- * statistics.c: KV_STATS numbers, of a place's point of view. attachment: what it has counted;
- * KV_MANAGER: what all of the place's have.
+ * statistics.c: KV_STATS numbers, as a place sees them. attachment: the counts are of this one;
+ * KV_MANAGER: the counts are of all attachments that the place has had.
  */
 void kv_statistics(const struct kv_store *store, const struct kv_space *space, uint32_t place,
 		   uint64_t attachment, uint64_t stat[KV_STATS]);
-/* Manager: this attachment's counts begin. */
+/* Begins the counts of a new attachment. The manager calls it. */
 void kv_statistics_begin(struct kv_store *store, uint32_t place, uint64_t attachment);
 
-/* A TTL of exchange.h as the second at which an item ends; 0: never. */
+/* Converts a TTL of exchange.h to the second at which an item expires; 0: never. */
 static inline uint32_t kv_expiry(uint32_t now, uint32_t ttl)
 {
 	if (!ttl)
@@ -94,7 +95,7 @@ static inline uint32_t kv_expiry(uint32_t now, uint32_t ttl)
 	return ttl > KV_TTL_MAX ? 1 : now + 1 + ttl;
 }
 
-/* The other way round, of an item that is there. */
+/* Converts back: returns the seconds that an item has left. */
 static inline uint32_t kv_seconds_left(uint32_t now, uint32_t expiry)
 {
 	if (!expiry)

@@ -25,7 +25,8 @@ kv_ref kv_cells_take(struct kv_space *space, uint32_t count, kv_ref *last)
 		*last = at;
 		at = kv_next(cell);
 	}
-	/* a reader that sees what is written into them sees the versions, too */
+	/* so that a reader which sees bytes that are written to the cells sees their odd versions,
+	 * too */
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	elisa_change_set(&space->change, &space->free, KV_PAIR(at, KV_HIGH(free) - count));
 	return first;

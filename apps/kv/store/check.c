@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Looks at each cell, each slot of the index and each account of a store. For tests. */
+/* Checks each cell, each slot of the index and each account of a store. For tests. */
 #include <stdlib.h>
 #include "call.h"
 #include "cells.h"
@@ -10,12 +10,12 @@
 struct check {
 	const struct kv_store *store;
 	struct kv_space *space;
-	uint8_t *seen;		       /* of each cell */
-	uint64_t cells[KV_PLACES_MAX]; /* of each place's items and uploads */
-	uint64_t items[KV_PLACES_MAX]; /* that the index has */
+	uint8_t *seen;		       /* for each cell: a chain has it */
+	uint64_t cells[KV_PLACES_MAX]; /* cells of each place's items and uploads */
+	uint64_t items[KV_PLACES_MAX]; /* items of each place in the index */
 };
 
-/* A chain of cells that nothing else has. */
+/* Checks a chain of cells, which no other chain may share. */
 static const char *claim(struct check *check, kv_ref ref, uint64_t count, kv_ref last)
 {
 	kv_ref at = ref;

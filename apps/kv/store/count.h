@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What results count as, under memcached's names. */
+/* How results are counted, under memcached's names. */
 #ifndef KV_COUNT_H
 #define KV_COUNT_H
 
@@ -14,7 +14,7 @@ static inline long kv_count_get(const struct kv_call *call, long result)
 	return result;
 }
 
-/* statistics.c: of all but gets. */
+/* statistics.c: counts the result of any operation but a get. */
 void kv_count_result(const struct kv_call *call, enum kv_op op, long result);
 
 #endif

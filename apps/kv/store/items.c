@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Items; items.h says what is what.
+ * Items; items.h says what the functions do.
  *
  * The words of a new item's head are written before the commit, into cells that are still free or
- * held: nothing leads there. The exception is its version, which must not be even before the item
- * is one. So it changes with the commit, and before the slot that leads to it.
+ * held: nothing leads to them. The exception is the version, which must not be even before the cell
+ * is an item. So the version changes with the commit, and before the slot that leads to it.
  *
- * All that is linked is read by elisa_change_get(): one change may put an item into the order and
- * take its neighbour out.
+ * All links are read by elisa_change_get(), because one change may add an item to the order and
+ * remove its neighbour.
  */
 #include "items.h"
 
@@ -94,7 +94,7 @@ void kv_item_make(const struct kv_call *call, const struct kv_key *key, const st
 
 /* ------------------------------------------------------------------------------ the order */
 
-/* One of an item's two neighbours, or an end of the order: `half` 0 is the older one. */
+/* Sets one of an item's two neighbours, or one end of the order. `half` 0 is the older one. */
 static void set_half(struct kv_space *space, uint64_t *pair, int half, kv_ref ref)
 {
 	const uint64_t was = get(space, pair);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the manager does with the store while guests use it: hearing of deaths, reading all items
- * for a snapshot, storing those of one, and removing what is no more. It takes a space's lock as
+ * What the manager does with the store while guests use it: it learns of deaths, reads all items
+ * for a snapshot, stores the items of one, and removes dead items. It takes a space's lock as
  * guests do, for one change at a time.
  */
 #include "manager.h"
@@ -24,7 +24,7 @@ static struct kv_call manager_call(struct kv_store *store, uint32_t space, uint3
 	return call;
 }
 
-/* Ends the change of a caller that died in one, if it is so. */
+/* Completes the change of a caller that died in one, if there is such a caller. */
 static int settle(const struct kv_call *call)
 {
 	struct elisa_change *change = &call->space->change;
@@ -72,7 +72,7 @@ int kv_manager_reclaim(struct kv_store *store)
 
 #define TRIES 16 /* to copy an item without the lock */
 
-/* 1: copied, 0: no item is there, or it went meanwhile. */
+/* Copies an item. Returns 1: copied; 0: there is no item, or it went meanwhile. */
 static int copy_item(const struct kv_call *call, kv_ref ref, uint8_t *buffer,
 		     struct kv_record *record)
 {
@@ -117,7 +117,7 @@ int kv_manager_next(struct kv_store *store, uint32_t space, uint64_t *cursor, ui
 						->slot[*cursor % ELISA_INDEX_WAYS];
 		const uint64_t seen = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
 
-		/* a guest that changes it all the time has to wait for once */
+		/* take the lock: a guest that changes the item all the time has to wait once */
 		const int begun = tries++ >= TRIES &&
 				  !elisa_change_begin(&call.space->change, &call.me);
 		const int copied = seen && copy_item(&call, (kv_ref)seen, buffer, record);
@@ -125,7 +125,8 @@ int kv_manager_next(struct kv_store *store, uint32_t space, uint64_t *cursor, ui
 
 		if (begun)
 			elisa_change_cancel(&call.space->change);
-		if (!same) /* the cell may be another slot's by now: once more */
+		/* the cell may be another slot's item by now, so try again */
+		if (!same)
 			continue;
 		tries = 0;
 		++*cursor;
@@ -155,10 +156,11 @@ int kv_manager_put(struct kv_store *store, uint32_t space, const struct kv_recor
 
 /* ------------------------------------------------------------------------------ removing */
 
-/* One change. Returns 1 if it went. */
+/* Removes an item if it is dead, by one change. Returns 1 if it went. */
 static int remove_if_dead(const struct kv_call *call, const uint64_t *slot)
 {
-	kv_ref ref = (kv_ref)kv_load(slot); /* guests' calls may change it until we have begun */
+	/* guests' calls may change it until this change has begun */
+	kv_ref ref = (kv_ref)kv_load(slot);
 	struct kv_found found;
 	int error;
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Keys and their hash, which is of the kind of <elisa/sub/hash.h>: with a secret, so that no guest
- * can choose keys that fall together. Its last word overlaps the one before, as when keys are
- * compared.
+ * Keys and their hash. The hash is of the kind of <elisa/sub/hash.h>: it has a secret, so that no
+ * guest can choose keys with the same hash. The hash reads a last word that overlaps the one
+ * before; so does the comparison of keys.
  *
- * What changes something copies the key first (kv_key_copy()), since a guest may change its buffer.
- * A get does not: what it could find by changing the key meanwhile is another item of the same
- * space, which it may read anyway.
+ * An operation that changes something copies the key first (kv_key_copy()), because a guest may
+ * change its buffer. A get does not. By changing the key meanwhile, a guest could only get another
+ * item of the same space, which it may read anyway.
  */
 #ifndef KV_KEY_H
 #define KV_KEY_H
@@ -59,7 +59,7 @@ static inline void kv_key_copy(struct kv_own_key *own, uint64_t secret, const vo
 	kv_key(&own->key, secret, own->bytes, length);
 }
 
-/* Are these the key's bytes? They are as many. */
+/* Tells whether these are the key's bytes. There must be as many. */
 static inline int kv_key_is(const struct kv_key *key, const uint8_t *with)
 {
 	const uint8_t *bytes = key->bytes, *last = bytes + key->length - 8;

@@ -6,7 +6,7 @@
 
 #define PAGE 4096u
 
-/* Where a space's arrays are, from its beginning. */
+/* Distances of a space's arrays from its beginning. */
 struct layout {
 	uint64_t buckets; /* how many */
 	uint64_t index, accounts, uploads, cells, size;
@@ -25,7 +25,8 @@ static uint64_t add(uint64_t *at, uint64_t size)
 	return begin;
 }
 
-/* Four slots for three items of one cell, which is as full as the index gets without a miss. */
+/* Returns the number of buckets: four slots for three items of one cell. An index that is three
+ * quarters full still finds slots. */
 static uint64_t buckets_for(uint64_t cells)
 {
 	uint64_t buckets = 1;
@@ -51,7 +52,7 @@ static int lay_out(const struct kv_config *config, const struct kv_space_config 
 	out->accounts = add(&at, config->places * sizeof(struct kv_account));
 	out->uploads = add(&at, (config->places * (uint64_t)KV_UPLOADS + callers) *
 					sizeof(struct kv_upload));
-	/* cell 0 is none: its memory is not there */
+	/* cell 0 stands for none: its memory does not exist */
 	out->cells = add(&at, 0) - space->cell_size;
 	out->size = align(out->cells + (cells + 1) * space->cell_size, PAGE);
 	return 0;
@@ -64,7 +65,7 @@ static int is_valid(const struct kv_config *config)
 	       config->spaces <= KV_SPACES_MAX && config->first_cas < 1ull << 61;
 }
 
-/* What is in front of the spaces. */
+/* Computes the size of everything in front of the spaces. */
 static uint64_t head_size(const struct kv_config *config, uint64_t *records, uint64_t *counters,
 			  uint64_t *since, uint64_t *grants)
 {
@@ -95,7 +96,7 @@ uint64_t kv_store_size(const struct kv_config *config)
 	return size;
 }
 
-/* All cells are free, in the order of their addresses. */
+/* Makes all cells free, in the order of their addresses. */
 static void init_cells(struct kv_space *space)
 {
 	for (kv_ref ref = 1; ref <= space->cell_count; ref++) {
@@ -169,7 +170,8 @@ int kv_store_init(struct kv_store *store, const struct kv_config *config)
 
 void kv_store_time(struct kv_store *store, uint64_t seconds)
 {
-	kv_store_word(&store->now, seconds + 1); /* 1 has always been: KV_TTL_PAST */
+	/* time 1 is always in the past, for KV_TTL_PAST */
+	kv_store_word(&store->now, seconds + 1);
 }
 
 int kv_store_rights(struct kv_store *store, uint32_t place, uint32_t space, uint32_t rights)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Counting. The value is read without the lock, and the new one is stored if the item is still the
- * same; else all begins again, a bounded number of times.
+ * same. Otherwise it begins again, a bounded number of times.
  */
 #include "call.h"
 
@@ -13,7 +13,7 @@ struct number {
 	uint8_t digits[DIGITS + 4];
 };
 
-/* -EDOM: it is none, or too large. */
+/* Parses the value. -EDOM: it is no number, or too large. */
 static int parse(const struct number *number, uint64_t *value)
 {
 	*value = 0;
@@ -49,7 +49,7 @@ static uint64_t result_of(enum kv_op op, uint64_t value, uint64_t difference)
 	return value < difference ? 0 : value - difference;
 }
 
-/* *number: out, if the result is not negative. */
+/* Counts once. *number: out, if the result is not negative. */
 static long once(const struct kv_call *call, enum kv_op op, const struct kv_key *key,
 		 uint64_t difference, struct number *number)
 {

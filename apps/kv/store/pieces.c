@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Uploads that a guest sends in pieces, by a handle. upload.c has the story. Each call takes the
- * upload's lock, so that two threads of a guest may send pieces of one value.
+ * upload's lock, so two threads of a guest may send pieces of one value.
  *
- * The cells of an upload have old bytes in them, of other items. Pieces come without a gap, and an
- * upload ends as an item when all bytes were sent. So nothing of the old ones is ever read.
+ * The cells of an upload hold old bytes of other items. Pieces come without a gap, and an upload
+ * becomes an item only when all bytes were sent. So no reader gets the old bytes.
  */
 #include "upload.h"
 
@@ -19,7 +19,7 @@ static struct kv_upload *at(const struct kv_call *call, uint32_t number)
 	return kv_upload_at(call, call->place, number);
 }
 
-/* The attachment's upload of this handle, locked. */
+/* Finds the attachment's upload of this handle, and locks it. */
 static int find(const struct kv_call *call, uint64_t handle, struct kv_upload **found)
 {
 	for (uint32_t i = 0; i < KV_UPLOADS; i++) {
@@ -41,13 +41,14 @@ static int find(const struct kv_call *call, uint64_t handle, struct kv_upload **
 
 /* ------------------------------------------------------------------------------ beginning */
 
-/* Of value to the guest: its number. 0: nothing is in it, or what is in it has no handle. */
+/* Returns the upload's handle if it belongs to the calling attachment. Returns 0 if the upload is
+ * empty, has no handle, or is another attachment's. */
 static uint64_t value_of(const struct kv_call *call, const struct kv_upload *upload)
 {
 	return kv_load(&upload->owner) == call->attachment ? kv_load(&upload->handle) : 0;
 }
 
-/* Locked, if it is still the one that was looked at. */
+/* Locks the upload, if it still has this value. */
 static int lock_if(const struct kv_call *call, struct kv_upload *upload, uint64_t value)
 {
 	const int error = kv_upload_lock(call, upload, 0);
@@ -58,7 +59,7 @@ static int lock_if(const struct kv_call *call, struct kv_upload *upload, uint64_
 	return -EBUSY;
 }
 
-/* One that is in no use, or else the oldest; locked. */
+/* Chooses an upload that is not in use, or else the oldest one, and locks it. */
 static int choose(const struct kv_call *call, struct kv_upload **chosen)
 {
 	struct kv_upload *oldest = at(call, 0);
@@ -107,7 +108,7 @@ long kv_upload(const struct kv_call *call, const struct kv_put *put)
 
 /* ------------------------------------------------------------------------------ a piece */
 
-/* Which cell of an item has the byte, and where that cell's bytes begin. */
+/* Returns which cell of an item has the byte, and where that cell's bytes begin. */
 static uint32_t cell_of(const struct kv_space *space, uint64_t byte, uint64_t *begin)
 {
 	const uint32_t first = (1u << space->cell_shift) - KV_ITEM_HEAD;
@@ -123,8 +124,9 @@ static uint32_t cell_of(const struct kv_space *space, uint64_t byte, uint64_t *b
 }
 
 /*
- * A walk from this byte on. Pieces mostly come in their order: the cursor is where the last one
- * ended. It is one word, so that a caller that dies leaves a cell and its own number.
+ * Begins a walk at this byte. Pieces mostly come in order, so the cursor keeps where the last one
+ * ended. The cursor is one word, so a caller that dies leaves a cell and its number that belong
+ * together.
  */
 static int walk_to(const struct kv_call *call, const struct kv_upload *upload, uint64_t byte,
 		   struct kv_walk *walk)
@@ -146,7 +148,7 @@ static int walk_to(const struct kv_call *call, const struct kv_upload *upload, u
 	return kv_walk_skip(walk, byte - skipped);
 }
 
-/* Up to this byte, where the walk has ended. */
+/* Notes that the value has come up to this byte, where the walk has ended. */
 static void set_sent(const struct kv_call *call, struct kv_upload *upload, uint64_t byte,
 		     const struct kv_walk *walk)
 {

@@ -2,18 +2,18 @@
 /*
  * Storing: set, add, replace, append, prepend, each of them also on condition of a CAS number.
  *
- * A small item is one change: it takes cells, fills them in, and puts them in the place of the old
- * item. If there is no room then the change is that something goes, and the caller begins again. A
- * large item is an upload (upload.c). What is appended to is read without the lock then, and the
- * new item is stored on condition that the old one is still that one.
+ * A small item is one change. It takes cells, fills them in, and puts them in the place of the old
+ * item. If there is no room, the change removes something instead, and the caller begins again. A
+ * large item is an upload (upload.c). For it, append and prepend read the old item without the
+ * lock. They store the new item on condition that the old one is still the same.
  *
- * No item is changed where it lies, so readers see the old or the new value, whole.
+ * No item is changed in place, so readers see the old or the new value, whole.
  */
 #include "rules.h"
 #include "room.h"
 #include "upload.h"
 
-/* The old value, if the new one has it in it. */
+/* The old value, for append and prepend. */
 struct old {
 	struct kv_head *head;
 	uint64_t cas;
@@ -32,13 +32,14 @@ static int joins(const struct kv_put *put)
 	return put->op == KV_APPEND || put->op == KV_PREPEND;
 }
 
-/* Flags and TTL stay. */
+/* Tells whether the operation keeps flags and TTL. */
 static int keeps(enum kv_op op)
 {
 	return op != KV_SET && op != KV_ADD && op != KV_REPLACE;
 }
 
-/* Copies from item to item. The old one may go meanwhile: then these are any bytes. */
+/* Copies the old value into the new item. Without the lock, the old item may go meanwhile: then any
+ * bytes are copied, and the new item is not stored. */
 static int copy_old(const struct kv_call *call, struct kv_walk *to, const struct kv_put *put,
 		    const struct old *old)
 {
@@ -59,7 +60,7 @@ static int copy_old(const struct kv_call *call, struct kv_walk *to, const struct
 	return 0;
 }
 
-/* The new item's head, key and value, into cells that are taken. */
+/* Writes the new item's head, key and value into cells that are taken. */
 static int fill(const struct kv_call *call, const struct kv_put *put, const struct step *step,
 		struct kv_made made)
 {
@@ -81,7 +82,7 @@ static int fill(const struct kv_call *call, const struct kv_put *put, const stru
 	return error;
 }
 
-/* Begun: what is there, and what there will be. */
+/* Finds out what is there, and what the operation will store. The caller has begun a change. */
 static int look(const struct kv_call *call, const struct kv_put *put, struct step *step)
 {
 	int error;
@@ -103,7 +104,8 @@ static int look(const struct kv_call *call, const struct kv_put *put, struct ste
 	return 0;
 }
 
-/* Begun: a small item. The new CAS number, 0: something else has to go first, or an error. */
+/* Stores a small item. The caller has begun a change. Returns the new CAS number, 0 if something
+ * else has to go first, or an error. */
 static long put_now(const struct kv_call *call, const struct kv_put *put, const struct step *step)
 {
 	const struct kv_head *old = step->found.head;
@@ -128,7 +130,7 @@ static long put_now(const struct kv_call *call, const struct kv_put *put, const 
 	return error ? error : (long)kv_cas(version);
 }
 
-/* Not begun. */
+/* Stores a large item. The caller has not begun a change. */
 static long put_large(const struct kv_call *call, const struct kv_put *put, const struct step *step)
 {
 	const uint64_t cas = joins(put) ? step->old.cas : put->cas;
@@ -148,7 +150,7 @@ static long put_large(const struct kv_call *call, const struct kv_put *put, cons
 	return result == -ESTALE && !put->cas ? -EBUSY : result;
 }
 
-/* One step; 0: something else had to go first. */
+/* Does one step. Returns 0 if something else had to go first. */
 static long put_step(const struct kv_call *call, const struct kv_put *put)
 {
 	struct elisa_change *change = &call->space->change;

@@ -52,6 +52,6 @@ long kv_get_piece(const struct kv_call *call, const struct kv_key *key, struct k
 {
 	const struct kv_part part = {cas, offset};
 
-	/* no item has number 0 */
+	/* no item has the number 0 */
 	return cas ? several_times(call, key, reply, part) : -ESTALE;
 }

@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading, without a lock: look, copy, and look again whether it was still the same.
+ * Reading, without a lock: look, copy, and look again whether it is still the same.
  *
- * A slot of the index led to a cell. If the cell's version was even and is the same after the copy,
- * then all that was read in between is one item's. Versions are unique, and a writer makes the
- * version odd before it writes anything into the item's cells (cells.h). If the item is the key's,
- * it was in the index during this call: the slot led to its cell, or to one that has become it
- * since. So it may be told, though it may be replaced by now.
+ * A slot of the index leads to a cell. If the cell's version was even, and is the same after the
+ * copy, then all bytes that were read in between belong to one item. Versions are unique, and a
+ * writer makes the version odd before it writes anything into the item's cells (cells.h). If the
+ * item has the key, it was in the index during this call: the slot led to its cell, or to one that
+ * has become its cell since. So the reader may return it, even if it has been replaced by now.
  *
- * If the item is another key's, that alone does not mean that the slot was: the cell may have
- * become the other's after the slot was read, and the key's item be in a new cell. The slot must
- * still lead to the cell, and after that the version must still be the same. A key's item never
- * changes its slot while it is there, so one look at each slot is enough.
+ * If the item has another key, the key's item may still exist. The cell may have become another
+ * item's after the slot was read, and the key's item may be in a new cell. So the slot must still
+ * lead to the cell, and after that the version must still be the same. A key's item never changes
+ * its slot while it is there, so one look at each slot is enough.
  *
- * Until the second look everything may be torn: a length is bounded by the room for the reply, and
- * a link by the number of cells. If the version has changed then the walk begins again: the item
- * that is looked for may have got another slot's cell meanwhile. Writers that die change nothing of
- * this: readers never wait.
+ * Until the second look, everything may be torn. So a length is bounded by the room for the reply,
+ * and a link by the number of cells. If the version has changed, the walk begins again: the item
+ * may have got another cell meanwhile. Writers that die do not matter: readers never wait.
  *
- * The only thing that readers write is one byte, if it is not written yet: eviction's sign that the
- * item is in use. By an old reference it may go to any cell, where it means the same.
+ * Readers write only one byte, if it is not written yet: the mark for eviction that the item is in
+ * use. With an old reference a reader may mark any cell, which does no harm there: the mark means
+ * the same.
  */
 #ifndef KV_READ_H
 #define KV_READ_H
@@ -27,24 +27,24 @@
 #include "call.h"
 #include "cells.h"
 
-/* Not done: something has changed, or is out of the ordinary where that is not wanted. */
+/* Not done: something has changed, or the case is not one that a simple get handles. */
 #define KV_AGAIN (-(long)EAGAIN)
 
 /*
- * What is to be read: 0 and 0, or a CAS number that the item must have and an offset in the value.
+ * Which part to read: 0 and 0, or a CAS number that the item must have and an offset in the value.
  */
 struct kv_part {
 	uint64_t cas;
 	uint32_t offset;
 };
 
-/* The upper half of a slot, which goes with the lower one only if both are read at once. */
+/* Returns the upper half of a slot. It belongs to the lower half only if both are read at once. */
 static inline uint32_t kv_slot_tag(const uint64_t *slot)
 {
 	return ((const volatile struct elisa_half_word *)slot)[1].value;
 }
 
-/* Do so many bytes of an item lie in its first cell? */
+/* Tells whether the first `bytes` bytes of an item lie in its first cell. */
 static inline int kv_in_first_cell(const struct kv_space *space, uint64_t bytes)
 {
 	return __builtin_expect(bytes <= space->first_bytes, 1);
@@ -56,15 +56,15 @@ static inline int kv_still(const struct kv_head *head, uint64_t version)
 	return kv_load(&head->cell.version) == version;
 }
 
-/* read.c: of an item that lies in several cells. */
+/* read.c: for an item that lies in several cells. */
 int kv_is_long_key(const struct kv_space *space, struct kv_head *head, const struct kv_key *key);
 int kv_copy_long_value(const struct kv_space *space, struct kv_head *head, uint64_t skip, void *to,
 		       uint64_t bytes);
 
-/* read.c: counts an item that is there, but expired or flushed. -ENOENT. */
+/* read.c: counts an item that is there, but has expired or was flushed. Returns -ENOENT. */
 long kv_read_dead(const struct kv_call *call, uint64_t version);
 
-/* The first slot from `from` on that may be the key's, or ELISA_INDEX_WAYS. */
+/* Returns the first slot from `from` on that may be the key's, or ELISA_INDEX_WAYS. */
 static inline uint32_t kv_match(const struct elisa_bucket *bucket, uint32_t tag, uint32_t from)
 {
 #pragma GCC unroll 8
@@ -74,7 +74,8 @@ static inline uint32_t kv_match(const struct elisa_bucket *bucket, uint32_t tag,
 	return ELISA_INDEX_WAYS;
 }
 
-/* 1: the item that a slot leads to is the key's, 0: it is another's, or KV_AGAIN. */
+/* Looks at the item that a slot leads to. Returns 1: it is the key's; 0: it is another key's; or
+ * KV_AGAIN. */
 static inline long kv_is_it(const struct kv_space *space, const uint64_t *slot,
 			    const struct kv_key *key, struct kv_head **head, uint64_t *version,
 			    int simple)
@@ -98,12 +99,13 @@ static inline long kv_is_it(const struct kv_space *space, const uint64_t *slot,
 	}
 	if (same)
 		return 1;
-	/* the cell may have been another's since before its version was read */
+	/* the cell may have become another item's before its version was read */
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	return kv_load(slot) == seen && kv_still(*head, *version) ? 0 : KV_AGAIN;
 }
 
-/* 1: *head and *version are of the key's item, 0: there is none, or KV_AGAIN. */
+/* Looks for the key's item. Returns 1 with its *head and *version, 0 if there is none, or
+ * KV_AGAIN. */
 static inline __attribute__((always_inline)) long kv_look(struct kv_space *space,
 							  const struct kv_key *key,
 							  struct kv_head **head, uint64_t *version,
@@ -127,13 +129,14 @@ static inline __attribute__((always_inline)) long kv_look(struct kv_space *space
 		found = kv_is_it(space, &bucket->slot[i], key, head, version, simple);
 		if (found)
 			return found;
-		if (simple) /* another key with the same tag */
+		/* another key with the same tag */
+		if (simple)
 			return KV_AGAIN;
 		i = kv_match(bucket, tag, i + 1);
 	}
 }
 
-/* struct kv_item, at any alignment. */
+/* Writes struct kv_item, at any alignment. */
 static inline void kv_write_reply(uint8_t *at, uint64_t version, uint64_t meta, uint32_t length,
 				  uint32_t now)
 {
@@ -151,9 +154,9 @@ static inline void kv_mark_recent(struct kv_head *head)
 }
 
 /*
- * One try. The result as of KV_GET and KV_GET_PIECE, or KV_AGAIN. simple: an item in several cells
- * and one that is dead are out of the ordinary; then call counts nothing, and may be what a
- * compiler keeps in registers.
+ * Tries to read once. Returns the result of KV_GET or KV_GET_PIECE, or KV_AGAIN. simple: an item in
+ * several cells, and a dead one, give KV_AGAIN. Then this counts nothing through `call`, so a
+ * compiler may keep *call in registers.
  */
 static inline __attribute__((always_inline)) long kv_read_once(const struct kv_call *call,
 							       const struct kv_key *key,

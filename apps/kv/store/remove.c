@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What changes no value: touch, delete, flush. Each is one change. */
+/* Operations that change no value: touch, delete, flush. Each is one change. */
 #include "rules.h"
 
-/* Begins, and finds a live item that the place may change. An error: not begun. */
+/* Begins a change, and finds a live item that the place may change. On an error, no change has
+ * begun. */
 static int begin(const struct kv_call *call, const struct kv_key *key, struct kv_found *found)
 {
 	int error = elisa_change_begin(&call->space->change, &call->me);
@@ -43,7 +44,7 @@ long kv_delete(const struct kv_call *call, const struct kv_key *key, uint64_t ca
 	return elisa_change_commit(&call->space->change);
 }
 
-/* All versions so far. The items stay until their memory is wanted. */
+/* Flushes all versions so far. The items stay until their memory is needed. */
 long kv_flush(const struct kv_call *call)
 {
 	struct kv_space *space = call->space;

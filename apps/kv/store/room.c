@@ -3,7 +3,7 @@
 #include "room.h"
 #include "upload.h"
 
-#define SPARED 32u /* by one turn; then the hand takes what it points to */
+#define SPARED 32u /* items that one turn spares; then the hand takes the item that it points to */
 
 static uint32_t value(struct kv_space *space, const uint64_t *pair, int upper)
 {
@@ -12,7 +12,7 @@ static uint32_t value(struct kv_space *space, const uint64_t *pair, int upper)
 	return upper ? KV_HIGH(word) : KV_LOW(word);
 }
 
-/* Was it read since the hand came by? Not any more. */
+/* Tells whether the item was read since the hand came by, and takes that mark away. */
 static int spare(struct kv_head *head)
 {
 	uint8_t *recent = (uint8_t *)&head->cell.link + KV_RECENT;
@@ -23,7 +23,8 @@ static int spare(struct kv_head *head)
 	return 1;
 }
 
-/* Begun: 1: an item of the account goes, 0: it has none. */
+/* Evicts an item of the account, from the commit on. The caller has begun a change. Returns 1, or
+ * 0: the account has no item. */
 static int evict(const struct kv_call *call, struct kv_account *account)
 {
 	struct kv_space *space = call->space;
@@ -47,7 +48,7 @@ static int evict(const struct kv_call *call, struct kv_account *account)
 	return 1;
 }
 
-/* The account with the most cells that has items. */
+/* Returns the account with the most cells, among those that have items. */
 static struct kv_account *largest(const struct kv_call *call)
 {
 	struct kv_account *most = NULL;

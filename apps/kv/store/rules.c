@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What may be stored where; rules.h says so. */
+/* Which item may be stored where; rules.h says it. */
 #include "rules.h"
 
 int kv_may_change(const struct kv_call *call, const struct kv_found *found)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Counting, and telling the numbers under memcached's names. They are read one after the other, not
- * as of one moment.
+ * Counting, and returning the numbers under memcached's names. The numbers are read one after the
+ * other, so they are not from one moment.
  */
 #include "count.h"
 
@@ -50,7 +50,7 @@ void kv_count_result(const struct kv_call *call, enum kv_op op, long result)
 
 /* ------------------------------------------------------------------------------ telling */
 
-/* All that the place's vCPUs have ever counted: no number of it ever falls. */
+/* Adds everything that the place's vCPUs have ever counted. These numbers never fall. */
 static void add_counters(const struct kv_store *store, uint32_t place, uint64_t stat[KV_STATS])
 {
 	const uint32_t vcpus = store->callers.vcpus;
@@ -63,7 +63,8 @@ static void add_counters(const struct kv_store *store, uint32_t place, uint64_t 
 	}
 }
 
-/* Only what the attachment has counted. As long as it is not known what that is: nothing. */
+/* Reduces the numbers to what the attachment has counted. As long as the manager has not begun its
+ * counts, they are 0. */
 static void take_away(const struct kv_since *since, uint64_t attachment, uint64_t stat[KV_STATS])
 {
 	const int is_known = __atomic_load_n(&since->attachment, __ATOMIC_ACQUIRE) == attachment;

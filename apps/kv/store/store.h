@@ -9,16 +9,16 @@
  *         upload      of a place: memory that is taken and not yet an item
  *         cell        all memory of a space, in pieces of one size
  *
- * An item is a chain of cells. Its first cell has the head, then the key's and the value's bytes go
- * on from cell to cell. One size for all memory has a reason. With slabs of many sizes a guest
- * could leave one small item in each slab, and others would find no memory though the guest is
- * below its quota. Of cells each free one is as good as another. The price is half a cell for each
- * item, and copies in as many parts as the item has cells.
+ * An item is a chain of cells. Its first cell has the head, then the bytes of the key and the value
+ * continue from cell to cell. There is one size for all memory. With slabs of many sizes, a guest
+ * could leave one small item in each slab. Other guests would find no memory, though that guest is
+ * below its quota. With cells, each free one is as good as another. The price is half a cell for
+ * each item, and copies in as many parts as the item has cells.
  *
- * A space is what a guest can be kept out of. A reader copies from memory that may be recycled
- * under its hands. What it then throws away may be bytes of another item, and they are already in
- * the guest's exchange buffer. So these must be bytes that the guest may read: memory never goes
- * from one space to another.
+ * A guest can be kept out of a space. A reader copies from memory that may be reused at the same
+ * time. What it then discards may be bytes of another item, and they are already in the guest's
+ * exchange buffer. So these must be bytes that the guest may read: memory never goes from one space
+ * to another.
  *
  * Writers change words by the space's change (<elisa/sub/change.h>): all or nothing. Readers take
  * no lock (read.h).
@@ -30,18 +30,21 @@
 #include <elisa/sub.h>
 #include "../exchange.h"
 
-typedef uint32_t kv_ref; /* of a cell; 0: none */
+typedef uint32_t kv_ref; /* the number of a cell; 0: none */
 
-/* Never an item's bytes, so that a call which has an old reference reads no guest's bytes here. */
+/* The head of a cell never holds bytes of an item. So a call with an old reference reads no guest's
+ * bytes here. */
 struct kv_cell {
-	uint64_t version; /* of a first cell of an item: its CAS number, doubled; else odd */
-	uint64_t link;	  /* the next cell, KV_RECENT */
+	uint64_t version; /* first cell of an item: its CAS number, doubled; else odd */
+	uint64_t link;	  /* the next cell, and the byte KV_RECENT */
 };
 
 struct kv_head {
 	struct kv_cell cell;
-	uint64_t meta;	     /* flags; expiry from bit 32: the store's seconds, 0: never */
-	uint64_t neighbours; /* in the account's order: the next older; from bit 32: newer */
+	uint64_t meta;	     /* flags; from bit 32 when it expires: seconds of the store; 0:
+			      * never */
+	uint64_t neighbours; /* in the account's order: the next older item; from bit 32 the next
+			      * newer */
 	uint32_t length;     /* of the value */
 	uint32_t cells;
 	kv_ref last;
@@ -50,7 +53,7 @@ struct kv_head {
 	uint8_t unused;
 };
 
-/* In the fifth byte of kv_cell.link: was read since the hand came by. Readers set it. */
+/* Index of a byte in kv_cell.link: the item was read since the hand came by. Readers set it. */
 #define KV_RECENT	   4
 
 #define KV_CELL_MIN_SHIFT  7u
@@ -58,58 +61,59 @@ struct kv_head {
 #define KV_CELL_HEAD	   ((uint32_t)sizeof(struct kv_cell))
 #define KV_ITEM_HEAD	   ((uint32_t)sizeof(struct kv_head))
 
-/* Two numbers of 32 bits in a word, which change together: this one and the upper one. */
+/* Two numbers of 32 bits in one word, which change together: the lower and the upper one. */
 #define KV_PAIR(low, high) ((uint64_t)(uint32_t)(low) | (uint64_t)(uint32_t)(high) << 32)
 #define KV_LOW(pair)	   ((uint32_t)(pair))
 #define KV_HIGH(pair)	   ((uint32_t)((pair) >> 32))
 
 struct kv_account {
 	uint64_t used;	/* cells, items */
-	uint64_t limit; /* the same; by the manager */
-	uint64_t order; /* its oldest and its newest item */
-	uint64_t hand;	/* where eviction looks next; 0: at the oldest one */
+	uint64_t limit; /* limits of cells, items; the manager sets them */
+	uint64_t order; /* the oldest and the newest item */
+	uint64_t hand;	/* where eviction looks next; 0: at the oldest item */
 };
 
 /*
- * Cells that are taken and no item yet. Its lock protects what is in the cells; the rest changes by
- * the space's change. upload.c has the story.
+ * Cells that are taken and are no item yet. Its lock protects what is in the cells. The rest
+ * changes by the space's change. upload.c has the story.
  */
 struct kv_upload {
 	struct elisa_lock lock;
-	uint64_t owner; /* attachment; 0: nothing is taken */
+	uint64_t owner; /* the attachment; 0: no cells are taken */
 	uint64_t chain; /* first and last cell */
-	uint64_t cells; /* how many are taken, and for which place */
+	uint64_t cells; /* how many cells are taken, and for which place */
 	uint64_t handle;
-	uint64_t cursor; /* a cell, and which one of the chain it is */
-	uint64_t sent;	 /* bytes of the value that are there, from its beginning */
+	uint64_t cursor; /* a cell, and its number in the chain */
+	uint64_t sent;	 /* bytes of the value that have come, from its beginning */
 };
 
 struct kv_space {
-	/* read by all, hardly ever written */
+	/* all callers read these, and they are hardly ever written */
 	struct elisa_index index;
-	uint64_t secret; /* of the hash */
-	int64_t cells;	 /* distances from here to arrays */
+	uint64_t secret; /* for the hash */
+	int64_t cells;	 /* distances from here to the arrays */
 	int64_t accounts;
 	int64_t uploads;
 	uint32_t cell_shift;
-	uint32_t cell_count;  /* and cell 0, which is none */
-	uint32_t first_bytes; /* of an item that its first cell has */
+	uint32_t cell_count;  /* without cell 0, which stands for none */
+	uint32_t first_bytes; /* bytes of an item that fit into its first cell */
 	uint32_t unused;
-	uint64_t flushed; /* items up to this version are no more */
+	uint64_t flushed; /* items up to this version are dead */
 
-	/* the lock, and what is under it */
+	/* the lock, and what it protects */
 	struct elisa_change change __attribute__((aligned(64)));
-	uint64_t free;	   /* the first free cell, and how many there are */
-	uint64_t versions; /* the last one; only grows, and may without a change */
-	uint64_t handles;  /* the same */
+	uint64_t free;	   /* the first free cell, and the number of free cells */
+	uint64_t versions; /* the last one given; it only grows, so it may be written outside of a
+			    * change's list */
+	uint64_t handles;  /* likewise */
 } __attribute__((aligned(64)));
 
-/* Of a caller, that is of a vCPU of a place; no other one writes them. */
+/* Counters of a caller, which is a vCPU of a place. No other caller writes them. */
 struct kv_counters {
 	uint64_t count[KV_STATS];
 } __attribute__((aligned(64)));
 
-/* What a place has of a space. */
+/* What a place has in a space. */
 struct kv_grant {
 	int64_t space;	  /* distances from the store */
 	int64_t counters; /* of the place's first vCPU */
@@ -117,9 +121,10 @@ struct kv_grant {
 	uint64_t unused;
 };
 
-/* What a place had counted when its attachment began: the next tenant is not told of the last. */
+/* What a place had counted when its attachment began, so that an attachment learns nothing of the
+ * one before. */
 struct kv_since {
-	uint64_t attachment; /* 0: the manager has not heard of it yet */
+	uint64_t attachment; /* 0: the manager has not begun its counts yet */
 	uint64_t count[KV_STATS];
 } __attribute__((aligned(64)));
 
@@ -128,13 +133,13 @@ struct kv_since {
 
 struct kv_store {
 	struct elisa_callers callers;
-	uint64_t now;	/* seconds; by the manager */
-	int64_t grants; /* distances from here to arrays; of places, of spaces */
+	uint64_t now;	/* seconds; the manager sets it */
+	int64_t grants; /* distances from here to the arrays; for each place and space */
 	int64_t counters;
-	int64_t since; /* of places */
+	int64_t since; /* for each place */
 	uint32_t places;
 	uint32_t spaces;
-	uint64_t size; /* bytes of all */
+	uint64_t size; /* bytes of the whole store */
 	int64_t space[KV_SPACES_MAX];
 };
 
@@ -154,7 +159,7 @@ static inline struct kv_grant *kv_grant(const struct kv_store *store, uint32_t p
 	return (struct kv_grant *)kv_at(store, store->grants) + (place * store->spaces + space);
 }
 
-/* number: elisa_caller_index(). */
+/* Returns the counters of a caller. number: elisa_caller_index(). */
 static inline uint64_t *kv_counters(const struct kv_store *store, uint32_t number)
 {
 	return ((struct kv_counters *)kv_at(store, store->counters))[number].count;
@@ -196,7 +201,8 @@ static inline uint64_t kv_cas(uint64_t version)
 	return version / 2;
 }
 
-/* Is an item of this version and meta word no more, though it is still there? */
+/* Tells whether an item of this version and meta word is dead: it has expired or was flushed,
+ * though its cells are still taken. */
 static inline int kv_is_dead(const struct kv_space *space, uint64_t version, uint64_t meta,
 			     uint32_t now)
 {

@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Large items. Their cells are taken in several short changes, filled in with no lock of the space,
- * and become an item in one more change. Others wait for a few microseconds at a time, however
- * large a value is; and nothing is to be seen of it before it is whole.
+ * Large items. Their cells are taken in several short changes, filled in without the space's lock,
+ * and become an item by one more change. Other callers wait for a few microseconds at a time,
+ * however large a value is. Readers see nothing of the value before it is whole.
  *
- * Between the changes the cells belong to an upload. All that says so changes by the space's
- * change: no cell is ever lost, and an upload counts for its account. What is written into the
- * cells is protected by the upload's own lock. No caller waits for that one while it has begun a
+ * Between the changes the cells belong to an upload. Everything that says so changes by the space's
+ * change. So no cell is ever lost, and an upload counts for its account. The upload's own lock
+ * protects what is written into the cells. No caller waits for that lock while it has begun a
  * change.
  *
- * How uploads end, other than as they should:
+ * How uploads end, if not as they should:
  *
- * - The call of a large put dies, or the one that begins an upload in pieces. Its upload has a dead
- *   holder and no handle. The next caller of the place that needs room gives it back, and so does
- *   the manager when it hears of the abort.
+ * - The call of a large put dies, or the call that begins an upload in pieces. Its upload has a
+ *   dead holder and no handle. The next caller of the place that needs room gives it back. So does
+ *   the manager when it learns of the abort.
  * - A call that copies a piece dies. The upload stays: the guest may send the piece again.
  * - The guest forgets its handle. Its KV_UPLOADS next uploads end this one. So does a call of the
- *   place that has no room otherwise: else what is forgotten would keep the quota for ever.
- * - The attachment ends. The owner of the upload is no more. The manager takes its handle away when
- *   it hears of it, and then gives it back; or the place's next attachment does.
+ *   place that has no room otherwise: a forgotten upload would keep the quota for ever.
+ * - The attachment ends, and the upload has no owner any more. The manager takes the handle away
+ *   when it learns of the end, and then gives the upload back. Or the place's next attachment does.
  *
- * Why none of these takes memory from under a caller that writes into it: a live call holds the
- * lock, so the upload is not given up. The lock of an upload that is to be reclaimed is free or a
- * dead caller's. If it is taken right then it is by a caller that trusts nothing of what is there
- * before it has begun a change. The holder of an upload's lock gives up an upload with a handle,
- * and takes the handle away. A call that comes for it then finds none.
+ * Why none of these takes memory from under a caller that writes into it. A live call holds the
+ * lock, so the upload is not given up. The lock of an upload that is to be reclaimed is free, or a
+ * dead caller's. A caller that takes it at that moment trusts nothing of the upload before it has
+ * begun a change. Only the holder of an upload's lock gives up an upload with a handle, and it
+ * takes the handle away. A call that comes with the handle afterwards finds no upload.
  */
 #include "upload.h"
 #include "room.h"
@@ -35,7 +35,7 @@ static void set(const struct kv_call *call, uint64_t *word, uint64_t value)
 	elisa_change_set(&call->space->change, word, value);
 }
 
-/* Begun: the upload is empty with the commit. */
+/* Empties the upload, from the commit on. The caller has begun a change. */
 static void forget(const struct kv_call *call, struct kv_upload *upload)
 {
 	set(call, &upload->owner, 0);
@@ -44,7 +44,7 @@ static void forget(const struct kv_call *call, struct kv_upload *upload)
 	set(call, &upload->handle, 0);
 }
 
-/* Begun: and its cells are free. */
+/* Empties the upload and frees its cells, from the commit on. The caller has begun a change. */
 static void give_back(const struct kv_call *call, struct kv_upload *upload)
 {
 	const uint32_t cells = KV_LOW(upload->cells);
@@ -56,7 +56,7 @@ static void give_back(const struct kv_call *call, struct kv_upload *upload)
 	forget(call, upload);
 }
 
-/* Also from a dead holder: the cells of an upload may have any bytes. */
+/* Takes the lock, also from a dead holder: it protects only the cells, which may hold any bytes. */
 int kv_upload_lock(const struct kv_call *call, struct kv_upload *upload, uint32_t spins)
 {
 	const int error = elisa_lock_take_within(&upload->lock, &call->me, spins);
@@ -76,7 +76,7 @@ static int has_live_holder(const struct kv_call *call, const struct kv_upload *u
 	return holder && !elisa_caller_dead(&call->store->callers, holder);
 }
 
-/* Of the calling place: will nothing ever end it? */
+/* Tells whether no call will ever end this upload of the calling place. */
 static int is_over(const struct kv_call *call, const struct kv_upload *upload)
 {
 	if (!upload->owner)
@@ -89,7 +89,8 @@ int kv_upload_reclaim(const struct kv_call *call)
 {
 	const uint32_t vcpus = call->store->callers.vcpus;
 
-	if (call->attachment == KV_MANAGER) /* it does so with the events */
+	/* the manager reclaims when it handles events */
+	if (call->attachment == KV_MANAGER)
 		return 0;
 	for (uint32_t i = 0; i < KV_UPLOADS + vcpus; i++) {
 		struct kv_upload *one =
@@ -104,7 +105,7 @@ int kv_upload_reclaim(const struct kv_call *call)
 	return 0;
 }
 
-/* The oldest one with a handle that no call is at, or NULL. */
+/* Returns the oldest upload with a handle that no call works on, or NULL. */
 static struct kv_upload *oldest(const struct kv_call *call)
 {
 	struct kv_upload *oldest = NULL;
@@ -133,8 +134,8 @@ int kv_upload_give_up(const struct kv_call *call)
 }
 
 /*
- * The handle may be of an upload that the place's next attachment has begun since: then it is
- * another one, for no handle comes twice, and it stays.
+ * Takes the handles of an ended attachment away. The place's next attachment may have begun an
+ * upload there since. That one has another handle, because no handle comes twice, and it stays.
  */
 void kv_upload_disown(const struct kv_call *call, uint64_t ended)
 {
@@ -148,7 +149,7 @@ void kv_upload_disown(const struct kv_call *call, uint64_t ended)
 	}
 }
 
-/* Of any place, as the manager knows. */
+/* Tells whether no call will ever end this upload, of any place, as far as the manager can know. */
 static int is_lost(const struct kv_call *call, const struct kv_upload *upload)
 {
 	return upload->owner && !kv_load(&upload->handle) && !has_live_holder(call, upload);
@@ -188,7 +189,7 @@ int kv_upload_clear(const struct kv_call *call, struct kv_upload *upload, uint64
 	return elisa_change_commit(&space->change);
 }
 
-/* Begun: count more cells in front of those that the upload has. */
+/* Puts `count` more cells in front of those that the upload has. The caller has begun a change. */
 static void add_cells(const struct kv_call *call, struct kv_upload *upload, uint32_t count)
 {
 	struct kv_space *space = call->space;
@@ -237,7 +238,8 @@ void kv_upload_drop(const struct kv_call *call, struct kv_upload *upload)
 	uint64_t number;
 
 	kv_upload_clear(call, upload,
-			&number); /* or else it has no holder and no handle: reclaimed later */
+			&number); /* if this fails, the upload has no holder and no handle, and is
+				   * reclaimed later */
 	kv_store_word(&upload->handle, 0);
 	elisa_lock_release(&upload->lock);
 }
@@ -261,7 +263,8 @@ int kv_upload_take(const struct kv_call *call, uint32_t cells, struct kv_upload 
 
 /* ------------------------------------------------------------------------------ linking */
 
-/* Begun. The number of the new item, or an error. */
+/* Links the upload as an item. The caller has begun a change. Returns the new CAS number, or an
+ * error. */
 static long link_now(const struct kv_call *call, struct kv_upload *upload, enum kv_op op,
 		     const struct kv_key *key, const struct kv_found *found)
 {
@@ -278,7 +281,7 @@ static long link_now(const struct kv_call *call, struct kv_upload *upload, enum 
 	return (long)kv_cas(version);
 }
 
-/* One step towards it; 0: something else had to go first. */
+/* Does one step towards that. Returns 0 if something else had to go first. */
 static long link_step(const struct kv_call *call, struct kv_upload *upload, enum kv_op op,
 		      const struct kv_key *key, uint64_t cas)
 {
@@ -317,7 +320,8 @@ long kv_upload_link(const struct kv_call *call, struct kv_upload *upload, enum k
 		result = link_step(call, upload, op, key, cas);
 	result = result ? result : -EBUSY;
 	if (result > 0 || (result == -EBUSY && kv_load(&upload->handle)))
-		elisa_lock_release(&upload->lock); /* linked, or the guest may ask again */
+		/* it is linked, or the guest may ask again */
+		elisa_lock_release(&upload->lock);
 	else
 		kv_upload_drop(call, upload);
 	return result;
