@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Copying of frames: unaligned vectors with an overlapping tail, so that no length needs a loop
- * over bytes. It reads and writes exactly the bytes it was given; the vectors are 32 bytes wide
- * where the file is built for AVX2 and pairs of 16 elsewhere.
+ * Copying of frames by unaligned vectors, with a tail that overlaps, so that no length needs a loop
+ * over bytes. It reads and writes exactly the bytes that it was given. The vectors have 32 bytes
+ * where the file is built for AVX2, and are pairs of 16 elsewhere.
  */
 #ifndef NET_RVIF_COPY_H
 #define NET_RVIF_COPY_H

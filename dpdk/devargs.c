@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The device's arguments. Each value is checked here, and the message says which value was wrong
- * and what would be right; nothing is guessed or cut to fit.
+ * The device's arguments. Each value is checked here. The message says which value was wrong and
+ * what would be right. No value is guessed, or cut to fit.
  */
 #include "net_rvif.h"
 

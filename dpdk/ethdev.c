@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The port as DPDK sees it: probe, configure, start, stop, close, remove, in any order that an
- * application may call. A port that is closed or removed while it runs is stopped first; nothing of
- * it stays behind.
+ * application may call. A port that is closed or removed while it runs is stopped first, and leaves
+ * nothing behind.
  */
 #include "net_rvif.h"
 
@@ -62,12 +62,12 @@ static int dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	return 0;
 }
 
-/* Of what ethdev does not check by the capabilities: NULL, or what the application wants and cannot
- * have. */
+/* Checks what ethdev does not check by the capabilities. Returns NULL, or what the application
+ * wants and cannot have. */
 static const char *impossible(const struct rte_eth_conf *config)
 {
 	const uint64_t both = RTE_ETH_RX_OFFLOAD_TCP_LRO | RTE_ETH_RX_OFFLOAD_SCATTER;
-	/* ethdev puts the length of plain frames there if the application says nothing */
+	/* ethdev puts the length of plain frames there if the application does not set it */
 	const uint32_t unsaid = config->rxmode.mtu + NET_RVIF_OVERHEAD;
 
 	/* a feature of rvif counts in both directions */
@@ -200,7 +200,8 @@ static int dev_stop(struct rte_eth_dev *dev)
 	return 0;
 }
 
-/* ethdev releases the queues before and the private data and addresses behind this. */
+/* Closes the port. ethdev has released the queues before, and frees the private data and the
+ * addresses afterwards. */
 static int dev_close(struct rte_eth_dev *dev)
 {
 	struct net_rvif_port *port = net_rvif_port(dev);
@@ -243,7 +244,8 @@ static int mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *address)
 	return -EBUSY;
 }
 
-/* ethdev has changed promiscuous or all_multicast after this returns, so the mode is named here. */
+/* ethdev changes `promiscuous` and `all_multicast` only after this returns, so callers pass the new
+ * mode. */
 static int set_mode(struct rte_eth_dev *dev, uint8_t promiscuous, uint8_t all_multicast)
 {
 	struct net_rvif_port *port = net_rvif_port(dev);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Link state: up while the switch is attached to what this driver started and says so. The switch
- * has no way to interrupt an application, so a timer looks ten times a second if the application
- * wants events, or if the switch may have gone for good: then it goes to the successor, while the
- * queues are in use.
+ * The link's state. It is up while the switch is attached to what this driver started, and says
+ * that the link is up.
+ *
+ * The switch cannot interrupt an application, so a timer looks ten times a second. It runs if the
+ * application wants events, or if the transport can lose its switch for good. In that case the
+ * timer goes to the successor, while the queues are in use.
  */
 #include "net_rvif.h"
 
@@ -90,7 +92,7 @@ int net_rvif_link_watch(struct rte_eth_dev *dev)
 	return rte_eal_alarm_set(WATCH_US, watch, dev);
 }
 
-/* Waits for a run of the watch that is under way. */
+/* Stops the timer. Waits for a look that is under way. */
 void net_rvif_link_unwatch(struct rte_eth_dev *dev)
 {
 	rte_eal_alarm_cancel(watch, dev);

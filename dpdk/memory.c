@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a port of zero_copy=1 shares with the switch: the pages with the data of the mbufs that its
- * receive queues' pools have, and no others. They belong to the EAL. With path= the EAL has a file
- * behind them. The switch asks for the files at a socket beside the region's, and the EAL's
- * interrupt thread answers. With elisa= the pages are donated, and no file is needed.
+ * What a port of zero_copy=1 shares with the switch: the pages with the data of the mbufs of its
+ * receive queues' pools, and no others. The pages belong to the EAL. With path= the EAL has a file
+ * behind them. The switch asks for the files at a socket beside the region's file, and the EAL's
+ * interrupt thread answers. With elisa= the pages are donated, and need no file.
  */
 #include "net_rvif.h"
 
@@ -13,10 +13,10 @@
 #include <rte_memory.h>
 #include <stdlib.h>
 
-/* No memory that is donated begins at a multiple of more. */
+/* Donated memory is aligned to this at most, even if its pages are larger. */
 #define MAX_DONATED_PAGE RTE_PGSIZE_2M
 
-/* Addresses from start to end. */
+/* Addresses from start up to end. */
 struct extent {
 	uintptr_t start;
 	uintptr_t end;
@@ -34,7 +34,7 @@ static void add_extent(struct extents *all, const void *address, size_t length)
 	const uintptr_t start = (uintptr_t)address, end = start + length;
 	struct extent *last = all->count ? &all->list[all->count - 1] : NULL, *list;
 
-	/* most follow the one before */
+	/* most extents follow the one before */
 	if (last && start >= last->start && start <= last->end) {
 		last->end = RTE_MAX(last->end, end);
 		return;
@@ -77,7 +77,8 @@ static int by_start(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
-/* Mbufs' data lies behind their headers, or in buffers of its own. */
+/* Adds the memory of a pool. The mbufs' data lies behind their headers, or in buffers of its
+ * own. */
 static void add_pool(struct extents *all, struct rte_mempool *pool)
 {
 	if (rte_pktmbuf_priv_flags(pool) & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF)
@@ -117,14 +118,14 @@ static uintptr_t start_of(const struct rvif_memory *piece)
 	return (uintptr_t)piece->address;
 }
 
-/* Tells whether the page continues the last piece. Without a file, addresses tell that alone. */
+/* Tells whether the page continues the last piece. Without a file, only the addresses decide. */
 static bool continues(const struct rvif_memory *last, const struct rvif_memory *page)
 {
 	return start_of(page) == start_of(last) + last->size && last->fd == page->fd &&
 	       last->page == page->page && (page->fd < 0 || last->at + last->size == page->at);
 }
 
-/* Adds all pages of an extent that are not there yet. */
+/* Adds all pages of an extent that are not in the list yet. */
 static int add_pages(struct net_rvif_memory *memory, bool need_files, const struct extent *extent)
 {
 	uint32_t *count = &memory->sharing.count;
@@ -193,7 +194,8 @@ static int longest_first(const void *a, const void *b)
 	return x->length > y->length ? -1 : x->length < y->length;
 }
 
-/* Pieces that lie one behind the other both here and in the region are one range. */
+/* Makes ranges of the pieces. Pieces that follow each other in this process and in the region are
+ * one range. */
 void net_rvif_make_ranges(struct net_rvif_memory *memory)
 {
 	memory->count = 0;
@@ -254,7 +256,7 @@ int net_rvif_memory_serve(struct net_rvif_port *port)
 	return -EIO;
 }
 
-/* Waits for an answer that is under way. */
+/* Stops answering switches. Waits for an answer that is under way. */
 void net_rvif_memory_end(struct net_rvif_port *port)
 {
 	if (!port->asked)

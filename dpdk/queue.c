@@ -20,7 +20,7 @@ int net_rvif_check_frame(const struct rte_eth_dev_data *data, const struct net_r
 	return -EINVAL;
 }
 
-/* The part of an mbuf that is the same for all that this queue receives. */
+/* Returns the part of an mbuf that is the same for all frames of this queue. */
 static uint64_t rearm_word(uint16_t port)
 {
 	struct rte_mbuf m;
@@ -35,7 +35,7 @@ static uint64_t rearm_word(uint16_t port)
 	return word;
 }
 
-/* The switch serves all queues that are in the region. */
+/* Refuses a deferred start: the switch serves all queues that are in the region. */
 static int no_deferred_start(const struct rte_eth_dev *dev, const char *direction, uint16_t queue)
 {
 	NET_RVIF_LOG(ERR, "port %u: %s queue %u: deferred start is not supported",

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The memory that is shared with the switch: how large, what lies where, up and down. Buffers are
- * laid out by this side alone. While a switch may still write to a region, it must not be used for
- * another layout.
+ * The memory that is shared with the switch: its size, its layout, and setting the port up and
+ * down. This side alone lays out the buffers. While a switch may still write to a region, the
+ * region must not be used for another layout.
+ *
+ * If the switch does not let go when the port stops, the port is "stale". With path=, the switch
+ * keeps the old file, and the next start makes a new one. Mbufs that the switch had are lost then,
+ * because it may still write to them. Over ELISA, the attachment ends, so the host takes the memory
+ * away from the switch, and all mbufs come back.
  */
 #include "net_rvif.h"
 
@@ -13,8 +18,9 @@
 #define STOP_TIMEOUT_US 500000
 
 /*
- * Bytes from one buffer to the next: an odd number of cache lines, or the first lines of all
- * buffers, the only ones that short frames touch, would fall into a few sets of the cache.
+ * Returns the bytes from one buffer to the next: an odd number of cache lines. With an even number,
+ * the first lines of all buffers would fall into a few sets of the cache. Short frames touch only
+ * those lines.
  */
 static uint32_t stride(uint32_t size)
 {
@@ -23,7 +29,8 @@ static uint32_t stride(uint32_t size)
 	return (lines | 1) * RTE_CACHE_LINE_SIZE;
 }
 
-/* Room for a ring full of the longest frames, and for two of the longest to be segmented. */
+/* Returns the size of an area: a ring full of the longest frames, and at least two of the longest
+ * frames that are to be segmented. */
 static uint32_t tx_area(const struct rvif_config *config)
 {
 	uint32_t size = config->tx_ring * stride(config->max_frame);
@@ -48,7 +55,8 @@ static bool is_shared(const struct net_rvif_port *port)
 	return port->memory.sharing.count;
 }
 
-/* Bytes of the receive buffers: what all pools have room for, if these are mbufs. */
+/* Returns the bytes of the receive buffers. If they are mbufs, that is what all pools have room
+ * for. */
 static uint32_t buffer_size(const struct net_rvif_port *port, const struct rte_eth_dev_data *data)
 {
 	uint32_t size = port->options.buffer_size;
@@ -61,7 +69,8 @@ static uint32_t buffer_size(const struct net_rvif_port *port, const struct rte_e
 	return size;
 }
 
-/* What the application configured; before it did, what the arguments say, and no shared memory. */
+/* Makes the configuration of the region by what the application configured. Before that, by what
+ * the arguments say, and without shared memory. */
 static int configure(struct net_rvif_port *port, const struct rte_eth_dev_data *data,
 		     struct rvif_config *config)
 {
@@ -157,13 +166,13 @@ void net_rvif_region_close(struct net_rvif_port *port)
 	rvif_close(&port->vnic);
 }
 
-/* Where most of what is sent is likely to come from. */
+/* Returns the pool that most transmitted mbufs are likely to come from. */
 static struct rte_mempool *main_pool(const struct rte_eth_dev_data *data)
 {
 	return data->nb_rx_queues ? ((struct net_rvif_rxq *)data->rx_queues[0])->pool : NULL;
 }
 
-/* Sizes and memory of the queues. */
+/* Sets sizes and memory of the queues. */
 static void place_queues(struct net_rvif_port *port, const struct rte_eth_dev_data *data)
 {
 	const struct rvif_config *config = &port->vnic.config;
@@ -220,7 +229,8 @@ void net_rvif_set_rx_mode(struct net_rvif_port *port, uint8_t promiscuous, uint8
 		rvif_store(&rvif_header(&port->vnic)->driver.rx_mode, mode);
 }
 
-/* As it was before, if that is large enough, or anew. Shared memory belongs to a new file only. */
+/* Prepares the region: the present one if it is large enough, or else a new one. Shared memory
+ * always needs a new file. */
 static int prepare_region(struct net_rvif_port *port, const struct rvif_config *config)
 {
 	int error;
@@ -272,7 +282,7 @@ int net_rvif_up(struct net_rvif_port *port, const struct rte_eth_dev_data *data)
 	return 0;
 }
 
-/* Mbufs that the switch had. */
+/* Gives back mbufs that the switch had. */
 static void release_all(const struct rte_eth_dev_data *data)
 {
 	for (uint16_t i = 0; i < data->nb_rx_queues; i++)
@@ -281,7 +291,8 @@ static void release_all(const struct rte_eth_dev_data *data)
 		net_rvif_tx_release(data->tx_queues[i]);
 }
 
-/* A switch that does not let go of a file keeps it; over ELISA the host takes the memory away. */
+/* Says what follows if the switch does not let go. It keeps a file, but over ELISA the host takes
+ * the memory away. */
 static const char *what_follows(const struct net_rvif_port *port)
 {
 	if (!has_file(port))

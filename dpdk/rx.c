@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The receive burst: frames of one descriptor that fit an mbuf, copied out of the region; all
- * others go to rx_slow.c. One load of the switch's index and at most one store of ours for each
- * burst. Built twice, with BURST naming the result.
+ * The receive burst. Frames of one descriptor that fit into an mbuf are copied out of the region;
+ * all others go to rx_slow.c. A burst loads the switch's index once, and stores its own index at
+ * most once. The file is built twice, and BURST names the result.
  */
 #include "copy.h"
 #include "net_rvif.h"
 
-/* As many mbufs as there are, up to count. */
+/* Takes as many mbufs from the pool as there are, up to count. Returns how many. */
 static uint32_t get_mbufs(struct net_rvif_rxq *queue, struct rte_mbuf **mbufs, uint32_t count)
 {
 	while (count && rte_mempool_get_bulk(queue->pool, (void **)mbufs, count) < 0) {

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Receiving what is not one short frame in one descriptor: chains, frames larger than an mbuf,
- * offload flags, and whatever a switch that is broken or hostile may have written. A bad frame is
- * counted and its buffers go back; it must never be delivered in part.
+ * Receiving frames that are not short frames in one descriptor: chains, frames larger than an mbuf,
+ * offload flags, and anything that a broken or hostile switch may have written. A bad frame is
+ * counted, and its buffers go back. It must never be delivered in part.
  */
 #include "copy.h"
 #include "net_rvif.h"
 
 #include <rte_ip.h>
 
-/* A private copy of a descriptor: the shared one may change at any time. */
+/* Returns a private copy of a descriptor, because the shared one may change at any time. */
 static struct rvif_desc read_desc(const struct rvif_desc *shared)
 {
 	union {
@@ -22,8 +22,8 @@ static struct rvif_desc read_desc(const struct rvif_desc *shared)
 	return copy.desc;
 }
 
-/* The frame's lengths into lengths[]: its number of descriptors, or 0 if it is none; then *used
- * says how many to skip. */
+/* Reads the lengths of a frame's parts. Returns its number of descriptors, or 0 if it is not valid.
+ * *used: how many descriptors to skip then. */
 static uint32_t read_chain(struct net_rvif_rxq *queue, uint32_t available, uint16_t *lengths,
 			   struct rvif_desc *first, uint32_t *used)
 {
@@ -53,7 +53,7 @@ static uint32_t read_chain(struct net_rvif_rxq *queue, uint32_t available, uint1
 	return 0;
 }
 
-/* Adds data to the end of a frame, in new segments where the last is full. */
+/* Appends data to a frame, in new segments where the last one is full. */
 static int append(struct net_rvif_rxq *queue, struct rte_mbuf *frame, struct rte_mbuf **last,
 		  const uint8_t *data, uint32_t length)
 {
@@ -81,7 +81,8 @@ static int append(struct net_rvif_rxq *queue, struct rte_mbuf *frame, struct rte
 	return 0;
 }
 
-/* Fills in the sum that the sender left out, for an application that does not expect that. */
+/* Fills in the checksum that the sender left out, for an application that does not expect a missing
+ * one. */
 static int complete_checksum(struct rte_mbuf *m, const struct rvif_desc *desc)
 {
 	uint32_t at = (uint32_t)desc->csum_start + desc->csum_offset;
@@ -122,7 +123,7 @@ static int read_flags(struct net_rvif_rxq *queue, struct rte_mbuf *m, const stru
 	return 0;
 }
 
-/* Back to what a fresh mbuf of the pool is. */
+/* Makes the mbuf a fresh one of the pool again. */
 static void strip(struct rte_mbuf *first)
 {
 	if (first->next)
@@ -131,7 +132,7 @@ static void strip(struct rte_mbuf *first)
 	first->nb_segs = 1;
 }
 
-/* The mbuf whose buffer a descriptor was, with so many bytes. */
+/* Returns the mbuf that a descriptor stands for, with `length` bytes. */
 static struct rte_mbuf *take_filled(const struct net_rvif_rxq *queue, uint32_t index,
 				    uint16_t length)
 {

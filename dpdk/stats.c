@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Counters. Each is written by the thread of its queue and read here without a lock, as in other
- * drivers; what the switch counts is a difference against the last time that this driver looked, so
- * that neither a restarted switch nor a false number turns a counter back.
+ * drivers. Of the switch's counters, the driver adds the difference since it looked last. So
+ * neither a restarted switch nor a false number makes a counter fall.
  */
 #include "net_rvif.h"
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The transmit burst: frames of one segment are copied into the region, all others go to tx_slow.c;
- * one store of our index for each burst, and a kick if the switch asked for kicks. Built twice,
- * with BURST naming the result.
+ * The transmit burst. Frames of one segment are copied into the region; all others go to tx_slow.c.
+ * A burst stores its own index once, and kicks if the switch asked for kicks. The file is built
+ * twice, and BURST names the result.
  */
 #include "copy.h"
 #include "net_rvif.h"
 
-/* Back to the pool: at once if no other holder has any of them and they are of one pool. */
+/* Frees the mbufs. plain: they are of one pool and have no other holders, so they go back to it at
+ * once. */
 static inline void release(struct rte_mbuf **frames, uint32_t count, bool plain)
 {
 	if (likely(plain))

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Transmitting what is not one plain segment: chains of mbufs and offloads. What the switch did not
- * grant, and rvif does not have, is done here (checksums) or counted and dropped (all else). It
- * must never post a frame in part, nor without something that it asks for.
+ * Transmitting frames that are not one plain segment: chains of mbufs and offloads. Some offloads
+ * the switch did not grant, or rvif does not have. The driver computes such checksums itself, and
+ * counts and drops frames that need any other such offload. It must never post a frame in part, or
+ * without something that the frame asks for.
  */
 #include "copy.h"
 #include "net_rvif.h"
@@ -16,16 +17,16 @@
 
 #define MAX_IPV4_HEADER 60
 
-/* What a frame asks for: in words of its first descriptor, and what is done here. */
+/* What a frame asks for: as fields of its first descriptor, and what the driver does itself. */
 struct wish {
 	struct rvif_desc desc;
 	uint16_t length; /* to add to the checksum field, in the frame's byte order */
 	bool ip_sum;
-	bool software; /* the driver computes the sum, as the switch did not grant that */
+	bool software; /* the driver computes the sum, because the switch did not grant that */
 };
 
-/* Bytes from the transport header on by the IP header, which unlike the frame's length has no
- * padding. */
+/* Returns the bytes from the transport header on, as the IP header says. Unlike the frame's length,
+ * that has no padding. */
 static uint32_t l4_bytes(const struct rte_mbuf *m)
 {
 	const char *ip = rte_pktmbuf_mtod_offset(m, const char *, m->l2_len);
@@ -40,8 +41,9 @@ static uint32_t l4_bytes(const struct rte_mbuf *m)
 }
 
 /*
- * TCP_SEG. A frame of one segment or of no data, which an application need not tell apart, is not
- * to be cut. DPDK leaves the length out of the pseudo header's sum, rvif does not.
+ * Describes a frame with TCP_SEG. A frame with data for one segment, or with none, is not to be
+ * cut; an application need not tell these apart. DPDK leaves the length out of the pseudo header's
+ * sum, and rvif does not.
  */
 static int describe_segments(const struct rte_mbuf *m, struct wish *wish)
 {
@@ -73,8 +75,8 @@ static bool ip_header_ok(const struct rte_mbuf *m)
 	return m->l3_len >= least && (uint32_t)m->l2_len + m->l3_len <= m->data_len;
 }
 
-/* TCP_SEG implies the checksums. 0; -ENOTSUP: an offload that we never offered; -EINVAL: fields
- * that make no sense. */
+/* Describes what a frame asks for. TCP_SEG implies the checksums. Returns 0, -ENOTSUP: an offload
+ * that the driver never offered, or -EINVAL: fields that contradict each other. */
 static int describe(const struct rte_mbuf *m, struct wish *wish)
 {
 	const bool cut = m->ol_flags & RTE_MBUF_F_TX_TCP_SEG;
@@ -127,7 +129,8 @@ static uint16_t fold(uint32_t sum)
 	return (uint16_t)(sum + (sum >> 16));
 }
 
-/* The sum over the frame from csum_start on; the field holds the pseudo header's, as in DPDK. */
+/* Returns the checksum of the frame from csum_start on. The field holds the pseudo header's sum, as
+ * in DPDK. */
 static uint16_t checksum(const struct rte_mbuf *m, const struct wish *wish)
 {
 	uint16_t sum = 0;
@@ -137,7 +140,8 @@ static uint16_t checksum(const struct rte_mbuf *m, const struct wish *wish)
 	return sum ? sum : 0xffff;
 }
 
-/* What the checksum field is to hold for the other side: the whole pseudo header's sum. */
+/* Returns what the checksum field must hold for the other side: the sum of the whole pseudo
+ * header. */
 static uint16_t pseudo_sum(const struct rte_mbuf *m, const struct wish *wish)
 {
 	uint16_t field;
@@ -148,8 +152,8 @@ static uint16_t pseudo_sum(const struct rte_mbuf *m, const struct wish *wish)
 	return fold((uint32_t)field + wish->length);
 }
 
-/* rvif has no such offload. Of a frame that is to be cut the sum is right, too: for its length as
- * it is. */
+/* Returns the IPv4 header's checksum, since rvif has no such offload. For a frame that is to be
+ * cut, it is the checksum of the uncut frame. */
 static uint16_t ip_checksum(const struct rte_mbuf *m)
 {
 	uint16_t header[MAX_IPV4_HEADER / 2];
@@ -165,8 +169,8 @@ static void gather(uint8_t *to, const struct rte_mbuf *m)
 		net_rvif_copy(to, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);
 }
 
-/* Do the segments hold what the frame says? Other than a driver's loop, an application may be
- * wrong. */
+/* Tells whether the segments hold what the frame says. An application may be wrong, unlike a
+ * driver's own loop. */
 static bool consistent(const struct rte_mbuf *m)
 {
 	uint64_t total = 0;
@@ -182,7 +186,8 @@ static int lost(uint64_t *counter)
 	return -1;
 }
 
-/* Does the frame make sense, and does the switch take it? 0, or -1 once it was counted as lost. */
+/* Checks that the frame is valid and that the switch takes it. Returns 0, or -1 after it has
+ * counted the frame as lost. */
 static int admit(struct net_rvif_txq *queue, const struct rte_mbuf *m, struct wish *wish)
 {
 	const uint32_t features = rvif_load(&rvif_header(&queue->port->vnic)->sw.features);
@@ -198,8 +203,8 @@ static int admit(struct net_rvif_txq *queue, const struct rte_mbuf *m, struct wi
 	return 0;
 }
 
-/* Posts a frame's first bytes, which were copied, with the sums that it asks for; more: flags of
- * the descriptor besides. */
+/* Posts a frame's first bytes, which were copied, with the sums that the frame asks for. more:
+ * further flags of the descriptor. */
 static void post_head(struct net_rvif_txq *queue, const struct rte_mbuf *m, const struct wish *wish,
 		      uint32_t at, uint32_t length, uint16_t more)
 {
@@ -244,8 +249,8 @@ int net_rvif_tx_slow(struct net_rvif_txq *queue, struct rte_mbuf *m)
 
 /* ---------------------------------------------------------------------------------- zero-copy */
 
-/* Bytes at the start that have to be copied, because the driver writes to them and the mbuf may
- * have other holders. */
+/* Returns how many bytes at the start must be copied, because the driver writes to them and the
+ * mbuf may have other holders. */
 static uint32_t head_of(const struct rte_mbuf *m, const struct wish *wish)
 {
 	const struct rvif_desc *desc = &wish->desc;
@@ -257,7 +262,7 @@ static uint32_t head_of(const struct rte_mbuf *m, const struct wish *wish)
 	return bytes;
 }
 
-/* Descriptors that a frame takes in place; 0: it has to be copied. */
+/* Returns how many descriptors a frame takes without a copy; 0: it has to be copied. */
 static uint32_t count_parts(const struct net_rvif_txq *queue, const struct rte_mbuf *m,
 			    uint32_t head)
 {
@@ -276,8 +281,8 @@ static uint32_t count_parts(const struct net_rvif_txq *queue, const struct rte_m
 	return parts <= RTE_MIN((uint32_t)queue->descriptors, (uint32_t)RVIF_MAX_CHAIN) ? parts : 0;
 }
 
-/* All of it but the head, which was posted if there is any. Segments without data have no
- * descriptor, and are free. */
+/* Posts a frame without its head, which was posted if there is any. A segment without data gets no
+ * descriptor and is freed. */
 static void post_parts(struct net_rvif_txq *queue, struct rte_mbuf *m, uint32_t head)
 {
 	uint32_t left = m->pkt_len - head, offset = 0;
@@ -332,8 +337,8 @@ int net_rvif_tx_slow_zero_copy(struct net_rvif_txq *queue, struct rte_mbuf *m)
 	return 1;
 }
 
-/* A routing header that is not used up names another destination, and a fragment has no checksum of
- * its own. */
+/* Tells whether the IPv6 extension headers allow a checksum. A routing header with segments left
+ * names another destination, and a fragment has no checksum of its own. */
 static bool ipv6_extensions_ok(const struct rte_mbuf *m)
 {
 	const uint8_t *ip = rte_pktmbuf_mtod_offset(m, const uint8_t *, m->l2_len);
@@ -351,7 +356,7 @@ static bool ipv6_extensions_ok(const struct rte_mbuf *m)
 	return at == m->l3_len;
 }
 
-/* The pseudo header's sum where the checksum will be, without the length if the frame is to be
+/* Puts the pseudo header's sum into the checksum field, without the length if the frame is to be
  * cut. */
 static int put_pseudo_sum(struct rte_mbuf *m, const struct rvif_desc *desc)
 {
@@ -399,7 +404,8 @@ uint16_t net_rvif_tx_prepare(void *opaque, struct rte_mbuf **frames, uint16_t co
 	return count;
 }
 
-/* What is posted stays so if the switch cannot take it now; the next kick tries again. */
+/* Kicks the switch. If it cannot take the frames now, they stay posted, and the next kick tries
+ * again. */
 void net_rvif_kick(struct net_rvif_txq *queue)
 {
 	struct net_rvif_port *port = queue->port;

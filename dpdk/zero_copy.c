@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Both bursts with zero_copy=1: descriptors point at the data of mbufs. Which mbuf a descriptor
- * stands for, and what becomes of it, is in a record of the driver's own: of what the switch writes
- * only the index and a length are read, and both are checked against that record.
+ * Both bursts with zero_copy=1: descriptors point at the data of mbufs. The driver's own record
+ * says which mbuf a descriptor stands for, and how it is freed. Of what the switch writes, only the
+ * index, a length and flags are read, and they are checked against that record.
  */
 #include "net_rvif.h"
 
-/* In the record of a transmit queue: it goes back by rte_pktmbuf_free_seg(). */
+/* A bit in the record of a transmit queue: the mbuf must be freed by rte_pktmbuf_free_seg(). */
 #define OTHER 1ul
 
 /* ------------------------------------------------------------------------------------ receive */
 
-/* The switch returns a buffer that is not in the region at once, and empty. */
+/* Returns the offset of an mbuf's buffer, or 0 if it is not in the region. The switch returns such
+ * a buffer at once, and empty. */
 static inline uint32_t buffer_of(const struct net_rvif_rxq *queue, const struct rte_mbuf *m)
 {
 	const void *buffer = queue->mbuf_flags & RTE_MBUF_F_EXTERNAL ?
@@ -94,7 +95,8 @@ void net_rvif_rx_release(struct net_rvif_rxq *queue)
 
 /* ----------------------------------------------------------------------------------- transmit */
 
-/* These are done with: to the pool at once if no other holder has any of them. */
+/* Frees mbufs of completed descriptors. They go to the pool at once if none of them has other
+ * holders. */
 static inline void release(struct net_rvif_txq *queue, uint32_t from, uint32_t count)
 {
 	const uint32_t slot = from & queue->slot_mask, slots = queue->slot_mask + 1;
