@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Options that say which users may open a file that a program makes. */
+/* Options that say which users may open a file that a program creates. */
 #ifndef COMMON_ACCESS_OPTIONS_H
 #define COMMON_ACCESS_OPTIONS_H
 

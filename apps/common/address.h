@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <rvs/rvs.h>
 
-/* One more, 10.0.0.1 or 2001:db8::1, that the port may send from. False: it is none, or there
- * are too many. */
+/* Adds an address from which the port may send, such as 10.0.0.1 or 2001:db8::1. Returns false if
+ * the text is no address, or there are too many. */
 bool address_add(struct rvs_policy *policy, const char *text);
 
 #endif

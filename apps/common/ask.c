@@ -11,8 +11,8 @@
 #include <unistd.h>
 #include "strict.h"
 
-#define WAIT_MS	   10000       /* for the next bytes of a reply */
-#define MOST_BYTES (64u << 20) /* of a reply */
+#define WAIT_MS	   10000       /* limit of waiting for the next bytes of a reply */
+#define MOST_BYTES (64u << 20) /* limit of a reply */
 
 static void say(const char *what)
 {
@@ -62,7 +62,8 @@ static int send_all(int fd, const char *text, size_t length)
 	return 0;
 }
 
-/* As recv(); a file that comes along becomes *file, of which there is one. */
+/* Works as recv(). If a file comes with the bytes, *file becomes its descriptor; there is at most
+ * one. */
 static ssize_t receive_some(int fd, char *text, size_t room, int *file)
 {
 	union {
@@ -86,7 +87,7 @@ static ssize_t receive_some(int fd, char *text, size_t room, int *file)
 	return n;
 }
 
-/* Up to the end of its line, which becomes a 0. */
+/* Receives a reply up to the end of its line, which becomes a NUL. */
 static char *receive(int fd, int *file)
 {
 	struct pollfd wait = {.fd = fd, .events = POLLIN};
@@ -120,7 +121,7 @@ static char *receive(int fd, int *file)
 	return NULL;
 }
 
-/* What is in a reply. */
+/* Returns the result in a reply. */
 static json_object *result_of(const char *text)
 {
 	struct strict_fault fault;

@@ -6,17 +6,18 @@
 
 #include <json-c/json.h>
 
-/* A connection, or -1 after a message. */
+/* Connects. Returns a descriptor, or -1 after a message. */
 int ask_open(const char *path);
-/* What a request has beside its command; NULL and 0: nothing. */
+/* What a request has besides its command; NULL and 0: nothing. */
 struct question {
 	const char *command, *port;
 	uint64_t from;
 	json_object *config;
-	int *file; /* NULL, or where a file that comes with the reply goes; -1 before */
+	int *file; /* NULL, or where the descriptor of a file that comes with the reply goes; -1
+		    * before */
 };
 
-/* The result of a request, or NULL after a message. */
+/* Makes a request. Returns its result, or NULL after a message. */
 json_object *ask(int fd, const struct question *question);
 
 #endif

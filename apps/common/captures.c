@@ -6,7 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Its pages are mapped for good before it is sealed: others may map them to read only. */
+/* Maps the ring's file, and seals it afterwards. This mapping stays writable for good, and other
+ * processes can map the file to read only. */
 static int map_ring(uint8_t *at, size_t size)
 {
 	const int fd = memfd_create("rvs-capture", MFD_CLOEXEC | MFD_ALLOW_SEALING);

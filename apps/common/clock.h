@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The time since some moment, that nothing sets back. */
+/* The time since some moment. It never goes back. */
 #ifndef COMMON_CLOCK_H
 #define COMMON_CLOCK_H
 
@@ -14,7 +14,7 @@ static inline uint64_t nanoseconds(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-/* In seconds. */
+/* Returns the time in seconds. */
 static inline double monotonic(void)
 {
 	return 1e-9 * (double)nanoseconds();

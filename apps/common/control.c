@@ -10,8 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define WAITING 8 /* to be accepted */
-#define ACCEPTS 4 /* at a time */
+#define WAITING 8 /* connections that wait to be accepted */
+#define ACCEPTS 4 /* connections that are accepted in a round */
 
 /* ------------------------------------------------------------------------------------ socket */
 
@@ -24,7 +24,7 @@ static int address_of(const char *path, struct sockaddr_un *address)
 	return 0;
 }
 
-/* The socket of a daemon that was killed is removed; nothing else is. */
+/* Removes the socket of a daemon that was killed. No other file is removed. */
 static int remove_old(const struct sockaddr_un *address)
 {
 	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -46,7 +46,7 @@ static int remove_old(const struct sockaddr_un *address)
 	return error;
 }
 
-/* The file is the owner's alone until it has its group. */
+/* Binds the socket. Only the owner may use the file until it has its group. */
 static int bind_for(int fd, const struct sockaddr_un *address, const struct rvif_access *access)
 {
 	const mode_t before = umask(0177);
@@ -138,7 +138,7 @@ static int user_of(int fd, struct control_user *user)
 	return 0;
 }
 
-/* False: none waits. */
+/* Accepts a connection. Returns false if none waits. */
 static bool accept_one(struct control *control, double now)
 {
 	static const char full[] = "{\"error\": \"too many connections; close one of them\"}\n";
@@ -150,7 +150,7 @@ static bool accept_one(struct control *control, double now)
 		return false;
 	peer = user_of(fd, &user) ? NULL : free_place(control, &user);
 	if (!peer) {
-		/* its buffer is empty, so there is room */
+		/* its buffer is empty, so there is room for the message */
 		send(fd, full, sizeof(full) - 1, MSG_NOSIGNAL);
 		close(fd);
 		return true;
@@ -165,7 +165,7 @@ static bool accept_one(struct control *control, double now)
 
 /* ---------------------------------------------------------------------------------- requests */
 
-/* The rest of the reply, or as much of it as there is room for. */
+/* Sends the rest of the reply, or as much as there is room for. */
 static ssize_t send_rest(const struct control_peer *peer)
 {
 	union {
@@ -186,7 +186,7 @@ static ssize_t send_rest(const struct control_peer *peer)
 	return sendmsg(peer->fd, &message, MSG_NOSIGNAL);
 }
 
-/* What it can take now. */
+/* Sends what the peer can take now. */
 static void give(struct control_peer *peer, double now)
 {
 	const ssize_t n = send_rest(peer);
@@ -219,7 +219,7 @@ static void reply(struct control_peer *peer, char *text, int file, double now)
 	peer->since = now;
 	peer->size = strlen(text);
 	peer->taken = 0;
-	text[peer->size++] = '\n'; /* in place of the 0 */
+	text[peer->size++] = '\n'; /* in place of the NUL */
 	give(peer, now);
 }
 
@@ -228,7 +228,8 @@ static bool has_request(const struct control_peer *peer)
 	return peer->fd >= 0 && !peer->reply && memchr(peer->line, '\n', peer->length);
 }
 
-/* What it has sent. A request that does not end is refused, and one that is cut off is dropped. */
+/* Takes what the peer has sent. A request without an end is refused; one that is cut off is
+ * dropped. */
 static void take(struct control_peer *peer, double now)
 {
 	ssize_t n;
@@ -249,7 +250,7 @@ static void take(struct control_peer *peer, double now)
 		drop(peer);
 }
 
-/* What was sent behind the request stays for the next round. */
+/* Serves a request. Bytes that were sent behind it stay for the next round. */
 static void serve_request(struct control *control, struct control_peer *peer, double now)
 {
 	char *end = memchr(peer->line, '\n', peer->length);

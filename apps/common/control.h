@@ -24,33 +24,34 @@
 #include <sys/types.h>
 
 #define CONTROL_PEERS	 16
-#define CONTROL_RESERVED 4     /* of these */
-#define CONTROL_OF_USER	 4     /* of one that may change nothing */
-#define CONTROL_LINE	 16384 /* bytes of a request, with its end */
+#define CONTROL_RESERVED 4     /* places for root and the daemon's own user */
+#define CONTROL_OF_USER	 4     /* limit of connections of a user that may change nothing */
+#define CONTROL_LINE	 16384 /* bytes of a request, with its end of line */
 #define CONTROL_STEP	 30    /* seconds for a whole request, and for taking the reply */
 #define CONTROL_POLLS	 (CONTROL_PEERS + 1)
 
-/* By the kernel's word, of when it connected. */
+/* The peer's process and user when it connected, as the kernel reports them. */
 struct control_user {
 	pid_t pid;
 	uid_t uid;
 	bool may_change; /* root, or the daemon's own user */
 };
 
-/* The reply to a request, from malloc(), without its end of line; NULL: there was no memory. line
- * ends with a 0 after length bytes. *file is -1: no file goes with the reply. One that does has to
- * stay open as long as the socket. */
+/* Returns the reply to a request, from malloc(), without an end of line; NULL: there was no memory.
+ * line ends with a NUL after `length` bytes. *file is -1 at first: no file goes with the reply. A
+ * file that does must stay open as long as the socket. */
 typedef char *control_answer(void *owner, const struct control_user *user, const char *line,
 			     size_t length, int *file);
 
 struct control_peer {
-	int fd; /* -1: none */
+	int fd; /* -1: no peer */
 	struct control_user user;
 	double since;  /* when it connected, was given the reply, or had taken the last one */
 	bool last;     /* it is dropped when it has taken the reply */
-	size_t length; /* of what it has sent and what is not answered */
-	char *reply;   /* that it has not taken yet; NULL: none */
-	int file;      /* that goes with the first byte of it; -1: none, or it went */
+	size_t length; /* bytes it has sent that are not answered yet */
+	char *reply;   /* a reply that it has not taken yet; NULL: none */
+	int file;      /* a descriptor to send with the first byte of the reply; -1: none, or
+		        * sent */
 	size_t size, taken;
 	char line[CONTROL_LINE];
 };
@@ -60,20 +61,22 @@ struct control {
 	const char *path;
 	control_answer *answer;
 	void *owner;
-	unsigned int turn; /* whose request is looked for first */
+	unsigned int turn; /* the peer that is looked at first */
 	struct control_peer peer[CONTROL_PEERS];
 };
 
-/* 0, or -errno: -EADDRINUSE: another process serves it; -ENOTSOCK: it is another kind of file. */
+/* Opens the socket. Returns 0, or -errno. -EADDRINUSE: another process serves it. -ENOTSOCK: the
+ * path is another kind of file. */
 int control_open(struct control *control, const char *path, const struct rvif_access *access,
 		 control_answer *answer, void *owner);
 const char *control_strerror(int error);
-/* What to wait for, CONTROL_POLLS at most. How many. */
+/* Fills in what to wait for, CONTROL_POLLS at most. Returns how many. */
 unsigned int control_polls(const struct control *control, struct pollfd *polls);
-/* Does what can be done at once. True: more requests have come, and the next call serves one. */
+/* Does what can be done at once. Returns true if more requests have come; the next call serves
+ * one. */
 bool control_serve(struct control *control, double now);
-/* Closes the socket and removes the file. Does nothing if the socket was not opened and has fd
- * -1. */
+/* Closes the socket and removes the file. Does nothing if fd is -1, because the socket was not
+ * opened. */
 void control_close(struct control *control);
 
 #endif

@@ -85,7 +85,7 @@ void frames_post_all(struct frames *f)
 	rvif_ring_publish(&f->ring);
 }
 
-/* The shared one may change at any time. */
+/* Returns a private copy, because the shared descriptor may change at any time. */
 static struct rvif_desc read_desc(const struct rvif_desc *shared)
 {
 	union {

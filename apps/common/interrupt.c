@@ -26,7 +26,8 @@ int interrupt_start(pthread_t *thread, void *(*work)(void *), void *argument)
 	return -error;
 }
 
-/* It may look whether it is to end and then fall asleep: interrupted again and again. */
+/* Signals again and again, because the thread may check whether it must end, and fall asleep just
+ * after that. */
 void interrupt_join(pthread_t thread)
 {
 	struct timespec until;

@@ -8,9 +8,9 @@
 
 #include <pthread.h>
 
-/* A thread that gets no other signal. 0, or -errno. */
+/* Starts a thread that gets no other signal. Returns 0, or -errno. */
 int interrupt_start(pthread_t *thread, void *(*work)(void *), void *argument);
-/* Waits for a thread that was told to end, and meanwhile interrupts its sleeps. */
+/* Waits for a thread that was told to end, and interrupts its sleeps meanwhile. */
 void interrupt_join(pthread_t thread);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "limit.h"
 
-/* What is left of a second counts for the next line, unless there is nothing to forgive. */
+/* Forgives lines, and tells whether there is room for another one. A fraction of a second counts
+ * for the next line, unless no line is left to forgive. */
 static bool has_room(struct limit *limit, double now)
 {
 	const double seconds = now - limit->since;

@@ -21,18 +21,18 @@
 #include "port_stats.h"
 #include "signals.h"
 
-#define ASK_EVERY 3	  /* seconds: the owner captures for longer than that */
-#define NAP_NS	  1000000 /* between looks at a ring that has nothing new */
+#define ASK_EVERY 3	  /* seconds; the owner captures for longer than that */
+#define NAP_NS	  1000000 /* between two looks at a ring that has nothing new */
 
 struct observer {
 	const struct observation *what;
-	int fd; /* of the owner's socket */
+	int fd; /* the owner's socket */
 	double asked;
-	uint32_t port; /* its number */
+	uint32_t port; /* the port's number */
 	void *ring;
 	size_t ring_size;
 	struct rvs_observer reader;
-	uint64_t before; /* frames of the port, before we began */
+	uint64_t before; /* frames of the port before the observation began */
 	struct bpf_program filter;
 	FILE *to;
 	struct pcapng_counts counts;
@@ -61,7 +61,7 @@ wrong(const struct observer *o, const char *format, ...)
 
 /* -------------------------------------------------------------------------------- the filter */
 
-/* Its words with blanks between them, or NULL. */
+/* Returns the words with blanks between them, or NULL. */
 static char *join(char **words)
 {
 	char *text = NULL;
@@ -78,7 +78,7 @@ static char *join(char **words)
 	return NULL;
 }
 
-/* 0, or -1 after a message. */
+/* Compiles the filter. Returns 0, or -1 after a message. */
 static int make_filter(struct observer *o)
 {
 	pcap_t *ethernet = pcap_open_dead(DLT_EN10MB, RVS_SNAP);
@@ -106,7 +106,7 @@ static bool passes(const struct observer *o, const struct rvs_copy *copy)
 
 /* --------------------------------------------------------------------------------- the owner */
 
-/* The ring that came with the first reply. */
+/* Maps the ring that came with the first reply. */
 static int map_ring(struct observer *o, int file)
 {
 	struct stat is;
@@ -158,7 +158,7 @@ static uint64_t time_of_day(void)
 
 #define DROP_WORD(name, word, text) [RVS_DROP_##name] = #word,
 
-/* NULL: it was not dropped. */
+/* Returns why the frame was dropped; NULL: it was not. */
 static const char *drop_of(const struct rvs_copy *copy)
 {
 	static const char *const words[RVS_DROPS] = {RVS_DROP_LIST(DROP_WORD)};
@@ -207,7 +207,8 @@ static bool is_done(const struct observer *o)
 	return stop || (o->what->count && o->counts.accepted >= o->what->count);
 }
 
-/* What the ring has now. Frames that are shorter than a head are none of ours. */
+/* Reads what the ring has now. Frames that are shorter than an Ethernet header belong to no
+ * port. */
 static int read_frames(struct observer *o, uint64_t *seen)
 {
 	struct rvs_copy copy;
@@ -226,7 +227,7 @@ static int read_frames(struct observer *o, uint64_t *seen)
 	return error ? error : fflush(o->to) ? -errno : 0;
 }
 
-/* What came before the end and is not read yet is not lost. */
+/* Counts lost frames. A frame that came before the end and is not read yet is not lost. */
 static void count_lost(struct observer *o, uint64_t seen)
 {
 	struct rvs_copy copy;
@@ -250,7 +251,8 @@ static int say_unwritten(const struct observer *o, int error)
 		     strerrordesc_np(-error));
 }
 
-/* The owner may end, or remove the port: what was captured until then is written all the same. */
+/* Observes. The owner may end, or remove the port: what was captured until then is written
+ * nevertheless. */
 static int watch(struct observer *o)
 {
 	const struct timespec nap = {.tv_nsec = NAP_NS};

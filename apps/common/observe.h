@@ -11,11 +11,11 @@
 
 struct observation {
 	const char *program; /* for messages */
-	const char *socket;  /* of the owner */
+	const char *socket;  /* the owner's socket */
 	const char *port;
 	const char *file; /* pcapng; "-": the standard output; NULL: a line for each frame */
-	uint64_t count;	  /* end after so many frames; 0: at a signal */
-	char **filter;	  /* its words, which end with a NULL */
+	uint64_t count;	  /* frames until it ends; 0: it ends at a signal */
+	char **filter;	  /* words of the filter, then a NULL */
 };
 
 /* Observes until a signal comes. Returns the exit status: 0; 1 after a message; 2 if the filter is

@@ -10,14 +10,14 @@ enum {
 	TCP_CHECKSUM = 16,
 };
 
-/* Does the field of the checksum lie in the frame, behind the Ethernet header? */
+/* Tells whether the checksum field lies in the frame, behind the Ethernet header. */
 static int sum_fits(uint32_t start, uint32_t offset, uint32_t length)
 {
 	return start >= RVIF_MIN_FRAME && start + offset + sizeof(uint16_t) <= length;
 }
 
-/* The kernel's hdr_len is what it has in one piece, so the length of the
- * headers is in the TCP header. */
+/* Describes a frame to be cut. The kernel's hdr_len is what it has in one piece, so the length of
+ * the headers is taken from the TCP header. */
 static int segments_to_rvif(const struct virtio_net_hdr *header, const uint8_t *head,
 			    uint32_t head_length, uint32_t length, struct rvif_desc *desc)
 {
@@ -50,7 +50,8 @@ int offload_to_rvif(const struct virtio_net_hdr *header, const uint8_t *head, ui
 	} else if (header->flags & VIRTIO_NET_HDR_F_DATA_VALID && features & RVIF_F_CSUM) {
 		desc->flags = RVIF_CSUM_VALID;
 	}
-	/* with ECN: CWR is for the first segment only, and so does the switch cut it */
+	/* ECN: the flag CWR belongs to the first segment only, and the switch cuts frames that
+	 * way */
 	switch (header->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
 	case VIRTIO_NET_HDR_GSO_NONE:
 		return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Options by the program's table: values are read, wrong ones are named, the help is printed. */
+/* Options by the program's table: reads values, names wrong ones, and prints the help. */
 #include "options.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 enum {
 	MOST_OPTIONS = 32,
 	VERSION_CODE = 256,
-	FIRST_CODE, /* of the table, behind all letters */
+	FIRST_CODE, /* codes of the table's options, behind all letters */
 	HELP_COLUMN = 22,
 };
 
@@ -98,7 +98,7 @@ static int print_text(const struct program *program, const char *text)
 	return 1;
 }
 
-/* The lines of a text, each behind so many blanks, but for the first, which is at this column. */
+/* Prints the lines of a text, each behind so many blanks. The first line begins at this column. */
 static void put_lines(FILE *to, const char *text, int column)
 {
 	for (; *text; column = 0) {
@@ -182,7 +182,7 @@ int options_wrong(const struct program *program, const char *format, ...)
 	return 2;
 }
 
-/* As it is written on the command line. */
+/* Returns the option as it is written on the command line. */
 static const char *name_of(const struct program_option *option, char text[64])
 {
 	if (option->name)
@@ -206,7 +206,7 @@ int options_take(const struct program *program, const struct program_option *opt
 	}
 }
 
-/* The options of a mode in the terms of getopt_long(). An option's code is its letter, or its index
+/* Converts the options of a mode for getopt_long(). An option's code is its letter, or its index
  * behind all letters. */
 static void make_known(const struct program *program, unsigned mode, struct option *known,
 		       char *letters)
@@ -215,7 +215,7 @@ static void make_known(const struct program *program, unsigned mode, struct opti
 
 	if (program->ends_at_operand)
 		*letters++ = '+';
-	*letters++ = ':'; /* a value that is missing is told from an unknown option */
+	*letters++ = ':'; /* so that a missing value is told from an unknown option */
 	*letters++ = 'h';
 	*known++ = (struct option){"help", no_argument, NULL, 'h'};
 	*known++ = (struct option){"version", no_argument, NULL, VERSION_CODE};
@@ -249,7 +249,7 @@ static const struct program_option *find(const struct program *program, int code
 	return NULL;
 }
 
-/* getopt_long() did not take the word. */
+/* Reports a word that getopt_long() did not accept. */
 static int wrong_word(const struct program *program, int code, const char *word)
 {
 	char name[64];
@@ -280,7 +280,7 @@ int options_read(const struct program *program, unsigned mode, void *to, int arg
 	}
 	make_known(program, mode, known, letters);
 	opterr = 0;
-	optind = 0; /* from the beginning, also the second time */
+	optind = 0; /* so that a second call starts from the beginning, too */
 	while ((code = getopt_long(argc, argv, letters, known, NULL)) != -1) {
 		const struct program_option *option = find(program, code);
 

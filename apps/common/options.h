@@ -16,21 +16,22 @@
 
 struct program_option;
 
-/* Puts what text says at to. 0; -EINVAL: text is not what it must be; -ERANGE: it is not between
- * least and most. */
+/* Stores the value of `text` at `to`. Returns 0, -EINVAL: the text is not what it must be, or
+ * -ERANGE: it is not between least and most. */
 typedef int option_reader(const struct program_option *option, const char *text, void *to);
 
-/* Without a name and a letter: a heading of the help, and of the options up to the next one. */
+/* An option. Without a name and a letter: a heading of the help, for the options up to the next
+ * heading. */
 struct program_option {
-	const char *name;  /* without its dashes; NULL: it has a letter only */
-	char letter;	   /* 0: it has a name only */
-	const char *value; /* what the help calls its value; NULL: it takes none */
-	const char *must;  /* what its value must be: "a number of seconds" */
+	const char *name;  /* without its dashes; NULL: the option has a letter only */
+	char letter;	   /* 0: the option has a name only */
+	const char *value; /* the help's word for its value; NULL: the option takes none */
+	const char *must;  /* what its value must be, such as "a number of seconds" */
 	option_reader *read;
-	size_t at, size; /* of a member of the program's struct options */
+	size_t at, size; /* place of a member in the program's struct options */
 	double least, most;
-	uint32_t bits;	/* of option_bits */
-	unsigned modes; /* of a heading: in which the program has its options; 0: in all */
+	uint32_t bits;	/* for option_bits */
+	unsigned modes; /* of a heading: the program's modes that have its options; 0: all */
 	const char *help;
 };
 
@@ -62,7 +63,7 @@ struct program_option {
 		OPTION_AT(member), .help = text                                      \
 	}
 
-option_reader option_flag;   /* bool: it was given; takes no value */
+option_reader option_flag;   /* bool: the option was given; takes no value */
 option_reader option_bits;   /* uint32_t: these bits are set; takes no value */
 option_reader option_text;   /* const char *, not copied */
 option_reader option_number; /* a whole number, in a member of 4 or 8 bytes */
@@ -70,11 +71,11 @@ option_reader option_real;   /* double */
 
 struct program {
 	const char *name;
-	const char *before; /* of the help, before the options */
+	const char *before; /* text of the help before the options */
 	const char *after;
 	const struct program_option *options;
 	size_t option_count;
-	bool ends_at_operand; /* what follows the first operand is not the program's own */
+	bool ends_at_operand; /* words after the first operand are not the program's own */
 };
 
 enum {
@@ -82,19 +83,20 @@ enum {
 };
 
 /*
- * Reads the options of one mode, one bit or 0, into the struct at to. Returns the index of the
- * first operand; operands are behind all options then. Or OPTIONS_DONE: the program ends with
- * *status, after its help, its version, or a message.
+ * Reads the options of one mode, which is one bit or 0, into the struct at `to`. Returns the index
+ * of the first operand; operands are behind all options then. Returns OPTIONS_DONE if the program
+ * must end with *status, after its help, its version, or a message.
  */
 int options_read(const struct program *program, unsigned mode, void *to, int argc, char **argv,
 		 int *status);
 
-/* The same for a program without operands. False: it ends with *status. */
+/* Works as options_read() for a program without operands. Returns false if the program must end
+ * with *status. */
 bool options_only(const struct program *program, void *to, int argc, char **argv, int *status);
 
 /*
- * The value of what is no option but has the same form, as a setting in an operand: reads text into
- * the struct at to. 0, or the exit status after a message, which says as what it was called.
+ * Reads a value that is no option but has the same form, such as a setting in an operand, into the
+ * struct at `to`. The message names it as `called`. Returns 0, or the exit status after a message.
  */
 int options_take(const struct program *program, const struct program_option *option,
 		 const char *called, const char *text, void *to);
@@ -104,11 +106,12 @@ int options_wrong(const struct program *program, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /*
- * For all numbers of all programs: decimal, hexadecimal behind 0x, or as 1e6. 0; -EINVAL: text is
- * something else or has more than a number; -ERANGE: it is not from least to most.
+ * Reads a number, for all programs: decimal, hexadecimal behind 0x, or such as 1e6. Returns 0,
+ * -EINVAL: the text is something else or has more than a number, or -ERANGE: it is not from least
+ * to most.
  */
 int parse_real(const char *text, double least, double most, double *number);
-/* The same for whole numbers up to 2^53. */
+/* Works as parse_real() for whole numbers up to 2^53. */
 int parse_number(const char *text, uint64_t least, uint64_t most, uint64_t *number);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A queue of texts and the thread that writes them. The thread may be stuck in a write for ever:
- * nothing waits for it, and when the process ends it is just gone.
+ * A queue of texts, and the thread that writes them. The thread may be stuck in a write for ever.
+ * No other thread waits for it without a limit, and it ends with the process.
  */
 #include "output.h"
 
@@ -18,8 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MOST_BYTES    (1u << 20) /* in the queue */
-#define LAST_WORDS_MS 1000	 /* for a reader to take what was said last */
+#define MOST_BYTES    (1u << 20) /* limit of bytes in the queue */
+#define LAST_WORDS_MS 1000	 /* how long a reader may take for the last texts */
 
 struct text {
 	struct text *next;
@@ -29,10 +29,10 @@ struct text {
 };
 
 static const char *program;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* protects all that follows */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* protects all variables below */
 static pthread_cond_t changed;
 static struct text *first, **last = &first;
-static size_t queued; /* bytes, with those of the text that is being written */
+static size_t queued; /* bytes, including the text that is being written */
 static unsigned long lost;
 static int failure; /* -errno of the first write to the standard output that failed */
 
@@ -96,7 +96,8 @@ static void *write_texts(void *unused)
 	return unused;
 }
 
-/* A file that is opened later must not become one of these. */
+/* Opens the standard files that are closed, so that a file that is opened later does not become one
+ * of them. */
 static int take_closed_files(void)
 {
 	for (int fd = 0; fd <= 2; fd++)
@@ -115,7 +116,8 @@ static void make_condition(void)
 	pthread_condattr_destroy(&monotonic);
 }
 
-/* Signals are for the other threads; SIGTTOU, blocked, does not stop a write to the terminal. */
+/* Starts the writer. Signals go to the other threads. SIGTTOU is blocked, so it does not stop a
+ * write to the terminal. */
 static int start_writer(void)
 {
 	sigset_t all, before;
@@ -178,7 +180,7 @@ void output_print(int fd, const char *format, ...)
 	output_text(fd, text);
 }
 
-/* Until the queue is empty or the time is over. */
+/* Waits until the queue is empty or the time is over. */
 static bool wait_for_writer(const struct timespec *until)
 {
 	int error = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A block is made whole in memory, then written. Its numbers are in this machine's byte order,
- * which the file says. */
+/* Each block is made completely in memory, then written. Its numbers are in this machine's byte
+ * order, which the file says. */
 #include "pcapng.h"
 
 #include <errno.h>
@@ -62,7 +62,7 @@ static void put_text(struct block *block, enum option code, const char *text)
 	put_option(block, code, text, (uint32_t)strnlen(text, MOST_TEXT));
 }
 
-/* Times are two halves, the upper one first. */
+/* Writes a time as two halves, the upper one first. */
 static void put_time(struct block *block, uint64_t ns)
 {
 	put32(block, (uint32_t)(ns >> 32));
@@ -95,7 +95,7 @@ int pcapng_begin(FILE *to, const char *program, const char *interface, uint32_t 
 	put32(&block, BYTE_ORDER_MAGIC);
 	put32(&block, 1); /* version 1.0 */
 	put32(&block, UINT32_MAX);
-	put32(&block, UINT32_MAX); /* of unknown length */
+	put32(&block, UINT32_MAX); /* the section's length is unknown */
 	put_text(&block, SECTION_PROGRAM, program);
 	put32(&block, END);
 	error = end(&block, to);
@@ -118,7 +118,7 @@ int pcapng_frame(FILE *to, const struct pcapng_frame *frame)
 	if (frame->size > 2 * MOST_TEXT)
 		return -EMSGSIZE;
 	begin(&block, FRAME);
-	put32(&block, 0); /* the interface */
+	put32(&block, 0); /* number of the interface */
 	put_time(&block, frame->ns);
 	put32(&block, frame->size);
 	put32(&block, frame->length);
@@ -147,7 +147,7 @@ int pcapng_end(FILE *to, const struct pcapng_counts *counts)
 	struct block block;
 
 	begin(&block, STATISTICS);
-	put32(&block, 0); /* the interface */
+	put32(&block, 0); /* number of the interface */
 	put_time(&block, counts->end_ns);
 	put_ns(&block, STATISTICS_BEGIN, counts->begin_ns);
 	put_ns(&block, STATISTICS_END, counts->end_ns);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writing captured frames as a pcapng file (draft-ietf-opsawg-pcapng): one interface, a block for
+ * Writes captured frames as a pcapng file (draft-ietf-opsawg-pcapng): one interface, a block for
  * each frame, and at the end how many there were and how many were lost. libpcap reads this format
- * and does not write it; its own has no place for losses, directions and reasons.
+ * and does not write it. Its own format has no place for losses, directions and reasons.
  */
 #ifndef COMMON_PCAPNG_H
 #define COMMON_PCAPNG_H
@@ -12,7 +12,7 @@
 
 struct pcapng_frame {
 	uint64_t ns;	     /* since 1970 */
-	const uint8_t *data; /* of which only size bytes are there */
+	const uint8_t *data; /* the first `size` bytes of the frame */
 	uint32_t size, length;
 	int is_outbound;
 	const char *comment; /* NULL: none */
@@ -23,7 +23,7 @@ struct pcapng_counts {
 	uint64_t received, lost, accepted, written;
 };
 
-/* 0, or -errno. */
+/* Return 0, or -errno. */
 int pcapng_begin(FILE *to, const char *program, const char *interface, uint32_t snap);
 int pcapng_frame(FILE *to, const struct pcapng_frame *frame);
 int pcapng_end(FILE *to, const struct pcapng_counts *counts);

@@ -2,7 +2,7 @@
 #include "port_stats.h"
 #include "vlans.h"
 
-/* Each reason of the switch has a name: both are of one list. */
+/* The names come from the list of the switch's reasons, so each reason has one. */
 #define DROP_NAME(name, word, text) [RVS_DROP_##name] = #word,
 
 static const char *const drop_names[RVS_DROPS] = {[RVS_GOOD] = "good", RVS_DROP_LIST(DROP_NAME)};

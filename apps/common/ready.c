@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each of both is told once, or it is said why not. */
+/* Each of the two is told once, or a message says why not. */
 #include "ready.h"
 
 #include <errno.h>
@@ -31,7 +31,8 @@ int option_ready_fd(const struct program_option *option, const char *number, voi
 	return 0;
 }
 
-/* A reader that waits for us has not let its pipe fill up. */
+/* Writes to the file. It does not wait: a reader that waits for the program has not let its pipe
+ * fill up. */
 static int tell_file(int fd)
 {
 	struct pollfd room = {.fd = fd, .events = POLLOUT};
@@ -45,7 +46,7 @@ static int tell_file(int fd)
 	return error;
 }
 
-/* A path, or, behind '@', a name in the abstract namespace. */
+/* Sends to a socket: a path, or, behind '@', a name in the abstract namespace. */
 static int tell_socket(const char *where, const char *what)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tells what started the program that it is ready: a line in a file that --ready-fd names, and
- * systemd's notification (Type=notify). Neither waits for a reader.
+ * Tells the starter of the program that it is ready: by a line in a file that --ready-fd names, and
+ * by systemd's notification (Type=notify). Neither waits for a reader.
  *
  * The notification is one datagram, of a protocol that sd_notify(3) promises to keep and shows in a
  * few lines. libsystemd would bring five libraries into processes that hold /dev/elisa.
@@ -19,10 +19,11 @@ option_reader option_ready_fd; /* int; 0: none */
 		    "write \"READY=1\" there when it is ready, "                                \
 		    "and close it")
 
-/* To fd, unless it is 0, and to systemd, if that started us. 0, or -errno: one was not told. */
+/* Tells it to fd, unless fd is 0, and to systemd, if systemd started the program. Returns 0, or
+ * -errno: one of them was not told. */
 int ready_tell(int fd);
 
-/* To systemd: the start, or the end, goes on and may take so much longer. */
+/* Tells systemd that the start, or the end, goes on and may take so much longer. */
 void ready_not_yet(uint32_t seconds);
 
 #endif

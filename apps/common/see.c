@@ -7,7 +7,7 @@
 #include "utf8.h"
 
 #define ENTRIES 64
-#define DUMPS	16 /* of so many entries, in a part */
+#define DUMPS	16 /* reads of ENTRIES entries in a part */
 
 /* -------------------------------------------------------------------------------------- JSON */
 
@@ -60,7 +60,7 @@ static json_object *entry_as_json(const struct see *see, const struct rvs_entry 
 	return object;
 }
 
-/* False: that was the end. */
+/* Adds entries to the list. Returns false if these were the last ones. */
 static bool add_entries(const struct see *see, uint32_t now, uint64_t *position, json_object *list)
 {
 	struct rvs_entry entries[ENTRIES];

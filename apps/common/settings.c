@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A mistake of an operator must not become a setting, so more is asked than JSON's library asks. */
+/* The checks of a configuration file. A mistake of an operator must not become a setting, so these
+ * are stricter than the JSON library. */
 #include "settings.h"
 
 #include <errno.h>
@@ -76,7 +77,7 @@ int settings_text(const struct settings *settings, const char *key, json_object 
 	return 0;
 }
 
-/* All of a file, with a 0 behind it; NULL after a message. */
+/* Reads a whole file, with a NUL behind it. Returns NULL after a message. */
 static char *read_file(const struct settings *settings, size_t most_mib, size_t *length)
 {
 	const size_t most = most_mib << 20;

@@ -14,9 +14,9 @@
 
 struct settings {
 	const char *program;
-	const char *file; /* NULL: the text came otherwise */
+	const char *file; /* NULL: the text does not come from a file */
 	const char *part; /* "place", "space"; NULL: none */
-	size_t number;	  /* of the part, from 1 */
+	size_t number;	  /* number of the part, from 1 */
 	/* takes messages, without the program; NULL: they go to the standard error, with it */
 	void (*say)(const char *what);
 };
@@ -24,18 +24,18 @@ struct settings {
 int settings_wrong(const struct settings *settings, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* All of a file that is not larger; NULL after a message. */
+/* Reads a file of at most this size. Returns NULL after a message. */
 json_object *settings_read(const struct settings *settings, size_t most_mib);
 
-/* A value, by its key. */
+/* Read a value, by its key. */
 int settings_number(const struct settings *settings, const char *key, json_object *value,
 		    uint64_t least, uint64_t most, uint64_t *to);
 int settings_bool(const struct settings *settings, const char *key, json_object *value, bool *to);
 int settings_text(const struct settings *settings, const char *key, json_object *value, char *to,
 		  size_t size);
 
-/* Reads bytes from a file of hexadecimal digits. If there is no such file, draws random bytes and
- * writes them there, mode 0600. */
+/* Reads bytes from a file of hexadecimal digits. If the file does not exist, draws random bytes and
+ * writes them to it, mode 0600. */
 int settings_secret(const struct settings *settings, uint8_t *bytes, size_t count);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A recursive descent that keeps nothing but where it is. An operator's mistake must not become a
- * setting. */
+/* A recursive descent that keeps nothing but its position. A mistake of an operator must not become
+ * a setting. */
 #include "strict.h"
 
 #include <stdbool.h>
@@ -8,7 +8,7 @@
 #include "utf8.h"
 
 #define DEEPEST	  16
-#define MOST_KEYS 256 /* of an object: each is compared with those before it */
+#define MOST_KEYS 256 /* limit of an object's keys: each is compared with those before it */
 
 struct scan {
 	const char *at;
@@ -63,7 +63,7 @@ static bool escape(struct scan *scan)
 	return true;
 }
 
-/* plain: no escapes, so that equal texts are equal bytes. */
+/* Scans a text. plain: without escapes, so that equal texts have equal bytes. */
 static bool string(struct scan *scan, bool plain)
 {
 	if (!expect(scan, '"', "a text in quotation marks was expected"))

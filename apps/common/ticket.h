@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A ticket as operators have it, in files and on command lines: two hexadecimal digits a byte,
- * which rvif_parse_hex() reads. */
+/* A ticket as operators write it, in files and on command lines: two hexadecimal digits for each
+ * byte, which rvif_parse_hex() reads. */
 #ifndef COMMON_TICKET_H
 #define COMMON_TICKET_H
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Short turns at the processor. Of two threads with the same share of it the kernel's scheduler
- * lets the one with the shorter turns in first (EEVDF, Linux 6.12 and later). A thread that moves
- * frames works for microseconds and then sleeps: with the usual turns of 3 ms it waits at each
- * wake-up until another program's turn is over. It gets no larger share by this, and needs no
+ * Short turns at the processor. Of two threads with the same share of it, the kernel's scheduler
+ * first runs the one with the shorter turns (EEVDF, Linux 6.12 and later). A thread that moves
+ * frames works for microseconds and then sleeps. With the usual turns of 3 ms, it waits at each
+ * wake-up until another program's turn is over. Short turns give it no larger share, and need no
  * privilege.
  */
 #ifndef COMMON_TURNS_H
@@ -14,10 +14,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* A third of the usual. With a tenth of that, busy threads interrupt each other too often. */
+/* A third of the usual turn. With a tenth of this, busy threads interrupt each other too often. */
 #define TURN_NS 1000000
 
-/* struct sched_attr of sched_setattr(2), whose header contradicts the C library's. */
+/* struct sched_attr of sched_setattr(2). Its kernel header contradicts the C library's. */
 struct turns {
 	uint32_t size;
 	uint32_t policy;
@@ -29,8 +29,8 @@ struct turns {
 	uint64_t period;
 };
 
-/* For this thread, and those that it makes. Without effect on other kernels, and beside a policy
- * that the administrator has chosen. */
+/* Sets short turns for this thread, and for the threads that it creates. It has no effect on other
+ * kernels, or if the administrator has chosen another policy. */
 static inline void take_short_turns(void)
 {
 	struct turns turns = {0};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RFC 3629: no longer forms, no surrogates, nothing beyond U+10FFFF. */
+/* UTF-8 by RFC 3629: no overlong forms, no surrogates, nothing beyond U+10FFFF. */
 #include "utf8.h"
 
 #include <stdint.h>

@@ -12,7 +12,8 @@ static bool has(const uint64_t vlans[VLANS_WORDS], uint32_t vlan)
 	return vlans[vlan / 64] >> vlan % 64 & 1;
 }
 
-/* Decimal digits only; text moves behind them. 0: none, or out of range. */
+/* Takes a number of decimal digits, and moves the text behind them. Returns 0 if there is none, or
+ * it is out of range. */
 static uint32_t take_number(const char **text)
 {
 	uint32_t number = 0;

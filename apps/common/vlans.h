@@ -9,13 +9,14 @@
 
 #define VLANS_WORDS 64
 
-/* Bit v of the words: VLAN v. Also with '+' between the items. False: text is no such list. */
+/* Parses a list; '+' may separate the items, too. Bit v of the words is VLAN v. Returns false if
+ * the text is no such list. */
 bool vlans_parse(const char *text, uint64_t vlans[VLANS_WORDS]);
 
-/* How many they are. */
+/* Returns the number of VLANs. */
 uint32_t vlans_count(const uint64_t vlans[VLANS_WORDS]);
 
-/* The list in its shortest form into text, which always ends with a 0. */
+/* Prints the list in its shortest form. The text always ends with a NUL. */
 void vlans_print(const uint64_t vlans[VLANS_WORDS], char *text, size_t size);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the drivers' programs have in common. */
+/* What the programs that are drivers of a vNIC share. */
 #include "vnic_options.h"
 
 #include <errno.h>
@@ -25,7 +25,7 @@ int option_station(const struct program_option *option, const char *text, void *
 
 static const char over_elisa[] = "elisa:";
 
-/* What names the export or its ticket; NULL: it is a file. */
+/* Returns the part that names the export or its ticket; NULL: the vNIC is a file. */
 static const char *export_of(const char *where)
 {
 	const size_t length = sizeof(over_elisa) - 1;

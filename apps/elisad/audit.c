@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * VMMs share a table of limits: one that is noisy takes lines from those whose process id has the
- * same remainder, and from no other.
+ * VMMs share a table of limits. A noisy VMM takes lines only from VMMs with the same remainder of
+ * the process id.
  */
 #include <stdbool.h>
 #include "audit.h"
@@ -51,7 +51,7 @@ void audit_event(const struct elisa_host_event *event)
 {
 	char text[512];
 
-	/* said by the rule that gave it */
+	/* the rule that gave the grant was logged already */
 	if (event->kind == ELISA_HOST_EVENT_GRANTED && (event->rights & ELISA_GRANT_POLICY))
 		return;
 	event_text(event, text, sizeof(text));

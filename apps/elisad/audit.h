@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the daemon says, to the standard error; with priorities if that is the journal's. */
+/* What the daemon logs to the standard error, with priorities if that is the journal. */
 #ifndef ELISAD_AUDIT_H
 #define ELISAD_AUDIT_H
 
 #include <elisa/host_ioctl.h>
 
-/* LOG_* of syslog.h. */
+/* Logs a line. priority: LOG_* of syslog.h. */
 void audit_say(int priority, const char *what);
 
-/* The same because of one VMM, which cannot fill the log so: see limit.h. */
+/* Logs a line about one VMM, within limits: a VMM cannot fill the log (limit.h). */
 void audit_say_of(int priority, int pid, const char *what);
 
-/* What the module has told. */
+/* Logs an event of the module. */
 void audit_event(const struct elisa_host_event *event);
 
-/* Lines that were left out are told, if it is time to. True: there are some that are not told. */
+/* Reports lines that were left out, if it is time to. Returns true if some are not reported yet. */
 bool audit_left_out(void);
 
 #endif

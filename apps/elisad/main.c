@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * elisad: grants VMs what the rules in /etc/elisa/grants.d give them, when they first ask, and says
- * in the journal what happens. It sleeps until the module tells it something, or a signal comes.
+ * elisad: grants VMs what the rules in /etc/elisa/grants.d give them, when they first ask, and logs
+ * to the journal what happens. It sleeps until the module reports something, or a signal comes.
  *
- * It has two files of the module's: the one for VMs that ask has nothing else in it, so that what
- * VMs do otherwise cannot take its room.
+ * It has two files of the module open. The file for VMs that ask holds nothing else, so other
+ * events of VMs cannot take its room.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -60,11 +60,11 @@ static const struct program program = {
 
 struct daemon {
 	const struct options *options;
-	struct reconcile_host host; /* its file is the one of VMs that ask */
+	struct reconcile_host host; /* its file is the one for VMs that ask */
 	struct rules rules;
 	struct state state;
 	int audit; /* the other file, or -1 */
-	int about; /* the process that has asked; 0: all are looked at */
+	int about; /* the process that has asked; 0: all VMs are being checked */
 };
 
 static struct daemon d;
@@ -78,7 +78,8 @@ static int failed(const char *what, int error)
 	return -1;
 }
 
-/* What the administrator's change of the rules brings about is said as a whole. */
+/* Logs a line about a VM. Changes that an administrator's new rules cause are logged without a
+ * limit. */
 static void say_of_vm(int priority, const char *what)
 {
 	if (d.about)
@@ -87,7 +88,7 @@ static void say_of_vm(int priority, const char *what)
 		audit_say(priority, what);
 }
 
-/* The first one is kept for elisactl. */
+/* Logs a mistake in the rules. The first one is kept for elisactl. */
 static void say_wrong(const char *what)
 {
 	audit_say(LOG_ERR, what);
@@ -109,7 +110,7 @@ static int watch(uint32_t kinds, uint32_t flags)
 	return -1;
 }
 
-/* The rules as they are now, if all of them are good; else those before stay. */
+/* Reads the rules. If all of them are good, they take effect; otherwise the earlier ones stay. */
 static int load(void)
 {
 	struct rules rules;
@@ -152,7 +153,7 @@ static void answer(const struct elisa_host_event *event)
 	audit_say_of(LOG_NOTICE, event->pid, text);
 }
 
-/* What is there, but no more than for a while: the other file, or a signal, may wait. */
+/* Handles the waiting events, but only a limited number: the other file, or a signal, may wait. */
 static int take(int fd)
 {
 	struct elisa_host_event events[BATCH];
@@ -178,7 +179,7 @@ static int serve(const sigset_t *unblocked)
 			service_reload = 0;
 			load();
 		}
-		/* a limit only while there is something to be said later */
+		/* with a timeout only while left-out lines are still to be reported */
 		if (ppoll(files, 2, audit_left_out() ? &second : NULL, unblocked) < 0 &&
 		    errno != EINTR)
 			return failed("ppoll", errno);
@@ -218,7 +219,8 @@ int main(int argc, char **argv)
 	sigset_t ours, unblocked;
 	int status;
 
-	/* a signal interrupts the one sleep, and is not lost before it; threads have none */
+	/* Signals are blocked except during ppoll(), so one that comes before it is not lost.
+	 * Threads inherit this and get none. */
 	signals_that_end(&ours);
 	sigaddset(&ours, SIGHUP);
 	sigprocmask(SIG_BLOCK, &ours, &unblocked);

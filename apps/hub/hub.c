@@ -20,7 +20,7 @@ struct station {
 	struct rvif_ring tx, rx;
 };
 
-/* The driver's side: buffer i is the transmit ring's, RING + i the receive ring's. */
+/* The driver's side: buffer i belongs to the transmit ring, RING + i to the receive ring. */
 static uint32_t buffer(const struct station *s, uint32_t i)
 {
 	return s->vnic.layout.buffers + i * BUFFER;

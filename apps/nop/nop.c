@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The smallest ELISA application: both sides, as callbacks of elisa-exec(1). The manager publishes
- * a function, a guest calls it: once, for a shared counter, or in a timed loop.
+ * a function. A guest calls it once, for a shared counter, or in a timed loop.
  */
 #include <errno.h>
 #include <stdio.h>

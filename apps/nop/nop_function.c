@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What runs in the sub context: six integers in, one out. It has no C library, and it must never
- * use an argument as an address: a guest chose it. elisa_exchange() of <elisa/function.h> has what
- * a guest shares with it.
+ * What runs in the sub context: six integers in, one out. It has no C library, and must never use
+ * an argument as an address, because a guest chose it. elisa_exchange() of <elisa/function.h> gives
+ * access to the memory that a guest shares with it.
  */
 enum {
 	RETURN_ONE,
@@ -11,7 +11,7 @@ enum {
 
 long entry_function(long what, long a1, long a2, long a3, long a4, long a5);
 
-/* In memory that all attached VMs share; each call may run beside others. */
+/* It lies in memory that all attached VMs share, and several calls may run at once. */
 static long counter;
 
 long entry_function(long what, long a1, long a2, long a3, long a4, long a5)

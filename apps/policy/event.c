@@ -19,7 +19,7 @@ static const struct {
 	const char *word;
 } rights[] = {ELISA_GRANT_LIST(RIGHT_WORD)};
 
-/* The word of a number; a newer module's has none. */
+/* Returns the word for a number. A number of a newer module has none, so it becomes text. */
 static json_object *word_of(const char *const *words, size_t count, uint64_t number)
 {
 	char text[32];
@@ -40,7 +40,7 @@ static json_object *rights_json(uint32_t set)
 	return list;
 }
 
-/* What is 0 where it does not apply is left out. */
+/* Adds a number; 0 means that it does not apply, and is left out. */
 static void add(json_object *to, const char *key, uint64_t number)
 {
 	if (number)
@@ -80,7 +80,7 @@ json_object *event_json(const struct elisa_host_event *event)
 	return to;
 }
 
-/* A list has its words behind each other. */
+/* Appends a value. A list has its words behind each other. */
 static size_t append(char *text, size_t size, const char *key, json_object *value)
 {
 	size_t used = (size_t)snprintf(text, size, " %s=", key);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The system manager's units are the first part of a path that is no slice: root alone makes groups
- * down to there. Below it a unit may be delegated: a user's own manager makes groups below
- * user@UID.service with any names, also with those that libvirt's scopes have. So names count at
- * their place only.
+ * The identity of a VMM by its control group. The first part of the path that is no slice is a unit
+ * of the system manager, because only root makes groups down to there. Below it, a unit may be
+ * delegated. A user's own manager makes groups below user@UID.service with any names, also names of
+ * libvirt's scopes. So a name counts at its place only.
  */
 #include "identity.h"
 
@@ -22,7 +22,7 @@ static bool ends_with(const char *text, size_t length, const char *end)
 	return length > strlen(end) && !strncmp(text + length - strlen(end), end, strlen(end));
 }
 
-/* The path's part that is the unit; NULL: all are slices. */
+/* Returns the part of the path that is the unit; NULL: all parts are slices. */
 static const char *find_unit(const char *path, size_t *length)
 {
 	for (; *path; path += *length) {
@@ -42,7 +42,7 @@ static int hex(char c)
 	return at ? (int)(at - digits) : -1;
 }
 
-/* As systemd escapes names of units: \xHH is a byte. */
+/* Reverts the escapes in names of systemd's units: \xHH is a byte. */
 static void unescape(char *text)
 {
 	char *to = text;
@@ -57,7 +57,8 @@ static void unescape(char *text)
 	*to = 0;
 }
 
-/* libvirt has a scope for each domain, with systemd-machined: its machine is qemu-NUMBER-NAME. */
+/* Finds libvirt's domain. libvirt has a scope for each domain, by systemd-machined: its machine is
+ * called qemu-NUMBER-NAME. */
 static void find_domain(struct identity *identity)
 {
 	static const char before[] = "machine-", behind[] = ".scope", kind[] = "qemu-";
@@ -85,7 +86,8 @@ void identity_set_cgroup(struct identity *identity, const char *path)
 	size_t length;
 
 	identity->cgroup[0] = identity->unit[0] = identity->domain[0] = 0;
-	/* "/..": it is not below the root of our namespace, so its names are not what they seem */
+	/* "/..": the group is outside of this namespace's root, so its names are not what they
+	 * seem */
 	if (path[0] != '/' || !strncmp(path, "/..", 3) || strlen(path) >= sizeof(identity->cgroup))
 		return;
 	strcpy(identity->cgroup, path);
@@ -96,7 +98,7 @@ void identity_set_cgroup(struct identity *identity, const char *path)
 	find_domain(identity);
 }
 
-/* All of a small file. 0, or -errno. */
+/* Reads a whole small file. Returns 0, or -errno. */
 static int read_text(const char *root, pid_t pid, const char *name, char *text)
 {
 	size_t size = 0;
@@ -118,7 +120,7 @@ static int read_text(const char *root, pid_t pid, const char *name, char *text)
 	return error;
 }
 
-/* The line that begins with @key, behind it, ended; NULL: there is none. */
+/* Returns the text behind @key in the line that begins with it; NULL: there is no such line. */
 static char *find_line(char *text, const char *key)
 {
 	char *line = text;
@@ -134,7 +136,7 @@ static char *find_line(char *text, const char *key)
 	return line;
 }
 
-/* Real, effective, saved, and of files. */
+/* Returns the id if all four are equal: real, effective, saved, and for files. */
 static uint32_t one_id(const char *line)
 {
 	unsigned int id[4];

@@ -16,7 +16,7 @@ static bool is_like(const char *pattern, const char *text)
 	return *text && !fnmatch(pattern, text, FNM_PATHNAME | FNM_PERIOD);
 }
 
-/* The group itself, or one above it. */
+/* Tells whether the pattern matches the group itself, or one above it. */
 static bool is_at_or_below(const char *pattern, const char *path)
 {
 	char above[IDENTITY_PATH];
@@ -31,8 +31,8 @@ static bool is_at_or_below(const char *pattern, const char *path)
 }
 
 /*
- * The file says the process. It must be root's, or our own user's, and no other user may write to
- * it: else a VMM could name itself.
+ * Tells whether the file names the process. The file must belong to root, or to this process's
+ * user, and no other user may write to it. Otherwise a VMM could name itself.
  */
 static bool is_in_file(const char *file, pid_t pid, const char *root)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * For one VMM: hold the process, read its identity, look whether it still lives. Then what was read
- * was of that process and of no later one with its number. Then grant, each time with such a look
- * afterwards. What no rule gives any more is taken back last, so that a right that only changes
- * its terms is never missing.
+ * Gives one VMM its grants, in this order. Hold the process by a pidfd, read its identity, and
+ * check that it still lives. Then the identity is that of this process, and not of a later one with
+ * the same number. Then grant, each time with such a check afterwards. At last, revoke what no rule
+ * gives any more. So a right that only changes its terms is never missing.
  */
 #include "reconcile.h"
 
@@ -16,7 +16,7 @@
 #include "match.h"
 #include "module.h"
 
-#define MOST_GRANTS 1024 /* of one VMM */
+#define MOST_GRANTS 1024 /* limit for one VMM */
 
 struct step {
 	const struct reconcile_host *host;
@@ -25,7 +25,7 @@ struct step {
 	struct elisa_host_grant wanted[MOST_GRANTS];
 	const struct rule *reasons[MOST_GRANTS];
 	size_t count;
-	struct elisa_host_grant_info *grants; /* all of the module's */
+	struct elisa_host_grant_info *grants; /* all grants of the module */
 	int grant_count;
 };
 
@@ -51,7 +51,7 @@ static const char *what(uint32_t rights)
 	return rights & ELISA_GRANT_EXPORT ? "export" : "attach";
 }
 
-/* A grant that the policy gave this process. */
+/* Tells whether the policy gave this grant to this process. */
 static bool is_ours(const struct step *step, const struct elisa_host_grant_info *grant)
 {
 	return grant->pid == step->identity.pid && (grant->rights & ELISA_GRANT_POLICY);
@@ -80,7 +80,7 @@ static bool is_wanted(const struct step *step, const struct elisa_host_grant_inf
 	return false;
 }
 
-/* How many, or -errno. */
+/* Makes the grants that are missing. Returns how many, or -errno. */
 static int grant_missing(struct step *step)
 {
 	int made = 0;
@@ -124,7 +124,7 @@ static int revoke_surplus(struct step *step)
 	return 0;
 }
 
-/* Which VM the process runs, and what the rules give it. */
+/* Finds out which VM the process runs, and what the rules give it. */
 static int identify(struct step *step, const struct rules *rules, pid_t pid)
 {
 	const uint64_t pages = module_default_pages(step->host->root);
@@ -188,7 +188,7 @@ static int compare_pids(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-/* Their number, in *pids to be freed, each once and in order. */
+/* Collects the process ids, sorted, each once; the caller frees *pids. Returns how many. */
 static int known_pids(const struct reconcile_host *host, pid_t **pids)
 {
 	struct elisa_host_grant_info *grants = NULL;

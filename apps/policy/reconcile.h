@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Makes the module's grants what the rules say. Grants that the policy has given are marked so in
- * the module (ELISA_GRANT_POLICY): a program that is started anew finds them there, and grants that
- * were made by hand are left alone.
+ * Makes the module's grants what the rules say. The module marks grants of the policy
+ * (ELISA_GRANT_POLICY). So a program that is started again finds them there, and grants that were
+ * made by hand are left alone.
  */
 #ifndef POLICY_RECONCILE_H
 #define POLICY_RECONCILE_H
@@ -11,21 +11,22 @@
 #include <syslog.h>
 #include "rules.h"
 
-/* The module; other functions in tests. Each returns 0 or a count, or -errno. */
+/* The module's functions; tests have others. Each returns 0 or a count, or -errno. */
 struct reconcile_host {
 	int fd;
-	const char *root; /* of the files in proc, sys and run: "" */
+	const char *root; /* prefix of the files in proc, sys and run: "" */
 	int (*list)(int fd, uint32_t kind, size_t size, void **records);
 	int (*grant)(int fd, struct elisa_host_grant *grant, int pidfd);
 	int (*revoke)(int fd, uint32_t id);
-	void (*say)(int priority, const char *what); /* LOG_*, about one VM */
+	void (*say)(int priority, const char *what); /* logs about one VM, with LOG_* */
 };
 
-/* One VMM. How many grants it got; -errno: it could not be done, -ESRCH: the process has ended. */
+/* Handles one VMM. Returns how many grants it got, or -errno: it could not be done. -ESRCH: the
+ * process has ended. */
 int reconcile_vm(const struct reconcile_host *host, const struct rules *rules, pid_t pid);
 
-/* All that the module knows: VMs that have spoken, and those with a grant of the policy's. 0, or
- * -errno of the first that failed for another reason than its end. */
+/* Handles all VMMs that the module knows: VMs that have made a request, and those with a grant of
+ * the policy. Returns 0, or -errno of the first failure, except that a process has ended. */
 int reconcile_all(const struct reconcile_host *host, const struct rules *rules);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An administrator's mistake must not become a grant: an unknown key, a rule that names no VM and
- * one that gives nothing are refused. */
+/* A mistake of the administrator must not become a grant. So an unknown key, a rule that names no
+ * VM, and a rule that gives nothing are refused. */
 #include "rules.h"
 
 #include <dirent.h>
@@ -13,8 +13,8 @@
 #include "settings.h"
 
 #define MOST_MIB   1
-#define MOST_RULES 4096 /* of a file */
-#define MOST_NAMES 256	/* of a rule */
+#define MOST_RULES 4096 /* limit for a file */
+#define MOST_NAMES 256	/* limit for a rule */
 #define MOST_PAGES (1ull << 52)
 #define TEXT_SIZE  1024
 
@@ -49,7 +49,7 @@ static int read_path(const struct settings *settings, const char *key, json_obje
 	return **path == '/' ? 0 : wrong("\"%s\": \"%s\" does not begin with '/'", key, *path);
 }
 
-/* A number, or the name of a user or group of this host. */
+/* Reads a number, or the name of a user or group of this host. */
 static int read_id(const struct settings *settings, const char *key, json_object *value,
 		   uint32_t *id)
 {
@@ -106,7 +106,7 @@ static int read_vm(const struct settings *settings, json_object *vm, struct rule
 	return 0;
 }
 
-/* The names that a rule gives one right on, behind those that it has already. */
+/* Reads the names on which a rule gives one right, and adds them to the rule. */
 static int read_names(const struct settings *settings, const char *key, json_object *names,
 		      uint32_t right, struct rule *rule)
 {
@@ -276,7 +276,7 @@ int rules_read(struct rules *rules, const char *directory, void (*say)(const cha
 	for (int i = 0; i < count; i++) {
 		if (asprintf(&file, "%s/%s", directory, entries[i]->d_name) < 0)
 			file = NULL;
-		/* all files that are wrong are told */
+		/* so that the messages name all files that are wrong */
 		if (!file || read_file(rules, file, say))
 			error = -1;
 		free(file);

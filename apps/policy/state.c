@@ -19,7 +19,7 @@ int state_lock(const char *directory, pid_t *holder)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
-	/* never closed before the process ends, which lets go of it */
+	/* the descriptor stays open until the process ends, which releases the lock */
 	if (!fcntl(fd, F_SETLK, &lock))
 		return 0;
 	if (!fcntl(fd, F_GETLK, &lock) && lock.l_type != F_UNLCK)

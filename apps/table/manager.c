@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Preparing the table, in the manager's process. */
+/* Prepares the table, in the manager's process. */
 #include "manager.h"
 
 int table_init(struct table *made, uint64_t secret)

@@ -11,15 +11,16 @@
 #include "table.h"
 
 #define TABLE_PLACES 16 /* guests at a time */
-#define TABLE_VCPUS  8	/* of each, that may call */
-#ifndef TABLE_MEMORY	/* a test has it smaller */
+#define TABLE_VCPUS  8	/* vCPUs of each that may call */
+#ifndef TABLE_MEMORY	/* a test makes it smaller */
 #define TABLE_BUCKETS	 4096
 #define TABLE_MEMORY	 (8u << 20)
 #define TABLE_SLAB_SHIFT 16
 #endif
 #define TABLE_SHARE (TABLE_MEMORY / TABLE_PLACES) /* bytes that a place may use */
 
-/* A block of the pool. The value lies behind the key, up to the end of what was asked for. */
+/* A block of the pool. The value lies behind the key, up to the end of the bytes that were asked
+ * for. */
 struct table_item {
 	uint32_t place;
 	uint32_t key_length;
@@ -34,7 +35,7 @@ struct table {
 	struct elisa_change change; /* protects pool and index */
 	struct elisa_pool pool;
 	struct elisa_index index;
-	uint64_t secret; /* of the hash */
+	uint64_t secret; /* for the hash */
 	struct elisa_bucket bucket[TABLE_BUCKETS] __attribute__((aligned(64)));
 	uint8_t memory[TABLE_MEMORY] __attribute__((aligned(64)));
 };

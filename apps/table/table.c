@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table for elisa-exec(1): a manager prepares it and hears of aborts; a guest puts, gets and
- * deletes, or does so many times.
+ * The table for elisa-exec(1). A manager prepares it and gets the events of aborts. A guest puts,
+ * gets and deletes, once or many times.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@
 /* ------------------------------------------------------------------------------- manager */
 
 static struct elisa_extra_image *image;
-static struct table *object; /* the manager's own view of it */
+static struct table *object; /* the manager's own view of the table */
 
 static int manager_init(struct elisa_export *export_, uint64_t offset, int argc, char **argv)
 {
@@ -27,7 +27,7 @@ static int manager_init(struct elisa_export *export_, uint64_t offset, int argc,
 
 	if (getrandom(&secret, sizeof(secret), 0) != sizeof(secret))
 		return -EIO;
-	/* a place for each guest: it gives a caller its number, and its share */
+	/* a place for each guest: it gives a caller its number, and its share of the memory */
 	ret = elisa_export_places(export_, PLACES_OFFSET, TABLE_PLACES, ELISA_PAGE_SIZE, 0);
 	if (ret < 0)
 		return ret;
@@ -53,7 +53,8 @@ static void manager_exit(struct elisa_export *export_)
 
 /* --------------------------------------------------------------------------------- guest */
 
-/* The result, or a negative number of <errno.h>. A busy table is asked again. */
+/* Calls the function. Returns its result, or a negative number of <errno.h>. If the table is busy,
+ * it calls again. */
 static long call(struct elisa_attachment *attachment, enum table_op op, const char *key,
 		 const char *value, long length)
 {
@@ -93,7 +94,7 @@ static int get(struct elisa_attachment *attachment, const char *key)
 	return say(length);
 }
 
-/* Puts, gets and deletes keys of its own, and compares. */
+/* Puts, gets and deletes keys of its own, and compares the values. */
 static int many(struct elisa_attachment *attachment, long count, const char *name)
 {
 	const char *buffer = elisa_attachment_exchange(attachment);

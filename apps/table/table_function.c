@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table's code in the sub context. A call may end for ever at any instruction: each operation
- * is one change (<elisa/sub/change.h>), so that it has happened or has not. Reading takes no lock.
+ * The table's code in the sub context. A call may end for ever at any instruction. So each
+ * operation is one change (<elisa/sub/change.h>), which has happened as a whole or not at all.
+ * Reading takes no lock.
  *
- * What a guest chose is checked once: lengths are arguments, which no guest can change any more,
- * and the key is copied before it is looked at. A value is only bytes, copied between its buffer
- * and a block.
+ * What a guest chose is checked once. Lengths are arguments, which no guest can change any more,
+ * and the key is copied before it is looked at. A value is only bytes, which are copied between the
+ * exchange buffer and a block.
  */
 #include "object.h"
 
 struct table table;
 
-/* What the caller looks for. */
+/* The key that the caller looks for. */
 struct key {
 	uint64_t hash;
 	uint32_t length;
@@ -38,8 +39,9 @@ static int same_key(const struct table_item *item, uint32_t size, const struct k
 /* ------------------------------------------------------------------------ without the lock */
 
 /*
- * The entry that was found, copied to the caller. 1: done, *result says what; 0: it is another
- * key's; -EAGAIN: it has changed meanwhile, so that what was seen and copied means nothing.
+ * Copies the entry that was found to the caller. Returns 1: done, with *result. Returns 0: the
+ * entry has another key. Returns -EAGAIN: the entry has changed meanwhile, so what was read and
+ * copied is void.
  */
 static int try_entry(const struct elisa_find *find, elisa_ref block, const struct key *key,
 		     uint64_t offset, uint64_t room, long *result)

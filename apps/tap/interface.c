@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The TAP device: a file a queue. Whatever fails is said with the
- * interface's name and what to do. */
+/* The TAP device: a file for each queue. Each failure is reported with the interface's name and
+ * what to do. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -37,7 +37,7 @@ static int open_queue(struct daemon *d, uint32_t number)
 		return failed(d, DEVICE);
 	d->queues[number].fd = fd;
 	memcpy(request.ifr_name, d->options.name, IFNAMSIZ);
-	/* an interface of another program would stay when we end */
+	/* do not take another program's interface: it would stay when this process ends */
 	request.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE |
 				    (number ? 0 : IFF_TUN_EXCL));
 	if (ioctl(fd, TUNSETIFF, &request) < 0)
@@ -48,7 +48,7 @@ static int open_queue(struct daemon *d, uint32_t number)
 	return 0;
 }
 
-/* A request that goes to a socket, not to the device. */
+/* Makes a request that goes to a socket, not to the device. */
 static int configure(const struct daemon *d, unsigned long what, struct ifreq *request)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), result, error;
@@ -113,7 +113,7 @@ int interface_set_mac(const struct daemon *d, const uint8_t mac[6])
 	struct ifreq request = {.ifr_hwaddr.sa_family = ARPHRD_ETHER};
 
 	memcpy(request.ifr_hwaddr.sa_data, mac, 6);
-	/* of the device's own requests, so that it also works from another network namespace */
+	/* a request of the device itself, so that it also works from another network namespace */
 	if (ioctl(d->queues[0].fd, SIOCSIFHWADDR, &request) < 0)
 		return failed(d, "setting the address");
 	return 0;

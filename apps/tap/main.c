@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rvif-tap's life: interface and vNIC, threads at the first attach, then the carrier follows the
- * switch until a signal comes. The interface and the vNIC never outlive the process.
+ * rvif-tap's life. It makes the interface and the vNIC, and starts the threads at the first attach.
+ * Then the carrier follows the switch until a signal comes. The interface and the vNIC never
+ * outlive the process.
  */
 #include <errno.h>
 #include <poll.h>
@@ -22,7 +23,7 @@
 #include "vnic_options.h"
 
 enum {
-	LOOK_EVERY_MS = 5000, /* no event tells that a switch detached */
+	LOOK_EVERY_MS = 5000, /* milliseconds; no event tells that a switch detached */
 	LOOK_WITHOUT_CARRIER_MS = 100,
 	RECONNECT_MS = 500,
 	STOP_US = 1000000,
@@ -34,7 +35,7 @@ void tell(struct daemon *d, bool *flag)
 
 	if (flag)
 		__atomic_store_n(flag, true, __ATOMIC_RELAXED);
-	/* a full counter wakes as well */
+	/* a counter that is full wakes the main thread, too */
 	if (write(d->wake, &one, sizeof(one)) < 0)
 		return;
 }
@@ -66,7 +67,7 @@ static int open_vnic(struct daemon *d)
 			    (options->no_tso ? 0 : RVIF_F_TSO4 | RVIF_F_TSO6),
 	};
 	const uint64_t bytes =
-		options->ring * frames_stride(options->buffer); /* of a ring's buffers */
+		options->ring * frames_stride(options->buffer); /* bytes of a ring's buffers */
 	int error;
 
 	memcpy(config.mac, d->mac, 6);
@@ -149,7 +150,7 @@ static void stop_threads(struct daemon *d)
 
 /* ------------------------------------------------------------------------------ the switch */
 
-/* The switch's answer to a start or to its own: features and address. */
+/* Takes the switch's answer to a start, or a new answer of its own: features and address. */
 static int take_answer(struct daemon *d)
 {
 	const struct rvif_switch_line *answer = &rvif_header(&d->vnic)->sw;
@@ -178,7 +179,7 @@ static int take_answer(struct daemon *d)
 	return d->started ? 0 : start_threads(d);
 }
 
-/* To the successor of a switch that is gone. The queues' threads go on where they were. */
+/* Goes to the successor of a switch that is gone. The queues' threads continue where they were. */
 static void reconnect(struct daemon *d)
 {
 	struct timespec now;
@@ -197,17 +198,18 @@ static void reconnect(struct daemon *d)
 	d->why_not = result;
 	if (result < 0)
 		return;
-	d->generation = UINT32_MAX; /* its answers are new ones */
+	d->generation = UINT32_MAX; /* so that its answers count as new ones */
 	__atomic_store_n(&d->lost, false, __ATOMIC_RELAXED);
 }
 
-/* 0, or -1 after a message: this cannot go on. */
+/* Looks at the switch. Returns 0, or -1 after a message: the program cannot continue. */
 static int look(struct daemon *d)
 {
 	const int attached = rvif_attached(&d->vnic);
 	bool on;
 
-	interface_name(d); /* for messages: when it is gone it cannot be asked any more */
+	interface_name(d); /* for messages: when the interface is gone, its name cannot be asked for
+			    * any more */
 	if (attached < 0) {
 		output_print(STDERR_FILENO, "rvif-tap: %s: the switch refused it: %s\n",
 			     d->options.where, rvif_strreason(-attached));
@@ -231,7 +233,7 @@ static int next_look_ms(const struct daemon *d)
 	return is_set(&d->lost) ? RECONNECT_MS : LOOK_WITHOUT_CARRIER_MS;
 }
 
-/* 0 after a signal, -1 after a message. */
+/* Runs until a signal comes. Returns 0 after a signal, -1 after a message. */
 static int run(struct daemon *d, int signals)
 {
 	struct pollfd wait[] = {{.fd = signals, .events = POLLIN},
@@ -255,8 +257,8 @@ static int run(struct daemon *d, int signals)
 	return -1;
 }
 
-/* The interface has the address that the switch is told from the start: a switch that checks
- * sources knows no other one. */
+/* Gives the interface, from the start on, the address that the switch is told. A switch that checks
+ * sources accepts no other one. */
 static int choose_mac(struct daemon *d)
 {
 	if (!d->options.has_mac)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the switch to the interface: the kernel reads frames right out of
- * the vNIC's buffers. Of what the switch writes only lengths and flags are
- * used, once copied and checked; where a buffer lies we know.
+ * From the switch to the interface: the kernel reads frames directly from the vNIC's buffers. Of
+ * what the switch writes, only lengths and flags are used, after they were copied once and checked.
+ * The driver knows where its buffers are.
  */
 #include <errno.h>
 #include <sys/uio.h>
@@ -10,11 +10,11 @@
 #include "tap.h"
 
 enum {
-	SLEEP_US = 10000000,  /* the switch that fills the ring wakes us */
-	LOOK_EVERY_US = 1000, /* unless the switch cannot */
+	SLEEP_US = 10000000,  /* the switch wakes the receiver when it fills the ring */
+	LOOK_EVERY_US = 1000, /* if the switch cannot wake it */
 };
 
-/* For tests: the same frames in each run. */
+/* Decides whether to drop a frame, for tests. Each run drops the same frames. */
 static bool drop_on_purpose(struct queue *queue)
 {
 	queue->random ^= queue->random << 13;
@@ -44,7 +44,7 @@ static void deliver(struct queue *queue, const struct frame *frame)
 		count(&stats->dropped_refused, 1);
 }
 
-/* Returns whether there were any. */
+/* Takes frames. Returns whether there were any. */
 static bool take_frames(struct queue *queue)
 {
 	const struct rvif_config *config = &queue->daemon->vnic.config;
@@ -65,7 +65,8 @@ static bool take_frames(struct queue *queue)
 	return ready;
 }
 
-/* Also if the switch's index is none that can be: then until it changes. */
+/* Sleeps until frames come. If the switch's index is not possible, sleeps until the index
+ * changes. */
 static void sleep_for_frames(struct queue *queue)
 {
 	struct daemon *d = queue->daemon;

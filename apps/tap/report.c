@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Statistics, as text or as a line of JSON. They are read while the threads go on counting. */
+/* Statistics, as text or as a line of JSON. The threads go on counting while they are read. */
 #include <stdio.h>
 #include <unistd.h>
 #include "output.h"
@@ -45,7 +45,7 @@ static uint64_t value_of(const struct queue *queue, const struct field *field)
 		__ATOMIC_RELAXED);
 }
 
-/* Counted by the switch. */
+/* Returns the switch's counter. */
 static uint64_t missed(const struct queue *queue)
 {
 	return __atomic_load_n(&queue->rx.ring.control->missed, __ATOMIC_RELAXED);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the interface to the switch: the kernel writes frames right into the
- * vNIC's buffers. A frame is posted as a whole or not at all. Whatever
- * state the switch is in, this neither spins nor hangs.
+ * From the interface to the switch: the kernel writes frames directly into the vNIC's buffers. A
+ * frame is posted as a whole or not at all. Whatever the switch does, this thread neither spins nor
+ * hangs.
  */
 #include <errno.h>
 #include <poll.h>
@@ -13,11 +13,11 @@
 /* Where a frame from the interface goes. */
 struct place {
 	struct virtio_net_hdr header;
-	uint8_t spill; /* a frame that comes to here is too long */
+	uint8_t spill; /* a frame that reaches this byte is too long */
 	struct iovec parts[RVIF_MAX_CHAIN + 2];
 };
 
-/* Returns how many parts the longest frame may have. */
+/* Prepares the buffers for the longest frame. Returns how many parts they are. */
 static int aim(const struct queue *queue, struct place *place)
 {
 	const uint32_t n = frames_aim(&queue->tx, 0, &place->parts[1]);
@@ -28,7 +28,8 @@ static int aim(const struct queue *queue, struct place *place)
 	return (int)n + 2;
 }
 
-/* A frame of so many bytes is in the next buffers; post it if the switch can take it. */
+/* Takes a frame of `length` bytes that is in the next buffers, and posts it if the switch can take
+ * it. */
 static void take(struct queue *queue, const struct place *place, uint32_t length)
 {
 	const struct daemon *d = queue->daemon;
@@ -53,7 +54,7 @@ static void take(struct queue *queue, const struct place *place, uint32_t length
 		count(&queue->sent.gso, 1);
 }
 
-/* Up to a batch of frames; *empty: the interface has no more. */
+/* Reads up to a batch of frames. *empty: the interface has no more. */
 static void fill(struct queue *queue, bool *empty)
 {
 	struct place place;
@@ -74,7 +75,8 @@ static void fill(struct queue *queue, bool *empty)
 	}
 }
 
-/* 0, or why what is posted is still there: the kick has to be tried again, if -EBUSY, soon. */
+/* Kicks the switch. Returns 0, or why posted frames are still there: the kick has to be tried
+ * again, and with -EBUSY soon. */
 static int kick(struct queue *queue)
 {
 	struct daemon *d = queue->daemon;
@@ -92,7 +94,7 @@ static int kick(struct queue *queue)
 	return error;
 }
 
-/* Until the interface has frames, or, if pause_us is not 0, so long. */
+/* Sleeps until the interface has frames, or for pause_us if that is not 0. */
 static void sleep_for_frames(struct queue *queue, uint64_t pause_us)
 {
 	const struct timespec pause = {.tv_nsec = (long)pause_us * 1000};
@@ -112,7 +114,8 @@ static void sleep_for_room(struct queue *queue, uint64_t pause_us)
 	nanosleep(&pause, NULL);
 }
 
-/* What the switch has taken, and what was posted: as long as that changes nothing is stuck. */
+/* Returns what the switch has taken and what was posted. As long as that changes, the queue is not
+ * stuck. */
 static uint64_t progress(const struct queue *queue)
 {
 	return (uint64_t)rvif_load(&queue->tx.ring.control->completed) << 32 |

@@ -13,28 +13,28 @@
 #include "uplink.h"
 
 struct uplink {
-	/* from the start on */
-	struct uplink_seen *seen; /* of the owner's memory */
+	/* set before the threads start */
+	struct uplink_seen *seen; /* in the owner's memory */
 	struct rvif_vnic vnic;
 	int socket;
-	int wake; /* an eventfd: it is to end */
+	int wake; /* an eventfd that tells the threads to end */
 	pthread_t inward, outward;
-	/* the owner's */
-	char name[IFNAMSIZ]; /* as it was called, and is looked for */
-	int index;	     /* of the interface; 0: none */
-	bool looked;	     /* at least once */
-	int why_not;	     /* it could not be used the last time: -errno */
+	/* only the owner's thread uses these */
+	char name[IFNAMSIZ]; /* the configured name, by which it is looked for */
+	int index;	     /* the interface's index; 0: none */
+	bool looked;	     /* the owner has looked at least once */
+	int why_not;	     /* -errno: why it could not be used at the last look */
 	char said[256];
-	bool said_lost; /* that frames are */
+	bool said_lost; /* it was reported that frames are lost */
 	double next_look, next_try;
-	/* of the owner for the threads */
-	uint32_t granted; /* features, while the switch serves the vNIC; NOT_SERVED */
+	/* from the owner to the threads */
+	uint32_t granted; /* granted features while the switch serves the vNIC; else NOT_SERVED */
 	bool stop;
-	/* of the threads for the owner */
-	bool lost; /* a call said that the switch is gone */
+	/* from the threads to the owner */
+	bool lost; /* a call found that the switch is gone */
 
-	struct frames tx __attribute__((aligned(RVIF_LINE))); /* inward */
-	struct frames rx __attribute__((aligned(RVIF_LINE))); /* outward */
+	struct frames tx __attribute__((aligned(RVIF_LINE))); /* for the inward thread */
+	struct frames rx __attribute__((aligned(RVIF_LINE))); /* for the outward thread */
 };
 
 #define NOT_SERVED UINT32_MAX
@@ -45,26 +45,26 @@ enum {
 	UPLINK_TAG = 4, /* bytes of a VLAN's tag */
 };
 
-/* packet.c: the socket, of all kinds of frames. 0, or -errno. */
+/* packet.c: opens the socket, for all kinds of frames. Returns 0, or -errno. */
 int packet_open(struct uplink *u);
-/* From now on it is that of this interface. */
+/* Binds the socket to this interface. */
 int packet_bind(const struct uplink *u, int index);
-/* The index of the interface of that name, or its flags; below 0: -errno. */
+/* Return the index of the interface of that name, or its flags; below 0: -errno. */
 int packet_find(const struct uplink *u);
 int packet_flags(const struct uplink *u);
 /*
- * The next frame from the interface: its header, and its data in these parts, of which the last one
- * is for what is too long. *tag is its VLAN's tag, if the kernel took it out of the frame, with the
- * type before it; else 0. Bytes of data, or -errno.
+ * Receives the next frame from the interface: its header, and its data in these parts; the last
+ * part is for bytes beyond the limit. *tag: the VLAN tag, with the type before it, if the kernel
+ * took it out of the frame; else 0. Returns the bytes of data, or -errno.
  */
 int packet_receive(const struct uplink *u, struct virtio_net_hdr *header, struct iovec *parts,
 		   uint32_t count, uint32_t *tag);
-/* A frame; parts: the header, then the data. 0, or -errno. */
+/* Sends a frame. parts: the header, then the data. Returns 0, or -errno. */
 int packet_send(const struct uplink *u, struct iovec *parts, uint32_t count);
-/* Frames that the kernel had no room for since the last call. */
+/* Returns how many frames the kernel had no room for since the last call. */
 uint32_t packet_missed(const struct uplink *u);
 
-/* inward.c, outward.c: threads; argument: the uplink. */
+/* inward.c, outward.c: main functions of the threads. Argument: the uplink. */
 void *uplink_inward(void *uplink);
 void *uplink_outward(void *uplink);
 

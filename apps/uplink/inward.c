@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the interface to the switch: the kernel writes frames right into the vNIC's buffers. While
- * the switch takes none the kernel's queue fills and drops; while it does not serve the vNIC at all
- * what comes is thrown away, so that none of it arrives much later.
+ * From the interface to the switch: the kernel writes frames directly into the vNIC's buffers.
+ * While the switch takes no frames, the kernel's queue fills and drops. While the switch does not
+ * serve the vNIC at all, frames are discarded, so that none of them arrives much later.
  */
 #include <errno.h>
 #include <net/ethernet.h>
@@ -11,16 +11,16 @@
 #include <time.h>
 #include "internal.h"
 
-#define ADDRESSES 12 /* bytes: a tag comes behind them */
+#define ADDRESSES 12 /* bytes of both addresses: a tag comes behind them */
 
 /* Where a frame from the interface goes; room for a tag is left before it. */
 struct place {
 	struct virtio_net_hdr header;
-	uint8_t spill; /* a frame that comes to here is too long */
+	uint8_t spill; /* a frame that reaches this byte is too long */
 	struct iovec parts[RVIF_MAX_CHAIN + 2];
 };
 
-/* Returns how many parts the longest frame may have. */
+/* Prepares the buffers for the longest frame. Returns how many parts they are. */
 static int aim(const struct uplink *u, struct place *place)
 {
 	const uint32_t n = frames_aim(&u->tx, UPLINK_TAG, &place->parts[1]);
@@ -29,7 +29,7 @@ static int aim(const struct uplink *u, struct place *place)
 	return (int)n + 2;
 }
 
-/* Puts the tag back into a frame, whose beginning moves forward. */
+/* Puts the tag back into a frame; its first bytes move forward. */
 static void put_tag(struct virtio_net_hdr *header, uint8_t *buffer, uint32_t tag)
 {
 	const uint8_t bytes[UPLINK_TAG] = {(uint8_t)(tag >> 24), (uint8_t)(tag >> 16),
@@ -40,7 +40,8 @@ static void put_tag(struct virtio_net_hdr *header, uint8_t *buffer, uint32_t tag
 	header->csum_start += header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM ? UPLINK_TAG : 0;
 }
 
-/* A frame of so many bytes is in the next buffers; post it if the switch can take it. */
+/* Takes a frame of `length` bytes that is in the next buffers, and posts it if the switch can take
+ * it. */
 static void take(struct uplink *u, struct place *place, uint32_t length, uint32_t tag)
 {
 	const uint32_t features = rvif_load(&u->granted), skip = tag ? 0 : UPLINK_TAG;
@@ -72,8 +73,8 @@ static void take(struct uplink *u, struct place *place, uint32_t length, uint32_
 		count(&u->seen->in.gso, 1);
 }
 
-/* Up to a batch of frames. False: the interface has no more; or it went down, which the kernel says
- * once. */
+/* Reads up to a batch of frames. Returns false if the interface has no more, or it went down, which
+ * the kernel reports once. */
 static bool fill(struct uplink *u)
 {
 	struct place place;
@@ -84,7 +85,8 @@ static bool fill(struct uplink *u)
 		const int length = packet_receive(u, &place.header, place.parts, parts, &tag);
 		if (length >= 0)
 			take(u, &place, (uint32_t)length, tag);
-		else if (length == -EINVAL) /* of a kind that the kernel cannot describe */
+		/* the kernel cannot describe a frame of this kind */
+		else if (length == -EINVAL)
 			count(&u->seen->in.dropped_offload, 1);
 		else
 			return false;
@@ -92,7 +94,7 @@ static bool fill(struct uplink *u)
 	return true;
 }
 
-/* Returns whether it has to be tried again. */
+/* Kicks the switch. Returns whether the kick has to be tried again. */
 static bool kick(struct uplink *u)
 {
 	int error;
@@ -113,7 +115,7 @@ static void sleep_for_frames(const struct uplink *u, bool retry)
 	poll(wait, 2, retry ? UPLINK_RETRY_MS : -1);
 }
 
-/* Returns for how long it has waited so far, since the switch took frames last. */
+/* Sleeps. Returns for how long the thread has waited since the switch last took frames. */
 static uint64_t sleep_for_room(const struct uplink *u, uint64_t waited_us, uint32_t *seen)
 {
 	const uint32_t completed = rvif_load(&u->tx.ring.control->completed);

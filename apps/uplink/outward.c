@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the switch to the interface: the kernel reads frames right out of the vNIC's buffers. An
- * interface that takes none, or is not there, costs its frames only: buffers are given back.
+ * From the switch to the interface: the kernel reads frames directly from the vNIC's buffers. If
+ * the interface takes no frames, or is not there, only its own frames are lost: the buffers are
+ * given back.
  */
 #include <errno.h>
 #include <poll.h>
@@ -9,9 +10,9 @@
 #include "internal.h"
 
 enum {
-	SLEEP_US = 10000000,  /* the switch that fills the ring wakes us */
-	LOOK_EVERY_US = 1000, /* unless it cannot */
-	BUSY_MS = 20,	      /* the kernel has that long to send what it has queued */
+	SLEEP_US = 10000000,  /* the switch wakes the thread when it fills the ring */
+	LOOK_EVERY_US = 1000, /* if the switch cannot wake it */
+	BUSY_MS = 20,	      /* time for the kernel to send what it has queued */
 };
 
 static int send_patiently(const struct uplink *u, struct frame *frame)
@@ -28,7 +29,7 @@ static uint64_t *counter_of(struct uplink_counts *out, int error)
 {
 	switch (error) {
 	case -ENETDOWN:
-	case -ENXIO: /* it is not there */
+	case -ENXIO: /* the interface is not there */
 	case -ENODEV:
 		return &out->dropped_down;
 	case -EMSGSIZE:
@@ -55,7 +56,7 @@ static void give(struct uplink *u, struct frame *frame)
 		count(&u->seen->out.gso, 1);
 }
 
-/* Returns whether there were any. */
+/* Sends frames to the interface. Returns whether there were any. */
 static bool give_frames(struct uplink *u)
 {
 	const uint32_t ready = rvif_ring_completed(&u->rx.ring);
@@ -76,11 +77,12 @@ static bool give_frames(struct uplink *u)
 	return ready;
 }
 
-/* Also if the switch's index is none that can be: then until it changes. */
+/* Sleeps until frames come. If the switch's index is not possible, sleeps until the index
+ * changes. */
 static void sleep_for_frames(struct uplink *u)
 {
 	const uint32_t features = rvif_load(&u->granted);
-	/* also by one that begins to serve the vNIC */
+	/* a switch that begins to serve the vNIC wakes it, too */
 	const bool is_woken = features == NOT_SERVED || features & RVIF_F_NOTIFY;
 	const struct timespec retry = {.tv_nsec = UPLINK_RETRY_MS * 1000000l};
 	uint32_t seen;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The packet socket. The kernel says of each frame which offloads it needs (PACKET_VNET_HDR), so
- * that a frame of 64 KiB comes and goes in one piece; for an interface without these offloads the
- * kernel cuts it and fills in checksums. A tag that the interface took out of a frame comes beside
- * it.
+ * The packet socket. The kernel says for each frame which offloads it needs (PACKET_VNET_HDR), so
+ * that a frame of 64 KiB comes and goes in one piece. For an interface without these offloads, the
+ * kernel cuts it and fills in checksums. A VLAN tag that the interface took out of a frame comes
+ * beside the frame.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -16,7 +16,7 @@
 #include <unistd.h>
 #include "internal.h"
 
-#define QUEUE_BYTES (8 << 20) /* in the kernel, each way: some dozens of the longest frames */
+#define QUEUE_BYTES (8 << 20) /* in the kernel, for each direction: dozens of the longest frames */
 
 static int set(int fd, int option)
 {
@@ -25,7 +25,8 @@ static int set(int fd, int option)
 	return setsockopt(fd, SOL_PACKET, option, &on, sizeof(on)) ? -errno : 0;
 }
 
-/* Beyond the system's limit if we may, else as much as it allows. */
+/* Sets the sizes of the kernel's queues: beyond the system's limit if this process may, else as
+ * much as the limit allows. */
 static void set_queues(int fd)
 {
 	const int bytes = QUEUE_BYTES;
@@ -36,7 +37,7 @@ static void set_queues(int fd)
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 }
 
-/* Of protocol 0, so that it gets no frames before it is bound. */
+/* Opens the socket with protocol 0, so that it gets no frames before it is bound. */
 int packet_open(struct uplink *u)
 {
 	int error;
@@ -49,7 +50,8 @@ int packet_open(struct uplink *u)
 	if (!error)
 		error = set(u->socket, PACKET_AUXDATA);
 	if (!error)
-		error = set(u->socket, PACKET_IGNORE_OUTGOING); /* this host's own */
+		error = set(u->socket, PACKET_IGNORE_OUTGOING); /* not frames that this host
+								 * sends */
 	return error;
 }
 
@@ -68,7 +70,7 @@ int packet_find(const struct uplink *u)
 	return error ? error : its.ifr_ifindex;
 }
 
-/* Whatever it is called by now. */
+/* The interface may have been renamed, so it is found by its index. */
 int packet_flags(const struct uplink *u)
 {
 	struct ifreq its = {.ifr_ifindex = u->index};
@@ -87,7 +89,8 @@ static bool is_ethernet(const struct uplink *u)
 	return !request(u, SIOCGIFHWADDR, &its) && its.ifr_hwaddr.sa_family == ARPHRD_ETHER;
 }
 
-/* Frames for any address, as long as it is there. */
+/* Binds the socket. The interface takes frames for any address, as long as it and the socket
+ * exist. */
 int packet_bind(const struct uplink *u, int index)
 {
 	const struct sockaddr_ll address = {

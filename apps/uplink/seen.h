@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What can be seen of an uplink, perhaps by another process, in memory that both map: its state and
- * what it counts. Each word has one writer, and is read at any time.
+ * What is visible of an uplink, also for another process, in memory that both map: its state and
+ * its counters. Each word has one writer, and may be read at any time.
  */
 #ifndef UPLINK_SEEN_H
 #define UPLINK_SEEN_H
@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 /*
- * Direction ("in": from the interface to the switch), name, meaning. In reports a counter is in the
- * object of its direction, in OpenMetrics it is uplink_IN_NAME.
+ * Direction ("in": from the interface to the switch), name, meaning. In reports, a counter is in
+ * the object of its direction. In OpenMetrics, it is uplink_IN_NAME.
  */
 /* clang-format off */
 #define UPLINK_COUNTER_LIST(COUNTER) \
@@ -32,19 +32,20 @@
 /* clang-format on */
 
 enum uplink_state {
-	UPLINK_GONE, /* there is no such interface, or none that can be used */
+	UPLINK_GONE, /* there is no such interface, or it cannot be used */
 	UPLINK_DOWN,
 	UPLINK_UP,
 	UPLINK_STATES,
 };
 
-/* By the thread of their direction; but missed, which the kernel counts, by the owner's. */
+/* The thread of each direction writes its counters. Only `missed`, which the kernel counts, is
+ * written by the owner's thread. */
 struct uplink_counts {
 	uint64_t frames, bytes, gso;
 	uint64_t dropped_length;
-	/* in */
+	/* direction in */
 	uint64_t missed, dropped_offload, dropped_closed;
-	/* out */
+	/* direction out */
 	uint64_t dropped_bad, dropped_down, dropped_busy, dropped_refused;
 } __attribute__((aligned(128)));
 

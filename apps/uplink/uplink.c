@@ -11,8 +11,8 @@
 #include "internal.h"
 #include "interrupt.h"
 
-#define LOOK_EVERY 0.1 /* seconds; one look costs two system calls */
-#define TRY_EVERY  0.5 /* to go to the successor of a switch that is gone */
+#define LOOK_EVERY 0.1 /* seconds; a look costs two system calls */
+#define TRY_EVERY  0.5 /* seconds between tries to go to the successor of a switch that is gone */
 #define BUFFER	   4096u
 #define MOST_RING  1024u
 #define LEAST_RING 32u /* more than the longest frame needs */
@@ -27,7 +27,7 @@ int uplink_is_name(const char *name)
 
 /* -------------------------------------------------------------------------------- open, close */
 
-/* Rings as large as there is room for. */
+/* Makes rings as large as there is room for. */
 static int configure(struct rvif_config *config, uint64_t most_bytes)
 {
 	uint32_t ring = MOST_RING;
@@ -148,7 +148,8 @@ void uplink_close(struct uplink *u)
 
 /* -------------------------------------------------------------------------------------- look */
 
-/* Frames are taken and thrown away while there is no switch for them. */
+/* Follows the switch's state. While no switch serves the vNIC, the threads take frames and discard
+ * them. */
 static void follow_switch(struct uplink *u, double now)
 {
 	const bool is_served = rvif_attached(&u->vnic) == 1 && !is_set(&u->lost);
@@ -174,7 +175,8 @@ static const char *const said_of[] = {
 	[UPLINK_UP] = "the interface is up",
 };
 
-/* The interface of that name, another one than before. Is it one that can be used? */
+/* Takes the interface of that name if it is another one than before. Returns 0 if it can be
+ * used. */
 static int take_interface(struct uplink *u, int index)
 {
 	const int error = packet_bind(u, index);
@@ -202,7 +204,7 @@ static enum uplink_state state_of(struct uplink *u, int *error)
 	return flags & IFF_UP ? UPLINK_UP : UPLINK_DOWN;
 }
 
-/* Once. The kernel can cut such frames before they come here. */
+/* Reports lost frames, once. The kernel can cut such frames before they come here. */
 static const char *look_for_lost(struct uplink *u)
 {
 	if (u->said_lost || !__atomic_load_n(&u->seen->in.dropped_offload, __ATOMIC_RELAXED))
@@ -212,7 +214,7 @@ static const char *look_for_lost(struct uplink *u)
 		      "piece: at its other end, ethtool -K PEER tx-udp-segmentation off");
 }
 
-/* The same is said once. */
+/* Follows the interface's state. Each change is reported once. */
 static const char *follow_interface(struct uplink *u)
 {
 	const bool is_first = !u->looked;
