@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What both launchers do: load an application. */
+/* Loads an application, for both launchers. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "elisa-exec.h"
 
-/* It stays loaded until the process ends. */
+/* The object stays loaded until the process ends. */
 void *load_object(const char *file)
 {
 	void *object;
 	char *path = NULL;
 
-	/* Without a slash dlopen() would search the system's libraries instead. */
+	/* without a slash, dlopen() would search the system's libraries instead */
 	if (!strchr(file, '/') && asprintf(&path, "./%s", file) >= 0)
 		file = path;
 	object = dlopen(file, RTLD_NOW | RTLD_LOCAL);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * elisa-exec with the research prototype's command line: -f LIB.so -p PORT [-s SERVER]. LIB.so has
- * the prototype's callbacks and is one side of an application, by way of
- * libelisa-compat. Nothing that this program links may bring in other names
- * than the prototype's: they would come before LIB.so's own.
+ * the prototype's callbacks and is one side of an application, which uses libelisa-compat. The
+ * libraries of this program must not bring in other names than the prototype's: they would take
+ * precedence over LIB.so's own.
  */
 #include <dlfcn.h>
 #include <stdbool.h>
@@ -79,7 +79,7 @@ struct options {
 	uint32_t port;
 };
 
-/* As the prototype has them: letters only. */
+/* The prototype's options, which are letters only. */
 static const struct program_option known[] = {
 	{.letter = 'f',
 	 .value = "LIB.so",
@@ -127,8 +127,7 @@ int main(int argc, char **argv)
 		return options_wrong(&program, "'%s' is too much", argv[first]);
 	if (!options.file || !options.port)
 		return options_wrong(&program, "give -f LIB.so and -p PORT");
-	/* before the library and its data are loaded: functions shall be
-	 * able to use them in place */
+	/* before the library and its data are loaded, so that functions can use them in place */
 	if (!options.server && elisa_compat_place() < 0)
 		return failed("server");
 	if (!load(options.file, options.server, &callbacks))

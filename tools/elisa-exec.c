@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Launcher: runs the manager's or the guest's side of an application (a shared object with a
- * struct elisa_app) in a VM. It must never give an application more than the command line says:
- * trust in a manager in particular is asked for by the user.
+ * The launcher: runs the manager's or the guest's side of an application (a shared object with a
+ * struct elisa_app) in a VM. It must never give an application more than the command line says. In
+ * particular, only the user asks for trust in a manager.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -29,7 +29,7 @@ struct ticket {
 };
 
 struct stacks {
-	uint64_t size; /* 0: the host's */
+	uint64_t size; /* 0: the host's own stack */
 	uint32_t vcpus, guests;
 };
 
@@ -55,7 +55,7 @@ static int fail(struct elisa *handle)
 
 /* ---------------------------------------------------------------------------- options */
 
-/* BYTES,VCPUS,GUESTS; what the numbers may be is the library's business. */
+/* Reads BYTES,VCPUS,GUESTS. The library checks the numbers. */
 static int read_stack(const struct program_option *option, const char *text, void *to)
 {
 	struct stacks *stack = to;
@@ -143,11 +143,11 @@ static const struct program program = {
 		 "returned.\n",
 	.options = known,
 	.option_count = sizeof(known) / sizeof(*known),
-	.ends_at_operand = true, /* what follows the application is the application's */
+	.ends_at_operand = true, /* arguments after the application are the application's */
 };
 
-/* Of argv, whose first word is the mode. Returns the index of the application's file; OPTIONS_DONE:
- * the program ends with *status. */
+/* Reads the command line; argv begins with the mode. Returns the index of the application's file,
+ * or OPTIONS_DONE if the program must end with *status. */
 static int read_command_line(struct options *options, int argc, char **argv, int *status)
 {
 	const bool manager = !strcmp(argv[0], "manager");
@@ -175,8 +175,9 @@ static void print_ticket(const uint8_t ticket[ELISA_TICKET_SIZE])
 }
 
 /*
- * A program of its own: it must not have libelisa, whose functions would take the place of the
- * library's own of the same names. It lies beside this one. Returns only on failure.
+ * Runs elisa-exec-prototype, which lies beside this program. It is a separate program because it
+ * must not have libelisa: libelisa's functions would take the place of LIB.so's own of the same
+ * names. Returns only on failure.
  */
 static int run_prototype(char **argv)
 {
@@ -285,7 +286,7 @@ static int take_events(const struct elisa_app *app, struct elisa_export *export_
 	return 0;
 }
 
-/* Until a signal that ends. stop_fd gives those. */
+/* Serves until a signal ends the program. stop_fd delivers those signals. */
 static int serve(const struct elisa_app *app, struct elisa_export *export_, int stop_fd, bool print)
 {
 	struct pollfd wait[] = {
@@ -303,7 +304,8 @@ static int serve(const struct elisa_app *app, struct elisa_export *export_, int 
 		if (wait[0].revents)
 			return 0;
 		if (wait[1].revents & ~POLLIN)
-			wait[1].fd = -1; /* no events to come; the export still stands */
+			/* no more events will come; the export still exists */
+			wait[1].fd = -1;
 		if (!(wait[1].revents & POLLIN))
 			continue;
 		ret = take_events(app, export_, print);
@@ -324,8 +326,8 @@ static int create_export(struct elisa *handle, struct options *options,
 					   options->ticket.bytes, export_);
 }
 
-/* At the end of the object area: behind the stacks, a page for each place,
- * which is there to number them. */
+/* Makes the stacks at the end of the object area. Behind them is a page for each place; the places
+ * exist to number the stacks. */
 static int make_stacks(struct elisa_export *export_, const struct options *options)
 {
 	const uint64_t guests = options->stack.guests, vcpus = options->stack.vcpus;
@@ -335,7 +337,7 @@ static int make_stacks(struct elisa_export *export_, const struct options *optio
 
 	if (ret < 0)
 		return ret;
-	/* too large: the library refuses it at any offset */
+	/* too large: the library refuses them at any offset */
 	if (__builtin_mul_overflow(2 * options->stack.size, vcpus * guests, &total) ||
 	    total > places - ELISA_PAGE_SIZE)
 		total = 0;
@@ -364,7 +366,7 @@ static int run_manager(const struct elisa_app *app, struct elisa *handle, struct
 
 	if (!app->manager_init)
 		return options_wrong(&program, "%s has no manager's side", argv[0]);
-	/* Blocked before the application may start threads. */
+	/* block them before the application may start threads */
 	sigemptyset(&stop);
 	sigaddset(&stop, SIGINT);
 	sigaddset(&stop, SIGTERM);

@@ -3,7 +3,7 @@
 #ifndef ELISA_EXEC_TOOL_H
 #define ELISA_EXEC_TOOL_H
 
-/* dlopen() of a file, which need not have a slash in its name. NULL after a message. */
+/* Loads a file with dlopen(); its name needs no slash. Returns NULL after a message. */
 void *load_object(const char *file);
 
 #endif

@@ -19,7 +19,7 @@
 #include "elisactl.h"
 
 struct check {
-	const char *root; /* "" or a directory with a copy of proc and sys, for tests */
+	const char *root; /* "", or for tests a directory with a copy of proc and sys */
 	struct json_object *items;
 	int usable;
 	bool module_loaded;
@@ -56,7 +56,7 @@ static int open_below(const struct check *check, const char *path)
 	return open(full, O_RDONLY | O_CLOEXEC);
 }
 
-/* A whole small file as a string; NULL if it is not there. */
+/* Reads a whole small file as a string. Returns NULL if there is no file. */
 static char *read_text(const struct check *check, const char *path, size_t limit)
 {
 	int fd = open_below(check, path);
@@ -77,7 +77,7 @@ static char *read_text(const struct check *check, const char *path, size_t limit
 	return text;
 }
 
-/* The first line, in a buffer; "" if the file is not there. */
+/* Reads the first line into a buffer; "" if there is no file. */
 static bool read_line(const struct check *check, const char *path, char *line, size_t size)
 {
 	char *text = read_text(check, path, size - 1);
@@ -90,7 +90,8 @@ static bool read_line(const struct check *check, const char *path, char *line, s
 	return there;
 }
 
-/* What is behind key in cpuinfo, of the first CPU: they must be alike. NULL: no such line. */
+/* Returns the text behind the key in cpuinfo, for the first CPU: all CPUs must be alike. NULL:
+ * there is no such line. */
 static const char *cpu_line(const struct check *check, const char *key)
 {
 	const char *line = check->cpuinfo;
@@ -103,7 +104,7 @@ static const char *cpu_line(const struct check *check, const char *key)
 	return line ? line + strcspn(line, ":\n") : NULL;
 }
 
-/* The line's next word: *line is moved to its end. Returns its length; 0: there is none. */
+/* Returns the length of the line's next word, and moves *line to it; 0: there is none. */
 static size_t next_word(const char **line)
 {
 	size_t length;
@@ -143,8 +144,8 @@ static void check_flag(struct check *check, const char *key, const char *word, c
 #define MSR_VMX_VMFUNC 0x491
 
 /*
- * /proc/cpuinfo has a name for EPTP switching, but kernels look for it in the wrong half of the
- * MSR (init_vmx_capabilities()), so the MSR itself has to be asked.
+ * Checks for EPTP switching. /proc/cpuinfo has a name for it, but kernels look for it in the wrong
+ * half of the MSR (init_vmx_capabilities()). So the MSR itself is read.
  */
 static void check_vmfunc(struct check *check)
 {
@@ -200,10 +201,7 @@ struct types {
 	char *data;
 };
 
-/*
- * The kernel's types or a module's, as the kernel shows them. The caller frees them, also if
- * false.
- */
+/* Reads the types of the kernel or of a module. The caller frees them, also if it returns false. */
 static bool read_types(const struct check *check, const char *name, struct types *types,
 		       const struct elisa_btf *base)
 {
@@ -245,7 +243,7 @@ static const struct {
 #undef KNOWN
 };
 
-/* Are all of KVM's functions known? @wrong: what is wrong with one of them, or "". */
+/* Tells whether all of KVM's functions are known. @wrong: the difference of one of them, or "". */
 static bool compare(const struct elisa_btf *kvm, const struct elisa_btf *intel, char *wrong,
 		    size_t size)
 {
@@ -279,7 +277,7 @@ static bool compare_types(const struct check *check, char *wrong, size_t size)
 	return all;
 }
 
-/* As elisa_prototypes_check() in the module. */
+/* Checks KVM's functions as elisa_prototypes_check() in the module does. */
 static void check_functions(struct check *check, const char *release)
 {
 	bool tested = elisa_kernel_is_tested(release), has_types;
@@ -330,7 +328,8 @@ static bool is_hooked(const char *line)
 	return false;
 }
 
-/* In a line of ftrace's list: "function [module] (users) FLAGS"; I: redirected, D: direct call. */
+/* Tells whether a line of ftrace's list has a flag: "function [module] (users) FLAGS". I:
+ * redirected; D: direct call. */
 static bool has_flag(const char *line, char flag)
 {
 	const char *flags = strchr(line, ')');
@@ -340,9 +339,10 @@ static bool has_flag(const char *line, char flag)
 }
 
 /*
- * A direct call's target, "direct-->" or "direct(jmp)-->", is in the function's line or in one that
- * follows it: BPF's trampoline, or ours. The function's line may name what of ftrace's makes such
- * calls, whichever they are. Only root may read the list; without it there is no such item.
+ * Checks for other users of the hooked functions. The target of a direct call, "direct-->" or
+ * "direct(jmp)-->", is in the function's line or in one after it. It may be BPF's trampoline, or
+ * the module's own. The function's line may also name the ftrace code that makes such calls. Only
+ * root may read the list; without it, this item is left out.
  */
 static void check_ftrace(struct check *check)
 {
@@ -373,7 +373,8 @@ static void check_ftrace(struct check *check)
 	       "%s in /sys/kernel/tracing/enabled_functions", taken[0] ? taken : "none");
 }
 
-/* Samples and counts of a VMM's own threads go on while a guest is in an object's context. */
+/* Checks whether VMMs may use perf: samples and counts of a VMM's own threads continue while a
+ * guest is in an object's context. */
 static void check_perf(struct check *check)
 {
 	char line[16];
@@ -404,7 +405,7 @@ static void check_kvm(struct check *check)
 	char line[32];
 	bool loaded;
 
-	/* initstate is there for a module; parameters also if it is built in, which will not do. */
+	/* a module has initstate; a built-in one may have parameters, but cannot be used */
 	loaded = read_line(check, "/sys/module/kvm_intel/initstate", line, sizeof(line));
 	report(check, loaded, "kvm_intel is loaded as a module",
 	       "run: modprobe kvm_intel; a kernel that has it built in cannot be used",
@@ -434,8 +435,8 @@ static bool is_harmless(const char *end, size_t length)
 	return false;
 }
 
-/* As elisa_cpu_leaks() in the module: what the kernel says of the CPU and
- * is not known as harmless. */
+/* Checks the CPU's flaws as elisa_cpu_leaks() in the module does: flaws that the kernel names, and
+ * that are not known to be harmless. */
 static void check_bugs(struct check *check)
 {
 	const char *line = cpu_line(check, "bugs");
@@ -468,7 +469,7 @@ static void check_bugs(struct check *check)
 		       "the bugs of /proc/cpuinfo");
 }
 
-/* The module asks the CPU itself: clearcpuid=rtm hides these flags, and nothing else. */
+/* Checks for TSX. The module asks the CPU itself: clearcpuid=rtm only hides these flags. */
 static void check_tsx(struct check *check)
 {
 	bool has = cpu_has(check, "flags", "rtm") || cpu_has(check, "flags", "hle");
@@ -486,7 +487,8 @@ static void check_module(struct check *check)
 	       "/sys/module/elisa/initstate is %s", check->module_loaded ? "there" : "missing");
 }
 
-/* Items of {item, ok, found, todo}; *usable is set if all are ok. Looks at files below root. */
+/* Returns the items: {item, ok, found, todo}. *usable is set if all are ok. Reads files below
+ * root. */
 static struct json_object *check_host(const char *root, int *usable)
 {
 	struct check check = {.root = root, .items = json_object_new_array(), .usable = 1};

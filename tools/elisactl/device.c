@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The module's device: opening it, and what an error of it means. */
+/* Opens the module's device, and explains errors of it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

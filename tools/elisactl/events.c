@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the module tells, as it happens: a line, or with --json an object, for each event. */
+/* Prints the module's events as they happen: a line, or with --json an object, for each event. */
 #include "event.h"
 
 #include <errno.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Grants, and taking them back. A VM is never guessed from anything but the
- * process that was given. */
+/* Makes and revokes grants. Only the process that was given names the VM; nothing is guessed. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +9,7 @@
 #include "module.h"
 #include "rules.h"
 
-/* 0, or the exit status. */
+/* Returns 0, or the exit status. */
 static int read_pidfile(const char *file, uint32_t *pid)
 {
 	char text[32] = "";
@@ -48,7 +47,7 @@ static int grant_failed(int pid, int error)
 	return fail("grant", error);
 }
 
-/* 0 or an errno. */
+/* Grants. Returns 0 or an errno. */
 static int grant_by_pid(int fd, struct elisa_host_grant *grant)
 {
 	const int pidfd = module_hold(grant->pid);
@@ -61,7 +60,7 @@ static int grant_by_pid(int fd, struct elisa_host_grant *grant)
 	return -ret;
 }
 
-/* Is there a name that both match? */
+/* Tells whether there is a name that both patterns match. */
 static bool overlap(const char *a, const char *b)
 {
 	size_t plain_a = strcspn(a, "*");
@@ -71,7 +70,8 @@ static bool overlap(const char *a, const char *b)
 	       !strncmp(a, b, plain_a < plain_b ? plain_a : plain_b);
 }
 
-/* Of the grants that match a name the oldest decides, and it may not be the one just made. */
+/* Warns if an older grant matches a name, too: the oldest one decides, and may not be the one just
+ * made. */
 static void warn_of_older(int fd, uint32_t id)
 {
 	const uint32_t rights = ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH;
@@ -117,7 +117,7 @@ static void print_id(uint32_t id)
 	json_object_put(shown);
 }
 
-/* "export NAME" or "attach NAME". 0, or the exit status. */
+/* Reads "export NAME" or "attach NAME". Returns 0, or the exit status. */
 static int read_wanted(char **arguments, struct elisa_host_grant *grant)
 {
 	if (!arguments[0] || !arguments[1] || arguments[2])

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the module knows: VMs, vCPUs, grants, exports, attachments, and its counters. */
+/* Shows what the module knows: VMs, vCPUs, grants, exports, attachments, and its counters. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@ static const char *const counters[] = {ELISA_COUNTER_LIST(COUNTER_WORD)};
 
 #define COUNT_OF(array)				(sizeof(array) / sizeof((array)[0]))
 
-/* By number from 1 on. */
+/* Words by their number, from 1 on. */
 #define NUMBERED_WORD(name, number, word, text) [number] = (word),
 static const char *const vcpu_states[] = {ELISA_VCPU_STATE_LIST(NUMBERED_WORD)};
 static const char *const closed_words[] = {"-", ELISA_CLOSED_LIST(NUMBERED_WORD)};
@@ -38,7 +38,7 @@ const char *closed_word(uint32_t closed, char unknown[CLOSED_WORD])
 	return word_of(closed_words, COUNT_OF(closed_words), closed, unknown);
 }
 
-/* In JSON only, with the bounds that belong to it: a table has no room for it. */
+/* Adds a histogram with its bounds. Only JSON has it, because a table has no room for it. */
 static void add_histogram(struct json_object *to, const struct elisa_host_spans *spans)
 {
 	struct json_object *list = json_object_new_array();
@@ -241,7 +241,8 @@ static struct json_object *show_stats(const struct elisa_host_stats *stats)
 	add_number(shown, "abi", stats->abi);
 	add_flags(shown, "flags", stats->flags, host_flags, COUNT_OF(host_flags));
 	for (uint32_t i = 0; i < stats->count && i < COUNT_OF(stats->counter); i++) {
-		snprintf(number, sizeof(number), "counter_%u", i); /* of a newer module */
+		/* a counter of a newer module */
+		snprintf(number, sizeof(number), "counter_%u", i);
 		add_number(shown, i < COUNT_OF(counters) ? counters[i] : number, stats->counter[i]);
 	}
 	return shown;

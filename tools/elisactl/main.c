@@ -8,7 +8,7 @@
 #include "rules.h"
 #include "state.h"
 
-#define MOST_PAGES (1ull << 52) /* as many as there are addresses */
+#define MOST_PAGES (1ull << 52) /* number of pages that addresses allow */
 
 static const struct program_option known[] = {
 	{.help = "grant:"},

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * All that the module counts, as OpenMetrics text. Prometheus' older text format reads it as well,
- * as node_exporter's textfile collector does. The names are in the manual page and do not change.
+ * Prints everything that the module counts, as OpenMetrics text. Prometheus' older text format can
+ * be read from it, too, as node_exporter's textfile collector does. The names are in the manual
+ * page, and do not change.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,9 +15,10 @@
 #include "metrics.h"
 
 #define NS	   1e-9
-#define CLOSED_MAX 32 /* enum elisa_closed; a newer module's are left out */
+#define CLOSED_MAX 32 /* enum elisa_closed; larger numbers of a newer module are left out */
 
-/* What the module said. Each list is true by itself; they were asked for one after the other. */
+/* What the module returned. Each list is consistent by itself, but the lists were read one after
+ * the other. */
 struct seen {
 	struct elisa_host_stats stats;
 	struct elisa_host_vm *vms;
@@ -83,7 +85,7 @@ static uint64_t vcpus_of(const struct elisa_host_vm *vm)
 	return vm->vcpus;
 }
 
-/* vCPUs of a VM that have an attachment and cannot call, by what keeps them from it. */
+/* Prints how many vCPUs of a VM have an attachment and cannot call, by what keeps them from it. */
 static void print_closed(FILE *to, const struct seen *seen)
 {
 	static const struct {
@@ -131,7 +133,7 @@ static void label_export(FILE *to, const char *metric, const struct elisa_host_e
 	label_name(to, export_->name);
 }
 
-/* Each bucket has what those before it have, too. */
+/* Prints a histogram. Each bucket includes those before it. */
 static void print_histogram(FILE *to, const struct elisa_host_export *export_)
 {
 	const struct elisa_host_spans *spans = &export_->suspended;
@@ -229,7 +231,7 @@ static void print_all(const void *of, FILE *to)
 	fputs("# EOF\n", to);
 }
 
-/* 0, or -errno. */
+/* Reads everything from the module. Returns 0, or -errno. */
 static int look(int fd, struct seen *seen)
 {
 	if (ioctl(fd, ELISA_HOST_IOC_STATS, &seen->stats) < 0)
@@ -240,7 +242,8 @@ static int look(int fd, struct seen *seen)
 	seen->vcpu_count =
 		module_list(fd, ELISA_HOST_VCPUS, sizeof(*seen->vcpus), (void **)&seen->vcpus);
 	if (seen->vcpu_count == -EINVAL)
-		seen->vcpu_count = 0; /* an older module does not list them */
+		/* an older module does not list vCPUs */
+		seen->vcpu_count = 0;
 	if (seen->vcpu_count < 0)
 		return seen->vcpu_count;
 	seen->export_count = module_list(fd, ELISA_HOST_EXPORTS, sizeof(*seen->exports),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The rules of /etc/elisa/grants.d: are they good, what they mean for the VMs that there are, and
- * that they hold from now on.
+ * The rules of /etc/elisa/grants.d: checks them, shows what they mean for the present VMs, and
+ * applies them.
  */
 #include <errno.h>
 #include <signal.h>
@@ -16,8 +16,8 @@
 #include "reconcile.h"
 #include "state.h"
 
-#define PATIENCE    200	  /* looks at the daemon's state... */
-#define LOOK_EVERY  50000 /* ... in microseconds */
+#define PATIENCE    200	  /* limit of looks at the daemon's state */
+#define LOOK_EVERY  50000 /* microseconds between two looks */
 #define MOST_GRANTS 1024
 
 static void say_wrong(const char *what)
@@ -76,7 +76,7 @@ static struct json_object *show_rule(const struct rule *rule)
 	return shown;
 }
 
-/* NULL: the process has ended. */
+/* Shows what the rules mean for a VM. Returns NULL if the process has ended. */
 static struct json_object *show_vm(const struct options *options, const struct rules *rules,
 				   pid_t pid)
 {
@@ -115,7 +115,7 @@ static struct json_object *show_vm(const struct options *options, const struct r
 	return shown;
 }
 
-/* Those that the module knows, or the one of --pid. */
+/* Shows the VMs that the module knows, or the one of --pid. */
 static int show_vms(const struct options *options, const struct rules *rules,
 		    struct json_object *list)
 {
@@ -177,7 +177,7 @@ static int show(const struct options *options, const char *directory)
 
 /* ------------------------------------------------------------------------------- apply */
 
-/* The daemon does it; what came of it is in its state. */
+/* Lets the daemon apply the rules. The result is in the daemon's state. */
 static int tell_daemon(const struct options *options, pid_t pid)
 {
 	struct state before, after;
@@ -201,7 +201,7 @@ static int tell_daemon(const struct options *options, pid_t pid)
 	return 1;
 }
 
-/* One VMM (0: all), by this process. */
+/* Applies the rules in this process, to one VMM; 0: to all. */
 static int apply_here(const struct options *options, const char *directory, pid_t pid)
 {
 	struct reconcile_host host = {.root = options->root,

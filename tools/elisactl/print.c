@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is shown, as a table or as JSON. */
+/* Prints results as a table or as JSON. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

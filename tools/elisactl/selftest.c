@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `elisactl selftest`: the machine tests, the attacks, what only a real processor shows, and a
- * benchmark, on this host, and one file that says how they came out, for others to read. It begins
- * only where it can hurt nothing: no VM may be known to the module. Of the host's settings it
- * changes two parameters of the module, and sets them back.
+ * `elisactl selftest`: runs the machine tests, the attacks, tests that need a real processor, and a
+ * benchmark, on this host. It writes one file with the results, for others to read. It begins only
+ * where it can do no harm: the module must know no VM. It changes two parameters of the module, and
+ * sets them back.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -27,7 +27,7 @@
 
 static void missing(bool *can, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* All that is missing is said, not the first thing alone. */
+/* Prints that something is missing. All missing things are printed, not only the first. */
 static void missing(bool *can, const char *format, ...)
 {
 	va_list arguments;
@@ -75,7 +75,8 @@ static void look_at_module(const struct options *options, bool *can)
 			users);
 	if (file)
 		fclose(file);
-	fd = open_device(options); /* which says what to do */
+	/* this says what to do */
+	fd = open_device(options);
 	if (fd < 0) {
 		*can = false;
 		return;
@@ -112,7 +113,7 @@ static void parameter_path(const char *root, const char *module, const char *nam
 	snprintf(path, 512, "%s/sys/module/%s/parameters/%s", root, module, name);
 }
 
-/* "" without it. */
+/* Reads a parameter; "" if there is none. */
 static void parameter_read(const char *root, const char *module, const char *name, char value[32])
 {
 	char path[512];
@@ -140,7 +141,7 @@ static int parameter_write(const char *root, const char *name, const char *value
 	return 1;
 }
 
-/* Tests make calls that take long, and leave them suspended for long. */
+/* Tests make calls that take long, and suspend them for long. */
 static const char *const raised[] = {"max_limit_us", "max_suspend_us"};
 #define RAISED (sizeof(raised) / sizeof(*raised))
 
@@ -175,7 +176,7 @@ struct report {
 
 static const char *const verdicts[] = {"ok", "FAILED", "not available"};
 
-/* With two digits: what was measured has no more. */
+/* Adds a number with two digits behind the point, because the measurements are not more precise. */
 static void add_real(struct json_object *to, const char *key, double value)
 {
 	char text[32];
@@ -184,7 +185,7 @@ static void add_real(struct json_object *to, const char *key, double value)
 	json_object_object_add(to, key, json_object_new_double_s(value, text));
 }
 
-/* The last line that says something, without its line end; cut there. */
+/* Returns the last line that is not empty, without its line end. Cuts the text there. */
 static const char *last_line(char *text)
 {
 	size_t length = strlen(text);
@@ -196,7 +197,7 @@ static const char *last_line(char *text)
 	return line ? line + 1 : text;
 }
 
-/* "figure NAME cycles=N ns=N", a line each. */
+/* Adds figures from lines "figure NAME cycles=N ns=N". */
 static void add_figures(struct json_object *to, const char *output)
 {
 	for (const char *line = output; line; line = strchr(line, '\n')) {
@@ -238,7 +239,7 @@ static void add_result(struct report *report, const struct selftest_item *item,
 	fflush(stdout);
 }
 
-/* Without names all are wanted; a name is a group or GROUP/NAME. */
+/* Tells whether an item is wanted. Without names, all are; a name is a group or GROUP/NAME. */
 static bool wanted(const struct selftest_item *item, char **names)
 {
 	char full[96];
@@ -370,7 +371,8 @@ static int run_and_write(const struct options *options, struct json_object *mach
 	return status || report.count[SELFTEST_FAILED] || selftest_stopped() || flush_output();
 }
 
-/* 0, or a usage error: a name that no item has would pass for a test that was run. */
+/* Checks the names. Returns 0, or a usage error: an unknown name must not pass for a test that was
+ * run. */
 static int check_names(const struct selftest_list *list, char **names)
 {
 	for (char **name = names; *name; name++) {

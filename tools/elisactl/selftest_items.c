@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the self-test runs: all programs of the folders machine and attack, what the emulator cannot
- * show (docs/hardware.md has why), and the benchmark.
+ * What the self-test runs: all programs of the folders machine and attack, the tests that an
+ * emulator cannot run (docs/hardware.md says why), and the benchmark.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -56,7 +56,7 @@ static int add_program(struct selftest_list *list, const char *group, const char
 	return add(list, &item);
 }
 
-/* All programs of one folder below @folder, which is the group. */
+/* Adds all programs of one folder below @folder; the folder's name is the group. */
 static int add_folder(struct selftest_list *list, const char *folder, const char *group)
 {
 	char path[512];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which machine the self-test ran on, and whether that was an emulated one: what is true of an
- * emulator need not be true of a processor. Nothing that names one machine among its equals, as a
- * serial number, is among it but the host's name.
+ * Which machine the self-test ran on, and whether it is an emulated one: results of an emulator
+ * need not hold for a processor. Of data that identify a single machine, such as serial numbers,
+ * only the host's name is included.
  */
 #include <cpuid.h>
 #include <stdint.h>
@@ -21,7 +21,8 @@
 
 /* ---- the emulator */
 
-/* The least time of a chain of instructions: interrupts only add. */
+/* Measures a chain of instructions. It takes the least time of several tries, because interrupts
+ * only add time. */
 #define TICKS_OF(instruction)                                                          \
 	({                                                                             \
 		uint64_t least_ = UINT64_MAX, took_;                                   \
@@ -38,16 +39,16 @@
 	})
 
 /*
- * A processor takes three cycles or more for a multiplication that waits for the last one's
- * result, and less than one for an instruction that does nothing. Where both take the same time,
- * time is a number of instructions.
+ * Tells whether time is a number of instructions, as in an emulator. A processor takes three cycles
+ * or more for a multiplication that waits for the result of the one before. It takes less than one
+ * for a NOP. In an emulator both take the same time.
  */
 static bool counts_instructions(void)
 {
 	return TICKS_OF("imul %%rax, %%rax") < 2 * TICKS_OF("nop");
 }
 
-/* What a hypervisor calls itself; "" without one. */
+/* Returns the hypervisor's name for itself; "" without a hypervisor. */
 static void hypervisor_name(char name[13])
 {
 	unsigned int a, b, c, d, words[3];
@@ -75,7 +76,7 @@ static void add_emulated(struct json_object *to)
 
 /* ---- the rest */
 
-/* The first line of a file, "" without it. */
+/* Reads the first line of a file; "" if there is none. */
 static void first_line(const char *root, const char *path, char *line, size_t size)
 {
 	char full[512];
@@ -98,7 +99,7 @@ static void add_file(struct json_object *to, const char *key, const char *root, 
 	add_text(to, key, line);
 }
 
-/* Of the first processor. */
+/* Adds data of the first processor. */
 static void add_cpu(struct json_object *to, const char *root)
 {
 	static const char *const keys[] = {"vendor_id", "model name", "cpu family", "model",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One program of the self-test: started, watched, ended. Its output is kept from the end on. */
+/* Runs one program of the self-test: starts it, watches it, and ends it. Only the end of its output
+ * is kept. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -44,7 +45,7 @@ static void keep_tail(struct selftest_outcome *outcome, const char *more, size_t
 			memmove(outcome->output, outcome->output + drop, have - drop);
 			have -= drop;
 		}
-		/* it goes into JSON, which is UTF-8, and onto a terminal */
+		/* the output goes into JSON, which is UTF-8, and onto a terminal */
 		outcome->output[have++] =
 			more[i] == '\n' || (more[i] >= ' ' && more[i] <= '~') ? more[i] : '?';
 	}
@@ -53,7 +54,7 @@ static void keep_tail(struct selftest_outcome *outcome, const char *more, size_t
 
 static _Noreturn void be_program(const char *const arguments[], int output)
 {
-	/* execv() takes its strings without const, and changes none */
+	/* execv() takes its strings without const, but does not change them */
 	union {
 		const char *const *from;
 		char *const *to;
@@ -68,8 +69,9 @@ static _Noreturn void be_program(const char *const arguments[], int output)
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
-/* Until the program has ended and its output is read; false: a signal came, or it took too long. A
- * process that it left behind may hold the pipe: the output's end is no sign. */
+/* Watches until the program has ended and its output is read. Returns false if a signal came, or it
+ * took too long. A process that the program left behind may keep the pipe open, so the end of the
+ * output is no sign of the program's end. */
 static bool watch(int process, int output, double end, struct selftest_outcome *outcome)
 {
 	struct pollfd ready[] = {{.fd = output, .events = POLLIN},
@@ -107,7 +109,8 @@ static void run_started(pid_t pid, int output, double end, struct selftest_outco
 	const bool ended = process >= 0 && watch(process, output, end, outcome);
 	int status = 0;
 
-	/* also what it left behind; a process that has ended keeps its number until waitpid() */
+	/* this includes processes that it left behind; an ended process keeps its number until
+	 * waitpid() */
 	kill(-pid, SIGKILL);
 	waitpid(pid, &status, 0);
 	if (!ended)

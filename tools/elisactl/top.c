@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How often calls of each attachment were interrupted, for how long they were suspended, and how
- * many ended early, by what was counted since the last view. Calls that nothing interrupts cause no
- * exit: there are numbers of them only where the export has them counted.
+ * Shows for each attachment how often calls were interrupted, for how long they were suspended, and
+ * how many ended early, since the last view. A call that is not interrupted causes no exit. So the
+ * number of calls is shown only if the export has them counted.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -22,12 +22,13 @@ struct attachments {
 	double at;
 };
 
-/* Of one attachment, by second. */
+/* The rates of one attachment, for each second. */
 struct row {
 	const struct elisa_host_attachment *is;
 	int pid;
 	double calls, suspended, share,
-		aborts; /* share: of the time, 1 for each vCPU that is always */
+		/* share: of the time; 1 for each vCPU that is always suspended */
+		aborts;
 };
 
 /* ---- in which order */
@@ -92,7 +93,7 @@ static const struct order *order_of(const char *column)
 
 /* ---- what a view has */
 
-/* The same attachment in the last view; NULL: it is new. */
+/* Returns the same attachment in the last view; NULL: it is new. */
 static const struct elisa_host_attachment *before(const struct attachments *last,
 						  const struct elisa_host_attachment *is)
 {
@@ -147,7 +148,7 @@ static void print_text(FILE *to, const struct row *rows, int count)
 	}
 }
 
-/* One line. */
+/* Prints a view as one line. */
 static void print_rows_as_json(FILE *to, const struct row *rows, int count)
 {
 	struct json_object *list = json_object_new_array();
@@ -174,7 +175,7 @@ static void print_rows_as_json(FILE *to, const struct row *rows, int count)
 
 /* ---- again and again */
 
-/* 0, or an exit status after a message. */
+/* Returns 0, or an exit status after a message. */
 static int look(int fd, struct attachments *seen)
 {
 	seen->count = module_list(fd, ELISA_HOST_ATTACHMENTS, sizeof(*seen->record),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which releases and versions of the ABI meet on this host: this program, the module, the VMs'
- * drivers.
+ * Shows which releases and versions of the ABI meet on this host: those of this program, the
+ * module, and the VMs' drivers.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #include "elisactl.h"
 #include "module.h"
 
-/* oldest is 0: one version only. release "": it does not say. */
+/* Adds one side. oldest 0: it has one version only. release "": it does not tell. */
 static void add_side(struct json_object *sides, const char *what, const char *release,
 		     uint32_t oldest, uint32_t abi)
 {
@@ -26,7 +26,8 @@ static void add_side(struct json_object *sides, const char *what, const char *re
 	json_object_array_add(sides, side);
 }
 
-/* Of the module that is loaded: modinfo tells of the one on the disk, which may be another. */
+/* Reads the release of the loaded module. modinfo would tell that of the file on the disk, which
+ * may be another one. */
 static void read_release(char *release, size_t size)
 {
 	FILE *file = fopen("/sys/module/elisa/version", "re");
@@ -38,7 +39,7 @@ static void read_release(char *release, size_t size)
 		fclose(file);
 }
 
-/* 0, or a positive errno. */
+/* Adds the module. Returns 0, or a positive errno. */
 static int add_module(struct json_object *sides, int fd)
 {
 	struct elisa_host_stats stats = {0};
@@ -51,7 +52,7 @@ static int add_module(struct json_object *sides, int fd)
 	return 0;
 }
 
-/* The same; a driver says its version of the ABI, and no release. */
+/* Adds the VMs' drivers, likewise. A driver tells its version of the ABI, but no release. */
 static int add_vms(struct json_object *sides, int fd)
 {
 	struct elisa_host_vm *vms;

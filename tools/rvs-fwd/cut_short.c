@@ -39,7 +39,8 @@ void cut_short_end(void)
 	may_jump = 0;
 }
 
-/* Detaches a port without its memory. Zeroes take the place of it, so that detaching can write. */
+/* Detaches a port without its memory. Zeroes take the memory's place, so that detaching can
+ * write. */
 static void drop(struct fwd *fwd, struct port *port)
 {
 	struct rvif_mapping *map = &port->map;

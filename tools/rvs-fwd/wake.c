@@ -12,7 +12,7 @@ void wake(const struct fwd *fwd, uint32_t number, uint32_t queue)
 	const struct port *port = &fwd->port[number];
 	const struct rvif_header *header =
 		(const struct rvif_header *)(const void *)port->map.region;
-	struct rvif_config config = header->config; /* a driver that changes it harms itself only */
+	struct rvif_config config = header->config; /* a driver that changes it harms only itself */
 	struct rvif_layout layout;
 
 	if (!port->attached || rvif_layout(&config, &layout) || queue >= config.rx_queues ||

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Frames between the rings and their buffers: buffer i of a ring is descriptor i's for ever. */
+/* Frames between the rings and their buffers: buffer i of a ring always belongs to descriptor i. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 #include "output.h"
 #include "pktgen.h"
 
-#define ETHER_TYPE 0x88b5 /* for local experiments */
+#define ETHER_TYPE 0x88b5 /* reserved for local experiments */
 
 static uint32_t tx_buffer(const struct pktgen *p)
 {
@@ -48,7 +48,7 @@ uint32_t tx_room(struct pktgen *p, uint32_t frames)
 	return room < frames ? room : frames;
 }
 
-/* The next descriptor says that its buffer has so many bytes of a frame. */
+/* Posts a descriptor: its buffer has `length` bytes of a frame. */
 static void post_tx(struct pktgen *p, uint32_t length, uint16_t flags)
 {
 	rvif_desc_set(rvif_ring_desc(&p->tx, p->tx.posted), tx_buffer(p), (uint16_t)length, flags);
@@ -61,7 +61,7 @@ static void put16(uint8_t *at, uint32_t value)
 	at[1] = (uint8_t)value;
 }
 
-/* RFC 1071 */
+/* Computes the IPv4 header's checksum (RFC 1071). */
 static uint32_t ip_checksum(const uint8_t header[20])
 {
 	uint32_t sum = 0;
@@ -73,7 +73,7 @@ static uint32_t ip_checksum(const uint8_t header[20])
 	return ~sum & 0xffff;
 }
 
-/* IPv4 and UDP without a checksum of its own, of a flow after the other. */
+/* Writes IPv4 and UDP headers, without a UDP checksum. Frames belong to the flows in turn. */
 static void put_udp(const struct pktgen *p, struct udp_frame *frame, uint32_t size,
 		    uint64_t sequence)
 {
@@ -89,7 +89,7 @@ static void put_udp(const struct pktgen *p, struct udp_frame *frame, uint32_t si
 	memcpy(frame->ip + 16, p->options.udp.to, 4);
 	put16(frame->ip + 10, ip_checksum(frame->ip));
 	put16(frame->udp, 1024 + (uint32_t)(sequence % p->options.flows));
-	put16(frame->udp + 2, 9); /* discard */
+	put16(frame->udp + 2, 9); /* the port "discard" */
 	put16(frame->udp + 4, ip_length - 20);
 }
 
@@ -153,8 +153,8 @@ void publish_tx(struct pktgen *p)
 	if (!rvif_ring_kick_wanted(&p->tx, rvif_header(p->vnic)->sw.features))
 		return;
 	error = p->vnic->transport->kick(p->vnic, p->queue);
-	/* -ETIME: the VM was paused in the midst of a call, or ran it for
-	 * too long: the next one may do */
+	/* -ETIME: the VM was paused during a call, or the call ran for too long; the next one may
+	 * succeed */
 	if (error && error != -EAGAIN && error != -ETIME) {
 		output_print(STDERR_FILENO, "rvs-pktgen: %s: the switch is gone: %s\n",
 			     p->options.path, strerrordesc_np(-error));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "latency.h"
 
-/* Up to 63 the time itself; from there on its highest six bits, and how many are below. */
+/* Returns the step of a time: up to 63 the time itself; above, its highest six bits and how many
+ * bits are below. */
 static uint32_t step_of(uint64_t ns)
 {
 	const uint32_t shift = ns < 64 ? 0 : 58 - (uint32_t)__builtin_clzll(ns);

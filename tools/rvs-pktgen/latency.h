@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Times of any number of frames in memory of one size: counted in steps of 1/32 of the time, so
- * that a percentile is too low by 3 % at most.
+ * Times of any number of frames, in memory of a fixed size. They are counted in steps of 1/32 of
+ * the time, so a percentile is too low by 3 % at most.
  */
 #ifndef PKTGEN_LATENCY_H
 #define PKTGEN_LATENCY_H
@@ -18,7 +18,7 @@ struct latency {
 
 void latency_note(struct latency *l, uint64_t ns);
 void latency_add(struct latency *to, const struct latency *from);
-/* The time that this part of all frames did not exceed; 0: there are none. */
+/* Returns the time that this fraction of all frames did not exceed; 0: there are no frames. */
 uint64_t latency_percentile(const struct latency *l, double part);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * rvs-pktgen's life: the vNIC, the switch, the command, the results. It must leave no file behind,
- * however it ends but by SIGKILL.
+ * however it ends, except by SIGKILL.
  */
 #include <errno.h>
 #include <math.h>
@@ -12,7 +12,7 @@
 #include "pktgen.h"
 #include "signals.h"
 
-#define LAST_WORDS_MS 1000 /* after a signal: for a reader to take the results */
+#define LAST_WORDS_MS 1000 /* how long a reader may take for the results after a signal */
 
 volatile sig_atomic_t stop;
 
@@ -22,7 +22,7 @@ static void on_stop(int signal)
 	stop = 1;
 }
 
-/* What a thread does of all that is to be sent. */
+/* Sets a thread's share of what is to be sent. */
 static void share(struct options *options, uint32_t queue)
 {
 	const double queues = options->queues, count = options->count;
@@ -32,7 +32,7 @@ static void share(struct options *options, uint32_t queue)
 		options->count = floor(count / queues) + (queue < fmod(count, queues));
 }
 
-/* 0, or 1 after a message. */
+/* Returns 0, or 1 after a message. */
 static int generate(const struct options *options)
 {
 	struct pktgen *all = calloc(options->queues, sizeof(*all));
@@ -81,8 +81,8 @@ int main(int argc, char **argv)
 		return status;
 	signals_catch(on_stop);
 	status = generate(&options);
-	/* No file is left behind any more: the results wait for their
-	 * reader until a signal comes. */
+	/* the vNIC's file is removed by now, so the results may wait for their reader until a
+	 * signal comes */
 	signals_catch(SIG_DFL);
 	error = output_close(stop ? LAST_WORDS_MS : -1);
 	return status || (error && error != -ETIMEDOUT);

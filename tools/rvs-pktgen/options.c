@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command line: the table of its options, and what of it depends on the command. */
+/* The command line: the table of its options, and what depends on the command. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
@@ -111,7 +111,7 @@ static bool to_command(const char *text, enum command *command)
 	return false;
 }
 
-/* What was not given is as the command has it. */
+/* Sets options that were not given, as the command needs them. */
 static void set_defaults(struct options *options)
 {
 	const enum command command = options->command;

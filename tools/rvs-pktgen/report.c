@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is printed: rates and round trips, as text or as JSON, an object a line. */
+/* Prints rates and round trips, as text or as JSON, an object on each line. */
 #include <stdlib.h>
 #include <unistd.h>
 #include <json-c/json.h>
@@ -50,7 +50,7 @@ void print_latency(struct pktgen *p)
 	print_object(object);
 }
 
-/* On its way, by the frames that say when they were sent. */
+/* Returns the one-way times, of frames that say when they were sent. */
 static json_object *one_way(const struct latency *latency)
 {
 	json_object *object = json_object_new_object();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The commands' loop: what a round of each does, at which rate it sends, and when it is over. */
+/* The commands' loop: what a round of each command does, at which rate it sends, and when it
+ * ends. */
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -26,8 +27,8 @@ static void count_frame(struct pktgen *p, const struct test_frame *frame, uint32
 }
 
 /*
- * Of n frames, those that are due by --rate: frame i at i / rate. A batch that fills within a
- * millisecond goes whole.
+ * Returns how many of n frames are due by --rate: frame i is due at i / rate. A batch that fills
+ * within a millisecond is sent as a whole.
  */
 static uint32_t due(const struct pktgen *p, uint32_t n, double elapsed)
 {
@@ -69,7 +70,7 @@ static uint64_t sum(const struct pktgen *all, size_t member)
 	return result;
 }
 
-/* By all threads. */
+/* Returns the number of frames of all threads. */
 static uint64_t frames_done(const struct pktgen *p)
 {
 	return p->options.command == TX ? sum(p->all, offsetof(struct pktgen, sent)) :
@@ -105,14 +106,15 @@ static void work(struct pktgen *p, double start)
 	}
 }
 
-/* What was posted is still to be fetched. */
+/* Waits until the switch has taken what was posted. */
 static void drain_tx(struct pktgen *p)
 {
 	for (int i = 0; i < 1000 && tx_room(p, RING) * buffers_of_frame(p) < RING; i++)
 		nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
 }
 
-/* What all threads have counted; the last three only when they have ended. */
+/* Sums up what all threads have counted. The last three are valid only when the threads have
+ * ended. */
 static void add_up(const struct pktgen *all, struct totals *totals)
 {
 	*totals = (struct totals){
@@ -126,7 +128,7 @@ static void add_up(const struct pktgen *all, struct totals *totals)
 	};
 }
 
-/* A queue's part of the command. The first one prints what all do. */
+/* Runs a queue's part of the command. The first thread prints for all of them. */
 static void run_queue(struct pktgen *p)
 {
 	const double interval = p->options.interval, start = p->all->start;
@@ -159,7 +161,7 @@ static void *run_thread(void *argument)
 	return NULL;
 }
 
-/* Signals are the first thread's. */
+/* Starts the threads. Only the first thread gets signals. */
 static int start_threads(struct pktgen *all)
 {
 	sigset_t every, before;
@@ -191,7 +193,7 @@ int run_command(struct pktgen *all)
 	error = start_threads(all);
 	if (!error)
 		run_queue(all);
-	/* a sender's other threads have their own share to send */
+	/* other threads of a sender have a share of their own to send */
 	if (error || command != TX)
 		__atomic_store_n(&all->over, true, __ATOMIC_RELAXED);
 	for (uint32_t queue = 1; queue < all->options.queues; queue++)

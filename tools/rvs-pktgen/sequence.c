@@ -5,7 +5,7 @@
 
 _Static_assert(SEQUENCE_SETS == 1 << (64 - 56), "a set by the highest bits of the hash");
 
-/* Of this run; if it is a new one, in place of that which was silent for longest. */
+/* Returns the record of this run. A new run takes the record that was silent for longest. */
 static struct sequence_run *find(struct sequence *s, uint64_t run, uint64_t number)
 {
 	struct sequence_run *set = s->runs[run * 0x9e3779b97f4a7c15ull >> 56], *oldest = set;
@@ -20,7 +20,7 @@ static struct sequence_run *find(struct sequence *s, uint64_t run, uint64_t numb
 	return oldest;
 }
 
-/* Was it marked? It is now. */
+/* Marks a number. Returns whether it was marked before. */
 static int mark(struct sequence_run *r, uint64_t number)
 {
 	uint64_t *word = &r->came[number % SEQUENCE_WINDOW / 64];
@@ -36,7 +36,8 @@ static void forget(struct sequence_run *r, uint64_t number)
 	r->came[number % SEQUENCE_WINDOW / 64] &= ~(1ull << number % 64);
 }
 
-/* A later frame than all before: those between are lost, unless they come yet. */
+/* Notes a number that is higher than all before. The numbers between are lost, unless they still
+ * come. */
 static void advance(struct sequence *s, struct sequence_run *r, uint64_t number)
 {
 	s->lost += number - r->highest - 1;
@@ -64,7 +65,8 @@ void sequence_note(struct sequence *s, uint64_t run, uint64_t number)
 		advance(s, r, number);
 		return;
 	}
-	/* one that is too late to be told from a second one was counted as lost, and stays so */
+	/* this number may be late or come twice, which cannot be told any more; it was counted as
+	 * lost, and stays so */
 	if (r->highest - number >= SEQUENCE_WINDOW) {
 		s->reordered++;
 		return;

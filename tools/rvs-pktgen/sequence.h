@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The numbers of frames that came, of several runs of senders at once: which are missing, came
- * twice, or came behind a later one.
+ * twice, or came after a later one.
  */
 #ifndef PKTGEN_SEQUENCE_H
 #define PKTGEN_SEQUENCE_H
 
 #include <stdint.h>
 
-#define SEQUENCE_RUNS	16   /* in a set */
+#define SEQUENCE_RUNS	16   /* in each set */
 #define SEQUENCE_SETS	256  /* a run is in one of them */
-#define SEQUENCE_WINDOW 1024 /* frames that can be told from ones that came twice */
+#define SEQUENCE_WINDOW 1024 /* window in which a frame that comes twice is noticed */
 
 struct sequence_run {
-	uint64_t run; /* 0: none */
+	uint64_t run; /* 0: unused */
 	uint64_t first, highest;
-	uint64_t used; /* when a frame of it came last, by the count of all frames */
+	uint64_t used; /* when its last frame came, by the count of all frames */
 	uint64_t came[SEQUENCE_WINDOW / 64];
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The vNIC: made with its rings, attached by a switch, taken away at the end. */
+/* The vNIC: creates it with its rings, waits until a switch attaches it, and removes it at the
+ * end. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -47,7 +48,7 @@ int vnic_open(struct pktgen *p)
 	return 0;
 }
 
-/* The switch may have had another one. */
+/* Takes the switch's address: it may be another one than was proposed. */
 static void take_mac(struct pktgen *p)
 {
 	uint8_t mac[6];
