@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The benchmark's guest: every way to call, and what a user would do instead, in the same
- * run on the same machine. Prints a table, then "result" lines.
+ * The benchmark's guest: every way to call, and what a user would do instead, in the same run on
+ * the same machine. It prints a table, then "result" lines.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -64,7 +64,7 @@ static void instead(void)
 	printf("result bench=instead vmcall_insns=%.1f syscall_insns=%.1f\n", vmcall, system_call);
 }
 
-/* Attach and detach: guest driver, host module and the set-up of this one vCPU. */
+/* Measures attach and detach: guest driver, host module and the set-up of this one vCPU. */
 static void sizes(void)
 {
 	static const char *const size[] = {"4KiB", "1MiB", "64MiB"};
@@ -104,7 +104,7 @@ int main(void)
 		fprintf(stderr, "bench: %s\n", elisa_error(NULL));
 		return 1;
 	}
-	/* one stays: the host's hooks are armed once, and not by what is measured */
+	/* one attachment stays, so that no measurement includes arming the host's hooks */
 	kept = attach("bench.strict.any", 0);
 	printf("instructions from call to return, the function's own not counted:\n");
 	for (int i = 0; i < 4; i++) {

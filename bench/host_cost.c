@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What work of guests costs the whole host; host_cost.h says how. */
+/* What work of guests costs the whole host; host_cost.h says how it is measured. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Instructions by the emulated machine's time-stamp counter, which counts them. On real
- * hardware the same numbers are cycles. The least of many batches: interrupts only add.
+ * Instructions by the time-stamp counter of the emulated machine, which counts them. On real
+ * hardware the numbers are cycles. The result is the least of many batches, because interrupts only
+ * add.
  */
 #ifndef ELISA_BENCH_MEASURE_H
 #define ELISA_BENCH_MEASURE_H
@@ -28,14 +29,14 @@
 		(double)least_ / MEASURE_BATCH;                    \
 	})
 
-/* The exported function itself, in this process, in a stub's place: call, xor, ret. */
+/* The exported function itself, in this process, in the place of a stub: call, xor, ret. */
 extern void measure_local_stub(void);
 #define MEASURE_LOCAL_STUB(function)                                                   \
 	__asm__(".pushsection .text\n"                                                 \
 		"measure_local_stub:\n\tcall " #function "\n\txor %edx, %edx\n\tret\n" \
 		".popsection")
 
-/* One copy, so that the loop around a call is the same for all that is compared. */
+/* One copy, so that the loop around a call is the same for everything that is compared. */
 static __attribute__((noinline)) double measure_calls(const struct elisa_attachment *attachment,
 						      long what)
 {
@@ -46,9 +47,9 @@ static __attribute__((noinline)) double measure_calls(const struct elisa_attachm
 }
 
 /*
- * Instructions from the caller's call to its return, without the function's own: the loop
- * and the function cancel out against the local stub, whose call, xor and ret and the
- * caller's own call are four.
+ * Returns the instructions from the caller's call to its return, without the function's own. The
+ * loop and the function cancel out against the local stub. That stub's call, xor and ret, and the
+ * caller's own call, are four.
  */
 static inline double measure_round_trip(const struct elisa_attachment *attachment, long what)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a packet costs from one port to another: net_rvif with the switch between, beside what DPDK
- * has for the same. One process, one thread, repeats interleaved over the paths, medians. It must
- * never print a figure of a path that lost or changed a packet.
+ * What a packet costs from one port to another: net_rvif with the switch between, compared with
+ * what DPDK has for the same. One process, one thread; repeats take turns over the paths; medians.
+ * It must never print a figure of a path that lost or changed a packet.
  */
 #include "bench.h"
 #include "options.h"
@@ -38,7 +38,7 @@ static int compare(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-/* All bursts of one size over all open paths. */
+/* Measures all bursts of one size over all open paths. */
 static int measure_size(struct path *paths, unsigned int count, struct rte_mempool *pool,
 			unsigned int size)
 {
@@ -74,9 +74,9 @@ static int measure_size(struct path *paths, unsigned int count, struct rte_mempo
 	return failed;
 }
 
-/* The sizes that fit a pool, over all paths that take frames of that size.
- * Once in a process: zero-copy memif closes files of DPDK's memory when it
- * goes, so that nothing can be opened afterwards. */
+/* Measures the sizes that fit a pool, over all paths that take such frames. It works only once in a
+ * process: when zero-copy memif closes, it closes files of DPDK's memory, so no path can be opened
+ * afterwards. */
 static int measure_pool(uint16_t room, const unsigned int *sizes, unsigned int size_count)
 {
 	unsigned int largest = sizes[size_count - 1], count = 0;
@@ -91,7 +91,7 @@ static int measure_pool(uint16_t room, const unsigned int *sizes, unsigned int s
 		return -1;
 	}
 	for (unsigned int k = 0; k < KINDS; k++) {
-		/* the same driver once more is no contender: when asked for */
+		/* this path is a variant of net_rvif, so it is measured only if asked for */
 		if (options.only ? strcmp(options.only, kinds[k]->name) != 0 :
 				   kinds[k] == &rvif_one_mapping_kind)
 			continue;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The timed loop: allocate, transmit, hop, receive, free. It must do nothing else: contents are
- * checked by path_verify, outside of it.
+ * The timed loop: allocate, transmit, hop, receive, free. It must do nothing else. path_verify()
+ * checks contents outside of the loop.
  */
 #include "bench.h"
 
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Polls without a packet after which what was sent counts as lost. */
+/* Polls without a packet after which missing packets count as lost. */
 #define PATIENCE 100000
 
 static const struct rte_ether_hdr header = {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The paths that net_rvif is compared with, from DPDK itself: shared memory
- * between two points (memif, copying and zero-copy), and from VM to VM over vhost
- * with a forwarding loop between. All in one process. Options of theirs stay as
- * they are unless a path needs another: their defaults are their authors' choice.
+ * The paths of DPDK that net_rvif is compared with: shared memory between two points (memif,
+ * copying and zero-copy), and from VM to VM over vhost, with a forwarding loop between. All are in
+ * one process. Their options keep their defaults, which are their authors' choice, unless a path
+ * needs another value.
  */
 #include "bench.h"
 
@@ -32,7 +32,7 @@ int port_open(const char *device, const char *arguments, struct rte_mempool *poo
 	}
 	error = rte_eth_dev_info_get(port, &info);
 	if (!error) {
-		/* memif says 1500 and moves whatever its buffers hold */
+		/* memif reports 1500, and moves whatever its buffers hold */
 		config.rxmode.mtu =
 			(uint16_t)(RTE_MIN(frame, info.max_rx_pktlen - RTE_ETHER_CRC_LEN) -
 				   RTE_ETHER_HDR_LEN);
@@ -130,7 +130,7 @@ static void vhost_hop(struct path *path)
 	rte_pktmbuf_free_bulk(burst + out, in - out);
 }
 
-/* A vhost port and the virtio port of the "VM" on its other side. */
+/* Opens a vhost port, and the virtio port of the "VM" on its other side. */
 static int open_vhost_pair(unsigned int index, struct rte_mempool *pool, unsigned int frame,
 			   uint16_t *vhost, uint16_t *virtio)
 {

@@ -16,7 +16,7 @@
 
 struct bench_switch {
 	struct rvs *rvs;
-	struct rvif_mapping map[2]; /* by the switch, as a process of its own would */
+	struct rvif_mapping map[2]; /* mapped again for the switch, as in a process of its own */
 };
 
 static void hop(struct path *path)
@@ -27,7 +27,7 @@ static void hop(struct path *path)
 	rvs_forward(sw->rvs, 0, 0, 0, MAX_BURST, 0, &result);
 }
 
-/* Where this process, that is the driver, has the file mapped. */
+/* Returns where this process, which is the driver, has mapped the file. */
 static void *driver_mapping(const char *file)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");
@@ -44,7 +44,7 @@ static void *driver_mapping(const char *file)
 	return found;
 }
 
-/* The driver gives its memory in another thread. */
+/* Maps a region for the switch. The driver gives its memory in another thread. */
 static int map(struct rvif_mapping *mapping, const char *file)
 {
 	const char *why;
@@ -96,7 +96,7 @@ static void close_rvif(struct path *path)
 	rte_free(sw);
 }
 
-/* more: the ports' arguments besides */
+/* more: further arguments of the ports */
 static int open_switch(struct path *path, struct rte_mempool *pool, unsigned int frame,
 		       bool own_mapping, const char *more)
 {
@@ -126,7 +126,7 @@ static int open_switch(struct path *path, struct rte_mempool *pool, unsigned int
 	for (unsigned int i = 0; i < 2; i++) {
 		char name[32];
 
-		/* the paths are open at the same time */
+		/* different names, because the paths are open at the same time */
 		snprintf(name, sizeof(name), "net_%s%u", path->name, i);
 		snprintf(file[i], sizeof(file[i]), "%s/%s", bench_folder, name);
 		snprintf(arguments, sizeof(arguments), "path=%s,mac=02:00:00:00:00:0%u,%s", file[i],
@@ -157,8 +157,9 @@ static int open_rvif(struct path *path, struct rte_mempool *pool, unsigned int f
 	return open_switch(path, pool, frame, true, buffers(frame));
 }
 
-/* Driver and switch at the same addresses: some CPUs' first-level caches find a line fast only by
- * the address by which it came, and this shows how much of a packet's cost that is. */
+/* A path with driver and switch at the same addresses. The first-level caches of some CPUs find a
+ * line fast only by the address by which it came. This path shows how much of a packet's cost that
+ * is. */
 static int open_one_mapping(struct path *path, struct rte_mempool *pool, unsigned int frame)
 {
 	return open_switch(path, pool, frame, false, buffers(frame));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* VMREADs and VMWRITEs of the module since it was loaded, below /sys/module/elisa/parameters. */
+/* Counts the module's VMREADs and VMWRITEs since it was loaded. They are shown below
+ * /sys/module/elisa/parameters. */
 #include <linux/module.h>
 #include <linux/sysfs.h>
 

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the module costs VMs, exit by exit: instructions of the guest's instruction, its exit and
- * all that the host does about it, without the module and with it. First for VMs that do not use
- * ELISA, while more and more vCPUs of others are attached; then for a VM that is attached itself,
- * outside of calls. Last, how many VMREADs and VMWRITEs of the module are in each.
+ * What the module costs VMs, exit by exit: the instructions of the guest's instruction, its exit
+ * and everything that the host does about it, without and with the module. First for VMs that do
+ * not use ELISA, while more and more vCPUs of other VMs are attached. Then for a VM that is
+ * attached itself, outside of calls. Last, how many VMREADs and VMWRITEs of the module each exit
+ * has.
  *
- * On one processor nothing runs beside the vCPU, so instructions are the same from try to try,
- * and the least of some tries is without the host's timer ticks. What waits for the timer has a
- * process beside it that counts the instructions that no other task wants. An IPI to a vCPU that
- * runs needs two processors; there it is the sender's time until the receiver's handler has run.
+ * On one processor nothing runs beside the vCPU. So the instructions are the same from try to try,
+ * and the least of some tries is without the host's timer ticks. For an exit that waits for the
+ * timer, a second process counts the instructions that no other task wants. An IPI to a vCPU that
+ * runs needs two processors. There it is the sender's time until the receiver's handler has run.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -26,7 +27,7 @@
 #include "code.h"
 
 #define BYSTANDERS     32
-#define ATTACHERS      64 /* VMs of VCPUS vCPUs */
+#define ATTACHERS      64 /* VMs, each with VCPUS vCPUs */
 #define NAME_OF_OURS   "t.exits"
 
 #define CODE	       (KERNEL_CODE + 0x8000)
@@ -45,13 +46,13 @@ struct row {
 	const char *name;
 	int processors;
 	const uint8_t *code;
-	const uint8_t *other; /* of vCPU 1, meanwhile */
+	const uint8_t *other; /* code of vCPU 1 meanwhile */
 	unsigned int count;   /* exits in one try */
 	unsigned int tries;
 };
 
 static const struct row rows[] = {
-	{"VMCALL", 1, do_vmcall_exit, NULL, 100, 5}, /* that KVM refuses */
+	{"VMCALL", 1, do_vmcall_exit, NULL, 100, 5}, /* KVM refuses it */
 	{"CPUID", 1, do_cpuid, NULL, 100, 5},
 	{"WRMSR", 1, do_wrmsr, NULL, 100, 5},
 	{"HLT+timer", 1, do_timer, NULL, 1, 15},
@@ -117,7 +118,7 @@ static struct vm *measured_new(void)
 	CHECK(code_end - code <= HYPERCALL_PAGE - CODE);
 	memcpy(vm->memory + CODE, code, code_end - code);
 	set_gate(vm, VECTOR, address(handler), 0);
-	/* FRESH_AT, as the 16 MiB before it */
+	/* maps FRESH_AT, like the 16 MiB before it */
 	vm_u64(vm, 0x3000)[FRESH_AT >> 21] = FRESH_AT | 0xe3;
 	fresh_memory(vm, FRESH_PAGES * PAGE_SIZE);
 	return vm;
@@ -125,7 +126,7 @@ static struct vm *measured_new(void)
 
 /* ---- one try */
 
-/* Instructions that no other task on this processor wants: a process counts them. */
+/* Starts a process that counts the instructions that no other task on this processor wants. */
 static void start_spinner(void)
 {
 	spins = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -213,8 +214,8 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Instructions of one. The least of some tries; with two processors, which do not run in step, the
- * middle. */
+/* Returns the instructions of one exit: the least of some tries. With two processors, which do not
+ * run in step, the median. */
 static double cost_of(struct vm *vm, const struct row *row)
 {
 	struct other other = {vm, row};
@@ -234,7 +235,7 @@ static double cost_of(struct vm *vm, const struct row *row)
 static struct vm *attachers[ATTACHERS], *manager;
 static int set_up;
 
-/* So many of their vCPUs, from the first VM's first on. */
+/* Attaches so many of the other VMs' vCPUs, from the first VM's first on. */
 static void attach_others(int vcpus)
 {
 	for (; set_up < vcpus; set_up++) {
@@ -284,7 +285,8 @@ static struct accesses accesses(void)
 				 parameter(PARAMETERS "vmcs_writes")};
 }
 
-/* In @count exits and what is around them: the least of some tries, so no host interrupts. */
+/* Counts accesses in @count exits and what is around them: the least of some tries, so without the
+ * host's interrupts. */
 static struct accesses accesses_in(struct vm *vm, const struct row *row, unsigned int count)
 {
 	struct accesses least = {~0UL, ~0UL}, before, after;
@@ -382,7 +384,8 @@ static void set(const char *file, const char *value)
 	close(fd);
 }
 
-/* No time of others: not the scheduler's choice, no polling for what a halted vCPU waits for. */
+/* Excludes other tasks' time: real-time priority, and no polling for what a halted vCPU waits
+ * for. */
 static void be_alone(void)
 {
 	struct sched_param first = {.sched_priority = 1};
@@ -404,7 +407,7 @@ static void load_counting(void)
 	close(fd);
 }
 
-/* The same with no other VM attached, by the module that counts. */
+/* Does the same with no other VM attached, by the module that counts. */
 static void count_all(struct vm *bystander, struct counts counts[2][ROWS])
 {
 	struct vm *itself = measured_new();
@@ -432,10 +435,10 @@ int main(void)
 	int i, count;
 
 	processors = sysconf(_SC_NPROCESSORS_ONLN);
-	/* two emulated processors take their time */
+	/* two emulated processors take long */
 	count = processors == 1 ? BYSTANDERS : BYSTANDERS / 4;
 	be_alone();
-	/* one after the other, as the allocator has them */
+	/* one after the other, in the order in which the allocator has them */
 	for (i = 0; i < ATTACHERS / 2; i++) {
 		if (i < count)
 			vm[i] = measured_new();
@@ -444,10 +447,10 @@ int main(void)
 	}
 	itself = measured_new();
 	manager = vm_new(1);
-	/* KVM looks more closely at APICs for a second after a vCPU was made */
+	/* KVM looks more closely at APICs for a second after a vCPU was created */
 	sleep(2);
 	CHECK_EQ(module_unload(), 0);
-	measure_all(vm, count, without); /* and again, when all is warm */
+	measure_all(vm, count, without); /* a second time, when everything is warm */
 	measure_all(vm, count, without);
 	measure_all(&itself, 1, without_itself);
 	measure_all(&itself, 1, without_itself);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Instructions of the function for each operation, its own and the kit's; the call itself comes to
- * that (docs/gate.md). Keys have 16 bytes. Lines:
+ * Instructions of the function for each operation, its own and the kit's. The call itself comes on
+ * top (docs/gate.md). Keys have 16 bytes. Lines:
  *   result bench=kv_count op=... size=... insns=...
  */
 #include <stdio.h>
@@ -11,7 +11,8 @@
 
 static const char key[] = "0123456789abcdef";
 
-/* What is counted around the function is taken away: a call of nothing, but its RET. */
+/* What is counted around the function is subtracted: a call of an empty function, except its
+ * RET. */
 static __attribute__((noipa)) long nothing(long what, long a1, long a2, long a3, long a4, long a5)
 {
 	(void)what, (void)a1, (void)a2, (void)a3, (void)a4, (void)a5;

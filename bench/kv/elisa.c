@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* elisa-kv's function, called as a guest does; the switch of contexts is missing (docs/gate.md). */
+/* elisa-kv's function, called as a guest calls it, but without the switch of contexts
+ * (docs/gate.md). */
 #include <sched.h>
 #include <string.h>
 #include "guest.h"
@@ -23,7 +24,8 @@ static int set(const char *key, const char *value)
 				    VALUE_BYTES, 0, 0);
 		if (result != -EBUSY)
 			return result > 0;
-		sched_yield(); /* the one that has the lock may be waiting for this CPU */
+		/* the holder of the lock may be waiting for this CPU */
+		sched_yield();
 	}
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The function's own object as guests run it, without VMs: the host's word of the caller lies where
- * it does in a sub context, and each process is a guest of one vCPU.
+ * The function's own object as guests run it, without VMs. The host's data about the caller lies
+ * where it does in a sub context, and each process is a guest with one vCPU.
  */
 #ifndef BENCH_KV_GUEST_H
 #define BENCH_KV_GUEST_H
@@ -25,16 +25,17 @@ extern bench_function *bench_call;
 extern uint8_t *bench_exchange;
 
 /*
- * A store for so many guests with so many spaces that all may use, of so many bytes each, in memory
- * that children share; and the function of that file. Ends the process with a message if it cannot.
+ * Makes a store for so many guests, with so many spaces of `memory` bytes that all may use, in
+ * memory that children share. Loads the function from the file. On failure, ends the process with a
+ * message.
  */
 struct kv_store *bench_store(const char *function_file, uint32_t guests, uint32_t spaces,
 			     uint64_t memory);
 
-/* This process becomes the guest of that place. */
+/* Makes this process the guest of that place. */
 void bench_become(uint32_t place);
 
-/* By one of the clocks of clock_gettime(2). */
+/* Returns the time of one of the clocks of clock_gettime(2). */
 double bench_seconds(clockid_t clock);
 
 #endif

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A client in a VM: operations on a store, one after the other, in windows. It says on a device for
- * marks when a window begins and ends, and kv_meter on the host takes what the window costs.
+ * A client in a VM: operations on a store, one after the other, in windows. It writes marks to a
+ * device when a window begins and ends, and kv_meter on the host takes what the window costs.
  * Windows without operations are the zero line.
  *
  *   kv_load NAME STORE MARKS
  *     NAME   for the results
  *     STORE  elisa, elisa-trusting, ADDRESS:PORT or the path of a socket
  *
- * A window is for one operation and size: get of items that are there, get of items that are not,
- * set of items that are there, and 95 gets to 5 sets. Keys come in turn. What is read is compared.
+ * A window is for one operation and size: get of items that exist, get of items that do not, set of
+ * items that exist, and 95 gets to 5 sets. Keys are used in turn. Values that are read are
+ * compared.
  */
 #include <err.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@
 #include "load.h"
 
 #define KEYS	    64
-#define QUIET_US    30000 /* before and after a window: the host looks */
+#define QUIET_US    30000 /* before and after a window, for the host to look */
 #define REPEATS	    5
 #define SAMPLES_MAX 4096
 
@@ -74,7 +75,8 @@ static void name_key(struct key *key, const struct window *window, unsigned int 
 				      window->op == MISS ? "none" : "item", window->size, number);
 }
 
-/* One operation: the instructions of its call. *bad: counts values that are not what was stored. */
+/* Makes one operation. Returns the instructions of its call. *bad: counts values that are not what
+ * was stored. */
 static unsigned long long operate(const struct window *window, unsigned int number,
 				  const struct key *key, unsigned int *bad)
 {
@@ -96,7 +98,7 @@ static unsigned long long operate(const struct window *window, unsigned int numb
 	return start;
 }
 
-/* What an operation takes of this program's own time is the median. */
+/* Runs a window. The median is an operation's share of this program's own time. */
 static void run(const struct window *window, unsigned int ops)
 {
 	static struct key keys[KEYS];
@@ -148,7 +150,7 @@ int main(int argc, char **argv)
 	for (unsigned int i = 0; i < sizeof(pattern); i++)
 		pattern[i] = (char)('a' + i * 7 % 26);
 	fill();
-	/* once for caches and page tables */
+	/* once to fill caches and page tables */
 	for (size_t i = 0; i < sizeof(windows) / sizeof(windows[0]); i++)
 		run(&windows[i], 20);
 	fprintf(marks, "store %s\n", argv[1]);

@@ -8,12 +8,13 @@
 #define LOAD_VALUE_MAX 102400
 
 struct load_store {
-	/* The value's length; -1: there is no such item; or it ends the program. */
+	/* Returns the value's length, or -1: there is no such item. On failure, ends the
+	 * program. */
 	long (*get)(const char *key, size_t key_length, char *value);
 	void (*set)(const char *key, size_t key_length, const char *value, size_t length);
 };
 
-/* By libelisa-kv; with trust: its calls may change vector registers. */
+/* By libelisa-kv. trust: its calls may change vector registers. */
 const struct load_store *load_elisa(int trust);
 /* By memcached's text protocol: at HOST:PORT, or at the path of a socket. */
 const struct load_store *load_text(const char *address);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* elisa-kv by its library, as fast as it goes. */
+/* elisa-kv by its library, at its fastest. */
 #include <err.h>
 #include <errno.h>
 #include <elisa/kv.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A server of memcached's text protocol, one request at a time: as unmodified clients use it. */
+/* A server of memcached's text protocol, one request at a time, as unmodified clients use it. */
 #include <arpa/inet.h>
 #include <err.h>
 #include <netinet/in.h>
@@ -17,7 +17,7 @@
 static int server;
 static char reply[LOAD_VALUE_MAX + 512];
 
-/* Up to an end of this text. */
+/* Receives up to this text. */
 static size_t receive(const char *end)
 {
 	const size_t end_length = strlen(end);
@@ -66,7 +66,7 @@ static long get(const char *key, size_t key_length, char *value)
 	if (got == 5)
 		return -1;
 	data = strchr(reply, '\n');
-	/* VALUE KEY FLAGS BYTES */
+	/* the line is VALUE KEY FLAGS BYTES */
 	if (!data || sscanf(reply, "VALUE %*s %*u %zu", &bytes) != 1 || bytes > LOAD_VALUE_MAX ||
 	    got < (size_t)(data + 1 - reply) + bytes)
 		errx(1, "get: %.80s", reply);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a hostile guest takes from another one by a space's lock: sets a second of a victim (values
- * of 64 bytes) alone, and beside a guest that sets large values as fast as it can, in the same
- * space and in another one. Each is a process. Lines: result bench=kv_lock
- * victim=alone|same_space|other_space hostile_bytes=... ops=... hostile_ops=... cpu_ns=...
- * ratio=... ratio: of ops to those of the victim alone. Medians.
+ * What a hostile guest takes from another one by a space's lock. It measures a victim's sets for
+ * each second (values of 64 bytes): alone, and beside a hostile guest. The hostile guest sets large
+ * values as fast as it can, in the same space or in another one. Each is a process. Lines: result
+ * bench=kv_lock victim=alone|same_space|other_space hostile_bytes=... ops=... hostile_ops=...
+ * cpu_ns=... ratio=... ratio: of ops to those of the victim alone. Medians.
  *
- * Sizes: as small as the victim's, the largest that is copied with the lock held, some that are
- * copied without it, and the largest of libelisa-kv's that travels in one piece. Where processors
- * are busy, other_space shows what the hostile one takes of them; what same_space is below that is
- * the lock's.
+ * Sizes: as small as the victim's; the largest that is copied with the lock held; some that are
+ * copied without it; the largest of libelisa-kv's that travels in one piece. Where processors are
+ * busy, other_space shows what the hostile guest takes of them. The difference between other_space
+ * and same_space is due to the lock.
  */
 #include <err.h>
 #include <sched.h>
@@ -38,7 +38,7 @@ static const long hostile_bytes[] = {300, 700, 1600, 16000};
 
 static const struct {
 	const char *name;
-	int hostile_space; /* below 0: there is none */
+	int hostile_space; /* below 0: there is no hostile guest */
 } beside[] = {{"alone", -1}, {"same_space", 0}, {"other_space", 1}};
 
 enum {
@@ -49,13 +49,13 @@ struct rate {
 	double ops, cpu_ns, hostile_ops;
 };
 
-/* Of the processes. */
+/* Shared by the processes. */
 static struct shared {
 	struct rate victim;
 	uint64_t hostile_ops;
 } * shared;
 
-/* As libelisa-kv does when the store is busy. */
+/* Sets a value, as libelisa-kv does when the store is busy. */
 static void set(uint32_t space, char who, uint32_t number, long length)
 {
 	char key[KEY_BYTES + 1];
@@ -98,7 +98,8 @@ static void suffer(void)
 				       (double)hostile_ops / SECONDS};
 }
 
-/* A hostile guest that was killed may have the lock: each victim has a store of its own. */
+/* Runs a victim. Each victim has a store of its own, because a hostile guest that was killed may
+ * hold the lock. */
 static void victim(const char *function_file, int hostile_space, long bytes)
 {
 	pid_t hostile = 0;

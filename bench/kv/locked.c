@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What one would write first: a hash table with one lock, in memory that processes share. It has no
- * quotas, no eviction, no TTL, and it is lost if a process dies inside.
+ * The store that a programmer would write first: a hash table with one lock, in memory that
+ * processes share. It has no quotas, no eviction and no TTL, and it is lost if a process dies
+ * inside.
  */
 #include <err.h>
 #include <pthread.h>

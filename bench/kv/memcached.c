@@ -26,7 +26,7 @@ static void become(uint32_t client)
 		err(1, "%s", path);
 }
 
-/* Until the reply ends as it has to. Returns its length. */
+/* Sends a request, and receives until the reply ends as it has to. Returns the reply's length. */
 static size_t ask(size_t length, const char *end)
 {
 	const size_t end_length = strlen(end);

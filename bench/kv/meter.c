@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * On the host beside VMs in which kv_load runs: what an operation on a store costs all of it. Reads
- * kv_load's marks on standard input, takes the host's cost of each window, and prints the medians
- * when a store is done, each beside that of the first store. It fails if a value was wrong.
+ * Runs on the host beside VMs in which kv_load runs: measures what an operation on a store costs
+ * the whole host. Reads kv_load's marks on standard input, and takes the host's cost of each
+ * window. When a store is done, prints the medians, each beside that of the first store. Fails if a
+ * value was wrong.
  *
  *   kv_meter FIFO    a line goes to FIFO, if a process reads it, when a store is done
  */
@@ -39,7 +40,7 @@ enum what {
 	OWN,
 };
 
-/* Of a whole window; of OWN: of an operation. */
+/* Returns the cost of a whole window; for OWN, of an operation. */
 static double cost(const struct sample *sample, enum what what)
 {
 	switch (what) {
@@ -99,7 +100,7 @@ static void report_one(const char *store, const struct sample *first)
 	result_count++;
 }
 
-/* Once for each operation and size: samples come in turns. */
+/* Reports each operation and size once: samples come in turns. */
 static void report(const char *store)
 {
 	for (unsigned int i = 0; i < sample_count; i++) {

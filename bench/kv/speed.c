@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Operations a second of elisa-kv, of a plain table with one lock, and of memcached: 95 gets to 5
- * sets, keys of 16 bytes, values of 64, all in turn on the same machine, medians. Lines: result
- * bench=kv_speed store=... clients=... keys=uniform|zipf ops=... cpu_ns=... ratio=... cpu_ns: what
- * an operation takes of CPUs' time, with the server's; it holds on a busy machine, too. ratio: of
- * cpu_ns to elisa's in the same run. A client is a process.
+ * sets, keys of 16 bytes, values of 64. All take turns on the same machine; medians. Lines: result
+ * bench=kv_speed store=... clients=... keys=uniform|zipf ops=... cpu_ns=... ratio=... cpu_ns: the
+ * CPU time of an operation, with the server's; it is valid on a busy machine, too. ratio: of cpu_ns
+ * to elisa's in the same run. A client is a process.
  */
 #include <err.h>
 #include <math.h>
@@ -30,13 +30,13 @@ static char key[KEYS][KEY_BYTES + 1];
 static char value[VALUE_BYTES + 1];
 static uint32_t drawn[DRAWN];
 
-/* Of each client, for its parent. */
+/* Results of each client, for its parent. */
 static struct done {
 	uint64_t ops;
 	double cpu;
 } * done;
 
-/* Numbers of keys: each as often, or the nth in proportion to 1/n^0.99. */
+/* Draws numbers of keys: all equally often, or the nth in proportion to 1/n^0.99. */
 static void draw(int zipf)
 {
 	static double sum[KEYS + 1];
@@ -56,7 +56,7 @@ static void draw(int zipf)
 			else
 				high = middle;
 		}
-		/* popular keys are not neighbours */
+		/* so that popular keys are not neighbours */
 		drawn[i] = (uint32_t)(low * 7919ull % KEYS);
 	}
 }
@@ -68,7 +68,7 @@ static void fill(const struct speed_store *store)
 			errx(1, "%s does not store", store->name);
 }
 
-/* Its pages come to the process with the first look. */
+/* Touches the store's pages, so that the process has them. */
 static void warm_up(const struct speed_store *store)
 {
 	for (int i = 0; i < KEYS; i += 4)
@@ -97,7 +97,7 @@ static void client(const struct speed_store *store, uint32_t number)
 	done[number].cpu = bench_seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
 }
 
-/* Runs what(store, number) in so many processes, to their end. */
+/* Runs what(store, number) in so many processes, and waits for their end. */
 static void in_clients(const struct speed_store *store, uint32_t clients,
 		       void (*what)(const struct speed_store *store, uint32_t number))
 {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * On the host beside the guests of netbench: what all of it costs. Reads the sender's marks on
- * standard input; between "begin" and "end" it takes the time that the CPUs were not idle, by the
- * scheduler's account, which under Bochs is a number of instructions, and KVM's exits. Windows
- * without traffic are the zero line; the medians of the rest are printed, for each size and batch.
- * It fails if a frame was lost or changed.
+ * Runs on the host beside the guests of netbench: measures what their traffic costs the whole host.
+ * Reads the sender's marks on standard input. Between "begin" and "end" it takes the time that the
+ * CPUs were not idle, by the scheduler's account, and KVM's exits. Under Bochs that time is a
+ * number of instructions. Windows without traffic are the zero line. It prints the medians of the
+ * others, for each size and batch, and fails if a frame was lost or changed.
  *
  *   net_meter FIFO    a line goes to FIFO, if a process reads it, when a sender is done
  */
@@ -25,7 +25,7 @@ struct sample {
 struct result {
 	char net[32];
 	unsigned int size, batch;
-	double insns, rep_bytes; /* a packet */
+	double insns, rep_bytes; /* for each packet */
 };
 
 static struct sample samples[MAX_SAMPLES];
@@ -55,10 +55,10 @@ enum what {
 	BUSY,
 	EXITS, /* without the host's interrupts */
 	INTERRUPTS,
-	IN_CALLS, /* of DPDK, in both guests */
+	IN_CALLS, /* in DPDK's functions, in both guests */
 };
 
-/* Of one batch, that is, between two sleeps. */
+/* Returns the cost of one batch, which is the time between two sleeps. */
 static double per_batch(const struct sample *sample, enum what what)
 {
 	const struct host_cost *f = &sample->cost;
@@ -76,7 +76,7 @@ static double per_batch(const struct sample *sample, enum what what)
 	return 0;
 }
 
-/* Of all windows of this size and batch. */
+/* Returns the spread of all windows of this size and batch. */
 static struct spread spread_of(unsigned int size, unsigned int batch, enum what what)
 {
 	double values[MAX_SAMPLES];
@@ -89,9 +89,10 @@ static struct spread spread_of(unsigned int size, unsigned int batch, enum what 
 }
 
 /*
- * Bytes that a frame's copies move with REP MOVSB, each of which the TSC of Bochs counts. The
- * switch has one such copy, from 512 bytes on. vhost's two are the kernel's copies from and to user
- * space: only if the kernel trusts the CPU's fast strings, which those of Bochs do not promise.
+ * Returns how many bytes of a frame are copied by REP MOVSB; the TSC of Bochs counts each of them.
+ * The switch makes one such copy, from 512 bytes on. vhost makes two, as the kernel's copies from
+ * and to user space. The kernel uses REP MOVSB only if it trusts the CPU's fast strings, which the
+ * CPUs of Bochs do not promise.
  */
 static double rep_bytes(const char *net, unsigned int size)
 {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Two guests, one sends, one receives, in step: the sender's batches and the
- * receiver's looks come at fixed times, so that a window with traffic has as many
- * sleeps as one without. Only ethdev's API, so that it is the same program for
- * every NIC. What was sent is accounted for, frame by frame; nothing is sent again.
+ * Two guests in step: one sends, one receives. The sender's batches and the receiver's looks come
+ * at fixed times, so a window with traffic has as many sleeps as one without. It uses only ethdev's
+ * API, so the program is the same for every NIC. Each frame is accounted for, and none is sent
+ * again.
  *
- * The sender says on --marks when a window begins and ends; net_meter, which measures, reads that.
+ * The sender writes to --marks when a window begins and ends. net_meter, which measures, reads
+ * that.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,12 +28,12 @@
 #define DESCRIPTORS 256
 #define BUFFERS	    1023u
 #define PATTERNS    256
-#define TYPE	    0x88b5 /* for local experiments */
+#define TYPE	    0x88b5 /* reserved for local experiments */
 #define LIST	    8
-#define SAMPLES	    1000 /* batches of a window whose calls are looked at */
-#define QUIET	    3	 /* gaps around the batches of a window, for what is still under way */
-#define AGAIN	    20	 /* gaps until a question is asked again */
-#define PATIENCE    2000 /* gaps until there is no other end */
+#define SAMPLES	    1000 /* batches of a window with calls that are timed */
+#define QUIET	    3	 /* gaps around the batches of a window, for frames still under way */
+#define AGAIN	    20	 /* gaps until a question is repeated */
+#define PATIENCE    2000 /* gaps until the program gives up */
 
 enum kind {
 	HELLO = 1,
@@ -40,17 +41,17 @@ enum kind {
 	DATA,
 	END,
 	BYE,
-	ANSWER = 0x80, /* to one of these */
+	ANSWER = 0x80, /* added in the answer to one of these */
 };
 
 struct message {
 	struct rte_ether_hdr ethernet;
 	uint16_t kind;
 	uint32_t number;
-	uint32_t sequence; /* of DATA; behind it is the pattern */
-	uint32_t received; /* answer to END */
+	uint32_t sequence; /* of DATA; the pattern follows it */
+	uint32_t received; /* in the answer to END */
 	uint32_t bad;
-	uint32_t in_calls; /* median of its looks */
+	uint32_t in_calls; /* median of the receiver's looks */
 } __attribute__((packed, aligned(2)));
 
 #define HEAD offsetof(struct message, received)
@@ -207,7 +208,7 @@ static void tell(uint16_t kind, uint32_t number, uint32_t received, uint32_t bad
 
 /* ----------------------------------------------------------------------------- sender */
 
-/* The receiver's answer; it is asked again if there is none. */
+/* Asks the receiver, and repeats the question until an answer comes. */
 static int ask(uint16_t kind, uint32_t number, struct message *answer)
 {
 	for (unsigned int tries = 0; tries < PATIENCE; tries++) {
@@ -237,7 +238,7 @@ static int ask(uint16_t kind, uint32_t number, struct message *answer)
 	return -1;
 }
 
-/* Instructions (in Bochs) of allocating and sending go to the series. */
+/* Sends a batch. The instructions (in Bochs) of allocating and sending are added to the series. */
 static unsigned int send_batch(unsigned int size, unsigned int batch, uint32_t number,
 			       uint32_t sequence, struct series *in_calls)
 {
@@ -257,7 +258,8 @@ static unsigned int send_batch(unsigned int size, unsigned int batch, uint32_t n
 	return sent;
 }
 
-/* Instructions (in Bochs) of this program itself for a frame: to make and to check it. */
+/* Returns the instructions (in Bochs) of this program itself for a frame: making and checking
+ * it. */
 static uint64_t own_work(unsigned int size, unsigned int batch)
 {
 	struct rte_mbuf *frames[MAX_BATCH];
@@ -278,7 +280,7 @@ static uint64_t own_work(unsigned int size, unsigned int batch)
 	return wrong ? 0 : least / batch;
 }
 
-/* size and batch 0: the same without traffic */
+/* Runs a window. size and batch 0: without traffic. */
 static int window(unsigned int size, unsigned int batch)
 {
 	static uint32_t number;
@@ -315,7 +317,7 @@ static int send_all(void)
 	if (ask(HELLO, 0, &answer))
 		return -1;
 	peer_mac = answer.ethernet.src_addr;
-	/* once for the caches of the kernels' and the switch's tables */
+	/* once, to fill the caches and the tables of the kernels and the switch */
 	if (window(options.sizes.value[0], options.batches_of.value[0]))
 		return -1;
 	mark("measure\n");
@@ -341,16 +343,17 @@ struct counts {
 	bool ended;
 };
 
-static struct series looks; /* that brought frames of a window, with freeing them */
+static struct series looks; /* looks that brought frames of a window, with freeing them */
 
 static void handle(struct counts *counts, const struct rte_mbuf *frame)
 {
 	const struct message *message = rte_pktmbuf_mtod(frame, const struct message *);
 
 	if (frame->pkt_len < sizeof(*message) || message->ethernet.ether_type != RTE_BE16(TYPE))
-		return; /* another program's */
+		/* another program's frame */
+		return;
 	if (message->kind == DATA) {
-		/* a gap in the sequence is a loss, going back is none */
+		/* a gap in the sequence is a loss; a frame with an earlier number is bad */
 		if (message->sequence >= counts->next &&
 		    is_right(frame, counts->number, message->sequence)) {
 			counts->next = message->sequence + 1;
@@ -361,7 +364,7 @@ static void handle(struct counts *counts, const struct rte_mbuf *frame)
 		return;
 	}
 	if (message->kind == HELLO) {
-		/* half a gap after the sender's batches, from now on */
+		/* from now on, look half a gap after the sender's batches */
 		start_gaps();
 		next.tv_nsec -= options.gap_us * 500L;
 		counts->greeted = true;
@@ -405,7 +408,7 @@ static int receive_all(void)
 	while (!counts.ended && quiet < PATIENCE) {
 		uint16_t count;
 
-		/* until the sender is there, more often: to know when its batches come */
+		/* until the sender has greeted, look more often, to learn when its batches come */
 		gap(counts.greeted ? options.gap_us : options.gap_us / 10);
 		quiet++;
 		do {
@@ -462,7 +465,7 @@ static int open_port(void)
 
 /* -------------------------------------------------------------------------- arguments */
 
-/* Numbers with commas between them. */
+/* Reads numbers with commas between them. */
 static int read_list(const struct program_option *option, const char *text, void *to)
 {
 	struct list *list = to;

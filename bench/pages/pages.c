@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What donating and mapping memory costs the host, in pages of each size: instructions of all the
- * requests, from the guest's VMCALL to the next instruction, and memory of the host's for tables.
- * Each line is of an export and an attachment of its own. See docs/bench-pages.md.
+ * What donating and mapping memory costs the host, in pages of each size. It counts the
+ * instructions of all requests, from the guest's VMCALL to the next instruction, and the host's
+ * memory for tables. Each line is for an export and an attachment of its own. See
+ * docs/bench-pages.md.
  */
 #define _GNU_SOURCE
 #include <string.h>
@@ -16,7 +17,7 @@
 #define MIB	     (1ULL << 20)
 #define GIB	     (1ULL << 30)
 #define GPA	     (16 * GIB)
-#define AT	     (8 * GIB) /* in the object area: no tables are there */
+#define AT	     (8 * GIB) /* in the object area, where there are no tables yet */
 #define TRANSPARENT  (64 * MIB)
 #define MAP_HUGE_1GB (30 << 26)
 
@@ -51,7 +52,8 @@ static void give(struct vm *vm, const struct memory *memory, uint64_t size)
 	SYS(ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region));
 }
 
-/* The pages of one request from byte @done on; of memory that is smaller than @bytes, again. */
+/* Fills in the pages of one request from byte @done on. If the memory is smaller than @bytes, its
+ * pages come again. */
 static uint32_t fill(__u64 *gpa, uint64_t done, uint64_t bytes, uint32_t order, uint64_t memory)
 {
 	uint32_t n;

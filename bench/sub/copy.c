@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the tool kit's memcpy() costs beside the switch's own copy, which is elisa_copy() in line:
- * the same bytes between the same buffers, in turn, medians. Built for each register mode. Lines:
+ * What the tool kit's memcpy() costs, compared with the switch's own copy, which is elisa_copy() in
+ * line: the same bytes between the same buffers, in turn, medians. Built for each register mode.
+ * Lines:
  *   result bench=sub_copy mode=... bytes=... ns_memcpy=... ns_switch=... ratio=...
  */
 #include <stdint.h>
@@ -13,13 +14,13 @@
 enum {
 	REPEATS = 41,
 	LARGEST = 65536,
-	BYTES = 1 << 19 /* of each repeat, at least; and 8192 copies */
+	BYTES = 1 << 19 /* in each repeat, at least; and at least 8192 copies */
 };
 
 static uint8_t from[LARGEST + 64] __attribute__((aligned(64)));
 static uint8_t to[LARGEST + 64] __attribute__((aligned(64)));
 
-/* The thread's own time: others may use the CPU, too. */
+/* Returns the thread's own time, because other programs may use the CPU, too. */
 static double now(void)
 {
 	struct timespec t;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The loops that are measured. Source and size change a little each time, as they do in use, so
- * that neither the compiler nor the CPU knows them before.
+ * that neither the compiler nor the CPU can predict them.
  */
 #include <elisa/copy.h>
 #include "measured.h"
 
-/* The kit's, under this name (meson.build). */
+/* The kit's memcpy() under this name (meson.build). */
 void *kit_memcpy(void *restrict to, const void *restrict from, size_t size);
 
 void bench_memcpy(void *to, const void *from, size_t size, uint32_t copies)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two copies, each many times over: measured.c is built in both register modes. */
+/* The two copies, each repeated many times. measured.c is built in both register modes. */
 #ifndef BENCH_MEASURED_H
 #define BENCH_MEASURED_H
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the switch costs: nanoseconds per packet for filling descriptors, forwarding and draining,
- * beside a bare copy of the same bytes between the same buffers in the same run. Medians of repeats
- * that take turns. It must never count a packet that did not arrive. On a machine with other work
- * --instructions counts what rvs_forward() runs instead, one by one: that is the same each time.
+ * What the switch costs: nanoseconds for each packet, for filling descriptors, forwarding and
+ * draining. It is compared with a bare copy of the same bytes between the same buffers in the same
+ * run. Medians of repeats that take turns. It must never count a packet that did not arrive. On a
+ * machine with other work, --instructions counts what rvs_forward() runs instead, one by one: that
+ * is the same each time.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -23,13 +24,13 @@ enum {
 	STRIDE = 2368, /* between buffers, as in a DPDK pool; 2048 would use few cache sets */
 	MAX_PORTS = 512,
 	MAX_REPEATS = 101,
-	IMIX = 0, /* as a size */
+	IMIX = 0, /* used as a size */
 };
 
 struct station {
 	struct rvif_vnic vnic;
 	struct rvif_ring tx, rx;
-	uint32_t sent; /* frames, to vary size and receiver */
+	uint32_t sent; /* frames; varies size and receiver */
 };
 
 struct setup {
@@ -51,7 +52,7 @@ static void fail(const char *what, int value)
 	exit(1);
 }
 
-/* The thread's own time, where there is one: others may use the CPU, too. */
+/* Returns the thread's own time, if the clock has that: other programs may use the CPU, too. */
 static double seconds(clockid_t clock)
 {
 	struct timespec t;
@@ -65,7 +66,7 @@ static void set_mac(uint8_t *mac, uint32_t port)
 	memcpy(mac, (uint8_t[]){2, 0, 0, 0, (uint8_t)(port >> 8), (uint8_t)port}, 6);
 }
 
-/* 7 : 4 : 1 of 64, 576 and 1514 bytes, mixed. */
+/* Returns the size of frame i: 64, 576 and 1514 bytes, mixed 7 : 4 : 1. */
 static inline uint32_t frame_size(uint32_t i)
 {
 	static const uint16_t imix[16] = {64,  576, 64, 64,  1514, 64, 576, 64,
@@ -82,7 +83,7 @@ static const char *size_name(char *to, size_t room)
 	return to;
 }
 
-/* The receiver of a station's frame i: all others in turn. */
+/* Returns the receiver of a station's frame i: all other stations in turn. */
 static inline uint32_t receiver(uint32_t from, uint32_t i)
 {
 	return now->active == 2 ? 1 - from : (from + 1 + i % (now->active - 1)) % now->active;
@@ -188,8 +189,8 @@ static void tear_down(void)
 
 /* ---------------------------------------------------------------------- one batch of packets */
 
-/* Slot i of the ring always stands for the same buffer, so that to post it
- * again is to move the index. */
+/* Drains a receiver. Slot i of the ring always stands for the same buffer, so posting it again is
+ * moving the index. */
 static inline uint32_t drain(struct station *station)
 {
 	struct rvif_ring *rx = &station->rx;
@@ -223,7 +224,8 @@ static inline void fill(struct station *station, uint32_t batch)
 	rvif_ring_publish(tx);
 }
 
-/* One sender, all receivers of its batch, forwarded by this function. Returns how many arrived. */
+/* Moves a batch of one sender to its receivers, with this forwarding function. Returns how many
+ * frames arrived. */
 static inline uint64_t move_batch(uint32_t from, __typeof__(rvs_forward) *forward)
 {
 	const uint32_t batch = now->batch, first = stations[from].tx.posted;
@@ -244,7 +246,7 @@ static uint64_t switch_batch(uint32_t from)
 	return move_batch(from, rvs_forward);
 }
 
-/* The same bytes between the same buffers, and nothing else. */
+/* Copies the same bytes between the same buffers, and does nothing else. */
 static uint64_t copy_batch(uint32_t from)
 {
 	struct station *station = &stations[from];
@@ -255,13 +257,13 @@ static uint64_t copy_batch(uint32_t from)
 
 		memcpy(to->vnic.region + rx_buffer(to, to->rx.posted++),
 		       station->vnic.region + tx_buffer(station, at), frame_size(station->sent++));
-		/* or the compiler could leave it out */
+		/* so that the compiler cannot leave the copy out */
 		__asm__ volatile("" ::: "memory");
 	}
 	return now->batch;
 }
 
-/* Nanoseconds per packet over some milliseconds. */
+/* Returns nanoseconds for each packet, over some milliseconds. */
 static double run(uint64_t (*batch)(uint32_t))
 {
 	struct station before[64];
@@ -272,7 +274,7 @@ static double run(uint64_t (*batch)(uint32_t))
 	const uint32_t rounds = 256 * 4 / now->batch + 4;
 
 	memcpy(before, stations, now->active * sizeof(before[0]));
-	/* each ring once or more, to bring back what others took from the caches */
+	/* each ring once or more, to bring back what other measurements took from the caches */
 	for (uint32_t i = 0, from = 0; i < 2 * RING / now->batch * senders; i++) {
 		batch(from);
 		from = from + 1 == senders ? 0 : from + 1;
@@ -310,7 +312,7 @@ static void drain_own(struct worker *worker)
 		atomic_fetch_add_explicit(&worker->arrived, n, memory_order_relaxed);
 }
 
-/* Sends from its own port and drains it; waits while the other one has no room for a batch. */
+/* Sends from its own port and drains it. Waits while the other port has no room for a batch. */
 static void *work(void *argument)
 {
 	struct worker *worker = argument;
@@ -356,7 +358,7 @@ static double run_threads(void)
 		arrived += workers[i].arrived;
 	}
 	time = seconds(CLOCK_MONOTONIC) - start;
-	for (int i = 0; i < 2; i++) /* the next round begins with empty queues */
+	for (int i = 0; i < 2; i++) /* so that the next round begins with empty queues */
 		drain(&stations[i]);
 	return time * 1e9 / (double)arrived;
 }
@@ -374,7 +376,7 @@ static int counted_forward(struct rvs *sw, uint32_t sender, uint32_t port, uint3
 	return error;
 }
 
-/* Of a few batches, once all senders have sent. */
+/* Counts a few batches, once all senders have sent. */
 static void count(const struct setup *setup)
 {
 	const uint32_t senders = setup->active == 2 ? 1 : setup->active, counted = 4;
@@ -412,7 +414,7 @@ static double median(double *values, unsigned count)
 	return values[count / 2];
 }
 
-/* alone: the same without the idle ports, or 0 */
+/* alone: the figure without the idle ports, or 0 */
 static void print(const char *impl, double ns, double copy, double alone)
 {
 	char size[16];
@@ -427,7 +429,7 @@ static void print(const char *impl, double ns, double copy, double alone)
 	fflush(stdout);
 }
 
-/* All take turns, so that what else goes on in the machine meets all of them. */
+/* Measures. All variants take turns, so that other load on the machine affects all of them. */
 static void measure(const struct setup *setup)
 {
 	double switched[MAX_REPEATS] = {0}, copied[MAX_REPEATS] = {0}, alone[MAX_REPEATS] = {0};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each instruction ends in a SIGTRAP while the flag is set; the kernel clears it in the handler. */
+/* Each instruction ends in a SIGTRAP while the flag is set. The kernel clears the flag in the
+ * handler. */
 #include <signal.h>
 #include <stddef.h>
 #include "count.h"
@@ -14,7 +15,7 @@ static void on_trap(int number)
 	steps++;
 }
 
-/* Below the red zone. */
+/* Sets or clears the flag, below the red zone. */
 static inline __attribute__((always_inline)) void set_flag(long keep, long add)
 {
 	__asm__ volatile(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The hostile tenant's ten storms: what one VM, or one VMM, can ask of the host without end. Each
- * is one turn of a loop; the first turn sets up what it needs.
+ * The hostile tenant's ten storms: what one VM, or one VMM, can request from the host without end.
+ * Each is one turn of a loop; the first turn sets up what it needs.
  */
 #include <string.h>
 #include "../../gate/gate_page.h"
@@ -22,7 +22,7 @@ static void map_unmap(struct tenant *tenant)
 	tenant_unmap(tenant, ELISA_HC_MAP_PAGES);
 }
 
-/* The guest's call faults, the export is poisoned, the manager publishes it again. */
+/* The guest's call faults, the export is poisoned, and the manager publishes it again. */
 static void publish_poison(struct tenant *tenant)
 {
 	static bool attached_already;
@@ -94,7 +94,7 @@ static void take_all_events(struct tenant *tenant)
 	CHECK_EQ(hypercall(tenant->manager, 0, ELISA_HC_EVENTS), 0);
 }
 
-/* vCPUs that come, are set up for an attachment, and go with their VM. */
+/* vCPUs are created, set up for an attachment, and freed with their VM. */
 static void vcpus(struct tenant *tenant)
 {
 	struct vm *vm = vm_new(VCPUS);
@@ -103,7 +103,7 @@ static void vcpus(struct tenant *tenant)
 	vm_free(vm);
 }
 
-/* VMs that come, speak, and go. */
+/* VMs are created, make a request, and are freed. */
 static void vms(struct tenant *tenant)
 {
 	struct vm *vm = vm_new(1);

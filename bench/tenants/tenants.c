@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * One tenant beside a hostile one: how long the victim's requests take alone, and while another VMM
- * storms the host. Two processors: the victim's process is bound to the first one, the hostile
- * process to the second one, so that what is measured is what they share in the host, not a
- * processor. The victim's requests are timed in the same run without a storm and in each, by the
- * clock and by the processor time of its thread.
+ * storms the host. There are two processors. The victim's process is bound to the first one, and
+ * the hostile process to the second one. So the measurement shows what they share in the host, not
+ * a shared processor. The victim's requests are timed in the same run, without a storm and in each
+ * storm. They are timed by the clock, and by the processor time of the victim's thread.
  *
- * The emulator runs the processors in turn, and its clock goes by the average of what they have
- * executed. So a microsecond is more or fewer of the victim's instructions, by what its neighbour
- * executes. Right before and after each request the victim times a fixed number of system calls
- * that have nothing to do with ELISA; the unit of a request's time is theirs.
+ * The emulator runs the processors in turn, and its clock follows the average of what they have
+ * executed. So a microsecond is more or fewer of the victim's instructions, depending on what its
+ * neighbour executes. Therefore the victim times a fixed number of system calls that have nothing
+ * to do with ELISA, right before and after each request. Their time is the unit of a request's
+ * time.
  *
- * The storms run at the host's default pace for requests, and once more without any.
+ * The storms run at the host's default pace for requests, and once more without any limit.
  */
 #define _GNU_SOURCE
 #include <sched.h>
@@ -99,7 +100,7 @@ void tenant_doorbell(struct vm *vm, uint32_t gsi)
 struct victim {
 	struct tenant tenant;
 	struct vm *sleeper;
-	uint32_t slot; /* of the guest that calls */
+	uint32_t slot; /* slot of the guest that calls */
 	uint64_t attachment;
 };
 
@@ -110,7 +111,7 @@ static void take_interrupts(struct vm *vm)
 	CHECK_EQ(run_at(vm, 0, 3, user_code(user_spin), &regs).exit, 0);
 }
 
-/* The doorbell's pin leads to the first vCPU. */
+/* Routes the doorbell's pin to the first vCPU. */
 static void open_pin(struct vm *vm)
 {
 	struct kvm_irqchip chip = {.chip_id = KVM_IRQCHIP_IOAPIC};
@@ -121,7 +122,7 @@ static void open_pin(struct vm *vm)
 	SYS(ioctl(vm->fd, KVM_SET_IRQCHIP, &chip));
 	mask_pic(vm);
 	SYS(ioctl(vm->vcpu[0], KVM_GET_LAPIC, &lapic));
-	lapic.regs[0xf1] |= 1; /* enabled, SDM vol. 3 11.9 */
+	lapic.regs[0xf1] |= 1; /* enables the APIC, SDM vol. 3 11.9 */
 	SYS(ioctl(vm->vcpu[0], KVM_SET_LAPIC, &lapic));
 }
 
@@ -129,7 +130,7 @@ static struct victim victim_new(void)
 {
 	struct victim victim = {.tenant = tenant_new("victim", 0, 0), .sleeper = vm_new(1)};
 
-	/* place 0 is the sleeper's */
+	/* the sleeper has place 0 */
 	attach(victim.sleeper, "victim", ELISA_STUB_TRUSTING, 0);
 	open_pin(victim.sleeper);
 	tenant_doorbell(victim.sleeper, GSI);
@@ -229,7 +230,7 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* How long the unit is: us. */
+/* Returns the length of the unit in us. */
 static double unit(void)
 {
 	double time = -now(CLOCK_MONOTONIC);
@@ -285,8 +286,8 @@ static void on_processor(int which)
 }
 
 /*
- * The emulator's clock runs slower while a processor is idle. So the second one never is: it has a
- * process that takes what the hostile one leaves.
+ * Keeps the second processor busy: the emulator's clock runs slower while a processor is idle. A
+ * process takes what the hostile one leaves.
  */
 static void keep_busy(void)
 {
@@ -315,7 +316,8 @@ static void be_hostile(const struct storm *storm)
 	exit(0);
 }
 
-/* Until the storm has used up what a VMM may save up for requests, or asks for too little. */
+/* Waits until the storm has used up what a VMM may save up for requests, or turns out to ask for
+ * too little. */
 static void wait_until_throttled(void)
 {
 	uint64_t before = counter(ELISA_COUNT_THROTTLED);

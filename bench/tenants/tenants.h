@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the victim and the hostile tenant share: the harness, and the word of when to stop. */
+/* What tenants.c and storms.c share: the harness, a tenant, and the list of storms. */
 #ifndef BENCH_TENANTS_H
 #define BENCH_TENANTS_H
 
@@ -8,11 +8,11 @@
 #define PLACES	    (1ULL << 30) /* offset in the object area */
 #define PLACE_PAGES 448
 
-/* One tenant: a process that is granted exports and attachments of its own name. */
+/* A tenant: a process with grants for exports and attachments of its own name. */
 struct tenant {
 	struct vm *manager, *guest;
 	char name[ELISA_NAME_SIZE];
-	uint32_t id; /* of its export */
+	uint32_t id; /* number of its export */
 };
 
 struct storm {
@@ -24,7 +24,7 @@ extern const struct storm storms[];
 extern const unsigned int storm_count;
 
 struct tenant tenant_new(const char *name, uint32_t flags, uint32_t limit_us);
-/* The export of @tenant on all vCPUs of @vm; returns the slot. */
+/* Attaches all vCPUs of @vm to the export of @tenant. Returns the slot. */
 uint32_t tenant_attach(struct tenant *tenant, struct vm *vm);
 void tenant_map(struct tenant *tenant, unsigned int pages);
 void tenant_unmap(struct tenant *tenant, unsigned int pages);
