@@ -279,7 +279,7 @@ static bool compare_types(const struct check *check, char *wrong, size_t size)
 	return all;
 }
 
-/* As elisa_prototypes_check() in the module. */
+/* As eh_prototypes_check() in the module. */
 static void check_functions(struct check *check, const char *release)
 {
 	bool tested = elisa_kernel_is_tested(release), has_types;
