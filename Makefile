@@ -28,9 +28,10 @@
 #   make check        static analysis, sanitizers, formatting
 #   make clean        build/ without the downloaded kernels
 # Each for kernel 6.1; KERNEL=6.12, 7.3, 6.12-trixie for another (testbed/fetch-kernel), "6.1 7.3" for two, all for
-# 6.1 and 6.12, which are tested whole. A series that the archive has no more is left out, and "make test" counts it as skipped.
+# 6.1, 6.12 and 7.3. "make test" runs all its tests on the oldest and the newest kernel, and a part on those between. A series
+# that the archive has no more is left out, and "make test" counts it as skipped.
 KERNEL ?= 6.1
-KERNELS := $(if $(filter all,$(KERNEL)),6.1 6.12,$(KERNEL))
+KERNELS := $(if $(filter all,$(KERNEL)),6.1 6.12 7.3,$(KERNEL))
 # those that were fetched; expanded after that
 HAVE = $(or $(shell for kernel in $(KERNELS); do [ ! -e build/kernels/$$kernel/release ] || echo $$kernel; done), \
 	$(error no kernel to run it on: the archive has none of: $(KERNELS)))

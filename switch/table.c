@@ -281,9 +281,11 @@ int rvs_table_leave(struct rvs *rvs, uint32_t number)
 	struct rvs_port *port = rvs_port_at(rvs, number);
 	const uint64_t end = part_end(rvs, port->swept_to);
 
-	for (uint64_t b = port->swept_to; b < end; b++)
+	/* a call that is stopped here does not begin its part anew */
+	for (uint64_t b = port->swept_to; b < end; b++) {
 		sweep(rvs, b, number, 1);
-	rvs_store64(&port->swept_to, end);
+		rvs_store64(&port->swept_to, b + 1);
+	}
 	return end < rvs->bucket_count;
 }
 

@@ -111,8 +111,8 @@ enum elisa_hc {
 	WHY(ATTACHED, "this process is attached to this export", "slot") \
 	WHY(NO_SLOT, "all ELISA_SLOTS slots of the VM are in use", "-") \
 	WHY(NO_ATTACHMENT, "the slot is not attached", "slot") \
-	WHY(PCID, "CR4.PCIDE is 1: use -cpu ...,-pcid", "-") \
-	WHY(APICV, "KVM does not switch this VM's APICv off: kvm_intel enable_apicv=0", "-") \
+	WHY(PCID, "CR4.PCIDE is 1: use -cpu ...,-pcid", "CR4") \
+	WHY(APICV, "KVM does not switch this VM's APICv off: kvm_intel enable_apicv=0", "CR4") \
 	WHY(VCPU_STATE, "another state ELISA refuses", "CR4") \
 	WHY(CPU_BUG, "the host's CPU has a flaw, as MDS (module parameter)", "-") \
 	WHY(HOOK, "something else on the host has hooked a KVM function", "-") \

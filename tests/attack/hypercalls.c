@@ -46,7 +46,7 @@ static void make_request(struct elisa_hc_page *page)
 		break;
 	case ELISA_HC_EXPORT_CREATE:
 		strcpy(page->export_.name, name);
-		page->export_.flags = ONE_OF(0, 1, 2, 4, 5, 7, 8);
+		page->export_.flags = ONE_OF(0, 1, 2, 4, 5, 7, 8, 16, 17, 31, 32);
 		page->export_.ticket[0] = ONE_OF(0, 0, 1);
 		page->export_.limit_us = ONE_OF(0, 1, 5000, ~0U);
 		break;

@@ -83,7 +83,7 @@ static void fill(struct input *input, struct elisa_hc_page *page, u32 call, u32 
 		break;
 	case ELISA_HC_EXPORT_CREATE:
 		memcpy(page->export_.name, &name, sizeof(name));
-		page->export_.flags = take(input, 1) % 16;
+		page->export_.flags = take(input, 1) % 64;
 		page->export_.ticket[31] = take(input, 1) % 4;
 		page->export_.limit_us = take(input, 1);
 		break;
@@ -139,6 +139,10 @@ static void fill(struct input *input, struct elisa_hc_page *page, u32 call, u32 
 		break;
 	case ELISA_HC_DETACH:
 		page->detach.slot = CHOOSE(input, small);
+		break;
+	case ELISA_HC_EVICT:
+		page->evict.id = id;
+		page->evict.attachment = CHOOSE(input, small);
 		break;
 	}
 	/* and bytes that no field asked for */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -81,6 +82,15 @@ uint64_t pages_held(void)
 		pages += j == i ? vms[i].pages : 0;
 	}
 	return pages;
+}
+
+void until_pages_held(uint64_t pages)
+{
+	time_t end = time(NULL) + 20;
+
+	while (pages_held() != pages && time(NULL) < end)
+		usleep(1000);
+	CHECK_EQ(pages_held(), pages);
 }
 
 int module_load(void)

@@ -159,6 +159,8 @@ uint64_t counter(enum elisa_counter which);
 uint32_t host_flags(void); /* ELISA_HOST_* */
 int admin_list(enum elisa_host_kind kind, void *records, uint32_t size, uint32_t room);
 uint64_t pages_held(void); /* of all VMMs */
+/* Waits until all VMMs hold so many pages. A VMM's own work unpins what a revocation took. */
+void until_pages_held(uint64_t pages);
 /* One of KVM's binary statistics of a vCPU: "exits", "irq_exits", ... */
 uint64_t vcpu_stat(struct vm *vm, int vcpu, const char *name);
 int module_load(void);

@@ -455,7 +455,7 @@ int main(void)
 		nic_kill(&nics[i]);
 	}
 	vm_free(net.manager);
-	CHECK_EQ(pages_held(), 0);
+	until_pages_held(0);
 	CHECK_EQ(module_unload(), 0);
 	CHECK_EQ(module_load(), 0);
 	return 0;

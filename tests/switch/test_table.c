@@ -3,6 +3,8 @@
  * A table that is longer than one call looks at: ageing and detaching go on where they stopped, and
  * a port's limit of learned addresses holds meanwhile.
  */
+#include <elisa/sub_test.h>
+#include "internal.h"
 #include "net.h"
 
 enum {
@@ -154,6 +156,30 @@ static void leaves_in_parts(void **state)
 	assert_int_equal(in_table(net, 0, 1), 0);
 }
 
+static uint64_t swept_when_stopped;
+
+static void detach(void *net)
+{
+	rvs_port_detach(((struct net *)net)->rvs, 0);
+}
+
+static void note_swept(void *net)
+{
+	swept_when_stopped = rvs_port_at(((struct net *)net)->rvs, 0)->swept_to;
+}
+
+/* A call that is stopped within a part has done what it did: the next call goes on from there. */
+static void leaves_though_each_call_is_stopped(void **state)
+{
+	struct net *net = *state;
+
+	assert_int_equal(elisa_step_once(detach, 100000, note_swept, net), 1);
+	assert_in_range(swept_when_stopped, 100, BUCKETS / PARTS - 1);
+	while (rvs_port_detach(net->rvs, 0))
+		;
+	assert_int_equal(in_table(net, 0, 1), 0);
+}
+
 int main(void)
 {
 #define on_net(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -162,6 +188,7 @@ int main(void)
 		on_net(learning_goes_on),
 		on_net(counts_anew),
 		on_net(leaves_in_parts),
+		on_net(leaves_though_each_call_is_stopped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

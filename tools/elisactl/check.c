@@ -277,7 +277,7 @@ static bool compare_types(const struct check *check, char *wrong, size_t size)
 	return all;
 }
 
-/* Checks KVM's functions as elisa_prototypes_check() in the module does. */
+/* Checks KVM's functions as eh_prototypes_check() in the module does. */
 static void check_functions(struct check *check, const char *release)
 {
 	bool tested = elisa_kernel_is_tested(release), has_types;
