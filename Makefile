@@ -21,7 +21,7 @@
 #   make bench-kv     instructions of elisa-kv's operations; operations a second, beside a table with one lock and memcached
 #   make bench-tap    TCP and ping through rvif-tap and rvs-fwd, beside a Linux bridge with veth pairs
 #   make bench-uplink  TCP through an uplink, beside a Linux bridge alone
-#   make bench-net    what a packet from guest to guest costs the host, beside virtio-net and vhost-net
+#   make bench-net    what a packet, TCP and a ping from guest to guest cost the host, beside virtio-net and vhost-net
 #   make packages     Debian packages, in build/packages/; RELEASE=12, 13 or all: for which Debian
 #   make test-packages  they are installed, upgraded and purged in fresh roots; their modules are loaded
 #   make test-debian13  the README's commands, on a bare Debian 13: in a root that has make, git and certificates

@@ -102,6 +102,9 @@ static inline void release(struct net_rvif_txq *queue, uint32_t from, uint32_t c
 	const uint32_t slot = from & queue->slot_mask, slots = queue->slot_mask + 1;
 	const uint32_t first = RTE_MIN(count, slots - slot);
 
+	/* a port without receive queues has no pool, and then all mbufs are others */
+	if (unlikely(!count))
+		return;
 	if (likely(!queue->others)) {
 		rte_mempool_put_bulk(queue->pool, &queue->mbufs[slot], first);
 		if (count > first)

@@ -25,14 +25,21 @@ public:
 		handle.reset(opened);
 		// the buffer is shared with the function: all of it is ours to give
 		std::memset(buffer.get(), 0, ELISA_PAGE_SIZE);
-		elisa_attachment *made;
-		if (elisa_attach(opened, name, 0, buffer.get(), ELISA_PAGE_SIZE, &made) < 0)
+		if (elisa_attach(opened, name, 0, buffer.get(), ELISA_PAGE_SIZE, &attachment) < 0)
 			throw std::runtime_error(elisa_error(opened));
-		attachment.reset(made);
+	}
+
+	~Table()
+	{
+		// the function may still write to a buffer that could not be detached: it stays
+		if (elisa_detach(attachment) < 0)
+			static_cast<void>(buffer.release());
 	}
 
 	void put(const std::string &key, const std::string &value)
 	{
+		if (value.size() > TABLE_VALUE_MAX)
+			throw std::length_error("value");
 		std::memcpy(buffer.get() + value_offset, value.data(), value.size());
 		call(TABLE_PUT, key, value.size());
 	}
@@ -40,6 +47,9 @@ public:
 	std::string get(const std::string &key)
 	{
 		const long length = call(TABLE_GET, key, TABLE_VALUE_MAX);
+		// the manager's word, which the buffer's end does not depend on
+		if (length > TABLE_VALUE_MAX)
+			throw std::length_error("value from the table");
 		return std::string(buffer.get() + value_offset, static_cast<size_t>(length));
 	}
 
@@ -48,12 +58,12 @@ private:
 
 	long call(table_op op, const std::string &key, size_t length)
 	{
-		if (key.size() > TABLE_KEY_MAX || length > TABLE_VALUE_MAX)
-			throw std::length_error("key or value");
+		if (key.size() > TABLE_KEY_MAX)
+			throw std::length_error("key");
 		std::memcpy(buffer.get(), key.data(), key.size());
 		elisa_result result;
 		do
-			result = elisa_call(attachment.get(), op, 0, static_cast<long>(key.size()),
+			result = elisa_call(attachment, op, 0, static_cast<long>(key.size()),
 					    value_offset, static_cast<long>(length), 0);
 		while (!result.error && result.value == -EBUSY);
 		if (result.error)
@@ -66,12 +76,9 @@ private:
 	struct Close {
 		void operator()(elisa *opened) { elisa_close(opened); }
 	};
-	struct Detach {
-		void operator()(elisa_attachment *made) { elisa_detach(made); }
-	};
 	std::unique_ptr<char, void (*)(void *)> buffer;
 	std::unique_ptr<elisa, Close> handle;
-	std::unique_ptr<elisa_attachment, Detach> attachment;
+	elisa_attachment *attachment = nullptr;
 };
 
 int main()

@@ -181,6 +181,7 @@ static int live(char **argv)
 {
 	struct uplink_seen *seen = map(atoi(argv[ARGUMENT_SEEN]));
 	struct uplink *uplink;
+	const int unmapped = -errno;
 	const char *what;
 	char where[32];
 	int error;
@@ -190,7 +191,7 @@ static int live(char **argv)
 		/* the daemon has ended already */
 		return 0;
 	if (!seen)
-		return failed(argv, "what is seen of it", -errno);
+		return failed(argv, "what is seen of it", unmapped);
 	service_begin();
 	snprintf(where, sizeof(where), "/proc/self/fd/%d", atoi(argv[ARGUMENT_TICKET]));
 	error = uplink_open(&uplink, argv[ARGUMENT_INTERFACE], &rvif_over_elisa, where,

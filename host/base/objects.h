@@ -350,7 +350,7 @@ struct eh_context {
 	bool revoked; /* vcpu->lock: VMFUNC gets ELISA_CALL_REVOKED */
 	bool dead;    /* vcpu->lock: detached, and the vCPU has not passed a hook since */
 	u64 entry;    /* vm->lock: the vCPU's entry when it was shut; 0: the vCPU was not inside */
-	u64 reported; /* no lock: the number (self->aborts) of the last abort that was queued */
+	u64 reported; /* vcpu->lock: the number (self->aborts) of the last abort that was queued */
 	/*
 	 * vcpu->lock: how the host ended the vCPU's call, until the vCPU is told; 0: the host ended
 	 * no call

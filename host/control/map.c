@@ -64,13 +64,17 @@ static int check_map(struct elisa_hc_map *in, struct eh_refusal *refusal)
 static int show(struct eh_export *export, struct elisa_hc_map *in, struct eh_run *run,
 		struct eh_ready *ready, struct eh_refusal *refusal)
 {
+	bool takes;
 	u64 at;
 
 	if (export->dead)
 		return eh_refuse(refusal, -ENOENT, ELISA_WHY_NO_EXPORT, in->id);
-	if (is_mapped(export, run->offset, eh_run_length(run)))
+	/* up to here is_mapped() finds one entry for each large page, so it makes few steps */
+	takes = eh_export_takes(export, run, &at);
+	if (is_mapped(export, run->offset,
+		      takes ? eh_run_length(run) : at + eh_run_step(run) - run->offset))
 		return eh_refuse(refusal, -EEXIST, ELISA_WHY_OVERLAP, run->offset);
-	if (!eh_export_takes(export, run, &at))
+	if (!takes)
 		return eh_refuse(refusal, -EINVAL, ELISA_WHY_ORDER, at);
 	if (!eh_export_tables_make(export, run, ready))
 		return -EAGAIN;

@@ -126,6 +126,20 @@ static u32 take_ends(struct eh_export *export, struct elisa_event *out, u32 n, u
 	return n;
 }
 
+/* Takes the number of the vCPU's last abort if no event has told it. Returns 0 if one has. */
+static u64 take_abort(struct eh_context *c)
+{
+	unsigned long flags;
+	u64 aborts;
+
+	raw_spin_lock_irqsave(&c->vcpu->lock, flags);
+	aborts = c->reported != c->self->aborts ? c->self->aborts : 0;
+	if (aborts)
+		c->reported = aborts;
+	raw_spin_unlock_irqrestore(&c->vcpu->lock, flags);
+	return aborts;
+}
+
 /* Repeats the last abort of each vCPU. Its value is not known any more. */
 static u32 take_aborts(struct eh_attachment *a, struct elisa_event *out, u32 n, u32 room)
 {
@@ -134,12 +148,11 @@ static u32 take_aborts(struct eh_attachment *a, struct elisa_event *out, u32 n, 
 
 	spin_lock(&a->vm->lock);
 	list_for_each_entry(c, &a->contexts, node) {
-		aborts = READ_ONCE(c->self->aborts);
 		if (n == room)
 			break;
-		if (READ_ONCE(c->reported) == aborts)
+		aborts = take_abort(c);
+		if (!aborts)
 			continue;
-		WRITE_ONCE(c->reported, aborts);
 		out[n++] = (struct elisa_event){
 			.type = ELISA_EVENT_ABORT,
 			.export_id = a->export_id,

@@ -276,6 +276,8 @@ void eh_end_call(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_where where
 	u64 rip = vmcs_get(GUEST_RIP);
 
 	eh_expose_end(vcpu, c, where, c->ended ?: error);
+	/* a page fault in sub left an address of the function's; the guest handles no fault now */
+	vcpu->kvm_vcpu->arch.cr2 = 0;
 	vcpu->scrub |= eh_leaves_vector_state(c);
 	eh_forget_time(vcpu);
 	kvm_make_request(KVM_REQ_EVENT, vcpu->kvm_vcpu);

@@ -135,6 +135,23 @@ static void leave(struct eh_vcpu *vcpu, bool ours)
 }
 
 /*
+ * Puts a vCPU that does not run the attached process back before the VMFUNC by which it entered.
+ * Outside of 64-bit mode the VMFUNC may end at 4 GiB, where the instruction pointer wraps. A VM
+ * entry fails there if the upper half of RIP is not 0 (SDM vol. 3, 26.3.1.4).
+ */
+static void refuse_foreign(struct eh_vcpu *vcpu)
+{
+	u64 rip = vmcs_get(GUEST_RIP) - 3;
+
+	if (!(vmcs_get(GUEST_CS_AR_BYTES) & VMX_AR_L_MASK))
+		rip = (u32)rip;
+	vmcs_set(EPT_POINTER, vcpu->default_eptp);
+	eh_set_rip(vcpu->kvm_vcpu, rip);
+	eh_list_reset(vcpu);
+	eh_count(ELISA_COUNT_FOREIGN_ROOT);
+}
+
+/*
  * The exit hook, for an exit that eh_passes_by() does not let pass. It runs before KVM acts on the
  * exit. The thread may be preempted before and after it. Returns true if eh_exit_handle() must
  * handle the exit instead of KVM's handler. Until then the vCPU counts as inside, so that no thread
@@ -196,6 +213,9 @@ bool eh_vm_exit(struct eh_vcpu *vcpu)
 	caller = eh_caller_of(vcpu, c, &where);
 	if (caller != c)
 		eh_end_call(vcpu, caller, where, ELISA_CALL_FORBIDDEN);
+	else if (!eh_page_root_is(c, vmcs_get(GUEST_CR3)))
+		/* no call: the VMFUNC runs again after KVM's handler, and the fetch exits */
+		refuse_foreign(vcpu);
 	else if (c->ended || eh_is_overdue(vcpu, c))
 		eh_end_call(vcpu, c, where, ELISA_CALL_TIMEOUT);
 	else
@@ -236,15 +256,6 @@ static bool finish_return(struct eh_vcpu *vcpu, struct eh_context *c, enum eh_wh
 	vcpu->return_traps++;
 	eh_count(ELISA_COUNT_RETURN_TRAPS);
 	return true;
-}
-
-/* Answers a VMFUNC of a process that does not own the gate as a CPU without VMFUNC would. */
-static void refuse_foreign(struct eh_vcpu *vcpu)
-{
-	vmcs_set(EPT_POINTER, vcpu->default_eptp);
-	eh_set_rip(vcpu->kvm_vcpu, vmcs_get(GUEST_RIP) - 3);
-	eh_list_reset(vcpu);
-	eh_count(ELISA_COUNT_FOREIGN_ROOT);
 }
 
 /* Rings a place of the export for the function. Under vcpu->lock. */

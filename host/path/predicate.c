@@ -28,9 +28,14 @@
 	 X86_CR4_MCE | X86_CR4_PGE | X86_CR4_PCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT |    \
 	 X86_CR4_UMIP | X86_CR4_VMXE | X86_CR4_FSGSBASE | X86_CR4_OSXSAVE | X86_CR4_SMEP |  \
 	 X86_CR4_SMAP | X86_CR4_PKE | X86_CR4_LAM_SUP)
-#define CR4_ALLOWED	(CR4_KNOWN | X86_CR4_PCIDE | X86_CR4_LA57)
+#define CR4_ALLOWED (CR4_KNOWN | X86_CR4_PCIDE | X86_CR4_LA57)
 /* SMEP keeps ring 0 out of the code pages; SMAP is a second wall before planted tables. */
-#define CR4_NEEDED	(X86_CR4_PAE | X86_CR4_SMEP | X86_CR4_SMAP)
+#define CR4_NEEDED  (X86_CR4_PAE | X86_CR4_SMEP | X86_CR4_SMAP)
+
+#define XCR0_KNOWN                                                                \
+	((u64)(XFEATURE_MASK_FPSSE | XFEATURE_MASK_YMM | XFEATURE_MASK_BNDREGS |  \
+	       XFEATURE_MASK_BNDCSR | XFEATURE_MASK_AVX512 | XFEATURE_MASK_PKRU | \
+	       XFEATURE_MASK_XTILE))
 
 #define DEBUGCTL_TRACES (DEBUGCTLMSR_LBR | DEBUGCTLMSR_TR | DEBUGCTLMSR_BTS | DEBUGCTLMSR_BTINT)
 
@@ -103,11 +108,13 @@ enum elisa_closed eh_predicate(struct kvm_vcpu *kvm_vcpu, bool allow_pcid, u32 l
 	 * The sub stub's XRSTOR leaves alone what XCR0 does not name, and a function can use the
 	 * XMM registers without XCR0[1] (SDM vol. 1, 13.5.2). All other components cannot be
 	 * written in sub if XCR0 does not name them, and ring 3 cannot change XCR0. The stubs leave
-	 * the upper half of XRSTOR's mask to chance: no component may be there.
+	 * the upper half of XRSTOR's mask to chance: no component may be there. Functions of
+	 * general registers do not use the known components. Compilers use R16 to R31 of APX as
+	 * general registers, which no stub clears.
 	 */
 	if (unlikely((cr4 & X86_CR4_OSXSAVE) &&
 		     ((kvm_vcpu->arch.xcr0 & XFEATURE_MASK_FPSSE) != XFEATURE_MASK_FPSSE ||
-		      upper_32_bits(kvm_vcpu->arch.xcr0))))
+		      (kvm_vcpu->arch.xcr0 & ~XCR0_KNOWN))))
 		return ELISA_CLOSED_XCR0;
 	if (unlikely(!(kvm_vcpu->arch.efer & EFER_LMA)))
 		return ELISA_CLOSED_EFER;

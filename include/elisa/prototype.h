@@ -238,7 +238,7 @@ static inline void elisa_prototype_type(const struct elisa_btf *btf, __u32 numbe
 		break;
 	}
 	while (stars--)
-		elisa_prototype_add(text, text[strlen(text) - 1] == '*' ? "*" : " *");
+		elisa_prototype_add(text, *text && text[strlen(text) - 1] == '*' ? "*" : " *");
 }
 
 /* Writes the prototype of a module's function to @text. Returns false if the file does not have the

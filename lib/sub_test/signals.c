@@ -102,11 +102,16 @@ static void install(void)
 
 int signals_open(void)
 {
+	int error;
+
 	pthread_mutex_lock(&lock);
 	users++;
 	install();
 	pthread_mutex_unlock(&lock);
-	return signals_of_thread();
+	error = signals_of_thread();
+	if (error)
+		signals_close();
+	return error;
 }
 
 int signals_for_call(void)

@@ -9,15 +9,16 @@ static int there_is_one;
 int elisa_test_new(elisa_test_function *function, struct elisa_test **made)
 {
 	struct elisa_test *test = calloc(1, sizeof(*test));
-	int error = test ? 0 : -ENOMEM;
+	int error;
 
 	*made = NULL;
-	if (!error && __atomic_exchange_n(&there_is_one, 1, __ATOMIC_SEQ_CST)) {
+	if (!test)
+		return -ENOMEM;
+	if (__atomic_exchange_n(&there_is_one, 1, __ATOMIC_SEQ_CST)) {
 		free(test);
 		return -EBUSY;
 	}
-	if (!error)
-		error = signals_open();
+	error = signals_open();
 	if (error) {
 		__atomic_store_n(&there_is_one, 0, __ATOMIC_SEQ_CST);
 		free(test);

@@ -66,6 +66,8 @@ static void test(void)
 			CHECK_EQ(out.error, cases[i].error);
 			CHECK_EQ(out.value, 0);
 			CHECK_EQ(out.regs.rsp, USER_STACK);
+			/* no address that the function used */
+			CHECK_EQ(get_sregs(guest, 0).cr2, 0);
 			CHECK_EQ(events(manager, ELISA_EVENT_ABORT, cases[i].error), 1);
 			out = call(guest, 0, slot, DO_ADD, i, 1);
 			CHECK_EQ(out.exit, 0);

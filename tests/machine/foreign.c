@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* VMFUNC by any but the attached process is undefined, and a process that tries all VM
- * functions and indexes gets nowhere, attached or not. */
+/*
+ * VMFUNC by any but the attached process is undefined, and a process that tries all VM functions
+ * and indexes gets nowhere, attached or not. The same holds where the VMFUNC ends at 4 GiB in
+ * 32-bit code: the instruction pointer wraps there, and a wrong one would fail the VM's next entry.
+ * It holds, too, if an interrupt comes between the VMFUNC and the fetch behind it: that is no
+ * call that is suspended.
+ */
 #include <string.h>
 #include "../../gate/gate_page.h"
 #include "harness.h"
@@ -8,6 +13,9 @@
 #define LEAVES	   64
 #define INDEXES	   600
 #define OBJECT_GPA (64ULL << 30) /* above the lowest address of the contexts' own */
+#define CODE	   (USER_CODE + 0x8000)
+#define CS_32	   0x3b
+#define LAST_PAGE  0xfffff000 /* below 4 GiB */
 
 static struct vm *manager, *guest;
 
@@ -51,6 +59,63 @@ static void try_all(bool attached, uint32_t slot)
 			CHECK_EQ(out.at, user_code(user_vmfunc));
 		}
 	CHECK_EQ(ends, attached ? 2 : 0);
+}
+
+/* Far from 64-bit code to the last bytes below 4 GiB, where a VMFUNC with this index is. */
+static struct outcome vmfunc_at_4gib(struct kvm_sregs *start, uint32_t index)
+{
+	static const uint8_t far_jump[] = {0xff, 0x2b}; /* ljmp *(%rbx) */
+	static const uint8_t code[] = {0x0f, 0x01, 0xd4};
+	struct kvm_regs regs = {
+		.rbx = USER_DATA, .rcx = index, .rsp = USER_STACK - 64, .rflags = 0x200};
+	struct {
+		uint32_t offset;
+		uint16_t selector;
+	} __attribute__((packed)) target = {LAST_PAGE + PAGE_SIZE - 3, CS_32};
+
+	memcpy(guest->memory + CODE, far_jump, sizeof(far_jump));
+	memcpy(guest->memory + USER_DATA, &target, sizeof(target));
+	memcpy(guest->memory + USER_DATA + 2 * PAGE_SIZE - 3, code, sizeof(code));
+	CHECK_EQ(set_sregs(guest, 0, start), 0);
+	return run_at(guest, 0, 3, CODE, &regs);
+}
+
+static void wraps_at_4gib(struct kvm_sregs start, uint32_t slot)
+{
+	const uint32_t indexes[] = {ELISA_INDEX_GATE_IN(slot), ELISA_INDEX_GATE_OUT(slot)};
+	struct outcome out;
+
+	map_user(guest, LAST_PAGE, USER_DATA + PAGE_SIZE);
+	vm_u64(guest, GDT)[CS_32 / 8] = 0x00cffb000000ffffULL;
+	start.gdt.limit = 0x4f;
+	for (int i = 0; i < 2; i++) {
+		out = vmfunc_at_4gib(&start, indexes[i]);
+		CHECK_EQ(out.exit, FAULT(UD));
+		CHECK_EQ(out.at, LAST_PAGE + PAGE_SIZE - 3);
+	}
+}
+
+/* An interrupt waits for STI, whose shadow ends behind the VMFUNC (ring 3 has IOPL 3 here). */
+static void interrupted_behind_vmfunc(struct kvm_sregs *start, uint32_t slot)
+{
+	static const uint8_t code[] = {0xfb, 0x0f, 0x01, 0xd4, 0xe6, 0x11, 0xeb, 0xfe};
+	struct kvm_regs regs = {
+		.rcx = ELISA_INDEX_GATE_IN(slot), .rsp = USER_STACK - 64, .rflags = 0x3002};
+	const uint64_t interrupts = seen(guest)->interrupts;
+	const uint64_t suspended = counter(ELISA_COUNT_EXITS_IN_CONTEXT);
+	const uint64_t foreign = counter(ELISA_COUNT_FOREIGN_ROOT);
+	struct outcome out;
+
+	memcpy(guest->memory + CODE, code, sizeof(code));
+	CHECK_EQ(set_sregs(guest, 0, start), 0);
+	msi(guest, 0, 0x55);
+	out = run_at(guest, 0, 3, CODE, &regs);
+	CHECK_EQ(out.exit, FAULT(UD));
+	CHECK_EQ(out.at, CODE + 1);
+	CHECK_EQ(seen(guest)->interrupts, interrupts + 1);
+	CHECK_EQ(seen(guest)->rip, CODE + 1);
+	CHECK_EQ(counter(ELISA_COUNT_EXITS_IN_CONTEXT), suspended);
+	CHECK_EQ(counter(ELISA_COUNT_FOREIGN_ROOT), foreign + 2);
 }
 
 static void read_in_default(uint64_t gpa)
@@ -99,6 +164,9 @@ int main(void)
 	CHECK_EQ(*object_data(manager), object);
 	out = vmfunc(0, ELISA_INDEX_GATE_OUT(slot));
 	CHECK(out.exit == FAULT(UD) || (!out.exit && out.error == ELISA_CALL_FAULT));
+	wraps_at_4gib(sregs, slot);
+	interrupted_behind_vmfunc(&sregs, slot);
+	CHECK_EQ(*object_data(manager), object);
 	sregs.cr3 = ROOT;
 	CHECK_EQ(set_sregs(guest, 0, &sregs), 0);
 	CHECK_EQ(call(guest, 0, slot, DO_COUNT, 0, 0).value, object + 1);

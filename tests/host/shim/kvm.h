@@ -19,10 +19,16 @@ enum {
 	VCPU_REGS_RBX,
 	SHIM_REGS
 };
-#define EFER_LMA	    (1u << 10)
-#define HF_SMM_MASK	    (1u << 6)
-#define HF_GUEST_MASK	    (1u << 5)
-#define XFEATURE_MASK_FPSSE 3
+#define EFER_LMA	      (1u << 10)
+#define HF_SMM_MASK	      (1u << 6)
+#define HF_GUEST_MASK	      (1u << 5)
+#define XFEATURE_MASK_FPSSE   0x3
+#define XFEATURE_MASK_YMM     0x4
+#define XFEATURE_MASK_BNDREGS 0x8
+#define XFEATURE_MASK_BNDCSR  0x10
+#define XFEATURE_MASK_AVX512  0xe0
+#define XFEATURE_MASK_PKRU    0x200
+#define XFEATURE_MASK_XTILE   0x60000
 struct kvm_memory_slot {
 	gfn_t base_gfn;
 	unsigned long npages, userspace_addr;
