@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * On the host beside the guests of bench/net/tcp.sh: what TCP and a ping cost all of the host. The
- * sending guest writes marks, which are this program's standard input. Between "begin" and "end" the
- * program takes the time that the CPUs were not idle, and KVM's exits (host_cost.h).
+ * sending guest writes marks, which are this program's standard input. Between "begin" and "end"
+ * the program takes the time that the CPUs were not idle, and KVM's exits (host_cost.h).
  *
  * A process's start, a connection's beginning and its end cost the same whatever is sent. So each
- * kind is measured with few units and with many, and the difference counts. Pings take time in which
- * the guests' own timers go on: a window of sleep of the same length is subtracted.
+ * kind is measured with few units and with many, and the difference counts. Pings take time in
+ * which the guests' own timers go on: a window of sleep of the same length is subtracted.
  *
  *   net_tcp_meter FIFO    a line goes to FIFO, if a process reads it, at "done"
  *
- * Marks: "net NAME MODE", "begin", "end KIND UNITS", "report", "done". KIND is tcp (UNITS are MiB), ping (round
- * trips) or idle (round trips that would take as long).
+ * Marks: "net NAME MODE", "begin", "end KIND UNITS", "report", "done". KIND is tcp (UNITS are
+ * MiB), ping (round trips) or idle (round trips that would take as long).
  */
 #include <stdbool.h>
 #include <stdio.h>

@@ -90,7 +90,7 @@ modload virtio_net || exit 1
 modload tun || exit 1
 through_virtio offloads 1 "52:54:00:00:00:0$host"
 through_virtio none 2 "52:54:00:00:00:0$((host + 2))"
-[ "$name" = b ] || mark done
+[ "$name" = b ] || mark "done"
 until modload elisa-guest 2>/dev/null; do sleep 1; done
 through_elisa offloads 3
 through_elisa none 4 --no-csum
