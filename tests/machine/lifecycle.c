@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Ends of all kinds: a vCPU is reset in a call, a VM is closed with its attachments, the
- * module is asked to go. Nothing is left: no memory, no pinned page, no use of the module. */
+/*
+ * VMs, vCPUs and the module end in different ways.
+ *
+ * A vCPU is reset in a call, a VM is closed while it is attached, and the module is asked to
+ * unload. The failure would be memory, a pinned page or a reference to the module that is left. The
+ * test compares the host's lists, the kernel's counts and free memory.
+ */
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
@@ -37,7 +42,7 @@ static void check_gone(void)
 	CHECK_EQ(admin_list(ELISA_HOST_EXPORTS, exports, sizeof(exports[0]), 1), 0);
 }
 
-/* As QEMU resets a vCPU: all state is set anew, with paging off. */
+/* Resets a vCPU as QEMU does: sets its whole state, with paging off. */
 static void reset_in_a_call(void)
 {
 	struct kvm_sregs good = get_sregs(guest, 0), reset = good;
@@ -62,7 +67,7 @@ static void reset_in_a_call(void)
 	CHECK_EQ(run_once(guest, 0), -EINTR);
 	CHECK(!ioctl(guest->vcpu[0], KVM_SET_MP_STATE, &running));
 	CHECK_EQ(set_sregs(guest, 0, &good), 0);
-	/* not the old attachment's any more, until the new kernel sets it up */
+	/* the old attachment does not work until the new kernel sets up the vCPU */
 	out = call(guest, 0, slot, DO_ADD, 1, 2);
 	CHECK(out.exit == FAULT(UD) || out.error == ELISA_CALL_CLOSED);
 	CHECK_EQ(hypercall(guest, 0, ELISA_HC_RESET), 0);
