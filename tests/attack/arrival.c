@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * An interrupt or NMI that arrives at each instruction of a call: delivered exactly once,
- * at an instruction of the default context, with the call's result intact. A host timer stops
- * the vCPU wherever it is; what is to arrive is sent then. Where that was KVM's tracepoint tells.
+ * An interrupt or an NMI arrives at each instruction of a call.
+ *
+ * The failure would be an event that is lost, delivered twice, or delivered outside the default
+ * context, or a call whose result is wrong. A host timer stops the vCPU at an arbitrary
+ * instruction, and the signal handler sends the event there. The guest's handlers count the events
+ * and keep the RIP at which each was delivered. KVM's tracepoint kvm_exit tells at which
+ * instructions the vCPU was stopped.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -33,7 +37,10 @@ static uint64_t delivered(int kind)
 	return kind ? seen(pair.guest)->nmis : seen(pair.guest)->interrupts;
 }
 
-/* Where may it have been delivered? In default, the code page is the stub alone. */
+/*
+ * Tells whether @rip is in the default context. The default context sees only the stub of the code
+ * page.
+ */
 static bool in_default(uint64_t rip)
 {
 	uint64_t offset = rip - code_page(pair.slot);
@@ -49,7 +56,7 @@ static bool in_default(uint64_t rip)
 
 static int kind_now;
 
-/* The vCPU has been stopped: send the next one if the one before has been delivered. */
+/* Called while the vCPU is stopped. Sends the next event if the previous one has been delivered. */
 static void send_next(struct vm *vm, int vcpu)
 {
 	static const int modes[] = {0x40, 4 << 8}; /* vector, delivery mode NMI */
@@ -63,8 +70,9 @@ static void send_next(struct vm *vm, int vcpu)
 }
 
 /*
- * The emulator looks at interrupts between blocks of instructions only, unless an armed breakpoint
- * is in the page that the vCPU executes. The last byte of the pages of a call is never reached.
+ * The emulator checks for interrupts only between blocks of instructions. It checks at each
+ * instruction if an armed breakpoint is in the page that the vCPU executes. So the breakpoints are
+ * at the last byte of each page of a call, which the vCPU never reaches.
  */
 static void look_at_each_instruction(void)
 {
@@ -87,7 +95,7 @@ static void storm(int kind, unsigned long count)
 	kind_now = kind;
 	on_signal = send_next;
 	while (sent[kind] - first < count) {
-		/* another phase of the loop each time */
+		/* each round stops the loop at another phase */
 		timer(200 + pause++ % 37, 301);
 		out = call_loop(pair.guest, 0, pair.slot, DO_COUNT, 4000, NULL);
 		calls += 4000;
@@ -108,8 +116,9 @@ static void storm(int kind, unsigned long count)
 }
 
 /*
- * Which instructions of the slot's code page, and of the function, have exits interrupted? Returns
- * whether those are nearly all of the gate and of the sub stub: docs/gate.md has 6, 15 and 6.
+ * Counts the instructions of the slot's code page and of the function that exits have interrupted.
+ * Returns whether nearly all instructions of the gate and of the sub stub were hit. docs/gate.md
+ * lists 6 for gate-in, 15 for the sub stub and 6 for gate-out.
  */
 static bool covered(void)
 {
@@ -161,7 +170,7 @@ int main(void)
 	look_at_each_instruction();
 	storm(0, count);
 	storm(1, count / 2);
-	/* where the timer stops the vCPU is a matter of chance: go on until enough was hit */
+	/* The timer stops the vCPU by chance: repeat until enough instructions were hit. */
 	while (!(all = covered()) && more--)
 		storm(0, count / 4 + 1);
 	write_file(EVENT "enable", "0");

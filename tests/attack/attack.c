@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include "attack.h"
 
-#define SHOWN	     20 /* of the unexpected ones */
+#define SHOWN	     20 /* the most unexpected tries that are printed */
 #define CR4_FSGSBASE (1 << 16)
 
 static unsigned long tries, unexpected;
@@ -71,7 +71,7 @@ bool attack_pair_works(const struct pair *pair)
 	return !out.exit && !out.error && out.value == 42 && out.regs.rsp == USER_STACK;
 }
 
-/* Also after a check of the harness has ended the program. */
+/* Prints the result. A failed check of the harness ends the program and gets here too. */
 static void at_exit(int status, void *unused)
 {
 	(void)unused;

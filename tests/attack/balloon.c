@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A VMM that takes memory back from its VM as a balloon or a memory-saving host would, with shared
- * pages among it, between calls and in the midst of them: what was exported stays what it is, and
- * what the VMM gets instead is not it.
+ * A VMM takes memory back from its VM, as a balloon or a memory-saving host does.
+ *
+ * The memory includes pages that are shared by ELISA. The VMM takes them between calls and in the
+ * middle of a call. The exported object and the exchange buffer must stay the pages that the host
+ * pinned. The test notices another page by a counter that does not go on.
  */
 #include <errno.h>
 #include <string.h>
@@ -30,13 +32,15 @@ static const struct {
 
 static struct pair pair;
 
-/* The pages of the export, or of the guest's exchange buffer; shared memory and not. */
+/* Applies @way to the pages of the manager's export or of the guest's exchange buffer. */
 static void take(int way, bool managers)
 {
 	uint8_t *at = managers ? pair.manager->memory + OBJECT :
 				 pair.guest->memory + OBJECT + 0x100000;
 
-	/* what a way is not for is refused; that is as good as done */
+	/*
+	 * The kernel refuses some advice for this kind of memory. A refusal is as good as success.
+	 */
 	madvise(at, 2 * PAGE_SIZE, ways[way].advice);
 }
 
@@ -52,7 +56,9 @@ static void between_calls(int way, bool managers)
 		   before.value);
 }
 
-/* A counter in the exchange buffer goes on counting in the page that was pinned. */
+/*
+ * The function counts in the exchange buffer. The counter must go on in the page that was pinned.
+ */
 static void in_a_call(int way, bool managers)
 {
 	uint64_t buffer = code_page(pair.slot) + ELISA_EXCHANGE_OFFSET;
@@ -66,7 +72,7 @@ static void in_a_call(int way, bool managers)
 	take(way, managers);
 	timer(1000, 0);
 	attack_try(run_once(pair.guest, 0) == -EINTR, "%s: the call did not go on", ways[way].name);
-	(void)get_sregs(pair.guest, 0); /* ends it */
+	(void)get_sregs(pair.guest, 0); /* ends the call */
 	attack_try(finish(pair.guest, 0).error == ELISA_CALL_VMM, "%s: not ended", ways[way].name);
 	first = call(pair.guest, 0, pair.slot, DO_READ, buffer, 0).value;
 	second = call(pair.guest, 0, pair.slot, DO_READ, buffer, 0).value;

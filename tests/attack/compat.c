@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-/* VMFUNC from 32-bit and 16-bit code segments, with every index: the window is above 4 GiB, so
- * nothing of a gate can run; the process gets an error, its VM lives. */
+/*
+ * VMFUNC from 32-bit and 16-bit code segments, with every index.
+ *
+ * The window is above 4 GiB, so a vCPU in these modes can execute no instruction of a gate. The
+ * attack would succeed if the vCPU wrote the object or no later call worked. Instead the process
+ * gets an error, and its VM lives.
+ */
 #include <string.h>
 #include "attack.h"
 
 #define CS_32 0x3b
 #define CS_16 0x43
 
-/* ESI = index, RSP as given; far from 64-bit code into the other segment, and VMFUNC there. An
- * ended call comes back through the stub's error return to [RSP + 8]. */
+/*
+ * ESI = index; RSP is given by the caller. A far jump leads from 64-bit code into the other
+ * segment, which executes VMFUNC. A call that the host ends returns by the stub's error path to
+ * [RSP + 8].
+ */
 CODE(switch_mode, "	ljmp *(%rbx)\n");
 CODE(vmfunc_32, "	.code32\n"
 		"	xor %eax, %eax\n"
@@ -25,7 +33,7 @@ CODE(vmfunc_16, "	.code16\n"
 		"	jmp 1b\n"
 		"	.code64\n");
 
-static struct kvm_sregs start; /* in 64-bit code */
+static struct kvm_sregs start; /* the vCPU in 64-bit code */
 
 static struct outcome enter(const struct pair *pair, uint16_t cs, uint64_t at, uint32_t index)
 {
@@ -72,7 +80,7 @@ int main(void)
 		attack_pair("t.compat", ELISA_EXPORT_GENERAL_REGS, 0, ELISA_STUB_TRUSTING, 0, 1);
 
 	vm_u64(pair.guest, GDT)[CS_32 / 8] = 0x00cffb000000ffffULL;
-	/* its base is the code's place: offsets have 16 bits */
+	/* The segment's base is the address of the code, as offsets have only 16 bits. */
 	vm_u64(pair.guest, GDT)[CS_16 / 8] = 0x008ffb000000ffffULL | (uint64_t)ATTACK_USER << 16;
 	start = get_sregs(pair.guest, 0);
 	start.gdt.limit = 0x4f;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Makes an attack of a machine test: a try is a KVM_RUN. The program is linked with
- * --wrap=ioctl, its own checks say what is unexpected. */
+/*
+ * Turns a machine test into an attack: each KVM_RUN counts as one try. The program is linked with
+ * --wrap=ioctl. The checks of the machine test itself tell what is unexpected.
+ */
 #include <stdarg.h>
 #include <sys/ioctl.h>
 #include "attack.h"

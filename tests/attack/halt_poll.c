@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A guest that halts between its calls while KVM polls for its wake-up, with interrupts that come
- * before, in and after the calls: each is delivered once and in default, each call is right.
+ * A guest halts between its calls, while KVM polls for the wake-up of its vCPU.
+ *
+ * Another thread sends interrupts, which arrive before, in and after the calls. The failure would
+ * be an interrupt that is lost, delivered twice, or delivered outside default, or a wrong result of
+ * a call. The guest's handler counts the interrupts and keeps the RIP of the last one.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -37,7 +40,7 @@ static uint64_t delivered(void)
 	return *(volatile uint64_t *)&seen(pair.guest)->interrupts;
 }
 
-/* The next one when the one before has come: none may merge with another. */
+/* Sends an interrupt only after the previous one was delivered, so that no two of them merge. */
 static void *wake(void *unused)
 {
 	unsigned int seed = 1;
@@ -87,7 +90,7 @@ static void round_of(const char *nanoseconds, unsigned long halts)
 	}
 	stop = true;
 	pthread_join(thread, NULL);
-	/* the last one may be pending still */
+	/* the last interrupt may still be pending */
 	call(pair.guest, 0, pair.slot, DO_ADD, 1, 2);
 	attack_tries(sent, delivered() == sent ? 0 : sent, "interrupts were lost or came twice");
 }

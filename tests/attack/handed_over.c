@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A vCPU's file, the VM's and the administrator's are handed to another process over a socket
- * while the vCPU is in sub: the stranger learns and changes nothing. */
+/*
+ * A process hands the file descriptors of a vCPU and of /dev/elisa to another process.
+ *
+ * It does so over a socket, while the vCPU is in sub. The attack would succeed if the other
+ * process, without privileges, read registers of the vCPU or granted itself a right. It counts the
+ * requests that the kernel does not refuse, and looks for data in its buffer.
+ */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -46,7 +51,7 @@ static int receive_file(int from)
 	return fd;
 }
 
-/* Returns the number of requests that were not refused. */
+/* Returns the number of requests that were not refused, plus the number of words that were read. */
 static int stranger(int socket)
 {
 	static const unsigned long requests[] = {
@@ -94,7 +99,7 @@ int main(void)
 		attack_tries(15, WIFEXITED(status) ? WEXITSTATUS(status) : 15, "requests answered");
 		let_go(pair.manager);
 		out = finish(pair.guest, 0);
-		/* ended or not: a stranger may not do more than that */
+		/* The call may go on or end. The other process can cause nothing else. */
 		attack_try(!out.exit && (!out.error || out.error == ELISA_CALL_VMM),
 			   "exit %#x, error %ld", out.exit, out.error);
 		attack_try(attack_pair_works(&pair), "no call afterwards");

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The host's administrator and his tools while calls are made: ftrace switched off,
- * kprobes on the hooked functions, modules asked to go, a hypercall that sleeps. */
+/*
+ * The host's administrator works with kernel tools while guests make calls.
+ *
+ * The administrator switches ftrace off, probes the hooked functions, and unloads modules. One
+ * hypercall sleeps meanwhile. The failure would be calls without the hooks' protection, or an
+ * unloaded module that is still in use. isolation_works() notices the first one, and the result of
+ * each system call the second one.
+ */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +42,7 @@ static int put(const char *name, const char *text)
 	return r;
 }
 
-/* Calls still work, and what is refused still is. */
+/* Tells whether calls still work and forbidden actions are still refused. */
 static bool isolation_works(void)
 {
 	struct kvm_regs regs = {.rcx = ELISA_INDEX_SUB(pair.slot), .rflags = 0x200};
@@ -60,7 +66,7 @@ static void ftrace_off(void)
 	attack_try(isolation_works(), "after ftrace_enabled=0");
 }
 
-/* With the hooks in place: the probe is refused, or both work. */
+/* Sets probes while the hooks are in place. The hooks must go on working beside each probe. */
 static void probes(void)
 {
 	char text[80];
@@ -81,7 +87,10 @@ static void probes(void)
 	}
 }
 
-/* A probe that is there first: attach is refused before VMFUNC is on, or both work. */
+/*
+ * Sets a probe before the module places its hooks. Either the host refuses the attach request
+ * before VMFUNC is on, or probe and hooks both work.
+ */
 static void probe_first(const char *function)
 {
 	uint64_t failed;
@@ -157,7 +166,10 @@ static void *sleeping_page(struct vm *vm)
 	return memory;
 }
 
-/* Its page is on userfaultfd: others go on, the module stays, it can be killed. */
+/*
+ * The page of the hypercall is on userfaultfd, so the hypercall sleeps. Other vCPUs must go on, the
+ * module must stay loaded, and SIGKILL must end the sleeping process.
+ */
 static void sleeping(void)
 {
 	struct elisa_hc_page page = {.call = ELISA_HC_HELLO, .hello.abi = ELISA_ABI_VERSION};
@@ -186,7 +198,7 @@ static void sleeping(void)
 	if (!child) {
 		struct vm *vm = vm_new(1);
 
-		/* a VM without a grant does not sleep: the answer is -EFAULT */
+		/* The hypercall of a VM without a grant does not sleep: it returns -EFAULT. */
 		user_fault(sleeping_page(vm));
 		CHECK_EQ(hypercall_raw(vm, 0, 0, SLEEP_GPA, NULL), -EFAULT);
 		CHECK(grant(ELISA_GRANT_ATTACH, "t.*", 0) > 0);
@@ -214,7 +226,7 @@ int main(void)
 	vm_free(pair.guest);
 	vm_free(pair.manager);
 	vm_free(sleeper);
-	/* no VM is left, elisa.ko is */
+	/* no VM is left, but elisa.ko is still loaded */
 	attack_try(remove_module("kvm_intel") < 0, "kvm_intel was unloaded under elisa");
 	return 0;
 }

@@ -1,30 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * INIT of another vCPU's or of the VMM's making, and other states that a VMM puts a vCPU into,
- * while it calls: a storm of them. The call ends or waits, nothing of the function is in the
- * vCPU's registers, VMFUNC does nothing in real mode, and after setting up anew calls work.
+ * A vCPU gets INIT from another vCPU or from its VMM while it is in a call. The VMM also puts it
+ * into other states.
+ *
+ * The attack would succeed if a register of the function became visible, or if VMFUNC did anything
+ * in real mode. So the test looks for the function's secret in the vCPU's registers after each
+ * INIT. It executes VMFUNC in real mode, where only #UD is right. The call ends or waits. When the
+ * vCPU is set up again, calls must work.
  */
 #include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include "attack.h"
 
-#define VICTIM	  1	  /* KVM starts the first vCPU again at an INIT, others wait */
+#define VICTIM	  1	  /* At INIT, KVM restarts the first vCPU at once; others wait for SIPI. */
 #define REAL_CODE 0x30000 /* SIPI vector 0x30 */
 #define UD_SEEN	  0x13	  /* ports */
 #define NO_UD	  0x14
 
-/* RBX = the ICR's low word: from vCPU 0 to the other */
+/* RBX = the low word of the ICR. vCPU 0 sends the IPI to the other vCPU. */
 CODE(send, "	mov $0xfee00310, %ecx\n"
 	   "	movl $0x01000000, (%rcx)\n"
 	   "	mov $0xfee00300, %ecx\n"
 	   "	mov %ebx, (%rcx)\n"
 	   "	out %al, $0x10\n"
 	   "	hlt\n");
-/* a processor that starts in real mode, with #UD's vector at 0x3000:0x20 */
+/* Code of a processor that starts in real mode. The vector of #UD is at 0x3000:0x20. */
 CODE(real_mode, "	.code16\n"
 		"	xor %eax, %eax\n"
-		"	mov $0, %cx\n" /* the index is put here */
+		"	mov $0, %cx\n" /* storm() writes the index here */
 		"	vmfunc\n"
 		"	out %al, $0x14\n"
 		"	hlt\n"
@@ -68,7 +72,7 @@ static void no_secrets(const char *when)
 	attack_try(!found, "%s: a register of the function", when);
 }
 
-/* As a VMM and a guest's kernel bring a vCPU up again. */
+/* Brings the vCPU up again, as a VMM and a guest's kernel do. */
 static void restart(const char *when)
 {
 	set_state(KVM_MP_STATE_RUNNABLE);
@@ -91,7 +95,7 @@ static void init_by_vcpu(void)
 	CHECK_EQ(run_at(pair.guest, 0, 0, ATTACK_KERNEL, &regs).exit, 0);
 }
 
-/* INIT at a moment that differs from time to time, more than one, then a start in real mode. */
+/* Sends one or more INITs, each time at another moment, and then a SIPI that starts real mode. */
 static void storm(unsigned long i)
 {
 	struct kvm_regs regs = {
@@ -106,7 +110,7 @@ static void storm(unsigned long i)
 	timer(20 + i * 13 % 1500, 0);
 	r = run_once(pair.guest, VICTIM);
 	if (!r)
-		return; /* it had returned already */
+		return; /* the call had returned already */
 	for (more = i % 4; more >= 0; more--)
 		i % 2 ? init_by_vmm() : init_by_vcpu();
 	timer(500, 0);
@@ -128,7 +132,7 @@ static void storm(unsigned long i)
 	restart("after INIT");
 }
 
-/* Any state that there is, and some that there are not. */
+/* Tries all states of KVM, and some numbers that are no state. */
 static void states(void)
 {
 	uint32_t state;
@@ -145,7 +149,7 @@ static void states(void)
 	}
 }
 
-/* INIT and SIPI at once, latched while the vCPU is in system management mode by its VMM's word. */
+/* The VMM says that the vCPU is in system management mode and has a latched INIT. */
 static void latched(void)
 {
 	struct kvm_vcpu_events events = {.flags = KVM_VCPUEVENT_VALID_SMM};

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Garbage to the vCPU's file while the vCPU is in sub: every ioctl number with every direction and
- * some sizes, and every ioctl that KVM has for a vCPU with bytes that make no sense. The call ends,
- * the function's registers are in nothing that can be read, the object stays as it is.
+ * A VMM makes nonsense ioctls on a vCPU's file while the vCPU is in sub.
+ *
+ * The test tries every ioctl number with every direction and some sizes. It also tries every ioctl
+ * that KVM has for a vCPU, with meaningless bytes. The attack would succeed if the VMM read a
+ * register of the function or changed the object. It would also succeed if the function ran on with
+ * a changed vCPU. The test looks for the function's secret in the buffer and in the registers, and
+ * compares the object.
  */
 #include <string.h>
 #include <sys/ioctl.h>
@@ -75,10 +79,12 @@ static void new_guest(void)
 	if (pair.guest)
 		vm_free(pair.guest);
 	pair.guest = vm_new(1);
-	/* the ends of attachments that the manager has not heard of are bounded */
+	/*
+	 * The manager's queue of events about ended attachments is bounded, so the test empties it.
+	 */
 	events(pair.manager, ELISA_EVENT_ATTACH, 0);
 	pair.slot = attach(pair.guest, "t.numbers", ELISA_STUB_XSAVE, 0);
-	/* an SMI finds memory and an RSM */
+	/* an SMI finds memory with an RSM */
 	memory.userspace_addr = (uintptr_t)pair.guest->memory;
 	CHECK(!ioctl(pair.guest->fd, KVM_SET_USER_MEMORY_REGION, &memory));
 	memcpy(pair.guest->memory + 0x38000, "\x0f\xaa", 2);
@@ -95,7 +101,7 @@ static bool has_secret(const void *bytes, unsigned int size)
 	return false;
 }
 
-/* Bytes of one of several kinds of nonsense. */
+/* Fills the buffer with one of four kinds of nonsense. */
 static void fill(int kind)
 {
 	unsigned int i;
@@ -104,7 +110,7 @@ static void fill(int kind)
 	if (kind == 2)
 		for (i = 0; i < BUFFER / 8; i++)
 			buffer[i] = (uint64_t)random() << 33 ^ random() << 11 ^ random();
-	if (kind == 3) /* a few entries of something */
+	if (kind == 3) /* mostly small numbers, like counts and indexes */
 		for (i = 0; i < 64; i++)
 			buffer[i] = random() % 4 ? (uint64_t)random() % 20 : (uint64_t)random();
 }
@@ -132,7 +138,10 @@ static void attempt(unsigned long request, int kind)
 	attack_try(!has_secret(&regs, sizeof(regs)) && !has_secret(&fpu, sizeof(fpu)),
 		   "%#lx: a register of the function afterwards", request);
 	if (r >= 0) {
-		/* whatever it does now is its VMM's doing; the function it is not */
+		/*
+		 * The VMM changed the vCPU, so any state is allowed. Only the function must not run
+		 * on.
+		 */
 		counter = object_data(pair.manager)[1];
 		timer(1000, 1000);
 		ioctl(vcpu, KVM_RUN, 0);
@@ -158,7 +167,7 @@ int main(void)
 	pair.manager = vm_new(1);
 	export_new(pair.manager, "t.numbers", 0, 1000000);
 	new_guest();
-	/* an even part of all, if not all */
+	/* With a smaller scale, the tries are an even selection of all. */
 	for (i = 0; i < tries; i++) {
 		if (i * count / tries == (i + 1) * count / tries)
 			continue;

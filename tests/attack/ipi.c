@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Another vCPU of the guest sends interrupts and NMIs by its local APIC while this one calls: each
- * is delivered once, in default; results and the calls' number are right. For two processors. */
+/*
+ * A vCPU of the guest sends interrupts and NMIs through its local APIC to a vCPU that makes calls.
+ *
+ * The failure would be an event that is lost, delivered twice, or delivered outside default, or a
+ * lost call. The handlers count the events and keep the RIP, and the object counts the calls. The
+ * test needs two processors.
+ */
 #include <pthread.h>
 #include "attack.h"
 
 #define CALLS 4000
 
-/* RBX = ICR's low word, RDI = where its handler counts, RSI = how many; R8 counts. The next one is
- * sent when the one before has been delivered. */
+/*
+ * RBX = low word of the ICR; RDI = the address at which the receiver's handler counts; RSI = how
+ * many events to send; R8 = events sent. The code sends an event after the previous one was
+ * delivered.
+ */
 CODE(send, "	mov $0xfee00310, %ecx\n"
 	   "	movl $0, (%rcx)\n"
 	   "	mov $0xfee00300, %ecx\n"

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What KVM does by itself or for its VMM, between calls and while a call is suspended: slots
- * moved, all roots dropped, pages dropped, MSI routes, VMX given to the guest. Calls go on. */
+/*
+ * KVM changes a VM's memory by itself or for the VMM, between calls and while a call is suspended.
+ *
+ * The changes are moved slots, dropped roots, dropped pages, dirty logging, read-only slots, page
+ * protection, and another VM. At last the guest gets VMX. The failure would be a suspended call
+ * that does not resume, or a later call that does not work.
+ */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <string.h>
@@ -43,7 +48,7 @@ static void write_file(const char *name, const char *text)
 	close(fd);
 }
 
-/* KVM zaps everything of all VMs when it is changed. */
+/* KVM zaps the EPT of all VMs when this parameter changes. */
 static void zap_all(void)
 {
 	write_file("/sys/module/kvm/parameters/nx_huge_pages", "force");
@@ -115,7 +120,7 @@ static void change_in_call(int i)
 
 	wait_in_sub(pair.guest, 0, pair.slot, pair.manager);
 	changes[i].change();
-	timer(1000, 0); /* back in, and out again */
+	timer(1000, 0); /* the vCPU enters sub and exits again */
 	CHECK(run_once(pair.guest, 0));
 	changes[i].change();
 	let_go(pair.manager);
@@ -129,7 +134,7 @@ static void change_in_call(int i)
 		   changes[i].name, out.error);
 }
 
-/* A guest that may have VMs of its own. */
+/* Gives the guest VMX, so that it may run VMs of its own. */
 static void nested(void)
 {
 	struct kvm_sregs good = get_sregs(pair.guest, 0), vmx = good;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The administrator's livepatches against functions that the module has hooked, in either order:
- * the second of the two is refused, and VMFUNC is never on without the hooks.
+ * The administrator livepatches functions that the module hooks, before or after the module does.
+ *
+ * The second of the two must be refused. The failure would be VMFUNC that is on without the hooks.
+ * The test notices it by VMFUNC to sub, which must cause #UD, and by calls that must end with the
+ * designed errors.
  */
 #include <errno.h>
 #include <fcntl.h>

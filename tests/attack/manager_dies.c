@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A manager's VMM is killed, or unmaps and changes what it exported, while a guest's call is in
- * it: the call ends with the designed error or goes on, the guest lives, no page is left. */
+/*
+ * A guest's call is in an export when the manager's VMM is killed, or unmaps or changes the object.
+ *
+ * The failure would be a guest that hangs or continues with another stack, or pages that the host
+ * keeps. The test checks the error and RSP of the call, and the host's lists of exports and VMs.
+ */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
@@ -22,7 +26,10 @@ static void *caller(void *unused)
 	return unused;
 }
 
-/* The manager's process: says when its export is there, and when a guest is in it. */
+/*
+ * The manager's process. It tells the parent when the export exists, and when a guest's call is in
+ * it.
+ */
 static void manage(int from_parent, int to_parent)
 {
 	struct vm *manager;
@@ -74,7 +81,7 @@ static void killed(void)
 	close(to_child[0]), close(to_child[1]), close(to_parent[0]), close(to_parent[1]);
 }
 
-/* In the midst of a call: its data taken out, its code changed. */
+/* Unmaps the data in the middle of a call. Then changes and unmaps the code, between calls. */
 static void changed(void)
 {
 	struct pair pair = attack_pair("t.changed", ELISA_EXPORT_GENERAL_REGS, 1000000,
@@ -92,7 +99,7 @@ static void changed(void)
 	attack_try(!out.exit && out.error == ELISA_CALL_FAULT, "unmapped: exit %#x, error %ld",
 		   out.exit, out.error);
 	attack_try(attack_pair_works(&pair), "the code is there still");
-	/* all its pages become code that does something else at each call */
+	/* The whole code page becomes HLT. */
 	memset(pair.manager->memory + OBJECT, 0xf4, PAGE_SIZE); /* HLT */
 	out = call(pair.guest, 0, pair.slot, DO_ADD, 1, 2);
 	attack_try(!out.exit && out.error == ELISA_CALL_FAULT, "changed: exit %#x, error %ld",

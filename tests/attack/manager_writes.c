@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A manager's code writes, reads and jumps everywhere it can name: what succeeds is its data, its
- * stack and the exchange buffer, what can be run is its code and the entry stub. */
+/*
+ * A manager's function reads and writes addresses all over the address space of sub.
+ *
+ * Writes may succeed in the object's data, the stack and the exchange buffer only. Reads may
+ * succeed there, and in the code and the entry stub. Any other access must end the call with
+ * ELISA_CALL_FAULT, which the test compares for each address.
+ */
 #include "attack.h"
 
 #define EXCHANGE_PAGES 4
@@ -41,7 +46,7 @@ static void touch(uint64_t address, int how)
 static void both(uint64_t address)
 {
 	touch(address, READ);
-	/* not the return address of the running call */
+	/* the running call needs its return address */
 	if (address != code_page(pair.slot) + ELISA_STACK_OFFSET + 3 * PAGE_SIZE - 16)
 		touch(address, WRITE);
 }
@@ -53,7 +58,7 @@ int main(void)
 
 	pair = attack_pair("t.writes", ELISA_EXPORT_GENERAL_REGS, 0, ELISA_STUB_TRUSTING,
 			   EXCHANGE_PAGES, 1);
-	/* every page around what a slot has, in this slot and in all others */
+	/* every page around the areas of this slot, and one page of each area of all slots */
 	for (i = 0; i < ELISA_SLOTS; i++) {
 		base = ELISA_WINDOW_BASE + i * ELISA_SLOT_SIZE;
 		both(base);
@@ -69,7 +74,7 @@ int main(void)
 		both(base + ELISA_EXCHANGE_OFFSET + (i - 8) * PAGE_SIZE);
 		both(ELISA_OBJECT_BASE + (i - 8) * PAGE_SIZE);
 	}
-	/* every 2 MiB of the slot, every GiB of the window and beyond, every level-4 entry */
+	/* every 2 MiB of the slot, every GiB of the window and beyond, every entry of level 4 */
 	for (i = 1; i < 5 * far; i++)
 		both(base + i * 0x200000);
 	for (i = 1; i < 6 * far; i++)

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A VMM and a manager that play with memory which the host has pinned, or shall pin: punched,
- * unmapped, replaced, forked, on userfaultfd, secret; and over the quota again and again. */
+/*
+ * A VMM and a manager change memory that the host has pinned or is asked to pin.
+ *
+ * The memory is punched, unmapped, replaced, shared by fork(), on userfaultfd, or secret. The
+ * manager also exceeds its quota again and again. The failure would be an object that changes its
+ * pages, a host that waits for a VMM, or pages that stay pinned. The test compares values that the
+ * function and the VMM see, the reasons of refusals, and the count of pages.
+ */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +23,7 @@
 #define FAULT_GPA   (65ULL << 20)
 #define SECRET_GPA  (66ULL << 20)
 #define SIZE	    0x10000
-#define PRIVATE_AT  0x100000 /* in the object area */
+#define PRIVATE_AT  0x100000 /* offset in the object area */
 #define QUOTA	    64
 
 static struct pair pair;
@@ -70,7 +76,7 @@ static void *anonymous(int flags)
 	return mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | flags, -1, 0);
 }
 
-/* The pages that were pinned stay the object, whatever lies at their addresses now. */
+/* The pinned pages stay the object, whatever the VMM later maps at their addresses. */
 static void pulled_away(void)
 {
 	uint64_t *memory = add_slot(1, PRIVATE_GPA, anonymous(MAP_PRIVATE));
@@ -79,7 +85,7 @@ static void pulled_away(void)
 
 	attack_try(map(PRIVATE_AT, PRIVATE_GPA, 2) == 0, "private memory is refused");
 	attack_try(in_call(DO_WRITE, at, 0x111) == 0x111 && *memory == 0x111, "not shared");
-	/* copy on write must not part the VMM's page from the pinned one */
+	/* Copy on write must not separate the VMM's page from the pinned page. */
 	child = fork();
 	if (!child) {
 		sleep(1);
@@ -98,7 +104,9 @@ static void pulled_away(void)
 	attack_try(in_call(DO_READ, at, 0) == 0x333, "unmapped");
 	attack_try(map(PRIVATE_AT + 0x10000, PRIVATE_GPA, 1) < 0, "mapped without memory");
 
-	/* shared memory: a hole where code and data of the export and the exchange buffer are */
+	/*
+	 * Shared memory: holes where the code and data of the export and the exchange buffer are.
+	 */
 	*object_data(pair.manager) = 41;
 	CHECK(!madvise(pair.manager->memory + OBJECT, 2 * PAGE_SIZE, MADV_REMOVE));
 	attack_try(*object_data(pair.manager) == 0, "no hole");
@@ -125,7 +133,10 @@ static int user_fault(void *memory)
 	return fd;
 }
 
-/* Memory that no VMM provides: refused at once, without waiting. */
+/*
+ * Asks for memory that the VMM does not provide. The host must refuse it at once, without waiting.
+ * Secret memory must be refused, too.
+ */
 static void not_provided(void)
 {
 	void *memory = anonymous(MAP_PRIVATE);
@@ -153,7 +164,7 @@ static void not_provided(void)
 		   pair.manager->page->why);
 }
 
-/* One page many times, and maps and unmaps: the quota holds, nothing is left. */
+/* Maps one page again and again until the quota is reached, then unmaps. No page may be left. */
 static void quota(void)
 {
 	unsigned long round, rounds = attack_scale(20);
@@ -164,14 +175,19 @@ static void quota(void)
 			CHECK(pages < 2 * QUOTA);
 		attack_try(pair.manager->page->why == ELISA_WHY_QUOTA, "why %u",
 			   pair.manager->page->why);
-		/* both VMs are of one VMM: 2 + 2 pages of the export, 1 of the exchange buffer */
+		/*
+		 * Both VMs belong to one VMM: 2 pages of the export and 2 more, 1 of the exchange
+		 * buffer.
+		 */
 		attack_try(pages == QUOTA - 5, "%u pages of a quota of %d", pages, QUOTA);
 		attack_try(!unmap(0x400000, pages), "not unmapped");
 	}
 	attack_try(pages_held() == 5, "pages are left");
 }
 
-/* The VMM lays memory where the contexts' own addresses are. */
+/*
+ * The VMM places memory slots at the guest-physical addresses that the contexts use for themselves.
+ */
 static void laid_over(void)
 {
 	static const uint64_t offsets[] = {

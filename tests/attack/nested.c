@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A guest that is attached and runs a VM of its own (KVM's nested VMX), whose code tries all that
- * the guest could: VMFUNC to every index, with and without VM functions that the guest gives
- * it, the guest's stub, the hypercall. It gets its own hypervisor's answers, and never a context.
+ * An attached guest runs a VM of its own by KVM's nested VMX.
  *
- * The guest's kernel calls between its VM's runs. An exit of that VM gives it a state of its own
- * choice, without an exit that the host could see: it plants tables, other roots and bits of CR4
- * so. Functions execute the instructions of VMX while the guest has a VMCS.
+ * 1. The nested guest tries all that its guest could do. It executes VMFUNC with every kind of
+ * index, with and without VM functions from its hypervisor. It calls the guest's stub and makes the
+ * hypercall. It must get its own hypervisor's answers, and never reach a context.
  *
- * And a VMM that loads the state of such a nested guest into a vCPU that is in a call.
+ * 2. The guest's kernel calls between the runs of the nested VM. An exit of the nested VM can
+ * change the guest's state without an exit that the host sees. The guest plants tables, other roots
+ * and bits of CR4 in this way. Calls must be closed then.
+ *
+ * 3. Functions execute VMX instructions while the guest has a VMCS.
+ *
+ * 4. The VMM loads the state of such a nested guest into a vCPU that is in a call. The function
+ * must not go on.
  */
 #include <errno.h>
 #include <string.h>
@@ -18,7 +23,7 @@
 #define CR4_VMXE	    (1ULL << 13)
 #define VMXON_PAGE	    0x50000
 #define VMCS_PAGE	    0x51000
-#define FIELDS		    0x52000 /* pairs of a VMCS field and its value, 0 ends */
+#define FIELDS		    0x52000 /* pairs of a VMCS field and its value; field 0 ends the list */
 #define EPTP_LIST	    0x54000
 #define EPT_PAGES	    0x55000
 #define POINTERS	    0x58000
@@ -31,9 +36,11 @@
 #define EXIT_VMCALL	    18
 #define EXIT_VMFUNC	    59
 
-/* Interrupts on: with IF=0 this emulator would keep the host's out, too. RDI = addresses of the
- * VMXON region and of the VMCS, RSI = fields; RBX, R11 are the nested guest's. Then RBX = the
- * exit's reason, RCX = its interruption information. */
+/*
+ * Runs with IF=1: with IF=0 the emulator would keep the host's interrupts out, too. RDI = addresses
+ * of the VMXON region and of the VMCS, RSI = FIELDS. RBX and R11 are for the nested guest. At the
+ * end, RBX = the exit's reason, RCX = the exit's interruption information.
+ */
 CODE(begin_vmx, "	vmxon (%rdi)\n"
 		"	jbe 9f\n"
 		"	vmclear 8(%rdi)\n"
@@ -60,7 +67,7 @@ CODE(at_exit_of_nested, "	mov $0x4402, %eax\n"
 			"	vmxoff\n"
 			"	out %al, $0x10\n"
 			"	hlt\n");
-/* the nested guest's: RBX = index */
+/* code of the nested guest: RBX = index */
 CODE(nested_vmfunc, "	mov %ebx, %ecx\n"
 		    "	xor %eax, %eax\n"
 		    "	vmfunc\n"
@@ -74,7 +81,10 @@ CODE(nested_vmcall, "	mov $11, %eax\n"
 		    "	cpuid\n");
 CODE(nested_spin, "1:	jmp 1b\n");
 CODE(nested_exit, "	cpuid\n");
-/* At such an exit, with no exit to the host: to ring 3's R13 for a call of function R14 */
+/*
+ * At the nested guest's exit, which causes no exit to the host: IRET to ring 3 at R13, to call
+ * function R14.
+ */
 CODE(call_at_exit, "	push $0x23\n"
 		   "	push $0x2ff000\n"
 		   "	push $0x202\n"
@@ -85,8 +95,8 @@ CODE(call_at_exit, "	push $0x23\n"
 		   "	mov %r14, %rdi\n"
 		   "	iretq\n");
 /*
- * Ring 3's: R12 = error, R13 = value. It may use no port: an exit of a nested guest makes the TSS
- * too short for that.
+ * Code of ring 3: R12 = error, R13 = value. It ends by INT3, not by a port. An exit of a nested
+ * guest sets a TSS limit that is too small for the bitmap of ports.
  */
 CODE(call_and_stop, "	call *%r11\n"
 		    "	mov %rdx, %r12\n"
@@ -107,7 +117,7 @@ CODE(leave_vmx, "	mov $0x681e, %eax\n"
 #define L1_CALLS  (ATTACK_KERNEL + 0x340)
 #define L1_LEAVES (ATTACK_KERNEL + 0x380)
 #define NO_END	  99
-/* the same for ring 3 of the nested guest */
+/* the distance of the copies of this code for ring 3 of the nested guest */
 #define L2_USER	  (ATTACK_USER - ATTACK_KERNEL)
 
 static struct pair pair;
@@ -142,7 +152,7 @@ static void put(uint64_t field, uint64_t value)
 	vm_u64(pair.guest, FIELDS)[fields] = 0;
 }
 
-/* What must be 1, and of what is wished what may be. */
+/* Returns the control bits that must be 1, and those of @wished that may be 1. */
 static uint32_t control(uint32_t index, uint32_t wished)
 {
 	uint64_t allowed = msr(index);
@@ -154,7 +164,7 @@ static void put_state(uint64_t rip, int cpl)
 {
 	int i;
 
-	for (i = 0; i < 6; i++) { /* ES, CS, SS, DS, FS, GS; the hypervisor's, too */
+	for (i = 0; i < 6; i++) { /* ES, CS, SS, DS, FS, GS; of guest and host */
 		uint32_t selector = i == 1 ? (cpl ? USER_CS : 8) : (cpl ? USER_SS : 16);
 
 		put(0x800 + 2 * i, selector);
@@ -218,7 +228,7 @@ static void prepare(uint64_t rip, int cpl, bool vmfunc)
 	vm_u64(pair.guest, POINTERS)[1] = VMCS_PAGE;
 	put(0x4000, control(0x481, 0));
 	put(0x4002, control(0x482, vmfunc ? 1u << 31 : 0));
-	put(0x4004, ~0u); /* exceptions exit */
+	put(0x4004, ~0u); /* exceptions cause exits */
 	put(0x400c, control(0x483, 1 << 9));
 	put(0x4012, control(0x484, 1 << 9));
 	if (vmfunc) {
@@ -228,7 +238,10 @@ static void prepare(uint64_t rip, int cpl, bool vmfunc)
 	put_state(rip, cpl);
 }
 
-/* Runs the nested guest until its first exit to its hypervisor; -1: it did not come to that. */
+/*
+ * Runs the nested guest until its first exit to its hypervisor. Returns the exit's reason, or -1 if
+ * the guest could not run it.
+ */
 static long nested(uint64_t rip, int cpl, bool vmfunc, uint32_t index, uint64_t *info)
 {
 	struct kvm_regs regs = {.rdi = POINTERS,
@@ -258,7 +271,7 @@ static long nested(uint64_t rip, int cpl, bool vmfunc, uint32_t index, uint64_t 
 	return regs.rbx & 0xffff;
 }
 
-/* #UD for its hypervisor to see. */
+/* Tells whether the nested guest's hypervisor saw #UD. */
 static bool is_undefined(long reason, uint64_t info)
 {
 	return reason == EXIT_EXCEPTION && (info & 0xff) == UD;
@@ -294,7 +307,7 @@ static void try_everything(bool vmfunc)
 	attack_try(*object_data(pair.manager) == object, "the object changed");
 }
 
-/* The guest's VM exits, and the guest calls at once. The guest keeps its VMCS. */
+/* The nested guest exits, and its guest makes a call at once. The guest keeps its VMCS. */
 static struct outcome call_at_nested_exit(uint64_t field, uint64_t value)
 {
 	struct kvm_regs regs = {.rdi = POINTERS,
@@ -318,7 +331,7 @@ static struct outcome call_at_nested_exit(uint64_t field, uint64_t value)
 	return out;
 }
 
-/* Its VMCS still has the nested guest's RIP in it. */
+/* The guest leaves VMX operation. Its VMCS must still have the nested guest's RIP. */
 static void leave(void)
 {
 	struct kvm_regs none = {.rflags = 0x200};
@@ -362,7 +375,7 @@ static void state_by_nested_exits(void)
 	leave();
 }
 
-/* All VMX instructions by a function, in a VM that has a VMCS of its own. */
+/* VMX instructions that a function executes, in a VM that has a VMCS of its own. */
 #define OF_VMX(X)                                                              \
 	X(vmlaunch, "vmlaunch")                                                \
 	X(vmresume, "vmresume")                                                \
@@ -407,7 +420,7 @@ static void functions_of_a_hypervisor(void)
 	leave();
 }
 
-/* The VMM keeps a nested guest's state and loads it where a call is suspended. */
+/* The VMM saves a nested guest's state and loads it into a vCPU with a suspended call. */
 static void loaded_in_a_call(void)
 {
 	static struct {

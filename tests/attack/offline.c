@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Processors go offline and come back while a guest is attached and a call is suspended: the call
- * goes on on another one, and detach does not forget the one that was away. */
+/*
+ * The second processor goes offline and comes back while a guest is attached.
+ *
+ * A call that was suspended on that processor must continue on the other one. The failure would be
+ * a call that is lost, or a processor that comes back with translations of a detached slot. The
+ * test detaches and attaches again while the processor is offline, and then makes calls on it.
+ */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -43,7 +48,10 @@ static void away_and_back(void)
 	out = finish(pair.guest, 0);
 	attack_try(!out.exit && !out.error && out.value == 7, "the call: exit %#x, error %ld",
 		   out.exit, out.error);
-	/* with it away, all is taken and given anew: no page may be remembered there */
+	/*
+	 * While the processor is offline, the guest detaches and attaches. The processor must
+	 * remember no page of the old attachment.
+	 */
 	CHECK_EQ(detach(pair.guest, 0, pair.slot), 0);
 	attack_try(call(pair.guest, 0, pair.slot, DO_ADD, 1, 2).exit == FAULT(UD), "detached");
 	pair.slot = attach(pair.guest, "t.offline", ELISA_STUB_TRUSTING, 0);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# QEMU killed with -9 in each phase of a guest's and a manager's life, and VMs that reset themselves
-# in a call: each time nothing of them is left, and two other VMs go on.
+# SIGKILL ends a VM's QEMU in each phase of a guest's and a manager's life. Another VM resets itself
+# in a call. The failure would be something that the host keeps of a dead VM, or an effect on the
+# two VMs that go on. After each step the test compares the host's lists and makes the survivors call.
 #
 #machine: --with-qemu --mem 1024 --file build/user/tools/elisactl:/bin/elisactl
 #machine: --file tests/vms.sh:/vms.sh --file tests/soak/lives.sh:/lives.sh --role vm=tests/soak/role.sh
@@ -13,7 +14,7 @@ trouble=0 leaks=0
 . /lives.sh
 
 tries=0
-# as_designed VMS EXPORTS ATTACHMENTS: the survivors go on, and the host knows these
+# as_designed VMS EXPORTS ATTACHMENTS: the host knows this many, and the survivors go on
 as_designed()
 {
 	tries=$((tries + 1))
@@ -26,7 +27,7 @@ vm keeper manager soak.steady
 vm steady steady soak.steady
 says steady steady 1
 
-# a guest: before its driver, with it, waiting for an export, in a call, after its export went
+# A guest is killed before it has its driver, and while it waits for an export.
 vm early spin soak.spin
 kill_vm early
 as_designed 2 1 1
@@ -40,7 +41,7 @@ usleep 300000
 kill_vm waiting
 as_designed 2 1 1
 
-# a manager: before its driver, when it has published, in a guest's call
+# A manager is killed before it has its driver, and when it has published.
 vm young manager soak.spin
 says young "before the driver" 1
 kill_vm young
@@ -51,7 +52,8 @@ as_designed 3 2 1
 kill_vm idle
 as_designed 2 1 1
 
-# in the midst of a guest's call; then the guest, which waits for another one
+# A manager is killed in the middle of a guest's call. Then the guest is killed, which waits for
+# another manager.
 vm manager manager soak.spin
 says manager published 1
 GUEST_CPUS=2 vm caller spin soak.spin
@@ -63,7 +65,8 @@ as_designed 3 1 1
 kill_vm caller
 as_designed 2 1 1
 
-# a guest that resets itself in a call: its old attachments are gone, the second boot attaches anew
+# A guest resets itself in a call. Its old attachments must be gone, and the second boot attaches
+# again.
 vm again manager soak.twice
 says again published 1
 GUEST_CPUS=2 vm twice spin soak.twice twice=1

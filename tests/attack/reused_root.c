@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A page-table root that was another process's: its attachment is gone with it. And what the
- * processor may remember of a process, global translations too, is of no use to the next. */
+/*
+ * A process gets the page-table root that an ended process had.
+ *
+ * The attack would succeed if the new process could use the old one's attachment. It would also
+ * succeed if translations of a process, global ones among them, were used in a gate or in sub. The
+ * test counts in two objects, and puts HLT at global pages that gate and sub must not execute.
+ */
 #include <errno.h>
 #include <string.h>
 #include "attack.h"
@@ -43,7 +48,10 @@ static void next_process(unsigned long i)
 	uint32_t slot = attach_as(i % 2 ? "t.a" : "t.b", ROOT_OTHER);
 	struct outcome out;
 
-	/* the process is there, the other one is not attached to this */
+	/*
+	 * The process of ROOT_OTHER is attached. The process of ROOT is running and has no right to
+	 * this slot.
+	 */
 	out = call(guest, 0, slot, DO_COUNT, 0, 0);
 	attack_try(out.exit == FAULT(UD), "another process: exit %#x, error %ld", out.exit,
 		   out.error);
@@ -52,7 +60,7 @@ static void next_process(unsigned long i)
 	attack_try(!out.exit && !out.error, "the process: exit %#x, error %ld", out.exit,
 		   out.error);
 	attack_try(vm_u64(manager, OBJECT + PAGE_SIZE)[0] == a + i % 2, "which object?");
-	/* it ends; the next one gets the same root, and tries */
+	/* The process ends. The next process gets the same root and tries the old slot. */
 	CHECK_EQ(detach(guest, 0, slot), 0);
 	out = call(guest, 0, slot, DO_COUNT, 0, 0);
 	attack_try(out.exit == FAULT(UD), "the old slot: exit %#x, error %ld", out.exit, out.error);
@@ -60,7 +68,10 @@ static void next_process(unsigned long i)
 	run_as(ROOT);
 }
 
-/* The code page, and the object's address, are global in the caller: no matter in the gate. */
+/*
+ * The caller's mappings of the code page and of the object's addresses are global. Gate and sub
+ * must not use these translations.
+ */
 static void global_pages(uint32_t slot)
 {
 	uint8_t *stub = guest->memory + USER_CODE + 0x10000 + slot * PAGE_SIZE;
@@ -73,7 +84,7 @@ static void global_pages(uint32_t slot)
 	*entry_of(ELISA_OBJECT_BASE) |= GLOBAL;
 	*entry_of(ELISA_OBJECT_BASE + PAGE_SIZE) |= GLOBAL;
 	*entry |= GLOBAL;
-	/* what gate and sub must not run */
+	/* HLT, which gate and sub must not execute */
 	memset(guest->memory + USER_DATA, 0xf4, PAGE_SIZE);
 	for (i = 0; i < 20; i++) {
 		run_as(i % 2 ? ROOT : ROOT_OTHER);
@@ -82,7 +93,7 @@ static void global_pages(uint32_t slot)
 		attack_try(!out.exit && !out.error && out.value == (long)before + i + 1,
 			   "global: exit %#x, error %ld, value %ld", out.exit, out.error,
 			   out.value);
-		/* in default it is the process's own page again */
+		/* in default the address is the process's own page again */
 		out = run_at(guest, 0, 3, ELISA_OBJECT_BASE, &(struct kvm_regs){0});
 		attack_try(out.exit == FAULT(GP), "default runs the object: exit %#x", out.exit);
 		attack_try(stub[0] == 0xcc, "the stub changed");

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# The attacks on one emulated machine: each program that ELISA_ATTACKS=a,b on the kernel's command
-# line names, against the real module. What they print is in console.log, which tests/attack/run
-# reads to judge.
+# Runs attacks against the real module on one emulated machine. ELISA_ATTACKS=a,b on the kernel's
+# command line names the programs. tests/attack/run judges them by their output in console.log.
 #
 #machine: --file build/attacks:/attacks
 . /testbed/lib.sh

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* System management interrupts during calls: each is delivered once, in default, and the guest
- * goes on calling after it. */
+/*
+ * System management interrupts (SMI) arrive during calls.
+ *
+ * The failure would be an SMI that is lost, delivered twice, or delivered in sub, or a guest that
+ * cannot call afterwards. The SMI handler counts, and the test reads its counter in sub and after
+ * the call.
+ */
 #include <string.h>
 #include <sys/ioctl.h>
 #include "attack.h"
@@ -21,7 +26,7 @@ int main(void)
 	unsigned long i, count = attack_scale(50);
 	struct outcome out;
 
-	/* in system management mode KVM has memory slots of its own */
+	/* KVM has separate memory slots for system management mode */
 	memory.userspace_addr = (uintptr_t)pair.guest->memory;
 	CHECK(!ioctl(pair.guest->fd, KVM_SET_USER_MEMORY_REGION, &memory));
 	/* incw SMIS; rsm */

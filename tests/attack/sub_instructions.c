@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* In sub, every kind of instruction that could stop, trap, exit or change the processor's state:
- * each ends in its designed result, the next call works, and the caller has all it had. */
+/*
+ * A function executes every kind of instruction that could stop, trap, exit or change the
+ * processor's state.
+ *
+ * The failure would be a call that ends with another result than designed. Other failures are a
+ * caller that lost part of its state, and an event that reaches the guest. After each instruction
+ * the test compares the error and the caller's registers, and makes another call.
+ */
 #include <string.h>
 #include "attack.h"
 
@@ -8,9 +14,9 @@
 #define FAULTS	  ELISA_CALL_FAULT
 #define FORBIDDEN ELISA_CALL_FORBIDDEN
 #define TIMEOUT	  ELISA_CALL_TIMEOUT
-#define EITHER	  1 /* FAULT or FORBIDDEN: the exit or the privilege check comes first */
+#define EITHER	  1 /* FAULT or FORBIDDEN: exit or privilege check comes first */
 
-/* name, instructions (RSP is sub's stack, RET follows), result */
+/* name, instructions (RSP is sub's stack; RET is appended), expected result */
 #define CASES(X)                                                                                 \
 	/* exceptions */                                                                         \
 	X(divide, "xor %ecx, %ecx; div %ecx", FAULTS)                                            \
@@ -163,7 +169,10 @@ static const struct {
 	long error;
 } cases[] = {CASES(ENTRY)};
 
-/* RBX and R12 to R15 are not among it: the caller of a stub declares them changed. */
+/*
+ * Tells whether the caller has its state. RBX and R12 to R15 are not compared: the caller of a stub
+ * declares them clobbered.
+ */
 static bool caller_has_all(struct vm *guest, const struct kvm_regs *regs)
 {
 	struct kvm_sregs sregs = get_sregs(guest, 0);
@@ -195,10 +204,12 @@ static void run_case(const struct pair *pair, unsigned int i)
 	attack_try(attack_pair_works(pair), "%s: no call afterwards", cases[i].name);
 }
 
-#define FLAGS_ALL 0x4cd7 /* that a caller can set, but AC, TF and IF */
+#define FLAGS_ALL 0x4cd7 /* a caller can set all but AC, TF and IF */
 #define FLAGS_BAD 0x44500
 
-/* The flags that the caller has, the function has not. */
+/*
+ * The function must not get the caller's flags, and the caller must have its flags after the call.
+ */
 static void callers_flags(const struct pair *pair)
 {
 	struct kvm_regs regs = {

@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Hostile code of a manager enters its own sub stub at every byte, with registers of its choice;
- * a guest tries sub from default at every byte. The caller goes on with its own stack or with an
- * error, and sub's entry in the list is shut afterwards. */
+/*
+ * Hostile code of a manager jumps to every byte of the code page in sub, with registers of its
+ * choice. A guest also tries to enter sub from default at every byte.
+ *
+ * The attack would succeed if the caller went on with another stack without an error, or if sub's
+ * entry in the list stayed valid. The test checks RSP or the fault's address, and tries VMFUNC to
+ * sub, which must cause #UD.
+ */
 #include "attack.h"
 
-/* RDI points to the registers to have, the address to jump to is the first of them. RSP last. */
-CODE(jump, "	mov %rsi, %rdi\n" /* DO_JUMP's a1 is this code's address: the rest is at RDX */
+/*
+ * RDX points to struct registers. The code loads the registers, RSP first, and jumps to the first
+ * word by RET.
+ */
+CODE(jump, "	mov %rsi, %rdi\n" /* DO_JUMP's a1 is this code's address */
 	   "	mov %rdx, %rax\n"
 	   "	mov 8(%rax), %rsp\n"
 	   "	mov 16(%rax), %rcx\n"
@@ -42,14 +50,15 @@ static void from_sub(const struct pair *pair, unsigned int offset, const struct 
 
 	*to = *values;
 	to->at = code_page(pair->slot) + offset;
-	/* RET takes the address from there: a stack of the manager's own is writable */
+	/* RET takes the address from the stack, so the manager uses a writable stack of its own. */
 	out = call(pair->guest, 0, pair->slot, DO_JUMP, ATTACK_FUNCTION, REGISTERS);
 	attack_try((!out.exit && out.regs.rsp == USER_STACK) || out.exit == FAULT(BP) ||
 			   out.exit == FAULT(PF),
 		   "offset %#x: exit %#x, error %ld, RSP %#llx", offset, out.exit, out.error,
 		   (unsigned long long)out.regs.rsp);
-	/* a fault in default is where VMFUNC 0 of the manager's own leads to: never past the
-	 * designed return, and in the window */
+	/*
+	 * The manager's own VMFUNC 0 leads to a fault in default. The fault must be in the window.
+	 */
 	if (out.exit)
 		attack_try(out.at - ELISA_WINDOW_BASE < ELISA_WINDOW_SIZE,
 			   "offset %#x: fault at %#llx", offset, (unsigned long long)out.at);
@@ -84,7 +93,7 @@ int main(void)
 		for (i = 0; i < 4; i++) {
 			struct registers values = {0, stack, indexes[i], others[i % 3]};
 
-			/* most of the page is int3 */
+			/* most bytes of the page are INT3 */
 			if (i && (offset < ELISA_STRICT_ENTRY(0) ||
 				  (offset > ELISA_STRICT_RETURN(0) + 64 && offset < 0xef0)))
 				continue;

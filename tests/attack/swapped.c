@@ -1,22 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Instructions that read and load descriptor tables exit while a vCPU is set up, and KVM's emulator
- * executes them. A thread on another vCPU writes another instruction over one that has exited:
- * the emulator gets the one that has, or none. For two processors.
+ * A thread on another vCPU overwrites an instruction that has caused an exit, before KVM emulates
+ * it.
+ *
+ * While a vCPU is set up, instructions that store or load descriptor tables exit, and KVM's
+ * emulator executes them. The attack would succeed if the emulator executed another instruction
+ * than the one that exited. The test swaps SGDT with such instructions, some of which would fault
+ * in the emulator. A fault, or no SGDT that the CPU was left to execute again, is a failure. The
+ * test needs two processors.
  */
 #include <pthread.h>
 #include <string.h>
 #include "attack.h"
 
 #define CR4_UMIP      (1 << 11)
-#define SWAPS	      (ATTACK_USER + 0x2000) /* of another page than what is swapped */
+#define SWAPS	      (ATTACK_USER + 0x2000) /* another page than the swapped code */
 #define LOADED	      0x5000		     /* operand of loads, in ring 0's memory */
 #define STOP	      (USER_DATA + 0x100)
-/* the descriptor of the harness' task state */
+/* the descriptor of the harness's TSS */
 #define TSS_AVAILABLE (0x0000890000000000 | (uint64_t)TSS << 16 | (104 + 4))
 #define TSS_BUSY      (1ULL << 41)
 
-/* RDI = where to. */
+/* RDI = the address to store to */
 CODE(stores, "	sgdt (%rdi)\n"
 	     "	sidt 16(%rdi)\n"
 	     "	mov $-1, %rax\n"
@@ -33,7 +38,9 @@ CODE(one_sldt, "sldt %eax; out %al, $0x10\n");
 CODE(one_str, "str %eax; out %al, $0x10\n");
 CODE(one_lgdt, "lgdt (%rdi); out %al, $0x10\n");
 
-/* In ring 0: EAX = a null selector, ECX = the TSS's, RDI = IDT's and GDT's pointers. */
+/*
+ * Runs in ring 0. EAX = a null selector, ECX = the TSS's selector, RDI = pointers of IDT and GDT.
+ */
 CODE(loads, "	lidt (%rdi)\n"
 	    "	lgdt 16(%rdi)\n"
 	    "	lldt %ax\n"
@@ -41,14 +48,16 @@ CODE(loads, "	lidt (%rdi)\n"
 	    "	out %al, $0x10\n"
 	    "	hlt\n");
 
-/* The second and third byte of SGDT, which are swapped, are one aligned word. RSI times. */
+/* Executes SGDT RSI times. Its second and third byte, which are swapped, are one aligned word. */
 CODE(victim, "	nop\n"
 	     "1:	sgdt (%rdi)\n"
 	     "	dec %rsi\n"
 	     "	jnz 1b\n"
 	     "	out %al, $0x10\n");
-/* RDI = that word, AX and BX = what it shall be in turn, for 1 to 64 rounds each by a linear
- * congruence in R8, until the byte at RSI is set. */
+/*
+ * RDI = the word of SGDT, AX and BX = its two values. Each value stays for 1 to 64 rounds, by a
+ * linear congruential generator in R8. The loop ends when the byte at RSI is set.
+ */
 CODE(swapper, "1:	xchg %eax, %ebx\n"
 	      "	mov %ax, (%rdi)\n"
 	      "	imul $0x19660d, %r8d, %r8d\n"
@@ -64,7 +73,7 @@ CODE(swapper, "1:	xchg %eax, %ebx\n"
 
 static const struct {
 	const char *name;
-	uint16_t bytes; /* behind 0f, as many as of SGDT */
+	uint16_t bytes; /* the two bytes after 0f, as in SGDT */
 } others[] = {
 	{"addps", 0xc058}, /* the emulator does not know it: #UD in ring 3 */
 	{"smsw %eax", 0xe001},
@@ -111,7 +120,7 @@ static void stores_give_what_is_there(void)
 		   "SLDT or STR stored something else");
 }
 
-/* With prefixes, from one page into the next. */
+/* SGDT with prefixes, at each offset from one page into the next. */
 static void across_pages(void)
 {
 	struct kvm_sregs sregs = get_sregs(pair.guest, 0);
@@ -147,7 +156,7 @@ static void umip(bool on)
 	CHECK_EQ(set_sregs(pair.guest, 0, &sregs), 0);
 }
 
-/* With CR4.UMIP, and loads always; ring 0 may. */
+/* Ring 3 may not store with CR4.UMIP, and may never load. Ring 0 may. */
 static void ring_3_may_not(void)
 {
 	struct outcome out;
@@ -185,7 +194,10 @@ static void loads_work(void)
 		   "loads loaded something else");
 }
 
-/* With IF: in the emulator a loop without it keeps interrupts from the processor it runs on. */
+/*
+ * The swapper runs with IF=1. In the emulator, a loop with IF=0 would keep interrupts from the
+ * processor that runs it.
+ */
 static void *swap(void *other)
 {
 	struct kvm_regs regs = {.rdi = ATTACK_USER + 2,
@@ -223,7 +235,10 @@ static void swapped(unsigned int i, unsigned long count)
 	attack_tries(count, out.exit ? count : 0, "SGDT that becomes another instruction");
 	attack_try(!out.exit && !other->exit, "%s: exits %#x at %#llx, %#x", others[i].name,
 		   out.exit, (unsigned long long)out.at, other->exit);
-	/* some had been swapped, and were left to the processor */
+	/*
+	 * Some instructions had been swapped when KVM was asked. The host left them to the
+	 * processor.
+	 */
 	attack_try(ran && ran < exits, "%s: of %llu exits KVM emulated %llu", others[i].name,
 		   (unsigned long long)exits, (unsigned long long)ran);
 }

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A manager takes a page out of its export while a function on another processor reads it in a
- * loop: when the request returns, no function reads what the manager writes to that page. */
+/*
+ * A manager unmaps a page of its export while a function reads it in a loop on another processor.
+ *
+ * The attack would succeed if the function still saw the page after the request has returned. The
+ * manager then writes a canary to the page, and the test looks whether the function reads it.
+ */
 #include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 #include "attack.h"
 
-#define PAGE_AT 0x10000 /* in the object area */
+#define PAGE_AT 0x10000 /* offset in the object area */
 #define GPA	(OBJECT + 0x20000)
 #define CANARY	0xca11ab1e
 
-/* copies 8 bytes of that page to the data page, over and over */
+/* copies 8 bytes of the page at PAGE_AT to the data page, over and over */
 CODE(reader, "	movabs $0x601000010000, %rsi\n"
 	     "	movabs $0x601000001100, %rdi\n"
 	     "1:	mov (%rsi), %rax\n"

@@ -1,18 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-/* VMFUNC with every leaf from 0 to 63 and every index from 0 to 600, attached and not, from
- * default in ring 3 and ring 0 and from sub: nothing passes but what was designed. */
+/*
+ * VMFUNC with every leaf from 0 to 63 and every index from 0 to 600.
+ *
+ * It is executed by attached and unattached VMs, in default in ring 3 and ring 0, and in sub. The
+ * attack would succeed if a VMFUNC switched that is not designed to. The code counts each VMFUNC
+ * that passes and each that causes #UD.
+ */
 #include "attack.h"
 
 #define LEAVES	    64
 #define INDEXES	    601
-#define UNDEFINED   (SEEN + 0x30) /* counted by the handler */
+#define UNDEFINED   (SEEN + 0x30) /* the handler counts #UD here */
 #define KERNEL_DATA (SEEN + 0x40)
 
 struct sweep {
 	uint64_t leaf, index, end, passed, expected, stub;
 };
 
-/* RBP = struct sweep; a VMFUNC that passes is counted, one that is undefined is skipped */
+/*
+ * RBP = struct sweep. The code counts a VMFUNC that passes. The handler skips one that causes #UD.
+ */
 CODE(sweep, "	lea 2f(%rip), %r9\n"
 	    "	mov 8(%rbp), %rbx\n"
 	    "1:	mov (%rbp), %eax\n"
@@ -24,7 +31,9 @@ CODE(sweep, "	lea 2f(%rip), %r9\n"
 	    "	jb 1b\n"
 	    "3:	out %al, $0x10\n"
 	    "	jmp 3b\n");
-/* #UD: of the VMFUNC at R9 only; over it and over the count behind it */
+/*
+ * The handler of #UD. If the VMFUNC at R9 caused it, skips this VMFUNC and the INC that counts it.
+ */
 CODE(undefined, "	cmp %r9, (%rsp)\n"
 		"	jne 1f\n"
 		"	incq 0x6030\n"
@@ -34,7 +43,10 @@ CODE(undefined, "	cmp %r9, (%rsp)\n"
 		"	mov $6, %ebx\n"
 		"	out %al, $0x12\n"
 		"	hlt\n");
-/* RBP = struct sweep: calls a function that executes VMFUNC; counts other ends as passed */
+/*
+ * RBP = struct sweep. Calls a function that executes VMFUNC. Counts calls that end with another
+ * error than expected.
+ */
 CODE(sub_sweep, "1:	mov $7, %edi\n"
 		"	mov (%rbp), %rsi\n"
 		"	mov 8(%rbp), %rdx\n"
@@ -52,7 +64,7 @@ CODE(sub_sweep, "1:	mov $7, %edi\n"
 
 static struct vm *guest;
 
-/* From default: [first, end) of @leaf, none of which may pass. */
+/* Executes VMFUNC in default with the indexes [first, end) of @leaf, none of which may pass. */
 static void sweep_default(int cpl, uint64_t leaf, uint64_t first, uint64_t end)
 {
 	uint64_t data = cpl ? USER_DATA : KERNEL_DATA;
@@ -124,9 +136,12 @@ int main(void)
 	}
 	set_gate(guest, UD, kernel_code(isr_fault) + 16 * UD, 0);
 
-	/* from sub: its own gate-in is shut, gate-out is no way from here, 0 ends in a fault */
+	/*
+	 * In sub: gate-in's entry is invalid, gate-out cannot be entered from here, and index 0
+	 * ends in a fault.
+	 */
 	sweep_sub(pair.slot, 0, 1, sub, ELISA_CALL_FORBIDDEN);
-	sweep_sub(pair.slot, 0, sub, sub + 1, ELISA_CALL_OK); /* where it is already */
+	sweep_sub(pair.slot, 0, sub, sub + 1, ELISA_CALL_OK); /* sub itself */
 	sweep_sub(pair.slot, 0, sub + 1, gate_out, ELISA_CALL_FORBIDDEN);
 	sweep_sub(pair.slot, 0, gate_out, gate_out + 1, ELISA_CALL_FAULT);
 	sweep_sub(pair.slot, 0, gate_out + 1, INDEXES, ELISA_CALL_FORBIDDEN);
@@ -136,15 +151,17 @@ int main(void)
 	attack_try(out.exit == FAULT(PF), "VMFUNC 0 from sub: exit %#x", out.exit);
 	attack_try(attack_pair_works(&pair), "after VMFUNC 0 from sub");
 
-	/* sub's entry is shut, too, after a call that ended in the middle
-	 * and the list was written */
+	/*
+	 * sub's entry is also invalid after a call that a fault has ended, for which the host wrote
+	 * the list
+	 */
 	PLACE(guest, ATTACK_USER, sweep);
 	set_gate(guest, UD, ATTACK_KERNEL + 0x100, 0);
 	CHECK_EQ(call(guest, 0, pair.slot, DO_UD, 0, 0).error, ELISA_CALL_FAULT);
 	sweep_default(3, 0, sub, sub + 1);
 	set_gate(guest, UD, kernel_code(isr_fault) + 16 * UD, 0);
 
-	/* the guest's kernel in gate-in: whatever becomes of it, it is not sub */
+	/* The guest's kernel enters gate-in. It must not reach sub. */
 	*vm_u64(guest, ATTACK_KERNEL + 0x200) = 0xd4010f; /* vmfunc */
 	out = run_at(guest, 0, 0, ATTACK_KERNEL + 0x200, &regs);
 	attack_try(out.exit, "gate-in from ring 0: went on");

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A manager's code leaves sub with a VMFUNC 0 of its own at every address of its page, and of a
- * page at the end of the object area: the process ends up at an inaccessible address, and the
- * next call is as if nothing had been. */
+/*
+ * A manager's function leaves sub by its own VMFUNC 0, at every address behind the functions of its
+ * code page.
+ *
+ * The attack would succeed if the vCPU executed anything in default there, or if sub stayed open.
+ * The process must fault at an address that default does not map, or the host ends the call. The
+ * test compares the fault's address, and then makes calls and tries VMFUNC to sub.
+ */
 #include <string.h>
 #include "attack.h"
 
@@ -20,7 +25,10 @@ static void leave_at(const struct pair *pair, unsigned int offset)
 	memcpy(page + offset, "\x0f\x01\xd4", 3);
 	out = run_at(pair->guest, 0, 3, user_code(user_call), &regs);
 	memcpy(page + offset, kept, 3);
-	/* the guest's fault, or the host has seen it there and ended the call on its own stack */
+	/*
+	 * Either the guest faults there, or the host has seen the vCPU there and ended the call on
+	 * the caller's stack.
+	 */
 	attack_try((out.exit == FAULT(PF) && out.at == ELISA_OBJECT_BASE + offset + 3) ||
 			   (!out.exit && out.error == ELISA_CALL_FORBIDDEN &&
 			    out.regs.rsp == USER_STACK),
@@ -36,10 +44,13 @@ int main(void)
 	const struct kvm_regs to_sub = {.rcx = ELISA_INDEX_SUB(pair.slot), .rflags = 0x200};
 	unsigned int offset;
 
-	/* where the functions themselves are, the copy under attack would be spoilt */
+	/*
+	 * Bytes of the functions stay as they are: an overwritten function could not make the
+	 * attack.
+	 */
 	for (offset = first; offset < PAGE_SIZE - 2; offset += step) {
 		leave_at(&pair, offset);
-		/* the exit has shut sub's entry, which no exit hook has disarmed */
+		/* The exit must have made sub's entry invalid, as no gate-out has disarmed it. */
 		if (offset % 32 < step)
 			attack_try(run_at(pair.guest, 0, 3, user_code(user_vmfunc), &to_sub).exit ==
 					   FAULT(UD),

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A hostile VMM makes every vCPU ioctl, well formed and not, while its vCPU is in sub or anywhere
- * on the path: no register of the function is in any answer, the call ends with ELISA_CALL_VMM,
- * also if KVM knows no such ioctl, and the guest can call again.
+ * A hostile VMM makes every vCPU ioctl while its vCPU is in sub or anywhere on the path of a call.
+ *
+ * The attack would succeed if an answer held a register of the function, or if the function went on
+ * after the VMM read the state. The test looks for the function's secret in each answer. The call
+ * must end with ELISA_CALL_VMM, even if KVM does not know the ioctl, and later calls must work.
  */
 #include <string.h>
 #include <sys/ioctl.h>
 #include "attack.h"
 
-/* A function that leaves a secret where it may: in all registers but the callee-saved ones. */
+/*
+ * A function that leaves a secret in all general registers but the callee-saved ones, and in vector
+ * registers.
+ */
 CODE(secretive, "	movabs $0x5ec2e75ec2e75ec2, %rcx\n"
 		"	mov %rcx, %rdx\n"
 		"	mov %rcx, %rsi\n"
@@ -71,7 +76,7 @@ static bool has_secret(void)
 	return false;
 }
 
-/* What was read is written back, so that the vCPU's state stays. */
+/* Makes ioctl @i. Writes back what was read, so that the vCPU's state stays the same. */
 static void make(int i)
 {
 	int vcpu = pair.guest->vcpu[0];
@@ -98,7 +103,7 @@ static void in_sub(int i)
 	make(i);
 	let_go(pair.manager);
 	out = finish(pair.guest, 0);
-	/* the statistics' file shows no state of the vCPU: the call goes on */
+	/* The statistics file shows no state of the vCPU, so the call goes on. */
 	attack_try(!out.exit && out.regs.rsp == USER_STACK &&
 			   out.error == (ioctls[i].get == KVM_GET_STATS_FD ? 0 : ELISA_CALL_VMM),
 		   "%s in sub: exit %#x, error %ld", ioctls[i].name, out.exit, out.error);
@@ -113,14 +118,16 @@ static void make_next(struct vm *vm, int vcpu)
 	make(next++ % IOCTLS);
 }
 
-/* Wherever the host's timer stops it: gate-in, sub, gate-out, or default. */
+/*
+ * Makes the ioctls wherever the host's timer stops the vCPU: in gate-in, sub, gate-out or default.
+ */
 static void anywhere(unsigned long count)
 {
 	struct kvm_debugregs debug = {.dr6 = 0xffff0ff0, .dr7 = 0x402, .db = {0x123000}};
 	unsigned long ended = 0, i;
 	struct outcome out;
 
-	/* breakpoints that are armed make the emulator stop at each instruction */
+	/* an armed breakpoint makes the emulator check for interrupts at each instruction */
 	CHECK(!ioctl(pair.guest->vcpu[0], KVM_SET_DEBUGREGS, &debug));
 	PLACE(pair.manager, OBJECT + ATTACK_OBJECT, secretive);
 	on_signal = make_next;
@@ -137,7 +144,7 @@ static void anywhere(unsigned long count)
 	attack_try(attack_pair_works(&pair), "no call afterwards");
 }
 
-/* A vCPU that may be anywhere, back where calls are made. */
+/* Restores a vCPU of unknown state, so that it can make calls. */
 static void restore(struct kvm_sregs *sregs)
 {
 	struct kvm_vcpu_events events = {.flags = KVM_VCPUEVENT_VALID_NMI_PENDING |
@@ -151,7 +158,7 @@ static void restore(struct kvm_sregs *sregs)
 	CHECK_EQ(hypercall(pair.guest, 0, ELISA_HC_VCPU_SYNC), 0);
 }
 
-/* KVM_RUN with other registers than were shown, one field each time. */
+/* Makes KVM_RUN load registers that differ from the shown ones in one field. */
 static void dirty_fields(void)
 {
 	struct kvm_run *run = pair.guest->run[0];
@@ -170,7 +177,10 @@ static void dirty_fields(void)
 		run->kvm_dirty_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS | KVM_SYNC_X86_EVENTS;
 		let_go(pair.manager);
 		timer(2000, 0);
-		/* whatever the vCPU does now is its VMM's doing, and not the function */
+		/*
+		 * The VMM changed the vCPU, so any state is allowed. Only the function must not run
+		 * on.
+		 */
 		ioctl(pair.guest->vcpu[0], KVM_RUN, 0);
 		timer(0, 0);
 		run->kvm_dirty_regs = 0;
@@ -188,7 +198,7 @@ int main(void)
 	int i;
 
 	pair = attack_pair("t.ioctls", 0, 1000000, ELISA_STUB_XSAVE, 0, 1);
-	/* an SMI finds memory and an RSM: without, KVM ends the VM */
+	/* An SMI finds memory with an RSM. Otherwise KVM would end the VM. */
 	memory.userspace_addr = (uintptr_t)pair.guest->memory;
 	CHECK(!ioctl(pair.guest->fd, KVM_SET_USER_MEMORY_REGION, &memory));
 	memcpy(pair.guest->memory + 0x38000, "\x0f\xaa", 2);

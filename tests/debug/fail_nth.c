@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Every allocation of a request fails once, each in its turn: the kernel's fault
- * injection makes the n-th one of this thread fail (Documentation/fault-injection), for
- * n = 1, 2, ... until the request comes to its end before the n-th. A request of very many
- * allocations, most of which are alike, takes larger steps after the first ones. After each failure
- * the host knows what it knew before, and the same request, undisturbed, succeeds. Then
- * several fail at random in one request, so that ways back are disturbed too. At the
- * end, the page counts of the memory cgroup tell that nothing is left of it all.
+ * Each allocation of a request fails once, in turn.
  *
- * Before that another tenant, in a cgroup of its own, makes each request undisturbed. The kernel
+ * The kernel's fault injection makes the n-th allocation of this thread fail
+ * (Documentation/fault-injection), for n = 1, 2, ... until the request ends before its n-th
+ * allocation. A request with very many allocations, most of them alike, takes larger steps after
+ * the first ones. After each failure the host must know what it knew before, and the same request
+ * must succeed without failures. Then several allocations of one request fail at random, so that
+ * the error paths are disturbed, too. At the end, the memory cgroup's counts must show that no
+ * memory is left.
+ *
+ * Before that, another tenant in its own cgroup makes each request without failures. The kernel
  * charges a directory entry or inode to the cgroup of the first process that looks at it, and keeps
- * some for as long as it runs. So these are charged to the first tenant, not to the one that the
- * test judges.
+ * some of them. So these are charged to the first tenant, and not to the one that the test judges.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -27,14 +28,14 @@
 #include "../machine/harness.h"
 
 #define CGROUPS	 "/sys/fs/cgroup/"
-#define FAR	 ((1ULL << 30) - PAGE_SIZE) /* two pages there, in two GiBs: all levels are new */
+#define FAR	 ((1ULL << 30) - PAGE_SIZE) /* two pages in two GiBs: all levels are new */
 #define PLACES	 (8ULL << 30)
 #define GIVEN	 (OBJECT + 0x200000)
 #define MOST	 5000 /* allocations that a request may need */
-#define EACH	 50   /* the first ones fail one by one, whatever the step */
+#define EACH	 50   /* the first ones fail one by one, with any step */
 #define STORMS	 20   /* tries in which many allocations fail */
 #define STORMY	 20   /* per cent */
-#define PATIENCE 1000 /* times 10 ms until what is left must have gone */
+#define PATIENCE 1000 /* times 10 ms until the memory must be released */
 
 extern const uint8_t do_vmcall[];
 
@@ -42,8 +43,8 @@ static struct vm *manager, *guest, *stranger;
 static uint32_t id, slot;
 static long nth; /* the allocation that fails; 0: none; STORM: many */
 #define STORM -1
-static bool reached;	     /* it was */
-static unsigned int gave_up; /* KVM's own allocations: KVM_RUN failed, and the guest went on */
+static bool reached;	     /* the n-th allocation was reached */
+static unsigned int gave_up; /* KVM's own allocations: KVM_RUN failed, the guest went on */
 
 /* ---- failures */
 
@@ -55,7 +56,7 @@ static void put(const char *file, const char *text)
 	close(fd);
 }
 
-/* Of this thread. Open all the time: to open a file needs memory. */
+/* This thread's files of fault injection. They stay open, as opening a file allocates memory. */
 static int nth_file, storm_file;
 
 static void tell(int file, long number)
@@ -147,13 +148,13 @@ static void check_same(const struct state *a, const struct state *b)
 
 /* ---- requests */
 
-/* The hooks are taken out some time after the last attachment has gone. */
+/* Waits until the hooks are removed, some time after the last attachment ended. */
 static void no_hooks(void)
 {
 	int i;
 
 	for (i = 0; i < PATIENCE && (host_flags() & ELISA_HOST_ARMED); i++) {
-		/* a vCPU learns at its entry that it is attached to nothing */
+		/* a vCPU releases the hooks at an entry without an attachment */
 		hypercall(guest, 0, ELISA_HC_HELLO);
 		hypercall(guest, 1, ELISA_HC_HELLO);
 		usleep(10000);
@@ -161,7 +162,9 @@ static void no_hooks(void)
 	CHECK(!(host_flags() & ELISA_HOST_ARMED));
 }
 
-/* It has run already, so that KVM has what it allocates for that; ELISA does not know it. */
+/*
+ * Makes a VM that ELISA does not know. The VM has run, so that KVM's allocations for a run exist.
+ */
 static void new_vm(void)
 {
 	struct kvm_regs regs = {.rax = ELISA_HC_RAX};
@@ -254,7 +257,7 @@ static void attach_undisturbed(const char *name)
 	CHECK_EQ(attach_to(name), 0);
 }
 
-/* For the first vCPU of all, which has the hooks put in place. */
+/* Prepares for the first vCPU of the host, for which the hooks are placed. */
 static void unhooked(void)
 {
 	no_hooks();
@@ -279,7 +282,7 @@ static int sync_second(void)
 	return disturbed(guest, 1, ELISA_HC_VCPU_SYNC);
 }
 
-/* Attached on both vCPUs: a call comes back with its result. */
+/* The guest is attached on both vCPUs: a call returns its result. */
 static void call_and_detach(void)
 {
 	int i;
@@ -335,10 +338,10 @@ static void nothing(void)
 
 static const struct request {
 	const char *name;
-	void (*prepare)(void); /* undisturbed */
+	void (*prepare)(void); /* without failures */
 	int (*ask)(void);
-	void (*clear)(void); /* what prepare() and ask() made */
-	long step;	     /* from one allocation that fails to the next; 0: each does */
+	void (*clear)(void); /* releases what prepare() and ask() made */
+	long step;	     /* from one failing allocation to the next; 0: each fails */
 } requests[] = {
 	{"hello of a new VM", new_vm, hello, no_vm},
 	{"grant", nothing, grant_disturbed, no_grant},
@@ -348,11 +351,14 @@ static const struct request {
 	{"attach", nothing, attach_first, call_and_detach},
 	{"sync of one more vCPU", hooked, sync_second, call_and_detach},
 	{"donate", new_places, donate, no_places},
-	/* the longest: the hooks are put in place and taken out for each try */
+	/* the longest: the hooks are placed and removed for each try */
 	{"sync, with hooks", unhooked, sync_first, call_and_detach, 7},
 };
 
-/* One try with failures, as nth says, and one without. True: the n-th allocation was reached. */
+/*
+ * Makes one try with failures, as nth says, and one without. Returns true if the n-th allocation
+ * was reached.
+ */
 static bool once(const struct request *request, unsigned int *errors)
 {
 	struct state before, after;
@@ -383,7 +389,7 @@ static bool once(const struct request *request, unsigned int *errors)
 static void each(const struct request *request)
 {
 	unsigned int errors = 0, storms = 0, count = 0, i;
-	long last; /* with a step: about */
+	long last; /* approximate if there is a step */
 
 	gave_up = 0;
 	for (nth = 1; once(request, &errors);
@@ -401,7 +407,7 @@ static void each(const struct request *request)
 	       request->name, count, last, errors, storms, STORMS, gave_up);
 }
 
-/* A process of its own, in a cgroup of its own. */
+/* Runs as a process of its own, in a cgroup of its own. */
 static void tenant(const char *procs, bool failures)
 {
 	unsigned int i, errors = 0;
@@ -424,7 +430,9 @@ static void tenant(const char *procs, bool failures)
 	exit(0);
 }
 
-/* Bytes of the kernel's memory that are charged to the cgroup @name after its tenant has ended. */
+/*
+ * Returns the bytes of kernel memory that stay charged to the cgroup @name after its tenant ended.
+ */
 static long left_of(const char *name, bool failures)
 {
 	char directory[64], procs[80], high[80], statistics[80];
@@ -446,7 +454,7 @@ static long left_of(const char *name, bool failures)
 		kernel = number_in(statistics, "kernel %ld");
 		if (!kernel)
 			break;
-		/* inodes and directory entries that the tenant was the first to look at */
+		/* inodes and directory entries that the tenant looked at first */
 		put("/proc/sys/vm/drop_caches", "2");
 		/* the page that a CPU keeps charged for the cgroup's next small objects */
 		put(high, "0");

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# Allocations that fail, one after the other, in each request: tests/debug/fail_nth.c says how.
+# Makes allocations fail, one after the other, in each request: tests/debug/fail_nth.c says how.
 #
-# The kernel tells where a vmalloc() failed, with a trace and no other word that is a complaint;
-# ftrace has one for each hook. All that the kernel's checks report has a headline beside its trace.
+# When a vmalloc() fails, the kernel prints a trace without a headline; ftrace has a vmalloc() for
+# each hook. All reports of the kernel's checks have a headline and a trace.
 #
 #machine: --file build/debug-tests:/tests --allow-log 'Call Trace:'
 . /testbed/lib.sh

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Attachments: what the guest driver refuses, that whatever ends a process or a file ends its
- * attachments, and that nothing stays pinned.
+ * Attachments in the guest driver.
+ *
+ * The driver must refuse wrong requests. Whatever ends a process or a file must end its
+ * attachments, and no page may stay pinned. The test compares the errors, the fake host's counters
+ * and VmPin.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -45,7 +48,7 @@ static void test_attach(void)
 	r = call(last.call);
 	CHECK(r.error == ELISA_CALL_NOT_ATTACHED);
 
-	/* every kind of stub in the same slot: the page is replaced under the mapping */
+	/* each kind of stub in the same slot: the driver replaces the page under the mapping */
 	for (int i = 0; i < 8; i++) {
 		set("mode", i & 1);
 		set("export_flags", i & 2 ? ELISA_EXPORT_GENERAL_REGS : 0);
@@ -74,7 +77,7 @@ static void on_alarm(int number)
 	(void)number;
 }
 
-/* The host asks whether to grant it: the driver asks again, for about a second. */
+/* The host answers that it asks for a grant. The driver must try again, for about a second. */
 static void test_asked(void)
 {
 	const struct sigaction action = {.sa_handler = on_alarm};
@@ -123,11 +126,11 @@ static void test_donate(void)
 	CHECK(donate(fd, last.slot + 1, p, 4096) && errno == ENOENT);
 	CHECK(donate(other, last.slot, p, 4096) && errno == ENOENT && get("donated") == 0);
 	CHECK(pinned() == 0);
-	/* more than one hypercall's worth, and more of it */
+	/* more pages than one hypercall takes, and then another page */
 	CHECK(!donate(fd, last.slot, p, 4 << 20) && last_gift.donated == 4 << 20);
 	CHECK(!donate(fd, last.slot, p + (4 << 20), 4096) && get("donated") == 1025);
 	CHECK(pinned() == 4100);
-	/* what came before a failure stays, until the attachment goes */
+	/* pages donated before a failure stay, until the attachment ends */
 	set("fail_after", 1);
 	set("fail_call", ELISA_HC_DONATE);
 	CHECK(donate(fd, last.slot, p + (5 << 20), 2 << 20) && last_gift.status.value == 4711);
@@ -176,7 +179,7 @@ static void test_attach_failures(void)
 	set("fail_call", ELISA_HC_VCPU_SYNC);
 	CHECK(attach(fd, 0, p, 4096) && last.status.value == 4711);
 	CHECK(get("attachments") == 0 && pinned() == 0);
-	/* the answer cannot be given: read-only memory */
+	/* the driver cannot write its answer: the memory is read-only */
 	struct elisa_ioc_attach *ro = memory(4096);
 	strcpy(ro->name, "test");
 	mprotect(ro, 4096, PROT_READ);
@@ -214,14 +217,14 @@ static void test_window(void)
 	CHECK(madvise(base, ELISA_WINDOW_SIZE, MADV_DONTNEED));
 	CHECK(get("attachments") == 1);
 	CHECK(call(last.call).error == ELISA_CALL_NOT_ATTACHED);
-	CHECK(*(volatile unsigned char *)base != 0x100); /* the stub can be read */
+	CHECK(*(volatile unsigned char *)base != 0x100); /* the process can read the stub */
 	if (!fork()) {
 		*(volatile char *)(base + ELISA_STACK_OFFSET);
 		_exit(0);
 	}
 	wait(&status);
-	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV); /* not inherited */
-	if (!fork()) { /* the child's use of an inherited file */
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV); /* the window is not inherited */
+	if (!fork()) { /* a child uses an inherited file */
 		struct elisa_ioc_attach arg = {.name = "test"};
 		int bad = !ioctl(fd, ELISA_IOC_ATTACH, &arg) || errno != EPERM ||
 			  arg.status.why != ELISA_WHY_STATE;
@@ -236,7 +239,7 @@ static void test_window(void)
 	CHECK(get("attachments") == 0);
 }
 
-/* A child that is attached ends in some way while another process holds its file. */
+/* A child that is attached ends in some way while another process has its file open. */
 static void end_of_process(int how)
 {
 	int ready[2], status;
@@ -302,7 +305,7 @@ static void on_trap(int number)
 	_exit(number);
 }
 
-/* Runs an INT3 at @at in a process that handles SIGTRAP; returns how it ended. */
+/* Executes an INT3 at @at in a process that handles SIGTRAP. Returns how the process ended. */
 static int breakpoint(const void *at, bool attached)
 {
 	int status;
@@ -324,14 +327,17 @@ static int breakpoint(const void *at, bool attached)
 	return status;
 }
 
-/* What a manager's code that left sub with a stack of its choice runs into: an INT3 of the stub's
- * page, or nothing. No signal handler may run. Another process's INT3 there is its own. */
+/*
+ * A manager's code that left sub with a stack of its choice reaches an INT3 of the stub's page, or
+ * an unmapped address. No signal handler may run on that stack. An INT3 of a process that is not
+ * attached is its own affair.
+ */
 static void test_escape(void)
 {
 	const char *base = (const char *)ELISA_WINDOW_BASE;
 	int status;
 
-	/* with nothing attached, the child gets slot 0 */
+	/* without other attachments, the child gets slot 0 */
 	status = breakpoint(base + ELISA_GATE_OUT_ENTRY(0), true);
 	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	status = breakpoint(base + 64 * ELISA_SLOT_SIZE, true);
@@ -401,7 +407,10 @@ static void test_races(void)
 	CHECK(get("attachments") == 0 && pinned() == 0);
 }
 
-/* A host that does not know this VM gives slots anew. A process ends only its own attachment. */
+/*
+ * A host that has forgotten this VM assigns slots again. A process must end only its own
+ * attachment.
+ */
 static void test_forgotten(void)
 {
 	int first = device(), second = device(), later = device();
@@ -418,7 +427,7 @@ static void test_forgotten(void)
 	close(first);
 	CHECK(get("attachments") == 2);
 
-	/* one file, whose new attachment has the old one's slot */
+	/* one file has a new attachment with the slot of its old one */
 	set("forget", 1);
 	CHECK(!attach(later, 0, NULL, 0) && last.slot == 0);
 	CHECK(!donate(later, 0, p + 4096, 4096) && get("donated") == 1);
@@ -440,7 +449,7 @@ static int cpu1_online(const char *value)
 	return ret;
 }
 
-/* A vCPU that comes online is set up, if there is an attachment, or stays offline. */
+/* A vCPU that comes online is set up if there is an attachment. If this fails, it stays offline. */
 static void test_hotplug(void)
 {
 	int fd = device(), before;

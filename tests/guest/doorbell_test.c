@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The guest driver's doorbell with the fake host: "none" if its edge never came when the driver was
- * loaded, "rings" if it did, "later" if the host had granted nothing yet. Runs as root, alone.
+ * The guest driver's doorbell with the fake host.
+ *
+ * The argument says what the host did. "none": no edge came when the driver was loaded. "rings": an
+ * edge came. "later": the host had granted nothing yet. Runs as root, with no other test beside it.
  */
 #include <poll.h>
 #include <stdint.h>
@@ -19,7 +21,7 @@ static int add_bell(int fd, int eventfd, uint32_t pad)
 	return ioctl(fd, ELISA_IOC_DOORBELL, &last_bell);
 }
 
-/* The host's edge never came when the driver was loaded. */
+/* The host's edge did not come when the driver was loaded. */
 static void test_no_doorbell(void)
 {
 	int fd = device(), bell = eventfd(0, EFD_NONBLOCK);
@@ -32,7 +34,7 @@ static void test_no_doorbell(void)
 	close(fd);
 }
 
-/* The grant comes when the driver has been loaded. */
+/* The grant comes after the driver was loaded. */
 static void test_later(void)
 {
 	int fd = device(), bell = eventfd(0, EFD_NONBLOCK);
@@ -47,7 +49,7 @@ static void test_later(void)
 #define FILE_BELLS 256
 #define ALL_BELLS  1024
 
-/* One edge: how often the eventfd was signalled, until it is quiet. */
+/* Makes one edge. Returns how often the eventfd was signalled until it is quiet. */
 static uint64_t ring(int bell)
 {
 	struct pollfd p = {.fd = bell, .events = POLLIN};
@@ -75,7 +77,7 @@ static void test_doorbell(void)
 	CHECK(poll(&p, 1, 100) == 0);
 	CHECK(ring(bell) == 1);
 
-	/* limits, of a file and of all; a file's end gives back what it had */
+	/* limits of a file and of all files; the end of a file returns its share */
 	for (i = 1; i < ALL_BELLS; i++)
 		CHECK(!add_bell(fd[i / FILE_BELLS], bell, 0));
 	CHECK(add_bell(fd[0], bell, 0) && errno == EDQUOT &&
@@ -91,7 +93,7 @@ static void test_doorbell(void)
 		if (i != 1)
 			close(fd[i]);
 
-	/* an event waits: a thread that waits for it is woken by the ring */
+	/* a ring wakes a thread that waits for an event */
 	fd[0] = device();
 	CHECK(export_create(fd[0]) > 0);
 	if (!fork()) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the programs that test the guest driver with the fake host have in common. Each runs as
- * root, alone: the fake host's counters are all tests'.
+ * What the programs share that test the guest driver with the fake host. Each runs as root, with no
+ * other test beside it, as the fake host's counters are common to all.
  */
 #ifndef ELISA_TEST_DRIVER_H
 #define ELISA_TEST_DRIVER_H
@@ -66,7 +66,7 @@ static inline int device(void)
 	return fd;
 }
 
-/* So much of whole pages of 2 MiB. */
+/* Returns @size bytes of huge pages of 2 MiB. */
 static inline char *large_memory(size_t size)
 {
 	int fd = open("/proc/sys/vm/nr_hugepages", O_WRONLY);
@@ -84,7 +84,7 @@ static inline char *large_memory(size_t size)
 	return p;
 }
 
-/* Does the host take large pages? The driver asks it at each INFO. */
+/* Sets whether the host takes large pages. The driver asks the host at each INFO. */
 static inline void takes_large(int fd, int takes)
 {
 	struct elisa_ioc_info arg = {.abi = ELISA_ABI_VERSION};
@@ -100,7 +100,7 @@ static inline int export_create(int fd)
 	return ioctl(fd, ELISA_IOC_EXPORT_CREATE, &arg) ? -1 : (int)arg.id;
 }
 
-/* Pinned pages of this process: VmPin in kB. */
+/* Returns the pinned memory of this process: VmPin in kB. */
 static inline int pinned(void)
 {
 	char line[128];

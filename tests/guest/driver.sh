@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The guest driver with the fake host (make -C guest fake), on the machine itself: it needs no KVM.
+# Tests the guest driver with the fake host (make -C guest fake), on the machine itself, without KVM.
 #
 #machine: --no-kvm --cpus 2 --cmdline pci=conf1 --file build/export_test:/bin/export_test --file build/attach_test:/bin/attach_test
 #machine: --file build/events_test:/bin/events_test --file build/doorbell_test:/bin/doorbell_test --timeout 180
@@ -7,7 +7,7 @@
 set -e
 . /testbed/lib.sh
 
-# each load of the driver makes the host forget what was before, once
+# each load of the driver must make the host forget the VM's earlier state, once
 loads()
 {
 	modload elisa-guest "$@"

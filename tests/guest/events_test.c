@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Events: the file that gets them, threads that wait for them, and what a full queue keeps. */
+/*
+ * Events in the guest driver.
+ *
+ * The tests check which file gets an event, that it wakes a waiting thread, and what a full queue
+ * keeps. The failure would be a lost abort, or a manager that does not read and fills the memory.
+ */
 #include <poll.h>
 #include <sys/wait.h>
 
 #include "driver.h"
 
-/* A full queue has the last abort of each caller. */
+/* A full queue must have the last abort of each caller. */
 static void test_aborts(int fd)
 {
 	uint64_t last[200] = {0}, newest = 0;
@@ -29,7 +34,7 @@ static void test_aborts(int fd)
 	set("flood_callers", 1);
 }
 
-/* A manager that does not read does not fill the memory. */
+/* A manager that does not read its events must not fill the kernel's memory. */
 static void test_many_aborts(int fd, int other)
 {
 	struct elisa_event e[64];
@@ -38,7 +43,7 @@ static void test_many_aborts(int fd, int other)
 	set("flood_callers", 10000);
 	for (i = 0; i < 20; i++) {
 		set("flood", 250);
-		CHECK(read(other, e, sizeof(e)) == -1 && errno == EAGAIN); /* fetches them */
+		CHECK(read(other, e, sizeof(e)) == -1 && errno == EAGAIN); /* fetches the events */
 	}
 	while ((n = read(fd, e, sizeof(e)) / (int)sizeof(*e)) > 0)
 		for (i = 0; i < n; i++) {
@@ -49,7 +54,7 @@ static void test_many_aborts(int fd, int other)
 	set("flood_callers", 1);
 }
 
-/* Faults take no room from aborts, and none of them is missed. */
+/* Fault events must take no room from aborts, and each missing abort must be reported. */
 static void test_faults(int fd)
 {
 	struct elisa_event e[200];
@@ -95,7 +100,7 @@ static void test_events(void)
 	CHECK(n == 129 && e[128].aborts == 250); /* the newest of the caller */
 	test_aborts(fd);
 	fcntl(other, F_SETFL, O_NONBLOCK);
-	CHECK(read(other, e, sizeof(e)) == -1 && errno == EAGAIN); /* not its export */
+	CHECK(read(other, e, sizeof(e)) == -1 && errno == EAGAIN); /* another file's export */
 	test_many_aborts(fd, other);
 	test_faults(fd);
 	fcntl(fd, F_SETFL, 0);
@@ -104,7 +109,7 @@ static void test_events(void)
 		set("flood", 1);
 		_exit(0);
 	}
-	CHECK(read(fd, e, sizeof(e)) == sizeof(*e)); /* waits for it */
+	CHECK(read(fd, e, sizeof(e)) == sizeof(*e)); /* waits for the event */
 	wait(NULL);
 	p.fd = fd;
 	if (!fork()) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Exports: what the guest driver refuses, and that nothing stays pinned. */
+/* Exports in the guest driver: it must refuse wrong requests, and no page may stay pinned. */
 #include <glob.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -41,8 +41,9 @@ static void test_export(void)
 }
 
 /*
- * Of eight large pages some are none for the host: they go in small ones, and the others as they
- * are. So does what is not aligned, or code.
+ * The host takes some of eight large pages as small ones only. The driver must map these in small
+ * pages, and the others as large pages. Memory that is not aligned, and code, goes in small pages,
+ * too.
  */
 static void test_large_pages(void)
 {
@@ -107,7 +108,7 @@ static void test_export_failures(void)
 	CHECK(ioctl(fd, ELISA_IOC_EXPORT_PUBLISH, &publish) &&
 	      publish.status.why == ELISA_WHY_FIELD && publish.status.value == 7);
 
-	/* tmpfs is RAM that one may give away; another file's page is the page cache's */
+	/* A page of tmpfs may be shared; a page of another file belongs to the page cache. */
 	CHECK(!ftruncate(file, 8192));
 	char *shared = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
 	CHECK(!map(fd, id, 0, shared, 8192, 3));
@@ -118,7 +119,7 @@ static void test_export_failures(void)
 	CHECK(map(fd, id, 8192, cached, 8192, 3) && last_map.status.why == ELISA_WHY_FILE_BACKED &&
 	      last_map.status.value == (uintptr_t)cached);
 
-	/* pinned for writing, whatever the export may do with it */
+	/* the driver pins pages for writing, whatever the export may do with them */
 	mprotect(p, 4096, PROT_READ);
 	CHECK(map(fd, id, 0, p, 4096, 1) && errno == EFAULT &&
 	      last_map.status.why == ELISA_WHY_ADDRESS);
@@ -131,7 +132,10 @@ static void test_export_failures(void)
 	munmap(p, size);
 }
 
-/* A page of registers of some PCI device: the first BAR that can be mapped, or MAP_FAILED. */
+/*
+ * Maps a page of a PCI device's registers: the first BAR that can be mapped. Returns MAP_FAILED if
+ * there is none.
+ */
 static char *device_registers(void)
 {
 	char *page = MAP_FAILED;
@@ -149,7 +153,9 @@ static char *device_registers(void)
 	return page;
 }
 
-/* The driver refuses what is not RAM of the process: memory of a device, and the stub's page. */
+/*
+ * The driver must refuse memory that is not RAM of the process: device memory and the stub's page.
+ */
 static void test_device_memory(void)
 {
 	int fd = device(), id = export_create(fd), before = get("pages");
@@ -171,7 +177,10 @@ static void test_device_memory(void)
 	close(fd);
 }
 
-/* By physical address: the firmware's area, which no kernel manages, but not the kernel's RAM. */
+/*
+ * Maps by physical address. The firmware's area, which no kernel manages, is allowed; the kernel's
+ * RAM is not.
+ */
 static void test_physical_memory(void)
 {
 	int fd = device(), id = export_create(fd), before = get("pages");

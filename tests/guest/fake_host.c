@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A host for the guest driver's tests, in the place of guest/hypercall.c: it answers the
- * hypercalls itself and counts what the driver has not given back. Calls never reach a
- * function: VMFUNC is #UD here. It must never be built into a driver that is delivered.
+ * A fake host for the tests of the guest driver, built instead of guest/hypercall.c. It answers the
+ * hypercalls itself and counts what the driver has not released. Calls never reach a function, as
+ * VMFUNC causes #UD here. A released driver must never contain it.
  */
 #include <linux/acpi.h>
 #include <linux/interrupt.h>
@@ -22,7 +22,7 @@ static struct elisa_event events[256];
 static int event_head, event_count;
 static u64 aborts;
 
-/* For the tests: counters to read, failures to order. */
+/* Counters that the tests read, and failures that they order. */
 module_param(exports, int, 0444);
 module_param(pages, int, 0444);
 module_param(attachments, int, 0444);
@@ -73,7 +73,10 @@ static int ring(const char *text, const struct kernel_param *param)
 static const struct kernel_param_ops ring_ops = {.set = ring};
 module_param_cb(ring, &ring_ops, NULL, 0200);
 
-/* A write to "forget": as after the VM's state was restored on another host. */
+/*
+ * A write to "forget": the host forgets the VM, as after the VM's state was restored on another
+ * host.
+ */
 static int forget(const char *text, const struct kernel_param *param)
 {
 	spin_lock_irq(&lock);
@@ -154,7 +157,7 @@ static int attach(struct elisa_hc_attach *attach)
 	return 0;
 }
 
-/* What a host answers that asks whether to grant it; 0: it is granted. */
+/* Returns the answer of a host that asks for a grant; 0: granted. */
 static int ask(struct elisa_hc_page *page, struct elisa_status *status)
 {
 	if (!asked)
@@ -165,7 +168,9 @@ static int ask(struct elisa_hc_page *page, struct elisa_status *status)
 	return eg_refuse(status, -EAGAIN, ELISA_WHY_ASKED, 0);
 }
 
-/* Every third large page is none here, by its place in the object: its neighbours are. */
+/*
+ * Refuses each third large page, counted by its place in the object. Its neighbours are accepted.
+ */
 static int check_pages(const u64 *gpa, u32 count, u32 order, u64 at, struct elisa_status *status)
 {
 	u32 i;

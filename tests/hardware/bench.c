@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a call costs on this processor, beside what it replaces: the least of many batches, since
- * interrupts only add. One line a figure: "figure NAME cycles=N ns=N", in cycles of the time-stamp
- * counter. An emulator's counter counts instructions, and the nanoseconds are its own.
+ * The costs of a call on this processor, beside those of what it replaces. Each figure is the least
+ * of many batches, as interrupts only add. A figure is one line "figure NAME cycles=N ns=N", in
+ * cycles of the time-stamp counter. On an emulator the counter counts instructions, and the
+ * nanoseconds mean nothing for hardware.
  */
 #include <string.h>
 #include <sys/syscall.h>
@@ -19,7 +20,7 @@
 #define SHORT	64
 #define CODE_AT (USER_CODE + 0x8000)
 
-/* What the loop calls in a stub's place. */
+/* Code that the loop calls instead of a stub. */
 asm(".pushsection .rodata\n"
     "code:\n" /* without a context of its own: DO_ADD, less its choice among functions */
     "	lea (%rsi,%rdx), %rax\n"
@@ -64,7 +65,7 @@ static void measure_clock(void)
 	printf("figure tsc_mhz cycles=%.1f ns=1000.00\n", ticks_per_ns * 1000);
 }
 
-/* Of one turn of the loop around this target. */
+/* Returns the cycles of one turn of the loop around this target. */
 static double turn(uint64_t target)
 {
 	double cycles = 1e18;
@@ -81,7 +82,7 @@ static double turn(uint64_t target)
 	return cycles;
 }
 
-/* What goes beyond a call of a function in the caller's own context. */
+/* Returns the cycles beyond those of a function call in the caller's own context. */
 static double beyond_plain(uint64_t target)
 {
 	return turn(target) - turn(CODE_AT);
@@ -122,7 +123,9 @@ static double system_call(void)
 	return with - without;
 }
 
-/* A frame of 64 bytes from guest to guest by the switch in sub, 32 in a call. */
+/*
+ * Returns the cycles of a 64-byte frame from guest to guest by the switch in sub, 32 frames a call.
+ */
 static double packet(void)
 {
 	static const struct rvif_config usual = {.tx_queues = 1,

@@ -89,7 +89,7 @@ void shim_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 #define pr_warn(format, ...) pr_err(format, ##__VA_ARGS__)
 #define pr_info(format, ...) pr_err(format, ##__VA_ARGS__)
 
-/* loading the module is not tested here */
+/* the tests do not load the module */
 #undef __init
 #define __init					    __attribute__((unused))
 #define __exit					    __attribute__((unused))

@@ -9,7 +9,7 @@ long hooks_armed, hooks_tried;
 int hooks_refused;
 u64 interrupt_takes;
 bool cpu_leaks, cpu_has_tsx;
-static long live; /* allocations before the VMs came */
+static long live; /* allocations before the VMs were made */
 
 /* ---- weak where a test has the real one: main.c */
 #define WEAK __attribute__((weak))
@@ -185,7 +185,7 @@ static void machine_start(int i)
 	shim_tasks[i] = (struct task_struct){.mm = &m->mm, .pid = 100 + i};
 }
 
-/* What the module makes once and keeps until it is unloaded. */
+/* Makes what the module makes once and keeps until it is unloaded. */
 static void start_once(void)
 {
 	static bool started;
@@ -228,7 +228,10 @@ static void machine_end(struct machine *m)
 	shim_assert(!atomic64_read(&m->mm.pinned_vm));
 }
 
-/* A VM that is held does not end: what is rung, early ones, then what holds them. */
+/*
+ * Runs the work items, in several rounds. A held VM does not end, and pending work of rings and of
+ * early VMs holds it.
+ */
 void host_settle(void)
 {
 	for (int i = 0; i < 4; i++)

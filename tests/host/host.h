@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two VMs for the host module in a test's process: memory, memory slots and grants of both, and
- * hypercalls as a guest's kernel makes them. What the module has of main.c, hook.c and of the entry
- * and exit path is in host.c; all else is the real source.
+ * Two VMs for the host module in a test's process. Each has memory, memory slots and grants, and
+ * makes hypercalls as a guest's kernel does. host.c replaces what the module has in main.c, hook.c
+ * and the entry and exit path. All other code is the real source.
  */
 #ifndef TESTS_HOST_H
 #define TESTS_HOST_H
@@ -14,20 +14,20 @@
 #include "path/path.h"
 #include "tables/tables.h"
 
-/* Guest-physical memory of each VM: gpa of page n, and pages by what is special about them. */
+/* Guest-physical memory of each VM: the address of page n, and the numbers of special pages. */
 #define RAM_PAGES 1024
 #define GPA(n)	  (0x100000ULL + (u64)(n)*PAGE_SIZE)
 enum special {
-	READ_ONLY = 1000, /* slot without write access, the VMM's mapping is writable */
+	READ_ONLY = 1000, /* slot without write access; the VMM's mapping is writable */
 	DIRTY_LOG,
-	NO_SLOT,     /* being deleted */
+	NO_SLOT,     /* the slot is being deleted */
 	INTERNAL,    /* KVM's own slot */
 	FILE_BACKED, /* ext4 */
 	DEVICE,	     /* VM_PFNMAP */
 	TMPFS,
 	UNPINNABLE,
-	DEVICE_FILE, /* a driver's, with its node on a tmpfs */
-	GUEST_MEMFD, /* slot whose memory the guest may have from elsewhere */
+	DEVICE_FILE, /* a driver's file, with its node on a tmpfs */
+	GUEST_MEMFD, /* slot whose private memory the guest may have from guest_memfd */
 };
 
 struct machine {
@@ -35,8 +35,8 @@ struct machine {
 	struct kvm_vcpu vcpu;
 	struct mm_struct mm;
 	bool dying;			/* KVM has dropped its last reference to the VM */
-	long references;		/* the module's */
-	bool apicv_is_off, apicv_stays; /* stays: KVM does not obey */
+	long references;		/* the module's references */
+	bool apicv_is_off, apicv_stays; /* stays: KVM does not switch it off */
 	long apicv_changes;		/* by the module */
 	long edges[ELISA_MAX_GSI + 1];
 	u32 why;
@@ -53,32 +53,36 @@ extern int hooks_refused;
 extern u64 interrupt_takes; /* ns */
 extern bool cpu_leaks, cpu_has_tsx;
 
-void host_start(void); /* both VMs, no grants */
-void host_end(void);   /* the VMs end; fails unless all memory, pins and references are back */
+void host_start(void); /* makes both VMs, without grants */
+void host_end(void);   /* ends the VMs; fails unless all memory, pins and references are back */
 u32 host_grant(int machine, u32 rights, const char *name, u64 max_pages);
 u8 *guest_memory(int machine, u64 gpa);
 /*
- * 2 GiB more for a VM, at LARGE_GPA in the order of its addresses: a hugetlb page of 1 GiB, then
- * folios of 2 MiB as transparent huge pages are, aligned by what the tests take for physical
- * addresses. After host_start(). What was done to its pages stays until all of it is freed.
+ * Adds 2 GiB to a VM at LARGE_GPA, to be called after host_start(). In the order of addresses, they
+ * are a hugetlb page of 1 GiB, and then folios of 2 MiB like transparent huge pages. They are
+ * aligned by what the tests take for physical addresses. Changes of their pages stay until all of
+ * it is freed.
  */
 #define LARGE_GPA   (64ULL << 30)
 #define LARGE_PAGES (0x80000000ULL / PAGE_SIZE)
 void host_large_memory(int machine);
 void host_large_memory_free(void);
-/* With a page in the caller's hands at GPA(0); the answer is copied back to it. */
+/* Makes a hypercall with this page at GPA(0), and copies the answer back to the page. */
 int host_call(int machine, u32 call, struct elisa_hc_page *page);
-void host_settle(void); /* works are done, no VM is held */
+void host_settle(void); /* runs all work items; no VM is held then */
 struct eh_vm *host_vm(int machine);
 struct eh_vcpu *host_vcpu(int machine);
 
-/* Good requests, to be spoilt by a test. */
+/* Valid requests, which a test then makes invalid. */
 struct elisa_hc_page *request_export(struct elisa_hc_page *page, const char *name);
 struct elisa_hc_page *request_map(struct elisa_hc_page *page, u32 id, u64 offset, u32 count,
 				  u32 prot);
 struct elisa_hc_page *request_attach(struct elisa_hc_page *page, const char *name, u64 root,
 				     u32 exchange_pages);
-/* An export with one page of code at 0, data at the end of the object area; returns its id. */
+/*
+ * Publishes an export with one page of code at 0 and data at the end of the object area. Returns
+ * its id.
+ */
 u32 host_publish(const char *name);
 int host_attach(const char *name, u64 root, u32 exchange_pages);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The fuzz target on the same random inputs at each run, for builds without libFuzzer. */
+/* Runs the fuzz target with the same random inputs each time, for builds without libFuzzer. */
 #include <stdint.h>
 #include <stdlib.h>
 

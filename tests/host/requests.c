@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The requests that several tests make, with their outcome. */
+/* Requests that several tests make, and the check of their outcome. */
 #include <setjmp.h>
 #include <cmocka.h>
 #include "requests.h"

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* APICv of a VM is off while one of its slots is taken, and no other VM's is. */
+/*
+ * The module switches APICv off for a VM while one of the VM's slots is taken, and for no other VM.
+ *
+ * The failure would be an attached VM with APICv, or a VM that never gets it back.
+ */
 #include <setjmp.h>
 #include <cmocka.h>
 
@@ -55,7 +59,7 @@ static void off_while_attached(void **state)
 	assert_int_equal(machines[GUEST].references, 0);
 }
 
-/* enable_apicv=0: it is not this module's to switch on. */
+/* With enable_apicv=0, the module must not switch APICv on. */
 static void off_for_the_host(void **state)
 {
 	(void)state;
@@ -76,7 +80,7 @@ static void given_back_after_a_refusal(void **state)
 	assert_false(machines[GUEST].apicv_is_off);
 }
 
-/* A guest that asks for what fails at once costs KVM nothing. */
+/* A request that fails at once must not change KVM's VM. */
 static void untouched_by_a_bad_request(void **state)
 {
 	struct elisa_hc_page page = {0};
@@ -88,7 +92,7 @@ static void untouched_by_a_bad_request(void **state)
 	assert_int_equal(machines[GUEST].apicv_changes, 0);
 }
 
-/* A KVM that takes the reason for another one. */
+/* KVM does not switch APICv off for the module's reason. */
 static void refused_if_it_stays(void **state)
 {
 	(void)state;
@@ -98,7 +102,7 @@ static void refused_if_it_stays(void **state)
 	assert_null(host_vm(GUEST)->slots[0]);
 }
 
-/* KVM frees the VM: there is nothing to give back to. */
+/* KVM frees the VM, so the module must not switch APICv on again. */
 static void not_of_a_vm_that_ends(void **state)
 {
 	(void)state;
@@ -109,7 +113,7 @@ static void not_of_a_vm_that_ends(void **state)
 	machines[GUEST].dying = false;
 }
 
-/* The VM attaches once more before the work gets the mutex. */
+/* The VM attaches again before the work item gets the mutex. */
 static void attach_again(void)
 {
 	assert_int_equal(host_attach("shed", ROOT, 0), 0);
@@ -122,7 +126,7 @@ static void attached_while_it_is_given_back(void **state)
 	(void)state;
 	assert_int_equal(host_attach("shop", ROOT, 0), 0);
 	shim_meanwhile = attach_again;
-	shim_meanwhile_at = -2; /* at the work's mutex */
+	shim_meanwhile_at = -2; /* at the mutex of the work item */
 	assert_int_equal(host_call(GUEST, ELISA_HC_DETACH, &page), 0);
 	assert_null(shim_meanwhile);
 	assert_true(machines[GUEST].apicv_is_off);
@@ -130,7 +134,7 @@ static void attached_while_it_is_given_back(void **state)
 	assert_false(machines[GUEST].apicv_is_off);
 }
 
-/* The export has gone, and its revoked attachment keeps the slot. */
+/* The export has ended, and its revoked attachment keeps the slot. */
 static void given_back_when_the_module_goes(void **state)
 {
 	struct elisa_hc_page page = {.destroy = {.id = id}};
@@ -141,11 +145,11 @@ static void given_back_when_the_module_goes(void **state)
 	assert_true(machines[GUEST].apicv_is_off);
 	eh_vms_stop();
 	assert_false(machines[GUEST].apicv_is_off);
-	/* nothing looks at KVM's VM from here on, for it may have been freed unseen */
+	/* the module must not access KVM's VM from here on, as KVM may have freed it */
 	assert_false(host_vm(GUEST)->apicv_inhibited);
 }
 
-/* A VM that KVM is about to free is left alone, now and later. */
+/* The module must not touch a VM that KVM is about to free, now and later. */
 static void left_alone_when_both_go(void **state)
 {
 	(void)state;

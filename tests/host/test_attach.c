@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Attaching: what of a request is refused, slots and exchange pages, tickets; and that the hooks
- * are for VMs with an attachment alone.
+ * Attach requests: which ones the host refuses, slots, exchange pages and tickets. The hooks must
+ * be placed only for VMs with an attachment.
  */
 #include <setjmp.h>
 #include <cmocka.h>
@@ -119,7 +119,7 @@ static void slots_and_exchange_quota(void **state)
 	assert_int_equal(page.attach.slot, 7);
 }
 
-/* A ticket finds a private export, and only its own; the name is the one that is granted. */
+/* A ticket finds its private export, and no other. The grant must match the export's name. */
 static void tickets(void **state)
 {
 	u32 id;
@@ -145,7 +145,10 @@ static void tickets(void **state)
 	attach(0, ELISA_OK, 0);
 }
 
-/* The exit-path hooks cost every VM on the host: a VM without an attachment gets none. */
+/*
+ * The exit-path hooks slow down each VM on the host. A request of a VM without an attachment must
+ * not place them.
+ */
 static void no_hooks_without_an_attachment(void **state)
 {
 	(void)state;
@@ -160,8 +163,8 @@ static int attach_to(const char *name)
 }
 
 /*
- * An attach that cannot be tries no hooks. An attach that cannot be hooked costs nothing. SYNC
- * waits for no hooks.
+ * An attach request that is invalid must not try to place hooks. If the hooks cannot be placed, the
+ * request must leave nothing. SYNC must not wait for hooks.
  */
 static void hooks_come_last(void **state)
 {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A detach while a vCPU is on its way from an exit in the context to its exit hook. No thread waits
- * for the vCPU, the process's pages are let go at once, and the context is freed when the vCPU has
- * passed. */
+/*
+ * A guest detaches while another vCPU is between an exit in the context and its exit hook.
+ *
+ * No thread may wait for this vCPU. The process's pages must be released at once, and the context
+ * must be freed only when the vCPU has passed its exit hook.
+ */
 #include <setjmp.h>
 #include <cmocka.h>
 
@@ -27,7 +30,7 @@ static int end(void **state)
 	return 0;
 }
 
-/* The guest's vCPU as it is between an exit in a context and its exit hook. */
+/* Puts the vCPU between an exit in a context and its exit hook. */
 static void goes_in(struct eh_vcpu *vcpu)
 {
 	vcpu->entries++;
@@ -41,7 +44,7 @@ static void sync(void)
 	assert_int_equal(host_call(GUEST, ELISA_HC_VCPU_SYNC, &page), 0);
 }
 
-/* By another vCPU of the VM. */
+/* Detaches as another vCPU of the VM. */
 static void detach(void)
 {
 	struct eh_refusal refusal;
@@ -66,7 +69,7 @@ static void the_context_outlives_the_detach(void **state)
 	shim_run_work();
 	assert_ptr_equal(vcpu->slots[0], c);
 	assert_true(c->revoked && c->dead);
-	/* the exit hook needs them */
+	/* the exit hook needs the attachment's fields */
 	assert_int_equal(c->attachment->root, ROOT);
 
 	vcpu->phase = EH_OUTSIDE;

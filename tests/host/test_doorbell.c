@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Doorbells: which interrupts there are, and which VMs a ring reaches. */
+/* Doorbells: which interrupts a VM may choose, and which VMs a ring reaches. */
 #include <setjmp.h>
 #include <cmocka.h>
 
@@ -91,7 +91,7 @@ static void whom(void **state)
 	ring(0, 1);
 	for (u32 i = 0; i < sizeof(nobody) / sizeof(nobody[0]); i++)
 		ring(nobody[i], 0);
-	/* many rings before an answer are one interrupt */
+	/* many rings before an answer make one interrupt */
 	for (int i = 0; i < 10; i++)
 		eh_ring_place(export_(), 0);
 	ring(0, 1);
@@ -126,7 +126,7 @@ static void often(void **state)
 	shim_tick = 100000;
 }
 
-/* The VMM may have connected its interrupt to thousands of vCPUs. */
+/* Rings are expensive: the VMM may have connected the interrupt to thousands of vCPUs. */
 static void dear(void **state)
 {
 	int i;
@@ -144,7 +144,7 @@ static void dear(void **state)
 	assert_in_range(machines[GUEST].edges[5], 2, 5);
 }
 
-/* A VM ends with a ring on its way, and the work runs afterwards. */
+/* A VM ends while a ring is pending, and the work item runs afterwards. */
 static void ends_first(void **state)
 {
 	(void)state;

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a function learns of its caller's exchange buffer, and which ranges elisa_exchange() gives
- * out of what the host wrote. The page that a context has is copied to where a function would see
- * it.
+ * What a function learns about its caller's exchange buffer, and which ranges elisa_exchange()
+ * accepts.
+ *
+ * The failure would be a pointer outside the buffer. The test copies the page that the host wrote
+ * for the context to the address where a function sees it.
  */
 #include <setjmp.h>
 #include <cmocka.h>
 #include <sys/mman.h>
-/* the host has a function of this name, too */
+/* the host module has a function of the same name */
 #define elisa_ring ring_of_a_function
 #include <elisa/function.h>
 #undef elisa_ring
@@ -49,7 +51,7 @@ static int end(void **state)
 	return 0;
 }
 
-/* The function of the guest's only attachment, with so many pages, begins. */
+/* Starts the function of the guest's only attachment, which has this number of exchange pages. */
 static void enter(u32 exchange_pages)
 {
 	const struct eh_context *c;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What an export may be: its name, flags and limits, its entry, its owner; and how its poison is
- * spread.
+ * Exports: their names, flags, limits, entries and owners, and how the host spreads the poison of
+ * an export.
  */
 #include <setjmp.h>
 #include <cmocka.h>
@@ -29,7 +29,7 @@ static void malformed_names(void **state)
 	memset(name, 's', ELISA_NAME_SIZE);
 	name[ELISA_NAME_SIZE] = 0;
 	refuse_name(name, ELISA_NAME_SIZE);
-	/* something after the end */
+	/* bytes after the terminating 0 */
 	request_export(&page, "shop");
 	page.export_.name[ELISA_NAME_SIZE - 1] = 'x';
 	expect(MANAGER, ELISA_HC_EXPORT_CREATE, -EINVAL, ELISA_WHY_NAME, 4);
@@ -110,7 +110,9 @@ static void entries_refused(void **state)
 	publish(id, 0x3fff, -EBUSY, ELISA_WHY_PUBLISHED, id);
 }
 
-/* A poisoned export is published again, but not with another entry than attachments have. */
+/*
+ * A poisoned export may be published again, but not with another entry than its attachments have.
+ */
 static void poison_keeps_the_entry(void **state)
 {
 	u32 id = host_publish("shop");
@@ -123,7 +125,7 @@ static void poison_keeps_the_entry(void **state)
 	assert_false(export->poisoned);
 }
 
-/* All that are attached get an interrupt for it: one, however many calls abort. */
+/* All attached VMs get one interrupt for a poisoned export, however many calls abort. */
 static void poison_is_spread_once(void **state)
 {
 	struct eh_export *export;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a CPU makes of page tables and of an EPT, by the SDM's rules: paging with 4 and 5 levels
- * (4.5) with its reserved bits, and EPT (29.3) without A/D bits. Enumerates all that is mapped, so
- * that a test can say "and nothing else".
+ * Walks page tables and an EPT as a CPU does, by the SDM's rules: paging with 4 and 5 levels (4.5)
+ * and its reserved bits, and EPT (29.3) without A/D bits. It enumerates all mappings, so that a
+ * test can check that nothing else is mapped.
  */
 #ifndef TESTS_WALK_H
 #define TESTS_WALK_H
@@ -11,7 +11,7 @@
 
 #define REACH_MAX 200000
 
-/* One leaf: `size` bytes from `from` lead to `to`. */
+/* One leaf: `size` bytes from `from` on map to `to`. */
 struct reach {
 	u64 from, to, size, rights;
 };
@@ -21,22 +21,25 @@ struct reaches {
 	struct reach at[REACH_MAX];
 };
 
-/* What the CPU reads of a table at this guest-physical address; NULL: an EPT violation. */
+/* Returns the table at this guest-physical address as the CPU reads it; NULL: an EPT violation. */
 struct space {
 	const u64 *(*table)(const struct space *space, u64 gpa);
 	const void *data;
 	unsigned int physical_bits;
-	int levels; /* of the page tables */
+	int levels; /* levels of the page tables */
 };
 
-/* All virtual addresses that are mapped with this CR3 and for what they count (ring 3). */
+/* Enumerates the virtual addresses that are mapped with this CR3, and the rights of ring 3. */
 void x86_enumerate(const struct space *space, u64 cr3, struct reaches *found);
 
-/* All guest-physical addresses that an EPT maps; aborts on entries that no EPT may have. */
+/*
+ * Enumerates the guest-physical addresses that an EPT maps. Aborts if an entry is invalid for an
+ * EPT.
+ */
 void ept_enumerate(u64 eptp, struct reaches *found);
-/* The leaf of an EPT for an address, or 0. */
+/* Returns the EPT's leaf for an address, or 0. */
 u64 ept_find(u64 eptp, u64 gpa);
-/* The space of an EPT: tables are read through it, of so many levels. */
+/* Returns the space of an EPT: page tables with this number of levels are read through the EPT. */
 struct space ept_space(const u64 *eptp, int levels);
 
 const struct reach *reach_of(const struct reaches *found, u64 from);

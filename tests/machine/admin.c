@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The harness as the host's administrator: grants, counters, lists, the module itself. */
+/*
+ * The harness's part of the host's administrator: grants, counters, lists, and loading the module.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -76,7 +78,7 @@ uint64_t pages_held(void)
 
 	CHECK(n <= 16);
 	for (i = 0; i < n; i++) {
-		/* the figure is the VMM's, which each of its VMs has */
+		/* All VMs of a VMM report the figure of their VMM: count it once. */
 		for (j = 0; j < i && vms[j].pid != vms[i].pid; j++)
 			;
 		pages += j == i ? vms[i].pages : 0;

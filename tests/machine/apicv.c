@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A VM is without APICv while it is attached, and has it again afterwards; other VMs keep theirs.
- * With APICv a guest's EOI is no exit. Where the host has none (enable_apicv=0), nothing changes.
+ * The host switches APICv off for a VM while the VM is attached, and on again afterwards. Other VMs
+ * keep APICv.
+ *
+ * With APICv, an EOI of the guest causes no exit. So the test counts the exits of each interrupt,
+ * before, during and after an attachment. On a host without APICv (enable_apicv=0) nothing may
+ * change.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,11 +14,13 @@
 #include "harness.h"
 
 #define INTERRUPTS 50
-#define PATIENCE   500 /* times 10 ms, for what a work of the host does */
+#define PATIENCE   500 /* times 10 ms, for the host's work item */
 
 static struct vm *manager, *guest, *bystander;
 
-/* Exits for each interrupt, beside the one that ends a run: 0 with APICv. */
+/*
+ * Returns the exits for each interrupt, without the one that ends a run. With APICv there are none.
+ */
 static uint64_t exits_of_an_eoi(struct vm *vm)
 {
 	const struct kvm_regs regs = {.rsi = 100, .rflags = 0x202};

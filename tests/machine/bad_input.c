@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Wrong requests that only KVM and the kernel's memory show: rings, pages that are no memory, slots
- * of all kinds, files. Each has its errno, its reason and its value, and changes nothing. Fields
- * that are wrong in themselves are the subject of tests/host/test_*.c.
+ * Wrong requests that need KVM or the kernel's memory to be seen as wrong.
+ *
+ * They come from ring 3, name addresses without RAM, or name memory slots and files that cannot be
+ * shared. The host must refuse each with its errno, its reason and its value, and change nothing.
+ * tests/host/test_*.c have the fields that are wrong in themselves.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +16,7 @@
 #include <unistd.h>
 #include "harness.h"
 
-#define DEVICE_GPA    0xfee00000ULL /* the local APIC: no memory */
+#define DEVICE_GPA    0xfee00000ULL /* the local APIC, which is no memory */
 #define READ_ONLY_GPA (64ULL << 20)
 #define FILE_GPA      (65ULL << 20)
 #define LOGGED_GPA    (66ULL << 20)
@@ -65,7 +67,7 @@ static void the_page(void)
 	CHECK_EQ(hypercall_raw(vm, 0, 0, NOWHERE_GPA, &rax), -EFAULT);
 	CHECK_EQ(hypercall_raw(vm, 0, 0, DEVICE_GPA, &rax), -EFAULT);
 	CHECK_EQ(hypercall_raw(vm, 0, 0, ~0xfffULL, &rax), -EFAULT);
-	/* KVM refuses ring 3 before the module looks at it */
+	/* KVM refuses a hypercall of ring 3 before the module sees it */
 	CHECK_EQ(hypercall_raw(vm, 0, 3, HYPERCALL_PAGE, &rax), -ENODEV);
 	CHECK_EQ((long)rax, -EPERM);
 }
@@ -91,7 +93,7 @@ static void map(uint32_t id, uint32_t prot, uint32_t count, uint64_t gpa)
 		page->map.gpa[i] = gpa + (uint64_t)i * PAGE_SIZE;
 }
 
-/* A file system that is neither tmpfs nor hugetlbfs. */
+/* Maps a file of a file system that is neither tmpfs nor hugetlbfs. */
 static void *of_a_file(void)
 {
 	int fd;
@@ -104,7 +106,7 @@ static void *of_a_file(void)
 	return mmap(NULL, 1 << 16, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 }
 
-/* Memory that is none, or not the VM's to give. */
+/* Maps addresses without memory, and memory that the VM may not share. */
 static void memory(uint32_t id)
 {
 	const uint32_t rw = ELISA_PROT_READ | ELISA_PROT_WRITE;
@@ -127,7 +129,7 @@ static void memory(uint32_t id)
 	EXPECT(EXPORT_MAP, -EBUSY, WHY_DIRTY_LOG, LOGGED_GPA);
 	map(id, rw, 1, FILE_GPA);
 	EXPECT(EXPORT_MAP, -EINVAL, WHY_FILE_BACKED, FILE_GPA);
-	/* one bad page: none of them is mapped */
+	/* one page of two is bad: the host maps none of them */
 	map(id, rw, 2, FREE);
 	page->map.gpa[1] = FILE_GPA;
 	EXPECT(EXPORT_MAP, -EINVAL, WHY_FILE_BACKED, FILE_GPA);
@@ -162,7 +164,7 @@ static void attaching(void)
 	CHECK_EQ(hypercall(vm, 0, ELISA_HC_HELLO), 0);
 	CHECK_EQ(page->hello.flags, ELISA_HELLO_MAY_EXPORT | ELISA_HELLO_MAY_ATTACH |
 					    ELISA_HELLO_TAKES_2M | ELISA_HELLO_TAKES_1G);
-	limit = page->hello.root_limit; /* as wide as this CPU's addresses */
+	limit = page->hello.root_limit; /* the width of this CPU's physical addresses */
 	attach_request(limit);
 	EXPECT(ATTACH, -EINVAL, WHY_ROOT, limit);
 	attach_request(~0xfffULL);
@@ -183,14 +185,14 @@ int main(void)
 	vm = vm_new(1);
 	other = vm_new(1);
 	page = vm->page;
-	/* the module knows both */
+	/* the module knows both VMs from here on */
 	CHECK_EQ(hypercall(other, 0, ELISA_HC_HELLO), -EPROTO);
 	errors = counter(ELISA_COUNT_HYPERCALL_ERRORS);
 	the_page();
 	CHECK(grant(ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH, "t.*", 16) > 0);
 	memory(create("t.new"));
 	attaching();
-	/* what the other VM may give */
+	/* the other VM may export its own memory */
 	vm = other;
 	page = vm->page;
 	map(create("t.others"), ELISA_PROT_READ, 1, OTHERS_GPA);

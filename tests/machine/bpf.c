@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * BPF programs (fentry, fexit) and ELISA exclude each other on the functions of KVM that are
- * hooked: the one that comes second is refused, and nothing is lost of the one that is there.
+ * hooked.
+ *
+ * The one that comes second must be refused, and the first one must keep working. The failure would
+ * be VMFUNC without hooks, or a program that misses its runs. The test attaches programs before and
+ * after an attachment, counts their runs, and checks that calls are isolated.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +17,7 @@
 #include "bpf_load.h"
 #include "harness.h"
 
-/* One function of each kind, from the one list of what is hooked. */
+/* Names of the hooked functions, from their one list. The test picks functions of each kind. */
 #define HOOK_NUMBER(id, module, function, prototype) HOOK_##id,
 #define HOOK_NAME(id, module, function, prototype)   {module, function},
 enum {
@@ -25,8 +29,8 @@ static const struct {
 
 static struct {
 	int hook;
-	bool always; /* hooked, with or without an attachment */
-	bool rarely; /* called */
+	bool always; /* hooked even without an attachment */
+	bool rarely; /* seldom called */
 	struct bpf_program program[2];
 } target[] = {
 	{HOOK_HYPERCALL, .always = true},
@@ -58,11 +62,11 @@ static void attach_program(struct bpf_program *program, bool refused)
 {
 	int r = bpf_attach(program);
 
-	/* 7.x calls it an invalid argument */
+	/* Linux 7.x returns EINVAL instead of EBUSY */
 	CHECK(refused ? r == -EBUSY || r == -EINVAL : !r);
 }
 
-/* Those of functions that are hooked are refused. */
+/* Attaches all programs. Programs on hooked functions are refused. */
 static void attach_programs(bool armed)
 {
 	unsigned int i, at_exit;
@@ -87,7 +91,7 @@ static uint64_t all_runs(unsigned int i)
 	return bpf_runs(&target[i].program[0]) + bpf_runs(&target[i].program[1]);
 }
 
-/* The hooks do what they are for: all of them but that of a vCPU's end. */
+/* Checks that each hook works, except the hook for the end of a vCPU. */
 static void isolated(uint32_t slot)
 {
 	struct kvm_regs regs;
@@ -101,7 +105,7 @@ static void isolated(uint32_t slot)
 	let_go(manager);
 	CHECK_EQ(finish(guest, 0).value, 7);
 	CHECK_EQ(seen(guest)->rip, stub_return(slot));
-	/* the VMM looks: the call is over */
+	/* the VMM reads the registers: the call ends */
 	wait_in_sub(guest, 0, slot, manager);
 	SYS(ioctl(guest->vcpu[0], KVM_GET_REGS, &regs));
 	CHECK(regs.rax != SECRET && regs.rbx != SECRET && regs.r15 != SECRET);
@@ -175,7 +179,7 @@ int main(void)
 {
 	manager = vm_new(1);
 	guest = vm_new(1);
-	while (host_flags() & ELISA_HOST_ARMED) /* still, by what ran before */
+	while (host_flags() & ELISA_HOST_ARMED) /* hooked by an earlier test */
 		usleep(10000);
 	CHECK(grant(ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH, "t.*", 0) > 0);
 	export_new(manager, "t.bpf", ELISA_EXPORT_GENERAL_REGS, 1000000);

@@ -24,7 +24,7 @@ static int bpf(int command, union bpf_attr *attr)
 struct types {
 	uint8_t *data;
 	struct btf_header *header;
-	const struct types *base; /* a module's go on where the kernel's end */
+	const struct types *base; /* a module's type ids follow the kernel's */
 	uint32_t first, count;
 };
 
@@ -58,7 +58,7 @@ static bool types_end(const struct types *types, struct btf_type *type)
 	return (uint8_t *)type >= (uint8_t *)types_begin(types) + types->header->type_len;
 }
 
-/* What follows each kind of type. */
+/* Returns the next type. The size of a type depends on its kind. */
 static struct btf_type *type_next(struct btf_type *type)
 {
 	uint32_t n = BTF_INFO_VLEN(type->info), size = 0;

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A call hands six arguments over in order, returns the function's result, changes shared
- * data, and causes no exit: in both modes, with both kinds of export and of stub. */
+/*
+ * A call passes six arguments in order, returns the function's result, changes shared data, and
+ * causes no exit.
+ *
+ * The test runs in both modes, with both kinds of exports and of stubs. It compares sums and
+ * counters, and prints the exits.
+ */
 #include "../../gate/gate_page.h"
 #include "harness.h"
 
 static struct vm *manager, *guest;
 
-/* Each argument is another digit: exchanged or lost ones make another sum. */
+/* Each argument is another digit, so that a swapped or lost argument changes the sum. */
 static void six_arguments(uint32_t slot)
 {
 	const struct kvm_regs regs = {.rdi = DO_MANY,

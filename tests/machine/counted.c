@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Calls of an export that has them counted: the host's list has their exact number, of all vCPUs,
- * with those that were aborted. They cause no exit, and an instruction or three more. What a
- * function writes in the count's place changes the number of its own attachment alone. An export
- * without the flag has none.
+ * Calls of an export with the flag that counts calls.
+ *
+ * The host's list must have the exact number of calls of all vCPUs, aborted calls included. A
+ * counted call must cause no exit and take one or three instructions more. A function can write to
+ * its own count, but must not change the count of another attachment. An export without the flag
+ * has no count.
  */
 #include "modes.h"
 
@@ -35,14 +37,14 @@ static uint64_t calls_of_vcpu(uint32_t vcpu)
 	return 0;
 }
 
-/* Without those that the host's interrupts make. */
+/* Returns the exits without those that the host's interrupts caused. */
 static uint64_t own_exits(void)
 {
 	return vcpu_stat(guest, 0, "exits") - vcpu_stat(guest, 0, "irq_exits") -
 	       counter(ELISA_COUNT_RETURN_TRAPS);
 }
 
-/* Instructions of a call, the loop's and the function's among them. */
+/* Returns the instructions of a call, including the loop and the function. */
 static double least_of(uint32_t slot, uint64_t *calls)
 {
 	uint64_t cycles, least = ~0ULL;
@@ -81,7 +83,7 @@ static void exact(const struct kind *kind, int number)
 	least_of(plain, &none);
 	exits = own_exits();
 	cost = least_of(slot, &calls) - least_of(plain, &none);
-	/* the OUT at the end of each loop */
+	/* each loop ends by one OUT, which exits */
 	CHECK_EQ(own_exits() - exits, 2 * TRIES);
 	CHECK_EQ(record(slot).calls, calls);
 	CHECK_EQ(record(plain).calls, 0);

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a guest's kernel or VMM sets up around a call, one piece of CPU state after the other: the
- * stub's and the gate's instructions still do what they are for, or the call does not come to
- * its function. In no state do the function's vector registers reach the guest. */
+/*
+ * Calls in each CPU state that a guest's kernel or VMM can set up.
+ *
+ * For each state, either the instructions of stub and gate work as usual, or the call does not
+ * reach its function. The failure would be a wrong result, or vector registers of the function that
+ * the guest can read. The test compares the end of the call and looks for the function's secret.
+ */
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -21,24 +25,24 @@
 #define FLAG_NT	       0x4000
 #define FLAG_RF	       0x10000
 #define FLAG_AC	       0x40000
-#define ANY	       1 /* of the errors: either mode has its own */
+#define ANY	       1 /* the error depends on the mode */
 
-/* What differs from a vCPU as Linux sets it up, and the call's end. */
+/* How a vCPU differs from one that Linux sets up, and how the call ends. */
 static const struct cell {
 	const char *name;
 	uint64_t cr0, cr4;  /* bits that are inverted */
 	uint64_t xcr0;	    /* 0: 7 */
-	uint64_t flags;	    /* of the caller */
-	uint64_t data_base; /* of DS, ES and SS, which 64-bit code ignores */
+	uint64_t flags;	    /* the caller's flags */
+	uint64_t data_base; /* bases of DS, ES, SS; 64-bit code ignores them */
 	long error;
 } cells[] = {
 	{.name = "as Linux has it"},
 	{.name = "XCR0 without SSE", .xcr0 = 1, .error = ELISA_CALL_CLOSED},
 	{.name = "XCR0 without AVX", .xcr0 = 3},
-	/* XRSTOR in front of the function is #NM or #UD */
+	/* XRSTOR before the function causes #NM or #UD */
 	{.name = "CR0.TS", .cr0 = CR0_TS, .error = ELISA_CALL_FAULT},
 	{.name = "CR4.OSXSAVE off", .cr4 = CR4_OSXSAVE, .error = ELISA_CALL_FAULT},
-	/* the function's own SSE instructions are #UD */
+	/* the function's own SSE instructions cause #UD */
 	{.name = "CR0.EM", .cr0 = CR0_EM, .error = ELISA_CALL_FAULT},
 	{.name = "CR4.OSFXSR off", .cr4 = CR4_OSFXSR, .error = ELISA_CALL_FAULT},
 	{.name = "CR0.MP off", .cr0 = CR0_MP},
@@ -48,7 +52,7 @@ static const struct cell {
 	{.name = "RFLAGS.DF", .flags = FLAG_DF},
 	{.name = "RFLAGS.NT", .flags = FLAG_NT},
 	{.name = "RFLAGS.RF", .flags = FLAG_RF},
-	/* the RSP slot is not aligned: #AC in gate-in of strict mode */
+	/* the RSP slot is not aligned: gate-in of strict mode causes #AC */
 	{.name = "RFLAGS.AC", .flags = FLAG_AC, .error = ANY},
 	{.name = "RFLAGS.AC, CR0.AM off", .cr0 = CR0_AM, .flags = FLAG_AC},
 	{.name = "bases of DS, ES, SS", .data_base = 0x123000},
@@ -79,8 +83,11 @@ static bool has_secret(const void *data, size_t size)
 	return false;
 }
 
-/* Vector registers: the legacy ones, which need no XCR0 to be read, and all that XSAVE knows.
- * RBX and R12 to R15 are the function's: a stub's caller declares them changed. */
+/*
+ * Checks the vector registers: the legacy ones, which are read without XCR0, and all that XSAVE
+ * knows. RBX and R12 to R15 may have the function's values: a stub's caller declares them
+ * clobbered.
+ */
 static void check_registers(void)
 {
 	static struct kvm_xsave xsave;
@@ -99,7 +106,7 @@ static void check_cell(const struct cell *cell, uint32_t slot)
 	struct outcome out;
 
 	set_state(cell);
-	/* one exit to the VMM and nothing else: no ioctl lies between the call and its end */
+	/* The run has only one exit to the VMM. No ioctl comes between the call and its end. */
 	out = run_at(guest, 0, 3, user_code(user_call), &regs);
 	printf("cpu_state: %s: end %d, error %ld at %#lx\n", cell->name, out.exit, out.error,
 	       (long)out.at);
@@ -112,7 +119,7 @@ static void check_cell(const struct cell *cell, uint32_t slot)
 	}
 	check_registers();
 	set_state(&cells[0]);
-	/* nothing stays behind: the next call is right */
+	/* the state has no effect on the next call */
 	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
 }
 
@@ -126,8 +133,10 @@ static void test(void)
 	CHECK(grant(ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH, "t.*", 0) > 0);
 	export_new(manager, "t.state", 0, 1000000);
 	slot = attach(guest, "t.state", ELISA_STUB_TRUSTING, 0);
-	/* a caller's stub without SSE and x87 instructions, so that those
-	 * of sub meet the state first */
+	/*
+	 * the caller's stub has no SSE and x87 instructions, so that sub's instructions meet the
+	 * state first
+	 */
 	map_stub(guest, slot, trusted ? ELISA_MODE_TRUSTED : ELISA_MODE_STRICT,
 		 ELISA_STUB_TRUSTING);
 	set_gate(guest, DB, kernel_code(isr_debug), 0);

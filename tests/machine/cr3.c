@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Page-table roots inside the contexts' own guest-physical addresses, loaded by the guest
- * or set by its VMM, between calls and during one: nothing runs in sub. */
+/*
+ * A guest or its VMM loads a page-table root that is a guest-physical address of the contexts.
+ *
+ * The attack would succeed if such a root made code of sub run with page tables of the attacker.
+ * The guest's kernel loads the roots, and its VMM sets them between calls and during one. The test
+ * plants page tables in the exchange buffer and the object, and checks that the object does not
+ * change.
+ */
 #include <sys/ioctl.h>
 #include "../../gate/gate_page.h"
 #include "harness.h"
 
 #define GIB  (1ULL << 30)
-#define LONG 20000 /* us: KVM 7.x lets a vCPU with a root that is no memory fault for ever */
+#define LONG 20000 /* us: on KVM 7.x such a vCPU faults for ever */
 
 static struct vm *manager, *guest;
 static uint32_t slot;
@@ -21,7 +27,7 @@ static void check_nothing_ran(const struct kvm_sregs *good, uint64_t object, uin
 		printf("root %#llx\n", (unsigned long long)cr3);
 	CHECK_EQ(*object_data(manager), object);
 	CHECK_EQ(set_sregs(guest, 0, &sregs), 0);
-	/* a page fault that default met there is still to be delivered */
+	/* a page fault that the vCPU met in default is still to be delivered */
 	CHECK(!ioctl(guest->vcpu[0], KVM_SET_VCPU_EVENTS, &none));
 	out = call(guest, 0, slot, DO_ADD, 1, 2);
 	CHECK_EQ(out.exit, 0);
@@ -31,8 +37,10 @@ static void check_nothing_ran(const struct kvm_sregs *good, uint64_t object, uin
 
 int main(void)
 {
-	/* host/tables/ept.h: code and APT pages, list, stack, exchange buffer, object; and offsets
-	 * of attackers' liking in them */
+	/*
+	 * The addresses of host/tables/ept.h: code and APT pages, list, stack, exchange buffer,
+	 * object. Other offsets are likely choices of an attacker.
+	 */
 	static const uint64_t offsets[] = {
 		0,
 		0x20000,
@@ -69,8 +77,10 @@ int main(void)
 	base = guest->page->hello.root_limit;
 	CHECK(base >= 1ULL << 38);
 	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
-	/* page tables planted in the exchange buffer and the object, as an attacker would:
-	 * the window's entry leads on into the same page */
+	/*
+	 * Page tables that an attacker plants in the exchange buffer and the object. Each entry
+	 * leads to the same page again.
+	 */
 	planted = vm_u64(guest, OBJECT + 0x100000);
 	for (i = 0; i < 512; i++)
 		planted[i] = (base + 2 * GIB + 0x100000) | 0x67;
@@ -81,7 +91,7 @@ int main(void)
 	object = *object_data(manager);
 	for (i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
 		cr3 = base + offsets[i];
-		/* the VMM, between calls: default itself has no code there */
+		/* the VMM sets the root between calls: default has no code there */
 		bad = good;
 		bad.cr3 = cr3;
 		if (!set_sregs(guest, 0, &bad)) {
@@ -90,7 +100,7 @@ int main(void)
 			CHECK(out.exit);
 		}
 		check_nothing_ran(&good, object, cr3);
-		/* during a call: it ends */
+		/* the VMM sets the root during a call, which ends */
 		wait_in_sub(guest, 0, slot, manager);
 		bad = get_sregs(guest, 0);
 		bad.cr3 = cr3;
@@ -99,13 +109,13 @@ int main(void)
 		out = finish_within(guest, 0, LONG);
 		CHECK(out.exit || out.error == ELISA_CALL_VMM);
 		check_nothing_ran(&good, object, cr3);
-		/* the guest's kernel */
+		/* the guest's kernel loads the root */
 		regs.rdi = cr3;
 		start_at(guest, 0, 0, kernel_code(load_cr3), &regs);
 		out = finish_within(guest, 0, LONG);
 		CHECK(out.exit);
 		check_nothing_ran(&good, object, cr3);
-		/* it is refused as the root of a process */
+		/* the host refuses the root of a process */
 		CHECK(attach_try(guest, "t.cr3", 0));
 	}
 	printf("cr3: %u roots in the contexts' addresses: nothing ran\n", i);

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Control registers that ELISA cannot work with: attach says which, and an attachment that
- * exists is closed while they are so. */
+/*
+ * Values of control registers that ELISA cannot work with.
+ *
+ * Attach must tell which bit is wrong. Existing attachments must be closed while the register has
+ * such a value, even if it changes during a call. The test compares the reasons, the errors of
+ * calls and the host's list of vCPUs.
+ */
 #include <errno.h>
 #include "../../gate/gate_page.h"
 #include "harness.h"
@@ -13,7 +18,10 @@
 
 static struct vm *manager, *guest;
 
-/* What the list of vCPUs says of the guest's. The manager's has no attachment. */
+/*
+ * Returns why the guest's vCPU is closed, by the list of vCPUs. The manager's vCPU has no
+ * attachment.
+ */
 static enum elisa_closed why_closed(enum elisa_vcpu_state state)
 {
 	struct elisa_host_vcpu vcpus[2];
@@ -29,7 +37,10 @@ static enum elisa_closed why_closed(enum elisa_vcpu_state state)
 	return vcpus[i].closed;
 }
 
-/* From Linux 6.18 on, where the processor has it. */
+/*
+ * Tells whether KVM lets a guest set these bits. For CET it does so from Linux 6.18 on, if the
+ * processor has it.
+ */
 static bool kvm_gives(uint64_t cr4)
 {
 	struct kvm_sregs good = get_sregs(guest, 0), other = good;
@@ -61,7 +72,7 @@ static void check_refused(uint64_t set, uint64_t clear, enum elisa_why why, uint
 	CHECK_EQ(set_sregs(guest, 0, &good), 0);
 	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
 	CHECK_EQ(why_closed(ELISA_VCPU_OPEN), ELISA_NOT_CLOSED);
-	/* it changes during a call */
+	/* the register changes during a call */
 	wait_in_sub(guest, 0, slot, manager);
 	CHECK_EQ(why_closed(ELISA_VCPU_SUSPENDED), ELISA_NOT_CLOSED);
 	CHECK_EQ(set_sregs(guest, 0, &other), 0);
@@ -102,7 +113,7 @@ int main(void)
 	sregs.cr4 |= CR4_PCIDE;
 	CHECK_EQ(revoke_grant(g), 0);
 	CHECK_EQ(set_sregs(guest, 0, &sregs), 0);
-	CHECK_EQ(attach_try(guest, "t.second", 0), -ENOENT); /* its export went with the grant */
+	CHECK_EQ(attach_try(guest, "t.second", 0), -ENOENT); /* the export ended with the grant */
 	CHECK(grant(ELISA_GRANT_EXPORT, "t.*", 0) > 0);
 	export_at(manager, "t.second", ELISA_EXPORT_GENERAL_REGS, 0, OBJECT + 0x10000);
 	second = attach(guest, "t.second", ELISA_STUB_TRUSTING, 0);
@@ -112,7 +123,9 @@ int main(void)
 	CHECK_EQ(set_sregs(guest, 0, &good), 0);
 	CHECK_EQ(call(guest, 0, second, DO_ADD, 3, 4).value, 7);
 
-	/* compatibility mode and 32-bit kernels: the vCPU must be set up anew after them */
+	/*
+	 * The vCPU leaves long mode, as a 32-bit kernel would. Afterwards it must be set up again.
+	 */
 	sregs = good;
 	sregs.efer &= ~(uint64_t)EFER_LMA_LME;
 	sregs.cr0 &= ~(1ULL << 31);

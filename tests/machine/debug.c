@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A guest cannot stop a function at an instruction of its choice: single-step and
- * breakpoints inside of gate and sub are suppressed and the call comes to its end. */
+/*
+ * A guest tries to stop a function at an instruction of its choice, by single-step and breakpoints.
+ *
+ * The attack would succeed if #DB were delivered while the vCPU is in a gate or in sub. The host
+ * must suppress it there, and the call must come to its end. The guest's handler counts #DB, and
+ * the host counts the suppressed ones.
+ */
 #include <sys/ioctl.h>
 #include "../../gate/gate_page.h"
 #include "harness.h"
@@ -25,7 +30,7 @@ static void test(void)
 	set_gate(guest, DB, kernel_code(isr_debug), 0);
 	CHECK_EQ(call(guest, 0, slot, DO_COUNT, 0, 0).value, 1);
 
-	/* single-step from before the stub on */
+	/* single-step begins before the stub */
 	suppressed = counter(ELISA_COUNT_DEBUG_SUPPRESSED);
 	regs.r11 = stub_entry(slot);
 	regs.rflags |= FLAG_TF;
@@ -33,7 +38,7 @@ static void test(void)
 	CHECK_EQ(out.exit, 0);
 	CHECK_EQ(out.error, 0);
 	CHECK_EQ(out.value, 2);
-	CHECK(seen(guest)->debugs >= 4); /* in default it works */
+	CHECK(seen(guest)->debugs >= 4); /* single-step works in default */
 	CHECK(counter(ELISA_COUNT_DEBUG_SUPPRESSED) > suppressed);
 	regs.rflags &= ~(uint64_t)FLAG_TF;
 
@@ -57,7 +62,7 @@ static void test(void)
 		CHECK_EQ(seen(guest)->debugs, 0);
 		CHECK(counter(ELISA_COUNT_DEBUG_SUPPRESSED) > suppressed);
 	}
-	/* all at once, with single-step, in the other kind of export */
+	/* all breakpoints at once, with single-step, in the other kind of export */
 	debug.dr7 = 0xb00006aa;
 	CHECK(!ioctl(guest->vcpu[0], KVM_SET_DEBUGREGS, &debug));
 	regs.r11 = stub_entry(full);

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Descriptor tables in the window close VMFUNC, whether the guest's kernel loads them or
- * its VMM sets them, and a call in progress ends; it opens again when they are gone. */
+/*
+ * Descriptor tables inside the window close VMFUNC.
+ *
+ * A CPU that reads a descriptor table in the window would read memory of sub during a call. The
+ * guest's kernel loads such a table, or its VMM sets it between calls or during a call. Calls must
+ * end with ELISA_CALL_CLOSED until the table is elsewhere again.
+ */
 #include <errno.h>
 #include <string.h>
 #include "../../gate/gate_page.h"
 #include "harness.h"
 
-#define POINTER 0x5000 /* of LIDT and LGDT, in ring 0's memory */
+#define POINTER 0x5000 /* operand of LIDT and LGDT, in ring 0's memory */
 
 static struct vm *manager, *guest;
 static uint32_t slot;
@@ -31,7 +36,10 @@ static void check_call(enum elisa_call_error error)
 
 int main(void)
 {
-	/* in the exchange buffer, the object, the stub's page, and reaching in from below */
+	/*
+	 * in the exchange buffer, the object, the stub's page, the end of the window, and reaching
+	 * into it
+	 */
 	const uint64_t places[] = {ELISA_WINDOW_BASE + ELISA_EXCHANGE_OFFSET,
 				   ELISA_OBJECT_BASE + PAGE_SIZE, ELISA_WINDOW_BASE,
 				   ELISA_WINDOW_BASE + ELISA_WINDOW_SIZE - 16,
@@ -51,7 +59,7 @@ int main(void)
 	exits = counter(ELISA_COUNT_DESC_EXITS);
 	closed = counter(ELISA_COUNT_CLOSED);
 	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		/* the guest's kernel */
+		/* the guest's kernel loads the table */
 		load(load_idt, places[i], 0xfff);
 		check_call(ELISA_CALL_CLOSED);
 		load(load_idt, IDT, 0xfff);
@@ -60,7 +68,7 @@ int main(void)
 		check_call(ELISA_CALL_CLOSED);
 		load(load_gdt, GDT, 0x37);
 		check_call(ELISA_CALL_OK);
-		/* its VMM, between calls and during one */
+		/* its VMM sets the table, between calls and during one */
 		for (which = 0; which < 4; which++) {
 			bad = good;
 			*(which == 0 ? &bad.idt.base :
@@ -71,7 +79,7 @@ int main(void)
 			bad.cs = good.cs;
 			CHECK_EQ(set_sregs(guest, 0, &bad), 0);
 			out = call(guest, 0, slot, DO_COUNT, 0, 0);
-			/* without its task state, OUT faults: there the guest is lost */
+			/* OUT faults without the TSS, so the guest cannot report */
 			if (which != 2) {
 				CHECK_EQ(out.exit, 0);
 				CHECK_EQ(out.error, ELISA_CALL_CLOSED);

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Detach, also from another vCPU while one is in a call; afterwards VMFUNC is undefined
- * again. Attach again works; 16 attachments work side by side, each with its own data. */
+/*
+ * A guest detaches, also from another vCPU while one is in a call.
+ *
+ * The failure would be VMFUNC that still works afterwards. The call must end with
+ * ELISA_CALL_REVOKED, and later VMFUNCs must cause #UD. The guest must be able to attach again. 16
+ * attachments must work side by side, each with its own data.
+ */
 #include <pthread.h>
 #include <errno.h>
 #include "../../gate/gate_page.h"
@@ -24,7 +29,7 @@ static void check_undefined(int vcpu)
 	struct outcome out = call(guest, vcpu, slot, DO_ADD, 1, 2);
 
 	CHECK_EQ(out.exit, FAULT(UD));
-	CHECK_EQ(out.at, stub_vmfunc(slot)); /* the VMFUNC itself */
+	CHECK_EQ(out.at, stub_vmfunc(slot)); /* at the VMFUNC itself */
 }
 
 static void many(void)

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A VMM begins to log writes to memory that is shared, as for a live migration. KVM would not see
- * what functions write there: the shares end, calls that are under way, too, before the VMM's ioctl
- * returns, and no write comes after that. Other memory slots may be logged all the time. */
+/*
+ * A VMM begins to log writes to memory that is shared, as for a live migration.
+ *
+ * KVM does not see the writes of functions, so the log would miss them. The host must end the
+ * shares and the running calls before the VMM's ioctl returns. No write may come later. Other
+ * memory slots may be logged at any time. The test lets a function count in the memory and compares
+ * the count after the ioctl.
+ */
 #include <errno.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
@@ -91,7 +96,7 @@ static void *calls(void *unused)
 	return NULL;
 }
 
-/* The function writes as fast as it can until it is ended. */
+/* The function writes as fast as it can until the host ends it. No write comes after the ioctl. */
 static void no_write_comes_later(void)
 {
 	const volatile uint64_t *count = object_data(manager);
@@ -112,7 +117,7 @@ static void no_write_comes_later(void)
 
 static void a_guests_buffer_is_logged(void)
 {
-	/* what gives no page of its own loses none */
+	/* a guest without an exchange buffer shares no page of its own, and loses none */
 	share(0);
 	log_writes(guest, true);
 	works();

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Memory that a guest donates is there in every other guest's attachment, and gone from it when the
- * donor detaches or its VM ends, also under a function that is using it, which goes on. Which
- * attachment calls is what the host says, not what the guest does. */
+/*
+ * A guest donates memory, which all attached guests see at its place in the object.
+ *
+ * The pages must be gone from other attachments when the donor detaches or its VM ends. A function
+ * that reads them at that time must go on without a fault, and read zeros. The host tells a
+ * function which attachment calls; the guest cannot change that.
+ */
 #include <errno.h>
 #include <pthread.h>
 #include <stddef.h>
@@ -113,7 +117,10 @@ static void end_it(uint32_t slot)
 	donor = NULL;
 }
 
-/* What the other guest's function reads all the time goes, and is read on. */
+/*
+ * The donated pages go away while the other guest's function reads them. The function goes on
+ * reading.
+ */
 static void gone_under_a_reader(uint32_t slot, uint32_t other_slot, void (*end)(uint32_t slot))
 {
 	volatile uint64_t *data = object_data(manager), *count = &data[1];

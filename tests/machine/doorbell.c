@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A function in sub rings a place: the VM that has it gets one interrupt,
- * the call goes on with its registers as they were. No other VM gets one,
- * and a function that rings for ever is stopped by the export's limit. */
+/*
+ * A function in sub rings the doorbell of a place.
+ *
+ * The VM that has the place must get exactly one interrupt, and no other VM any. The call must go
+ * on with its registers unchanged. The export's time limit must stop a function that rings for
+ * ever. The test counts the interrupts in each VM.
+ */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -24,7 +28,7 @@ static void quiet(struct vm *vm)
 	CHECK_EQ(run_at(vm, 0, 3, user_code(user_spin), &regs).exit, 0);
 }
 
-/* The interrupt is an edge to the first vCPU, as a guest's kernel would have set it up. */
+/* Sets up the interrupt as a guest's kernel does: edge-triggered, to the first vCPU. */
 static void open_pin(struct vm *vm)
 {
 	struct kvm_irqchip chip = {.chip_id = KVM_IRQCHIP_IOAPIC};
@@ -33,9 +37,9 @@ static void open_pin(struct vm *vm)
 	CHECK(!ioctl(vm->fd, KVM_GET_IRQCHIP, &chip));
 	chip.chip.ioapic.redirtbl[GSI].bits = VECTOR;
 	CHECK(!ioctl(vm->fd, KVM_SET_IRQCHIP, &chip));
-	mask_pic(vm); /* the same interrupt is wired to it, too */
+	mask_pic(vm); /* the pin is wired to the PIC, too */
 	CHECK(!ioctl(vm->vcpu[0], KVM_GET_LAPIC, &lapic));
-	lapic.regs[0xf1] |= 1; /* enabled, SDM vol. 3 11.9 */
+	lapic.regs[0xf1] |= 1; /* software-enabled, SDM vol. 3 11.9 */
 	CHECK(!ioctl(vm->vcpu[0], KVM_SET_LAPIC, &lapic));
 	memset(vm->page, 0, PAGE_SIZE);
 	vm->page->doorbell.gsi = GSI;
@@ -65,8 +69,10 @@ static void *ring_for_ever(void *slot)
 	return &out;
 }
 
-/* The export goes while its function rings: sometimes between the exit and
- * what is done about it. */
+/*
+ * The manager destroys the export while its function rings. Sometimes this happens between the exit
+ * and the host's action.
+ */
 static void revoked_while_it_rings(void)
 {
 	struct outcome *out;
@@ -113,9 +119,9 @@ static void test(void)
 
 	slot = attach(ringer, "t.bell", ELISA_STUB_TRUSTING, 0);
 	other_slot = attach(sleeper, "t.bell", ELISA_STUB_TRUSTING, 0);
-	ring(slot, 1, 0); /* it has no doorbell yet */
+	ring(slot, 1, 0); /* the sleeper has no doorbell yet */
 	open_pin(sleeper);
-	/* the first ring, for its driver, comes by itself */
+	/* the host rings once by itself when a doorbell is set up, for the driver */
 	for (i = 0; i < 100 && !seen(sleeper)->interrupts; i++)
 		quiet(sleeper);
 	CHECK_EQ(seen(sleeper)->interrupts, 1);
@@ -134,7 +140,7 @@ static void test(void)
 		quiet(sleeper);
 
 	revoked_while_it_rings();
-	/* a sleeper learns that the export is gone */
+	/* the host rings a sleeper when the export is gone */
 	before = seen(sleeper)->interrupts;
 	CHECK_EQ(destroy(manager, id), 0);
 	for (i = 0; i < 20 && seen(sleeper)->interrupts == before; i++)

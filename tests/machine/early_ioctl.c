@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A VMM's ioctl that began before the vCPU had anything to do with calls, and sleeps on the
- * vCPU's mutex: it gets the mutex when a call is suspended, and must neither see nor forge the
- * function's registers. An ioctl that KVM refuses at once does not wait, and ends no call. */
+/*
+ * A VMM's ioctl begins before the vCPU makes its first call, and sleeps on the vCPU's mutex.
+ *
+ * The ioctl gets the mutex when a call is suspended. The attack would succeed if the ioctl read or
+ * changed the function's registers. The call must end with ELISA_CALL_VMM, and no secret may be in
+ * the answer. An ioctl that KVM refuses at once does not wait, and must not end a call.
+ */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -13,7 +17,7 @@
 #include "../../gate/gate_page.h"
 #include "harness.h"
 
-#define GO	   (SEEN + 0x800) /* the guest waits until it is set */
+#define GO	   (SEEN + 0x800) /* the guest waits until this word is set */
 #define NOT_OF_KVM _IO('x', 1)
 
 static struct vm *manager, *guest;
@@ -51,7 +55,7 @@ static void refused(void)
 	pid_t child;
 
 	CHECK_EQ(ioctl(guest->vcpu[0], NOT_OF_KVM, 0) ? errno : 0, EINVAL);
-	/* another process, to which KVM does not show the vCPU */
+	/* KVM does not show the vCPU to another process */
 	child = SYS(fork());
 	if (!child) {
 		struct kvm_regs regs;
@@ -97,7 +101,7 @@ static void attach_unseen(bool armed)
 	uint32_t slot;
 
 	guest = vm_new(2);
-	/* all of it by vCPU 1: the host has not heard of vCPU 0 */
+	/* vCPU 1 makes all requests, so the host does not know vCPU 0 yet */
 	memset(guest->page, 0, PAGE_SIZE);
 	strcpy(guest->page->attach.name, "t.early");
 	guest->page->attach.root = ROOT;
@@ -108,7 +112,7 @@ static void attach_unseen(bool armed)
 	map_stub(guest, slot, guest->page->attach.mode, ELISA_STUB_TRUSTING);
 	if (armed)
 		CHECK_EQ(hypercall(guest, 1, ELISA_HC_VCPU_SYNC), 0);
-	/* vCPU 0's first words to the host, and in the same KVM_RUN its first call */
+	/* vCPU 0 makes its first hypercall and its first call in the same KVM_RUN */
 	guest->page->call = ELISA_HC_VCPU_SYNC;
 	start_at(guest, 0, 0, kernel_code(sync_and_call),
 		 &(struct kvm_regs){.rax = ELISA_HC_RAX,
@@ -123,8 +127,8 @@ static void attach_unseen(bool armed)
 }
 
 /*
- * @request begins in the middle of the KVM_RUN that makes the call, before vCPU 0's first hypercall
- * if @early, else when the call is under way. Returns how the call ended.
+ * Begins @request in the middle of the KVM_RUN that makes the call. If @early, this is before vCPU
+ * 0's first hypercall, otherwise while the call is running. Returns how the call ended.
  */
 static struct outcome meet(void (*request)(void), bool armed, bool early)
 {

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A function that leaves by a VMFUNC 0 of its own, with a stack of its choice: the guest gets no
- * event on that stack that the host can see, and the way back into sub is shut. */
+/*
+ * A function leaves sub by its own VMFUNC 0, with a stack pointer of its choice.
+ *
+ * The attack would succeed if an event were delivered to the guest on that stack, or if the guest
+ * could enter sub again. The host must end the call on the caller's own stack. The test compares
+ * RSP and the counter of #DB, and then tries VMFUNC to sub.
+ */
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -25,8 +30,10 @@ int main(void)
 	export_new(manager, "t.escape", ELISA_EXPORT_GENERAL_REGS, 0);
 	slot = attach(guest, "t.escape", 0 /* guarded */, 0);
 
-	/* the trap of single-step comes after VMFUNC, in default: the call
-	 * ends, on its own stack */
+	/*
+	 * The trap of single-step comes after VMFUNC, in default. The host ends the call on the
+	 * caller's stack.
+	 */
 	memcpy(manager->memory + OBJECT, single_step, sizeof(single_step));
 	out = call(guest, 0, slot, 0, 0, 0);
 	CHECK_EQ(out.exit, 0);
@@ -34,8 +41,10 @@ int main(void)
 	CHECK_EQ(out.regs.rsp, USER_STACK);
 	CHECK_EQ(seen(guest)->debugs, 0);
 
-	/* the landing place is to be found in page tables that the host has to bring first: while
-	 * it does, an interrupt may come */
+	/*
+	 * The host must bring in the page tables of the address where the vCPU lands. An interrupt
+	 * may come meanwhile.
+	 */
 	map_user(guest, ELISA_OBJECT_BASE + PAGE_SIZE, USER_DATA);
 	CHECK(!madvise(guest->memory + guest->tables - PAGE_SIZE, PAGE_SIZE, MADV_DONTNEED));
 	memcpy(manager->memory + OBJECT, escape, sizeof(escape));
@@ -44,15 +53,20 @@ int main(void)
 	CHECK_EQ(out.error, ELISA_CALL_FORBIDDEN);
 	CHECK_EQ(out.regs.rsp, USER_STACK);
 
-	/* what an exception needs is in the EPT already, so that the next one makes no exit */
+	/*
+	 * An exception's handler and stack are in the EPT already, so that the next exception
+	 * causes no exit.
+	 */
 	CHECK_EQ(run_at(guest, 0, 3, user_code(user_vmfunc), &regs).exit, FAULT(UD));
-	/* a jump to the sub stub's VMFUNC ends at an INT3 of the guest's
-	 * stub: its kernel's affair */
+	/*
+	 * A jump to the VMFUNC of sub's stub ends at an INT3 of the guest's stub. The guest's
+	 * kernel handles it.
+	 */
 	memcpy(manager->memory + OBJECT, jump, sizeof(jump));
 	out = call(guest, 0, slot, 0, code_page(slot) + ELISA_GATE_OUT_ENTRY(slot) - 3, 0x12345678);
 	CHECK_EQ(out.exit, FAULT(BP));
 	CHECK_EQ(out.at, code_page(slot) + ELISA_GATE_OUT_ENTRY(slot) + 1);
-	/* the next exit has shut sub */
+	/* the next exit has made sub's entry invalid */
 	regs.rcx = ELISA_INDEX_SUB(slot);
 	CHECK_EQ(run_at(guest, 0, 3, user_code(user_vmfunc), &regs).exit, FAULT(UD));
 

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A manager learns of each attachment; if it does not listen, the oldest events are kept, and how
- * many are missing. */
+/*
+ * A manager gets an event for each attachment, detachment and aborted call.
+ *
+ * If the manager does not read its events, the host keeps the oldest ones and counts the lost ones.
+ * The last abort must be reported even if its own event was lost. The test fills the queue and
+ * compares the events and numbers that come.
+ */
 #include <string.h>
 #include "../../gate/gate_page.h"
 #include "harness.h"
@@ -34,7 +39,7 @@ int main(void)
 	CHECK_EQ(taken->count, ELISA_HC_EVENTS_MAX);
 	CHECK_EQ(taken->event[0].value, ELISA_CALL_FORBIDDEN);
 	CHECK_EQ(taken->event[1].value, ELISA_CALL_FAULT);
-	/* there is room again, for what comes after the loss */
+	/* there is room for an event that comes after the loss */
 	CHECK_EQ(call(guest, 0, slot, DO_UD, 0, 0).error, ELISA_CALL_FAULT);
 	for (i = ELISA_HC_EVENTS_MAX; i < RING; i += ELISA_HC_EVENTS_MAX) {
 		taken = take_events(manager);
@@ -46,7 +51,10 @@ int main(void)
 	CHECK_EQ(taken->event[1].type, ELISA_EVENT_LOST);
 	CHECK_EQ(taken->event[1].value, MORE);
 	CHECK_EQ(events(manager, ELISA_EVENT_LOST, 0), 0);
-	/* the call that ended last is among the lost: it is told of nevertheless, and only once */
+	/*
+	 * The event of the last aborted call was lost. The host must report this abort
+	 * nevertheless, once.
+	 */
 	for (i = 0; i < RING + 1; i++)
 		CHECK_EQ(call(guest, 0, slot, DO_UD, 0, 0).exit, 0);
 	for (i = 0; i < RING; i += ELISA_HC_EVENTS_MAX)

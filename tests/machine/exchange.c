@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The exchange buffer: the guest's own pages, which the function reads and writes at the
- * slot's fixed address, all of them and nothing beside them. */
+/*
+ * The exchange buffer consists of the guest's own pages, which the function sees at the slot's
+ * fixed address.
+ *
+ * The function must reach all these pages and nothing beside them. It must not execute them, nor
+ * see the buffer of another attachment. The test reads and writes at the edges of the buffer, from
+ * both sides.
+ */
 #include "../../gate/gate_page.h"
 #include "harness.h"
 
 #define PAGES  5
-#define BUFFER (OBJECT + 0x100000) /* where attach() takes the pages from */
+#define BUFFER (OBJECT + 0x100000) /* the pages that attach() passes */
 
 int main(void)
 {
@@ -32,7 +38,7 @@ int main(void)
 	out = call(guest, 0, slot, DO_WRITE, window + last, 0x3333);
 	CHECK_EQ(out.error, 0);
 	CHECK_EQ(*vm_u64(guest, BUFFER + last), 0x3333);
-	/* the guest changes it between calls, and sees it at once */
+	/* the guest changes the buffer between calls, and the function sees the change at once */
 	*vm_u64(guest, BUFFER) = 0x4444;
 	out = call(guest, 0, slot, DO_READ, window, 0);
 	CHECK_EQ(out.value, 0x4444);

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Memory of an export fails: the export ends at once, before a guest touches it, and its manager
- * learns why; other exports go on. So does an attachment whose exchange buffer fails. A kernel that
- * marks no pages cannot be tested. */
+/*
+ * A page of an export's memory fails, as a machine check reports it.
+ *
+ * The export must end at once, before a guest touches the page, and its manager must learn why.
+ * Other exports must go on. An attachment whose exchange buffer fails must end, too. The test marks
+ * pages by MADV_HWPOISON. A kernel that cannot mark pages cannot be tested.
+ */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
@@ -12,7 +16,7 @@
 #include "harness.h"
 
 #define OTHER	 (OBJECT + 0x10000)
-#define EXCHANGE (OBJECT + 0x100000) /* of attach_try() */
+#define EXCHANGE (OBJECT + 0x100000) /* the pages that attach_try() passes */
 #define TRIES	 2000
 
 static volatile sig_atomic_t buses;
@@ -36,7 +40,7 @@ static bool kernel_marks_pages(void)
 	return found;
 }
 
-/* As a machine check at that page would; the process that has it mapped gets its SIGBUS. */
+/* Marks the page as failed, as a machine check does. A process that has it mapped gets SIGBUS. */
 static int fails(void *page)
 {
 	return madvise(page, PAGE_SIZE, MADV_HWPOISON) ? -errno : 0;
@@ -90,7 +94,7 @@ int main(void)
 	works(guest, slot);
 	CHECK_EQ(events(manager, ELISA_EVENT_ATTACH, 0), 2);
 
-	/* a page that is not shared: nothing happens */
+	/* a page that is not shared: no attachment ends */
 	fails(manager->memory + OTHER + 0x8000);
 	usleep(100000);
 	works(guest, slot);
@@ -108,7 +112,7 @@ int main(void)
 	until_pages_held(2);
 	CHECK_EQ(detach(guest, 0, slot), 0);
 
-	/* what failed is mapped no more */
+	/* the host refuses to map the failed page again */
 	memset(manager->page, 0, PAGE_SIZE);
 	strcpy(manager->page->export_.name, "t.failing");
 	CHECK_EQ(hypercall(manager, 0, ELISA_HC_EXPORT_CREATE), 0);

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Whatever a function does wrong ends its call with the designed error, the VM lives, the
- * next call works, and the manager learns of it. */
+/*
+ * A function does something wrong: it faults or executes a forbidden instruction.
+ *
+ * Each case must end the call with the designed error. The VM must live, the next call must work,
+ * and the manager must get one event.
+ */
 #include "../../gate/gate_page.h"
 #include "harness.h"
 
@@ -10,7 +14,7 @@ static const struct {
 	const char *what;
 	long function, a1, a2;
 	enum elisa_call_error error;
-	bool strict_only; /* a trusted manager can do it */
+	bool strict_only; /* a trusted manager's function may do it */
 } cases[] = {
 	{"read where nothing is mapped", DO_READ, ELISA_OBJECT_BASE + (1 << 20), 0,
 	 ELISA_CALL_FAULT},

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What taking a page from an export costs others: the processors that run a
- * vCPU which may hold the page are interrupted once, whatever the number of
- * attachments. No other processor is, though such a vCPU has run there. */
+/*
+ * The cost of unmapping a page of an export for other processors.
+ *
+ * The host must interrupt only the processors that run a vCPU which may hold the page, once each,
+ * whatever the number of attachments. A processor that has run such a vCPU before must not be
+ * interrupted. The test counts function call interrupts.
+ */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>
@@ -27,7 +31,7 @@ static void run_on(int cpu)
 	CHECK(!sched_setaffinity(0, sizeof(set), &set));
 }
 
-/* Function call interrupts of all processors. */
+/* Returns the number of function call interrupts of all processors. */
 static uint64_t interrupts(void)
 {
 	FILE *file = fopen("/proc/interrupts", "r");
@@ -55,7 +59,7 @@ static void map(void)
 	CHECK_EQ(hypercall(manager, 0, ELISA_HC_EXPORT_MAP), 0);
 }
 
-/* Instructions of the hypercall. */
+/* Returns the instructions of the hypercall. */
 static uint64_t unmap(void)
 {
 	uint64_t start;
@@ -69,7 +73,7 @@ static uint64_t unmap(void)
 	return __rdtsc() - start;
 }
 
-/* Interrupts of so many rounds; *insns: what the cheapest cost. */
+/* Returns the interrupts of ROUNDS rounds; *insns = the instructions of the cheapest one. */
 static uint64_t rounds(uint64_t *insns)
 {
 	uint64_t before, cost, sum = 0;
@@ -95,7 +99,7 @@ static void *stay(void *out)
 	return NULL;
 }
 
-/* The guest's vCPU is in a call on the other processor. */
+/* Counts while the guest's vCPU is in a call on the other processor. */
 static uint64_t while_it_runs(void)
 {
 	volatile uint64_t *steps = &object_data(manager)[1];
@@ -138,7 +142,7 @@ int main(void)
 		running = while_it_runs();
 	printf("result interrupts_of_%d_unmaps idle=%llu running=%llu\n", ROUNDS,
 	       (unsigned long long)idle, (unsigned long long)running);
-	/* the kernel has some of its own */
+	/* the kernel causes some interrupts of its own */
 	CHECK(idle < ROUNDS / 2);
 	CHECK(running < 2 * ROUNDS);
 	printf("flush: one interrupt to a processor that has to forget, none to others\n");

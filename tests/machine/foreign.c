@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * VMFUNC by any but the attached process is undefined, and a process that tries all VM functions
- * and indexes gets nowhere, attached or not. The same holds where the VMFUNC ends at 4 GiB in
- * 32-bit code: the instruction pointer wraps there, and a wrong one would fail the VM's next entry.
- * It holds, too, if an interrupt comes between the VMFUNC and the fetch behind it: that is no
- * call that is suspended.
+ * VMFUNC by any other process than the attached one.
+ *
+ * The attack would succeed if another process, the guest's kernel, or a process that tries all VM
+ * functions and indexes reached the object. VMFUNC must cause #UD there. The test tries it attached
+ * and not, and checks that the object's counter does not change.
+ *
+ * Two moments are special. A VMFUNC of 32-bit code may end at 4 GiB, where the instruction pointer
+ * wraps: a wrong one would fail the VM's next entry. An interrupt may come between a VMFUNC and the
+ * fetch behind it: the host must not take that for a call, and suspend it.
  */
 #include <string.h>
 #include "../../gate/gate_page.h"
@@ -12,15 +16,17 @@
 
 #define LEAVES	   64
 #define INDEXES	   600
-#define OBJECT_GPA (64ULL << 30) /* above the lowest address of the contexts' own */
+#define OBJECT_GPA (64ULL << 30) /* offset from the contexts' lowest address */
 #define CODE	   (USER_CODE + 0x8000)
 #define CS_32	   0x3b
 #define LAST_PAGE  0xfffff000 /* below 4 GiB */
 
 static struct vm *manager, *guest;
 
-/* One VMFUNC in ring 3, at an address that no context but default maps. An aborted call
- * pops RBP and returns: to user_out. */
+/*
+ * Executes one VMFUNC in ring 3, at an address that only default maps. An aborted call pops RBP and
+ * returns to user_out.
+ */
 static struct outcome vmfunc(uint32_t leaf, uint32_t index)
 {
 	struct kvm_regs regs = {
@@ -40,14 +46,14 @@ static void try_all(bool attached, uint32_t slot)
 		for (index = 0; index < (leaf ? 3 : INDEXES); index++) {
 			out = vmfunc(leaf, index);
 			if (attached && !leaf && !index) {
-				CHECK_EQ(out.exit, 0); /* from default to default */
+				CHECK_EQ(out.exit, 0); /* a switch from default to default */
 				CHECK_EQ(out.error, 0x77);
 				continue;
 			}
 			if (attached && !leaf &&
 			    (index == (int)ELISA_INDEX_GATE_IN(slot) ||
 			     index == (int)ELISA_INDEX_GATE_OUT(slot))) {
-				/* there, but with no code at this address */
+				/* the vCPU gets there, but no code is at this address */
 				CHECK_EQ(out.exit, 0);
 				CHECK_EQ(out.error, ELISA_CALL_FAULT);
 				ends++;
@@ -151,7 +157,7 @@ int main(void)
 	CHECK_EQ(call(guest, 0, slot, DO_COUNT, 0, 0).value, 1);
 	try_all(true, slot);
 
-	/* another process that runs the very same stub */
+	/* another process executes the same stub */
 	sregs = get_sregs(guest, 0);
 	sregs.cr3 = ROOT_OTHER;
 	CHECK_EQ(set_sregs(guest, 0, &sregs), 0);
@@ -171,19 +177,21 @@ int main(void)
 	CHECK_EQ(set_sregs(guest, 0, &sregs), 0);
 	CHECK_EQ(call(guest, 0, slot, DO_COUNT, 0, 0).value, object + 1);
 
-	/* the guest's kernel: SMEP keeps it out of the stub, and of the gate */
+	/* the guest's kernel calls the stub: SMEP keeps it out of the stub and the gate */
 	regs.r11 = stub_entry(slot);
 	out = run_at(guest, 0, 0, kernel_code(kernel_call), &regs);
 	CHECK_EQ(out.exit, FAULT(PF));
 	CHECK_EQ(out.at, stub_entry(slot));
-	/* ... even if it maps the stub as its own page: whatever this is, it is no call */
+	/*
+	 * The guest's kernel maps the stub as its own page. The result may be anything but a call.
+	 */
 	map_kernel(guest, code_page(slot), true);
 	out = run_at(guest, 0, 0, kernel_code(kernel_call), &regs);
 	CHECK(out.exit || out.error);
 	map_kernel(guest, code_page(slot), false);
 	CHECK_EQ(*object_data(manager), object + 1);
 	CHECK_EQ(call(guest, 0, slot, DO_COUNT, 0, 0).value, object + 2);
-	/* a page-table entry names the place of the object in sub: nothing is there in default */
+	/* A page-table entry has the object's address in sub. Default has no memory there. */
 	memset(guest->page, 0, PAGE_SIZE);
 	guest->page->hello.abi = ELISA_ABI_VERSION;
 	CHECK_EQ(hypercall(guest, 0, ELISA_HC_HELLO), 0);

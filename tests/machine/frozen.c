@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A vCPU that is kept from running in the middle of a call, by its VMM or by the host's scheduler:
- * the host ends the call near the export's suspend_us, and the manager learns of it while the
- * vCPU still does not run. A manager ends one guest's calls by evicting its attachment. */
+/*
+ * A vCPU is kept from running in the middle of a call, by its VMM or by the host's scheduler.
+ *
+ * The failure would be a call that stays suspended without an end. The host must end the call near
+ * the export's suspend_us, and the manager must learn of it before the vCPU runs again. A manager
+ * can also end a guest's calls by evicting its attachment. The test measures the time until the
+ * event.
+ */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
@@ -29,7 +34,7 @@ static void check_no_secret(void)
 		CHECK(((uint64_t *)&fpu)[i] != SECRET);
 }
 
-/* Microseconds until the manager has the event of one ended call; @most: at the latest. */
+/* Returns the microseconds until the manager has the event of one ended call. Fails after @most. */
 static double until_event(double most)
 {
 	double start = now_us();
@@ -49,7 +54,7 @@ static void by_its_vmm(void)
 	printf("frozen: ended %.1f ms after its VMM stopped it, %.1f allowed\n", spent / 1e3,
 	       SUSPEND_US / 1e3);
 	CHECK(spent > SUSPEND_US - 3 * TICK_US);
-	/* others were never concerned */
+	/* another guest's calls work all the time */
 	CHECK_EQ(call(other, 0, other_slot, DO_ADD, 1, 2).value, 3);
 	out = finish(guest, 0);
 	CHECK_EQ(out.exit, 0);
@@ -57,14 +62,16 @@ static void by_its_vmm(void)
 	CHECK_EQ(out.value, 0);
 	CHECK_EQ(out.regs.rsp, USER_STACK);
 	check_no_secret();
-	/* once: not again when the vCPU learnt of it */
+	/* the manager gets one event, and no other when the vCPU learns of the end */
 	CHECK_EQ(events(manager, ELISA_EVENT_ABORT, 0), 0);
 	CHECK_EQ(events(manager, ELISA_EVENT_ABORT, 0), 0);
 	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
 }
 
-/* The VMM runs the vCPU for a moment, again and again, each time before suspend_us is over. The
- * call ends when it has been suspended for 1.5 times as long in all, at most. */
+/*
+ * The VMM runs the vCPU for a moment, again and again, each time before suspend_us is over. The
+ * host ends the call after at most 1.5 times suspend_us in all. The test allows 3 times.
+ */
 static void in_pieces(void)
 {
 	struct outcome out;
@@ -88,7 +95,7 @@ static void in_pieces(void)
 	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
 }
 
-/* The call was over when the manager learnt of it: its function runs no other instruction. */
+/* After the manager has the event, the function executes no further instruction. */
 static void not_one_instruction_more(void)
 {
 	volatile uint64_t *count = object_data(manager) + 4;
@@ -115,8 +122,10 @@ static void *run(void *out)
 	return NULL;
 }
 
-/* A thread of the highest priority takes the vCPU's CPU away and does not give it back. Where the
- * kernel is preemptible the vCPU's thread has not come to the exit hook then. */
+/*
+ * A thread of higher priority takes the CPU away from the vCPU and keeps it. On a preemptible
+ * kernel, the vCPU's thread may not have reached the exit hook then.
+ */
 static void by_the_scheduler(void)
 {
 	struct sched_param urgent = {.sched_priority = 50}, normal = {0};
@@ -136,8 +145,10 @@ static void by_the_scheduler(void)
 	for (spent = now_us(); !data[1]; usleep(1000))
 		CHECK(now_us() - spent < 10e6);
 	if (trusted) {
-		/* the event may have to wait for the thread: sub's stub
-		 * leaves no sign of the call */
+		/*
+		 * The event may have to wait for the vCPU's thread. In trusted mode, sub's stub
+		 * leaves no sign of the call.
+		 */
 		for (spent = now_us(); now_us() - spent < 3 * SUSPEND_US;)
 			;
 	} else {
@@ -181,7 +192,9 @@ static void by_eviction(uint32_t id)
 	check_no_secret();
 	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).error, ELISA_CALL_REVOKED);
 	CHECK_EQ(call(other, 0, other_slot, DO_ADD, 1, 2).value, 3);
-	/* the guest's slot is its own until it detaches; it may come back if it is let in */
+	/*
+	 * The guest keeps its slot until it detaches. It may attach again if the grant allows it.
+	 */
 	CHECK_EQ(detach(guest, 0, slot), 0);
 	slot = attach(guest, "t.frozen", ELISA_STUB_TRUSTING, 0);
 	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
@@ -204,7 +217,7 @@ static void test(void)
 	not_one_instruction_more();
 	by_the_scheduler();
 	by_eviction(id);
-	/* no export may ask for more than the host allows */
+	/* the host refuses an export that asks for more than the host allows */
 	memset(manager->page, 0, PAGE_SIZE);
 	strcpy(manager->page->export_.name, "t.long");
 	manager->page->export_.suspend_us = 60000001;

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* VMFUNC into gate-in and gate-out at every byte of their page, with registers that point
- * at the EPTP list: host and VM live, and no way leads into sub but the designed one. */
+/*
+ * A guest enters gate-in and gate-out by VMFUNC at every byte of their page, with registers that
+ * point at the EPTP list.
+ *
+ * The attack would succeed if this opened a way into sub. Host and VM must live, the vCPU must
+ * return, trap or be aborted, and no other entry of the list may become valid. The test tries these
+ * entries by VMFUNC, which must cause #UD.
+ */
 #include <string.h>
 #include "../../gate/gate_page.h"
 #include "harness.h"
@@ -35,7 +41,7 @@ static struct outcome enter(uint32_t index, unsigned int offset, uint64_t hostil
 	return run_at(guest, 0, 3, code_page(slot) + offset - 3, &regs);
 }
 
-/* Does sub's entry in the list, or any of the free ones, let a VMFUNC pass? */
+/* Checks that sub's entry in the list and the free entries let no VMFUNC pass. */
 static void check_list_shut(void)
 {
 	uint32_t indexes[] = {ELISA_INDEX_SUB(slot),
@@ -73,7 +79,10 @@ int main(void)
 	for (side = 0; side < 2; side++)
 		for (offset = 3; offset <= PAGE_SIZE; offset++)
 			for (i = 0; i < 2; i++) {
-				/* most of the page is int3: the second value where code is */
+				/*
+				 * most of the page is INT3: the second value is tried only where
+				 * code is
+				 */
 				if (i && (offset < ELISA_STRICT_ENTRY(0) ||
 					  offset > ELISA_STRICT_RETURN(0) + 3))
 					continue;
@@ -89,7 +98,7 @@ int main(void)
 					trapped++;
 				else if (out.exit == KVM_EXIT_IO && offset >= 0x601 &&
 					 offset <= 0x604)
-					continue; /* this VMFUNC lies in the OUT itself */
+					continue; /* this VMFUNC overlaps the OUT */
 				else
 					printf("offset %#x of index %#x:\n", offset, index[side]);
 				CHECK(!out.exit || out.exit >= FAULT(0));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Guest code of the harness: ring 0's, ring 3's, and the exported function. */
+/* Guest code of the harness: for ring 0, for ring 3, and the exported function. */
 #include "loop.inc"
 
 	.section .rodata
@@ -28,7 +28,7 @@ kernel_call:	/* r11 = stub */
 	call *%r11
 	out %al, $0x10
 	hlt
-sync_and_call:	/* r12 is set: a hypercall (rax, rbx, rcx), then ring 3's r13, RSP r14 */
+sync_and_call:	/* waits for (r12), hypercall (rax, rbx, rcx), then ring 3: r13, RSP r14 */
 	cmpq $0, (%r12)
 	je sync_and_call
 	vmcall
@@ -38,12 +38,12 @@ sync_and_call:	/* r12 is set: a hypercall (rax, rbx, rcx), then ring 3's r13, RS
 	push $0x1b
 	push %r13
 	iretq
-vmcall_loop:	/* rsi hypercalls that KVM knows nothing of; rax = instructions by TSC */
+vmcall_loop:	/* rsi VMCALLs that KVM does not know; rax = instructions by TSC */
 	begin_loop
 	mov $1, %eax
 	vmcall
 	end_loop
-isr:	/* counts in struct seen, at SEEN, and notes where it came from */
+isr:	/* counts in struct seen, at SEEN, and keeps the interrupted RIP and CS */
 	incq 0x6000
 	push %rax
 	mov 8(%rsp), %rax
@@ -64,8 +64,10 @@ isr_nmi:
 isr_debug:
 	incq 0x6028
 	iretq
-	/* Faults end the run: RBX = vector, RCX = error code or 0, RDX = RIP, the rest of the
-	 * frame on the stack. 16 bytes each. */
+	/*
+	 * Faults end the run. RBX = vector, RCX = error code or 0, RDX = RIP; the rest of the frame
+	 * is on the stack. Each handler has 16 bytes.
+	 */
 	.balign 16
 isr_fault:
 	.set vector, 0
@@ -132,7 +134,7 @@ user_vmcall:
 user_read:	/* 8 bytes at rsi */
 	mov (%rsi), %rax
 	jmp user_out
-user_again:	/* rbp = struct loop: calls, whatever comes of them; sets bit -error of cycles */
+user_again:	/* rbp = struct loop: goes on after errors; sets bit -error of cycles */
 	mov 24(%rbp), %r11
 	mov 8(%rbp), %rdi
 	mov 32(%rbp), %rsi
@@ -208,7 +210,7 @@ f_divide:
 	xor %ecx, %ecx
 	div %rcx
 	ret
-f_registers:	/* gives back what the C ABI wants back, if it comes to that */
+f_registers:	/* restores what the C ABI wants, if it returns */
 	push %rbx
 	push %r12
 	movabs $0x5ec2e75ec2e75ec2, %rcx
@@ -235,7 +237,7 @@ f_pause:
 	jnz f_pause
 	mov $9, %eax
 	ret
-f_wait:	/* says so in data[1], until data[2] is set */
+f_wait:	/* sets data[1], waits until data[2] is set */
 	movabs $0x5ec2e75ec2e75ec2, %rbx
 	mov %rbx, %r12
 	movq %rbx, %xmm5
@@ -248,13 +250,13 @@ f_flags:
 	pushfq
 	pop %rax
 	ret
-f_attack:	/* jump to rsi with ecx = edx, rsp = r8, eax = 0; a2 goes on as the result */
+f_attack:	/* jumps to rsi (a1) with ecx = a2, rsp = a4, rdx = a5, eax = 0 */
 	mov %edx, %ecx
 	mov %r8, %rsp
 	mov %r9, %rdx
 	xor %eax, %eax
 	jmp *%rsi
-f_spoil:	/* all that the calling convention wants to be kept, and more */
+f_spoil:	/* changes all registers that the calling convention preserves, and more */
 	mov $-1, %rbx
 	mov %rbx, %rbp
 	mov %rbx, %r12
@@ -283,7 +285,7 @@ f_sysenter:
 	ret
 f_int:	int $0x80
 	ret
-f_secret:	/* in every vector register, then fault if a1 */
+f_secret:	/* fills each vector register, then faults if a1 */
 	movabs $0x5ec2e75ec2e75ec2, %rax
 	.irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15
 	movq %rax, %xmm\n
@@ -325,7 +327,7 @@ f_watch:	/* reads at a1 and counts it in data[1], until data[2] is set */
 f_stay:	/* counts at a1 for ever */
 	incq (%rsi)
 	jmp f_stay
-f_ring:	/* rings place a1; a2 if all other registers are as they were */
+f_ring:	/* rings place a1; returns a2 if all other registers are unchanged */
 	mov %rdx, %r10
 	movabs $0x454c4953414e4731, %rax
 	mov %rsi, %rcx

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The harness behind the machine tests: makes VMs with /dev/kvm and runs them. requests.c speaks to
- * elisa.ko as a guest's kernel would, admin.c as the host's administrator. None of them may know
- * how the module works inside.
+ * The harness of the machine tests: makes VMs with /dev/kvm and runs them. requests.c makes the
+ * hypercalls of a guest's kernel, admin.c the requests of the host's administrator. None of these
+ * files may depend on how the module works inside.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -88,7 +88,7 @@ static void vm_memory(struct vm *vm)
 	*vm_u64(vm, 0x2000) = 0x3000 | 0x67;
 	for (i = 0; i < 8; i++)
 		vm_u64(vm, 0x3000)[i] = ((uint64_t)i << 21) | (i == 1 ? 0xe7 : 0xe3);
-	/* the local APIC, for the end of interrupts */
+	/* the local APIC, for EOI */
 	vm_u64(vm, 0x2000)[3] = 0x4000 | 0x67;
 	vm_u64(vm, 0x4000)[0xfee00000 >> 21 & 511] = 0xfee00000 | 0xe3;
 	memcpy(vm->memory + ROOT_OTHER, vm->memory + ROOT, PAGE_SIZE);
@@ -97,7 +97,9 @@ static void vm_memory(struct vm *vm)
 	gdt[3] = 0x00affb000000ffffULL;
 	gdt[4] = 0x00cff3000000ffffULL;
 	*(uint64_t *)(vm->memory + TSS + 4) = KERNEL_STACK + 0x8000;
-	/* ports 0 to 31 are ring 3's; no IOPL 3, with which POPF would change IF */
+	/*
+	 * Ring 3 may use the ports 0 to 31 by the TSS's bitmap. With IOPL 3, POPF would change IF.
+	 */
 	*(uint16_t *)(vm->memory + TSS + 102) = 104;
 	vm->memory[TSS + 104 + 4] = 0xff;
 	for (i = 0; i < 32; i++)
@@ -452,7 +454,7 @@ void map_kernel(struct vm *vm, uint64_t address, bool kernel)
 		table = *table_entry(vm, table, address, level) & ~0xfffULL;
 	*table_entry(vm, table, address, 1) &= ~4ULL;
 	*table_entry(vm, table, address, 1) |= kernel ? 0 : 4;
-	/* another CR3 and back: no old translation stays */
+	/* loads another CR3 and then this one, so that no old translation stays */
 	sregs = other = get_sregs(vm, 0);
 	other.cr3 = ROOT_OTHER;
 	CHECK_EQ(set_sregs(vm, 0, &other), 0);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A bare /dev/kvm harness: VMs of one or more vCPUs, a page of guest code, no QEMU, no
- * kernel. One test file, one behaviour. Every check that fails ends the test with the
- * place and the values.
+ * A harness on bare /dev/kvm: VMs of one or more vCPUs and a page of guest code, without QEMU and
+ * without a guest kernel. Each test file is about one behaviour. A check that fails ends the test
+ * and prints the place and the values.
  */
 #ifndef ELISA_TEST_HARNESS_H
 #define ELISA_TEST_HARNESS_H
@@ -21,9 +21,9 @@
 #define MEMORY_SIZE    (16 << 20)
 #define PAGE_SIZE      4096
 
-/* guest-physical layout: below 2 MiB ring 0's, 2..4 MiB ring 3's, above free */
+/* Guest-physical layout: ring 0's memory below 2 MiB, ring 3's from 2 to 4 MiB, free above. */
 #define ROOT	       0x1000
-#define ROOT_OTHER     0x7000 /* another process: same mappings */
+#define ROOT_OTHER     0x7000 /* another process with the same mappings */
 #define SEEN	       0x6000
 #define IDT	       0x8000
 #define GDT	       0x9000
@@ -42,9 +42,9 @@
 
 #define VCPUS	       4
 
-#define SKIPPED	       77 /* main()'s status: not there to be tested, and said so */
+#define SKIPPED	       77 /* exit status: what the test needs is missing; main() prints it */
 
-/* Of a system call that must succeed: its result, or the test ends with what it was. */
+/* Returns the result of a system call. If the call failed, prints its error and ends the test. */
 int sys(int r, const char *what);
 #define SYS(call) sys((call), #call)
 
@@ -56,18 +56,18 @@ struct vm {
 	struct elisa_hc_page *page;
 };
 
-/* What the guest's handlers of interrupts, NMIs and #DB have seen; at SEEN. */
+/* What the guest's handlers of interrupts, NMIs and #DB have counted. It is at SEEN. */
 struct seen {
 	uint64_t interrupts, rip, cs;
 	uint64_t nmis, nmi_rip;
 	uint64_t debugs;
 };
 
-/* What came back from a call. */
+/* How a run ended. */
 struct outcome {
-	int exit;	   /* 0: the code came to its OUT; FAULT(vector); else KVM's exit reason */
+	int exit;	   /* 0: the code reached its OUT; FAULT(vector); or KVM's exit reason */
 	long value, error; /* RAX, RDX */
-	uint64_t at;	   /* of a fault: RIP */
+	uint64_t at;	   /* RIP of a fault */
 	struct kvm_regs regs;
 };
 #define FAULT(vector) (0x100 + (vector))
@@ -101,128 +101,149 @@ enum {
 
 struct vm *vm_new(int vcpus);
 void vm_free(struct vm *vm);
-void vcpu_new(struct vm *vm, int vcpu); /* one more, in the same state */
+void vcpu_new(struct vm *vm, int vcpu); /* one more vCPU in the same state */
 uint64_t *vm_u64(struct vm *vm, uint64_t gpa);
 
-/* Runs a hypercall in ring 0 of a vCPU; the page is vm->page. Returns its errno. */
+/* Makes a hypercall in ring 0 of a vCPU with the page vm->page. Returns the hypercall's errno. */
 int hypercall(struct vm *vm, int vcpu, uint32_t call);
-/* The same from ring @cpl, at @gpa, without touching the page; KVM's RAX in @rax. */
+/*
+ * Makes a hypercall from ring @cpl with the page at @gpa, whose contents stay. *rax = RAX after
+ * KVM's return.
+ */
 int hypercall_raw(struct vm *vm, int vcpu, int cpl, uint64_t gpa, uint64_t *rax);
 
-/* Runs @code (guest address) in ring @cpl with these registers until its OUT. */
+/* Runs @code (a guest address) in ring @cpl with these registers until its OUT. */
 struct outcome run_at(struct vm *vm, int vcpu, int cpl, uint64_t code,
 		      const struct kvm_regs *registers);
-extern void (*on_signal)(struct vm *vm, int vcpu); /* KVM_RUN was interrupted */
-/* The same in parts: prepare; KVM_RUN once (0 or -EINTR); run to the end. */
+extern void (*on_signal)(struct vm *vm, int vcpu); /* a signal interrupted KVM_RUN */
+/*
+ * The parts of run_at(): start_at() sets the registers, run_once() makes one KVM_RUN (0 or -EINTR),
+ * finish() runs to the end.
+ */
 void start_at(struct vm *vm, int vcpu, int cpl, uint64_t code, const struct kvm_regs *registers);
 int run_once(struct vm *vm, int vcpu);
 struct outcome finish(struct vm *vm, int vcpu);
-struct outcome outcome_of(struct vm *vm, int vcpu); /* run_once() has returned 0 */
-/* For what may never come to an end: the exit is KVM_EXIT_INTR if it does not until then. */
+struct outcome outcome_of(struct vm *vm, int vcpu); /* after run_once() has returned 0 */
+/*
+ * As finish(), for code that may never end. The exit is KVM_EXIT_INTR if it did not end within @us.
+ */
 struct outcome finish_within(struct vm *vm, int vcpu, long us);
 
 /*
- * Until another thread's guest has made *@word at least @least. For a call that ended too early
- * the test does not wait for ever: it fails after a time that is long on any kernel.
+ * Waits until another thread's guest has made *@word at least @least. If the call ended too early,
+ * the test fails after a time that is long on any kernel.
  */
 void until_at_least(const volatile uint64_t *word, uint64_t least);
 
-double now_us(void);		    /* since some time in the past */
-bool tsc_counts_instructions(void); /* an emulator's; otherwise time */
-/* SIGALRM after @first microseconds, then every @interval; 0, 0 stops. */
+double now_us(void);		    /* since an arbitrary time */
+bool tsc_counts_instructions(void); /* true on an emulator whose TSC counts instructions */
+/* Sends SIGALRM after @first microseconds, then every @interval. timer(0, 0) stops the timer. */
 void timer(long first, long interval);
 void msi(struct vm *vm, int vcpu, int vector);
 void nmi(struct vm *vm, int vcpu);
 void mask_pic(struct vm *vm); /* as a guest's kernel does */
 struct seen *seen(struct vm *vm);
 void set_gate(struct vm *vm, int vector, uint64_t handler, int dpl);
-/* Reads or changes system registers through the VMM's interface. */
+/* Reads or changes system registers by the VMM's ioctls. */
 struct kvm_sregs get_sregs(struct vm *vm, int vcpu);
 int set_sregs(struct vm *vm, int vcpu, struct kvm_sregs *sregs);
 /* Maps a page of guest memory in the tables of ROOT, for ring 3. */
 void map_user(struct vm *vm, uint64_t address, uint64_t gpa);
-/* Makes a page that is mapped there the kernel's, or ring 3's again. */
+/* Makes the page that is mapped at @address the kernel's, or ring 3's again. */
 void map_kernel(struct vm *vm, uint64_t address, bool kernel);
 
 /*
- * Runs @test twice, each time in a process of its own: what is granted there makes exports of
+ * Runs @test twice, each time in a process of its own. First, grants in @test make exports of
  * strict mode, then of trusted mode. Returns main()'s status.
  */
 int in_both_modes(void (*test)(void));
 extern bool trusted;
 
-/* Host's administrator. */
+/* Requests of the host's administrator. */
 int grant(uint32_t rights, const char *name, uint64_t max_pages);
 int grant_to(pid_t pid, uint32_t rights, const char *name, uint64_t max_pages);
 int revoke_grant(uint32_t id);
 uint64_t counter(enum elisa_counter which);
 uint32_t host_flags(void); /* ELISA_HOST_* */
 int admin_list(enum elisa_host_kind kind, void *records, uint32_t size, uint32_t room);
-uint64_t pages_held(void); /* of all VMMs */
+uint64_t pages_held(void); /* pages held for all VMMs */
 /* Waits until all VMMs hold so many pages. A VMM's own work unpins what a revocation took. */
 void until_pages_held(uint64_t pages);
-/* One of KVM's binary statistics of a vCPU: "exits", "irq_exits", ... */
+/* Returns one of KVM's binary statistics of a vCPU: "exits", "irq_exits", ... */
 uint64_t vcpu_stat(struct vm *vm, int vcpu, const char *name);
 int module_load(void);
 int module_unload(void);
 
-/* An export of @functions: page 0 code, page 1 data. Returns its id. */
+/* Makes an export of @functions: page 0 is code, page 1 data. Returns the export's id. */
 extern const uint8_t functions[], functions_end[];
 uint32_t export_new(struct vm *vm, const char *name, uint32_t flags, uint32_t limit_us);
-extern uint32_t suspend_us; /* of exports made from now on; 0: the most that the host allows */
+extern uint32_t suspend_us; /* of later exports; 0: the most that the host allows */
 uint32_t export_at(struct vm *vm, const char *name, uint32_t flags, uint32_t limit_us,
 		   uint64_t gpa);
 int destroy(struct vm *vm, uint32_t id);
-uint64_t *object_data(struct vm *vm); /* page 1 of export_new()'s */
-/* Takes up to ELISA_HC_EVENTS_MAX of the manager's events, the oldest. */
+uint64_t *object_data(struct vm *vm); /* page 1 of export_new()'s object */
+/* Takes the oldest events of the manager, at most ELISA_HC_EVENTS_MAX. */
 const struct elisa_hc_events *take_events(struct vm *vm);
-/* Takes all of them; counts those of @type with @value (0: any). */
+/* Takes all events. Returns the number of events of @type with @value (0: any value). */
 int events(struct vm *vm, uint32_t type, long value);
-/* The first number that a line of the file has in this format of sscanf(), as "VmPin: %ld".
- * -1: none has. */
+/*
+ * Returns the first number that a line of the file has in this format of sscanf(), such as "VmPin:
+ * %ld". Returns -1 if no line has one.
+ */
 long number_in(const char *file, const char *format);
-/* Pages that the kernel counts as pinned, in this process and in all. */
+/* Return the pages that the kernel counts as pinned, in this process and in all processes. */
 long process_pins(void);
 long kernel_pins(void);
-/* Attaches, sets all vCPUs up and maps the stub; returns the slot. */
+/* Attaches, sets up all vCPUs and maps the stub. Returns the slot. */
 uint32_t attach(struct vm *vm, const char *name, unsigned int stub_flags, unsigned int exchange);
 int attach_try(struct vm *vm, const char *name, unsigned int exchange);
-/* ... until the host tries again to put its hooks in place, which it could not. */
+/*
+ * Attaches. As long as the answer is -EBUSY, tries again: the host could not place its hooks
+ * before.
+ */
 int attach_patiently(struct vm *vm, const char *name);
-/* The second half of it, after ELISA_HC_ATTACH. */
+/* The second half of attach(), after ELISA_HC_ATTACH. */
 uint32_t attached(struct vm *vm, unsigned int stub_flags);
-/* The same for the process whose page-table root is @root. */
+/* As attach_try(), for the process with the page-table root @root. */
 int attach_root_try(struct vm *vm, const char *name, unsigned int exchange, uint64_t root);
 int detach(struct vm *vm, int vcpu, uint32_t slot);
-uint64_t code_page(uint32_t slot); /* address of a slot's page in the window */
+uint64_t code_page(uint32_t slot); /* address of a slot's code page in the window */
 void map_stub(struct vm *vm, uint32_t slot, uint32_t mode, uint32_t flags);
 uint64_t stub_entry(uint32_t slot);
-/* The stub's VMFUNC, and where default goes on after the call's last one. */
+/*
+ * The address of the stub's VMFUNC, and the address where default goes on after the call's last
+ * VMFUNC.
+ */
 uint64_t stub_vmfunc(uint32_t slot);
 uint64_t stub_return(uint32_t slot);
 struct outcome call(struct vm *vm, int vcpu, uint32_t slot, long function, long a1, long a2);
-/* How often DO_SPIN or DO_HOLD goes round in @us, which depends on the emulated processor. */
+/* Returns how many rounds DO_SPIN or DO_HOLD makes in @us. It depends on the emulated processor. */
 long spins_in(struct vm *vm, uint32_t slot, long us);
 void start_call(struct vm *vm, int vcpu, uint32_t slot, long function, long a1, long a2);
-/* Starts a call of DO_WAIT of @manager's export and returns with the vCPU in it, the run
- * interrupted. */
+/*
+ * Starts a call of DO_WAIT of @manager's export. Returns when the vCPU is in the function and its
+ * run is interrupted.
+ */
 void wait_in_sub(struct vm *vm, int vcpu, uint32_t slot, struct vm *manager);
 void let_go(struct vm *manager);
-/* @count calls in a guest loop; the guest's instructions by TSC in *cycles. */
+/* Makes @count calls in a guest loop. *cycles = the loop's instructions by TSC. */
 struct outcome call_loop(struct vm *vm, int vcpu, uint32_t slot, long function, uint64_t count,
 			 uint64_t *cycles);
 struct outcome call_loop_with(struct vm *vm, int vcpu, uint32_t slot, long function, long a1,
 			      uint64_t count, uint64_t *cycles);
-/* The same of any code of ring 3's at @target that does as a stub. */
+/* As call_loop_with(), with any code of ring 3 at @target that behaves like a stub. */
 struct outcome call_loop_to(struct vm *vm, int vcpu, uint64_t target, long function, long a1,
 			    uint64_t count, uint64_t *cycles);
-/* @count calls in a guest loop that goes on after errors: bit n of *ends is an end with -n. */
+/*
+ * Makes @count calls in a guest loop that goes on after errors. Bit n of *ends: a call ended with
+ * -n.
+ */
 struct outcome call_again(struct vm *vm, int vcpu, uint32_t slot, long function, uint64_t count,
 			  uint64_t *ends);
 #define LOOP_INSTRUCTIONS 7 /* of the loop itself, for each call */
-#define ADD_INSTRUCTIONS  6 /* of DO_ADD, its RET included */
+#define ADD_INSTRUCTIONS  6 /* of DO_ADD, including its RET */
 
-/* symbols of guest.S that tests name */
+/* symbols of guest.S that tests use */
 extern const uint8_t user_call[], user_loop[], user_vmfunc[], user_spin[], user_out[];
 extern const uint8_t user_vmcall[], kernel_call[], load_cr3[], load_idt[], load_gdt[], isr[];
 extern const uint8_t user_read[];
@@ -230,10 +251,10 @@ extern const uint8_t isr_debug[], vmcall_loop[], sync_and_call[];
 uint64_t user_code(const void *symbol); /* guest address of a symbol of guest.S */
 uint64_t kernel_code(const void *symbol);
 
-/* What the exported function does, by its first argument; see guest.S. */
+/* What the exported function does, by its first argument. guest.S has the code. */
 enum {
 	DO_ADD,	  /* a1 + a2 */
-	DO_COUNT, /* ++ of a shared counter */
+	DO_COUNT, /* increments a shared counter */
 	DO_READ,  /* read 8 bytes at a1 */
 	DO_WRITE, /* write a2 at a1 */
 	DO_JUMP,  /* call a1 */

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A function of KVM that something else on the host has hooked: attach is refused, and why, and
- * asking again costs the host next to nothing; once it is free again, it is attached. While ELISA
- * has it nothing else gets it, and ftrace cannot be switched off. */
+/*
+ * Another module on the host has hooked a function of KVM that ELISA needs.
+ *
+ * Attach must be refused and tell why, and further attempts must be cheap. Once the function is
+ * free again, attach works. While ELISA has the hooks, no other module gets them, and ftrace cannot
+ * be switched off. The failure would be VMFUNC without hooks.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -23,7 +27,7 @@ static int thief_load(const char *parameters)
 	return r;
 }
 
-/* It cannot be switched off: on newer kernels never, on others not while something uses it. */
+/* ftrace cannot be switched off: on newer kernels never, on others not while it is in use. */
 static void ftrace_stays(void)
 {
 	int fd = open("/proc/sys/kernel/ftrace_enabled", O_RDWR), r;
@@ -71,7 +75,7 @@ int main(void)
 	uint32_t slot;
 
 	ftrace_stays();
-	while (host_flags() & ELISA_HOST_ARMED) /* still, by what ran before */
+	while (host_flags() & ELISA_HOST_ARMED) /* hooked by an earlier test */
 		usleep(10000);
 	CHECK(grant(ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH, "t.*", 0) > 0);
 	export_new(manager, "t.hooks", ELISA_EXPORT_GENERAL_REGS, 1000000);
@@ -91,7 +95,7 @@ int main(void)
 	CHECK_EQ(thief_load(""), -EBUSY);
 	CHECK_EQ(thief_load("direct=1"), -EBUSY);
 	ftrace_stays();
-	/* isolation is as before: the function's fault is not the guest's, an interrupt waits */
+	/* isolation works: the function's fault does not reach the guest, and an interrupt waits */
 	CHECK_EQ(call(guest, 0, slot, DO_UD, 0, 0).error, ELISA_CALL_FAULT);
 	wait_in_sub(guest, 0, slot, manager);
 	msi(guest, 0, 0x40);

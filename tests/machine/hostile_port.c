@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A guest whose vNIC holds anything, from the configuration to the indexes, before its calls and in
- * the middle of them: what the switch's fuzzer has found, and random changes. Its calls come to an
- * end; two others get exactly what they send to each other, and no memory but its own.
- * ELISA_SOAK_SEED is from outside.
+ * A guest changes every part of its vNIC, from the configuration to the indexes, before and during
+ * its calls.
+ *
+ * The changes are the inputs that the switch's fuzzer has found, and random ones. The failure would
+ * be a call that faults or does not end, or frames of other ports that are lost or changed. Two
+ * other guests must get exactly the frames that they send to each other. Their memory must stay
+ * untouched. ELISA_SOAK_SEED sets the random numbers.
  */
 #include <string.h>
 #include "../fuzz/switch_input.h"
 #include "net.h"
 
 #define ROUNDS	  1000
-#define HOSTILE	  2 /* its number */
-#define PAIR	  2 /* numbers of the others: 0 and 1 */
+#define HOSTILE	  2 /* number of the hostile port */
+#define PAIR	  2 /* the other ports have the numbers 0 and 1 */
 #define SOMETIMES 8
 
 extern const uint8_t corpus[], corpus_end[];
@@ -32,7 +35,7 @@ static uint32_t any(void)
 	return (uint32_t)random() << 16 ^ (uint32_t)random();
 }
 
-/* A result of some kind, and never that of a manager's call. */
+/* Makes a call, which must return. An operation of a manager must be refused. */
 static void hostile_call(long op, long a1)
 {
 	struct outcome out = nic_call(&hostile, op, a1);
@@ -44,14 +47,17 @@ static void hostile_call(long op, long a1)
 	refused += out.value < 0;
 }
 
-/* The two of them, to each other, to the hostile one and to all: what they sent is there. */
+/*
+ * The two good ports send to each other, to the hostile port and to all. Each must receive what the
+ * other sent.
+ */
 static void exchange(void)
 {
 	uint32_t i, n;
 
 	for (i = 0; i < PAIR; i++) {
 		nic_receive(&pair[i]);
-		for (n = 0; n < 8; n++) /* runs, and mixed */
+		for (n = 0; n < 8; n++) /* runs to one receiver, and mixed receivers */
 			nic_post(&pair[i], n & 2 || n == 4 ? HOSTILE : !i, 64 + random() % 1451);
 		nic_post(&pair[i], TO_ALL, 64);
 		CHECK_EQ(nic_send(&pair[i]), 0);
@@ -76,8 +82,10 @@ static void forward(uint32_t queue)
 	nic_drops(&hostile);
 }
 
-/* Its driver begins anew, with a good configuration or one with a changed
- * byte; without a word to a switch that serves it. */
+/*
+ * The hostile driver starts again, with a good configuration or with one changed byte. It does not
+ * tell a switch that already serves it.
+ */
 static void begin(uint32_t which, struct input *input)
 {
 	struct rvif_header *header = rvif_header(&hostile.vnic);
@@ -107,7 +115,7 @@ static void down(void)
 	net_manage(&net);
 }
 
-/* In the same way, but not served before, and with data to send. */
+/* The hostile driver goes down and starts again, with data to send. */
 static void restart(uint32_t which, struct input *input)
 {
 	down();
@@ -122,7 +130,7 @@ static void set_static(struct input *input, bool add)
 	net_call(&net, VMNET_STATIC, hostile.place, (long)mac, add, 0);
 }
 
-/* What fuzz_switch makes of the bytes; all of it is this one guest's, or its manager's. */
+/* Does what fuzz_switch makes of these bytes. All steps are this guest's or its manager's. */
 static void step(struct input *input)
 {
 	const uint32_t what = take(input, 1), port = take(input, 1) % PORTS;
@@ -147,7 +155,7 @@ static void step(struct input *input)
 		rvs_table_flush(net.rvs, (int)port - 1);
 		break;
 	case 6:
-		break; /* which sender is gone is the host's to say */
+		break; /* only the host can say which sender is gone */
 	case 7:
 	case 8:
 		choice = take(input, 2);
@@ -190,7 +198,7 @@ static void change_something(void)
 	change(&hostile.vnic, choice, where, any());
 }
 
-/* Changes in the middle of a call, which goes on. */
+/* Makes changes in the middle of a call. The call goes on. */
 static void forward_and_change(uint32_t queue)
 {
 	struct outcome out;
@@ -252,7 +260,7 @@ int main(void)
 	CHECK(grant(ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH, "t.*", 0) > 0);
 	net_open(&net, PAIR + 2);
 	CHECK_EQ(shape(&largest, 0), 0);
-	/* the others' places are behind its own */
+	/* the places of the other ports are behind the hostile one's */
 	nic_connect(&hostile, &net, HOSTILE, &largest);
 	memcpy(net.state->port[hostile.place].policy.mac, "\2\0\0\0\0\2", 6);
 	for (i = 0; i < PAIR; i++) {

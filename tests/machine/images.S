@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What tests of the network carry: the switch's code, and inputs that its fuzzer has found. */
+/* The switch's code, and inputs that its fuzzer has found, for the tests of the network. */
 	.section .rodata
 	.globl switch_image, switch_image_end, corpus, corpus_end
 	.balign 8

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Interrupts, NMIs and SMIs that come during a call are delivered exactly once, at the first
- * instruction of the default context after its return, with the call's result intact. */
+/*
+ * Interrupts, NMIs and SMIs arrive during a call.
+ *
+ * Each must be delivered exactly once, at the first instruction of the default context after the
+ * call's return. The call's result must be right. The guest's handlers count the events and keep
+ * RIP, and the test compares both.
+ */
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
@@ -9,19 +14,19 @@
 #include "../../gate/gate_page.h"
 #include "harness.h"
 
-#define STORM_CALLS  10000 /* as often as it takes until enough interrupts fell into them */
-#define STORM_ROUNDS 50	   /* but not more often */
+#define STORM_CALLS  10000 /* repeated until enough interrupts fell into calls */
+#define STORM_ROUNDS 50	   /* at most this often */
 #define SMBASE	     0x30000
 
 static struct vm *manager, *guest;
 static uint64_t sent;
 static volatile bool stop;
-static unsigned int stops; /* in this round, by signals */
+static unsigned int stops; /* stops by signals in this round */
 static pthread_t thread;
 
 static void send_next(struct vm *vm, int vcpu)
 {
-	/* one at a time: two of one vector may become one in the local APIC */
+	/* one at a time: two of one vector may merge in the local APIC */
 	if (seen(vm)->interrupts == sent) {
 		sent++;
 		msi(vm, vcpu, 0x40 + sent % 100);
@@ -29,8 +34,9 @@ static void send_next(struct vm *vm, int vcpu)
 }
 
 /*
- * The vCPU has been stopped: by a timer that comes later each time in a round, for where exits take
- * long (KCSAN on two processors) a timer of one period leaves the vCPU no time to go on.
+ * Called when a timer has stopped the vCPU. The period grows with each stop of a round. With a
+ * constant period the vCPU would get no time to go on where exits take long (KCSAN on two
+ * processors).
  */
 static void stopped(struct vm *vm, int vcpu)
 {
@@ -51,7 +57,7 @@ static void *send_from_thread(void *unused)
 	return unused;
 }
 
-/* Waits until the last one that was sent is delivered, too. */
+/* Waits until the last sent interrupt is delivered, too. */
 static void drain(void)
 {
 	struct kvm_regs regs = {.rsi = 1000, .rflags = 0x200};
@@ -104,7 +110,9 @@ static void end_thread(void)
 	pthread_join(thread, NULL);
 }
 
-/* During a call that waits: not delivered while it does, then once, at its return. */
+/*
+ * Sends an event during a call that waits. The event must be delivered once, at the call's return.
+ */
 static void during_a_call(uint32_t slot, void (*send)(void), const uint64_t *count,
 			  const uint64_t *rip)
 {
@@ -143,7 +151,7 @@ static void send_smi(void)
 	msi(guest, 0, 2 << 8); /* delivery mode SMI */
 }
 
-/* The handler of system management mode counts at SMM_COUNT; KVM has saved RIP in 64 bits. */
+/* Sends an SMI. Its handler counts at SMBASE + 0x7000, and KVM has saved RIP in 64 bits. */
 static void system_management(uint32_t slot)
 {
 	struct kvm_userspace_memory_region memory = {.slot = 1 << 16, /* address space 1 */

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Guests that page with five levels (CR4.LA57): they attach and call in both modes, beside guests
- * with four. Another process's root, and roots at the contexts' own addresses, lead nowhere. A vCPU
- * that pages with another number of levels than its attachment was made for is closed.
+ * Guests that page with five levels (CR4.LA57), beside guests with four.
+ *
+ * They must be able to attach and call in both modes. The attack would succeed if another process's
+ * root, or a root at the contexts' own addresses, led to the object. A vCPU must be closed if its
+ * number of levels is not the one that its attachment was made for. The test compares the errors of
+ * calls and the object.
  */
 #include <errno.h>
 #include <string.h>
@@ -11,7 +14,7 @@
 #include "harness.h"
 
 #define CR4_LA57    (1 << 12)
-#define ROOT5	    0xb000 /* PML5s above ROOT and ROOT_OTHER */
+#define ROOT5	    0xb000 /* PML5 tables above ROOT and ROOT_OTHER */
 #define ROOT5_OTHER 0xc000
 #define GIB	    (1ULL << 30)
 #define LONG	    20000 /* us */
@@ -20,7 +23,7 @@ static struct vm *manager, *guest;
 static struct kvm_sregs four, five;
 static uint32_t slot;
 
-/* False: KVM gives this VM no such paging. */
+/* Switches to five levels. Returns false if KVM does not give them to this VM. */
 static bool page_with_five_levels(struct vm *vm)
 {
 	struct kvm_sregs sregs = get_sregs(vm, 0);
@@ -80,7 +83,7 @@ static void check_other_process(void)
 	check_works(guest, slot);
 }
 
-/* Between calls, and in one. */
+/* The number of levels changes between calls, and during one. */
 static void check_other_levels(void)
 {
 	CHECK_EQ(set_sregs(guest, 0, &four), 0);
@@ -97,7 +100,7 @@ static void check_other_levels(void)
 	check_works(guest, slot);
 }
 
-/* As in cr3.c: the VMM's choice, then the guest's kernel's. */
+/* As in cr3.c: the VMM sets the root, then the guest's kernel loads it. */
 static void check_roots(void)
 {
 	static const uint64_t offsets[] = {

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Pages of 2 MiB and 1 GiB that a manager maps and a guest donates: guests see them whole, a part
- * of one goes and no more than that, nothing of it is executable, and memory that is not one page
- * on the host is taken in small ones. */
+/*
+ * Large pages of 2 MiB and 1 GiB that a manager maps or a guest donates.
+ *
+ * Guests must see the whole page. When a part is unmapped, only this part may go. No large page may
+ * be executable. Memory that is not one page on the host must be refused as a large page and
+ * accepted as small ones. The test writes and reads in the page from both sides, and compares the
+ * counts of held pages.
+ */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
@@ -18,7 +23,7 @@
 #define SIZE_2M (2ULL << 20)
 #define AT	GIB	   /* offset in the object area */
 #define PLACES	(8 * GIB)  /* one place of 1 GiB for each attachment */
-#define GPA	(16 * GIB) /* of memory beside the VM's */
+#define GPA	(16 * GIB) /* of memory in addition to the VM's */
 #define TRIES	2000
 #ifndef MAP_HUGE_2MB
 #define MAP_HUGE_2MB (21 << 26)
@@ -43,7 +48,10 @@ static char *hugetlb(uint64_t size, int flag)
 	return p;
 }
 
-/* Transparent huge pages, aligned; what the kernel made of it the host says. */
+/*
+ * Returns memory for transparent huge pages, aligned. The host's answer tells what the kernel made
+ * of it.
+ */
 static char *transparent(uint64_t size)
 {
 	char *p = mmap(NULL, size + SIZE_2M, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
@@ -57,7 +65,7 @@ static char *transparent(uint64_t size)
 	return p;
 }
 
-/* At GPA of the VM; size 0: not any more. */
+/* Places the memory at GPA of the VM; size 0 removes it. */
 static void give(struct vm *vm, char *memory, uint64_t size)
 {
 	struct kvm_userspace_memory_region region = {.slot = 1,
@@ -120,7 +128,10 @@ static void faults(long what, uint64_t offset)
 	CHECK_EQ(out.error, ELISA_CALL_FAULT);
 }
 
-/* Each of some places in the memory is where it should be, and written through. */
+/*
+ * Checks some addresses of the memory: the guest reads the VMM's value, and its write reaches the
+ * VMM.
+ */
 static void is_there(uint64_t offset, char *memory, uint64_t size)
 {
 	const uint64_t at[] = {0, PAGE_SIZE, SIZE_2M - 8, SIZE_2M, size / 2, size - 8};
@@ -161,7 +172,9 @@ static void *watcher(void *argument)
 	return NULL;
 }
 
-/* One page of a large one goes while a function reads it all the time: that call ends. */
+/*
+ * Unmaps one small page of a large one while a function reads it all the time. This call must end.
+ */
 static void a_part_goes(uint32_t order, char *memory, uint64_t before)
 {
 	volatile uint64_t *data = object_data(manager);
@@ -190,7 +203,7 @@ static void a_part_goes(uint32_t order, char *memory, uint64_t before)
 	CHECK_EQ(unmap(AT, size), -ENOENT);
 }
 
-/* @tables: that one such page has; @folio: pages that are held for it. */
+/* @tables: the page tables that one such page adds. */
 static void mapped(const char *what, uint32_t order, char *memory, uint32_t tables)
 {
 	struct elisa_host_export empty = record();
@@ -211,7 +224,7 @@ static void mapped(const char *what, uint32_t order, char *memory, uint32_t tabl
 	printf("large: %s: mapped, split, unmapped\n", what);
 }
 
-/* Another guest's function goes on in what a donor takes back. */
+/* A donor takes its page back. Another guest's function that reads it must go on. */
 static void donated(const char *what, uint32_t order, char *memory)
 {
 	volatile uint64_t *data = object_data(manager);
@@ -257,7 +270,10 @@ static void refused(const char *what, char *memory, uint64_t size)
 	printf("large: %s: only in small pages\n", what);
 }
 
-/* A child of the VMM has the folio; the VMM has one page of its own in its place, or none. */
+/*
+ * The memory is not one page on the host. For example, a child of the VMM has the folio, and the
+ * VMM has a small page of its own in it.
+ */
 static void not_one_page(void)
 {
 	char *memory = transparent(2 * SIZE_2M);
@@ -290,7 +306,10 @@ static void on_bus(int signal)
 	buses++;
 }
 
-/* The export ends, as by the failure of a small page. False: this kernel marks no pages. */
+/*
+ * One small page of a large page fails, and the export must end. Returns false if this kernel marks
+ * no pages.
+ */
 static bool fails(char *memory, uint64_t at, uint64_t said_at)
 {
 	const struct elisa_hc_events *taken;
@@ -300,7 +319,7 @@ static bool fails(char *memory, uint64_t at, uint64_t said_at)
 	CHECK_EQ(map_data(ELISA_ORDER_2M, 1), 0);
 	while (take_events(manager)->count)
 		;
-	/* a folio that is pinned is not split, which the kernel calls a failure */
+	/* the kernel does not split a pinned folio, and reports a failure */
 	if (madvise(memory + at, PAGE_SIZE, MADV_HWPOISON) && errno == EINVAL)
 		return false;
 	for (tries = 0; tries < TRIES; tries++) {
@@ -341,7 +360,7 @@ int main(void)
 	donor = vm_new(1);
 	CHECK(grant(ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH, "t.*", 1 << 20) > 0);
 	begin();
-	/* a whole GiB first: afterwards there is a page directory */
+	/* a whole GiB first, as no page directory exists yet */
 	mapped("1 GiB", ELISA_ORDER_1G, one, 0);
 	mapped("2 MiB of hugetlb", ELISA_ORDER_2M, two, 0);
 	mapped("2 MiB of transparent huge pages", ELISA_ORDER_2M, transparent(SIZE_2M), 0);

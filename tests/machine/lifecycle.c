@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Ends of all kinds: a vCPU is reset in a call, a VM is closed with its attachments, the
- * module is asked to go. Nothing is left: no memory, no pinned page, no use of the module. */
+/*
+ * VMs, vCPUs and the module end in different ways.
+ *
+ * A vCPU is reset or gets INIT in a call, a VM is closed while it is attached, and the module is
+ * asked to unload. The failure would be memory, a record or a reference to the module that is left.
+ * The test compares the host's lists, the module's reference count and free memory.
+ */
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
@@ -37,7 +42,7 @@ static void check_gone(void)
 	CHECK_EQ(admin_list(ELISA_HOST_EXPORTS, exports, sizeof(exports[0]), 1), 0);
 }
 
-/* As QEMU resets a vCPU: all state is set anew, with paging off. */
+/* Resets a vCPU as QEMU does: sets its whole state, with paging off. */
 static void reset_in_a_call(void)
 {
 	struct kvm_sregs good = get_sregs(guest, 0), reset = good;
@@ -62,7 +67,7 @@ static void reset_in_a_call(void)
 	CHECK_EQ(run_once(guest, 0), -EINTR);
 	CHECK(!ioctl(guest->vcpu[0], KVM_SET_MP_STATE, &running));
 	CHECK_EQ(set_sregs(guest, 0, &good), 0);
-	/* not the old attachment's any more, until the new kernel sets it up */
+	/* the old attachment does not work until the new kernel sets up the vCPU */
 	out = call(guest, 0, slot, DO_ADD, 1, 2);
 	CHECK(out.exit == FAULT(UD) || out.error == ELISA_CALL_CLOSED);
 	CHECK_EQ(hypercall(guest, 0, ELISA_HC_RESET), 0);
@@ -70,7 +75,7 @@ static void reset_in_a_call(void)
 	CHECK_EQ(detach(guest, 0, slot), -ENOENT);
 }
 
-/* INIT, as a kernel sends it to another processor: this one waits for SIPI then. */
+/* Sends INIT, as a kernel does to another processor. The vCPU then waits for SIPI. */
 static void init_in_a_call(void)
 {
 	struct kvm_sregs good = get_sregs(guest, 1);
@@ -99,7 +104,7 @@ static long uses(void)
 	return number_in("/sys/module/elisa/refcnt", "%ld");
 }
 
-/* The last detach gives all back, also where VMFUNC is closed just then. */
+/* The last detach releases everything, even if VMFUNC is closed at that time. */
 static void detach_closed(bool closed)
 {
 	struct kvm_sregs good = get_sregs(guest, 0), other = good;
@@ -109,7 +114,7 @@ static void detach_closed(bool closed)
 	CHECK_EQ(set_sregs(guest, 0, &other), 0);
 	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).error, closed ? ELISA_CALL_CLOSED : 0);
 	CHECK_EQ(detach(guest, 0, slot), 0);
-	/* the export's use is left, and the open administrator's file */
+	/* the references of the export and of the administrator's open file are left */
 	for (i = 0; i < 1000 && uses() > 2; i++) {
 		CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).exit, FAULT(UD));
 		CHECK_EQ(call(guest, 1, slot, DO_ADD, 1, 2).exit, FAULT(UD));
@@ -147,7 +152,7 @@ int main(void)
 	CHECK_EQ(module_unload(), -EAGAIN);
 	CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
 
-	/* the guest is closed in a call, then its manager */
+	/* the guest's VM is closed in a call, then its manager's VM */
 	wait_in_sub(guest, 0, slot, manager);
 	vm_free(guest);
 	CHECK_EQ(vms_known(), 1);
@@ -158,13 +163,13 @@ int main(void)
 	CHECK_EQ(access("/sys/module/elisa", F_OK), -1);
 	CHECK_EQ(module_load(), 0);
 
-	/* one attachment stays: the hooks are not taken and given back each time */
+	/* one attachment stays, so that the host does not place and remove its hooks each time */
 	CHECK(grant(ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH, "t.*", 0) > 0);
 	holder = vm_new(1);
 	export_new(holder, "t.holder", ELISA_EXPORT_GENERAL_REGS, 0);
 	attach(holder, "t.holder", ELISA_STUB_TRUSTING, 0);
 	for (i = 0; i < CYCLES; i++) {
-		/* one in eight with new VMs */
+		/* new VMs in one of eight cycles */
 		if (i % 8 == 0) {
 			manager = vm_new(1);
 			guest = vm_new(1);
@@ -192,7 +197,7 @@ int main(void)
 	check_gone();
 	printf("lifecycle: %d attachments came and went, %ld KiB less memory\n", CYCLES,
 	       before - after);
-	/* each takes more than 120 KiB: one in three that stayed would show */
+	/* an attachment takes more than 120 KiB: the test notices if one in three stays */
 	CHECK(before - after < 34 * 40);
 	CHECK_EQ(module_unload(), 0);
 	CHECK_EQ(module_load(), 0);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The lists of a program of another release: fields that it does not know are cut off, and those
- * that the module does not have are 0. What is beyond is left alone. And what a VM's driver has
- * said of its ABI.
+ * A program of another release reads the host's lists, with records of another size.
+ *
+ * The module must cut off fields that the program does not know, and fill those that the module
+ * does not have with 0. It must not write beyond the records. The lists also have the ABI version
+ * that a VM's driver has reported.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -89,7 +91,7 @@ int main(void)
 	longer_records(known);
 	shorter_records(known);
 	sizes_that_none_has();
-	/* a VM is known from its first request with a grant on */
+	/* the host knows a VM from its first request with a grant */
 	memset(vm->page, 0, PAGE_SIZE);
 	CHECK_EQ(hypercall(vm, 0, ELISA_HC_RESET), 0);
 	versions(vm);

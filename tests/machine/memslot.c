@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The VMM changes the VM's memory while a vCPU is in sub and between calls, so that KVM
- * gives it another default context: calls go on, and return into the right one. */
+/*
+ * The VMM changes the VM's memory slots while a vCPU is in sub and between calls.
+ *
+ * KVM then gives the vCPU another default context. The failure would be a call that ends, or that
+ * returns into the old context. The test compares results and the host's counter of reloaded roots.
+ */
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include "../../gate/gate_page.h"
@@ -43,7 +47,7 @@ static void delete_all(void)
 
 static void host_unmaps(void)
 {
-	/* KVM's notifiers drop all it has mapped; the pages come back on access */
+	/* KVM's notifiers drop all mappings of the VM; the pages come back on access */
 	CHECK(!mprotect(guest->memory, MEMORY_SIZE, PROT_READ));
 	CHECK(!mprotect(guest->memory, MEMORY_SIZE, PROT_READ | PROT_WRITE));
 }
@@ -69,7 +73,7 @@ int main(void)
 		for (i = 0; i < 4; i++) {
 			wait_in_sub(guest, 0, slot, manager);
 			changes[i]();
-			timer(1000, 0); /* back in, and out again */
+			timer(1000, 0); /* the vCPU enters sub and exits again */
 			CHECK(run_once(guest, 0));
 			changes[i]();
 			let_go(manager);
@@ -84,7 +88,7 @@ int main(void)
 			CHECK_EQ(call(guest, 0, slot, DO_UD, 0, 0).error, ELISA_CALL_FAULT);
 		}
 	CHECK(counter(ELISA_COUNT_ROOT_RELOADS) > reloads);
-	/* memory that came later is the guest's as any other */
+	/* the guest can use memory that was added later */
 	set_slot(1, NEW_GPA, NEW_SIZE, more, 0);
 	CHECK_EQ(call(guest, 0, slot, DO_COUNT, 0, 0).value, count + 1);
 	printf("memslot: %d changes in and between calls, %llu other default contexts\n", 5 * 4 * 3,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The four kinds of call that strict.c and trusted.c count: general or all registers, and
- * a caller that trusts the manager or guards itself. */
+/*
+ * The four kinds of calls that strict.c and trusted.c count: exports of general or of all
+ * registers, and callers that trust the manager or guard themselves.
+ */
 #ifndef ELISA_TEST_MODES_H
 #define ELISA_TEST_MODES_H
 
@@ -17,7 +19,7 @@ static const struct kind {
 	{"full_guarded", 0, ELISA_STUB_XSAVE},
 };
 
-/* Calls that are measured at a time: some of these loops see no interrupt, the least counts. */
+/* Calls of one measurement. Some of these loops see no interrupt, so the least result counts. */
 #define CHUNK 2500
 
 static uint64_t bad_ends(void)
@@ -27,9 +29,9 @@ static uint64_t bad_ends(void)
 }
 
 /*
- * Counts @calls calls. Every exit on the way must be an external interrupt of the host's,
- * or the return that follows one if the call's time is being watched. Returns the
- * instructions of one call without the loop's and the function's own.
+ * Makes @calls calls and checks their exits. Each exit must be an external interrupt of the host,
+ * or the return trap after one, when the host watches the call's time. Returns the instructions of
+ * one call, without those of the loop and the function.
  */
 static inline double count_calls(struct vm *guest, struct vm *manager, const struct kind *kind,
 				 const char *mode, uint32_t slot, uint64_t calls)
@@ -54,7 +56,7 @@ static inline double count_calls(struct vm *guest, struct vm *manager, const str
 	irq = vcpu_stat(guest, 0, "irq_exits") - irq;
 	exits = vcpu_stat(guest, 0, "exits") - exits;
 	traps = counter(ELISA_COUNT_RETURN_TRAPS) - traps;
-	/* the others: the OUT at each loop's end */
+	/* the other exits are the OUT at the end of each loop */
 	CHECK_EQ(exits, irq + traps + calls / CHUNK);
 	CHECK(traps <= irq);
 	CHECK_EQ(bad_ends(), bad);

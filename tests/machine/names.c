@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* How an export is found: by its name if it is public, by its ticket if it is private, and
- * always by grants on both sides. */
+/*
+ * How a guest finds an export: a public one by its name, a private one by its ticket.
+ *
+ * Both sides always need a grant. The failure would be an attachment without the right name, ticket
+ * or grant. The test tries each of them wrong, and compares the reason of the refusal.
+ */
 #include <errno.h>
 #include <string.h>
 #include "../../gate/gate_page.h"
@@ -76,7 +80,9 @@ int main(void)
 	create("t.public", NULL, -EEXIST, ELISA_WHY_NAME_TAKEN);
 	create("t.other", ticket, -EEXIST, ELISA_WHY_NAME_TAKEN);
 
-	/* the private one's name alone is no way to it, nor is a ticket that is nearly right */
+	/*
+	 * The name alone does not lead to a private export, nor does a ticket with one wrong bit.
+	 */
 	find("t.private", NULL, -ENOENT, ELISA_WHY_NO_EXPORT);
 	find("t.private", wrong, -ENOENT, ELISA_WHY_NO_EXPORT);
 	find("t.public", wrong, -ENOENT, ELISA_WHY_NO_EXPORT);
@@ -85,7 +91,10 @@ int main(void)
 	slot = find("t.public", NULL, 0, ELISA_OK);
 	CHECK_EQ(call(guest, 0, slot, DO_ADD, 3, 4).value, 7);
 
-	/* a ticket selects, a grant allows: the name that counts is the export's own */
+	/*
+	 * A ticket selects an export, and a grant allows it. The grant must match the export's own
+	 * name.
+	 */
 	memset(ticket, 9, sizeof(ticket));
 	hidden = create("u.hidden", ticket, 0, ELISA_OK);
 	publish(hidden, OBJECT + 0x20000);
@@ -95,7 +104,7 @@ int main(void)
 	slot = find("t.public", ticket, 0, ELISA_OK);
 	CHECK_EQ(call(guest, 0, slot, DO_ADD, 5, 6).value, 11);
 
-	/* without the grant its attachments end, others do not */
+	/* the attachments of the revoked grant end, others do not */
 	CHECK_EQ(revoke_grant(g), 0);
 	CHECK_EQ(call(guest, 0, 0, DO_ADD, 1, 2).error, ELISA_CALL_REVOKED);
 	CHECK_EQ(call(guest, 0, 1, DO_ADD, 1, 2).error, ELISA_CALL_REVOKED);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The manager's part of net.h, as apps/vmnet has it. It must do no more for the switch than
- * elisa-vmnet does, or tests show what no installation has.
+ * The manager's part of net.h, as in apps/vmnet. It must do no more for the switch than elisa-vmnet
+ * does. Otherwise the tests would show a behaviour that no installation has.
  */
 #include <string.h>
 #include "net.h"
@@ -165,7 +165,7 @@ static void take_event(struct net *net, const struct elisa_event *event)
 	uint32_t place = place_of(net, event->attachment);
 
 	if (event->export_id != net->id)
-		return; /* of an earlier one */
+		return; /* of an earlier export */
 	switch (event->type) {
 	case ELISA_EVENT_ATTACH:
 		if (event->value > 0 && event->value < net->places)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The guests' part of net.h: a transport of calls from harness VMs, as lib/rvif/elisa.c makes them,
- * and frames whose every byte is known to the receiver.
+ * The guests' part of net.h: a transport that makes calls from harness VMs, as lib/rvif/elisa.c
+ * does. The receiver knows each byte of a frame.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include "net.h"
 
 #define SHORTEST 64
-#define GAP	 1536 /* bytes of a buffer that frames may use */
+#define GAP	 1536 /* offset behind the longest frame of a buffer */
 
 /* ------------------------------------------------------------------------------- transport */
 
@@ -123,8 +123,10 @@ static uint32_t rx_buffer(const struct nic *nic, uint32_t i)
 	return tx_buffer(nic, 0) + (nic->tx.mask + 1 + (i & nic->rx.mask)) * BUFFER;
 }
 
-/* Between buffers, behind the longest frame, the switch does not write, and
- * no other port sees what is there. */
+/*
+ * Calls @what for each word behind the longest frame of a buffer. The switch does not write there,
+ * and no other port sees these words.
+ */
 static void each_gap(struct nic *nic, void (*what)(uint64_t *word))
 {
 	const uint32_t end = rx_buffer(nic, nic->rx.mask) + BUFFER;
@@ -231,7 +233,7 @@ int nic_send(struct nic *nic)
 	return error;
 }
 
-/* Every byte is to be as its sender, its receiver and its number say. */
+/* Checks that each byte is as the frame's sender, receiver and number say. */
 static void check_frame(struct nic *nic, const uint8_t *frame, uint32_t length)
 {
 	static const uint64_t secret = SECRET;
@@ -286,7 +288,10 @@ bool nic_inside(struct nic *nic)
 
 bool nic_enter(struct nic *nic, uint32_t queue)
 {
-	/* How long the way into a call takes depends on the kernel: found out by trying. */
+	/*
+	 * How long a vCPU takes to enter a call depends on the kernel, so the test finds it by
+	 * trying.
+	 */
 	static long us = 200;
 	int error;
 

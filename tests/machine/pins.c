@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* One page of a huge one pins it whole, and is counted so: in the list, as VmPin of the VMM,
- * against the grant and RLIMIT_MEMLOCK. When the VMM ends, nothing of it is
- * held any more, though another process keeps its VM. */
+/*
+ * One page of a huge page pins the whole huge page.
+ *
+ * It must be counted so in the host's list, in VmPin of the VMM, against the grant and against
+ * RLIMIT_MEMLOCK. When the VMM ends, the host must hold nothing of it, even if another process
+ * keeps its VM. The failure would be a VMM that pins more memory than it may, or pages that stay
+ * pinned. The test compares the host's and the kernel's counts.
+ */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
@@ -80,7 +85,7 @@ static void set(const char *file, const char *value)
 	CHECK(f && fprintf(f, "%s", value) > 0 && !fclose(f));
 }
 
-/* Huge pages that the kernel made of its own accord, aligned; with little memory it makes none. */
+/* Returns transparent huge pages, aligned. With little memory the kernel makes none. */
 static uint8_t *transparent(void)
 {
 	uint8_t *memory = mmap(NULL, (HUGE_COUNT + 1) * HUGE, PROT_READ | PROT_WRITE,
@@ -93,7 +98,10 @@ static uint8_t *transparent(void)
 	return memory;
 }
 
-/* A limit of @limit: three huge pages, one page of each, and not a fourth. */
+/*
+ * With the limit @limit, one page of each of three huge pages is mapped, and a page of a fourth is
+ * refused.
+ */
 static void counted(uint64_t gpa, uint64_t limit)
 {
 	uint32_t i;
@@ -103,7 +111,7 @@ static void counted(uint64_t gpa, uint64_t limit)
 		check_held(OWN_PAGES + (i + 1) * HUGE_PAGES);
 	}
 	refused(map(MAP_AT + 3 * HUGE, gpa + 3 * HUGE, 1), ELISA_WHY_QUOTA, limit);
-	/* more pages of them are held already; across the end of two, too */
+	/* more pages of these three huge pages cost nothing, even across the border of two */
 	CHECK_EQ(map(MAP_AT + 3 * HUGE, gpa + HUGE - 8 * PAGE_SIZE, 16), 0);
 	check_held(OWN_PAGES + 3 * HUGE_PAGES);
 }
@@ -129,7 +137,7 @@ static void of_one_kind(void)
 	id = export_new(manager, "t.pins", ELISA_EXPORT_GENERAL_REGS, 0);
 	memory = add_huge(1, HUGE_GPA, transparent());
 	counted(HUGE_GPA, limit);
-	/* the VMM cuts it in parts, as far as its own view goes: what is held stays the same */
+	/* The VMM splits the huge page in its own page tables. The held pages stay the same. */
 	SYS(mprotect(memory + PAGE_SIZE, PAGE_SIZE, PROT_READ));
 	SYS(madvise(memory + 64 * PAGE_SIZE, 64 * PAGE_SIZE, MADV_DONTNEED));
 	SYS(madvise(memory, HUGE_COUNT * HUGE, MADV_PAGEOUT));
@@ -187,7 +195,7 @@ static void await(const char *what, enum elisa_host_kind kind, int count)
 	}
 }
 
-/* Has the VM's files, and says of each request to a vCPU whether it was refused. */
+/* Keeps the VM's files. Tells for each request to a vCPU whether KVM refused it. */
 static void keep(struct vm *vm, int from, int to)
 {
 	char byte;
@@ -199,7 +207,10 @@ static void keep(struct vm *vm, int from, int to)
 	_exit(0);
 }
 
-/* A VMM: what it has when it is ready; it gives its VM's files to a child and waits for its end. */
+/*
+ * A VMM's process: reports when it is ready, gives its VM's files to a child, and waits to be
+ * killed.
+ */
 static void vmm(bool exports, int from_keeper, int to_keeper, int ready)
 {
 	char byte;
@@ -253,7 +264,7 @@ static void ends(bool exports)
 	}
 	SYS(kill(pid, SIGKILL));
 	SYS(waitpid(pid, NULL, 0));
-	/* nothing was granted anew, no process looked */
+	/* no process has granted or listed anything meanwhile */
 	await("grants", ELISA_HOST_GRANTS, 2);
 	await("exports", ELISA_HOST_EXPORTS, 1);
 	if (guest) {
@@ -261,19 +272,19 @@ static void ends(bool exports)
 		CHECK_EQ(out.exit, 0);
 		CHECK_EQ(out.error, ELISA_CALL_REVOKED);
 		CHECK_EQ(live(ELISA_HOST_ATTACHMENTS), 1);
-		/* ... and what the guest gave for it is its own again, before it detaches */
+		/* the host has let go of the guest's exchange buffer before the guest detaches */
 		check_held(OWN_PAGES);
 		CHECK_EQ(detach(guest, 0, slot), 0);
 		vm_free(guest);
 	} else {
 		await("attachments", ELISA_HOST_ATTACHMENTS, 0);
 		check_held(OWN_PAGES);
-		/* the hooks that it needed stay for 2 s */
+		/* the hooks stay for 2 s */
 		for (tries = 0; tries < 1000 && (host_flags() & ELISA_HOST_ARMED); tries++)
 			usleep(10000);
 		CHECK(!(host_flags() & ELISA_HOST_ARMED));
 	}
-	/* its VM is there, for another process has its files; it cannot use them */
+	/* The VM still exists, as another process has its files. This process cannot use them. */
 	CHECK_EQ(live(ELISA_HOST_VMS), 2);
 	CHECK_EQ(write(to_keeper[1], "r", 1), 1);
 	CHECK_EQ(read(from_keeper[0], &byte, 1), 1);
@@ -317,7 +328,10 @@ int main(void)
 	in_process(of_one_kind);
 	in_process(memlock);
 	in_process(both_ends);
-	/* as the machine was: with them the kernel keeps more memory free, and in its caches */
+	/*
+	 * Restores the machine: with huge pages, the kernel keeps more memory free and in its
+	 * caches.
+	 */
 	set("/proc/sys/vm/nr_hugepages", "0");
 	set("/sys/kernel/mm/transparent_hugepage/enabled", "never");
 	return 0;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * An export that asks for it lets no call in after an aborted one, until its manager has looked at
- * the object and publishes it again; other exports go on, and so do calls that are under way.
+ * An export with ELISA_EXPORT_POISON lets no call in after an aborted one.
+ *
+ * Its manager must look at the object and publish it again before. Other exports must go on, and so
+ * must calls that are already running. The failure would be a call that works on an object which an
+ * aborted call left half changed. The test compares the errors of calls in each phase.
  */
 #include <string.h>
 #include "../../gate/gate_page.h"
@@ -17,7 +20,10 @@ static void publish_again(void)
 	CHECK_EQ(hypercall(manager, 0, ELISA_HC_EXPORT_PUBLISH), 0);
 }
 
-/* Another VM's call is aborted meanwhile. Then the caller's vCPU gets no further call in. */
+/*
+ * A call goes on while another VM's call is aborted. Then the caller's vCPU gets no further call
+ * in.
+ */
 static void a_call_goes_on(uint32_t other)
 {
 	struct outcome out;

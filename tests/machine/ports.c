@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The switch in the sub contexts of eight guests: all that is sent arrives or is counted, a packet
- * costs the same with two ports as with eight, no exits, one ring for a sleeper. Guests die in a
- * call, under a call and in their sleep, the manager is replaced by another: the rest goes on.
- * ELISA_PORTS_CYCLES and ELISA_SOAK_SEED are from outside.
+ * The switch in the sub contexts of eight guests.
+ *
+ * Each frame that is sent must arrive or be counted. A packet must cost the same with two ports as
+ * with eight, and cause no exit. A sleeping receiver must get one ring. Guests die in a call,
+ * during another guest's call and while they sleep, and another manager replaces the first. The
+ * other ports must go on. The test compares the numbers and contents of frames. ELISA_PORTS_CYCLES
+ * sets the number of deaths, ELISA_SOAK_SEED the random numbers.
  */
 #include <errno.h>
 #include <sys/ioctl.h>
@@ -26,7 +29,7 @@ static const struct rvif_config usual = {.tx_queues = 1,
 static struct net net;
 static struct nic nics[NICS];
 
-/* The next one that lives; of all: after(NULL). */
+/* Returns the next vNIC that lives; after(NULL) returns the first. */
 static struct nic *after(struct nic *nic)
 {
 	for (nic = nic ? nic + 1 : nics; nic < &nics[NICS]; nic++)
@@ -54,7 +57,7 @@ static void receive_all(void)
 	}
 }
 
-/* What was sent between ports that live and has not come; forgotten with that. */
+/* Returns the number of frames between living ports that have not come, and forgets them. */
 static uint64_t lost(void)
 {
 	struct nic *from, *to;
@@ -125,7 +128,7 @@ static void nothing_is_lost(void)
 	receive_all();
 	CHECK_EQ(lost(), 0);
 	CHECK_EQ(dropped(), drops);
-	/* a full queue: the rest is counted */
+	/* a full queue: the switch counts the other frames */
 	for (int n = 0; n < 2 * RING; n++) {
 		nic_post(&nics[0], 1, SHORT);
 		if (n % RING == RING - 1)
@@ -148,7 +151,9 @@ static void nothing_is_lost(void)
 	       (unsigned long long)frames, (unsigned long long)received, RING);
 }
 
-/* Instructions of a packet in a call that forwards a batch: the least of some rounds. */
+/*
+ * Returns the instructions of a packet in a call that forwards a batch: the least of some rounds.
+ */
 static double cost(void)
 {
 	uint64_t cycles, least = ~0ULL;
@@ -193,14 +198,17 @@ static void no_exits(void)
 		nic_reap(nic);
 		CHECK_EQ(nic_receive(&nics[1]), RING);
 	}
-	CHECK_EQ(count[2], rounds); /* the ends of the loops */
+	CHECK_EQ(count[2], rounds); /* the OUT at the end of each loop */
 	count[0] -= count[1] + count[2];
 	printf("result ports_exits=%llu of %u packets, and %llu interrupts\n",
 	       (unsigned long long)count[0], packets, (unsigned long long)count[1]);
 	CHECK(count[0] * 100 <= packets);
 }
 
-/* Many batches from two guests, and one ring; awake, none; the next sleep, one. */
+/*
+ * Two guests send many batches to a sleeping guest, which gets one ring. Awake, it gets none; in
+ * its next sleep, one again.
+ */
 static void sleepers_are_rung_once(void)
 {
 	const uint64_t rings = counter(ELISA_COUNT_RINGS);
@@ -226,7 +234,7 @@ static void sleepers_are_rung_once(void)
 
 /* ---------------------------------------------------------------------------------- deaths */
 
-/* In a call that has frames for all others. */
+/* Brings the vCPU into a call that forwards frames to all other ports. */
 static void enter(struct nic *nic)
 {
 	do {
@@ -244,7 +252,10 @@ static void dies_sending(struct nic *nic)
 	nic_kill(nic);
 }
 
-/* The call goes on, into the page that has taken the place of the memory. */
+/*
+ * The receiver dies during a call. The call goes on and writes to the page that has replaced the
+ * memory.
+ */
 static void dies_under_a_sender(struct nic *nic)
 {
 	struct nic *sender = &nics[(nic->number + 1) % NICS];
@@ -271,7 +282,10 @@ static void dies_sleeping(struct nic *nic)
 	}
 }
 
-/* Its VMM ends the call: no port dies, and it is served again when the manager has seen it. */
+/*
+ * A VMM ends its guest's call. No port dies, and the switch serves this port again when the manager
+ * has seen the event.
+ */
 static void is_aborted(struct nic *nic)
 {
 	const uint64_t before = dropped();
@@ -290,8 +304,10 @@ static void is_aborted(struct nic *nic)
 	CHECK_EQ(lost(), dropped() - before);
 }
 
-/* Its VMM stops running the vCPU in the midst of a delivery. The host ends the call, the manager
- * frees what it held, and the others go on before the vCPU has run again. */
+/*
+ * A VMM stops its vCPU in the middle of a delivery. The host ends the call and the manager frees
+ * the call's locks. The other ports go on before the vCPU has run again.
+ */
 static void is_frozen(struct nic *nic)
 {
 	struct nic *from = &nics[(nic->number + 1) % NICS], *to = &nics[(nic->number + 2) % NICS];
@@ -333,7 +349,7 @@ static void next_one(struct nic *nic)
 	}
 }
 
-/* Returns how many frames the dead one's locks have cost, before the manager knew. */
+/* Returns how many frames were dropped at locks of the dead port before the manager knew. */
 static uint64_t cycle(struct nic *nic, void (*how)(struct nic *nic))
 {
 	uint64_t before, cost_by_locks;
@@ -374,7 +390,7 @@ static void deaths(unsigned long cycles)
 
 /* ------------------------------------------------------------------------- another manager */
 
-/* What was posted is delivered by the successor, from where the first one was. */
+/* The next manager delivers the posted frames, from the descriptor at which the first one ended. */
 static void another_manager(bool vm_ends, uint32_t places)
 {
 	uint64_t missing;
@@ -406,7 +422,7 @@ static void another_manager(bool vm_ends, uint32_t places)
 		CHECK_EQ(rvif_attached(&nic->vnic), 1);
 		CHECK_EQ(nic_send(nic), 0);
 	}
-	/* of the batch that was under way some may be lost */
+	/* some frames of the batch that the call was forwarding may be lost */
 	receive_all();
 	missing = lost();
 	CHECK(missing <= VMNET_BUDGET);

@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A VMM that looks at and sets a vCPU's state all the time while the vCPU makes calls: it never
- * sees a function's registers, and a call comes to its right end or ends with ELISA_CALL_VMM. */
+/*
+ * A VMM reads and sets a vCPU's state all the time while the vCPU makes calls.
+ *
+ * The attack would succeed if the VMM saw a function's registers, or if a call returned a wrong
+ * result. A call must return the right result or end with ELISA_CALL_VMM. The test looks for the
+ * function's secret in each answer.
+ */
 #include <pthread.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include "../../gate/gate_page.h"
 #include "harness.h"
 
-#define CALLS	 200  /* and more until FEW have come to their end, and FEW have been ended */
-#define MOST	 4000 /* calls */
+#define CALLS	 200  /* at least; more until FEW calls returned, and FEW were ended */
+#define MOST	 4000 /* at most */
 #define FEW	 10
-#define LONG_US	 1000 /* interrupts fall into these calls */
+#define LONG_US	 1000 /* long enough for interrupts */
 #define SHORT_US 40
 
 static struct vm *manager, *guest;
@@ -42,7 +47,7 @@ static void *pry(void *unused)
 		CHECK_EQ(sregs.cr3, ROOT);
 		CHECK(!ioctl(vcpu, KVM_SET_SREGS, &sregs));
 		if (looks % 4 == 0)
-			usleep(5000); /* so that some calls are left alone */
+			usleep(5000); /* a pause, so that some calls are not disturbed */
 	}
 	return unused;
 }

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A VM that asks without end is made to wait, in its own thread; another VMM's VM is not. */
+/*
+ * A VM makes hypercalls without end.
+ *
+ * The host must make the VM wait, in its own thread, and must not delay another VMM's VM. The test
+ * measures the time of both.
+ */
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -54,7 +59,7 @@ int main(void)
 	throttled = counter(ELISA_COUNT_THROTTLED) - throttled;
 	printf("result calls=%d took_us=%.0f throttled=%llu of_another_us=%.0f\n", CALLS, took,
 	       (unsigned long long)throttled, of_another);
-	/* a second's worth at once, then 1,000 a second */
+	/* the budget of one second at once, then 1,000 calls a second */
 	CHECK(took > 1000 * (CALLS - 1000 - FEW));
 	CHECK(throttled > (CALLS - 1000) / 4);
 	CHECK(of_another < FEW * 1000 / 2);

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a function leaves in registers does not reach the guest, neither by a return nor by
- * an abort; what it destroys, the guarded stub puts back; what the caller has set in its
- * flags and control words does not reach the function. */
+/*
+ * Registers at the borders of a call.
+ *
+ * Values that a function leaves in registers must not reach the guest, neither by a return nor by
+ * an abort. The guarded stub must restore what the function destroys. Flags and control words of
+ * the caller must not reach the function. The test looks for the function's secret in all
+ * registers, and compares the caller's.
+ */
 #include <string.h>
 #include <sys/ioctl.h>
 #include "../../gate/gate_page.h"
 #include "harness.h"
 
-#define MXCSR	      0x1f80 /* as the C ABI wants it */
+#define MXCSR	      0x1f80 /* the C ABI's value */
 #define FCW	      0x37f
 #define CALLERS_MXCSR 0x7f00
 #define CALLERS_FCW   0xc40
@@ -16,7 +21,7 @@
 #define FLAG_TF	      0x100
 #define FLAG_CF	      1
 
-/* Is the secret anywhere in the vCPU's general or vector registers? */
+/* Counts the secret's values in the vCPU's general and vector registers. */
 static int secrets(struct vm *vm)
 {
 	static struct kvm_xsave xsave;
@@ -30,7 +35,7 @@ static int secrets(struct vm *vm)
 	general = (uint64_t *)&regs;
 	for (i = 0; i < sizeof(regs) / 8; i++)
 		found += general[i] == SECRET || (uint32_t)general[i] == (uint32_t)SECRET;
-	for (i = 0; i < 832 / 8; i++) /* x87, SSE and AVX, by their places */
+	for (i = 0; i < 832 / 8; i++) /* x87, SSE and AVX, by their offsets */
 		found += vector[i] == SECRET;
 	return found;
 }
@@ -47,15 +52,17 @@ static struct outcome call_with(struct vm *vm, uint32_t slot, long function, lon
 	return run_at(vm, 0, 3, user_code(user_call), &regs);
 }
 
-/* All that a caller cannot declare changed. */
+/* Checks the registers that a caller cannot declare clobbered. */
 static void check_kept(const struct kvm_regs *regs)
 {
 	CHECK_EQ(regs->rsp, USER_STACK);
 	CHECK_EQ(regs->rbp, 0xbb);
 }
 
-/* Another rounding, and exceptions that are not masked: the function sees the ABI's, and every
- * stub puts the caller's back. */
+/*
+ * The caller uses another rounding mode and unmasked exceptions. The function must see the ABI's
+ * control words, and each stub must restore the caller's.
+ */
 static void control_words(struct vm *guest, uint32_t slot)
 {
 	static struct kvm_xsave caller = {
@@ -95,7 +102,7 @@ static void test(void)
 	full_trusting = attach(guest, "t.trusting", ELISA_STUB_TRUSTING, 0);
 	general = attach(guest, "t.general", ELISA_STUB_XSAVE | ELISA_STUB_FSGSBASE, 0);
 
-	/* returns and aborts: nothing left */
+	/* no secret is left after returns and aborts */
 	out = call_with(guest, full, DO_SECRET, 0, 0);
 	CHECK_EQ(out.value, 1);
 	CHECK_EQ(secrets(guest), 0);
@@ -115,7 +122,7 @@ static void test(void)
 	out = call_with(guest, full, DO_REGISTERS, 1, 0);
 	CHECK_EQ(out.error, ELISA_CALL_FAULT);
 	CHECK_EQ(secrets(guest), 0);
-	/* the look itself works: an export of general registers leaves its vector registers */
+	/* The search itself works: an export of general registers leaves its vector registers. */
 	out = call_with(guest, general, DO_SECRET, 0, 0);
 	CHECK_EQ(out.value, 1);
 	CHECK(secrets(guest) > 0);

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-/* An export's pages come and go under live attachments: what is mapped can be read at once,
- * by all vCPUs; what is unmapped cannot, even by a function that is reading it. */
+/*
+ * A manager maps and unmaps pages of an export that has attachments.
+ *
+ * All vCPUs must be able to read a mapped page at once. No vCPU may read an unmapped page, not even
+ * by a function that is reading it. The failure would be a stale translation in a TLB. The function
+ * counts its reads, and the test looks whether the count goes on.
+ */
 #include <pthread.h>
 #include <string.h>
 #include "../../gate/gate_page.h"
 #include "harness.h"
 
-#define OFFSET	(1ULL << 21) /* a page table of its own */
+#define OFFSET	(1ULL << 21) /* in a page table of its own */
 #define ADDRESS (ELISA_OBJECT_BASE + OFFSET)
 #define FIRST	(OBJECT + 0x10000)
 #define SECOND	(OBJECT + 0x11000)
@@ -54,7 +59,7 @@ static void *reader(void *out)
 	return NULL;
 }
 
-/* vCPU 1 has the page in its TLB, and reads it in the middle of the unmapping. */
+/* vCPU 1 has the page in its TLB and reads it during the request that unmaps it. */
 static void unmap_under_a_reader(void)
 {
 	volatile uint64_t *reads = &object_data(manager)[1];
@@ -68,7 +73,7 @@ static void unmap_under_a_reader(void)
 	until_at_least(reads, 1000);
 	unmap();
 	last = *reads;
-	/* what it has read before, it may count later */
+	/* the function may count one more read that it made before */
 	for (i = 0; i < 1000; i++)
 		CHECK(*reads <= last + 1);
 	pthread_join(thread, NULL);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a guest's kernel asks of elisa.ko: exports, events, attachments, their stubs, and calls.
+ * The requests of a guest's kernel to elisa.ko: exports, events, attachments, their stubs, and
+ * calls.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -39,7 +40,7 @@ int hypercall(struct vm *vm, int vcpu, uint32_t call)
 
 uint32_t suspend_us;
 
-/* Tests suspend calls for as long as the module, as it was loaded, lets them. */
+/* Returns the longest suspension that the loaded module allows. Tests use it. */
 static uint32_t longest_suspension(void)
 {
 	const long us = number_in("/sys/module/elisa/parameters/max_suspend_us", "%ld");
@@ -113,7 +114,7 @@ int events(struct vm *vm, uint32_t type, long value)
 static unsigned int stub_offset[ELISA_SLOTS];
 static uint32_t stub_mode[ELISA_SLOTS];
 
-/* The stub page of @slot: in ring 3's memory, at its place in the window. */
+/* Builds the stub page of @slot in ring 3's memory, and maps it at its place in the window. */
 void map_stub(struct vm *vm, uint32_t slot, uint32_t mode, uint32_t flags)
 {
 	uint64_t gpa = USER_CODE + 0x10000 + slot * PAGE_SIZE;

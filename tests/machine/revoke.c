@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* An export that ends while a guest is in it, by its manager, by the administrator or with
- * its VM: the call ends with ELISA_CALL_REVOKED, the pages are let go, the guest lives. */
+/*
+ * An export or a grant ends while a guest's call is in the export.
+ *
+ * The manager or the administrator ends it, or the manager's VM ends. The call must end with
+ * ELISA_CALL_REVOKED, the host must release the pages, and the guest must live. The test compares
+ * the errors and the counts of held and pinned pages.
+ */
 #include <pthread.h>
 #include <string.h>
 #include "../../gate/gate_page.h"
@@ -65,7 +70,7 @@ static void test(void)
 	uint32_t id;
 
 	guest = vm_new(1);
-	/* one attachment stays, so that KVM is not hooked and released each time */
+	/* one attachment stays, so that the host does not place and remove its hooks each time */
 	holder = vm_new(1);
 	CHECK(grant(ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH, "t.holder", 0) > 0);
 	export_new(holder, "t.holder", ELISA_EXPORT_GENERAL_REGS, 0);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * How long a revocation takes, by the manager or by the administrator, for a vCPU that is in the
- * function and would stay for a minute: until the function has run its last instruction, which
- * is before the request returns, and until the guest has its error. For one processor, where the
- * vCPU is suspended meanwhile, and for two, where it runs.
+ * How long a revocation takes, by the manager or by the administrator.
+ *
+ * The vCPU is in a function that would stay for a minute. The test measures the time until the
+ * request returns, and until the guest has its error. The function's last instruction must be
+ * before the request returns, which a counter shows. It runs on one processor, where the vCPU is
+ * suspended meanwhile, and on two, where it runs.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -14,7 +16,7 @@
 
 #define ROUNDS	   10
 #define LIMIT_US   60000000
-#define ALLOWED_US 10000 /* two ticks of the host's clock, and some */
+#define ALLOWED_US 10000 /* two ticks of the host's clock and a margin */
 
 static struct vm *manager, *guest;
 static uint32_t slot;
@@ -71,7 +73,7 @@ static void measure(const char *name, void (*end)(uint32_t id, int grant_id))
 		begin = now_us();
 		end(id, g);
 		returned = now_us();
-		/* nothing of it runs any more */
+		/* the function runs no more */
 		*counter = 0;
 		usleep(1000);
 		CHECK_EQ(*counter, 0);
@@ -93,7 +95,7 @@ int main(void)
 {
 	struct vm *holder = vm_new(1);
 
-	/* one attachment stays, so that KVM is not hooked and released each time */
+	/* one attachment stays, so that the host does not place and remove its hooks each time */
 	CHECK(grant(ELISA_GRANT_EXPORT | ELISA_GRANT_ATTACH, "t.holder", 0) > 0);
 	export_new(holder, "t.holder", ELISA_EXPORT_GENERAL_REGS, 0);
 	attach(holder, "t.holder", ELISA_STUB_TRUSTING, 0);

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# The machine tests: each program in /tests against the real module, one after another.
-# ELISA_TESTS=a,b on the kernel's command line names some of them; a failure of one does not
-# keep the others from running; ELISA_TEST_TIMEOUT is their limit in seconds. One that says that what it
-# is about is not there (status 77) is counted as skipped. No test at all is a failure, and what failed
-# is said again at the end. The module is named on the command line: see the Makefile.
+# Runs the machine tests: each program in /tests against the real module, one after another.
+# ELISA_TESTS=a,b on the kernel's command line names some of them. A test that fails does not keep the
+# others from running. ELISA_TEST_TIMEOUT is their limit in seconds. A test that lacks what it needs
+# ends with status 77 and counts as skipped. If no test passed, the run has failed. The end of the
+# output repeats the failures. The module is named on the command line: see the Makefile.
 #
 #machine: --file build/machine-tests:/tests
 . /testbed/lib.sh
@@ -11,7 +11,7 @@
 failed=0 passed=0 skipped=0 again=/tmp/failed
 : >$again
 
-# End the tee of a test that is over: a process that the test has left behind may hold its pipe.
+# Ends the tee of a test that is over. A process that the test left behind may still hold the pipe.
 end_tee()
 {
 	_tries=0
@@ -25,7 +25,7 @@ end_tee()
 
 for test in $(echo "${ELISA_TESTS:-$(ls /tests)}" | tr , ' '); do
 	tsc "$test"
-	# the first test, or the one before failed without it
+	# loads the module for the first test, and after a test that failed without the module
 	[ -e /dev/elisa ] || modload elisa allow_leaky_cpu=1 max_limit_us=60000000 max_suspend_us=60000000 || exit 1
 	mkfifo "/tmp/says.$test"
 	tee /tmp/said <"/tmp/says.$test" &

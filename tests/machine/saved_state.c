@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* KVM keeps a vCPU's registers in memory as they were when an exit interrupted a function. They
- * must not be in it any more when the last attachment has gone and no hook
- * looks at the VMM's ioctls. */
+/*
+ * KVM saves a vCPU's registers in memory when an exit interrupts a function.
+ *
+ * The attack: the last attachment ends, no hook sees the VMM's ioctls any more, and the VMM reads
+ * these saved registers. The host must have cleared them before. The test compares the answer of
+ * KVM_GET_FPU with a clean state.
+ */
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -24,7 +28,7 @@ int main(void)
 	slot = attach(guest, "t.saved", ELISA_STUB_XSAVE, 0);
 	wait_in_sub(guest, 0, slot, manager);
 	let_go(manager);
-	/* the function returns; from here on vCPU 0 gets no ioctl but KVM_RUN */
+	/* The function returns. From here on vCPU 0 gets no ioctl but KVM_RUN. */
 	CHECK_EQ(run_once(guest, 0), 0);
 	CHECK_EQ(detach(guest, 1, slot), 0);
 	for (i = 0; i < 3; i++)

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A vCPU that makes no calls for a while is not looked at anew at each entry (host/path/settled.h).
- * What its state must not be is changed in each way there is, between exits after which the host
- * does not look: by the guest's kernel, by ioctls, and by the registers that KVM_RUN takes along.
- * The next call is refused, without another ioctl in between.
+ * The host does not check a vCPU's state at each entry if the vCPU makes no calls for a while
+ * (host/path/settled.h).
+ *
+ * The attack would succeed if the state changed unnoticed and the next call was let in. The state
+ * is changed in each possible way, between exits after which the host does not look. The guest's
+ * kernel changes it, ioctls do, and the registers that KVM_RUN loads. The next call must be
+ * refused, without another ioctl in between.
  */
 #include <errno.h>
 #include <string.h>
@@ -11,11 +14,11 @@
 #include "../../gate/gate_page.h"
 #include "harness.h"
 
-#define CODE	    (KERNEL_CODE + 0x8000) /* ring 0's part of the code below */
+#define CODE	    (KERNEL_CODE + 0x8000) /* code of ring 0 */
 #define USER_PART   (USER_CODE + 0x2000)
 #define FLAG	    USER_DATA
-#define POINTER	    0x5000			   /* of LIDT and LGDT, in ring 0's memory */
-#define PLANTED	    (ELISA_WINDOW_BASE - 0x200000) /* too near to the window */
+#define POINTER	    0x5000			   /* LIDT's and LGDT's, in ring 0's memory */
+#define PLANTED	    (ELISA_WINDOW_BASE - 0x200000) /* too close to the window */
 #define PLANTED_TSS (PLANTED + PAGE_SIZE)
 #define LDT	    0x40 /* selectors */
 #define TASK	    0x50
@@ -23,7 +26,10 @@
 #define CR4_SMAP    (1 << 21)
 #define CR4_CET	    (1 << 23)
 
-/* Some exits that KVM handles alone; then the change, another such exit, and ring 3's R13. */
+/*
+ * CHANGE(name, instructions): some exits that KVM handles alone, the change, another such exit, and
+ * then ring 3 at R13.
+ */
 #define CHANGE(name, instructions)                       \
 	asm(".pushsection .rodata\n" #name ":\n"         \
 	    "	mov $8, %r15d\n"                           \
@@ -54,7 +60,7 @@ CHANGE(to_ldt, "	lldt %r12w\n");
 CHANGE(to_tr, "	ltr %r12w\n");
 asm(".pushsection .rodata\n"
     "ring_0_end:\n"
-    "ring_3:\n" /* when the flag at RBP is set, a call */
+    "ring_3:\n" /* makes a call when the flag at RBP is set */
     "1:	cmpq $0, (%rbp)\n"
     "	je 1b\n"
     "	call *%r11\n"
@@ -75,7 +81,7 @@ static void planted_tables(void)
 	map_user(guest, PLANTED_TSS, TSS);
 	map_kernel(guest, PLANTED, true);
 	map_kernel(guest, PLANTED_TSS, true);
-	/* base bits 0 to 23 and 24 to 31, and the next 32; present, and what it is; the limit */
+	/* base bits 0 to 23 and 24 to 31, then the next 32; present and type; the limit */
 	gdt[LDT / 8] = (PLANTED & 0xffffff) << 16 | (PLANTED >> 24 & 0xff) << 56 | 0x82ULL << 40 |
 		       7;
 	gdt[LDT / 8 + 1] = PLANTED >> 32;
@@ -92,7 +98,7 @@ static void check(const char *name, struct outcome out, long error)
 	CHECK_EQ(out.value, error ? 0 : 3);
 }
 
-/* Back to what it was, and calls work. */
+/* Restores the state, and checks that calls work. */
 static void restore(void)
 {
 	struct kvm_xcrs xcrs = {.nr_xcrs = 1, .xcrs[0].value = 7};

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Life cycles: managers' processes, managers' VMs, guests' processes and guests' VMs end in
- * random order while a call is in the export; each VM is a process of its own, killed where that
- * is meant. After each cycle the host must know exactly those that live, the survivors must get
- * right results, and a guest whose export went must get the error and live. At the end all pages,
- * pins and uses of the module must be back. ELISA_SOAK_CYCLES and ELISA_SOAK_SEED are from outside.
+ * Managers' processes, managers' VMs, guests' processes and guests' VMs end in random order while a
+ * call is in the export.
+ *
+ * Each VM is a process of its own, which the test kills to end the VM. After each cycle the host
+ * must know exactly the VMs that live. The survivors must get right results, and a guest whose
+ * export ended must get the error and live. At the end all pages, pins and references to the module
+ * must be released. ELISA_SOAK_CYCLES sets the number of cycles, ELISA_SOAK_SEED the random
+ * numbers.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -22,15 +25,15 @@
 #include "harness.h"
 
 #define CYCLES	   50
-#define WARM_UP	   12 /* cycles before the memory is looked at first */
-#define MANAGERS   3  /* the first is never ended in a cycle, nor is the first guest */
+#define WARM_UP	   12 /* cycles before the first look at the memory */
+#define MANAGERS   3  /* no cycle ends the first manager and the first guest */
 #define GUESTS	   3
 #define PATIENCE   30000 /* ms until something counts as stuck */
 #define EXCHANGE   (OBJECT + 0x100000)
-#define NOISE_KB   512 /* of each processor's slabs that are not full */
-#define LEAK_BYTES 512 /* in each cycle that show as memory lost */
+#define NOISE_KB   512 /* of each processor's partial slabs */
+#define LEAK_BYTES 512 /* memory lost in each cycle that the test notices */
 
-/* What a VM's process is asked to do; it answers with a number. */
+/* Orders to a VM's process, which answers with a number. */
 enum command {
 	PUBLISH,
 	DESTROY,
@@ -52,7 +55,7 @@ static struct actor {
 } managers[MANAGERS], guests[GUESTS];
 static uint64_t counts[MANAGERS]; /* what the managers' counters must be */
 
-/* What must be as it was at the end. */
+/* What must be the same at the end as at the start. */
 struct state {
 	long free_kb, pins, uses, vms, exports, attachments, grants, kvms;
 };
@@ -102,7 +105,10 @@ static void enter(struct vm *vm, uint32_t slot)
 	timer(0, 0);
 }
 
-/* The export went in the midst of a call: a clear error, again and again, and the guest lives. */
+/*
+ * The export ended in the middle of a call. The guest must get this error again and again, and
+ * live.
+ */
 static void revoked(struct vm *vm, uint32_t slot, uint32_t first)
 {
 	struct outcome out = finish(vm, 0);
@@ -264,14 +270,14 @@ static void check_results(void)
 	}
 }
 
-/* Until the call is anywhere between its process's last word and deep in the function. */
+/* Waits a random time, so that the call is anywhere between its start and deep in the function. */
 static void dawdle(void)
 {
 	if (random() % 2)
 		usleep(random() % 3000);
 }
 
-/* One end in the midst of a call of guest @g, and what ended starts anew. */
+/* Ends one VM or process in the middle of a call of guest @g, and starts it again. */
 static void cycle(int g, int kind)
 {
 	int m = guests[g].manager;
@@ -307,7 +313,7 @@ static void cycle(int g, int kind)
 
 /* ---- what is there */
 
-/* How many of a kind the host knows. */
+/* Returns how many records of a kind the host has. */
 static int live(enum elisa_host_kind kind)
 {
 	static const uint32_t sizes[] = {
@@ -320,7 +326,10 @@ static int live(enum elisa_host_kind kind)
 	return admin_list(kind, NULL, sizes[kind], 0);
 }
 
-/* Free pages that processors keep for themselves. MemFree lacks them, a MiB and more. */
+/*
+ * Returns the free pages that processors keep for themselves, a MiB or more. MemFree does not count
+ * them.
+ */
 static long kept_kb(void)
 {
 	FILE *zones = fopen("/proc/zoneinfo", "r");
@@ -342,7 +351,7 @@ static struct state now(void)
 	long free_kb;
 	int i;
 
-	/* those of processes that are gone are about to go */
+	/* the grants of processes that ended are about to end */
 	for (i = 0; i < 1000 && live(ELISA_HOST_GRANTS); i++)
 		usleep(1000);
 	s.vms = live(ELISA_HOST_VMS);
@@ -350,23 +359,23 @@ static struct state now(void)
 	s.attachments = live(ELISA_HOST_ATTACHMENTS);
 	s.grants = live(ELISA_HOST_GRANTS);
 	s.uses = number_in("/sys/module/elisa/refcnt", "%ld");
-	/* each processor's share of the counts is added to the whole */
+	/* makes the kernel add up the counts of all processors */
 	CHECK_EQ(system("cat /proc/sys/vm/stat_refresh >/dev/null"), 0);
 	s.pins = kernel_pins();
-	/* the most of some looks: what RCU and the kernel's workers still hold comes back */
+	/* the most of some looks, as RCU and the kernel's workers release memory late */
 	for (i = 0; i < 10; i++) {
 		usleep(20000);
 		free_kb = number_in("/proc/meminfo", "MemFree: %ld") +
 			  number_in("/proc/meminfo", "SReclaimable: %ld") + kept_kb();
 		s.free_kb = free_kb > s.free_kb ? free_kb : s.free_kb;
 	}
-	/* debugfs has a folder for each VM of KVM's */
+	/* debugfs has one folder for each VM of KVM */
 	CHECK(!stat("/sys/kernel/debug/kvm", &folder));
 	s.kvms = folder.st_nlink;
 	return s;
 }
 
-/* Kernel messages of level warning and worse since @log was opened. */
+/* Returns the number of kernel messages of level warning and worse since @log was opened. */
 static int warnings(int log)
 {
 	char record[8192];
@@ -392,8 +401,8 @@ static int leak(const char *what, long before, long after, long allowed)
 }
 
 /*
- * With KASAN and kmemleak the kernel keeps freed memory for a while, and a record of each object.
- * There kmemleak's own scan, at the end of the machine, looks for what was lost.
+ * With KASAN and kmemleak, the kernel keeps freed memory for a while, and a record of each object.
+ * On such a kernel, kmemleak's own scan at the end of the machine finds lost memory.
  */
 static bool is_scanned(void)
 {
@@ -413,7 +422,7 @@ static int leaks(const struct state *a, const struct state *b, unsigned long cyc
 	       (is_scanned() ? 0 : leak("KiB in use", -a->free_kb, -b->free_kb, allowed));
 }
 
-/* Some cycles with all VMs there, from none to none. */
+/* Starts all VMs, makes some cycles and ends all VMs. */
 static void run(unsigned long cycles)
 {
 	unsigned long i;

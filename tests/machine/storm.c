@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A function rings without end. What the host does about it in threads of its own, for which no VM
- * pays, is a small part of what the ringing VM's thread pays itself. */
+/*
+ * A function rings a doorbell without end.
+ *
+ * The host does part of the work in its own threads, for which no VM pays. This part must be small
+ * compared with the time of the ringing VM's thread. The test compares the thread's CPU time with
+ * the wall time.
+ */
 #include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -57,7 +62,7 @@ int main(void)
 	       (long long)others / 1000, (double)others / (double)own);
 	CHECK(rings > 1000);
 	CHECK(interrupts > 10);
-	/* with more processors nothing of it keeps the thread from running */
+	/* with more processors, this work does not keep the thread from running */
 	if (get_nprocs() == 1)
 		CHECK(others < own / 2);
 	printf("storm: the VM that rings pays for it\n");

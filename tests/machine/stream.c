@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the administrator's files are told: reads of any size, a reader that waits, one that is too
- * slow, a VM that knocks without end while another one knocks once, and the answer that makes a
- * driver ask again.
+ * Events that the host's /dev/elisa files report to the administrator.
+ *
+ * The test reads records of different sizes, lets a reader sleep and another one be too slow. One
+ * VM makes refused requests without end while another VM makes one. It also tests the answer that
+ * makes a driver ask again. The failure would be an event that is lost without a note.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,7 +42,7 @@ static int watching(uint32_t kinds, uint32_t flags)
 	return fd;
 }
 
-/* The next record; false: there is none. */
+/* Reads the next record. Returns false if there is none. */
 static bool next(int fd, struct elisa_host_event *event)
 {
 	ssize_t n = read(fd, event, sizeof(*event));
@@ -87,7 +89,7 @@ static void bad_requests(void)
 	close(fd);
 }
 
-/* Records of a size that is not the module's. */
+/* Reads records of other sizes than the module's. */
 static void other_sizes(void)
 {
 	uint8_t bytes[3 * 200];
@@ -111,7 +113,7 @@ static void other_sizes(void)
 	close(large);
 }
 
-/* A reader that sleeps is woken; one that is too slow is told how much it has missed. */
+/* A sleeping reader is woken. A slow reader gets the number of records that it has missed. */
 static void slow_readers(void)
 {
 	struct pollfd waits = {.events = POLLIN};
@@ -152,7 +154,7 @@ static int knock(struct vm *vm, bool waits)
 	return hypercall(vm, 0, ELISA_HC_ATTACH);
 }
 
-/* A VMM of its own, to which nothing is granted. */
+/* Starts a VMM that has no grant. Its VM makes @knocks requests. */
 static pid_t stranger(int knocks)
 {
 	pid_t child = SYS(fork());
@@ -218,7 +220,7 @@ static void all_kinds(void)
 	CHECK_EQ(revoke_grant(grant_id), 0);
 	expect(fd, ELISA_HOST_EVENT_REVOKED);
 	expect(fd, ELISA_HOST_EVENT_UNEXPORTED);
-	/* the file keeps the module; closing it gives that back, see run.sh */
+	/* the open file holds a reference to the module until it is closed, which run.sh checks */
 	close(fd);
 }
 

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Strict mode, 4 switches: results are right and no call exits, with every kind of export
- * and stub; 100,000 calls of the cheapest one cost at most 40 instructions each,
- * where the TSC counts them. */
+/*
+ * Strict mode, four switches: results are right and no call exits, with each kind of export and
+ * stub.
+ *
+ * 100,000 calls of the cheapest kind may cost 40 instructions each, where the TSC counts
+ * instructions.
+ */
 #include "modes.h"
 
 int main(void)

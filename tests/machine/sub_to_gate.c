@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A hostile manager's function that uses VMFUNC itself: it cannot enter gate-in, not its
- * own and not another slot's, and never chooses the stack on which its caller goes on. */
+/*
+ * A hostile manager's function executes VMFUNC itself.
+ *
+ * The attack would succeed if it entered gate-in of its own or another slot, or chose the stack on
+ * which its caller goes on. The test tries VMFUNCs in the manager's code, in the stub, and in the
+ * bytes of a planted entry address. It compares the error and the caller's RSP.
+ */
 #include <string.h>
 #include "../../gate/gate_page.h"
 #include "harness.h"
 
-/* An entry address with 0f 01 d4, VMFUNC, in its low bytes: in the entry stub's page the
- * pointer to it is code that the manager chose. */
+/*
+ * An entry address with 0f 01 d4 (VMFUNC) in its low bytes. The entry stub's page contains it, as
+ * code that the manager chose.
+ */
 #define PLANTED_ENTRY 0xd4010fULL
 #define ENTRY_POINTER 0xf00
-#define HOSTILE_STACK (ELISA_OBJECT_BASE + 2 * PAGE_SIZE - 64) /* in its own data */
+#define HOSTILE_STACK (ELISA_OBJECT_BASE + 2 * PAGE_SIZE - 64) /* in the function's own data */
 #define CALLERS_STACK (USER_STACK - 0x800)		       /* in the caller's memory */
 
 static struct vm *manager, *guest;
@@ -81,31 +88,33 @@ int main(void)
 	export_at(manager, "t.other", ELISA_EXPORT_GENERAL_REGS, 0, OBJECT + 0x10000);
 	slot = attach(guest, "t.hostile", ELISA_STUB_TRUSTING, 0);
 	other = attach(guest, "t.other", ELISA_STUB_TRUSTING, 0);
-	/* the other slot's page has an old RSP in it */
+	/* the other slot's data page has an old RSP */
 	CHECK_EQ(call(guest, 0, other, DO_ADD, 1, 2).value, 3);
-	/* VMFUNC; RET in the data, which is no code: so in the code page, by the manager */
+	/* data is not executable, so the manager writes VMFUNC; HLT to its code page */
 	memcpy(manager->memory + OBJECT + 0xf00, "\x0f\x01\xd4\xf4", 4);
 	free_vmfunc = ELISA_OBJECT_BASE + 0xf00;
 	stub_vmfunc = code_page(slot) + ELISA_GATE_OUT_ENTRY(slot) - 3;
-	/* what an exception needs is in the EPT already, so that none below makes an exit */
+	/*
+	 * an exception's handler and stack are in the EPT already, so that no exception below exits
+	 */
 	CHECK_EQ(run_at(guest, 0, 3, user_code(user_vmfunc), &undefined).exit, FAULT(UD));
 	for (i = 0; i < 4; i++) {
 		rsp = stacks[i];
-		/* its own gate-in, which would save another RSP: shut */
+		/* gate-in of its own slot, which would save another RSP, has an invalid entry */
 		out = attack(slot, free_vmfunc, ELISA_INDEX_GATE_IN(slot), rsp);
 		check_error("own gate-in", &out, ELISA_CALL_FORBIDDEN);
 		out = attack(slot, stub_vmfunc, ELISA_INDEX_GATE_IN(slot), rsp);
 		check_error("own gate-in from the stub", &out, ELISA_CALL_FORBIDDEN);
-		/* gate-out in the right place is a return, on the caller's stack */
+		/* gate-out from the right address is a return, on the caller's stack */
 		out = attack(slot, stub_vmfunc, ELISA_INDEX_GATE_OUT(slot), rsp);
 		CHECK_EQ(out.exit, 0);
 		CHECK_EQ(out.error, 0);
 		CHECK_EQ(out.value, 0x1234);
 		CHECK_EQ(out.regs.rsp, USER_STACK);
-		/* in a wrong place it is an end */
+		/* gate-out from another address ends the call */
 		out = attack(slot, free_vmfunc, ELISA_INDEX_GATE_OUT(slot), rsp);
 		check_error("gate-out elsewhere", &out, ELISA_CALL_FAULT);
-		/* another slot's contexts */
+		/* contexts of another slot */
 		out = attack(slot, free_vmfunc, ELISA_INDEX_SUB(other), rsp);
 		check_error("another's sub", &out, ELISA_CALL_FORBIDDEN);
 		out = attack(slot, free_vmfunc, ELISA_INDEX_GATE_IN(other), rsp);
@@ -116,7 +125,7 @@ int main(void)
 		check_error("another's gate-out", &out, ELISA_CALL_FAULT);
 		out = attack(slot, stub_vmfunc, ELISA_INDEX_GATE_OUT(other), rsp);
 		check_error("another's gate-out from the stub", &out, ELISA_CALL_FAULT);
-		/* out of sub without the gate: where default has a fault waiting */
+		/* leaves sub without the gate: the vCPU faults in default */
 		out = attack(slot, free_vmfunc, 0, rsp);
 		CHECK_EQ(out.exit, FAULT(PF));
 		CHECK_EQ(out.at, free_vmfunc + 3);
@@ -127,7 +136,7 @@ int main(void)
 		CHECK_EQ(out.at, stub_vmfunc + 3 + 1);
 		CHECK_EQ(call(guest, 0, slot, DO_ADD, 1, 2).value, 3);
 	}
-	/* the VMFUNC that the manager's entry address is */
+	/* the VMFUNC in the bytes of the manager's entry address */
 	planted = plant("t.planted");
 	for (i = 0; i < 4; i++) {
 		static const uint32_t first[] = {ELISA_INDEX_GATE_IN(0), ELISA_INDEX_GATE_OUT(0)};

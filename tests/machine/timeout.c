@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A function that does not return is ended near the export's limit; a loop of short calls
- * that runs much longer than the limit is not, though every exit falls into a call; nor is
- * a call whose vCPU does not run for longer than that, be it stopped or without a processor. */
+/*
+ * A function that does not return must be ended near the export's limit.
+ *
+ * The host must not end a loop of short calls that runs longer than the limit, even if each exit
+ * falls into a call. It must not end a call whose vCPU does not run for longer than the limit,
+ * because it is stopped or gets no processor. The test measures times and compares errors.
+ */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
@@ -11,7 +15,7 @@
 #include "harness.h"
 
 #define LIMIT_US 20000
-#define TICK_US	 4000 /* CONFIG_HZ=250: exits are where the host looks */
+#define TICK_US	 4000 /* CONFIG_HZ=250: the host checks the time at exits */
 
 static struct vm *caller;
 static volatile bool is_over;
@@ -23,8 +27,10 @@ static void *run(void *out)
 	return NULL;
 }
 
-/* A thread of the highest priority takes the vCPU's processor for most of the time. Where the
- * kernel is preemptible the vCPU's thread waits between its exit and the exit hook then. */
+/*
+ * A thread of higher priority takes the vCPU's processor for most of the time. On a preemptible
+ * kernel, the vCPU's thread then waits between its exit and the exit hook.
+ */
 static void without_a_processor(struct vm *guest, uint32_t slot, long spins)
 {
 	struct sched_param urgent = {.sched_priority = 50}, normal = {0};
@@ -89,7 +95,7 @@ static void test(void)
 	out = call(guest, 0, slot, DO_PAUSE, -1, 0);
 	CHECK_EQ(out.error, ELISA_CALL_TIMEOUT);
 
-	/* 300 calls of 0.4 ms: each of the ticks falls into one, nearly all time is in sub */
+	/* 300 calls of 0.4 ms: each tick falls into a call, as nearly all time is in sub */
 	spins = spins_in(guest, slot, LIMIT_US / 50);
 	inside = counter(ELISA_COUNT_EXITS_IN_CONTEXT);
 	spent = now_us();
@@ -100,7 +106,7 @@ static void test(void)
 	CHECK_EQ(out.error, 0);
 	CHECK(spent > 4 * LIMIT_US);
 	CHECK(inside > 4 * LIMIT_US / TICK_US);
-	/* a vCPU that waits for its turn */
+	/* a vCPU that its VMM does not run for a while */
 	wait_in_sub(guest, 0, slot, manager);
 	usleep(5 * LIMIT_US);
 	for (i = 0; i < 3; i++) {
@@ -112,7 +118,7 @@ static void test(void)
 	CHECK_EQ(out.error, 0);
 	CHECK_EQ(out.value, 7);
 	without_a_processor(guest, slot, 25 * spins);
-	/* one call just below the limit is let through */
+	/* a call just below the limit is not ended */
 	out = call(guest, 0, slot, DO_SPIN, 40 * spins, 0);
 	CHECK_EQ(out.error, 0);
 	CHECK_EQ(out.value, 7);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the manager hears of a fault of its function: the access and the instruction as offsets in
- * its object, and no address elsewhere. The event comes before the abort that it explains, only if
- * the export wants it, and never takes an abort's room in the queue.
+ * The fault event, which tells a manager about a fault of its function.
+ *
+ * The event has the access and the instruction as offsets in the object. It must have no address
+ * elsewhere. It must come before the abort that it explains, and only if the export wants it. It
+ * must never take the room of an abort in the queue. The test causes faults of each kind and
+ * compares the events.
  */
 #include <string.h>
 #include "../../gate/gate_page.h"
@@ -10,7 +13,7 @@
 
 #define OBJECT_DATA (ELISA_OBJECT_BASE + PAGE_SIZE)
 #define STACK	    (ELISA_WINDOW_BASE + ELISA_STACK_OFFSET) /* slot 0 */
-#define RING	    256 /* events of a VM that the host keeps */
+#define RING	    256 /* events that the host keeps for a VM */
 
 extern const int32_t functions_table[];
 
@@ -131,7 +134,7 @@ static bool is_where(uint64_t instruction, enum where where)
 	return instruction == ELISA_ELSEWHERE;
 }
 
-/* The one fault that has been told since, followed by its abort. */
+/* Takes the one fault event since the last call, which must be followed by its abort. */
 static struct elisa_event the_fault(enum elisa_call_error error)
 {
 	const struct elisa_hc_events *taken = take_events(manager);
@@ -170,7 +173,7 @@ static void each_case(void)
 	}
 }
 
-/* RFLAGS are pushed at @rsp. */
+/* Makes the function push RFLAGS at @rsp. */
 static void push_at(uint64_t rsp, enum elisa_fault_about about)
 {
 	const uint64_t table = (const uint8_t *)functions_table - functions;
@@ -187,7 +190,10 @@ static void push_at(uint64_t rsp, enum elisa_fault_about about)
 	CHECK_EQ(the_fault(ELISA_CALL_FAULT).fault.about, about);
 }
 
-/* Each abort is told though no event of so many was read: the faults have given way to them. */
+/*
+ * The manager reads no event for long. Each abort must be reported; faults have made room for
+ * aborts.
+ */
 static void a_full_queue(void)
 {
 	const struct elisa_hc_events *taken;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The module's tracepoints. What a VM does makes the lines that docs/observing.md says, with the
- * numbers that the lists have, and no others. Interrupts may fall into any call: what they make is
- * looked at apart.
+ * The module's tracepoints. What a VM does must make the lines that docs/observing.md describes,
+ * and no others.
+ *
+ * The numbers in the lines must be those of the host's lists. An interrupt may fall into any call,
+ * so lines about interrupted calls are checked separately.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +31,7 @@ static void put(const char *file, const char *text)
 	close(fd);
 }
 
-/* False: this kernel has no tracefs. */
+/* Switches tracing on. Returns false if this kernel has no tracefs. */
 static bool begin(void)
 {
 	if (mount("none", TRACING, "tracefs", 0, NULL) && errno != EBUSY)
@@ -39,7 +41,7 @@ static bool begin(void)
 	return true;
 }
 
-/* Takes what was traced since the last time; the first line is next. */
+/* Takes the lines since the last call. next_line() starts at the first of them. */
 static void look(void)
 {
 	int fd = SYS(open(TRACING "trace", O_RDONLY));
@@ -61,7 +63,7 @@ static bool is_interruption(const char *line)
 	       !strncmp(line, "return_trap:", 12);
 }
 
-/* What a line says behind its time and "elisa_", "" after the last. */
+/* Returns the text of the next line behind its time and "elisa_", or "" after the last line. */
 static const char *next_line(bool interruptions)
 {
 	char *found, *end;
@@ -78,7 +80,7 @@ static const char *next_line(bool interruptions)
 	return found + 8;
 }
 
-/* The next line that is about no interruption is this one. */
+/* Checks the next line that is not about an interrupted call. */
 __attribute__((format(printf, 1, 2))) static void expect(const char *format, ...)
 {
 	const char *line = next_line(false);
@@ -150,7 +152,7 @@ static void calls(void)
 	expect_end();
 }
 
-/* A call that a signal of its VMM interrupts: each suspend is followed by its resume. */
+/* A signal of the VMM interrupts a call. Each suspend must be followed by its resume. */
 static void interruptions(void)
 {
 	unsigned int suspended = 0, vm, from;
@@ -220,14 +222,17 @@ static void ends(void)
 	look();
 	expect("flush: vm=%u export=%u", manager_id, id);
 	expect_end();
-	/* the hooks go some time after the last attachment */
+	/* the host removes the hooks some time after the last attachment ended */
 	sleep(4);
 	look();
 	expect("disarm: error=0");
 	expect_end();
 }
 
-/* No hooks are left of another test, whose works may still hold the module. */
+/*
+ * Loads the module again, so that no hooks of another test are left. Work items of that test may
+ * still hold the module.
+ */
 static void load_anew(void)
 {
 	int r = module_unload(), i;

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A trusted manager's export, 3 switches: only by the administrator's grant; right results,
- * no exits, at most 32 instructions for the cheapest kind. */
+/*
+ * Trusted mode, three switches: results are right, no call exits, and the cheapest kind costs 32
+ * instructions at most.
+ *
+ * An export is of trusted mode only if the administrator's grant says so. The host's list must have
+ * the right mode.
+ */
 #include "modes.h"
 
 int main(void)
@@ -36,7 +41,7 @@ int main(void)
 	CHECK_EQ(n, 5);
 	for (i = 0; i < n; i++)
 		CHECK_EQ(attachments[i].mode, i < 4 ? ELISA_MODE_TRUSTED : ELISA_MODE_STRICT);
-	/* both modes beside each other on one vCPU */
+	/* both modes on one vCPU */
 	out = call(guest, 0, attachments[4].slot, DO_ADD, 1, 2);
 	CHECK_EQ(out.value, 3);
 	out = call(guest, 0, attachments[0].slot, DO_UD, 0, 0);

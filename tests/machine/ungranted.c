@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A VM that the administrator granted nothing is answered, and leaves no trace in the host: no VM,
- * no memory, no interrupt. The grant may come later: everything works then. */
+/*
+ * A VM without a grant gets answers, but leaves no trace in the host: no VM, no memory, no
+ * interrupt.
+ *
+ * If the administrator grants later, everything must work. The failure would be a stranger that can
+ * fill the host's memory. The test compares the host's lists.
+ */
 #include <errno.h>
 #include <string.h>
 #include "../../gate/gate_page.h"

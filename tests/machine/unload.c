@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The module is unloaded while a VM speaks to it that has nothing but a
- * grant. A hypercall that is under way keeps the module; between two of them
- * it goes, and then the VM has KVM's answer. The grant goes with the module.
+ * The module is unloaded while a VM that has only a grant makes hypercalls.
+ *
+ * A hypercall that is running must keep the module loaded. Between two hypercalls the module can
+ * go. Then the VM gets KVM's answer, and the grant is gone. The failure would be a hypercall in a
+ * module that is no longer there.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -33,7 +35,7 @@ static void *talk(void *unused)
 		CHECK(!r || r == -ENODEV || r == -EPERM);
 		if (r != -EPERM)
 			__atomic_fetch_add(r ? &unheard : &heard, 1, __ATOMIC_RELAXED);
-		/* the CPU is for the thread that loads the module */
+		/* leaves the CPU to the thread that loads the module */
 		if (r == -ENODEV)
 			usleep(1000);
 	}
@@ -59,9 +61,8 @@ int main(void)
 		CHECK(grant(ELISA_GRANT_ATTACH, "t.*", 0) > 0);
 		wait_for_more(&heard);
 		/*
-		 * Not at once again: the kernel switches threads at its ticks,
-		 * and with one CPU and a clock that counts instructions the
-		 * other thread was in a hypercall at each of them.
+		 * Waits a random time. The kernel switches threads at its ticks. With one CPU and a
+		 * clock that counts instructions, the other thread was in a hypercall at each tick.
 		 */
 		while ((r = module_unload()) == -EAGAIN) {
 			busy++;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A VM that does not use ELISA behaves the same, exit for exit: all statistics that KVM keeps of
- * it after one deterministic workload, without the module, with it, and while another VM is
- * attached and calls. What host interrupts and time do to the numbers is left out.
+ * A VM that does not use ELISA must behave the same, exit for exit, with and without the module.
+ *
+ * The VM runs one deterministic workload without the module, with the module, and while another VM
+ * is attached and makes calls. The test compares all statistics that KVM keeps of the VM. It leaves
+ * out what host interrupts and time change.
  */
 #include <string.h>
 #include <sys/ioctl.h>
@@ -14,10 +16,13 @@
 #define STATS	     200
 #define WORK	     (KERNEL_CODE + 0x8000)
 #define NAME_SIZE    64
-/* that differ, before the test gives up */
+/* measurements that differ, before the test fails */
 #define MEASUREMENTS 6
 
-/* RSI rounds of what exits, or would if an intercept had been switched on. */
+/*
+ * Executes RSI rounds of instructions that exit, or that would exit if an intercept were switched
+ * on.
+ */
 asm(".pushsection .rodata\n"
     "work:\n"
     "	xor %eax, %eax\n"
@@ -80,7 +85,10 @@ struct statistics {
 	} stat[STATS];
 };
 
-/* Host interrupts, other threads and time. "exits" counts the first, too: see take(). */
+/*
+ * Tells whether host interrupts, other threads or time change this statistic. take() corrects
+ * "exits", which counts host interrupts, too.
+ */
 static bool is_noise(const struct kvm_stats_desc *desc)
 {
 	static const char *const names[] = {"host_state_reload", "preemption_reported",
@@ -121,7 +129,7 @@ static void take(struct statistics *all, int fd, uint64_t interrupts)
 	close(fd);
 }
 
-/* The workload in a VM of its own; @disturb comes between its parts. */
+/* Runs the workload in a VM of its own. Calls @disturb between its parts. */
 static struct statistics measure(unsigned long rounds, void (*disturb)(void))
 {
 	struct vm *vm = vm_new(1);
@@ -165,9 +173,9 @@ static int differences(const struct statistics *a, const struct statistics *b, c
 }
 
 /*
- * What two measurements in a row agree on. A host interrupt between KVM's injection of an event and
- * the entry into the VM makes KVM inject it once more, and count it twice: a single one may have
- * more than the workload caused.
+ * Returns the result on which two measurements in a row agree. A host interrupt between KVM's
+ * injection of an event and the VM entry makes KVM inject and count the event twice. So a single
+ * measurement may count more than the workload caused.
  */
 static struct statistics settled(unsigned long rounds, void (*disturb)(void))
 {
@@ -203,7 +211,7 @@ int main(void)
 
 	CHECK_EQ(module_unload(), 0);
 	without = settled(ROUNDS, nothing);
-	/* the comparison sees what it has to see: one round more */
+	/* checks the comparison itself: one round more must differ */
 	more = measure(ROUNDS + 1, nothing);
 	CHECK(differences(&without, &more, "one round more (as it must be)") > 0);
 

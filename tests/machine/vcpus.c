@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* More than one vCPU: calls at the same time, also while their threads move among the CPUs,
- * a vCPU that comes late, and a VM that is older than the module. */
+/*
+ * VMs with more than one vCPU.
+ *
+ * vCPUs call at the same time, also while their threads move between CPUs. A vCPU is created late,
+ * and a VM is older than the module. The failure would be a lost call, or a late vCPU that can call
+ * before it is set up. The test compares the object's counter.
+ */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
@@ -14,7 +19,7 @@
 
 static struct vm *manager, *guest;
 static struct outcome in_thread[VCPUS];
-static uint32_t slot, slot_of[VCPUS]; /* of the process that a vCPU runs */
+static uint32_t slot, slot_of[VCPUS]; /* of the process that each vCPU runs */
 static volatile uint64_t calls[VCPUS];
 static pthread_t threads[VCPUS];
 static volatile bool moving;
@@ -55,7 +60,7 @@ static void start(int vcpus)
 	}
 }
 
-/* Each call has been made once. */
+/* Joins the threads. Checks that each call was made once. */
 static void join(int vcpus, uint64_t before)
 {
 	int i;
@@ -77,7 +82,7 @@ static void at_the_same_time(int vcpus)
 	join(vcpus, before);
 }
 
-/* Two vCPUs change CPUs with each other, in the middle of calls. */
+/* Two vCPUs exchange their CPUs in the middle of calls. */
 static void while_moving(void)
 {
 	uint64_t before = *object_data(manager);
@@ -124,7 +129,7 @@ static void attach_to(const char *name)
 		slot_of[i] = slot;
 }
 
-/* vCPU 1 runs another process of the guest, with an attachment of its own. */
+/* vCPU 1 runs another process of the guest, with its own attachment. */
 static void two_processes(int cpus)
 {
 	struct kvm_sregs sregs;
@@ -154,7 +159,7 @@ int main(void)
 {
 	int cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
-	/* VMs that have run before the module is there */
+	/* VMs that run before the module is loaded */
 	CHECK_EQ(module_unload(), 0);
 	manager = vm_new(1);
 	guest = vm_new(2);
@@ -173,7 +178,7 @@ int main(void)
 
 	two_processes(cpus);
 
-	/* a vCPU that comes late: undefined until it is set up */
+	/* a vCPU that is created late: VMFUNC is undefined until it is set up */
 	vcpu_new(guest, 2);
 	CHECK_EQ(call(guest, 2, slot, DO_ADD, 1, 2).exit, FAULT(UD));
 	CHECK_EQ(hypercall(guest, 2, ELISA_HC_VCPU_SYNC), 0);

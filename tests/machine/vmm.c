@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The VMM while a vCPU is in sub: it sees neither the function's registers nor where it
- * is. To go on with KVM_RUN alone continues the call; to touch anything ends it. */
+/*
+ * A VMM looks at a vCPU that is in sub.
+ *
+ * The attack would succeed if the VMM saw the function's registers or its address. KVM_RUN alone
+ * must continue the call. An ioctl that touches the vCPU's state must end the call. The test looks
+ * for the function's secret in each answer.
+ */
 #include <string.h>
 #include <sys/ioctl.h>
 #include "../../gate/gate_page.h"
@@ -127,15 +132,17 @@ static void test(void)
 			out = finish(guest, 0);
 			CHECK_EQ(out.error, 0);
 			CHECK_EQ(out.value, 7);
-			/* what KVM kept of the vector registers from the middle of the call */
+			/* the vector registers that KVM saved in the middle of the call */
 			if (!export) {
 				look_fpu(guest->vcpu[0]);
 				look_xsave(guest->vcpu[0]);
 			}
 		}
 		for (i = 0; i < WAYS; i++) {
-			/* what a function leaves in vector registers of a "general" export
-			 * is its manager's own */
+			/*
+			 * vector registers that a function of a "general" export leaves are its
+			 * manager's affair
+			 */
 			if (export && (ways[i].touch == look_xsave || ways[i].touch == look_fpu))
 				continue;
 			ended = counter(ELISA_COUNT_VMM_ENDED);
@@ -155,7 +162,10 @@ static void test(void)
 	}
 	CHECK_EQ(seen(guest)->nmis, 2);
 
-	/* registers in the shared page: nothing to see, and setting them ends the call */
+	/*
+	 * the shared page of KVM_RUN: it shows no register, and setting registers in it ends the
+	 * call
+	 */
 	run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS | KVM_SYNC_X86_EVENTS;
 	wait_in_sub(guest, 0, slot, manager);
 	CHECK_EQ(run->s.regs.regs.rip, code_page(slot) + ELISA_ERROR_RETURN(slot));

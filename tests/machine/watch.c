@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The timer that looks whether a vCPU is kept from running a call comes along when the vCPU moves
- * to another CPU. It interrupts no CPU that its VM does not use.
+ * The host's timer checks whether a vCPU is kept from running a call. The timer must follow a vCPU
+ * that moves to another CPU.
+ *
+ * It must interrupt no CPU that its VM does not use. The test moves the vCPU's thread and counts
+ * timer interrupts on both CPUs.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -12,7 +15,7 @@
 #include "../../gate/gate_page.h"
 #include "harness.h"
 
-#define SUSPEND_US 4000 /* from one look to the next; longer than a thread takes to another CPU */
+#define SUSPEND_US 4000 /* period of the timer; longer than a thread takes to another CPU */
 #define LOOKS	   100
 
 static const uint8_t jump_to_itself[] = {0xeb, 0xfe};
@@ -28,13 +31,13 @@ static void go_to(pid_t thread, int cpu)
 	SYS(sched_setaffinity(thread, sizeof(set), &set));
 }
 
-/* Timer interrupts that the CPU has had. */
+/* Returns the number of timer interrupts of a CPU. */
 static long timers(int cpu)
 {
 	return number_in("/proc/interrupts", cpu ? " LOC: %*d %ld" : " LOC: %ld");
 }
 
-/* Up to an exit: there is none until another thread asks for it. */
+/* Runs the vCPU until another thread asks for an exit. */
 static void *run(void *unused)
 {
 	go_to(0, 0);
@@ -45,8 +48,9 @@ static void *run(void *unused)
 }
 
 /*
- * Moves the vCPU's thread to a CPU that has nothing else to do, so that the timer finds it in guest
- * mode at each look: a timer that does not ends, and starts anew where the vCPU is.
+ * Moves the vCPU's thread to a CPU that has nothing else to do, so that the timer finds the vCPU in
+ * guest mode each time. A timer that does not find it there ends, and starts again where the vCPU
+ * is.
  */
 static void move_while_it_runs(void)
 {
@@ -78,13 +82,13 @@ int main(void)
 	usleep(LOOKS * SUSPEND_US);
 	before[0] = timers(0) - before[0];
 	before[1] = timers(1) - before[1];
-	timer(500000, 0); /* for its handler */
+	timer(500000, 0); /* installs the signal's handler */
 	guest->run[0]->immediate_exit = 1;
 	SYS(pthread_kill(thread, SIGALRM));
 	pthread_join(thread, NULL);
 	printf("watch: %ld timer interrupts on the CPU that the vCPU has left, %ld on its own\n",
 	       before[0], before[1]);
-	/* the rest of the system has some of its own on either */
+	/* the rest of the system causes some interrupts on both CPUs */
 	CHECK(before[1] >= LOOKS * 3 / 4);
 	CHECK(before[0] < LOOKS / 2);
 	return 0;

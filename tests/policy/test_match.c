@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The identity of a process, from files as those of /proc, and which rules match it. Much of it
- * tests names that a user may choose below a group of its own.
+ * How elisad finds the identity of a process, from files like those of /proc, and which rules match
+ * it.
+ *
+ * The attack would be a user who makes a control group, whose name looks like a VM's, below a group
+ * of its own. Many tests use such names and check that no unit or domain is found in them.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,20 +37,20 @@ static const struct {
 	 "a-b"},
 	{"/machine.slice/machine-qemu\\x2d12\\x2da\\x20b.scope", NULL,
 	 "machine-qemu\\x2d12\\x2da\\x20b.scope", "a b"},
-	/* no domain: another kind of machine, no number, an escape that is none */
+	/* no domain: another kind of machine, no number, an invalid escape */
 	{"/machine.slice/machine-lxc\\x2d1\\x2dweb.scope", NULL, "machine-lxc\\x2d1\\x2dweb.scope",
 	 ""},
 	{"/machine.slice/machine-qemu\\x2dx\\x2dweb.scope", NULL,
 	 "machine-qemu\\x2dx\\x2dweb.scope", ""},
 	{"/machine.slice/machine-qemu\\x2d1\\x2.scope", NULL, "machine-qemu\\x2d1\\x2.scope", ""},
 	{"/machine.slice/machine-.scope", NULL, "machine-.scope", ""},
-	/* a user's manager makes groups with any name below its own unit */
+	/* a user's service manager may make groups of any name below its own unit */
 	{"/user.slice/user-1000.slice/user@1000.service/machine.slice/" SCOPE "web.scope", NULL,
 	 "user@1000.service", ""},
 	{"/user.slice/user-1000.slice/user@1000.service/app.slice/vm-a.service", NULL,
 	 "user@1000.service", ""},
 	{"/system.slice/" SCOPE "web.scope", NULL, SCOPE "web.scope", ""},
-	/* not below our root */
+	/* not below the root of our control groups */
 	{"/../machine.slice/" SCOPE "web.scope", "", "", ""},
 	{"/..", "", "", ""},
 };
@@ -72,7 +75,7 @@ static void files_of_a_process(void **state)
 
 	(void)state;
 	assert_int_equal(identity_read(root, 8, &identity), -ENOENT);
-	/* what it calls itself cannot become a line */
+	/* the name of a process cannot fake a line of the file */
 	fake_file(root, "proc/7/status",
 		  "Name:\tqemu\\nUid:\t0\t0\t0\t0\nPid:\t7\n"
 		  "Uid:\t1000\t1000\t1000\t1000\nGid:\t5\t5\t6\t5\n");
@@ -82,7 +85,7 @@ static void files_of_a_process(void **state)
 	assert_int_equal(identity_read(root, 7, &identity), 0);
 	assert_int_equal(identity.pid, 7);
 	assert_int_equal(identity.uid, 1000);
-	/* four that are not one */
+	/* the four group ids differ */
 	assert_int_equal(identity.gid, UINT32_MAX);
 	assert_string_equal(identity.unit, "vm-a.service");
 	fake_file(root, "proc/7/cgroup", "1:name=systemd:/machine.slice/x\n");
@@ -159,7 +162,7 @@ static void pid_files(void **state)
 	fake_file(root, "run/vm.pid", "7\n");
 	assert_int_equal(chmod(path, 0644), 0);
 	assert_true(matches());
-	/* other users may have written it */
+	/* other users may have written the file */
 	assert_int_equal(chmod(path, 0666), 0);
 	assert_false(matches());
 	assert_int_equal(chmod(path, 0600), 0);
@@ -173,7 +176,7 @@ static void pid_files(void **state)
 	assert_false(matches());
 }
 
-/* In the rules' order; what an earlier one gives is not given again. */
+/* Grants come in the order of the rules. A grant of an earlier rule is not given again. */
 static void all_rules_together(void **state)
 {
 	struct elisa_host_grant first[] = {{.rights = ELISA_GRANT_ATTACH, .name = "a"},
@@ -195,7 +198,7 @@ static void all_rules_together(void **state)
 	assert_int_equal(grants[0].pid, 7);
 	assert_string_equal(grants[2].name, "b");
 	assert_ptr_equal(reasons[2], &list[2]);
-	/* they do not fit */
+	/* the grants do not fit */
 	assert_true(match_all(&all, &vm, root, grants, reasons, 1) >= 3);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Grants become what the rules say: over a module that is a list. The VMMs are children of the
- * test's, whose control groups are in files as those of /proc.
+ * elisad makes the grants equal to what the rules say. The module is a list of grants here. The
+ * VMMs are children of the test, and files like those of /proc have their control groups.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -92,7 +92,7 @@ static const struct reconcile_host host = {.root = root,
 					   .revoke = take_back,
 					   .say = say};
 
-/* A process in a unit of this name. */
+/* Starts a process in a unit of this name. */
 static pid_t vmm(const char *unit)
 {
 	const pid_t pid = fork();
@@ -100,7 +100,7 @@ static pid_t vmm(const char *unit)
 
 	assert_true(pid >= 0);
 	if (!pid) {
-		/* nothing is left of a test that fails */
+		/* the child ends with a test that fails */
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		pause();
 		_exit(0);
@@ -159,7 +159,7 @@ static void grants_what_rules_give(void **state)
 	assert_int_equal(grants[0].rights, ELISA_GRANT_EXPORT | ELISA_GRANT_POLICY);
 	assert_non_null(strstr(said, "may export x, grant"));
 	assert_non_null(strstr(said, "by rule 1 of"));
-	/* again: all is there, as for a program that has just started */
+	/* once more: all grants exist, as for a program that has just started */
 	assert_int_equal(reconcile_vm(&host, &rules, a), 0);
 	assert_int_equal(granted, 2);
 	assert_int_equal(revoked, 0);
@@ -168,8 +168,10 @@ static void grants_what_rules_give(void **state)
 	end(b);
 }
 
-/* Those of other processes, and those made by hand, stay; a right that changes its terms is never
- * missing. */
+/*
+ * Grants of other processes and grants made by hand stay. A right whose terms change is never
+ * missing in between.
+ */
 static void takes_back_what_no_rule_gives(void **state)
 {
 	struct rules rules = rules_of("{\"rules\": [" A "\"attach\": [\"x\", \"z\"]}]}");
@@ -215,7 +217,7 @@ static void all_that_the_module_knows(void **state)
 	end(b);
 }
 
-/* Its number may be another's by then. */
+/* Another process may have the number of the ended process by then. */
 static void a_process_that_ends(void **state)
 {
 	struct rules rules = rules_of("{\"rules\": [" A "\"attach\": [\"x\"]}]}");
@@ -226,7 +228,7 @@ static void a_process_that_ends(void **state)
 	assert_int_equal(reconcile_vm(&host, &rules, a), -ESRCH);
 	assert_int_equal(reconcile_vm(&host, &rules, a), -ESRCH);
 	assert_int_equal(granted, 0);
-	/* one that is still to be waited for has files in proc as well */
+	/* a process that is not waited for still has files in /proc */
 	a = vmm("a.service");
 	kill(a, SIGKILL);
 	usleep(100000);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What rules may say, and what is said of mistakes: the file, the rule, the key and the value. */
+/*
+ * What rules may say, and the messages about mistakes: the file, the rule, the key and the value.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -56,7 +58,7 @@ static void good_rules(void **state)
 		  "\"trusted_manager\": true, \"max_pages\": 7}, "
 		  "{\"vm\": {\"domain\": \"web\", \"cgroup\": \"/machine.slice\", "
 		  "\"pidfile\": \"/run/libvirt/qemu/web.pid\"}, \"attach\": [\"a\"]}]}");
-	/* neither of these is read */
+	/* elisad reads neither of these files */
 	fake_file(directory, "30-c.json", "x");
 	fake_file(directory, ".40-d.conf", "x");
 	assert_int_equal(read_all(), 0);
@@ -142,7 +144,7 @@ static void bad_rules(void **state)
 	remove_file("10-good.conf");
 }
 
-/* All files that are wrong are told at once. */
+/* Each wrong file gets its message in the same run. */
 static void each_file_is_told(void **state)
 {
 	(void)state;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The fake driver's requests. It must never touch what an address in a request points to.
- */
+/* The fake driver. It must never access the memory at an address in a request. */
 #include <errno.h>
 #include <string.h>
 #include <linux/ioctl.h>

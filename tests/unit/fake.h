@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A driver that is not there: it keeps the last request and answers as the test says. For tests
- * only; it checks nothing that the real driver checks.
+ * A fake driver for tests. It keeps the last request and answers as the test says. It checks
+ * nothing that the real driver checks.
  */
 #ifndef ELISA_TEST_FAKE_H
 #define ELISA_TEST_FAKE_H
@@ -9,7 +9,7 @@
 #include <elisa/elisa.h>
 
 struct fake {
-	/* What the next requests are answered with. */
+	/* The answers to the next requests. */
 	int open_error, error;
 	uint32_t why;
 	uint64_t value;
@@ -19,7 +19,7 @@ struct fake {
 	const void *events;
 	long events_size; /* bytes that read gives, or -errno */
 
-	/* What was asked. */
+	/* The requests that were made. */
 	unsigned int requests, maps, unmaps, donations, opened, closed;
 	unsigned long request;
 	union {

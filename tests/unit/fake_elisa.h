@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The public functions of libelisa that libelisa-compat uses, without a driver: exports keep
- * nothing, and an attachment's stub is a function here that returns the sum of its arguments.
+ * A fake of the functions of libelisa that libelisa-compat uses, without a driver. Exports keep
+ * nothing. The stub of an attachment is a function here that returns the sum of its arguments.
  */
 #ifndef ELISA_TEST_FAKE_ELISA_H
 #define ELISA_TEST_FAKE_ELISA_H
@@ -11,7 +11,7 @@
 struct fake_elisa {
 	int open_error, attach_error, map_error;
 	uint32_t rights;
-	long call_error; /* that calls end with */
+	long call_error; /* calls end with this error */
 	unsigned int attached, detached, maps;
 	uint64_t address, offset, physical; /* of the last map */
 	uint32_t prot;

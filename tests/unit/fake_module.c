@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The host module's answers, in the place of ioctl(2): two VMs, one of them with vCPUs in all
- * states and a reason that no vocabulary has, two attachments that are interrupted ever more often.
- * With --device of any file elisactl shows them; with ELISA_FAKE_VMS in its environment there are
- * none.
+ * Answers ioctl(2) as the host module. There are two VMs, of which one has vCPUs in all states and
+ * with a reason that no vocabulary has. Two attachments are interrupted ever more often. elisactl
+ * shows these with --device and any file. With ELISA_FAKE_VMS in its environment there are no VMs.
  */
 #include <errno.h>
 #include <stdarg.h>

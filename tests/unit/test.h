@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What cmocka wants to be included before it. */
+/* The headers that cmocka needs before its own. */
 #ifndef ELISA_TEST_H
 #define ELISA_TEST_H
 

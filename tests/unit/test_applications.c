@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the example applications say of arguments that are wrong, before they make a call.
- *   test_applications NOP.so TABLE.so */
+/*
+ * The messages of the example applications about wrong arguments, before they make a call.
+ *   test_applications NOP.so TABLE.so
+ */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -9,7 +11,7 @@
 
 static const char *files[2];
 
-/* The guest's side refuses this, and says so. */
+/* The guest's side must refuse these arguments with this message. */
 static void refuses(const char *file, const char *message, char *what, char *number, char *name)
 {
 	void *const object = dlopen(file, RTLD_NOW | RTLD_LOCAL);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The call wrapper against a stub that uses every freedom of the register contract: it changes all
- * registers but RSP and RBP and writes to the stack below RSP. Built at several optimization
- * levels, because what could break is what the compiler believes.
+ * The call wrapper with a stub that uses all that the register contract permits.
+ *
+ * The stub changes all registers but RSP and RBP, and writes to the stack below RSP. The failure
+ * would be a compiler that keeps a value where the stub writes. So the test is built at several
+ * levels of optimization.
  */
 #include <signal.h>
 #include <string.h>
@@ -10,7 +12,7 @@
 #include "test.h"
 #include <elisa/elisa.h>
 
-/* rdi, rsi, rdx, r10, r8, r9 as the stub saw them, and its stack pointer. */
+/* rdi, rsi, rdx, r10, r8, r9 and the stack pointer, as the stub saw them. */
 long stub_seen[7];
 
 void stub(void);
@@ -139,7 +141,7 @@ static void errors_are_apart_from_results(void **state)
 	struct elisa_result result;
 
 	(void)state;
-	/* A result that looks like an error is none. */
+	/* A result that looks like an error is no error. */
 	result = elisa_call(&attachment, 0, 1, 0, 0, 0, 0);
 	assert_int_equal(result.value, -1);
 	assert_int_equal(result.error, ELISA_CALL_OK);
@@ -152,7 +154,7 @@ static void errors_are_apart_from_results(void **state)
 	assert_int_equal(result.error, ELISA_CALL_TIMEOUT);
 }
 
-/* A leaf: the compiler keeps what does not fit into registers in the red zone. */
+/* A leaf function: the compiler keeps values in the red zone for which it has no register. */
 static __attribute__((noinline)) long leaf(const struct elisa_attachment *attachment,
 					   const volatile long *in)
 {
@@ -248,7 +250,10 @@ static void on_interrupt(int number)
 	_Unwind_Backtrace(note_frame, NULL);
 }
 
-/* Without a frame pointer it would have its frame by the stack pointer, which the call moves. */
+/*
+ * Without a frame pointer, this function would find its frame by the stack pointer, which the call
+ * moves.
+ */
 static __attribute__((noinline)) long inner(const struct elisa_attachment *attachment, long a)
 {
 	struct elisa_result result = elisa_call(attachment, a, 2, 3, 4, 5, 6);

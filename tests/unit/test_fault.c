@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a manager is told of its function's fault, in words: names, stacks, as much as has room. */
+/*
+ * The sentence that tells a manager about its function's fault: names, stacks, and as much as fits.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

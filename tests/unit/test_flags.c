@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What elisactl shows of flags: each by its word, and none is left out. */
+/* How elisactl shows flags: each flag by its word, and none is left out. */
 #include "../../tools/elisactl/elisactl.h"
 #include "test.h"
 

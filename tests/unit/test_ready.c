@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What started a program learns that it is ready: by a file, or by systemd's socket. */
+/* A program reports that it is ready, by a file or by systemd's socket. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -63,7 +63,7 @@ static void a_full_pipe(void **state)
 	close(ends[0]);
 }
 
-/* A socket of this name, as systemd has it; its first byte '@' stands for 0. */
+/* Listens on a socket of this name, as systemd does. '@' as first byte stands for 0. */
 static int listen_at(const char *name)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};

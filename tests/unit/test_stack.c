@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Larger stacks: the library makes them with a driver that is not there, then its stub runs in this
- * process, where a sub context would have it, on behalf of callers of the test's choice.
+ * Larger stacks. The library makes them with the fake driver. Then its stub runs in this process,
+ * at the address that a sub context has for it, for callers that the test chooses.
  */
 #include <errno.h>
 #include <signal.h>
@@ -26,7 +26,7 @@ static struct elisa_self *self;
 
 typedef long function(long a0, long a1, long a2, long a3, long a4, long a5);
 
-/* Half a stack of locals, as generous programs have. */
+/* A function whose locals take half a stack. */
 __attribute__((noinline)) static long large_frame(long a0, long a1, long a2, long a3, long a4,
 						  long a5)
 {
@@ -36,7 +36,7 @@ __attribute__((noinline)) static long large_frame(long a0, long a1, long a2, lon
 		return 0;
 	for (size_t i = 0; i < sizeof(local); i += 512)
 		local[i] = POISONED;
-	/* what the compiler aligns lies as it has to */
+	/* the compiler's alignment of the frame must hold */
 	return (long)(uintptr_t)local + (((uintptr_t)__builtin_frame_address(0) & 15) != 0);
 }
 
@@ -84,11 +84,11 @@ static int make(void)
 	return ret < 0 ? ret : elisa_export_stacks(export_, OFFSET, STACK, VCPUS);
 }
 
-/* What was asked to be mapped, where a sub context sees it; what was published. */
+/* Maps the requested pages where a sub context has them. Returns the published entry. */
 static function *publish(function *of)
 {
 	assert_int_equal(make(), 0);
-	/* functions of this process are not in the object area, but the stub does not care */
+	/* The function is not in the object area, which the stub does not need. */
 	assert_int_equal(elisa_export_publish(export_, 0x1000), 0);
 	assert_int_equal(fake.last.publish.entry, OFFSET);
 	assert_int_equal(fake.maps, 1 + PLACES * VCPUS);
@@ -118,7 +118,7 @@ static long call(function *stub, uint32_t place, uint32_t vcpu)
 	return stub(1, 2, 3, 4, 5, 6);
 }
 
-/* The signal that such a call ends with, in a process of its own. */
+/* Makes the call in a process of its own. Returns the signal that ends the process. */
 static int dies_of(function *stub, uint32_t place, uint32_t vcpu)
 {
 	int status;
@@ -147,10 +147,10 @@ static void each_caller_has_its_own(void **state)
 		seen[i] = (uint64_t)call(stub, i / VCPUS, i % VCPUS);
 		assert_in_range(seen[i], bottom, bottom + STACK - STACK / 2);
 		assert_int_equal(seen[i] % 16, 0);
-		/* the same one again, also after a call that did not come to its end */
+		/* the same stack again, also after a call that did not end */
 		assert_int_equal(call(stub, i / VCPUS, i % VCPUS), seen[i]);
 	}
-	/* none has written in another's */
+	/* no caller has written to another's stack */
 	for (uint32_t i = 1; i < PLACES * VCPUS; i++)
 		assert_int_equal(seen[i] - seen[i - 1], 2 * STACK);
 }
@@ -214,7 +214,7 @@ static void what_cannot_be(void **state)
 	assert_int_equal(elisa_export_stacks(export_, 0, STACK, VCPUS), -EBUSY);
 }
 
-/* The grant's pages are used up at each of the mappings. */
+/* The quota is used up at each of the mappings in turn. */
 static void a_failure_leaves_nothing(void **state)
 {
 	(void)state;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The memory functions for the code of exports, beside the C library's: each size, distance and
- * overlap of a small range.
+ * The memory functions of libelisa-sub, compared with the C library's: each size, distance and
+ * overlap in a small range.
  */
 #include <string.h>
 #include "test.h"
 
-/* under other names, so that they are not the C library's (meson.build) */
+/* meson.build renames them, so that they do not replace the C library's */
 void *sub_memcpy(void *restrict to, const void *restrict from, size_t size);
 void *sub_memmove(void *to, const void *from, size_t size);
 void *sub_memset(void *to, int byte, size_t size);
@@ -52,7 +52,7 @@ static void copies_and_sets(void **state)
 }
 
 /*
- * Beyond the size at which the CPU copies by itself, and where the ranges are far apart or nearly
+ * Sizes from which the CPU's string instructions copy, with ranges that are far apart or nearly
  * meet.
  */
 static void long_ones(void **state)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Prints the vocabularies of the headers as the tables of the documents:  print LIST
- * For a document in Markdown a row has the number, too; in a manual page the word and the text.
+ * Prints the vocabularies of the headers as the tables of the documents: print LIST. A row in
+ * Markdown also has the number; a row in a manual page has the word and the text.
  */
 #include <stdio.h>
 #include <string.h>
@@ -165,7 +165,7 @@ static const struct {
 	{"man-drops", man_drops},
 };
 
-/* Each list behind a line with its name. */
+/* Prints each list after a line with its name. */
 int main(void)
 {
 	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++) {

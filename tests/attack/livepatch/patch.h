@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A livepatch of kvm_intel's FUNCTION with one that returns 1. */
+/* A livepatch that replaces kvm_intel's FUNCTION by one that returns 1. */
 #ifndef ELISA_TEST_PATCH_H
 #define ELISA_TEST_PATCH_H
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A million random and structured hypercalls of two VMs against the host module's own sources, in
- * an ordinary process: argv[1] of them. The fuzz target checks locks, references and memory. */
+/*
+ * Random and structured hypercalls of two VMs against the host module's own sources, in an ordinary
+ * process. argv[1] says how many (default 20000). The fuzz target checks locks, references and
+ * memory.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include "host.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * For the test "hooks": takes a function of KVM as a livepatch would, or another one by a direct
- * call as a BPF program does (direct=1), and leaves it as it is.
+ * For the test "hooks". Hooks a function of KVM as a livepatch does. With direct=1, hooks another
+ * function by a direct call, as a BPF program does. Does not change what the function does.
  */
 #include <linux/ftrace.h>
 #include <linux/kprobes.h>

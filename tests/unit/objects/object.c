@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Shared objects for the loader's tests; one feature a build, chosen by a macro. They never run in
- * a VM: the tests call them where the loader put them.
+ * Shared objects for the tests of the ELF loader. A macro chooses one feature for each build. The
+ * objects never run in a VM: the tests call their functions where the loader put them.
  */
 #define PUBLIC __attribute__((visibility("default")))
 
@@ -94,7 +94,7 @@ PUBLIC void copies(void *to, const void *from, unsigned long size)
 #endif
 
 #ifdef WITH_VECTOR
-/* GCC takes a vector register for it if it may */
+/* GCC uses a vector register here if it may */
 PUBLIC void zero(long *pair)
 {
 	pair[0] = 0;
