@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # SIGKILL ends a VM's QEMU in each phase of a guest's and a manager's life. Another VM resets itself
 # in a call. The failure would be something that the host keeps of a dead VM, or an effect on the
-# two VMs that go on. After each step the test compares the host's lists and makes the survivors call.
+# two VMs that go on. After each step the test compares the host's lists and makes the survivors
+# call.
 #
 #machine: --with-qemu --mem 1024 --file build/user/tools/elisactl:/bin/elisactl
 #machine: --file tests/vms.sh:/vms.sh --file tests/soak/lives.sh:/lives.sh --role vm=tests/soak/role.sh

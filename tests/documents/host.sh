@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Runs the commands that documents show for a host, a manager's VM and two guests. This script fills in what the
-# documents leave to the reader: process ids, a second address, and which VM waits for which.
+# Runs the commands that documents show for a host, a manager's VM and two guests. This script fills
+# in what the documents leave to the reader: process ids, a second address, and which VM waits for
+# which.
 #
 #machine: --with-qemu --mem 1024 --file build/user/tools/elisactl:/bin/elisactl
 #machine: --file tests/vms.sh:/vms.sh --file build/documents:/documents

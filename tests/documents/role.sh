@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-# Runs in each VM of tests/documents/host.sh the commands for this VM, which vm=NAME on the kernel's command line
-# names.
+# Runs in each VM of tests/documents/host.sh the commands for this VM, which vm=NAME on the kernel's
+# command line names.
 . /testbed/lib.sh
 export LD_LIBRARY_PATH=/lib
 cd /objects || exit 1
 name=$(tr ' ' '\n' </proc/cmdline | sed -n 's/^vm=//p')
 
-# Replaces what a distribution has and this image has not: the loader of modules, and the service manager. The latter
-# starts the program of the unit, and returns when the program is ready.
+# Replaces what a distribution has and this image has not: the loader of modules, and the service
+# manager. The latter starts the program of the unit, and returns when the program is ready.
 modprobe()
 {
 	modload "$@"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Tests the guest driver with the fake host (make -C guest fake), on the machine itself, without KVM.
+# Tests the guest driver with the fake host (make -C guest fake), on the machine itself, without
+# KVM.
 #
 #machine: --no-kvm --cpus 2 --cmdline pci=conf1 --file build/export_test:/bin/export_test --file build/attach_test:/bin/attach_test
 #machine: --file build/events_test:/bin/events_test --file build/doorbell_test:/bin/doorbell_test --timeout 180

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a processor must have: the module loads on one that has all of it, and on no other, and
- * names what is missing; and which flaws it may have for a guest to attach. cpu.c is included, for
- * the other tests have a CPU of their own.
+ * The features that a processor must have, and the flaws that it may have for a guest to attach.
+ *
+ * The module must load on a processor that has all features, and on no other, and must name what is
+ * missing. The test includes cpu.c, because the other tests replace the CPU.
  */
 #include <setjmp.h>
 #include <cmocka.h>
@@ -105,10 +106,10 @@ static void registers(void **state)
 		shim_msr[needed[i].msr].value &= ~needed[i].bit;
 		expect_lack(needed[i].name);
 	}
-	/* what may be 1 counts, not what must be */
+	/* the bits that may be 1 count, not those that must be 1 */
 	shim_msr[SHIM_PROCBASED2].value >>= 32;
 	expect_lack("EPT");
-	/* registers that are not there */
+	/* registers that do not exist */
 	shim_msr[SHIM_PROCBASED2].exists = false;
 	expect_lack("secondary VM-execution controls");
 	shim_msr[SHIM_VMFUNC].exists = false;
@@ -120,7 +121,10 @@ static u64 one(unsigned int bug)
 	return 1ULL << (bug - NCAPINTS * 32);
 }
 
-/* What was looked at and found harmless, once more; the rest is refused, also what has no name. */
+/*
+ * The list of flaws that were examined and found harmless. Any other flaw is refused, also an
+ * unnamed one.
+ */
 static void flaws(void **state)
 {
 	const u64 harmless =

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Which bytes of a guest KVM's emulator may be given after a descriptor-table exit: those of the
- * instruction that has exited, behind any prefixes, and no other of all there are.
+ * Which instruction bytes of a guest KVM's emulator may get after a descriptor-table exit.
+ *
+ * Only the instruction that has exited, after any prefixes, is allowed. The attack would be another
+ * instruction that a second vCPU has written there. The test tries all opcodes.
  */
 #include <setjmp.h>
 #include <cmocka.h>

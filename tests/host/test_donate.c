@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Memory that guests donate: places and their tickets, what is where in the EPT of which
- * attachment, how much may be given, and that everything comes back whichever side goes first.
+ * Memory that guests donate.
+ *
+ * The tests check places and their tickets, which page the EPT of each attachment has, and how much
+ * a guest may give. All pages must be released, whichever side ends first.
  */
 #include <setjmp.h>
 #include <cmocka.h>
@@ -64,7 +66,7 @@ static void publish(void)
 	assert_int_equal(host_call(MANAGER, ELISA_HC_EXPORT_PUBLISH, &page), 0);
 }
 
-/* Returns 0 or the error; *place: the answer's. */
+/* Attaches. Returns 0 or the error; *place = the place in the answer. */
 static int attach(u64 root, u8 ticket, u32 *slot, u32 *place)
 {
 	struct elisa_hc_page page;
@@ -88,7 +90,7 @@ static void detach(u32 slot)
 	assert_int_equal(host_call(GUEST, ELISA_HC_DETACH, &page), 0);
 }
 
-/* Pages of the guest's memory from number first on. */
+/* Donates @count pages of the guest's memory, from page @first on. */
 static int donate(u32 slot, u32 count, u32 first)
 {
 	struct elisa_hc_page page = {.donate = {.slot = slot, .count = count}};
@@ -104,7 +106,7 @@ static void two_places(void)
 	publish();
 }
 
-/* The EPT leaf that the sub context of a slot has for a page of a place. */
+/* Returns the EPT leaf of a slot's sub context for a page of a place. */
 static u64 leaf(u32 slot, u32 place, u64 page)
 {
 	const struct eh_context *c = host_vcpu(GUEST)->slots[slot];
@@ -173,7 +175,7 @@ static void a_sink_takes_its_place(void **state)
 	flushes = shim_flushes;
 	detach(a);
 	assert_int_equal(atomic64_read(&machines[GUEST].mm.pinned_vm), 0);
-	/* the second: the first is of the donor's own contexts */
+	/* the second flush counts: the first is for the donor's own contexts */
 	assert_true(machines[GUEST].mm.pages[10].unpinned_at > flushes + 1);
 	sink = leaf(b, 0, 0);
 	assert_int_equal(sink & 7, EPT_READ | EPT_WRITE);
@@ -182,11 +184,11 @@ static void a_sink_takes_its_place(void **state)
 		assert_int_not_equal(sink, leaf_of_page(10 + i));
 	}
 	assert_int_equal(leaf(b, 0, 3), 0);
-	/* the next one there begins anew */
+	/* the next attachment at this place starts with no donation */
 	assert_int_equal(attach(ROOT, 0, &a, &place), 0);
 	assert_int_equal(place, 0);
 	assert_int_equal(self(a)->donated, 0);
-	/* CPUs that remember the sink have to forget it */
+	/* CPUs that cache translations to the sink must forget them */
 	flushes = shim_flushes;
 	assert_int_equal(donate(a, 1, 30), 0);
 	assert_true(shim_flushes > flushes);
@@ -222,7 +224,7 @@ static void the_grant_goes_first(void **state)
 	assert_int_equal(donate(b, 3, 20), 0);
 	for (u32 grant = other - 1; grant <= other; grant++) /* the manager keeps its own */
 		eh_grant_remove(grant);
-	/* the VM's own work unpins them */
+	/* the work item of the VM unpins the pages */
 	shim_run_work();
 	assert_int_equal(atomic64_read(&machines[GUEST].mm.pinned_vm), 0);
 }
@@ -239,7 +241,7 @@ static void places_of_tickets(void **state)
 	assert_int_equal(set_ticket(3, 'b'), -EINVAL);
 	assert_int_equal(machines[MANAGER].why, ELISA_WHY_NO_PLACE);
 	publish();
-	/* by name: not the place that a ticket is for */
+	/* an attachment by name does not get the place of a ticket */
 	assert_int_equal(attach(ROOT, 0, &a, &place), 0);
 	assert_int_equal(place, 1);
 	assert_int_equal(attach(OTHER_ROOT, 'b', &b, &place), -ENOENT);
@@ -251,7 +253,7 @@ static void places_of_tickets(void **state)
 	assert_int_equal(place, 2);
 	assert_int_equal(attach(0x6000, 0, &b, &place), -ENOSPC);
 	assert_int_equal(machines[GUEST].why, ELISA_WHY_NO_PLACE);
-	/* a ticket that is taken back */
+	/* the manager takes the ticket back */
 	detach(1);
 	assert_int_equal(set_ticket(0, 0), 0);
 	assert_int_equal(attach(OTHER_ROOT, 'a', &b, &place), -ENOENT);
@@ -274,13 +276,13 @@ static void places_of_one_vm(void **state)
 	assert_int_equal(attach(OTHER_ROOT, 0, &b, &place), -EDQUOT);
 	assert_int_equal(machines[GUEST].why, ELISA_WHY_PLACES_PER_VMM);
 	assert_int_equal(machines[GUEST].value, 1);
-	/* a ticket's place is not counted; another VM has a number of its own */
+	/* a ticket's place is not counted; another VM has a place of its own */
 	assert_int_equal(attach(OTHER_ROOT, 'a', &b, &place), 0);
 	assert_int_equal(place, 0);
 	request_attach(&page, "shop", ROOT, 0);
 	assert_int_equal(host_call(MANAGER, ELISA_HC_ATTACH, &page), 0);
 	assert_int_equal(page.attach.place, 2);
-	/* one that is given back */
+	/* a place that was released */
 	detach(a);
 	assert_int_equal(attach(0x5000, 0, &a, &place), 0);
 	assert_int_equal(place, 1);
@@ -305,7 +307,7 @@ static void no_more_than_there_is(void **state)
 	assert_int_equal(machines[GUEST].why, ELISA_WHY_RANGE);
 	assert_int_equal(machines[GUEST].value, 152);
 	assert_int_equal(donate(a, 152, 448), 0);
-	/* the grant's limit is the VM's */
+	/* the grant's limit is for all attachments of the VM */
 	assert_int_equal(donate(b, 101, 600), -EDQUOT);
 	assert_int_equal(machines[GUEST].why, ELISA_WHY_QUOTA);
 	assert_int_equal(machines[GUEST].value, LIMIT);
@@ -359,14 +361,14 @@ static void places_that_cannot_be(void **state)
 	assert_int_equal(create_places(2, PLACES, 1), 0);
 	assert_int_equal(create_places(2, PLACES * 2, 1), -EBUSY);
 	assert_int_equal(machines[MANAGER].why, ELISA_WHY_NO_PLACE);
-	/* nothing of the manager's may lie where guests' memory will */
+	/* the manager must not map a page where the guests' memory will be */
 	request_map(&page, id, PLACES + PAGE_SIZE, 1, ELISA_PROT_READ | ELISA_PROT_EXEC);
 	assert_int_equal(host_call(MANAGER, ELISA_HC_EXPORT_MAP, &page), -EEXIST);
 	assert_int_equal(machines[MANAGER].why, ELISA_WHY_OVERLAP);
 	request_map(&page, id, PLACES + 2 * PAGE_SIZE, 1, ELISA_PROT_READ | ELISA_PROT_EXEC);
 	assert_int_equal(host_call(MANAGER, ELISA_HC_EXPORT_MAP, &page), 0);
 	publish();
-	/* nor are they another VM's to make */
+	/* another VM must not make places */
 	page = (struct elisa_hc_page){
 		.places = {.id = id, .count = 1, .offset = PLACES * 3, .size = 1}};
 	assert_int_equal(host_call(GUEST, ELISA_HC_EXPORT_PLACES, &page), -ENOENT);
@@ -383,7 +385,7 @@ static void without_places(void **state)
 	assert_int_equal(self(a)->place, ELISA_NO_PLACE);
 	assert_int_equal(donate(a, 1, 10), -EINVAL);
 	assert_int_equal(machines[GUEST].why, ELISA_WHY_NO_PLACE);
-	/* those that come later have places */
+	/* attachments that come later have places */
 	assert_int_equal(create_places(1, PLACES, 1), 0);
 	assert_int_equal(donate(a, 1, 10), -EINVAL);
 	assert_int_equal(attach(OTHER_ROOT, 0, &b, &place), 0);

@@ -56,7 +56,7 @@ static void check_slot(struct apt *apt, unsigned int slot, const struct space *s
 		       base + EH_GPA_OBJECT + (i + 1) * GIB - PAGE_SIZE, GIB);
 	}
 	expect(ELISA_SELF_ADDRESS, base + EH_GPA_SELF, PAGE_SIZE);
-	/* the enumeration sees all 48 or 57 bits of addresses: there is nothing more */
+	/* the enumeration covers all 48 or 57 bits of addresses, so nothing else is mapped */
 	assert_int_equal(found.count, 4 + ELISA_STACK_PAGES + ELISA_EXCHANGE_MAX_PAGES +
 					      ELISA_OBJECT_SIZE / GIB);
 	assert_int_equal(found.faults, 0);

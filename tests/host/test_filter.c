@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The filter in front of the exit-path hooks never leaves out a vCPU that is set up. */
+/*
+ * The filter before the exit-path hooks. The failure would be a filter that leaves out a vCPU which
+ * is set up.
+ */
 #include <setjmp.h>
 #include <cmocka.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What an export's changes make CPUs forget, and which vCPUs they interrupt: the vCPUs that are
- * inside, once.
+ * Which translations CPUs must forget when an export changes, and which vCPUs the host interrupts:
+ * those that are inside, once each.
  */
 #include <setjmp.h>
 #include <cmocka.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Grants: which are refused, what goes with a grant or with its VMM, and that the host keeps
- * nothing of a VM without one.
+ * Grants: which ones the host refuses, and what ends with a grant or with its VMM. The host must
+ * keep nothing of a VM without a grant.
  */
 #include <setjmp.h>
 #include <cmocka.h>

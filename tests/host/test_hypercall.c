@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The call itself: from which ring and with which page it is made, where its answer goes, and what
- * it costs its caller.
+ * The hypercall itself: the ring and the page from which a guest makes it, where the answer goes,
+ * and what it costs the caller.
  */
 #include <setjmp.h>
 #include <cmocka.h>

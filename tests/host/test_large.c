@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Pages of 2 MiB and 1 GiB: which memory they may be of, what the EPT of an attachment that exists
- * has then, what they cost in tables and pins; and what is left of one when a part of it goes.
+ * Large pages of 2 MiB and 1 GiB. The tests check of which memory they may be, what an existing
+ * attachment's EPT has for them, and what they cost in tables and pins. They also check what is
+ * left of a large page when a part of it is unmapped.
  */
 #include <setjmp.h>
 #include <cmocka.h>

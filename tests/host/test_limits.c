@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * How much of what tenants share one of them may have: VMs, vCPUs, attachments of an export,
+ * How much one tenant may have of what tenants share: VMs, vCPUs, attachments of an export,
  * tickets.
  */
 #include <setjmp.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Whose page tables CR3 names: its address bits decide, and neither a PCID nor the bits for linear
- * address masking of user pointers (LAM) make another process or the same one of it. And for how
- * many levels of page tables a vCPU's contexts are.
+ * Which process CR3 names. Its address bits decide. A PCID, or the bits for linear address masking
+ * of user pointers (LAM), must not change the result. The tests also check for how many levels of
+ * page tables a vCPU's contexts are.
  */
 #include <setjmp.h>
 #include <cmocka.h>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Dirty logging that begins in a memory slot: what a VM shares of that slot ends, with all else
- * that it shares, and nothing is ended for a slot that gave no page. KVM's call after it has
- * changed a slot is eh_slot_logged().
+ * Dirty logging begins in a memory slot.
+ *
+ * If the VM shares a page of this slot, the host must end all that the VM shares. A slot without a
+ * shared page must end nothing. KVM calls eh_slot_logged() after it has changed a slot.
  */
 #include <setjmp.h>
 #include <cmocka.h>

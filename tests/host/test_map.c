@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What may be mapped into an export and unmapped: which range of the object, which memory of the
- * manager, how much.
+ * Which pages a manager may map into an export and unmap: the range of the object, the memory, and
+ * the number of pages.
  */
 #include <setjmp.h>
 #include <cmocka.h>

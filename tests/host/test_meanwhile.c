@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What another thread ends while a request is being made ready without a lock: the request sees it
- * when it takes the locks, is refused as if it had come later, and leaves nothing.
+ * Another thread ends an object while a request is prepared without a lock.
+ *
+ * When the request takes the locks, it must notice this, be refused as if it had come later, and
+ * leave nothing.
  */
 #include <setjmp.h>
 #include <cmocka.h>

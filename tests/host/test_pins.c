@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What is held of a VMM: folios, each once with all its pages, within the grant's limit and
- * RLIMIT_MEMLOCK; and that nothing is held longer than its owner lives, or than it is of use.
+ * Pages that the host holds of a VMM. It must hold each folio once, with all its pages, within the
+ * grant's limit and RLIMIT_MEMLOCK. It must hold nothing longer than its owner lives, or than it is
+ * of use.
  */
 #include <setjmp.h>
 #include <cmocka.h>

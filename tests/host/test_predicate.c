@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The entry predicate, bit by bit: a vCPU may use VMFUNC in the states that are known, in no
- * other; each bit that has no name here has to be refused.
+ * The entry predicate, bit by bit. A vCPU may use VMFUNC in the known states, and in no other. The
+ * predicate must refuse each bit that has no name here.
  */
 #include <setjmp.h>
 #include <cmocka.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What an observer sees: which tracepoints an attachment passes on its way, each of them once, and
- * how the times for which calls were suspended are counted.
+ * What an observer sees: an attachment must pass each of its tracepoints once. The tests also check
+ * how the host counts the times for which calls were suspended.
  */
 #include <setjmp.h>
 #include <cmocka.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A vCPU that is settled stays so only while all that the entry predicate depends on is as it was:
- * each of these is changed alone. After which exits nothing else can have changed: the list of them
- * is repeated here, so that no reason joins it by accident.
+ * A vCPU stays settled only while nothing changes that the entry predicate depends on. The tests
+ * change each of these values alone. They also repeat the list of exits after which nothing else
+ * can have changed. So no exit reason joins the list by accident.
  */
 #include <setjmp.h>
 #include <cmocka.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What administrators' files are told: bounded rings, lost records that are counted, and VMs
- * without a grant, of which one cannot keep readers from hearing of another.
+ * Events that the module reports to administrators' files: bounded rings, and a count of lost
+ * records. A VM without a grant must not keep readers from an event of another VM.
  */
 #include <setjmp.h>
 #include <cmocka.h>

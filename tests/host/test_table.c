@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The EPT that host/tables/table.c builds: each context maps what it must with the rights it must,
- * and nothing else; no page-table root but the process's own leads to a gate; every allocation may
- * fail; all is freed. All of it for guests that page with four levels, and with five. Argument: the
- * processor's physical address bits.
+ * The EPT that host/tables/table.c builds.
+ *
+ * Each context must map what it needs with the right rights, and nothing else. No page-table root
+ * but the process's own may lead to a gate. Each allocation may fail, and all memory must be freed.
+ * The tests run for guests with four and with five levels of paging. Argument: the processor's
+ * number of physical address bits.
  */
 #include <setjmp.h>
 #include <cmocka.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A manager whose event queue is full learns of each attachment of which a call was aborted, also
- * when that attachment has ended; a guest cannot fill the host's memory with that.
+ * A manager's event queue is full. The manager must still learn of each attachment of which a call
+ * was aborted, even if this attachment has ended. A guest must not fill the host's memory in this
+ * way.
  */
 #include <setjmp.h>
 #include <cmocka.h>

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Runs the machine tests: each program in /tests against the real module, one after another.
-# ELISA_TESTS=a,b on the kernel's command line names some of them. A test that fails does not keep the
-# others from running. ELISA_TEST_TIMEOUT is their limit in seconds. A test that lacks what it needs
-# ends with status 77 and counts as skipped. If no test passed, the run has failed. The end of the
-# output repeats the failures. The module is named on the command line: see the Makefile.
+# ELISA_TESTS=a,b on the kernel's command line names some of them. A test that fails does not keep
+# the others from running. ELISA_TEST_TIMEOUT is their limit in seconds. A test that lacks what it
+# needs ends with status 77 and counts as skipped. If no test passed, the run has failed. The end of
+# the output repeats the failures. The module is named on the command line: see the Makefile.
 #
 #machine: --file build/machine-tests:/tests
 . /testbed/lib.sh

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # `elisactl selftest` as on a real host, with the installed module. It must refuse while the module
-# knows a VM, and run all tests otherwise. Its file must say that the machine is emulated. Afterwards
-# the module's parameters must be what they were.
+# knows a VM, and run all tests otherwise. Its file must say that the machine is emulated.
+# Afterwards the module's parameters must be what they were.
 #
 #machine: --mem 512 --file build/user/tools/elisactl:/bin/elisactl
 #machine: --file build/selftest/machine:/selftest/machine --file build/selftest/attack:/selftest/attack
