@@ -86,6 +86,18 @@ class Table(unittest.TestCase):
         self.assertNotIn("old", lines)
         self.assertTrue(any("arrow_lake" in line for line in lines))
 
+    def test_rows_without_a_record_stay(self):
+        page = self.path("page.md")
+        self.machine(">> ok a\n")
+        here = self.table().stdout.splitlines(True)
+        elsewhere = here[2].replace("arrow_lake", "broadwell_ult")
+        with open(page, "w", encoding="utf-8") as f:
+            f.write("<!-- testbed/results -->\n" + "".join(here[:2]) + elsewhere +
+                    here[2].replace("| 1 | 0 | 0 |", "| 0 | 1: a | 0 |") + "<!-- end -->\n")
+        self.assertEqual(self.table("--write", page).returncode, 0)
+        with open(page, encoding="utf-8") as f:
+            self.assertEqual(f.read().splitlines(True)[1:-1], here[:2] + [here[2], elsewhere])
+
     def test_what_is_no_record(self):
         with open(results.FILE, "w", encoding="utf-8") as f:
             f.write("{}\n")
