@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where things are. Generated files go below build/; nothing may be written anywhere else."""
 import os
+import re
 import sys
 
 TESTBED = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -25,6 +26,12 @@ def release(kernel_tree):
     """What uname -r says on it."""
     with open(os.path.join(kernel_tree, "release"), encoding="ascii") as f:
         return f.read().strip()
+
+
+def is_tested(series):
+    """Whether the host's module loads on this kernel without the kernel's types (BTF)."""
+    with open(os.path.join(ROOT, "include", "elisa", "kvm_hooks.h"), encoding="utf-8") as f:
+        return series.split("-")[0] in re.findall(r'SERIES\("([\d.]+)"\)', f.read())
 
 
 def weight(kernel_tree):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Which emulator runs the machines: the fetched Bochs before the installed one, and the installed one
-where none can be fetched. Shell scripts play the emulators and the machine's package tools."""
+where none can be fetched. Which kernels need their types on a machine. Shell scripts play the emulators and the machine's package tools."""
 import os
 import shutil
 import subprocess
@@ -14,6 +14,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, "testbed", "lib"))
 
 import emulators
+import paths
 
 
 def script(path, body):
@@ -107,6 +108,12 @@ class Fetching(unittest.TestCase):
     def test_installed_is_new(self):
         done = self.fetch("3.0+dfsg-1", "exit 100")
         self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
+
+
+class Types(unittest.TestCase):
+    def test_of_kernels_that_were_not_tested(self):
+        self.assertTrue(paths.is_tested("6.12-trixie-amd64"))
+        self.assertFalse(paths.is_tested("5.15"))
 
 
 unittest.main()
